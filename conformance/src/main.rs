@@ -1,0 +1,3 @@
+//! The `fluxstone-conformance` binary.
+
+fn main() {}

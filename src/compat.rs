@@ -1,0 +1,61 @@
+//! The one list of points where the API reference and InfluxDB 1.2.4 disagree, and the switch between them.
+//!
+//! The server answers as documented (or, for accidents of 1.2.4, sensibly) unless `[compat] profile = "1.2.4"` asks for the
+//! observed answer. Every place in the code that asks names its [`Point`]; `spec/compatibility.md` describes each of them.
+//! Weaknesses in authorization and panics are on no list: they are never reproduced.
+
+/// A point where the profiles differ. The name is the identifier of its clause on the compatibility page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Point {
+    /// `compat.write.conflict`: text of a field type conflict when nothing of the request was stored.
+    WriteTypeConflict,
+    /// `compat.query.error-order`: an execution error before the last statement is overwritten by `not executed`, and the last
+    /// statement has no result.
+    OverwrittenErrors,
+    /// `compat.query.error-id`: errors of name resolution carry statement id 0.
+    ErrorIdZero,
+    /// `compat.query.merged-partial`: a series of more than 10,000 rows is complete but marked partial.
+    MergedPartial,
+    /// `compat.query.epoch-micro`: `epoch=µ` means nanoseconds.
+    EpochMicroSign,
+    /// `compat.query.chunked-number`: `chunked=<number>` does nothing.
+    ChunkedNumber,
+    /// `compat.auth.url-credentials`: the `Authorization` header beats `u` and `p`.
+    HeaderBeatsUrl,
+}
+
+/// Which answers to give where sources disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// As the API reference documents.
+    #[default]
+    Documented,
+    /// As InfluxDB 1.2.4 was observed.
+    Observed,
+}
+
+/// What a null cell of a CSV answer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CsvNullCells {
+    /// The text of the cell above, as the API reference shows and 1.2.4 does.
+    #[default]
+    Repeat,
+    /// Nothing.
+    Empty,
+}
+
+/// The `[compat]` settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Compat {
+    /// `profile`.
+    pub profile: Profile,
+    /// `csv-null-cells`.
+    pub csv_null_cells: CsvNullCells,
+}
+
+impl Compat {
+    /// Whether `point` is answered as 1.2.4 did.
+    pub fn observed(self, _point: Point) -> bool {
+        self.profile == Profile::Observed
+    }
+}

@@ -1,0 +1,1 @@
+//! Settings in InfluxDB's configuration format.

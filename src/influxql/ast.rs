@@ -1,0 +1,595 @@
+//! The syntax tree of InfluxQL: immutable values that say what was written.
+//!
+//! Spans are carried for messages and ignored by comparison: two trees are equal when they mean the same text.
+//! Invariant: a tree that [`super::parse`] returned has passed the static validation of [`super::validate`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::{Nanos, Timestamp};
+
+/// Where in the text something stands, in bytes. All spans are equal to each other, so that trees compare by meaning.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Span {
+    /// The first byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl PartialEq for Span {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Span {}
+
+/// The statements of one request, in order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Query {
+    /// The statements.
+    pub statements: Vec<Statement>,
+}
+
+/// One statement.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields of each statement are named as in its grammar")]
+pub enum Statement {
+    Select(Box<Select>),
+    Delete {
+        sources: Vec<Measurement>,
+        condition: Option<Expr>,
+    },
+    DropSeries {
+        sources: Vec<Measurement>,
+        condition: Option<Expr>,
+    },
+    DropMeasurement {
+        name: String,
+    },
+    CreateDatabase {
+        name: String,
+        with: Option<RetentionOptions>,
+    },
+    DropDatabase {
+        name: String,
+    },
+    CreateRetentionPolicy {
+        name: String,
+        database: String,
+        options: RetentionOptions,
+        default: bool,
+    },
+    AlterRetentionPolicy {
+        name: String,
+        database: String,
+        options: RetentionOptions,
+        default: bool,
+    },
+    DropRetentionPolicy {
+        name: String,
+        database: String,
+    },
+    CreateUser {
+        name: String,
+        password: Password,
+        admin: bool,
+    },
+    DropUser {
+        name: String,
+    },
+    SetPassword {
+        user: String,
+        password: Password,
+    },
+    Grant {
+        privilege: Privilege,
+        database: String,
+        user: String,
+    },
+    GrantAdmin {
+        user: String,
+    },
+    Revoke {
+        privilege: Privilege,
+        database: String,
+        user: String,
+    },
+    RevokeAdmin {
+        user: String,
+    },
+    CreateContinuousQuery {
+        name: String,
+        database: String,
+        resample: Resample,
+        select: Box<Select>,
+    },
+    DropContinuousQuery {
+        name: String,
+        database: String,
+    },
+    CreateSubscription {
+        name: String,
+        database: String,
+        policy: String,
+        mode: SubscriptionMode,
+        destinations: Vec<String>,
+    },
+    DropSubscription {
+        name: String,
+        database: String,
+        policy: String,
+    },
+    DropShard {
+        id: u64,
+    },
+    KillQuery {
+        id: u64,
+        host: Option<String>,
+    },
+    ShowContinuousQueries,
+    ShowDatabases,
+    ShowDiagnostics {
+        module: Option<String>,
+    },
+    ShowFieldKeys(Show),
+    ShowGrants {
+        user: String,
+    },
+    ShowMeasurements {
+        show: Show,
+        with: Option<MeasurementFilter>,
+    },
+    ShowQueries,
+    ShowRetentionPolicies {
+        database: Option<String>,
+    },
+    ShowSeries(Show),
+    ShowShardGroups,
+    ShowShards,
+    ShowStats {
+        module: Option<String>,
+    },
+    ShowSubscriptions,
+    ShowTagKeys(Show),
+    ShowTagValues {
+        show: Show,
+        keys: TagKeyFilter,
+    },
+    ShowUsers,
+}
+
+/// What the SHOW statements of the schema have in common. Parts that a statement's grammar lacks are empty.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Show {
+    /// `ON name`.
+    pub database: Option<String>,
+    /// `FROM ...`.
+    pub sources: Vec<Measurement>,
+    /// `WHERE ...`.
+    pub condition: Option<Expr>,
+    /// `ORDER BY time`, which has no effect, as written.
+    pub order: Option<Order>,
+    /// LIMIT, OFFSET, SLIMIT, SOFFSET.
+    pub limits: Limits,
+}
+
+/// `WITH MEASUREMENT = name` or `=~ /regex/`: the kind of source decides, not the operator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasurementFilter {
+    /// The operator as written.
+    pub op: BinaryOp,
+    /// The name or regex.
+    pub source: Measurement,
+}
+
+/// `WITH KEY ...` of SHOW TAG VALUES.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TagKeyFilter {
+    /// `= name`.
+    Equal(String),
+    /// `!= name`.
+    NotEqual(String),
+    /// `=~ /regex/`.
+    Match(Regex),
+    /// `!~ /regex/`.
+    NotMatch(Regex),
+    /// `IN (a, b)`.
+    In(Vec<String>),
+}
+
+/// Options of CREATE DATABASE ... WITH, CREATE and ALTER RETENTION POLICY; `None` is "not written".
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RetentionOptions {
+    /// `DURATION d`; zero is for ever (`INF`).
+    pub duration: Option<Nanos>,
+    /// `REPLICATION n`.
+    pub replication: Option<u32>,
+    /// `SHARD DURATION d`.
+    pub shard_duration: Option<Nanos>,
+    /// `NAME p`, of CREATE DATABASE only.
+    pub name: Option<String>,
+}
+
+/// A password, which never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[REDACTED]")
+    }
+}
+
+/// What a user may do with a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Privilege {
+    /// Query.
+    Read,
+    /// Write and delete.
+    Write,
+    /// Both.
+    All,
+}
+
+/// `RESAMPLE EVERY d FOR d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resample {
+    /// `EVERY d`.
+    pub every: Option<Nanos>,
+    /// `FOR d`.
+    pub for_: Option<Nanos>,
+}
+
+/// How a subscription spreads points over its destinations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscriptionMode {
+    /// Each point to each destination.
+    All,
+    /// Each point to one destination.
+    Any,
+}
+
+/// A SELECT statement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Select {
+    /// The projections, at least one.
+    pub fields: Vec<Field>,
+    /// `INTO ...`.
+    pub into: Option<Target>,
+    /// `FROM ...`, at least one.
+    pub sources: Vec<Source>,
+    /// `WHERE ...`.
+    pub condition: Option<Expr>,
+    /// `GROUP BY ...`.
+    pub group_by: GroupBy,
+    /// `fill(...)`; `None` is "not written", which means null.
+    pub fill: Option<Fill>,
+    /// `ORDER BY time ...`; `None` is ascending.
+    pub order: Option<Order>,
+    /// LIMIT, OFFSET, SLIMIT, SOFFSET.
+    pub limits: Limits,
+}
+
+/// One projection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// What to compute.
+    pub expr: Expr,
+    /// `AS name`; empty is no alias.
+    pub alias: String,
+}
+
+/// Where rows come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// A measurement, or several by regex.
+    Measurement(Measurement),
+    /// `(SELECT ...)`.
+    Subquery(Box<Select>),
+}
+
+/// A measurement name with its database and retention policy; empty parts mean the defaults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// The database, or empty.
+    pub database: String,
+    /// The retention policy, or empty.
+    pub policy: String,
+    /// The name or a regex.
+    pub name: MeasurementName,
+}
+
+/// The last part of a measurement's name.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MeasurementName {
+    /// One measurement.
+    Name(String),
+    /// All that match.
+    Regex(Regex),
+}
+
+/// `INTO` target; empty parts mean the defaults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The database, or empty.
+    pub database: String,
+    /// The retention policy, or empty.
+    pub policy: String,
+    /// The measurement; `None` is `:MEASUREMENT`, the measurement that each series came from.
+    pub measurement: Option<String>,
+}
+
+/// `GROUP BY` dimensions.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GroupBy {
+    /// All dimensions in the order written.
+    pub dimensions: Vec<Dimension>,
+}
+
+impl GroupBy {
+    /// `time(interval, offset)`, if there is a window of positive length.
+    pub fn window(&self) -> Option<&Window> {
+        self.dimensions.iter().find_map(|d| match d {
+            Dimension::Time(window) if window.interval.0 > 0 => Some(window),
+            _ => None,
+        })
+    }
+}
+
+/// One dimension.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Dimension {
+    /// `time(interval[, offset])`.
+    Time(Window),
+    /// A tag.
+    Tag(String),
+    /// `*`.
+    Wildcard,
+    /// `/regex/`.
+    Regex(Regex),
+}
+
+/// `time(interval, offset)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// The length; zero or negative is no window.
+    pub interval: Nanos,
+    /// What follows the comma.
+    pub offset: Option<WindowOffset>,
+}
+
+/// The offset of windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowOffset {
+    /// A duration literal.
+    Duration(Nanos),
+    /// `now()`: windows end now.
+    Now,
+}
+
+/// `fill(...)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fill {
+    /// Null in empty windows, 0 for count.
+    Null,
+    /// No rows for empty windows.
+    None,
+    /// The value before.
+    Previous,
+    /// A line between the values before and after.
+    Linear,
+    /// A number, written as an integer.
+    Integer(i64),
+    /// A number, written with a dot.
+    Number(f64),
+}
+
+/// `ORDER BY time`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+/// Limits; zero is "not set".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// `LIMIT n`: rows of each series.
+    pub limit: u64,
+    /// `OFFSET n`.
+    pub offset: u64,
+    /// `SLIMIT n`: series.
+    pub slimit: u64,
+    /// `SOFFSET n`.
+    pub soffset: u64,
+}
+
+/// An expression with its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Where it stands; empty for made-up ones.
+    pub span: Span,
+}
+
+impl From<ExprKind> for Expr {
+    fn from(kind: ExprKind) -> Self {
+        Expr { kind, span: Span::default() }
+    }
+}
+
+/// What an expression is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExprKind {
+    /// `lhs op rhs`.
+    Binary {
+        /// The operator.
+        op: BinaryOp,
+        /// Left.
+        lhs: Box<Expr>,
+        /// Right.
+        rhs: Box<Expr>,
+    },
+    /// `( expr )`.
+    Paren(Box<Expr>),
+    /// `name(args)`; the name is in lower case.
+    Call {
+        /// Lower case.
+        name: String,
+        /// In order.
+        args: Vec<Expr>,
+    },
+    /// The word form `DISTINCT name`.
+    Distinct(String),
+    /// A field or tag.
+    Var(VarRef),
+    /// `*`, `*::field`, `*::tag`.
+    Wildcard(Option<WildcardKind>),
+    /// `/regex/`.
+    Regex(Regex),
+    /// `12`.
+    Integer(i64),
+    /// `1.5`.
+    Number(f64),
+    /// `'text'`.
+    String(String),
+    /// `true`.
+    Boolean(bool),
+    /// `10m`.
+    Duration(Nanos),
+    /// A time, which only folding makes.
+    Time(Timestamp),
+}
+
+/// A reference to a column.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VarRef {
+    /// The name; segments of a dotted name are joined by dots.
+    pub name: String,
+    /// `::type`.
+    pub cast: Option<Cast>,
+}
+
+/// `::type` behind a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the words of the grammar")]
+pub enum Cast {
+    Float,
+    Integer,
+    String,
+    Boolean,
+    /// Whatever field has the name.
+    Field,
+    Tag,
+}
+
+/// `*::field` or `*::tag`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of the grammar")]
+pub enum WildcardKind {
+    Field,
+    Tag,
+}
+
+/// A binary operator, from loosest to tightest binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "named as read aloud")]
+pub enum BinaryOp {
+    Or,
+    And,
+    Equal,
+    NotEqual,
+    Match,
+    NotMatch,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+impl BinaryOp {
+    /// The symbol or keyword.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            BinaryOp::Or => "OR",
+            BinaryOp::And => "AND",
+            BinaryOp::Equal => "=",
+            BinaryOp::NotEqual => "!=",
+            BinaryOp::Match => "=~",
+            BinaryOp::NotMatch => "!~",
+            BinaryOp::Less => "<",
+            BinaryOp::LessOrEqual => "<=",
+            BinaryOp::Greater => ">",
+            BinaryOp::GreaterOrEqual => ">=",
+            BinaryOp::Add => "+",
+            BinaryOp::Subtract => "-",
+            BinaryOp::Multiply => "*",
+            BinaryOp::Divide => "/",
+        }
+    }
+
+    /// 1 (loosest, OR) to 5 (tightest, `*` and `/`).
+    pub fn precedence(self) -> u8 {
+        match self {
+            BinaryOp::Or => 1,
+            BinaryOp::And => 2,
+            BinaryOp::Equal
+            | BinaryOp::NotEqual
+            | BinaryOp::Match
+            | BinaryOp::NotMatch
+            | BinaryOp::Less
+            | BinaryOp::LessOrEqual
+            | BinaryOp::Greater
+            | BinaryOp::GreaterOrEqual => 3,
+            BinaryOp::Add | BinaryOp::Subtract => 4,
+            BinaryOp::Multiply | BinaryOp::Divide => 5,
+        }
+    }
+
+    /// Whether it compares: precedence 3.
+    pub fn is_comparison(self) -> bool {
+        self.precedence() == 3
+    }
+
+    /// Whether it is AND or OR.
+    pub fn is_logical(self) -> bool {
+        self.precedence() < 3
+    }
+}
+
+/// A compiled regular expression that remembers its text. Matches bytes, unanchored.
+#[derive(Clone)]
+pub struct Regex {
+    /// The text between the slashes, `\/` unescaped.
+    pub text: String,
+    /// The compiled form.
+    pub compiled: Arc<regex::bytes::Regex>,
+}
+
+impl Regex {
+    /// Whether some part of `text` matches.
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.compiled.is_match(text)
+    }
+}
+
+impl PartialEq for Regex {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl fmt::Debug for Regex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}/", self.text)
+    }
+}

@@ -1,0 +1,3 @@
+//! The `fluxstone` binary.
+
+fn main() {}

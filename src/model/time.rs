@@ -1,0 +1,287 @@
+//! Timestamps, lengths of time and time ranges, all in nanoseconds.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+
+/// Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. Any `i64` can be held; what may be stored lies between
+/// [`Timestamp::MIN`] and [`Timestamp::MAX`].
+///
+/// Displays as RFC 3339 in UTC with as many decimals as needed:
+///
+/// ```
+/// use fluxstone::model::Timestamp;
+/// assert_eq!(Timestamp(1_488_327_378_000_000_000).to_string(), "2017-03-01T00:16:18Z");
+/// assert_eq!(Timestamp(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The earliest time of a point, 1677-09-21T00:12:43.145224194Z.
+    pub const MIN: Timestamp = Timestamp(-9_223_372_036_854_775_806);
+    /// The latest time of a point, 2262-04-11T23:47:16.854775806Z.
+    pub const MAX: Timestamp = Timestamp(9_223_372_036_854_775_806);
+    /// 1970-01-01T00:00:00Z, which InfluxDB also uses where there is no time.
+    pub const EPOCH: Timestamp = Timestamp(0);
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut buffer = [0; Timestamp::RFC3339_LEN_MAX];
+        f.write_str(self.write_rfc3339(&mut buffer))
+    }
+}
+
+impl Timestamp {
+    /// The longest text that [`Timestamp::write_rfc3339`] makes, in bytes.
+    pub const RFC3339_LEN_MAX: usize = "1677-09-21T00:12:43.145224194Z".len();
+
+    /// Writes the time in RFC 3339 with 0 to 9 decimals into `buffer` and returns the text.
+    ///
+    /// The calendar arithmetic is that of Howard Hinnant's `civil_from_days`; it stands here, not in a library, because
+    /// every row of every JSON answer needs it.
+    pub fn write_rfc3339(self, buffer: &mut [u8; Self::RFC3339_LEN_MAX]) -> &str {
+        const DAY_S: i64 = 86_400;
+        let seconds = self.0.div_euclid(1_000_000_000);
+        let nanos = self.0.rem_euclid(1_000_000_000);
+        let (days, second_of_day) = (seconds.div_euclid(DAY_S), seconds.rem_euclid(DAY_S));
+        let shifted = days + 719_468; // days since 0000-03-01
+        let era = shifted.div_euclid(146_097);
+        let day_of_era = shifted.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+
+        let two = |buffer: &mut [u8], at: usize, n: i64| {
+            buffer[at] = b'0' + (n / 10) as u8;
+            buffer[at + 1] = b'0' + (n % 10) as u8;
+        };
+        two(buffer, 0, year / 100);
+        two(buffer, 2, year % 100);
+        buffer[4] = b'-';
+        two(buffer, 5, month);
+        buffer[7] = b'-';
+        two(buffer, 8, day);
+        buffer[10] = b'T';
+        two(buffer, 11, second_of_day / 3600);
+        buffer[13] = b':';
+        two(buffer, 14, second_of_day / 60 % 60);
+        buffer[16] = b':';
+        two(buffer, 17, second_of_day % 60);
+        let mut len = 19;
+        if nanos != 0 {
+            buffer[19] = b'.';
+            let mut rest = nanos;
+            for at in (20..29).rev() {
+                buffer[at] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+            len = 29;
+            while buffer[len - 1] == b'0' {
+                len -= 1;
+            }
+        }
+        buffer[len] = b'Z';
+        // Only ASCII was written.
+        std::str::from_utf8(&buffer[..=len]).unwrap_or_default()
+    }
+
+    /// Reads an InfluxQL time literal: `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS[.fraction]` (UTC) or RFC 3339 with an offset.
+    pub fn parse(text: &str) -> Result<Timestamp, TimestampError> {
+        use jiff::civil::{Date, DateTime};
+        use jiff::tz::TimeZone;
+        let nanos = if text.len() == 10 {
+            let date: Date = text.parse().map_err(|_| TimestampError::Malformed)?;
+            date.to_zoned(TimeZone::UTC).map_err(|_| TimestampError::OutOfRange)?.timestamp().as_nanosecond()
+        } else if text.as_bytes().get(10) == Some(&b' ') {
+            let date: DateTime = text.parse().map_err(|_| TimestampError::Malformed)?;
+            date.to_zoned(TimeZone::UTC).map_err(|_| TimestampError::OutOfRange)?.timestamp().as_nanosecond()
+        } else {
+            let time: jiff::Timestamp = text.parse().map_err(|_| TimestampError::Malformed)?;
+            time.as_nanosecond()
+        };
+        i64::try_from(nanos).map(Timestamp).map_err(|_| TimestampError::OutOfRange)
+    }
+
+    #[must_use]
+    /// The time `span` later, or the end of what an `i64` holds.
+    pub fn saturating_add(self, span: Nanos) -> Timestamp {
+        Timestamp(self.0.saturating_add(span.0))
+    }
+
+    #[must_use]
+    /// The time `span` earlier, or the end of what an `i64` holds.
+    pub fn saturating_sub(self, span: Nanos) -> Timestamp {
+        Timestamp(self.0.saturating_sub(span.0))
+    }
+}
+
+/// Why a text is no time literal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TimestampError {
+    /// Not one of the three forms.
+    #[error("invalid timestamp string")]
+    Malformed,
+    /// A good date that nanoseconds in 64 bits can't hold.
+    #[error("time out of range")]
+    OutOfRange,
+}
+
+/// A length of time in nanoseconds; it may be negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Nanos(pub i64);
+
+impl Nanos {
+    /// One microsecond.
+    pub const MICROSECOND: Nanos = Nanos(1_000);
+    /// One millisecond.
+    pub const MILLISECOND: Nanos = Nanos(1_000_000);
+    /// One second.
+    pub const SECOND: Nanos = Nanos(1_000_000_000);
+    /// One minute.
+    pub const MINUTE: Nanos = Nanos(60 * Nanos::SECOND.0);
+    /// One hour.
+    pub const HOUR: Nanos = Nanos(60 * Nanos::MINUTE.0);
+    /// Twenty-four hours.
+    pub const DAY: Nanos = Nanos(24 * Nanos::HOUR.0);
+    /// Seven days.
+    pub const WEEK: Nanos = Nanos(7 * Nanos::DAY.0);
+
+    /// The text that Go prints for the duration: `1h0m0s`, `219h4m5s`, `1h0m0.000001s`, `500ms`, `0s`.
+    pub fn go_text(self) -> String {
+        let (sign, ns) = if self.0 < 0 { ("-", self.0.unsigned_abs()) } else { ("", self.0.unsigned_abs()) };
+        let fraction = |value: u64, unit: u64| {
+            let whole = value / unit;
+            let rest = value % unit;
+            if rest == 0 {
+                return whole.to_string();
+            }
+            let width = unit.ilog10() as usize;
+            let digits = format!("{rest:0width$}");
+            format!("{whole}.{}", digits.trim_end_matches('0'))
+        };
+        match ns {
+            0 => "0s".to_owned(),
+            1..=999 => format!("{sign}{ns}ns"),
+            1_000..=999_999 => format!("{sign}{}µs", fraction(ns, 1_000)),
+            1_000_000..=999_999_999 => format!("{sign}{}ms", fraction(ns, 1_000_000)),
+            _ => {
+                let minutes = ns / 60_000_000_000;
+                let seconds = fraction(ns % 60_000_000_000, 1_000_000_000);
+                match (minutes / 60, minutes % 60) {
+                    (0, 0) => format!("{sign}{seconds}s"),
+                    (0, m) => format!("{sign}{m}m{seconds}s"),
+                    (h, m) => format!("{sign}{h}h{m}m{seconds}s"),
+                }
+            }
+        }
+    }
+}
+
+impl Add for Nanos {
+    type Output = Nanos;
+    fn add(self, other: Nanos) -> Nanos {
+        Nanos(self.0.wrapping_add(other.0))
+    }
+}
+
+impl Sub for Nanos {
+    type Output = Nanos;
+    fn sub(self, other: Nanos) -> Nanos {
+        Nanos(self.0.wrapping_sub(other.0))
+    }
+}
+
+/// The times from `min` to `max`, both included. Empty when `min > max`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TimeRange {
+    /// The first time.
+    pub min: Timestamp,
+    /// The last time.
+    pub max: Timestamp,
+}
+
+impl TimeRange {
+    /// All times that a point can have.
+    pub const ALL: TimeRange = TimeRange { min: Timestamp::MIN, max: Timestamp::MAX };
+
+    /// Whether no time is inside.
+    pub fn is_empty(self) -> bool {
+        self.min > self.max
+    }
+
+    /// Whether `time` is inside.
+    pub fn contains(self, time: Timestamp) -> bool {
+        self.min <= time && time <= self.max
+    }
+
+    /// Whether some time is in both.
+    pub fn overlaps(self, other: TimeRange) -> bool {
+        !self.intersect(other).is_empty()
+    }
+
+    /// The times that are in both.
+    #[must_use]
+    pub fn intersect(self, other: TimeRange) -> TimeRange {
+        TimeRange { min: self.min.max(other.min), max: self.max.min(other.max) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc3339_has_as_many_decimals_as_needed() {
+        for (ns, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_500_000_000, "1970-01-01T00:00:01.5Z"),
+            (Timestamp::MIN.0, "1677-09-21T00:12:43.145224194Z"),
+            (Timestamp::MAX.0, "2262-04-11T23:47:16.854775806Z"),
+            (951_782_400_000_000_000, "2000-02-29T00:00:00Z"),
+        ] {
+            assert_eq!(Timestamp(ns).to_string(), text);
+            assert_eq!(Timestamp::parse(text), Ok(Timestamp(ns)));
+        }
+    }
+
+    #[test]
+    fn time_literals_have_three_forms() {
+        let want = Ok(Timestamp(1_488_327_378_000_000_000));
+        assert_eq!(Timestamp::parse("2017-03-01 00:16:18"), want);
+        assert_eq!(Timestamp::parse("2017-03-01T01:16:18+01:00"), want);
+        assert_eq!(Timestamp::parse("2017-03-01"), Ok(Timestamp(1_488_326_400_000_000_000)));
+        assert_eq!(Timestamp::parse("2300-01-01"), Err(TimestampError::OutOfRange));
+        assert_eq!(Timestamp::parse("2017-13-01"), Err(TimestampError::Malformed));
+    }
+
+    #[test]
+    fn durations_print_as_go_prints_them() {
+        for (ns, text) in [
+            (0, "0s"),
+            (Nanos::WEEK.0, "168h0m0s"),
+            (Nanos::HOUR.0 + 1_000, "1h0m0.000001s"),
+            (2 * Nanos::HOUR.0 + 500_000_000, "2h0m0.5s"),
+            (1_500_000, "1.5ms"),
+            (-5, "-5ns"),
+        ] {
+            assert_eq!(Nanos(ns).go_text(), text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_storable_time_reads_back(ns in Timestamp::MIN.0..=Timestamp::MAX.0) {
+            proptest::prop_assert_eq!(Timestamp::parse(&Timestamp(ns).to_string()), Ok(Timestamp(ns)));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The functions of InfluxQL, one file for each family, and their registry.

@@ -1,0 +1,87 @@
+//! Planning and evaluation of SELECT: pure functions over a [`Source`].
+//!
+//! `plan` turns a validated [`Select`](crate::influxql::ast::Select) into a [`Plan`] that says which columns of which
+//! series are read and which windows they fall into; `evaluate` runs it in column batches and yields pieces of series.
+//! Knows nothing of files, clocks, threads it was not handed, or the catalog: names are resolved by [`Sources`].
+
+pub mod functions;
+mod result;
+mod source;
+
+pub use result::{SeriesRows, Value};
+pub use source::{
+    Batch, Block, Column, NumberSummary, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError, Summary,
+};
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::influxql::ast::{Measurement, Select};
+use crate::model::Timestamp;
+
+/// Finds the data that a source names. The names are complete: the engine has filled in databases and policies.
+pub trait Sources {
+    /// The data of the policy that `measurement` names.
+    fn source(&self, measurement: &Measurement) -> Result<Arc<dyn Source>, QueryError>;
+}
+
+/// What a query may know of the world, decided before it starts.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The value of `now()`.
+    pub now: Timestamp,
+    /// Rows in one piece of a series, at least 1.
+    pub chunk_rows: usize,
+    /// Limits of the `[coordinator]` section; zero is none.
+    pub limits: SelectLimits,
+}
+
+/// `max-select-point`, `max-select-series`, `max-select-buckets`; zero is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SelectLimits {
+    /// Points that one SELECT may read.
+    pub points_max: u64,
+    /// Series that one SELECT may read.
+    pub series_max: u64,
+    /// Windows that one SELECT may make.
+    pub buckets_max: u64,
+}
+
+/// Why a SELECT failed while it ran. Displays as the text that clients see.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The statement can't be run as it stands: an unknown function, a wildcard in arithmetic, a bad time literal ...
+    #[error("{0}")]
+    Invalid(String),
+    /// A name that does not resolve; 1.2.4 reports these with statement id 0.
+    #[error("{0}")]
+    Unresolved(String),
+    /// A limit of the configuration was passed.
+    #[error("{0}")]
+    Limit(String),
+    /// The query was killed or timed out, or the client went away.
+    #[error("query interrupted")]
+    Interrupted,
+    /// Stored data could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// InfluxQL that this version does not run yet.
+    #[error("{0} is not supported yet")]
+    Unsupported(String),
+}
+
+/// Plans and evaluates `select`, handing each piece of the answer to `emit` in order, until `emit` breaks.
+///
+/// `emit` is also asked between batches (with no piece) whether to go on, so that kills and disconnects are noticed.
+///
+/// # Errors
+/// What is wrong is reported as [`QueryError`]; pieces handed out before stay valid.
+pub fn run(
+    select: &Select,
+    sources: &dyn Sources,
+    context: &Context,
+    emit: &mut dyn FnMut(Option<SeriesRows>) -> ControlFlow<()>,
+) -> Result<(), QueryError> {
+    let _ = (select, sources, context, emit);
+    Err(QueryError::Unsupported("SELECT".into()))
+}
