@@ -57,17 +57,21 @@ impl Server {
 
     /// Ends it as a power cut would: no clean-up, no flush.
     pub fn kill(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
 impl Drop for Server {
+    /// Asks it to end, so that it removes what it made.
     fn drop(&mut self) {
-        self.end();
+        if self.process.try_wait().is_ok_and(|status| status.is_some()) {
+            return;
+        }
+        let asked = Command::new("kill").arg(self.process.id().to_string()).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            let _ = self.process.kill();
+        }
+        let _ = self.process.wait();
     }
 }
