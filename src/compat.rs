@@ -20,6 +20,12 @@ pub enum Point {
     EpochMicroSign,
     /// `compat.query.chunked-number`: `chunked=<number>` does nothing.
     ChunkedNumber,
+    /// `compat.select.time-bounds`: `time = t` also covers the nanosecond after `t`, and of `time >= t` and `time > t` the first counts.
+    TimeBounds,
+    /// `compat.select.bare-condition`: a condition that is a lone literal or column selects nothing.
+    BareCondition,
+    /// `compat.select.absent-operand`: AND and OR are false when one side compares an absent field.
+    AbsentOperand,
     /// `compat.auth.url-credentials`: the `Authorization` header beats `u` and `p`.
     HeaderBeatsUrl,
 }

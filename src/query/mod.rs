@@ -4,9 +4,18 @@
 //! series are read and which windows they fall into; `evaluate` runs it in column batches and yields pieces of series.
 //! Knows nothing of files, clocks, threads it was not handed, or the catalog: names are resolved by [`Sources`].
 
+mod conditions;
+mod fold;
 pub mod functions;
+mod go_names;
 mod result;
+mod scalar;
 mod source;
+mod time_bounds;
+mod time_literal;
+
+pub use conditions::{SeriesFilter, series_filter};
+pub use time_bounds::TimeBounds;
 
 pub use result::{SeriesRows, Value};
 pub use source::{
@@ -16,6 +25,7 @@ pub use source::{
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::compat::Compat;
 use crate::influxql::ast::{Measurement, Select};
 use crate::model::Timestamp;
 
@@ -34,6 +44,8 @@ pub struct Context {
     pub chunk_rows: usize,
     /// Limits of the `[coordinator]` section; zero is none.
     pub limits: SelectLimits,
+    /// Which answers to give where documentation and InfluxDB 1.2.4 disagree.
+    pub compat: Compat,
 }
 
 /// `max-select-point`, `max-select-series`, `max-select-buckets`; zero is no limit.
