@@ -1,9 +1,13 @@
 //! The promises of a store as a whole.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::line_protocol::{ParsedBody, Precision, parse};
 use crate::model::{FieldType, Timestamp};
 use crate::query::{Batch, Column, SeriesPredicate, Source};
+
+mod crash;
 
 const DB: DatabaseId = DatabaseId(1);
 const SHARD: ShardId = ShardId(1);
