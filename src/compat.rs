@@ -20,6 +20,10 @@ pub enum Point {
     EpochMicroSign,
     /// `compat.query.chunked-number`: `chunked=<number>` does nothing.
     ChunkedNumber,
+    /// `compat.query.row-limit-overrun`: after a statement that met `max-row-limit` one more runs, unseen.
+    RowLimitOverrun,
+    /// `compat.query.infinity`: an infinite value replaces a JSON document by the text of an encoder's error.
+    InfinityInJson,
     /// `compat.auth.url-credentials`: the `Authorization` header beats `u` and `p`.
     HeaderBeatsUrl,
 }
