@@ -221,18 +221,14 @@ fn is_enabled(section: &DeValue<'_>) -> bool {
 
 /// For features that can't be turned off.
 pub(super) fn only_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    match bool::deserialize(deserializer)? {
-        true => Ok(true),
-        false => Err(D::Error::custom("this server can't do without it")),
-    }
+    let on = bool::deserialize(deserializer)?;
+    if on { Ok(on) } else { Err(D::Error::custom("this server can't do without it")) }
 }
 
 /// For features that are not provided and that nobody would want to be ignored.
 pub(super) fn only_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    match bool::deserialize(deserializer)? {
-        false => Ok(false),
-        true => Err(D::Error::custom("not provided by this server")),
-    }
+    let on = bool::deserialize(deserializer)?;
+    if on { Err(D::Error::custom("not provided by this server")) } else { Ok(on) }
 }
 
 /// `host:port`, the host perhaps empty.

@@ -87,7 +87,7 @@ fn sign(out: &mut Vec<u8>, value: f64) {
 
 /// The shortest digits of a float, without leading or trailing zeros: `0.d1d2d3... × 10^point`.
 struct Digits {
-    digits: [u8; 17],
+    bytes: [u8; 17],
     len: usize,
     point: i32,
 }
@@ -97,7 +97,7 @@ impl Digits {
     fn of(value: f64) -> Digits {
         let mut buffer = ryu::Buffer::new();
         let text = buffer.format_finite(value).as_bytes();
-        let mut digits = Digits { digits: [0; 17], len: 0, point: 0 };
+        let mut digits = Digits { bytes: [0; 17], len: 0, point: 0 };
         let mut before_point = true;
         let mut exponent = 0;
         for (at, &byte) in text.iter().enumerate() {
@@ -114,22 +114,22 @@ impl Digits {
                     }
                     digits.point += i32::from(before_point);
                     // ryu gives at most 17 significant digits; zeros that only place the point are dropped below.
-                    if digits.len < digits.digits.len() {
-                        digits.digits[digits.len] = byte;
+                    if digits.len < digits.bytes.len() {
+                        digits.bytes[digits.len] = byte;
                         digits.len += 1;
                     }
                 }
             }
         }
         digits.point += exponent;
-        while digits.len > 1 && digits.digits[digits.len - 1] == b'0' {
+        while digits.len > 1 && digits.bytes[digits.len - 1] == b'0' {
             digits.len -= 1;
         }
         digits
     }
 
     fn text(&self) -> &[u8] {
-        &self.digits[..self.len]
+        &self.bytes[..self.len]
     }
 }
 

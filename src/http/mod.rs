@@ -23,6 +23,7 @@ mod stream;
 mod token;
 mod write;
 
+pub use answer::{Answer, AnswerOptions, Epoch};
 pub use api::Api;
 pub use server::{BLOCKING_THREADS_MAX, HttpOptions, Server};
 

@@ -295,13 +295,11 @@ async fn accepted_by<A: Api>(
     shared: &Shared<A>,
     acceptance: oneshot::Receiver<Result<(), QueryRefusal>>,
 ) -> Result<(), Refusal> {
-    match acceptance.await {
-        Ok(result) => Ok(result?),
-        Err(_) => {
-            shared.counters.panics.add(1);
-            Err(Refusal::Panicked)
-        }
-    }
+    let Ok(result) = acceptance.await else {
+        shared.counters.panics.add(1);
+        return Err(Refusal::Panicked);
+    };
+    Ok(result?)
 }
 
 #[cfg(test)]

@@ -63,14 +63,12 @@ pub(super) async fn answer<A: Api>(shared: Arc<Shared<A>>, request: Request<Inco
     let (parts, incoming) = request.into_parts();
     let mut body = RequestBody::new(incoming, &parts.headers);
 
-    let mut reply = match without_panic(route(&shared, &parts, &mut body)).await {
-        Some(reply) => reply,
-        None => {
-            shared.counters.panics.add(1);
-            tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
-            ReplyStyle::default().error(StatusCode::INTERNAL_SERVER_ERROR, b"internal error")
-        }
-    };
+    let routed = without_panic(route(&shared, &parts, &mut body)).await;
+    let mut reply = routed.unwrap_or_else(|| {
+        shared.counters.panics.add(1);
+        tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
+        ReplyStyle::default().error(StatusCode::INTERNAL_SERVER_ERROR, b"internal error")
+    });
     if !body.drain().await {
         close_after(&mut reply);
     }

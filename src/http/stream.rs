@@ -19,7 +19,7 @@ use tokio::sync::mpsc::error::TrySendError;
 const QUEUED_PIECES: usize = 4;
 
 /// How long a reader may take none of the pieces.
-const STALL_MAX: Duration = Duration::from_secs(60);
+const STALL_MAX: Duration = Duration::from_mins(1);
 
 /// Ties both ends together.
 #[derive(Debug, Default)]

@@ -39,11 +39,10 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Refusal::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Refusal::NoDatabase => StatusCode::BAD_REQUEST,
             Refusal::Body(error) => error.status(),
             Refusal::Gzip(GzipError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Gzip(GzipError::NoMemory) => StatusCode::SERVICE_UNAVAILABLE,
-            Refusal::Gzip(_) => StatusCode::BAD_REQUEST,
+            Refusal::NoDatabase | Refusal::Gzip(_) => StatusCode::BAD_REQUEST,
             Refusal::Engine(error) => status_of(error.kind),
             Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }

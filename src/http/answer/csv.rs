@@ -12,6 +12,7 @@ use super::super::float;
 use super::{AnswerOptions, Epoch};
 
 /// A CSV answer while it is written.
+#[derive(Debug)]
 pub(super) struct CsvAnswer {
     out: Vec<u8>,
     options: AnswerOptions,
@@ -21,6 +22,7 @@ pub(super) struct CsvAnswer {
     any: bool,
 }
 
+#[derive(Debug)]
 struct OpenStatement {
     statement_id: usize,
     /// Where it begins, unless that was given away, and whether it is the first.

@@ -11,6 +11,7 @@ use super::super::json::{JsonWriter, Place};
 use super::{AnswerOptions, Epoch};
 
 /// A JSON answer while it is written.
+#[derive(Debug)]
 pub(super) struct JsonAnswer {
     json: JsonWriter,
     options: AnswerOptions,
@@ -24,6 +25,7 @@ pub(super) struct JsonAnswer {
     infinity: Option<&'static str>,
 }
 
+#[derive(Debug)]
 struct OpenResult {
     statement_id: usize,
     /// Where it begins, unless that was given away.
@@ -37,6 +39,7 @@ struct OpenResult {
     infinity: Option<&'static str>,
 }
 
+#[derive(Debug)]
 struct OpenSeries {
     name: Text,
     tags: Arc<[(Text, Text)]>,
@@ -69,7 +72,7 @@ impl JsonAnswer {
             self.begin_result(piece.statement_id);
         }
         if let Some(series) = piece.series {
-            self.add_series(series);
+            self.add_series(&series);
         }
         if let Some(open) = &mut self.open {
             open.messages.extend(piece.messages);
@@ -191,18 +194,17 @@ impl JsonAnswer {
         self.json.begin_document();
     }
 
-    fn add_series(&mut self, rows: SeriesRows) {
+    fn add_series(&mut self, rows: &SeriesRows) {
         let Some(open) = &mut self.open else { return };
         let same = open.series.as_ref().is_some_and(|series| series.name == rows.name && series.tags == rows.tags);
         if !same {
-            match &open.series {
-                Some(series) => end_series(&mut self.json, series),
-                None => {
-                    self.json.key(b"series");
-                    self.json.begin_array();
-                }
+            if let Some(series) = &open.series {
+                end_series(&mut self.json, series);
+            } else {
+                self.json.key(b"series");
+                self.json.begin_array();
             }
-            begin_series(&mut self.json, &rows);
+            begin_series(&mut self.json, rows);
         }
         let series = open.series.take().filter(|_| same);
         let mut series = series.unwrap_or_else(|| OpenSeries {

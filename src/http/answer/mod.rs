@@ -23,16 +23,19 @@ const HELD_BYTES_OBSERVED: usize = 16 << 20;
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "independent properties that requests ask for one by one")]
-pub(super) struct AnswerOptions {
-    pub(super) csv: bool,
-    pub(super) pretty: bool,
+pub struct AnswerOptions {
+    /// CSV rather than JSON.
+    pub csv: bool,
+    /// JSON is indented.
+    pub pretty: bool,
     /// Each piece is a document of its own.
-    pub(super) chunked: bool,
-    pub(super) epoch: Epoch,
-    /// Rows of an answer that is not chunked.
-    pub(super) rows_max: Option<usize>,
-    pub(super) compat: Compat,
+    pub chunked: bool,
+    /// How times are written.
+    pub epoch: Epoch,
+    /// Rows of an answer that is not chunked; none is no limit.
+    pub rows_max: Option<usize>,
+    /// Whose habits to follow.
+    pub compat: Compat,
 }
 
 impl AnswerOptions {
@@ -46,7 +49,7 @@ impl AnswerOptions {
 
 /// How times are written: the `epoch` parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Epoch {
+pub enum Epoch {
     /// None was asked for: RFC 3339 in JSON, nanoseconds in CSV.
     Default,
     /// Whole units since 1970, each of so many nanoseconds.
@@ -55,7 +58,7 @@ pub(super) enum Epoch {
 
 impl Epoch {
     /// Reads the parameter. Unknown units are nanoseconds.
-    pub(super) fn from_parameter(text: &str, compat: Compat) -> Epoch {
+    pub fn from_parameter(text: &str, compat: Compat) -> Epoch {
         Epoch::Units(match text.trim() {
             "" => return Epoch::Default,
             "u" => 1_000,
@@ -78,18 +81,21 @@ impl Epoch {
 }
 
 /// An answer while it is written.
-pub(super) struct Answer {
+#[derive(Debug)]
+pub struct Answer {
     document: Document,
     limit: RowLimit,
 }
 
+#[derive(Debug)]
 enum Document {
     Json(JsonAnswer),
     Csv(CsvAnswer),
 }
 
 impl Answer {
-    pub(super) fn new(options: AnswerOptions) -> Answer {
+    /// An answer without any results yet.
+    pub fn new(options: AnswerOptions) -> Answer {
         let document =
             if options.csv { Document::Csv(CsvAnswer::new(options)) } else { Document::Json(JsonAnswer::new(options)) };
         let rows = options.rows_max.filter(|_| !options.chunked);
@@ -98,7 +104,7 @@ impl Answer {
     }
 
     /// Adds a piece. Breaks when no more are wanted.
-    pub(super) fn add(&mut self, mut piece: StatementResult) -> ControlFlow<()> {
+    pub fn add(&mut self, mut piece: StatementResult) -> ControlFlow<()> {
         let next = self.limit.cut(&mut piece)?;
         match &mut self.document {
             Document::Json(json) => json.add(piece),
@@ -108,7 +114,7 @@ impl Answer {
     }
 
     /// The bytes that may be sent now, if it is worth while.
-    pub(super) fn ready(&mut self) -> Option<Vec<u8>> {
+    pub fn ready(&mut self) -> Option<Vec<u8>> {
         match &mut self.document {
             Document::Json(json) => json.ready(),
             Document::Csv(csv) => csv.ready(),
@@ -116,7 +122,7 @@ impl Answer {
     }
 
     /// Ends the document and returns the rest of its bytes.
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub fn finish(self) -> Vec<u8> {
         match self.document {
             Document::Json(json) => json.finish(),
             Document::Csv(csv) => csv.finish(),
@@ -125,6 +131,7 @@ impl Answer {
 }
 
 /// `max-row-limit`: rows over all series and statements of an answer.
+#[derive(Debug)]
 struct RowLimit {
     /// How many more rows may come; none is no limit.
     rows: Option<usize>,
