@@ -53,18 +53,35 @@ pub async fn run(settings: &Settings, cases: &[&Case], mut progress: impl FnMut(
     Report { target: settings.target.to_string(), server: server(settings).await, profile: settings.profile, outcomes }
 }
 
-/// The databases and users of the target that the cases would drop.
-pub async fn endangered(settings: &Settings, cases: &[&Case]) -> Result<Vec<String>, NoAnswer> {
+/// Why a target can't be judged at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// It does not answer.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+    /// It wants credentials, or others than it got.
+    #[error("{0} refuses the runner: give an administrator's --user and --password")]
+    Refused(Target),
+    /// It holds what the cases would drop.
+    #[error("{0} holds what the cases would drop: {1} (--drop-existing)")]
+    Occupied(Target, String),
+}
+
+/// Finds out whether the target answers, and holds nothing that the cases would drop.
+pub async fn inspect(settings: &Settings, cases: &[&Case]) -> Result<(), Unfit> {
     let mut found = Vec::new();
     let databases: BTreeSet<_> = cases.iter().flat_map(|case| &case.owns.databases).collect();
     let users: BTreeSet<_> = cases.iter().flat_map(|case| &case.owns.users).collect();
     for (statement, kind, owned) in [("SHOW DATABASES", "database", databases), ("SHOW USERS", "user", users)] {
-        let response =
-            client::send(&settings.target, &as_admin(settings, query(statement)), settings.answer_limit).await?;
+        let request = as_admin(settings, query(statement));
+        let response = client::send(&settings.target, &request, settings.answer_limit).await?;
+        if response.status == 401 || response.status == 403 {
+            return Err(Unfit::Refused(settings.target.clone()));
+        }
         let names = first_column(&response);
         found.extend(owned.iter().filter(|name| names.contains(*name)).map(|name| format!("{kind} `{name}`")));
     }
-    Ok(found)
+    if found.is_empty() { Ok(()) } else { Err(Unfit::Occupied(settings.target.clone(), found.join(", "))) }
 }
 
 /// Plays a case without judging it, and returns the answers to its steps.
@@ -158,11 +175,12 @@ async fn prepare(settings: &Settings, case: &Case) -> Result<(), (Verdict, Strin
 
 async fn run_step(settings: &Settings, case: &Case, step: &Step) -> StepOutcome {
     let deadline = Instant::now() + settings.patience;
+    // Reports show the request of the case, without the administrator's credentials.
     let request = credited(settings, case, step);
     loop {
         let outcome = match client::send(&settings.target, &request, settings.answer_limit).await {
-            Ok(response) => StepOutcome::judged(&request, verdict::judge(step, &response, settings.profile)),
-            Err(error) => StepOutcome::unanswered(&request, &error),
+            Ok(response) => StepOutcome::judged(&step.request, verdict::judge(step, &response, settings.profile)),
+            Err(error) => StepOutcome::unanswered(&step.request, &error),
         };
         if !step.eventually || !outcome.verdict.is_failure() || Instant::now() >= deadline {
             return outcome;
