@@ -9,6 +9,12 @@
 pub enum Point {
     /// `compat.write.conflict`: text of a field type conflict when nothing of the request was stored.
     WriteTypeConflict,
+    /// `compat.write.comments`: a backslash or quote in a comment swallows the lines behind it.
+    WriteComments,
+    /// `compat.write.string-tail`: bytes behind a string belong to it, and its last byte is cut off.
+    WriteStringTail,
+    /// `compat.write.final-backslash`: a body that ends with a backslash shows a NUL in its error.
+    WriteFinalBackslash,
     /// `compat.query.error-order`: an execution error before the last statement is overwritten by `not executed`, and the last
     /// statement has no result.
     OverwrittenErrors,
@@ -20,6 +26,12 @@ pub enum Point {
     EpochMicroSign,
     /// `compat.query.chunked-number`: `chunked=<number>` does nothing.
     ChunkedNumber,
+    /// `compat.select.time-bounds`: `time = t` also covers the nanosecond after `t`, and of `time >= t` and `time > t` the first counts.
+    TimeBounds,
+    /// `compat.select.bare-condition`: a condition that is a lone literal or column selects nothing.
+    BareCondition,
+    /// `compat.select.absent-operand`: AND and OR are false when one side compares an absent field.
+    AbsentOperand,
     /// `compat.auth.url-credentials`: the `Authorization` header beats `u` and `p`.
     HeaderBeatsUrl,
 }

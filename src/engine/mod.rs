@@ -34,6 +34,8 @@ pub struct EngineOptions {
     pub query_timeout_ns: u64,
     /// `[coordinator] max-concurrent-queries`; zero is no limit.
     pub concurrent_queries_max: usize,
+    /// `[retention] check-interval`, nanoseconds; zero (also for `[retention] enabled = false`) never drops expired data.
+    pub retention_check_ns: u64,
     /// `[compat]`.
     pub compat: Compat,
 }

@@ -1,6 +1,35 @@
 //! Line protocol: bytes to points that borrow from them. Knows nothing of databases.
+//!
+//! A body is cut into [`lines`], and each line is parsed strictly from left to right: [`series`], [`fields`], [`timestamp`].
+//! The first [`fault`] of a line is its error; other lines are not touched by it. Names and strings keep the escapes that
+//! they were sent with, so that nothing is copied; [`escape`] takes the escapes off where a name is new.
+//!
+//! The rules are the clauses `lp.*` of the specification.
 
+mod escape;
+mod fault;
+mod fields;
+mod lines;
+mod number;
+mod series;
+mod timestamp;
+
+pub use escape::{
+    escape_field_key, escape_measurement, escape_string, escape_tag, unescape_field_key, unescape_measurement,
+    unescape_string, unescape_tag,
+};
+pub use series::series_key;
+
+#[cfg(test)]
+mod tests;
+
+use crate::compat::{self, Compat};
 use crate::model::Timestamp;
+
+use fault::Fault;
+use fields::StringTail;
+use lines::Lines;
+use series::TagKeys;
 
 /// The unit of the timestamps of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,11 +81,18 @@ pub struct ParsedBody<'a> {
     pub errors: Vec<LineError>,
 }
 
+impl<'a> ParsedBody<'a> {
+    /// The fields of one of the points.
+    pub fn fields_of(&self, point: &Point<'a>) -> &[Field<'a>] {
+        self.fields.get(point.fields.start as usize..point.fields.end as usize).unwrap_or_default()
+    }
+}
+
 /// One good line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point<'a> {
     /// The line up to the space before the fields: measurement and tags as spelt, tags in the order written. This is what
-    /// a known series is looked up by.
+    /// a known series is looked up by; [`series_key`] takes it apart.
     pub series: &'a [u8],
     /// Where its fields stand in [`ParsedBody::fields`].
     pub fields: std::ops::Range<u32>,
@@ -91,4 +127,72 @@ pub enum Value<'a> {
 pub struct LineError {
     /// The whole message.
     pub text: Vec<u8>,
+}
+
+/// Parses a request body as documented. Never fails as a whole: bad lines are in [`ParsedBody::errors`].
+///
+/// Timestamps are in units of `precision`; lines without one get `now`, cut down to the precision.
+///
+/// ```
+/// use fluxstone::line_protocol::{Precision, Value, parse};
+/// use fluxstone::model::Timestamp;
+///
+/// let body = parse(b"cpu,host=a idle=91.5,load=3i 10\ncpu idle=9O", Precision::Second, Timestamp::EPOCH);
+/// assert_eq!(body.points[0].series, b"cpu,host=a");
+/// assert_eq!(body.points[0].time, Timestamp(10_000_000_000));
+/// assert_eq!(body.fields[1].value, Value::Integer(3));
+/// assert_eq!(body.errors[0].text, b"unable to parse 'cpu idle=9O': invalid number");
+/// ```
+pub fn parse(body: &[u8], precision: Precision, now: Timestamp) -> ParsedBody<'_> {
+    parse_as(body, precision, now, Compat::default())
+}
+
+/// Parses a request body like [`parse`], with the answers that `compat` asks for.
+pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, compat: Compat) -> ParsedBody<'_> {
+    let mut parsed = ParsedBody {
+        // Guesses that fit usual bodies; wrong ones only cost a reallocation.
+        points: Vec::with_capacity(body.len() / 128),
+        fields: Vec::with_capacity(body.len() / 32),
+        errors: Vec::new(),
+    };
+    let default_time = timestamp::truncate(now, precision);
+    let string_tail =
+        if compat.observed(compat::Point::WriteStringTail) { StringTail::CutsLastByte } else { StringTail::Refused };
+    let mut tag_keys = TagKeys::default();
+    for line in Lines::new(body, compat) {
+        let fields_before = parsed.fields.len();
+        match point(line.text, &mut tag_keys, &mut parsed.fields, string_tail, precision, default_time) {
+            Ok(point) => parsed.points.push(point),
+            Err(fault) => {
+                parsed.fields.truncate(fields_before);
+                parsed.errors.push(LineError { text: fault.message(&line.echo()) });
+            }
+        }
+    }
+    parsed
+}
+
+/// Parses one line into a point; its fields go to the end of `fields`.
+fn point<'a>(
+    line: &'a [u8],
+    tag_keys: &mut TagKeys<'a>,
+    fields: &mut Vec<Field<'a>>,
+    string_tail: StringTail,
+    precision: Precision,
+    default_time: Timestamp,
+) -> Result<Point<'a>, Fault<'a>> {
+    let mut input = line;
+    let series = series::series(&mut input, tag_keys)?;
+    let first_field = fields.len();
+    fields::field_set(&mut input, fields, string_tail)?;
+    let time = timestamp::timestamp(&mut input, precision)?.unwrap_or(default_time);
+    // A range of more than 2^32 fields takes a body of 16 GiB, which no server accepts.
+    let index = |at: usize| u32::try_from(at).map_err(|_| Fault::PointIsInvalid);
+    Ok(Point { series, fields: index(first_field)?..index(fields.len())?, time })
+}
+
+/// Skips what may stand in front of a line, its fields and its timestamp: spaces, tabs and NULs.
+fn skip_blanks(input: &mut &[u8]) {
+    let blanks = input.iter().position(|b| !matches!(b, b' ' | b'\t' | 0)).unwrap_or(input.len());
+    *input = input.get(blanks..).unwrap_or_default();
 }

@@ -137,7 +137,7 @@ pub enum TimestampError {
 }
 
 /// A length of time in nanoseconds; it may be negative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Nanos(pub i64);
 
 impl Nanos {

@@ -1,0 +1,37 @@
+//! Why a change of the catalog was refused, in the words that clients see.
+
+/// Why a change was refused. Displays as the error of the statement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
+pub enum CatalogError {
+    #[error("invalid name")]
+    InvalidName,
+    #[error("database not found: {0}")]
+    DatabaseNotFound(String),
+    #[error("retention policy not found: {0}")]
+    PolicyNotFound(String),
+    #[error("retention policy duration must be at least 1h0m0s")]
+    PolicyDurationTooLow,
+    #[error("retention policy duration must be greater than the shard duration")]
+    IncompatibleDurations,
+    #[error("retention policy already exists")]
+    PolicyExists,
+    #[error("retention policy conflicts with an existing policy")]
+    PolicyConflict,
+    #[error("username required")]
+    UsernameRequired,
+    #[error("user already exists")]
+    UserExists,
+    #[error("user not found")]
+    UserNotFound,
+    #[error("continuous query already exists")]
+    ContinuousQueryExists,
+    #[error("continuous query not found")]
+    ContinuousQueryNotFound,
+    #[error("invalid subscription URL: {0}")]
+    InvalidSubscriptionUrl(String),
+    #[error("subscription already exists")]
+    SubscriptionExists,
+    #[error("subscription not found")]
+    SubscriptionNotFound,
+}

@@ -1,0 +1,98 @@
+//! Cuts a body into lines.
+//!
+//! A newline ends a line unless it stands in a string or behind a backslash, so lines have to be found with an eye on
+//! quotes. What counts as an opening quote is decided by the same counting as in [`super::fields`].
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
+
+use super::skip_blanks;
+use crate::compat::{Compat, Point};
+
+/// The lines of a body that are neither blank nor comments.
+pub(super) struct Lines<'a> {
+    rest: &'a [u8],
+    compat: Compat,
+}
+
+/// One line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Line<'a> {
+    /// From the first byte that is no blank up to the newline.
+    pub(super) text: &'a [u8],
+    /// Whether messages show a NUL behind the line: one that ends the body with an escape of nothing, under 1.2.4.
+    nul_in_messages: bool,
+}
+
+impl<'a> Line<'a> {
+    /// The line as messages show it.
+    pub(super) fn echo(&self) -> Cow<'a, [u8]> {
+        if self.nul_in_messages { Cow::Owned([self.text, b"\0"].concat()) } else { Cow::Borrowed(self.text) }
+    }
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(body: &'a [u8], compat: Compat) -> Self {
+        Lines { rest: body, compat }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    fn next(&mut self) -> Option<Line<'a>> {
+        loop {
+            skip_blanks(&mut self.rest);
+            let &first = self.rest.first()?;
+            let comment = first == b'#';
+            let end = if comment && !self.compat.observed(Point::WriteComments) {
+                LineEnd { len: memchr(b'\n', self.rest).unwrap_or(self.rest.len()), cut_escape: false }
+            } else {
+                line_end(self.rest)
+            };
+            let (text, rest) = self.rest.split_at(end.len);
+            self.rest = rest.get(1..).unwrap_or_default();
+            if text.is_empty() || comment {
+                continue;
+            }
+            let nul_in_messages = end.cut_escape && self.compat.observed(Point::WriteFinalBackslash);
+            // Only an escaped newline, or one in a string that never ends, can be the last byte of a line.
+            return Some(Line { text: text.strip_suffix(b"\n").unwrap_or(text), nul_in_messages });
+        }
+    }
+}
+
+/// Where a line ends.
+struct LineEnd {
+    /// Bytes before the newline or the end of the body.
+    len: usize,
+    /// Whether the body ends with a backslash that escapes nothing.
+    cut_escape: bool,
+}
+
+/// Finds the end of the line that `body` begins with.
+fn line_end(body: &[u8]) -> LineEnd {
+    let newline = memchr(b'\n', body).unwrap_or(body.len());
+    // Most lines have neither strings nor escapes, and end at the first newline.
+    if memchr2(b'"', b'\\', &body[..newline]).is_none() {
+        return LineEnd { len: newline, cut_escape: false };
+    }
+    let (mut in_fields, mut quoted) = (false, false);
+    let (mut equals, mut commas) = (0usize, 0usize);
+    let mut at = 0;
+    while let Some(&byte) = body.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            // The byte before decides whether a space is part of a name, as in `series`.
+            b' ' if at == 0 || body[at - 1] != b'\\' => in_fields = true,
+            b'\n' if !quoted => return LineEnd { len: at, cut_escape: false },
+            b'=' if in_fields && !quoted => equals += 1,
+            b',' if in_fields && !quoted => commas += 1,
+            b'"' if equals > commas => quoted = !quoted,
+            _ => {}
+        }
+        at += 1;
+    }
+    LineEnd { len: body.len(), cut_escape: at > body.len() }
+}

@@ -1,0 +1,33 @@
+//! The last part of a line: an integer in units of the request's precision, or nothing.
+
+use winnow::stream::Stream;
+
+use super::fault::Fault;
+use super::number::{IntegerError, int64};
+use super::{Precision, skip_blanks};
+use crate::model::Timestamp;
+
+/// Reads the rest of a line: blanks, then an optional timestamp, then only spaces.
+pub(super) fn timestamp<'a>(input: &mut &'a [u8], precision: Precision) -> Result<Option<Timestamp>, Fault<'a>> {
+    skip_blanks(input);
+    // A newline gets here only if a quote in a name hid it.
+    let len = input.iter().position(|b| matches!(b, b' ' | b'\n')).unwrap_or(input.len());
+    let text = input.next_slice(len);
+    if text.is_empty() {
+        return if input.is_empty() { Ok(None) } else { Err(Fault::PointIsInvalid) };
+    }
+    let units = match int64(text) {
+        Ok(units) if text[0] != b'+' => units,
+        Err(IntegerError::OutOfRange) => return Err(Fault::TimestampOutOfInteger(text.into())),
+        _ if text == b"-" => return Err(Fault::TimestampWithoutDigits),
+        _ => return Err(Fault::BadTimestamp),
+    };
+    let time = units.checked_mul(precision.nanos()).map(Timestamp);
+    let time = time.filter(|time| (Timestamp::MIN..=Timestamp::MAX).contains(time)).ok_or(Fault::TimeOutsideRange)?;
+    if input.iter().all(|&b| b == b' ') { Ok(Some(time)) } else { Err(Fault::PointIsInvalid) }
+}
+
+/// The last whole unit that is not after `time`.
+pub(super) fn truncate(time: Timestamp, precision: Precision) -> Timestamp {
+    Timestamp(time.0.saturating_sub(time.0.rem_euclid(precision.nanos())))
+}

@@ -1,0 +1,451 @@
+//! Conditions (WHERE), taken apart: what tags decide, what must be looked at point by point.
+//!
+//! A condition is compiled once for each measurement, because what is a field is known only there. Comparisons of tags
+//! choose series, by index where an index can answer; for each chosen series [`Condition::for_series`] says what is left
+//! to be asked of its points. Comparisons with `time` are true here; [`super::time_bounds`] has their meaning.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::compat::{Compat, Point};
+use crate::influxql::ast::{BinaryOp, Cast, Expr, ExprKind, Regex, VarRef};
+use crate::model::{SeriesKey, TagSet, Text, TimeRange, Timestamp};
+
+use super::fold::fold;
+use super::time_bounds::{TimeBounds, is_time};
+use super::{QueryError, SeriesPredicate};
+
+/// What a condition of DELETE, DROP SERIES or a SHOW statement asks of the series of one measurement.
+#[derive(Debug, Clone)]
+pub struct SeriesFilter {
+    /// The bounds of time that the condition sets; an open bound is `None`, so that the statement can put its own there.
+    pub bounds: TimeBounds,
+    /// `bounds` as a range, open ends being the ends of time.
+    pub range: TimeRange,
+    /// Whether a comparison with a field is part of the condition. In [`SeriesFilter::holds`] it counts as true.
+    pub mentions_field: bool,
+    condition: Condition,
+}
+
+impl SeriesFilter {
+    /// Whether the tags (and the measurement, as `_name`) of a series satisfy the condition.
+    pub fn holds(&self, key: &SeriesKey) -> bool {
+        !matches!(self.condition.for_series(key), Residual::Never)
+    }
+
+    /// A condition for [`super::Source::series`] that holds for at least the series for which [`SeriesFilter::holds`] does.
+    pub fn predicate(&self) -> SeriesPredicate {
+        self.condition.index_predicate()
+    }
+}
+
+/// Takes the condition of a statement apart that works on whole series of one measurement. No condition holds always.
+///
+/// `is_field` says which names are fields of the measurement; all others are tags, known or not, absent ones being the empty
+/// text. `now()` is `now`. Call it once for each measurement, as fields differ; ask the source for the series that match
+/// [`SeriesFilter::predicate`] and keep those for which [`SeriesFilter::holds`].
+///
+/// # Errors
+/// [`QueryError::Invalid`] with the text for clients: a time literal that is none, `time` compared with something else, or a
+/// comparison without a column.
+pub fn series_filter(
+    condition: Option<&Expr>,
+    now: Timestamp,
+    compat: Compat,
+    is_field: &dyn Fn(&str) -> bool,
+) -> Result<SeriesFilter, QueryError> {
+    let Some(condition) = condition else {
+        let bounds = TimeBounds::default();
+        return Ok(SeriesFilter { bounds, range: bounds.range(), mentions_field: false, condition: Condition::Always });
+    };
+    let folded = fold(condition, Some(now));
+    let bounds = TimeBounds::of(&folded, compat)?;
+    let condition = Condition::compile(&folded, compat, is_field)?;
+    Ok(SeriesFilter { bounds, range: bounds.range(), mentions_field: condition.mentions_points(), condition })
+}
+
+/// A condition on the points of one measurement, in terms of series and points.
+#[derive(Debug, Clone)]
+pub(super) enum Condition {
+    Always,
+    Never,
+    Tags(TagTest),
+    /// To be asked of each point: a comparison, or a column that is its own truth.
+    Points(Arc<Expr>),
+    And(Box<Condition>, Box<Condition>),
+    Or(Box<Condition>, Box<Condition>),
+}
+
+/// A comparison that the tags of a series decide. An absent tag is the empty text.
+#[derive(Debug, Clone)]
+pub(super) enum TagTest {
+    Literal {
+        key: Text,
+        equal: bool,
+        value: Text,
+    },
+    Regex {
+        key: Text,
+        matching: bool,
+        regex: Regex,
+    },
+    /// Two tags: equal when both are present with one value.
+    Tags {
+        left: Text,
+        right: Text,
+        equal: bool,
+    },
+    /// `_name`, the measurement.
+    Name {
+        equal: bool,
+        name: Text,
+    },
+    NameRegex {
+        matching: bool,
+        regex: Regex,
+    },
+}
+
+/// What a condition still asks of the points of one series.
+#[derive(Debug, Clone)]
+pub(super) enum Residual {
+    /// No point qualifies.
+    Never,
+    /// All points do.
+    Always,
+    /// Those for which the expression is true.
+    When(Arc<Expr>),
+}
+
+impl Condition {
+    /// Compiles a folded condition.
+    pub(super) fn compile(
+        expr: &Expr,
+        compat: Compat,
+        is_field: &dyn Fn(&str) -> bool,
+    ) -> Result<Condition, QueryError> {
+        match &expr.kind {
+            ExprKind::Paren(inner) => Condition::compile(inner, compat, is_field),
+            ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
+                let lhs = Condition::compile(lhs, compat, is_field)?;
+                let rhs = Condition::compile(rhs, compat, is_field)?;
+                Ok(if *op == BinaryOp::And { lhs.and(rhs) } else { lhs.or(rhs) })
+            }
+            ExprKind::Binary { op, lhs, rhs } => comparison(expr, *op, lhs, rhs, is_field),
+            _ if compat.observed(Point::BareCondition) => Ok(Condition::Never),
+            ExprKind::Boolean(true) => Ok(Condition::Always),
+            ExprKind::Var(var) if reads_field(var, is_field) => Ok(Condition::Points(Arc::new(expr.clone()))),
+            _ => Ok(Condition::Never),
+        }
+    }
+
+    /// A superset of the series that can have qualifying points, in terms that an index can answer.
+    pub(super) fn index_predicate(&self) -> SeriesPredicate {
+        match self {
+            Condition::Never => SeriesPredicate::None,
+            Condition::Always | Condition::Points(_) => SeriesPredicate::All,
+            Condition::Tags(test) => test.index_predicate(),
+            Condition::And(a, b) => match (a.index_predicate(), b.index_predicate()) {
+                (SeriesPredicate::All, other) | (other, SeriesPredicate::All) => other,
+                (a, b) => SeriesPredicate::And(Box::new(a), Box::new(b)),
+            },
+            Condition::Or(a, b) => match (a.index_predicate(), b.index_predicate()) {
+                (SeriesPredicate::All, _) | (_, SeriesPredicate::All) => SeriesPredicate::All,
+                (a, b) => SeriesPredicate::Or(Box::new(a), Box::new(b)),
+            },
+        }
+    }
+
+    /// What is left to be asked of the points of one series.
+    #[expect(clippy::match_same_arms, reason = "the four kinds of condition, then the truth tables of AND and OR")]
+    pub(super) fn for_series(&self, key: &SeriesKey) -> Residual {
+        match self {
+            Condition::Always => Residual::Always,
+            Condition::Never => Residual::Never,
+            Condition::Tags(test) if test.holds(key) => Residual::Always,
+            Condition::Tags(_) => Residual::Never,
+            Condition::Points(expr) => Residual::When(expr.clone()),
+            Condition::And(a, b) => match (a.for_series(key), b.for_series(key)) {
+                (Residual::Never, _) | (_, Residual::Never) => Residual::Never,
+                (Residual::Always, other) | (other, Residual::Always) => other,
+                (Residual::When(a), Residual::When(b)) => Residual::When(joined(BinaryOp::And, &a, &b)),
+            },
+            Condition::Or(a, b) => match (a.for_series(key), b.for_series(key)) {
+                (Residual::Always, _) | (_, Residual::Always) => Residual::Always,
+                (Residual::Never, other) | (other, Residual::Never) => other,
+                (Residual::When(a), Residual::When(b)) => Residual::When(joined(BinaryOp::Or, &a, &b)),
+            },
+        }
+    }
+
+    /// Whether points may have to be looked at.
+    pub(super) fn mentions_points(&self) -> bool {
+        match self {
+            Condition::Always | Condition::Never | Condition::Tags(_) => false,
+            Condition::Points(_) => true,
+            Condition::And(a, b) | Condition::Or(a, b) => a.mentions_points() || b.mentions_points(),
+        }
+    }
+
+    /// Calls `visit` with the expressions that are asked of points.
+    pub(super) fn for_each_point_test(&self, visit: &mut dyn FnMut(&Expr)) {
+        match self {
+            Condition::Always | Condition::Never | Condition::Tags(_) => {}
+            Condition::Points(expr) => visit(expr),
+            Condition::And(a, b) | Condition::Or(a, b) => {
+                a.for_each_point_test(visit);
+                b.for_each_point_test(visit);
+            }
+        }
+    }
+
+    fn and(self, other: Condition) -> Condition {
+        match (self, other) {
+            (Condition::Never, _) | (_, Condition::Never) => Condition::Never,
+            (Condition::Always, other) | (other, Condition::Always) => other,
+            (a, b) => Condition::And(Box::new(a), Box::new(b)),
+        }
+    }
+
+    fn or(self, other: Condition) -> Condition {
+        match (self, other) {
+            (Condition::Always, _) | (_, Condition::Always) => Condition::Always,
+            (Condition::Never, other) | (other, Condition::Never) => other,
+            (a, b) => Condition::Or(Box::new(a), Box::new(b)),
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Condition::Always => f.write_str("any"),
+            Condition::Never => f.write_str("none"),
+            Condition::Tags(test) => write!(f, "{test}"),
+            Condition::Points(_) => f.write_str("(its points are asked)"),
+            Condition::And(a, b) => write!(f, "({a} and {b})"),
+            Condition::Or(a, b) => write!(f, "({a} or {b})"),
+        }
+    }
+}
+
+impl fmt::Display for TagTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = |equal: &bool| if *equal { "=" } else { "!=" };
+        match self {
+            TagTest::Literal { key, equal, value } => write!(f, "{key} {} '{value}'", sign(equal)),
+            TagTest::Regex { key, matching, regex } => write!(f, "{key} {}~ {regex:?}", sign(matching)),
+            TagTest::Tags { left, right, equal } => write!(f, "{left} {} {right}", sign(equal)),
+            TagTest::Name { equal, name } => write!(f, "measurement {} '{name}'", sign(equal)),
+            TagTest::NameRegex { matching, regex } => write!(f, "measurement {}~ {regex:?}", sign(matching)),
+        }
+    }
+}
+
+impl TagTest {
+    fn holds(&self, key: &SeriesKey) -> bool {
+        let tag = |name: &Text| key.tags.get(name).map_or(&[][..], Text::as_bytes);
+        match self {
+            TagTest::Literal { key, equal, value } => (tag(key) == value.as_bytes()) == *equal,
+            TagTest::Regex { key, matching, regex } => regex.is_match(tag(key)) == *matching,
+            TagTest::Tags { left, right, equal } => same_tag(&key.tags, left, right) == *equal,
+            TagTest::Name { equal, name } => (key.measurement == *name) == *equal,
+            TagTest::NameRegex { matching, regex } => regex.is_match(&key.measurement) == *matching,
+        }
+    }
+
+    fn index_predicate(&self) -> SeriesPredicate {
+        match self {
+            TagTest::Literal { key, equal: true, value } => {
+                SeriesPredicate::Equal { key: key.clone(), value: value.clone() }
+            }
+            TagTest::Literal { key, equal: false, value } => {
+                SeriesPredicate::NotEqual { key: key.clone(), value: value.clone() }
+            }
+            TagTest::Regex { key, matching: true, regex } => {
+                SeriesPredicate::Match { key: key.clone(), regex: regex.clone() }
+            }
+            TagTest::Regex { key, matching: false, regex } => {
+                SeriesPredicate::NotMatch { key: key.clone(), regex: regex.clone() }
+            }
+            TagTest::Tags { .. } | TagTest::Name { .. } | TagTest::NameRegex { .. } => SeriesPredicate::All,
+        }
+    }
+}
+
+/// Both present, with one value.
+fn same_tag(tags: &TagSet, left: &Text, right: &Text) -> bool {
+    matches!((tags.get(left), tags.get(right)), (Some(a), Some(b)) if a == b)
+}
+
+fn joined(op: BinaryOp, a: &Arc<Expr>, b: &Arc<Expr>) -> Arc<Expr> {
+    Arc::new(ExprKind::Binary { op, lhs: Box::new((**a).clone()), rhs: Box::new((**b).clone()) }.into())
+}
+
+/// Whether a column reads a field rather than a tag.
+fn reads_field(var: &VarRef, is_field: &dyn Fn(&str) -> bool) -> bool {
+    match var.cast {
+        _ if var.name == "_name" => false,
+        None => is_field(&var.name),
+        Some(Cast::Tag) => false,
+        Some(_) => true,
+    }
+}
+
+fn comparison(
+    expr: &Expr,
+    op: BinaryOp,
+    lhs: &Expr,
+    rhs: &Expr,
+    is_field: &dyn Fn(&str) -> bool,
+) -> Result<Condition, QueryError> {
+    if is_time(lhs) || is_time(rhs) {
+        return Ok(Condition::Always);
+    }
+    // Arithmetic is worked out point by point, tags in it too.
+    let is_nested = |side: &Expr| matches!(side.kind, ExprKind::Binary { .. } | ExprKind::Paren(_));
+    if is_nested(lhs) || is_nested(rhs) {
+        return Ok(Condition::Points(Arc::new(expr.clone())));
+    }
+    let (var, other) = match (&lhs.kind, &rhs.kind) {
+        (ExprKind::Var(var), _) => (var, rhs),
+        (_, ExprKind::Var(var)) => (var, lhs),
+        _ => return Err(QueryError::Invalid("invalid expression".into())),
+    };
+    let other_reads_field = matches!(&other.kind, ExprKind::Var(other) if reads_field(other, is_field));
+    if reads_field(var, is_field) || other_reads_field {
+        // A sum or product of a field and a constant decides nothing.
+        let decides = op.is_comparison();
+        return Ok(if decides { Condition::Points(Arc::new(expr.clone())) } else { Condition::Always });
+    }
+    Ok(tag_comparison(var, op, other))
+}
+
+/// `tag op other`, `other` being no field. What a tag can't be compared with it differs from.
+fn tag_comparison(var: &VarRef, op: BinaryOp, other: &Expr) -> Condition {
+    let key = Text::from(var.name.as_str());
+    let is_name = var.name == "_name";
+    let equal = match op {
+        BinaryOp::Equal | BinaryOp::Match => true,
+        BinaryOp::NotEqual | BinaryOp::NotMatch => false,
+        _ => return Condition::Never,
+    };
+    match &other.kind {
+        ExprKind::String(value) => {
+            let value = Text::from(value.as_str());
+            Condition::Tags(if is_name {
+                TagTest::Name { equal, name: value }
+            } else {
+                TagTest::Literal { key, equal, value }
+            })
+        }
+        ExprKind::Regex(regex) => {
+            let regex = regex.clone();
+            Condition::Tags(if is_name {
+                TagTest::NameRegex { matching: equal, regex }
+            } else {
+                TagTest::Regex { key, matching: equal, regex }
+            })
+        }
+        ExprKind::Var(right) => {
+            Condition::Tags(TagTest::Tags { left: key, right: Text::from(right.name.as_str()), equal })
+        }
+        _ if equal => Condition::Never,
+        _ => Condition::Always,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::influxql::ast::{Regex, VarRef};
+
+    fn tag(name: &str) -> ExprKind {
+        ExprKind::Var(VarRef { name: name.into(), cast: None })
+    }
+
+    fn text(value: &str) -> ExprKind {
+        ExprKind::String(value.into())
+    }
+
+    fn regex(pattern: &str) -> ExprKind {
+        let compiled = Arc::new(regex::bytes::Regex::new(pattern).unwrap());
+        ExprKind::Regex(Regex { text: pattern.into(), compiled })
+    }
+
+    fn binary(lhs: ExprKind, op: BinaryOp, rhs: ExprKind) -> ExprKind {
+        ExprKind::Binary { op, lhs: Box::new(lhs.into()), rhs: Box::new(rhs.into()) }
+    }
+
+    fn key(tags: &[(&str, &str)]) -> SeriesKey {
+        let tags = tags.iter().map(|(k, v)| (Text::from(*k), Text::from(*v))).collect();
+        SeriesKey { raw: Text::from("m"), measurement: Text::from("m"), tags: TagSet::new(tags) }
+    }
+
+    /// Of the series without tags, with a=1, a=2, and a=1 b=1, those that the condition keeps.
+    fn kept(condition: ExprKind) -> Vec<usize> {
+        let keys = [key(&[]), key(&[("a", "1")]), key(&[("a", "2")]), key(&[("a", "1"), ("b", "1")])];
+        let filter =
+            series_filter(Some(&condition.into()), Timestamp(0), Compat::default(), &|name| name == "v").unwrap();
+        for key in &keys {
+            assert!(!filter.holds(key) || filter.predicate().holds(&key.tags), "the index must not lose {key:?}");
+        }
+        (0..keys.len()).filter(|at| filter.holds(&keys[*at])).collect()
+    }
+
+    // spec: select.where.tag.1, select.where.tag.2
+    #[test]
+    fn an_absent_tag_is_the_empty_text() {
+        use BinaryOp::{Equal, Match, NotEqual, NotMatch};
+        assert_eq!(kept(binary(tag("a"), Equal, text("1"))), [1, 3]);
+        assert_eq!(kept(binary(text("1"), NotEqual, tag("a"))), [0, 2]);
+        assert_eq!(kept(binary(tag("b"), Equal, text(""))), [0, 1, 2]);
+        assert_eq!(kept(binary(tag("b"), NotEqual, text(""))), [3]);
+        assert_eq!(kept(binary(tag("a"), Match, regex("^1?$"))), [0, 1, 3]);
+        assert_eq!(kept(binary(tag("a"), NotMatch, regex("1"))), [0, 2]);
+    }
+
+    // spec: select.where.tag.3, select.where.tag.4, select.where.tag.5
+    #[test]
+    fn tags_compare_with_tags_and_differ_from_everything_else() {
+        use BinaryOp::{Equal, Less, NotEqual};
+        assert_eq!(kept(binary(tag("a"), Equal, tag("b"))), [3]);
+        assert_eq!(kept(binary(tag("a"), NotEqual, tag("b"))), [0, 1, 2]);
+        assert_eq!(kept(binary(tag("a"), Equal, ExprKind::Integer(1))), [0_usize; 0]);
+        assert_eq!(kept(binary(tag("a"), NotEqual, ExprKind::Integer(1))), [0, 1, 2, 3]);
+        assert_eq!(kept(binary(tag("a"), Less, text("2"))), [0_usize; 0]);
+        assert_eq!(kept(binary(tag("_name"), Equal, text("m"))), [0, 1, 2, 3]);
+        assert_eq!(kept(binary(tag("_name"), NotEqual, text("m"))), [0_usize; 0]);
+    }
+
+    // spec: select.where.logic.1
+    #[test]
+    fn tag_comparisons_choose_series_and_leave_the_rest_to_points() {
+        use BinaryOp::{And, Equal, Greater, Or};
+        let one = || binary(tag("a"), Equal, text("1"));
+        let field = || binary(tag("v"), Greater, ExprKind::Integer(3));
+        let condition = |op| {
+            let folded = fold(&binary(one(), op, field()).into(), None);
+            Condition::compile(&folded, Compat::default(), &|name| name == "v").unwrap()
+        };
+        let (with, without) = (key(&[("a", "1")]), key(&[]));
+        assert!(matches!(condition(And).for_series(&with), Residual::When(_)));
+        assert!(matches!(condition(And).for_series(&without), Residual::Never));
+        assert!(matches!(condition(Or).for_series(&with), Residual::Always));
+        assert!(matches!(condition(Or).for_series(&without), Residual::When(_)));
+    }
+
+    // spec: select.where.time.1
+    #[test]
+    fn time_comparisons_are_true_and_fields_are_reported() {
+        let time = binary(tag("time"), BinaryOp::Less, ExprKind::Duration(crate::model::Nanos(9)));
+        let either = binary(time, BinaryOp::Or, binary(tag("a"), BinaryOp::Equal, text("1")));
+        let filter = |kind: ExprKind| {
+            series_filter(Some(&kind.into()), Timestamp(0), Compat::default(), &|name| name == "v").unwrap()
+        };
+        let got = filter(either);
+        assert!(got.holds(&key(&[])));
+        assert_eq!((got.range.max, got.bounds.min, got.mentions_field), (Timestamp(8), None, false));
+        assert!(filter(binary(tag("v"), BinaryOp::Equal, ExprKind::Integer(1))).mentions_field);
+    }
+}

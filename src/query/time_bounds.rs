@@ -1,0 +1,185 @@
+//! The time range of a condition: every comparison with `time`, wherever it stands, narrows one range.
+//!
+//! AND, OR and parentheses make no difference to it; the rest of the condition is left to [`super::conditions`], which reads
+//! comparisons with `time` as true.
+
+use crate::compat::{Compat, Point};
+use crate::influxql::ast::{BinaryOp, Expr, ExprKind};
+use crate::model::{TimeRange, Timestamp};
+
+use super::{QueryError, go_names, time_literal};
+
+/// The bounds that a condition sets, both inclusive; `None` is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeBounds {
+    /// The first time.
+    pub min: Option<Timestamp>,
+    /// The last time.
+    pub max: Option<Timestamp>,
+}
+
+impl TimeBounds {
+    /// The bounds in a folded condition.
+    pub(super) fn of(condition: &Expr, compat: Compat) -> Result<TimeBounds, QueryError> {
+        let mut bounds = TimeBounds::default();
+        bounds.collect(condition, compat.observed(Point::TimeBounds))?;
+        Ok(bounds)
+    }
+
+    /// The range, with [`TimeRange::ALL`] where a bound is open.
+    pub fn range(self) -> TimeRange {
+        TimeRange { min: self.min.unwrap_or(Timestamp::MIN), max: self.max.unwrap_or(Timestamp::MAX) }
+    }
+
+    /// The bounds of both.
+    pub(super) fn intersect(self, other: TimeBounds) -> TimeBounds {
+        TimeBounds { min: self.min.max(other.min), max: [self.max, other.max].into_iter().flatten().min() }
+    }
+
+    fn collect(&mut self, expr: &Expr, observed: bool) -> Result<(), QueryError> {
+        match &expr.kind {
+            ExprKind::Paren(inner) => self.collect(inner, observed),
+            ExprKind::Binary { op, lhs, rhs } => {
+                if is_time(lhs) {
+                    self.narrow(*op, moment(rhs)?, observed);
+                } else if is_time(rhs) {
+                    self.narrow(mirrored(*op), moment(lhs)?, observed);
+                }
+                self.collect(lhs, observed)?;
+                self.collect(rhs, observed)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn narrow(&mut self, op: BinaryOp, time: Timestamp, observed: bool) {
+        let after = Timestamp(time.0.saturating_add(1));
+        let before = Timestamp(time.0.saturating_sub(1));
+        match op {
+            BinaryOp::Greater => self.raise(after, if observed { time } else { after }),
+            BinaryOp::GreaterOrEqual => self.raise(time, time),
+            BinaryOp::Less => self.lower(before, if observed { time } else { before }),
+            BinaryOp::LessOrEqual => self.lower(time, time),
+            BinaryOp::Equal => {
+                self.raise(time, time);
+                let last = if observed { after } else { time };
+                self.lower(last, last);
+            }
+            _ => {}
+        }
+    }
+
+    /// `compared` decides whether `min` is the narrower bound: 1.2.4 looked at the time as written, not at the bound that
+    /// comes of it.
+    fn raise(&mut self, min: Timestamp, compared: Timestamp) {
+        if self.min.is_none_or(|present| compared > present) {
+            self.min = Some(min);
+        }
+    }
+
+    fn lower(&mut self, max: Timestamp, compared: Timestamp) {
+        if self.max.is_none_or(|present| compared < present) {
+            self.max = Some(max);
+        }
+    }
+}
+
+/// Whether an expression is the time column, in any case.
+pub(super) fn is_time(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"))
+}
+
+/// What time is compared with.
+fn moment(expr: &Expr) -> Result<Timestamp, QueryError> {
+    match &expr.kind {
+        ExprKind::Time(time) => time_literal::check_bound(i128::from(time.0)),
+        ExprKind::Duration(since_epoch) => Ok(Timestamp(since_epoch.0)),
+        ExprKind::Integer(ns) => Ok(Timestamp(*ns)),
+        ExprKind::Number(ns) => Ok(Timestamp(*ns as i64)),
+        ExprKind::String(text) if time_literal::looks_like_time(text) => time_literal::parse_bound(text),
+        other => {
+            let kind = go_names::expression(other);
+            Err(QueryError::Invalid(format!("invalid operation: time and {kind} are not compatible")))
+        }
+    }
+}
+
+fn mirrored(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Less => BinaryOp::Greater,
+        BinaryOp::LessOrEqual => BinaryOp::GreaterOrEqual,
+        BinaryOp::Greater => BinaryOp::Less,
+        BinaryOp::GreaterOrEqual => BinaryOp::LessOrEqual,
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compat::Profile;
+    use crate::influxql::ast::VarRef;
+    use crate::query::fold::fold;
+
+    fn time(op: BinaryOp, value: ExprKind) -> Expr {
+        let time = ExprKind::Var(VarRef { name: "TIME".into(), cast: None });
+        ExprKind::Binary { op, lhs: Box::new(time.into()), rhs: Box::new(value.into()) }.into()
+    }
+
+    fn joined(op: BinaryOp, all: Vec<Expr>) -> Expr {
+        let join = |lhs, rhs| ExprKind::Binary { op, lhs: Box::new(lhs), rhs: Box::new(rhs) }.into();
+        all.into_iter().reduce(join).unwrap()
+    }
+
+    fn check(all: Vec<Expr>, documented: (Option<i64>, Option<i64>), observed: (Option<i64>, Option<i64>)) {
+        for op in [BinaryOp::And, BinaryOp::Or] {
+            let condition = fold(&joined(op, all.clone()), None);
+            for (profile, want) in [(Profile::Documented, documented), (Profile::Observed, observed)] {
+                let compat = Compat { profile, ..Compat::default() };
+                let want = TimeBounds { min: want.0.map(Timestamp), max: want.1.map(Timestamp) };
+                assert_eq!(TimeBounds::of(&condition, compat), Ok(want));
+            }
+        }
+    }
+
+    use BinaryOp::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+    use ExprKind::Integer;
+
+    // spec: select.time.range.1, select.time.range.2
+    #[test]
+    fn all_time_comparisons_narrow_one_range() {
+        let both = |want| (want, want);
+        for (all, (documented, observed)) in [
+            (vec![time(Greater, Integer(5))], both((Some(6), None))),
+            (vec![time(GreaterOrEqual, Integer(5)), time(Less, Integer(9))], both((Some(5), Some(8)))),
+            (vec![time(LessOrEqual, Integer(9)), time(LessOrEqual, Integer(7))], both((None, Some(7)))),
+            (vec![time(NotEqual, Integer(9))], both((None, None))),
+            (vec![time(Greater, Integer(9)), time(Less, Integer(3))], both((Some(10), Some(2)))),
+            (vec![time(Less, ExprKind::Number(9.9))], both((None, Some(8)))),
+            (vec![time(Greater, Integer(i64::MAX))], both((Some(i64::MAX), None))),
+        ] {
+            check(all, documented, observed);
+        }
+    }
+
+    // spec: select.time.range.3
+    #[test]
+    fn equality_and_equal_bounds_differ_between_the_profiles() {
+        check(vec![time(Equal, Integer(5))], (Some(5), Some(5)), (Some(5), Some(6)));
+        check(vec![time(GreaterOrEqual, Integer(5)), time(Greater, Integer(5))], (Some(6), None), (Some(5), None));
+    }
+
+    // spec: select.time.range.4
+    #[test]
+    fn time_is_compared_with_times_and_numbers_only() {
+        for (value, kind) in [
+            (ExprKind::Boolean(true), "BooleanLiteral"),
+            (ExprKind::String("yesterday".into()), "StringLiteral"),
+            (ExprKind::Var(VarRef { name: "now".into(), cast: None }), "VarRef"),
+        ] {
+            let text = format!("invalid operation: time and *influxql.{kind} are not compatible");
+            let got = TimeBounds::of(&time(Greater, value), Compat::default());
+            assert_eq!(got, Err(QueryError::Invalid(text)));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Times as text in conditions: which strings are meant as times, and what they mean.
+
+use super::QueryError;
+use crate::model::Timestamp;
+
+/// Whether a string is meant as a time: it begins like a date. Such a string must be a good time literal.
+pub(super) fn looks_like_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() >= 10
+        && bytes[..10].iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+/// Nanoseconds since the epoch of `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS[.fraction]` (UTC) or RFC 3339. `None` where the text is
+/// none of them; years that 64 bits can't hold are good times here.
+pub(super) fn parse(text: &str) -> Option<i128> {
+    let date: jiff::civil::Date = text.get(..10).filter(|_| looks_like_time(text))?.parse().ok()?;
+    let rest = &text[10..];
+    let (clock, zone) = match rest.as_bytes().first() {
+        None => return Some(nanoseconds(date.at(0, 0, 0, 0), 0)),
+        Some(b' ') => (&rest[1..], ""),
+        Some(b'T') => {
+            let zone_at = rest.find(['Z', '+', '-'])?;
+            (&rest[1..zone_at], &rest[zone_at..])
+        }
+        Some(_) => return None,
+    };
+    let (hms, fraction) = match clock.split_once('.') {
+        Some((hms, fraction)) if !fraction.is_empty() => (hms, fraction),
+        Some(_) => return None,
+        None => (clock, ""),
+    };
+    let mut parts = hms.split(':');
+    let (hour, minute, second) = (two_digits(parts.next()?)?, two_digits(parts.next()?)?, two_digits(parts.next()?)?);
+    if parts.next().is_some() || fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let subsecond = format!("{fraction:0<9}").parse().ok()?;
+    let time = jiff::civil::Time::new(hour, minute, second, subsecond).ok()?;
+    let offset_s = match zone {
+        "" | "Z" => 0,
+        _ => offset_seconds(zone)?,
+    };
+    Some(nanoseconds(date.to_datetime(time), offset_s))
+}
+
+/// A good time of `text` that is written as a bound: the times that points can have, and nothing beyond.
+pub(super) fn parse_bound(text: &str) -> Result<Timestamp, QueryError> {
+    let nanoseconds = parse(text).ok_or_else(|| QueryError::Invalid("invalid timestamp string".into()))?;
+    check_bound(nanoseconds)
+}
+
+/// Refuses times that no point can have.
+pub(super) fn check_bound(nanoseconds: i128) -> Result<Timestamp, QueryError> {
+    let side = if nanoseconds > i128::from(Timestamp::MAX.0) {
+        "overflows"
+    } else if nanoseconds < i128::from(Timestamp::MIN.0) {
+        "underflows"
+    } else {
+        return Ok(Timestamp(nanoseconds as i64));
+    };
+    let seconds = nanoseconds.div_euclid(1_000_000_000) as i64;
+    // Four-digit years lie within what the calendar library holds.
+    let shown = jiff::Timestamp::from_second(seconds).map(|t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    Err(QueryError::Invalid(format!("time {} {side} time literal", shown.unwrap_or_default())))
+}
+
+fn nanoseconds(time: jiff::civil::DateTime, offset_s: i64) -> i128 {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    let days = i128::from(time.date().since(epoch).map_or(0, |span| span.get_days()));
+    let clock = time.time();
+    let second_of_day = i128::from(clock.hour()) * 3600 + i128::from(clock.minute()) * 60 + i128::from(clock.second());
+    (days * 86_400 + second_of_day - i128::from(offset_s)) * 1_000_000_000 + i128::from(clock.subsec_nanosecond())
+}
+
+fn offset_seconds(zone: &str) -> Option<i64> {
+    let sign = if zone.starts_with('-') { -1 } else { 1 };
+    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+    let (hours, minutes) = (i64::from(two_digits(hours)?), i64::from(two_digits(minutes)?));
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+fn two_digits(text: &str) -> Option<i8> {
+    (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: select.time.literal.1
+    #[test]
+    fn a_time_literal_is_a_date_a_date_with_a_clock_or_rfc3339() {
+        let want = Ok(Timestamp(1_488_327_378_000_000_000));
+        assert_eq!(parse_bound("2017-03-01 00:16:18"), want);
+        assert_eq!(parse_bound("2017-03-01T00:16:18Z"), want);
+        assert_eq!(parse_bound("2017-03-01T01:16:18+01:00"), want);
+        assert_eq!(parse_bound("2017-02-28T23:16:18-01:00"), want);
+        assert_eq!(parse_bound("2017-03-01 00:16:18.5"), Ok(Timestamp(1_488_327_378_500_000_000)));
+        assert_eq!(parse_bound("2017-03-01"), Ok(Timestamp(1_488_326_400_000_000_000)));
+        assert_eq!(parse_bound("1969-12-31 23:59:59.999999999"), Ok(Timestamp(-1)));
+    }
+
+    // spec: select.time.literal.2
+    #[test]
+    fn what_begins_like_a_date_must_be_a_time() {
+        for text in [
+            "2017-03-01T04:00:00",
+            "2017-03-01 04:00",
+            "2017-13-01",
+            "2017-02-30",
+            "2017-03-01T25:00:00Z",
+            "2017-03-01 ",
+            "2017-03-01 04:00:00Z",
+            "2017-03-01t04:00:00z",
+            "2017-03-01 04:00:00.",
+        ] {
+            assert!(looks_like_time(text));
+            assert_eq!(parse_bound(text), Err(QueryError::Invalid("invalid timestamp string".into())), "{text}");
+        }
+        for text in ["yesterday", "2017-3-1", "", "2017/03/01"] {
+            assert!(!looks_like_time(text));
+        }
+    }
+
+    // spec: select.time.literal.3
+    #[test]
+    fn times_that_no_point_can_have_are_refused() {
+        let text = |literal| parse_bound(literal).map_err(|e| e.to_string());
+        assert_eq!(text("2300-01-01"), Err("time 2300-01-01T00:00:00Z overflows time literal".into()));
+        assert_eq!(text("1600-01-01"), Err("time 1600-01-01T00:00:00Z underflows time literal".into()));
+        assert_eq!(
+            text("2262-04-11T23:47:16.854775807Z"),
+            Err("time 2262-04-11T23:47:16Z overflows time literal".into())
+        );
+        assert_eq!(text("2262-04-11T23:47:16.854775806Z"), Ok(Timestamp::MAX));
+        assert_eq!(text("1677-09-21T00:12:43.145224194Z"), Ok(Timestamp::MIN));
+        assert_eq!(
+            text("1677-09-21T00:12:43.145224193Z"),
+            Err("time 1677-09-21T00:12:43Z underflows time literal".into())
+        );
+    }
+}
