@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{Interval, Settings};
+use crate::config::Settings;
 use crate::engine::{Engine, EngineOptions};
 use crate::http::{BLOCKING_THREADS_MAX, HttpOptions, Server};
 use crate::query::SelectLimits;
@@ -122,8 +122,7 @@ impl Shutdown {
 }
 
 fn engine_options(settings: &Settings) -> EngineOptions {
-    let Settings { meta, data, coordinator, http, compat } = settings;
-    let Interval(query_timeout) = coordinator.query_timeout;
+    let Settings { meta, data, coordinator, retention, http, compat } = settings;
     EngineOptions {
         data_dir: data.dir.clone(),
         log_dir: data.log_dir(),
@@ -137,7 +136,8 @@ fn engine_options(settings: &Settings) -> EngineOptions {
             series_max: coordinator.max_select_series,
             buckets_max: coordinator.max_select_buckets,
         },
-        query_timeout_ns: u64::try_from(query_timeout.as_nanos()).unwrap_or(u64::MAX),
+        query_timeout_ns: coordinator.query_timeout.as_nanos(),
+        retention_check_ns: if retention.enabled { retention.check_interval.as_nanos() } else { 0 },
         concurrent_queries_max: coordinator.max_concurrent_queries as usize,
         compat: compat.compat(),
     }

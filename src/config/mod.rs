@@ -12,6 +12,7 @@ pub use load::{ConfigError, Loaded, load};
 pub use quantity::{Interval, Size};
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub struct Settings {
     pub data: Data,
     /// `[coordinator]`
     pub coordinator: Coordinator,
+    /// `[retention]`
+    pub retention: Retention,
     /// `[http]`
     pub http: Http,
     /// `[compat]`
@@ -98,6 +101,22 @@ pub struct Coordinator {
     pub max_select_point: u64,
     pub max_select_series: u64,
     pub max_select_buckets: u64,
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Retention {
+    /// Whether data that are older than their policy's duration are dropped.
+    pub enabled: bool,
+    /// How often that is looked after.
+    pub check_interval: Interval,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Retention { enabled: true, check_interval: Interval(Duration::from_mins(30)) }
+    }
 }
 
 /// `[http]`

@@ -33,6 +33,8 @@ fn sections_and_keys_are_those_of_influxdb() {
         cache-max-memory-size = "512m"
         [coordinator]
         query-timeout = "1m30s"
+        [retention]
+        check-interval = "1h"
         [http]
         bind-address = ":8086"
         auth-enabled = true
@@ -49,6 +51,8 @@ fn sections_and_keys_are_those_of_influxdb() {
     assert_eq!(settings.data.log_dir(), PathBuf::from("/var/lib/influxdb/wal"));
     assert_eq!(settings.data.cache_max_memory_size, Size(512 << 20));
     assert_eq!(settings.coordinator.query_timeout.as_nanos(), 90_000_000_000);
+    assert!(settings.retention.enabled);
+    assert_eq!(settings.retention.check_interval, Interval(Duration::from_hours(1)));
     assert_eq!(settings.http.bind_address, ":8086");
     assert!(settings.http.auth_enabled);
     assert_eq!(settings.http.max_row_limit, 10_000);

@@ -47,11 +47,6 @@ pub(super) const GROUPS: &[Group] = &[
         keys: &["write-timeout", "log-queries-after"],
     },
     Group {
-        reason: "expired shards are dropped as they expire",
-        section: "retention",
-        keys: &["enabled", "check-interval"],
-    },
-    Group {
         reason: "shards are made when a point needs them",
         section: "shard-precreation",
         keys: &["enabled", "check-interval", "advance-period"],
