@@ -7,14 +7,14 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fluxstone::compat::Compat;
 use fluxstone::engine::StatementResult;
 use fluxstone::http::{Answer, AnswerOptions, Epoch};
-use fluxstone::model::Timestamp;
+use fluxstone::model::{Text, Timestamp};
 use fluxstone::query::{SeriesRows, Value};
 
 /// Rows of a piece, as the engine hands them out.
 const ROWS: usize = 10_000;
 
 fn piece() -> StatementResult {
-    let hosts = ["server01".into(), "server02".into()];
+    let hosts = [Text::from("server01"), Text::from("server02")];
     let row = |i: usize| {
         let time = Timestamp(1_488_327_378_000_000_000 + i as i64 * 10_000_000_000);
         let load = (i * 7919 % 100_000) as f64 / 1000.0;
