@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(read_parameters(text.as_bytes()), Err(error.to_owned()));
     }
 
-    // spec: query.params.1, query.params.2
+    // spec: http.params.1, http.params.2
     #[test]
     fn values_become_literals_of_their_kind() {
         check(r#"{"x":"a"}"#, &Parameter::String("a".into()));
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(read_parameters(b"null"), Ok(Parameters::new()));
     }
 
-    // spec: query.params.3
+    // spec: http.params.3
     #[test]
     fn what_is_no_object_is_refused() {
         check_error("  ", "error parsing query parameters: EOF");
@@ -92,7 +92,7 @@ mod tests {
         check_error("nope", "error parsing query parameters: invalid character 'o' in literal null (expecting 'u')");
     }
 
-    // spec: query.params.2
+    // spec: http.params.2
     #[test]
     fn numbers_that_dont_fit_are_refused() {
         let error = "error parsing json value: strconv.";

@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    // spec: auth.credentials.2, compat.auth.url-credentials.1
+    // spec: auth.credentials.4, compat.auth.url-credentials.1
     #[test]
     fn as_documented_the_query_string_wins_over_the_header() {
         let header = Some("Basic YTpi");

@@ -149,7 +149,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    // spec: query.json.6
+    // spec: http.json.6
     #[test]
     fn json_floats_are_shortest_with_an_exponent_only_at_the_extremes() {
         for (value, text) in [
@@ -179,7 +179,7 @@ mod tests {
         }
     }
 
-    // spec: query.csv.5
+    // spec: http.csv.5
     #[test]
     fn csv_floats_never_have_an_exponent() {
         assert_eq!(decimal(1e21), "1000000000000000000000");

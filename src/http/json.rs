@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(String::from_utf8(out).unwrap(), format!("\"{json}\""));
     }
 
-    // spec: query.json.4
+    // spec: http.json.4
     #[test]
     fn strings_have_gos_escapes() {
         check(b"plain /\x7f", "plain /\x7f");
@@ -198,7 +198,7 @@ mod tests {
         check("\u{2028}\u{2029}\u{202a}".as_bytes(), "\\u2028\\u2029\u{202a}");
     }
 
-    // spec: query.json.5
+    // spec: http.json.5
     #[test]
     fn each_byte_that_is_no_utf8_is_escaped_and_a_stored_replacement_character_stands() {
         check(b"a\xffb\xc3", r"a\ufffdb\ufffd");
@@ -224,7 +224,7 @@ mod tests {
         String::from_utf8(json.take()).unwrap()
     }
 
-    // spec: query.pretty.1
+    // spec: http.pretty.1
     #[test]
     fn pretty_documents_are_indented_by_four() {
         assert_eq!(document(false), r#"{"a":[1,[]],"b":null}"#);

@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(Parameters::parse(text.as_bytes()).text(name), value, "{name} of {text}");
     }
 
-    // spec: query.parameters.3
+    // spec: http.parameters.3
     #[test]
     fn of_equal_names_the_first_counts_even_if_empty() {
         check("q=a&q=b", "q", "a");
@@ -91,7 +91,7 @@ mod tests {
         check("Q=a", "q", "");
     }
 
-    // spec: query.parameters.4
+    // spec: http.parameters.4
     #[test]
     fn pairs_that_cant_be_read_are_dropped() {
         for (text, value) in [
@@ -107,7 +107,7 @@ mod tests {
         }
     }
 
-    // spec: query.parameters.4
+    // spec: http.parameters.4
     #[test]
     fn plus_and_escapes_are_undone_and_bytes_that_are_no_text_replaced() {
         check("q=a+b%20c%2Bd%3B", "q", "a b c+d;");

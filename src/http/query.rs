@@ -314,7 +314,7 @@ mod tests {
         }
     }
 
-    // spec: query.chunked.1, query.chunked.2, compat.query.chunked-number.1
+    // spec: http.chunked.1, http.chunked.2, compat.query.chunked-number.1
     #[test]
     fn chunks_have_10_000_rows_or_as_many_as_asked_for() {
         check("", None, None);

@@ -71,7 +71,7 @@ fn check(options: AnswerOptions, pieces: Vec<StatementResult>, want: &str) {
     assert_eq!(document(options, pieces).0, want);
 }
 
-// spec: query.json.1, query.json.2, query.json.3
+// spec: http.json.1, http.json.2, http.json.3, http.time.1
 #[test]
 fn results_hold_series_that_hold_rows() {
     let mut grouped = series("m", vec![Value::Time(Timestamp(1_488_327_378_000_000_000)), Value::Float(33.1)]);
@@ -87,7 +87,7 @@ fn results_hold_series_that_hold_rows() {
     check(CHUNKED, vec![], "");
 }
 
-// spec: query.json.2
+// spec: http.json.2
 #[test]
 fn what_is_empty_is_left_out() {
     let listing = SeriesRows {
@@ -112,7 +112,7 @@ fn what_is_empty_is_left_out() {
     );
 }
 
-// spec: query.json.7
+// spec: http.json.7
 #[test]
 fn each_kind_of_cell_has_its_json() {
     let cells = vec![
@@ -130,7 +130,7 @@ fn each_kind_of_cell_has_its_json() {
     assert!(text.contains(want), "{text}");
 }
 
-// spec: query.pretty.1
+// spec: http.pretty.1
 #[test]
 fn pretty_answers_have_every_element_on_its_own_line() {
     let want = r#"{
@@ -161,7 +161,7 @@ fn pretty_answers_have_every_element_on_its_own_line() {
     check(AnswerOptions { chunked: true, ..pretty }, vec![result(0, counting("m", 1))], want);
 }
 
-// spec: query.epoch.1, query.epoch.2, query.epoch.3, compat.query.epoch-micro.1
+// spec: http.epoch.1, http.epoch.2, http.epoch.3, compat.query.epoch-micro.1
 #[test]
 fn epoch_cuts_times_towards_zero_in_the_unit_asked_for() {
     let check = |unit: &str, ns: i64, documented: i64, observed: i64| {
@@ -190,7 +190,7 @@ fn epoch_cuts_times_towards_zero_in_the_unit_asked_for() {
     assert_eq!(Epoch::from_parameter(" ", Compat::default()), Epoch::Default);
 }
 
-// spec: query.json.8
+// spec: http.json.8
 #[test]
 fn pieces_of_a_series_are_joined() {
     let mut first = counting("m", 1);
@@ -209,7 +209,7 @@ fn pieces_of_a_series_are_joined() {
     check(observed(ns), pieces(), &joined(",\"partial\":true"));
 }
 
-// spec: query.chunked.3, query.chunked.4
+// spec: http.chunked.3, http.chunked.4
 #[test]
 fn a_chunk_is_a_document_that_says_what_follows() {
     let ns = AnswerOptions { epoch: Epoch::Units(1), ..CHUNKED };
@@ -233,7 +233,7 @@ fn a_chunk_is_a_document_that_says_what_follows() {
     );
 }
 
-// spec: query.errors.3
+// spec: http.errors.1
 #[test]
 fn an_error_replaces_what_its_statement_answered_before() {
     let pieces = || vec![empty(0), result(1, counting("m", 2)), error(1, "broken"), error(2, "not executed")];
@@ -247,7 +247,7 @@ fn an_error_replaces_what_its_statement_answered_before() {
     check(CSV, [vec![result(0, counting("m", 1))], pieces().split_off(1)].concat(), "name,tags,time,v\nm,,1,1\n");
 }
 
-// spec: query.errors.4
+// spec: http.errors.2
 #[test]
 fn an_error_after_rows_that_are_sent_stands_behind_them() {
     let pieces = vec![result(0, counting("m", 10_000)), error(0, "broken")];
@@ -258,7 +258,7 @@ fn an_error_after_rows_that_are_sent_stands_behind_them() {
     check(observed(PLAIN), pieces, "{\"results\":[{\"statement_id\":0,\"error\":\"broken\"}]}\n");
 }
 
-// spec: query.messages.1
+// spec: http.messages.1
 #[test]
 fn messages_follow_the_series() {
     let mut piece = result(0, counting("m", 0));
@@ -271,7 +271,7 @@ fn messages_follow_the_series() {
     );
 }
 
-// spec: query.row-limit.1, query.row-limit.2
+// spec: http.max-row-limit.1, http.max-row-limit.2
 #[test]
 fn the_row_limit_cuts_and_marks_the_series_that_passes_it() {
     let limited = AnswerOptions { rows_max: Some(3), epoch: Epoch::Units(1), ..PLAIN };
@@ -306,7 +306,7 @@ fn after_a_statement_that_met_the_limit_one_more_runs_unseen_in_profile_1_2_4() 
     assert_eq!(document(limited, vec![unfinished, empty(1)]), (want, 1));
 }
 
-// spec: query.json.9, compat.query.infinity.1
+// spec: http.json.9, compat.query.infinity.1
 #[test]
 fn infinite_values_are_null_or_break_the_document() {
     let infinite = || {
@@ -329,7 +329,7 @@ fn infinite_values_are_null_or_break_the_document() {
     check(CSV, infinite(), "name,tags,time,v\nm,,1,+Inf\nn,,1,-Inf\n");
 }
 
-// spec: query.csv.2, query.csv.3
+// spec: http.csv.2, http.csv.3
 #[test]
 fn csv_has_a_header_for_each_statement_that_has_series() {
     check(
@@ -343,7 +343,7 @@ fn csv_has_a_header_for_each_statement_that_has_series() {
     check(AnswerOptions { chunked: true, ..CSV }, pieces, want);
 }
 
-// spec: query.csv.4
+// spec: http.csv.4
 #[test]
 fn csv_fields_are_quoted_where_they_must_be() {
     for (text, field) in [
@@ -363,7 +363,7 @@ fn csv_fields_are_quoted_where_they_must_be() {
     }
 }
 
-// spec: query.csv.6
+// spec: http.csv.6
 #[test]
 fn csv_tags_are_pairs_with_escapes_and_without_empty_values() {
     let check = |tags: &[(&str, &str)], field: &str| {
@@ -377,7 +377,7 @@ fn csv_tags_are_pairs_with_escapes_and_without_empty_values() {
     check(&[("a", "")], "");
 }
 
-// spec: query.csv.7, query.csv.8
+// spec: http.csv.7, http.csv.8
 #[test]
 fn a_null_cell_repeats_the_cell_above_or_stays_empty() {
     let rows = |name: &str, values: Vec<Value>| {

@@ -123,7 +123,7 @@ fn debug_vars_counts_what_happened() {
     assert_eq!(values["clientError"], 1);
 }
 
-// spec: query.headers.1, query.headers.2
+// spec: http.answer.1, http.answer.2
 #[test]
 fn an_accepted_query_is_chunk_encoded_and_closes_the_connection() {
     let server = TestServer::start();
@@ -144,7 +144,7 @@ fn an_accepted_query_is_chunk_encoded_and_closes_the_connection() {
     assert!(String::from_utf8(old).unwrap().ends_with("[[\"1970-01-01T00:00:00.000000001Z\",1]]}]}]}\n"));
 }
 
-// spec: query.parameters.1, query.parameters.2
+// spec: http.query.3, http.parameters.1, http.parameters.2
 #[test]
 fn parameters_come_from_form_then_query_string_then_multipart() {
     let server = TestServer::start();
@@ -180,7 +180,7 @@ fn multipart(server: &TestServer, line: &str, parts: &[(&str, &str)]) -> Answer 
     server.send(line, "Content-Type: multipart/form-data; boundary=zz\r\n", body.as_bytes())
 }
 
-// spec: query.upload.1, query.upload.2, query.upload.3
+// spec: http.multipart.1, http.multipart.2, http.multipart.3
 #[test]
 fn statements_are_taken_from_an_uploaded_file() {
     let server = TestServer::start();
@@ -204,7 +204,7 @@ fn statements_are_taken_from_an_uploaded_file() {
     assert_eq!(server.send("POST /query", "Content-Type: multipart/form-data\r\n", b"xx").status, 400);
 }
 
-// spec: query.async.1, query.async.2
+// spec: http.async.1, http.async.2
 #[test]
 fn an_asynchronous_query_is_answered_before_it_runs() {
     let server = TestServer::start();
@@ -217,7 +217,7 @@ fn an_asynchronous_query_is_answered_before_it_runs() {
     assert_eq!(server.get("/query?async=TRUE&q=rows+1").status, 200);
 }
 
-// spec: query.q.1, query.q.2, query.errors.1, query.status.1, query.status.2
+// spec: http.q.1, http.q.2, http.query.2, http.status.1, http.order.1
 #[test]
 fn a_query_is_refused_before_it_runs_or_answered_with_200() {
     let server = TestServer::start();
@@ -235,7 +235,7 @@ fn a_query_is_refused_before_it_runs_or_answered_with_200() {
     assert_eq!(params.shown(), (400, "{\"error\":\"error parsing query parameters: unexpected EOF\"}\n"));
 }
 
-// spec: query.pretty.2, query.csv.1, query.csv.9
+// spec: http.pretty.2, http.csv.1, http.csv.9
 #[test]
 fn errors_are_pretty_if_asked_for_and_absent_from_csv() {
     let server = TestServer::start();
@@ -281,7 +281,7 @@ fn answers_are_packed_for_clients_that_accept_gzip() {
     }
 }
 
-// spec: query.chunked.1, query.chunked.2
+// spec: http.chunked.1, http.chunked.2
 #[test]
 fn chunks_have_the_size_asked_for() {
     let server = TestServer::start();
@@ -302,7 +302,7 @@ fn chunks_have_the_size_asked_for() {
     assert_eq!(server.get("/query?q=rows+5&chunked=2").text().lines().count(), 1);
 }
 
-// spec: query.row-limit.3
+// spec: http.max-row-limit.3
 #[test]
 fn the_row_limit_is_for_answers_that_are_not_chunked() {
     let server = TestServer::with(HttpOptions { rows_max: Some(2), ..options() });
@@ -312,7 +312,7 @@ fn the_row_limit_is_for_answers_that_are_not_chunked() {
     assert_eq!(server.get_with("/query?q=rows+3", "Accept: text/csv\r\n").text(), "name,tags,time,v\nm,,1,1\nm,,2,2\n");
 }
 
-// spec: write.request.1, write.request.2, write.request.3
+// spec: write.request.1, write.request.2, write.success.1
 #[test]
 fn a_write_takes_parameters_from_the_query_string_and_points_from_the_body() {
     let server = TestServer::start();
@@ -321,13 +321,18 @@ fn a_write_takes_parameters_from_the_query_string_and_points_from_the_body() {
     assert_eq!(answer.header("Content-Type"), Some("application/json"));
     assert_eq!(answer.header("Content-Length"), None);
     assert_eq!(server.engine.last_written(), "d r 1000000 one m f=1 1");
+    // spec: write.precision.1, write.precision.2
+    for (precision, nanos) in [("ns", 1), ("u", 1_000), ("s", 1_000_000_000), ("S", 1), ("µs", 1), ("", 1)] {
+        server.post(&format!("/write?db=d&precision={precision}"), "m f=1 1");
+        assert_eq!(server.engine.last_written(), format!("d  {nanos}  m f=1 1"));
+    }
     server.form("/write?db=d", "m%20f=1 1");
     assert_eq!(server.engine.last_written(), "d  1  m%20f=1 1");
     server.raw(b"POST /write?db=d HTTP/1.1\r\nHost: t\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nm f\r\n2\r\n=2\r\n0\r\n\r\n");
     assert_eq!(server.engine.last_written(), "d  1  m f=2");
 }
 
-// spec: write.status.1, write.status.2, write.status.3, write.status.4
+// spec: write.db.1, write.db.2, write.rp.2, write.status.1
 #[test]
 fn a_refused_write_says_why() {
     let server = TestServer::start();
@@ -367,7 +372,7 @@ fn a_packed_body_is_unpacked_if_it_says_gzip() {
     assert_eq!(server.engine.last_written(), "d  1  m f=4");
 }
 
-// spec: auth.challenge.1, auth.order.1, query.status.3, write.status.5
+// spec: auth.failure.1, auth.failure.2, auth.order.1
 #[test]
 fn with_authentication_requests_need_credentials() {
     let server = TestServer::with(HttpOptions { auth_enabled: true, ..options() });
@@ -396,7 +401,7 @@ fn with_authentication_requests_need_credentials() {
     assert_eq!(server.send("OPTIONS /query", "", b"").status, 200);
 }
 
-// spec: auth.realm.1
+// spec: auth.failure.3
 #[test]
 fn the_realm_is_a_setting() {
     let realm = "My \"Own\" Realm".to_owned();
