@@ -14,7 +14,6 @@ use super::{Origin, Point};
 
 /// A function of this shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "named as in InfluxQL")]
 pub(in crate::query) enum Reduction {
     Count,
     Sum,
