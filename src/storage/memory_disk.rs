@@ -35,7 +35,6 @@ struct Inner {
     /// Operations until the failure; none, if there is none to come.
     fails_in: Option<u64>,
     failure: Failure,
-    operations: u64,
 }
 
 type Inode = u64;
@@ -68,11 +67,6 @@ impl MemoryDisk {
     pub(super) fn fail_after(&self, operations: u64, failure: Failure) {
         let mut inner = self.inner.lock();
         (inner.fails_in, inner.failure) = (Some(operations), failure);
-    }
-
-    /// How many operations there were.
-    pub(super) fn operations(&self) -> u64 {
-        self.inner.lock().operations
     }
 
     /// The disk after a power cut: what was not durable is lost, or not, as `seed` has it.
@@ -121,7 +115,6 @@ impl MemoryDisk {
 impl Inner {
     /// Counts an operation; errs if its time to fail has come.
     fn operate(&mut self) -> io::Result<()> {
-        self.operations += 1;
         match &mut self.fails_in {
             None => Ok(()),
             Some(0) => {
