@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use change::Change;
 pub use continuous_query::ContinuousQuery;
 pub use database::Database;
+pub(crate) use database::is_printable;
 pub use error::CatalogError;
 pub use policy::{DEFAULT_POLICY, PolicyAlteration, PolicySpec, RetentionPolicy};
 pub use shard_group::{GroupPlanner, ShardGroup};
