@@ -11,6 +11,7 @@ mod background;
 mod catalog_cell;
 mod change;
 mod clock;
+mod definition;
 mod delete;
 mod diagnostics;
 mod execute;
@@ -25,6 +26,7 @@ mod request;
 mod schema;
 mod schema_condition;
 mod select;
+mod statement;
 mod statement_error;
 #[cfg(test)]
 mod tests;
