@@ -1,7 +1,67 @@
-//! x
+//! Arbitrary bodies at arbitrary precisions, under both profiles: parsing ends, never panics, and what it gives is made of
+//! the body.
 #![no_main]
+
+use arbitrary::Arbitrary;
+use fluxstone::compat::{Compat, Profile};
+use fluxstone::line_protocol::{
+    Precision, Value, parse_as, series_key, unescape_field_key, unescape_measurement, unescape_string, unescape_tag,
+};
+use fluxstone::model::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    let _ = data;
+#[derive(Debug, Arbitrary)]
+struct Request<'a> {
+    precision: u8,
+    observed: bool,
+    now: i64,
+    body: &'a [u8],
+}
+
+fuzz_target!(|request: Request<'_>| {
+    let precision = [
+        Precision::Nanosecond,
+        Precision::Microsecond,
+        Precision::Millisecond,
+        Precision::Second,
+        Precision::Minute,
+        Precision::Hour,
+    ][usize::from(request.precision) % 6];
+    let profile = if request.observed { Profile::Observed } else { Profile::Documented };
+    let compat = Compat { profile, ..Compat::default() };
+    let body = request.body;
+    let parsed = parse_as(body, precision, Timestamp(request.now), compat);
+
+    let inside = |slice: &[u8]| {
+        slice.is_empty() || body.as_ptr_range().start <= slice.as_ptr() && slice.as_ptr_range().end <= body.as_ptr_range().end
+    };
+    let newlines = body.iter().filter(|&&byte| byte == b'\n').count();
+    assert!(parsed.points.len() + parsed.errors.len() <= newlines + 1);
+
+    let mut fields = 0;
+    for point in &parsed.points {
+        assert!(inside(point.series) && !point.series.is_empty());
+        assert!(point.fields.start == fields && point.fields.end > fields);
+        fields = point.fields.end;
+        let key = series_key(point.series);
+        assert_eq!(key.raw.len(), point.series.len());
+        assert_eq!(series_key(&key.raw), key);
+        assert!(!key.measurement.is_empty());
+        assert!(key.tags.iter().all(|(key, value)| !key.is_empty() && !value.is_empty()));
+    }
+    assert_eq!(fields as usize, parsed.fields.len());
+    for field in &parsed.fields {
+        assert!(inside(field.key) && !unescape_field_key(field.key).is_empty());
+        match field.value {
+            Value::Float(value) => assert!(value.is_finite()),
+            Value::String(value) => assert!(inside(value) && unescape_string(value).len() <= value.len()),
+            Value::Integer(_) | Value::Boolean(_) => {}
+        }
+    }
+    for error in &parsed.errors {
+        assert!(error.text.starts_with(b"unable to parse '"));
+    }
+    // Any bytes at all.
+    assert!(unescape_measurement(body).len() <= body.len() && unescape_tag(body).len() <= body.len());
+    series_key(body);
 });

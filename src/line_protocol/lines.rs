@@ -84,7 +84,8 @@ fn line_end(body: &[u8]) -> LineEnd {
     while let Some(&byte) = body.get(at) {
         match byte {
             b'\\' => at += 1,
-            b' ' => in_fields = true,
+            // The byte before decides whether a space is part of a name, as in `series`.
+            b' ' if at == 0 || body[at - 1] != b'\\' => in_fields = true,
             b'\n' if !quoted => return LineEnd { len: at, cut_escape: false },
             b'=' if in_fields && !quoted => equals += 1,
             b',' if in_fields && !quoted => commas += 1,

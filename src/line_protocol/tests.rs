@@ -1,7 +1,12 @@
 //! Tables of lines with what they mean. Each test states the rule.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::compat::Profile;
+use crate::model::FieldValue;
 
 const NOW: Timestamp = Timestamp(1_500_000_123_456_789_012);
 const OBSERVED: Compat = Compat { profile: Profile::Observed, csv_null_cells: crate::compat::CsvNullCells::Repeat };
@@ -47,24 +52,546 @@ fn check_fault(line: &str, reason: &str) {
     check(line, &format!("unable to parse '{line}': {reason}"));
 }
 
-// spec: lp.line.1, lp.point.1
+/// Like [`check_fault`], for several lines.
+#[track_caller]
+fn check_faults(reason: &str, lines: &[&str]) {
+    for line in lines {
+        check_fault(line, reason);
+    }
+}
+
+// spec: lp.point.1, lp.body.1
 #[test]
 fn a_line_is_series_fields_and_an_optional_timestamp() {
     check("mymeas,mytag1=1 value=21 1463689680000000000", "mymeas,mytag1=1|value=21.0|1463689680000000000");
     check("m,b=x,a=y f=1,g=2i,h=t,i=\"s\"", "m,b=x,a=y|f=1.0,g=2i,h=true,i=\"s\"|now");
     check("m f=1 1\nm f=2 2", "m|f=1.0|1\nm|f=2.0|2");
+    check("m \t f=1 \0\t 5   ", "m|f=1.0|5");
+    check("m f=1  \t", "m|f=1.0|now");
+    check("", "");
 }
 
+// spec: lp.body.2
 #[test]
-fn faults_are_worded_as_clients_know_them() {
-    check_fault("mymeas,mytag=1 myfield=91 abc123", "bad timestamp");
-    check_fault("m", "missing fields");
-    check_fault("m,t f=1", "missing tag value");
-    check_fault("m f=1x", "invalid number");
+fn a_newline_in_a_string_or_behind_a_backslash_does_not_end_the_line() {
+    check("m f=\"two\nlines\" 1\nm f=1 2", "m|f=\"two\nlines\"|1\nm|f=1.0|2");
+    check("a\\\nb f=1 1\nm f=1 2", "a\\\nb|f=1.0|1\nm|f=1.0|2");
+    check("m,t=a\\\nb f=1 1\nm f=1 2", "m,t=a\\\nb|f=1.0|1\nm|f=1.0|2");
+    check_fault("m f=1\\\nm f=2 2", "invalid number");
+    // A pair of backslashes escapes nothing, in names neither.
+    check("a\\\\\nb", "unable to parse 'a\\\\': missing fields\nunable to parse 'b': missing fields");
+    check_fault("m g=\"oops 2\nm f=3 3", "unbalanced quotes");
+    check(
+        "m g=\"oops 2\nm f=\"x\" 3\nm f=4 4",
+        "unable to parse 'm g=\"oops 2\nm f=\"x\" 3\nm f=4 4': unbalanced quotes",
+    );
+    // Quotes in names and in keys open no string.
+    check("m,t=\"a f=1 1\nm\" \"f=1 2", "m,t=\"a|f=1.0|1\nm\"|\"f=1.0|2");
+    check("m\\\\ a=\"b f=1 1\nm f=2 2", "m\\\\ a=\"b|f=1.0|1\nm|f=2.0|2");
 }
 
+// spec: lp.body.3, lp.body.4
 #[test]
-fn bytes_behind_a_string_are_refused_or_cut() {
-    check_fault("m f=\"a\"b", "invalid field format");
-    check_observed("m f=\"a\"b", "m|f=\"a\"\"|now");
+fn blank_lines_and_comments_are_ignored() {
+    check("\n\n m f=1 1\n\t\0 \n\tm f=2 2\n", "m|f=1.0|1\nm|f=2.0|2");
+    check("# head\n  #m f=3 3\nm# f=1 1\nm,t=# #f=\"#\" 2", "m#|f=1.0|1\nm,t=#|#f=\"#\"|2");
+    check("# it's \"so\" k=\"v\nm f=1 1\n# C:\\\nm f=2 2", "m|f=1.0|1\nm|f=2.0|2");
+}
+
+// spec: compat.write.comments.1
+#[test]
+fn the_1_2_4_profile_cuts_comments_like_points() {
+    check_observed("# it's \"so\"\nm f=1 1\n# k=\"v\nm f=4 4\n# \"\nm f=5 5", "m|f=1.0|1\nm|f=5.0|5");
+    check_observed("# C:\\\nm f=1 1\nm f=2 2", "m|f=2.0|2");
+}
+
+// spec: lp.body.5
+#[test]
+fn carriage_returns_are_ordinary_bytes() {
+    check_fault("m f=1 1\r", "bad timestamp");
+    check_faults("invalid number", &["m f=1\r", "m f=1i\r"]);
+    check_fault("m f=t\r", "invalid boolean");
+    check_fault("m f=\"x\"\r", "invalid field format");
+    check_fault("\r", "missing fields");
+    check("# hello\r\nm f=\"a\r\nb\" 1", "m|f=\"a\r\nb\"|1");
+}
+
+// spec: lp.body.6, lp.fault.1
+#[test]
+fn a_bad_line_is_shown_whole_and_touches_no_other() {
+    check(
+        "m f=1 1\n  bad line   \nm f=2 2\nm,t=v g=1,h=x 3\nm f=4 4\n",
+        "m|f=1.0|1\nm|f=2.0|2\nm|f=4.0|4\n\
+         unable to parse 'bad line   ': invalid field format\nunable to parse 'm,t=v g=1,h=x 3': invalid boolean",
+    );
+    // The tag keys of a bad line are no measure for the next one.
+    let twice = "unable to parse 'm,a=1,a=2 f=1': duplicate tags";
+    check("m,a=1,a=2 f=1\nm,a=1,a=2 f=1", &format!("{twice}\n{twice}"));
+    check("m,a=1,a=2\nm,a=1,a=2 f=1", &format!("unable to parse 'm,a=1,a=2': missing fields\n{twice}"));
+}
+
+// spec: lp.fault.2
+#[test]
+fn the_first_fault_counts() {
+    check_fault("m,=v =x y", "missing tag key");
+    check_fault("m,t=v f=x y", "invalid boolean");
+    check_fault("m,t=v ,u=w f=1 1", "invalid boolean");
+    check_fault("m f=1 1x 2", "bad timestamp");
+}
+
+// spec: lp.fault.3
+#[test]
+fn a_newline_that_is_the_last_byte_of_a_bad_line_is_not_shown() {
+    check("m\\\n", "unable to parse 'm\\': missing fields");
+    check("m f=\"x\n", "unable to parse 'm f=\"x': unbalanced quotes");
+}
+
+// spec: compat.write.final-backslash.1
+#[test]
+fn a_backslash_that_ends_the_body_escapes_nothing() {
+    check("m f=1 1\\", "unable to parse 'm f=1 1\\': bad timestamp");
+    check_observed("m f=1 1\\", "unable to parse 'm f=1 1\\\0': bad timestamp");
+    check_observed("m\\\\", "unable to parse 'm\\\\': missing fields");
+}
+
+// spec: lp.measurement.1
+#[test]
+fn a_measurement_ends_at_the_first_comma_or_space_without_a_backslash_before_it() {
+    check("a\\,b\\ c=d\"\te f=1 1", "a\\,b\\ c=d\"\te|f=1.0|1");
+    check("a\\\\,t=v f=1 1", "a\\\\,t=v|f=1.0|1");
+    check("\\#m f=1 1", "\\#m|f=1.0|1");
+    check_faults("missing measurement", &[",t=v f=1 1", ", f=1", ","]);
+}
+
+// spec: lp.point.2
+#[test]
+fn a_series_needs_fields_behind_it() {
+    check_faults("missing fields", &["m", "m,t=v", "\u{feff}m", "m\\ f=1", "m,t=v\\"]);
+}
+
+// spec: lp.tag.1, lp.tag.2
+#[test]
+fn tags_are_keys_and_values() {
+    check("m,a\\=b=c\\,d,\\e== f=1 1", "m,a\\=b=c\\,d,\\e==|f=1.0|1");
+    check_faults("missing tag key", &["m,=v f=1", "m, f=1 1", "m,,t=v f=1", "m,t=v, f=1", "m,", "m,t=v,"]);
+    check_faults(
+        "missing tag value",
+        &["m,t= f=1", "m,t f=1", "m,t=,u=v f=1", "m,t,u=v f=1", "m,t", "m,t=", "m,t= v f=1"],
+    );
+    check_faults(
+        "invalid tag format",
+        &["m,t=a=b f=1 1", "m,t=v= f=1", "m,t=== f=1", "m,t=v\\ f=1 1", "m,t=v\\,u=w f=1"],
+    );
+}
+
+// spec: lp.tag.3, lp.tag.4
+#[test]
+fn tag_keys_may_come_in_any_order_but_once() {
+    check_faults("duplicate tags", &["m,a=1,a=2 f=1", "m,b=1,a=2,b=3 f=1", "m,a=1,b=2,a=1 f=1"]);
+    check("m,c=1,b=2 f=1 1\nm,b=1,c=1 f=1 2", "m,c=1,b=2|f=1.0|1\nm,b=1,c=1|f=1.0|2");
+    check("m,a=1 f=1 1\nm,a=1,b=2 f=1 2\nm,a=1 f=1 3", "m,a=1|f=1.0|1\nm,a=1,b=2|f=1.0|2\nm,a=1|f=1.0|3");
+    // 1.2.4 fails at exactly 100, 200, 400 ... tags.
+    for count in [100, 200, 400] {
+        let line = (0..count).fold("m".to_owned(), |line, n| format!("{line},t{n}=v")) + " f=1";
+        assert_eq!(parse(line.as_bytes(), Precision::Nanosecond, NOW).points.len(), 1);
+    }
+}
+
+// spec: lp.series.1
+#[test]
+fn a_series_key_has_its_tags_sorted_as_spelt() {
+    let key = series_key(br"m\ 1,b=x\,y,a\==1,a\ =2,B==");
+    assert_eq!(key.raw, r"m\ 1,B==,a\ =2,a\==1,b=x\,y");
+    assert_eq!(key.measurement, "m 1");
+    let tags: Vec<String> = key.tags.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+    assert_eq!(tags, ["B:=", "a :2", "a=:1", "b:x,y"]);
+    assert_eq!(series_key(b"m").raw, "m");
+    // Two spellings of a name are two series.
+    assert_ne!(series_key(br"a\=b"), series_key(b"a=b"));
+    assert_eq!(series_key(br"a\=b").measurement, series_key(b"a=b").measurement);
+}
+
+// spec: lp.series.2
+#[test]
+fn a_series_key_has_65535_bytes_at_most() {
+    let line = |value_bytes: usize| format!("m,t={} f=1", "v".repeat(value_bytes));
+    assert_eq!(parse(line(65_531).as_bytes(), Precision::Nanosecond, NOW).points.len(), 1);
+    check_fault(&line(65_532), "max key length exceeded: 65536 > 65535");
+}
+
+// spec: lp.field.1, lp.field.4
+#[test]
+fn field_keys_end_at_an_equals_sign_that_is_not_escaped() {
+    check("m a\\,b=1,a\\ b=2,\\==3,a\\\"b=4,\\ =5 1", "m|a\\,b=1.0,a\\ b=2.0,\\==3.0,a\\\"b=4.0,\\ =5.0|1");
+    check("m a\"b=1,c\\d=2,e\\\\f=3,g\\=h=4 1", "m|a\"b=1.0,c\\d=2.0,e\\\\f=3.0,g\\=h=4.0|1");
+    check("m f=1,f=2i 1", "m|f=1.0,f=2i|1");
+}
+
+// spec: lp.field.2
+#[test]
+fn faults_of_fields() {
+    check_faults("missing field key", &["m =1 1", "m f=1,=2 1", "m,t=v =1", "m =\"x\"", "m \t=1"]);
+    check_faults("missing field value", &["m f= 1", "m f=", "m f=,g=1", "m f=1,g= 1", "m f=\"a\"="]);
+    check_faults("unbalanced quotes", &["m f=\"abc 1", "m f=\"", "m f=1,g=\"x 1", "m f=\"abc\\\" 1"]);
+    check_faults(
+        "invalid field format",
+        &[
+            "m ",
+            "m,t=v ",
+            "m f 1",
+            "m f=1,g 1",
+            "m f=1, 1",
+            "m ,f=1 1",
+            "m f=1,,g=2 1",
+            "m f=\"a\"=\"b\" 1",
+            "m a\\=1 1",
+        ],
+    );
+    // As many commas as the equals signs need, but not where they are needed.
+    check_fault("m a,b=\"x\"=1", "invalid field format");
+    check_fault("m f=\"a\"=1,,g=2", "invalid field format");
+}
+
+// spec: lp.field.3
+#[test]
+fn a_field_key_does_not_end_with_a_backslash() {
+    check_faults("invalid field format", &["m a\\\\=1 1", "m b=1,a\\\\=1,c=2 1"]);
+}
+
+// spec: lp.number.1, lp.float.1
+#[test]
+fn numbers_have_these_forms() {
+    #[track_caller]
+    fn check_value(text: &str, expected: Value<'_>) {
+        let line = format!("m f={text}");
+        let parsed = parse(line.as_bytes(), Precision::Nanosecond, NOW);
+        // Debug form, since 0.0 == -0.0.
+        let value = parsed.fields.first().map(|field| format!("{:?}", field.value));
+        assert_eq!(value, Some(format!("{expected:?}")), "{text}");
+    }
+    for (text, float) in [
+        ("1", 1.0),
+        ("1.", 1.0),
+        (".5", 0.5),
+        ("-.5", -0.5),
+        ("-3.", -3.0),
+        ("007", 7.0),
+        ("00.50", 0.5),
+        ("1e3", 1e3),
+        ("1E+3", 1e3),
+        ("1.e2", 100.0),
+        (".5e1", 5.0),
+        ("0e9", 0.0),
+        ("1e03", 1000.0),
+        ("5e-324", 5e-324),
+        ("1.7976931348623157e308", f64::MAX),
+        ("9007199254740993", 9_007_199_254_740_992.0),
+        ("3.141592653589793238462643383279", std::f64::consts::PI),
+    ] {
+        check_value(text, Value::Float(float));
+    }
+    for zero in ["-0", "-0.0", "-1e-400"] {
+        check_value(zero, Value::Float(-0.0));
+    }
+    for (text, integer) in [
+        ("-0i", 0),
+        ("007i", 7),
+        ("00000000000000000000000000000012i", 12),
+        ("9223372036854775807i", i64::MAX),
+        ("-9223372036854775808i", i64::MIN),
+    ] {
+        check_value(text, Value::Integer(integer));
+    }
+}
+
+// spec: lp.number.2
+#[test]
+fn faults_of_numbers() {
+    let check_value = |text: &str, reason: &str| check_fault(&format!("m f={text} 1"), reason);
+    for text in [
+        ".",
+        "-.",
+        "-",
+        "1.1.1",
+        "1..2",
+        "--1",
+        "1-1",
+        "1+1",
+        "-+1",
+        "1e-+5",
+        "0x1F",
+        "1_000",
+        "1f",
+        "1u",
+        "1I",
+        "nan",
+        "NaN",
+        "-Inf",
+        "null",
+        "None",
+        "-i",
+        "1ii",
+        "1i2",
+        "1.0i",
+        "1.i",
+        "1e3i",
+        ".i",
+        "99999999999999999999x9i",
+    ] {
+        check_value(text, "invalid number");
+    }
+    let huge = "9".repeat(400);
+    for text in ["1e", "1e+", "1ee5", "1e5.5", "1e5e5", ".e5", "-e5", "1e309", "-1e309", &huge] {
+        check_value(text, "invalid float");
+    }
+    for text in ["9223372036854775808", "-9223372036854775809", "1111111111111111111111111111111111111111"] {
+        let reason =
+            format!("unable to parse integer {text}: strconv.ParseInt: parsing \"{text}\": value out of range");
+        check_value(&format!("{text}i"), &reason);
+    }
+    check_fault("m f=1,000 1", "invalid field format");
+}
+
+// spec: lp.boolean.1
+#[test]
+fn booleans_are_ten_words() {
+    check("m a=t,b=T,c=true,d=True,e=TRUE 1", "m|a=true,b=true,c=true,d=true,e=true|1");
+    check("m a=f,b=F,c=false,d=False,e=FALSE 1", "m|a=false,b=false,c=false,d=false,e=false|1");
+    for text in ["tRUE", "tr", "truee", "fALSE", "tt", "yes", "+1", "e5", "i", "Inf", "'a'", "é"] {
+        check_fault(&format!("m f={text} 1"), "invalid boolean");
+    }
+}
+
+// spec: lp.string.1
+#[test]
+fn strings_hold_everything_up_to_the_closing_quote() {
+    check("m f=\"\",g=\"a, b = c # d\" 1", "m|f=\"\",g=\"a, b = c # d\"|1");
+    check("m f=\"say \\\"hi\\\"\",g=\"\\\\\",h=\"C:\\dir\" 1", "m|f=\"say \\\"hi\\\"\",g=\"\\\\\",h=\"C:\\dir\"|1");
+}
+
+// spec: lp.string.2
+#[test]
+fn nothing_stands_behind_a_string() {
+    check_faults("invalid field format", &["m f=\"a\"b", "m f=\"a\"\"b\" 1", "m f=\"a\"\r", "m f=\"g\"\" 4\" 5"]);
+}
+
+// spec: compat.write.string-tail.1
+#[test]
+fn the_1_2_4_profile_cuts_the_last_byte_of_what_stands_behind_a_string() {
+    check_observed("m f=\"a\"b,g=1 1", "m|f=\"a\"\",g=1.0|1");
+    check_observed("m f=\"c\"\"d\" 1", "m|f=\"c\"\"d\"|1");
+    check_observed("m f=\"g\"\" 4\" 5", "m|f=\"g\"\" 4\"|5");
+    check_observed("m f=\"x\"\r", "m|f=\"x\"\"|now");
+}
+
+// spec: lp.time.1, lp.time.2
+#[test]
+fn timestamps_are_integers() {
+    check("m f=1 -12\nm f=1 -0\nm f=1 007 ", "m|f=1.0|-12\nm|f=1.0|0\nm|f=1.0|7");
+    check_faults(
+        "bad timestamp",
+        &["m f=1 x", "m f=1 1.0", "m f=1 +1", "m f=1 --1", "m f=1 1-", "m f=1 1\t", "m f=1 g=2 1"],
+    );
+    check_fault("m f=1 -", "strconv.ParseInt: parsing \"-\": invalid syntax");
+    let digits = "999999999999999999999999999999";
+    check_fault(&format!("m f=1 {digits}"), &format!("strconv.ParseInt: parsing \"{digits}\": value out of range"));
+    check_fault("m f=1 99999999999999999999x", "bad timestamp");
+    check_faults("point is invalid", &["m f=1 1 2", "m f=1 1  g=2", "m f=1 1 \t"]);
+}
+
+// spec: lp.time.3
+#[test]
+fn times_lie_in_the_range_that_can_be_stored() {
+    let outside = "time outside range -9223372036854775806 - 9223372036854775806";
+    check("m f=1 9223372036854775806", "m|f=1.0|9223372036854775806");
+    check("m f=1 -9223372036854775806", "m|f=1.0|-9223372036854775806");
+    check_faults(outside, &["m f=1 9223372036854775807", "m f=1 -9223372036854775807", "m f=1 -9223372036854775808 x"]);
+    let hours = |n: i64| meaning(format!("m f=1 {n}").as_bytes(), Precision::Hour, Compat::default());
+    assert_eq!(hours(2_562_047), "m|f=1.0|9223369200000000000");
+    assert_eq!(hours(2_562_048), format!("unable to parse 'm f=1 2562048': {outside}"));
+}
+
+// spec: lp.time.4
+#[test]
+fn a_line_without_timestamp_gets_the_servers_time_cut_to_the_precision() {
+    let default_time = |precision, now| parse(b"m f=1", precision, now).points[0].time.0;
+    assert_eq!(default_time(Precision::Nanosecond, NOW), 1_500_000_123_456_789_012);
+    assert_eq!(default_time(Precision::Microsecond, NOW), 1_500_000_123_456_789_000);
+    assert_eq!(default_time(Precision::Millisecond, NOW), 1_500_000_123_456_000_000);
+    assert_eq!(default_time(Precision::Second, NOW), 1_500_000_123_000_000_000);
+    assert_eq!(default_time(Precision::Minute, NOW), 1_500_000_120_000_000_000);
+    assert_eq!(default_time(Precision::Hour, NOW), 1_499_997_600_000_000_000);
+    assert_eq!(default_time(Precision::Second, Timestamp(-1)), -1_000_000_000);
+    assert_eq!(default_time(Precision::Hour, Timestamp(i64::MIN)), i64::MIN);
+}
+
+// spec: lp.precision.1, lp.precision.2
+#[test]
+fn precision_names_a_unit_and_anything_else_is_nanoseconds() {
+    let nanos = |name: &str| Precision::from_parameter(name.as_bytes()).nanos();
+    assert_eq!([nanos("u"), nanos("ms"), nanos("s")], [1_000, 1_000_000, 1_000_000_000]);
+    assert_eq!([nanos("m"), nanos("h")], [60_000_000_000, 3_600_000_000_000]);
+    for name in ["n", "ns", "", "us", "µ", "S", "d", "second"] {
+        assert_eq!(nanos(name), 1, "{name}");
+    }
+}
+
+// spec: lp.escape.1
+#[test]
+fn a_backslash_escapes_what_the_table_says() {
+    let spelt = br#"\,\ \=\"\\\n"#;
+    assert_eq!(&*unescape_measurement(spelt), br#", ="\\\n"#);
+    assert_eq!(&*unescape_tag(spelt), br#", =\"\\\n"#);
+    assert_eq!(&*unescape_field_key(spelt), br#", ="\\\n"#);
+    assert_eq!(&*unescape_string(spelt), br#"\,\ \="\\n"#);
+    assert_eq!(&*unescape_tag(br"a\\,b\"), br"a\,b\");
+    assert_eq!(&*unescape_string(br#"a\\\\\"b"#), br#"a\\"b"#);
+}
+
+// spec: lp.escape.2
+#[test]
+fn names_and_strings_are_bytes() {
+    let parsed = parse(b"m\xff,\xfe=\x01 \xfd=\"\xc3\x28\0\",\"g\"=1", Precision::Nanosecond, NOW);
+    assert_eq!(parsed.points[0].series, b"m\xff,\xfe=\x01");
+    assert_eq!(parsed.fields[0], Field { key: b"\xfd", value: Value::String(b"\xc3\x28\0") });
+    assert_eq!(parsed.fields[1].key, b"\"g\"");
+    let parsed = parse(b"bad\xff", Precision::Nanosecond, NOW);
+    assert_eq!(parsed.errors[0].text, b"unable to parse 'bad\xff': missing fields");
+}
+
+/// A name that line protocol can spell in every place: see [`escape`].
+fn name() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![4 => any::<u8>(), 3 => prop::sample::select(&b"ab ,=\"#\t"[..])];
+    prop::collection::vec(byte.prop_filter("not spellable", |b| !matches!(b, b'\\' | b'\n')), 0..6).prop_map(|rest| {
+        let mut name = b"n".to_vec();
+        name.extend(rest);
+        name
+    })
+}
+
+/// A point as its meaning: nothing is escaped.
+#[derive(Debug, Clone, PartialEq)]
+struct Meaning {
+    measurement: Vec<u8>,
+    tags: BTreeMap<Vec<u8>, Vec<u8>>,
+    fields: Vec<(Vec<u8>, FieldValue)>,
+    time: i64,
+}
+
+fn meaning_of_a_point() -> impl Strategy<Value = Meaning> {
+    let string = prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(&b"\\\"\n, ="[..])], 0..8);
+    let value = prop_oneof![
+        prop::num::f64::NORMAL.prop_map(FieldValue::Float),
+        any::<i64>().prop_map(FieldValue::Integer),
+        string.prop_map(|bytes| FieldValue::String(bytes.into())),
+        any::<bool>().prop_map(FieldValue::Boolean),
+    ];
+    let tags = prop::collection::btree_map(name(), name(), 0..4);
+    let fields = prop::collection::vec((name(), value), 1..4);
+    (name(), tags, fields, Timestamp::MIN.0..=Timestamp::MAX.0).prop_map(|(measurement, tags, fields, time)| Meaning {
+        measurement,
+        tags,
+        fields,
+        time,
+    })
+}
+
+/// Writes the point as a line, its tags from last to first.
+fn print(point: &Meaning, line: &mut Vec<u8>) {
+    escape_measurement(&point.measurement, line);
+    for (key, value) in point.tags.iter().rev() {
+        line.push(b',');
+        escape_tag(key, line);
+        line.push(b'=');
+        escape_tag(value, line);
+    }
+    for (index, (key, value)) in point.fields.iter().enumerate() {
+        line.push(if index == 0 { b' ' } else { b',' });
+        escape_field_key(key, line);
+        line.push(b'=');
+        match value {
+            FieldValue::Float(value) => line.extend_from_slice(format!("{value:?}").as_bytes()),
+            FieldValue::Integer(value) => line.extend_from_slice(format!("{value}i").as_bytes()),
+            FieldValue::Boolean(value) => line.extend_from_slice(value.to_string().as_bytes()),
+            FieldValue::String(value) => {
+                line.push(b'"');
+                escape_string(value, line);
+                line.push(b'"');
+            }
+        }
+    }
+    line.extend_from_slice(format!(" {}\n", point.time).as_bytes());
+}
+
+fn read(parsed: &ParsedBody<'_>, point: &Point<'_>) -> Meaning {
+    let key = series_key(point.series);
+    let field = |field: &Field<'_>| {
+        let value = match field.value {
+            Value::Float(value) => FieldValue::Float(value),
+            Value::Integer(value) => FieldValue::Integer(value),
+            Value::String(value) => FieldValue::String((&*unescape_string(value)).into()),
+            Value::Boolean(value) => FieldValue::Boolean(value),
+        };
+        (unescape_field_key(field.key).into_owned(), value)
+    };
+    Meaning {
+        measurement: key.measurement.to_vec(),
+        tags: key.tags.iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect(),
+        fields: parsed.fields_of(point).iter().map(field).collect(),
+        time: point.time.0,
+    }
+}
+
+/// Bodies that come close to being good: pieces of lines in any order.
+fn pieces() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(vec![
+        "m", ",t=v", " ", ",", "=", "f=1", "g=2i", "\"", "\"s\"", "\\", "\n", "\r", "\0", "\t", "#", "-", "12", "e",
+        ".5", "true",
+    ]);
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+proptest! {
+    // spec: lp.point.1, lp.escape.1, lp.escape.2
+    #[test]
+    fn what_is_printed_reads_back(points in prop::collection::vec(meaning_of_a_point(), 0..5)) {
+        let mut body = Vec::new();
+        for point in &points {
+            print(point, &mut body);
+        }
+        let parsed = parse(&body, Precision::Nanosecond, NOW);
+        prop_assert_eq!(&parsed.errors, &[]);
+        let read: Vec<Meaning> = parsed.points.iter().map(|point| read(&parsed, point)).collect();
+        prop_assert_eq!(read, points);
+    }
+
+    #[test]
+    fn any_body_gives_points_and_messages_in_flat_arrays(body in prop_oneof![prop::collection::vec(any::<u8>(), 0..200), pieces()]) {
+        for compat in [Compat::default(), OBSERVED] {
+            let parsed = parse_as(&body, Precision::Second, NOW, compat);
+            let mut next_field = 0;
+            for point in &parsed.points {
+                prop_assert_eq!(point.fields.start, next_field);
+                prop_assert!(point.fields.end > next_field);
+                next_field = point.fields.end;
+                prop_assert_eq!(series_key(series_key(point.series).raw.as_bytes()), series_key(point.series));
+                prop_assert_eq!(series_key(point.series).raw.len(), point.series.len());
+            }
+            prop_assert_eq!(next_field as usize, parsed.fields.len());
+            for error in &parsed.errors {
+                prop_assert!(error.text.starts_with(b"unable to parse '"));
+            }
+        }
+    }
+
+    // spec: lp.tag.3, lp.body.6
+    #[test]
+    fn tag_keys_are_judged_line_by_line(lines in prop::collection::vec(prop::collection::vec(0..5u8, 0..5), 0..12)) {
+        let line = |keys: &Vec<u8>| keys.iter().fold("m".to_owned(), |line, key| format!("{line},t{key}=v")) + " f=1\n";
+        let body: String = lines.iter().map(line).collect();
+        let distinct = |keys: &&Vec<u8>| keys.iter().collect::<BTreeSet<_>>().len() == keys.len();
+        let parsed = parse(body.as_bytes(), Precision::Nanosecond, NOW);
+        prop_assert_eq!(parsed.points.len(), lines.iter().filter(distinct).count());
+        prop_assert_eq!(parsed.points.len() + parsed.errors.len(), lines.len());
+    }
 }

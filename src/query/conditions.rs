@@ -4,6 +4,7 @@
 //! choose series, by index where an index can answer; for each chosen series [`Condition::for_series`] says what is left
 //! to be asked of its points. Comparisons with `time` are true here; [`super::time_bounds`] has their meaning.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::compat::{Compat, Point};
@@ -211,6 +212,32 @@ impl Condition {
             (Condition::Always, _) | (_, Condition::Always) => Condition::Always,
             (Condition::Never, other) | (other, Condition::Never) => other,
             (a, b) => Condition::Or(Box::new(a), Box::new(b)),
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Condition::Always => f.write_str("any"),
+            Condition::Never => f.write_str("none"),
+            Condition::Tags(test) => write!(f, "{test}"),
+            Condition::Points(_) => f.write_str("(its points are asked)"),
+            Condition::And(a, b) => write!(f, "({a} and {b})"),
+            Condition::Or(a, b) => write!(f, "({a} or {b})"),
+        }
+    }
+}
+
+impl fmt::Display for TagTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = |equal: &bool| if *equal { "=" } else { "!=" };
+        match self {
+            TagTest::Literal { key, equal, value } => write!(f, "{key} {} '{value}'", sign(equal)),
+            TagTest::Regex { key, matching, regex } => write!(f, "{key} {}~ {regex:?}", sign(matching)),
+            TagTest::Tags { left, right, equal } => write!(f, "{left} {} {right}", sign(equal)),
+            TagTest::Name { equal, name } => write!(f, "measurement {} '{name}'", sign(equal)),
+            TagTest::NameRegex { matching, regex } => write!(f, "measurement {}~ {regex:?}", sign(matching)),
         }
     }
 }

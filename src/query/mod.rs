@@ -4,15 +4,34 @@
 //! series are read and which windows they fall into; `evaluate` runs it in column batches and yields pieces of series.
 //! Knows nothing of files, clocks, threads it was not handed, or the catalog: names are resolved by [`Sources`].
 
+mod calls;
 mod conditions;
+mod cursor;
+mod evaluate;
+mod execution;
+mod expand;
 mod fold;
 pub mod functions;
 mod go_names;
+mod groups;
+mod names;
+mod plan;
+mod point_expr;
+mod points;
+mod projections;
 mod result;
+mod rows;
 mod scalar;
+mod schema;
 mod source;
+#[cfg(test)]
+mod test_source;
+#[cfg(test)]
+mod tests;
+mod tie_heap;
 mod time_bounds;
 mod time_literal;
+mod windows;
 
 pub use conditions::{SeriesFilter, series_filter};
 pub use time_bounds::TimeBounds;
@@ -94,6 +113,6 @@ pub fn run(
     context: &Context,
     emit: &mut dyn FnMut(Option<SeriesRows>) -> ControlFlow<()>,
 ) -> Result<(), QueryError> {
-    let _ = (select, sources, context, emit);
-    Err(QueryError::Unsupported("SELECT".into()))
+    let plan = plan::plan(select, sources, context)?;
+    evaluate::evaluate(&plan, context, emit)
 }

@@ -1,0 +1,137 @@
+//! Rewrites a SELECT so that nothing in it stands for several things: wildcards and regular expressions become columns,
+//! columns carry their types, tags to group by are named.
+
+use std::collections::BTreeSet;
+
+use crate::influxql::ast::{Dimension, Expr, ExprKind, Field, Regex, Select, VarRef, WildcardKind};
+use crate::model::{FieldType, Text};
+
+use super::QueryError;
+use super::point_expr::ColumnKind;
+use super::schema::Schema;
+
+/// The projections of `select` without wildcards, each column with its type. Columns named `time` keep their place.
+pub(super) fn fields(select: &Select, schema: &Schema) -> Result<Vec<Field>, QueryError> {
+    let mut expanded = Vec::with_capacity(select.fields.len());
+    for field in &select.fields {
+        match &field.expr.kind {
+            ExprKind::Wildcard(kind) => expanded.extend(columns(select, schema, *kind, None)),
+            ExprKind::Regex(regex) => expanded.extend(columns(select, schema, None, Some(regex))),
+            ExprKind::Call { .. } => expand_call(field, schema, &mut expanded)?,
+            _ => expanded.push(Field { expr: typed(&field.expr, schema), alias: field.alias.clone() }),
+        }
+    }
+    Ok(expanded)
+}
+
+/// The tags to group by, each once, in byte order.
+pub(super) fn dimensions(select: &Select, schema: &Schema) -> Vec<Text> {
+    let mut tags = BTreeSet::new();
+    for dimension in &select.group_by.dimensions {
+        match dimension {
+            Dimension::Time(_) => {}
+            Dimension::Tag(name) => {
+                tags.insert(Text::from(name.as_str()));
+            }
+            Dimension::Wildcard => tags.extend(schema.tags.iter().cloned()),
+            Dimension::Regex(regex) => tags.extend(schema.tags.iter().filter(|tag| regex.is_match(tag)).cloned()),
+        }
+    }
+    tags.into_iter().collect()
+}
+
+/// The columns that `*` or a regular expression stands for, in byte order, a field before a tag of the same name.
+fn columns(select: &Select, schema: &Schema, kind: Option<WildcardKind>, regex: Option<&Regex>) -> Vec<Field> {
+    let groups_by_pattern =
+        select.group_by.dimensions.iter().any(|d| matches!(d, Dimension::Wildcard | Dimension::Regex(_)));
+    let is_grouped = |tag: &Text| {
+        select.group_by.dimensions.iter().any(|d| matches!(d, Dimension::Tag(name) if *tag == name.as_str()))
+    };
+    let mut found: Vec<(&Text, ColumnKind)> = Vec::new();
+    if kind != Some(WildcardKind::Tag) {
+        found.extend(schema.fields.iter().map(|(name, field_type)| (name, ColumnKind::Field(*field_type))));
+    }
+    if kind != Some(WildcardKind::Field) && !groups_by_pattern {
+        let tags = schema.tags.iter().filter(|tag| !is_grouped(tag));
+        found.extend(tags.map(|name| (name, ColumnKind::Tag)));
+    }
+    found.retain(|(name, _)| regex.is_none_or(|regex| regex.is_match(name)));
+    // Stable, and fields came first.
+    found.sort_by_key(|(name, _)| *name);
+    found.into_iter().map(|(name, kind)| Field { expr: column(name, kind), alias: String::new() }).collect()
+}
+
+/// A call whose innermost argument is a wildcard becomes one call for each field of a type that the function takes.
+fn expand_call(field: &Field, schema: &Schema, expanded: &mut Vec<Field>) -> Result<(), QueryError> {
+    let (inner_name, regex) = match innermost(&field.expr) {
+        Some((name, ExprKind::Wildcard(Some(WildcardKind::Tag)))) => {
+            return Err(QueryError::Invalid(format!("unable to use tag wildcard in {name}()")));
+        }
+        Some((name, ExprKind::Wildcard(_))) => (name, None),
+        Some((name, ExprKind::Regex(regex))) => (name, Some(regex)),
+        _ => {
+            expanded.push(Field { expr: typed(&field.expr, schema), alias: field.alias.clone() });
+            return Ok(());
+        }
+    };
+    let prefix = match &field.expr.kind {
+        ExprKind::Call { name, .. } if field.alias.is_empty() => name,
+        _ => &field.alias,
+    };
+    for (name, field_type) in &schema.fields {
+        if wildcard_covers(inner_name, *field_type) && regex.is_none_or(|regex| regex.is_match(name)) {
+            let column = column(name, ColumnKind::Field(*field_type));
+            let expr = with_innermost(&field.expr, &column);
+            expanded.push(Field { expr, alias: format!("{prefix}_{name}") });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a wildcard inside a function covers fields of a type.
+fn wildcard_covers(function: &str, field_type: FieldType) -> bool {
+    let takes_strings = ["count", "first", "last", "distinct", "elapsed", "mode", "sample"].contains(&function);
+    match field_type {
+        FieldType::Float | FieldType::Integer => true,
+        FieldType::Boolean => takes_strings || ["min", "max"].contains(&function),
+        FieldType::String => takes_strings,
+    }
+}
+
+/// The first argument of the innermost call, and the name of that call.
+fn innermost(expr: &Expr) -> Option<(&str, &ExprKind)> {
+    let ExprKind::Call { name, args } = &expr.kind else { return None };
+    let first = args.first()?;
+    match first.kind {
+        ExprKind::Call { .. } => innermost(first),
+        _ => Some((name, &first.kind)),
+    }
+}
+
+fn with_innermost(expr: &Expr, column: &Expr) -> Expr {
+    let ExprKind::Call { name, args } = &expr.kind else { return column.clone() };
+    let mut args = args.clone();
+    if let Some(first) = args.first_mut() {
+        *first = with_innermost(first, column);
+    }
+    Expr { kind: ExprKind::Call { name: name.clone(), args }, span: expr.span }
+}
+
+fn column(name: &Text, kind: ColumnKind) -> Expr {
+    ExprKind::Var(VarRef { name: name.to_string(), cast: kind.cast() }).into()
+}
+
+/// The expression with a type behind each column that has one.
+pub(super) fn typed(expr: &Expr, schema: &Schema) -> Expr {
+    let typed_box = |expr: &Expr| Box::new(typed(expr, schema));
+    let kind = match &expr.kind {
+        ExprKind::Binary { op, lhs, rhs } => ExprKind::Binary { op: *op, lhs: typed_box(lhs), rhs: typed_box(rhs) },
+        ExprKind::Paren(inner) => ExprKind::Paren(typed_box(inner)),
+        ExprKind::Call { name, args } => {
+            ExprKind::Call { name: name.clone(), args: args.iter().map(|arg| typed(arg, schema)).collect() }
+        }
+        ExprKind::Var(var) => ExprKind::Var(VarRef { name: var.name.clone(), cast: schema.kind(var).cast() }),
+        other => other.clone(),
+    };
+    Expr { kind, span: expr.span }
+}

@@ -1,0 +1,91 @@
+//! Which series a query reads, and which of them belong together: one group for each measurement and each combination of values of
+//! the grouped tags.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::Text;
+
+use super::conditions::Residual;
+use super::execution::Execution;
+use super::plan::Plan;
+use super::points::FieldRead;
+use super::{QueryError, SeriesRef, Source};
+
+/// The series that make one series of the answer.
+pub(super) struct Group {
+    pub(super) measurement: Text,
+    /// The grouped tags with their values, in key order; an absent tag has the empty value.
+    pub(super) tags: Arc<[(Text, Text)]>,
+    /// In the order of their keys.
+    pub(super) series: Vec<Member>,
+}
+
+/// One series of a group.
+pub(super) struct Member {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) series: SeriesRef,
+    /// What the condition still asks of its points.
+    pub(super) residual: Residual,
+}
+
+/// The groups that the query reads, in ascending order. SLIMIT and SOFFSET count the groups of each measurement that have values of
+/// the selected fields in the range of the query.
+pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group>, QueryError> {
+    let predicate = plan.condition.index_predicate();
+    let mut groups = Vec::new();
+    let mut series_count = 0;
+    for inputs in plan.inputs.chunk_by(|a, b| a.measurement == b.measurement) {
+        let mut by_tags: BTreeMap<Vec<Text>, Vec<Member>> = BTreeMap::new();
+        for input in inputs {
+            for series in input.source.series(&input.measurement, &predicate) {
+                let residual = plan.condition.for_series(&series.key);
+                if matches!(residual, Residual::Never) {
+                    continue;
+                }
+                let value = |key: &Text| series.key.tags.get(key).cloned().unwrap_or_default();
+                let values = plan.dimensions.iter().map(value).collect();
+                by_tags.entry(values).or_default().push(Member { source: input.source.clone(), series, residual });
+            }
+        }
+        let mut of_measurement: Vec<Group> = by_tags
+            .into_iter()
+            .map(|(values, mut series)| {
+                // One source lists its series in order; several sources may interleave.
+                series.sort_by(|a, b| a.series.key.cmp(&b.series.key));
+                let tags = plan.dimensions.iter().cloned().zip(values).collect();
+                Group { measurement: inputs[0].measurement.clone(), tags, series }
+            })
+            .collect();
+        limit_groups(plan, &mut of_measurement);
+        series_count += of_measurement.iter().map(|group| group.series.len() as u64).sum::<u64>();
+        groups.append(&mut of_measurement);
+    }
+    let max = execution.context.limits.series_max;
+    if max > 0 && series_count > max {
+        return Err(QueryError::Limit(format!("max-select-series limit exceeded: ({series_count}/{max})")));
+    }
+    Ok(groups)
+}
+
+fn limit_groups(plan: &Plan, groups: &mut Vec<Group>) {
+    let limits = plan.limits;
+    if limits.slimit == 0 && limits.soffset == 0 {
+        return;
+    }
+    let fields = plan.selected_fields();
+    groups.retain(|group| group.series.iter().any(|member| has_values(plan, member, &fields)));
+    let skip = usize::try_from(limits.soffset).unwrap_or(usize::MAX).min(groups.len());
+    groups.drain(..skip);
+    if limits.slimit > 0 {
+        groups.truncate(usize::try_from(limits.slimit).unwrap_or(usize::MAX));
+    }
+}
+
+fn has_values(plan: &Plan, member: &Member, fields: &[&FieldRead]) -> bool {
+    let overlaps = |field: &&FieldRead| {
+        let blocks = member.source.blocks(member.series.id, &field.name, plan.range);
+        blocks.iter().any(|block| block.summary().range.overlaps(plan.range))
+    };
+    fields.iter().any(overlaps)
+}

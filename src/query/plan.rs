@@ -1,0 +1,249 @@
+//! Planning: what a SELECT means over the sources that it names, decided before a single value is read.
+//!
+//! A [`Plan`] is a plain value. It holds which measurements are read, which columns come out and how they are computed, which
+//! series a condition leaves, how rows are grouped and windowed, and how much of them is wanted. Its text is for people.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::compat::Point;
+use crate::influxql::ast::{self, Expr, ExprKind, Field, Fill, Limits, Order, Select};
+use crate::model::{Text, TimeRange};
+
+use super::calls::CallPlan;
+use super::conditions::{Condition, Residual};
+use super::fold::fold;
+use super::names::{self, Wish};
+use super::point_expr::{PointCompiler, PointExpr};
+use super::points::FieldRead;
+use super::projections::point_projection;
+use super::schema::{Input, Schema, resolve};
+use super::time_bounds::{TimeBounds, is_time};
+use super::windows::Windows;
+use super::{Context, QueryError, Sources, expand};
+
+/// A SELECT, ready to run.
+pub(super) struct Plan {
+    /// What is read, by measurement, in the order of the answer when it ascends.
+    pub(super) inputs: Vec<Input>,
+    pub(super) schema: Schema,
+    /// The bounds that the condition sets.
+    pub(super) bounds: TimeBounds,
+    /// The times that are read.
+    pub(super) range: TimeRange,
+    pub(super) descending: bool,
+    pub(super) condition: Condition,
+    /// The tags to group by, in byte order.
+    pub(super) dimensions: Vec<Text>,
+    pub(super) windows: Option<Windows>,
+    pub(super) fill: Fill,
+    pub(super) limits: Limits,
+    /// The result columns, the time first.
+    pub(super) columns: Arc<[Text]>,
+    pub(super) projection: Projection,
+    null_spoils: bool,
+}
+
+/// What the rows are made of.
+pub(super) enum Projection {
+    /// Columns of points.
+    Points(PointPlan),
+    /// Results of functions.
+    Calls(CallPlan),
+}
+
+/// Rows that are points.
+pub(super) struct PointPlan {
+    pub(super) reads: ReadSet,
+    pub(super) outputs: Vec<PointExpr>,
+}
+
+/// The fields that are read of each series: first those that make a row, then those that only the condition asks for.
+#[derive(Debug, Clone)]
+pub(super) struct ReadSet {
+    pub(super) fields: Vec<FieldRead>,
+    /// How many of `fields` make a row.
+    pub(super) selected: usize,
+}
+
+/// Plans `select`.
+pub(super) fn plan(select: &Select, sources: &dyn Sources, context: &Context) -> Result<Plan, QueryError> {
+    let condition = select.condition.as_ref().map(|condition| fold(condition, Some(context.now)));
+    let bounds = condition.as_ref().map_or(Ok(TimeBounds::default()), |c| TimeBounds::of(c, context.compat))?;
+    let windows = select.group_by.window().map(|window| Windows::new(window, context.now));
+    let mut range = bounds.range();
+    if windows.is_some() && bounds.max.is_none() {
+        range.max = context.now;
+    }
+    let mut inputs = Vec::new();
+    for source in &select.sources {
+        match source {
+            ast::Source::Measurement(measurement) => inputs.extend(resolve(measurement, sources)?),
+            ast::Source::Subquery(_) => return Err(QueryError::Unsupported("SELECT from a sub-query".into())),
+        }
+    }
+    inputs.sort_by(|a, b| a.measurement.cmp(&b.measurement));
+    let schema = Schema::gather(&inputs, range);
+    let condition = condition.as_ref().map_or(Ok(Condition::Always), |condition| {
+        Condition::compile(condition, context.compat, &|name| schema.is_field(name))
+    })?;
+    let fields = folded_fields(expand::fields(select, &schema)?);
+    let (time_name, fields) = without_time(fields);
+    let null_spoils = context.compat.observed(Point::AbsentOperand);
+    let mut compiler = PointCompiler { kind_of: &|var| schema.kind(var), reads: Vec::new(), null_spoils };
+    let (projection, mut wishes) = if fields.iter().any(|field| has_call(&field.expr)) {
+        let planned = CallPlan::new(&fields, windows.is_some(), &condition, &mut compiler)?;
+        (Projection::Calls(planned.0), planned.1)
+    } else {
+        let outputs = fields.iter().map(|field| point_projection(&field.expr, &mut compiler));
+        let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
+        let reads = ReadSet::new(&mut compiler, &condition)?;
+        (Projection::Points(PointPlan { reads, outputs }), fields.iter().map(wish).collect())
+    };
+    wishes.insert(0, Wish::Alias(time_name));
+    Ok(Plan {
+        inputs,
+        bounds,
+        range,
+        descending: select.order == Some(Order::Descending),
+        condition,
+        dimensions: expand::dimensions(select, &schema),
+        windows,
+        fill: select.fill.unwrap_or(Fill::Null),
+        limits: select.limits,
+        columns: column_names(wishes),
+        projection,
+        null_spoils,
+        schema,
+    })
+}
+
+impl Plan {
+    /// The times that are read from sources.
+    pub(super) fn read_range(&self) -> TimeRange {
+        self.range
+    }
+
+    /// The fields whose values make rows.
+    pub(super) fn selected_fields(&self) -> Vec<&FieldRead> {
+        match &self.projection {
+            Projection::Points(points) => points.reads.fields[..points.reads.selected].iter().collect(),
+            Projection::Calls(calls) => calls.selected_fields(),
+        }
+    }
+
+    /// Whether groups come in reverse order where times descend: not where each group is one row of its own time.
+    pub(super) fn reverses_groups(&self) -> bool {
+        match &self.projection {
+            Projection::Points(_) => true,
+            Projection::Calls(calls) => self.windows.is_some() || calls.reverses_groups(),
+        }
+    }
+
+    /// The filter for the points of one series, if there is any.
+    pub(super) fn point_filter(&self, reads: &ReadSet, residual: &Residual) -> Result<Option<PointExpr>, QueryError> {
+        let Residual::When(expr) = residual else { return Ok(None) };
+        let mut compiler = PointCompiler {
+            kind_of: &|var| self.schema.kind(var),
+            reads: reads.fields.clone(),
+            null_spoils: self.null_spoils,
+        };
+        compiler.condition(expr).map(Some)
+    }
+}
+
+impl ReadSet {
+    /// The fields gathered by `compiler` make rows; those of the condition are added behind them.
+    pub(super) fn new(compiler: &mut PointCompiler<'_>, condition: &Condition) -> Result<ReadSet, QueryError> {
+        let selected = compiler.reads.len();
+        let mut failed = Ok(());
+        condition.for_each_point_test(&mut |expr| {
+            if let Err(error) = compiler.condition(expr) {
+                failed = Err(error);
+            }
+        });
+        failed?;
+        Ok(ReadSet { fields: std::mem::take(&mut compiler.reads), selected })
+    }
+}
+
+/// The wish of a projection for its column's name.
+pub(super) fn wish(field: &Field) -> Wish {
+    if field.alias.is_empty() { Wish::Natural(names::natural(&field.expr)) } else { Wish::Alias(field.alias.clone()) }
+}
+
+fn column_names(wishes: Vec<Wish>) -> Arc<[Text]> {
+    // The name of the time column is reserved for nobody.
+    let mut wishes = wishes.into_iter();
+    let time = match wishes.next() {
+        Some(Wish::Alias(name) | Wish::Natural(name)) => name,
+        None => "time".into(),
+    };
+    let mut columns = vec![Text::from(time)];
+    columns.extend(names::unique(wishes.collect()).into_iter().map(Text::from));
+    columns.into()
+}
+
+fn folded_fields(fields: Vec<Field>) -> Vec<Field> {
+    fields.into_iter().map(|field| Field { expr: fold(&field.expr, None), alias: field.alias }).collect()
+}
+
+/// Takes out the projections of `time`; the alias of the first names the time column.
+fn without_time(fields: Vec<Field>) -> (String, Vec<Field>) {
+    let (times, fields): (Vec<_>, Vec<_>) = fields.into_iter().partition(|field| is_time(&field.expr));
+    let name = times.into_iter().map(|field| field.alias).next().filter(|alias| !alias.is_empty());
+    (name.unwrap_or_else(|| "time".into()), fields)
+}
+
+/// Whether an expression calls a function.
+fn has_call(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Call { .. } | ExprKind::Distinct(_) => true,
+        ExprKind::Paren(inner) => has_call(inner),
+        ExprKind::Binary { lhs, rhs, .. } => has_call(lhs) || has_call(rhs),
+        _ => false,
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts = |texts: &[Text]| texts.iter().map(Text::to_string).collect::<Vec<_>>().join(", ");
+        let measurements: Vec<_> = self.inputs.iter().map(|input| input.measurement.clone()).collect();
+        writeln!(f, "read {}", texts(&measurements))?;
+        let order = if self.descending { "descending" } else { "ascending" };
+        writeln!(f, "times {} to {}, {order}", self.range.min, self.range.max)?;
+        writeln!(f, "series where {}", self.condition)?;
+        if !self.dimensions.is_empty() {
+            writeln!(f, "group by {}", texts(&self.dimensions))?;
+        }
+        if let Some(windows) = &self.windows {
+            writeln!(f, "{windows}, fill {:?}", self.fill)?;
+        }
+        match &self.projection {
+            Projection::Points(points) => {
+                writeln!(f, "rows of {}", points.reads)?;
+                for (name, output) in self.columns[1..].iter().zip(&points.outputs) {
+                    writeln!(f, "column {name}: {output}")?;
+                }
+            }
+            Projection::Calls(calls) => calls.describe(&self.columns[1..], f)?,
+        }
+        let Limits { limit, offset, slimit, soffset } = self.limits;
+        if self.limits != Limits::default() {
+            writeln!(f, "limit {limit} offset {offset} slimit {slimit} soffset {soffset}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ReadSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let read = |read: &FieldRead| format!("{}::{}", read.name, read.read_as);
+        let (selected, asked) = self.fields.split_at(self.selected);
+        f.write_str(&selected.iter().map(read).collect::<Vec<_>>().join(", "))?;
+        if !asked.is_empty() {
+            write!(f, "; asking {}", asked.iter().map(read).collect::<Vec<_>>().join(", "))?;
+        }
+        Ok(())
+    }
+}

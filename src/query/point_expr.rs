@@ -1,0 +1,202 @@
+//! Expressions over one point of one series: projections of raw queries, arguments of functions, and the conditions that are
+//! asked of points.
+
+use std::fmt;
+
+use crate::influxql::ast::{BinaryOp, Cast, Expr, ExprKind, Regex, VarRef};
+use crate::model::{FieldType, SeriesKey, Text};
+
+use super::points::{FieldRead, RowBatch};
+use super::scalar::{self, Division, Scalar};
+use super::{QueryError, Value};
+
+/// An expression whose fields are columns of a [`RowBatch`].
+#[derive(Debug, Clone)]
+pub(super) enum PointExpr {
+    /// The column of that number.
+    Column(usize),
+    /// A tag of the series; null if it has none of that key.
+    Tag(Text),
+    Literal(Value),
+    Arithmetic {
+        op: BinaryOp,
+        lhs: Box<PointExpr>,
+        rhs: Box<PointExpr>,
+        division: Division,
+    },
+    Compare {
+        op: BinaryOp,
+        lhs: Box<PointExpr>,
+        rhs: Box<PointExpr>,
+    },
+    Matches {
+        text: Box<PointExpr>,
+        regex: Regex,
+        wanted: bool,
+    },
+    Logical {
+        and: bool,
+        lhs: Box<PointExpr>,
+        rhs: Box<PointExpr>,
+        null_spoils: bool,
+    },
+}
+
+/// One point: a row of a batch of a series.
+#[derive(Clone, Copy)]
+pub(super) struct PointRow<'a> {
+    pub(super) key: &'a SeriesKey,
+    pub(super) batch: &'a RowBatch,
+    pub(super) row: usize,
+}
+
+impl PointExpr {
+    /// The value at a point.
+    pub(super) fn eval<'a>(&'a self, point: PointRow<'a>) -> Scalar<'a> {
+        match self {
+            PointExpr::Column(column) => point.batch.get(*column, point.row),
+            PointExpr::Tag(key) => point.key.tags.get(key).map_or(Scalar::Null, Scalar::String),
+            PointExpr::Literal(value) => Scalar::of(value),
+            PointExpr::Arithmetic { op, lhs, rhs, division } => {
+                scalar::arithmetic(*op, lhs.eval(point), rhs.eval(point), *division)
+            }
+            PointExpr::Compare { op, lhs, rhs } => match lhs.eval(point) {
+                Scalar::Null => Scalar::Null,
+                left => Scalar::Boolean(scalar::compare(*op, left, rhs.eval(point))),
+            },
+            PointExpr::Matches { text, regex, wanted } => match text.eval(point) {
+                Scalar::Null => Scalar::Null,
+                Scalar::String(text) => Scalar::Boolean(regex.is_match(text) == *wanted),
+                _ => Scalar::Boolean(false),
+            },
+            PointExpr::Logical { and, lhs, rhs, null_spoils } => {
+                logical(*and, lhs.eval(point), rhs.eval(point), *null_spoils)
+            }
+        }
+    }
+
+    /// Whether a condition holds at a point.
+    pub(super) fn holds(&self, point: PointRow<'_>) -> bool {
+        self.eval(point) == Scalar::Boolean(true)
+    }
+}
+
+/// AND and OR. Null counts as false; where `null_spoils`, as 1.2.4 had it, it makes an OR false as well.
+fn logical<'a>(and: bool, lhs: Scalar<'_>, rhs: Scalar<'_>, null_spoils: bool) -> Scalar<'a> {
+    if null_spoils {
+        return match (lhs, rhs) {
+            (Scalar::Boolean(a), Scalar::Boolean(b)) => Scalar::Boolean(if and { a && b } else { a || b }),
+            (Scalar::Boolean(_), _) => Scalar::Boolean(false),
+            _ => Scalar::Null,
+        };
+    }
+    let (a, b) = (lhs == Scalar::Boolean(true), rhs == Scalar::Boolean(true));
+    Scalar::Boolean(if and { a && b } else { a || b })
+}
+
+impl fmt::Display for PointExpr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PointExpr::Column(column) => write!(f, "#{column}"),
+            PointExpr::Tag(key) => write!(f, "tag {key}"),
+            PointExpr::Literal(value) => write!(f, "{value:?}"),
+            PointExpr::Arithmetic { op, lhs, rhs, .. } | PointExpr::Compare { op, lhs, rhs } => {
+                write!(f, "({lhs} {} {rhs})", op.symbol())
+            }
+            PointExpr::Matches { text, regex, wanted } => {
+                write!(f, "({text} {}~ {regex:?})", if *wanted { "=" } else { "!" })
+            }
+            PointExpr::Logical { and, lhs, rhs, .. } => write!(f, "({lhs} {} {rhs})", if *and { "AND" } else { "OR" }),
+        }
+    }
+}
+
+/// Compiles expressions and gathers the fields that they read.
+pub(super) struct PointCompiler<'a> {
+    /// The type that a column reads as: its field type, a tag (`None` inside), or unknown.
+    pub(super) kind_of: &'a dyn Fn(&VarRef) -> ColumnKind,
+    pub(super) reads: Vec<FieldRead>,
+    /// Whether AND and OR are false beside a comparison of an absent field.
+    pub(super) null_spoils: bool,
+}
+
+/// What a column of that name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ColumnKind {
+    Field(FieldType),
+    Tag,
+    Unknown,
+}
+
+impl ColumnKind {
+    /// The cast that says the same.
+    pub(super) fn cast(self) -> Option<Cast> {
+        match self {
+            ColumnKind::Field(FieldType::Float) => Some(Cast::Float),
+            ColumnKind::Field(FieldType::Integer) => Some(Cast::Integer),
+            ColumnKind::Field(FieldType::String) => Some(Cast::String),
+            ColumnKind::Field(FieldType::Boolean) => Some(Cast::Boolean),
+            ColumnKind::Tag => Some(Cast::Tag),
+            ColumnKind::Unknown => None,
+        }
+    }
+}
+
+impl PointCompiler<'_> {
+    /// The column that reads a field as a type.
+    pub(super) fn read(&mut self, name: &str, read_as: FieldType) -> usize {
+        let read = FieldRead { name: Text::from(name), read_as };
+        self.reads.iter().position(|present| *present == read).unwrap_or_else(|| {
+            self.reads.push(read);
+            self.reads.len() - 1
+        })
+    }
+
+    /// A column.
+    pub(super) fn column(&mut self, var: &VarRef) -> PointExpr {
+        match (self.kind_of)(var) {
+            ColumnKind::Field(read_as) => PointExpr::Column(self.read(&var.name, read_as)),
+            ColumnKind::Tag => PointExpr::Tag(Text::from(var.name.as_str())),
+            ColumnKind::Unknown => PointExpr::Literal(Value::Null),
+        }
+    }
+
+    /// A condition on points.
+    pub(super) fn condition(&mut self, expr: &Expr) -> Result<PointExpr, QueryError> {
+        Ok(match &expr.kind {
+            ExprKind::Paren(inner) => self.condition(inner)?,
+            ExprKind::Var(var) => self.column(var),
+            ExprKind::Integer(v) => PointExpr::Literal(Value::Integer(*v)),
+            ExprKind::Number(v) => PointExpr::Literal(Value::Float(*v)),
+            ExprKind::String(v) => PointExpr::Literal(Value::String(Text::from(v.as_str()))),
+            ExprKind::Boolean(v) => PointExpr::Literal(Value::Boolean(*v)),
+            // Durations and times equal no field.
+            ExprKind::Duration(_) | ExprKind::Time(_) | ExprKind::Regex(_) => PointExpr::Literal(Value::Null),
+            ExprKind::Binary { op, lhs, rhs } => {
+                let left = Box::new(self.condition(lhs)?);
+                match (&rhs.kind, op) {
+                    (ExprKind::Regex(regex), BinaryOp::Match | BinaryOp::NotMatch) => {
+                        PointExpr::Matches { text: left, regex: regex.clone(), wanted: *op == BinaryOp::Match }
+                    }
+                    _ => {
+                        let right = Box::new(self.condition(rhs)?);
+                        self.binary(*op, left, right)
+                    }
+                }
+            }
+            ExprKind::Call { .. } | ExprKind::Distinct(_) | ExprKind::Wildcard(_) => {
+                return Err(QueryError::Invalid("invalid expression".into()));
+            }
+        })
+    }
+
+    fn binary(&self, op: BinaryOp, lhs: Box<PointExpr>, rhs: Box<PointExpr>) -> PointExpr {
+        if op.is_logical() {
+            PointExpr::Logical { and: op == BinaryOp::And, lhs, rhs, null_spoils: self.null_spoils }
+        } else if op.is_comparison() {
+            PointExpr::Compare { op, lhs, rhs }
+        } else {
+            PointExpr::Arithmetic { op, lhs, rhs, division: Division::Truncating }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What a query's sources hold: which measurements, which fields of which types, which tags.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::influxql::ast::{self, Cast, MeasurementName, VarRef};
+use crate::model::{FieldType, Text, TimeRange};
+
+use super::point_expr::ColumnKind;
+use super::{QueryError, Source, Sources};
+
+/// A measurement in one source. FROM may name it several times; its points then count several times.
+#[derive(Clone)]
+pub(super) struct Input {
+    pub(super) measurement: Text,
+    pub(super) source: Arc<dyn Source>,
+}
+
+/// The names that all inputs of a query know, with one meaning each.
+#[derive(Debug, Default)]
+pub(super) struct Schema {
+    pub(super) fields: BTreeMap<Text, FieldType>,
+    pub(super) tags: BTreeSet<Text>,
+}
+
+/// Finds the measurements that one entry of FROM names, in byte order.
+pub(super) fn resolve(measurement: &ast::Measurement, sources: &dyn Sources) -> Result<Vec<Input>, QueryError> {
+    if let MeasurementName::Name(name) = &measurement.name {
+        refuse_system_source(name)?;
+    }
+    let source = sources.source(measurement)?;
+    let wanted = |name: &Text| match &measurement.name {
+        MeasurementName::Name(want) => name == want.as_str(),
+        MeasurementName::Regex(regex) => regex.is_match(name),
+    };
+    let names = source.measurements().into_iter().filter(wanted);
+    Ok(names.map(|measurement| Input { measurement, source: source.clone() }).collect())
+}
+
+fn refuse_system_source(name: &str) -> Result<(), QueryError> {
+    let instead = match name {
+        "" => return Err(QueryError::Invalid("invalid measurement".into())),
+        "_series" => "SHOW SERIES",
+        "_tagKeys" => "SHOW TAG KEYS",
+        "_fieldKeys" => "SHOW FIELD KEYS",
+        "_measurements" => "SHOW MEASUREMENTS",
+        "_tags" => "SHOW TAG VALUES",
+        _ => return Ok(()),
+    };
+    Err(QueryError::Invalid(format!("unable to use system source '{name}': use {instead} instead")))
+}
+
+impl Schema {
+    /// The fields that the inputs have in `range`, and their tags.
+    pub(super) fn gather(inputs: &[Input], range: TimeRange) -> Schema {
+        let mut schema = Schema::default();
+        for input in inputs {
+            for (name, types) in input.source.field_types(&input.measurement, range) {
+                // The order of the types is that of preference.
+                let Some(best) = types.into_iter().min() else { continue };
+                schema.fields.entry(name).and_modify(|present| *present = best.min(*present)).or_insert(best);
+            }
+            schema.tags.extend(input.source.tag_keys(&input.measurement));
+        }
+        schema
+    }
+
+    /// What a column is: a field if any input has a field of that name, else a tag; a cast decides otherwise.
+    pub(super) fn kind(&self, var: &VarRef) -> ColumnKind {
+        let field = || self.fields.get(var.name.as_bytes()).map(|field_type| ColumnKind::Field(*field_type));
+        match var.cast {
+            Some(Cast::Float) => ColumnKind::Field(FieldType::Float),
+            Some(Cast::Integer) => ColumnKind::Field(FieldType::Integer),
+            Some(Cast::String) => ColumnKind::Field(FieldType::String),
+            Some(Cast::Boolean) => ColumnKind::Field(FieldType::Boolean),
+            Some(Cast::Field) => field().unwrap_or(ColumnKind::Unknown),
+            Some(Cast::Tag) => ColumnKind::Tag,
+            None => field().unwrap_or_else(|| {
+                let is_tag = self.tags.contains(var.name.as_bytes());
+                if is_tag { ColumnKind::Tag } else { ColumnKind::Unknown }
+            }),
+        }
+    }
+
+    /// Whether a name without a cast is a field.
+    pub(super) fn is_field(&self, name: &str) -> bool {
+        self.fields.contains_key(name.as_bytes())
+    }
+}

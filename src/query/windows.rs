@@ -1,0 +1,81 @@
+//! GROUP BY time: windows of equal length, aligned to the epoch.
+
+use std::fmt;
+
+use crate::influxql::ast::{Window, WindowOffset};
+use crate::model::{TimeRange, Timestamp};
+
+/// Windows of `interval` nanoseconds that start at `offset` and every interval before and after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Windows {
+    /// At least 1.
+    interval: i64,
+    /// Between `-interval` and `interval`, both excluded.
+    offset: i64,
+}
+
+impl Windows {
+    /// The windows of `time(interval, offset)`. An interval below one nanosecond counts as one.
+    pub(super) fn new(window: &Window, now: Timestamp) -> Windows {
+        let interval = window.interval.0.max(1);
+        let offset = match window.offset {
+            None => 0,
+            Some(WindowOffset::Duration(offset)) => offset.0,
+            Some(WindowOffset::Now) => now.0,
+        };
+        Windows { interval, offset: offset % interval }
+    }
+
+    pub(super) fn interval(self) -> i64 {
+        self.interval
+    }
+
+    /// When the window of `time` starts.
+    pub(super) fn start(self, time: i64) -> i64 {
+        let from_offset = i128::from(time) - i128::from(self.offset);
+        let start = i128::from(time) - from_offset.rem_euclid(i128::from(self.interval));
+        start.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+    }
+
+    /// The last time of the window that starts at `start`.
+    pub(super) fn last(self, start: i64) -> i64 {
+        start.saturating_add(self.interval - 1)
+    }
+
+    /// How many windows a range counts for, whatever its alignment: the measure of `max-select-buckets`.
+    pub(super) fn count(self, range: TimeRange) -> u64 {
+        // Truncation toward zero is what the limit is defined with.
+        let trunc = |t: i64| i128::from(t - t % self.interval);
+        let span = trunc(range.max.0) + i128::from(self.interval) - trunc(range.min.0);
+        u64::try_from(span / i128::from(self.interval)).unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Windows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "windows of {} ns from {} ns", self.interval, self.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Nanos;
+
+    fn start(interval: i64, offset: i64, time: i64) -> i64 {
+        let offset = Some(WindowOffset::Duration(Nanos(offset)));
+        Windows::new(&Window { interval: Nanos(interval), offset }, Timestamp(0)).start(time)
+    }
+
+    // spec: select.group.time.1
+    #[test]
+    fn windows_start_at_the_offset_and_every_interval_from_it() {
+        assert_eq!(start(10, 0, 19), 10);
+        assert_eq!(start(10, 0, -1), -10);
+        assert_eq!(start(10, 3, 12), 3);
+        assert_eq!(start(10, 13, 13), 13);
+        assert_eq!(start(10, -3, 6), -3);
+        assert_eq!(start(10, -3, 7), 7);
+        assert_eq!(start(10, 0, i64::MIN), i64::MIN);
+    }
+}
