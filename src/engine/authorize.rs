@@ -21,12 +21,7 @@ enum Requirement {
 ///
 /// # Errors
 /// The refusal, without its prefix.
-pub(super) fn authorize(
-    catalog: &Catalog,
-    principal: &Principal,
-    database: &str,
-    query: &Query,
-) -> Result<(), String> {
+pub(super) fn authorize(catalog: &Catalog, principal: &Principal, database: &str, query: &Query) -> Result<(), String> {
     let name = match principal {
         Principal::Anyone => return Ok(()),
         Principal::Nobody => return authorize_nobody(catalog, query),

@@ -31,6 +31,5 @@ impl Core {
 
 fn encode(change: &Change) -> Result<Vec<u8>, StorageError> {
     // Can't fail: a change has only strings as keys. An error is better than a panic if that ever changes.
-    serde_json::to_vec(change)
-        .map_err(|e| StorageError::Io { context: "catalog change".to_owned(), source: e.into() })
+    serde_json::to_vec(change).map_err(|e| StorageError::Io { context: "catalog change".to_owned(), source: e.into() })
 }

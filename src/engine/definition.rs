@@ -12,12 +12,7 @@ use super::{Core, Principal};
 
 impl Core {
     /// Runs a statement that defines or drops something; gives its normal form, names filled in.
-    pub(super) fn define(
-        &self,
-        id: usize,
-        mut statement: Statement,
-        run: &Run<'_>,
-    ) -> Result<String, StatementError> {
+    pub(super) fn define(&self, id: usize, mut statement: Statement, run: &Run<'_>) -> Result<String, StatementError> {
         if let Statement::CreateContinuousQuery { database, select, .. } = &mut statement {
             self.fill_in_continuous_query(database, select, run)?;
         }
@@ -53,12 +48,7 @@ impl Core {
     }
 
     /// The decision of the catalog on a statement that needs nothing else.
-    fn decide(
-        &self,
-        catalog: &Catalog,
-        statement: &Statement,
-        normal_form: &str,
-    ) -> Result<Vec<Change>, CatalogError> {
+    fn decide(&self, catalog: &Catalog, statement: &Statement, normal_form: &str) -> Result<Vec<Change>, CatalogError> {
         match statement {
             Statement::CreateDatabase { name, with } => {
                 catalog.create_database(name, with.as_ref(), self.options.retention_autocreate)
@@ -94,9 +84,7 @@ impl Core {
                 let subscription = Subscription { name, mode: (*mode).into(), destinations };
                 catalog.create_subscription(database, policy, subscription)
             }
-            Statement::DropSubscription { name, database, policy } => {
-                catalog.drop_subscription(database, policy, name)
-            }
+            Statement::DropSubscription { name, database, policy } => catalog.drop_subscription(database, policy, name),
             Statement::DropShard { id } => Ok(catalog.drop_shard(ShardId(*id))),
             // All others were taken care of before.
             _ => Ok(Vec::new()),

@@ -86,7 +86,8 @@ fn stop_at_error(
         emit(StatementResult { statement_id, error: Some(text), ..StatementResult::default() })
     };
     fail(shown_id, error.text)?;
-    let not_executed = if compat.observed(Point::OverwrittenErrors) { id..count.saturating_sub(1) } else { id + 1..count };
+    let not_executed =
+        if compat.observed(Point::OverwrittenErrors) { id..count.saturating_sub(1) } else { id + 1..count };
     for id in not_executed {
         fail(id, NOT_EXECUTED.to_owned())?;
     }

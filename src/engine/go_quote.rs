@@ -1,39 +1,50 @@
 //! Text in double quotes with Go's escapes, as messages of InfluxDB quote names.
 
+use std::fmt;
+
 use bstr::ByteSlice;
 
 use crate::catalog::is_printable;
 
-/// `text` as Go's `%q` prints it: printable characters as they are, bytes that are no UTF-8 as `\xNN`.
-pub(super) fn go_quote(text: &[u8]) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for (start, end, c) in text.char_indices() {
-        let bytes = &text[start..end];
-        if c == char::REPLACEMENT_CHARACTER && bytes != "\u{fffd}".as_bytes() {
-            for byte in bytes {
-                quoted.push_str(&format!("\\x{byte:02x}"));
+/// Displays as Go's `%q` prints the text: printable characters as they are, bytes that are no UTF-8 as `\xNN`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GoQuote<'t>(pub(super) &'t [u8]);
+
+impl fmt::Display for GoQuote<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for (start, end, c) in self.0.char_indices() {
+            let bytes = &self.0[start..end];
+            let invalid = c == char::REPLACEMENT_CHARACTER && bytes != "\u{fffd}".as_bytes();
+            if invalid {
+                for byte in bytes {
+                    write!(f, "\\x{byte:02x}")?;
+                }
+            } else {
+                write_char(c, f)?;
             }
-            continue;
         }
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\u{7}' => quoted.push_str("\\a"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\u{c}' => quoted.push_str("\\f"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            '\u{b}' => quoted.push_str("\\v"),
-            c if is_printable(c) => quoted.push(c),
-            c if (c as u32) < 0x80 => quoted.push_str(&format!("\\x{:02x}", c as u32)),
-            c if (c as u32) < 0x1_0000 => quoted.push_str(&format!("\\u{:04x}", c as u32)),
-            c => quoted.push_str(&format!("\\U{:08x}", c as u32)),
-        }
+        f.write_str("\"")
     }
-    quoted.push('"');
-    quoted
+}
+
+fn write_char(c: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let code = c as u32;
+    match c {
+        '"' => f.write_str("\\\""),
+        '\\' => f.write_str("\\\\"),
+        '\u{7}' => f.write_str("\\a"),
+        '\u{8}' => f.write_str("\\b"),
+        '\u{c}' => f.write_str("\\f"),
+        '\n' => f.write_str("\\n"),
+        '\r' => f.write_str("\\r"),
+        '\t' => f.write_str("\\t"),
+        '\u{b}' => f.write_str("\\v"),
+        c if is_printable(c) => write!(f, "{c}"),
+        _ if code < 0x80 => write!(f, "\\x{code:02x}"),
+        _ if code < 0x1_0000 => write!(f, "\\u{code:04x}"),
+        _ => write!(f, "\\U{code:08x}"),
+    }
 }
 
 #[cfg(test)]
@@ -50,7 +61,7 @@ mod tests {
             (b"\xff\xc3", r#""\xff\xc3""#),
             ("\u{e0001}".as_bytes(), r#""\U000e0001""#),
         ] {
-            assert_eq!(go_quote(text), quoted);
+            assert_eq!(GoQuote(text).to_string(), quoted);
         }
     }
 }

@@ -107,16 +107,8 @@ fn group_times(policy: &RetentionPolicy, group: &ShardGroup) -> [Value; 3] {
 }
 
 fn shards(database: &Database) -> SeriesRows {
-    const COLUMNS: [&str; 8] = [
-        "id",
-        "database",
-        "retention_policy",
-        "shard_group",
-        "start_time",
-        "end_time",
-        "expiry_time",
-        "owners",
-    ];
+    const COLUMNS: [&str; 8] =
+        ["id", "database", "retention_policy", "shard_group", "start_time", "end_time", "expiry_time", "owners"];
     let mut series = listing(&database.name, &COLUMNS);
     for policy in &database.policies {
         for group in &policy.groups {

@@ -15,9 +15,7 @@ pub(super) fn required<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Datab
     if name.is_empty() {
         return Err(StatementError::before_running("database name required"));
     }
-    catalog
-        .database(name)
-        .ok_or_else(|| StatementError::before_running(format!("database not found: {name}")))
+    catalog.database(name).ok_or_else(|| StatementError::before_running(format!("database not found: {name}")))
 }
 
 /// Fills in the database and policy of one measurement or target; `default` is the database where none is written.

@@ -1,7 +1,7 @@
 //! Preparing a query: parse, bind, validate, authorize; nothing runs before all of it succeeded.
 
-use crate::influxql::ast::{Query, Statement};
 use crate::influxql;
+use crate::influxql::ast::{Query, Statement};
 
 use super::authorize::authorize;
 use super::{Engine, ErrorKind, Principal, QueryRefusal, QueryRequest};

@@ -114,4 +114,3 @@ pub struct StatementResult {
     /// Why the statement failed.
     pub error: Option<String>,
 }
-

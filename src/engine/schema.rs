@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, CatalogError, Database};
-use crate::influxql::ast::{
-    Expr, Limits, Measurement, MeasurementFilter, MeasurementName, Regex, Show, TagKeyFilter,
-};
+use crate::influxql::ast::{Expr, Limits, Measurement, MeasurementFilter, MeasurementName, Regex, Show, TagKeyFilter};
 use crate::model::{ShardId, Text, TimeRange};
 use crate::query::{SeriesFilter, SeriesRef, SeriesRows, Source, Value, series_filter};
 
@@ -41,7 +39,7 @@ impl Core {
         let mut names = Vec::new();
         for name in source.measurements() {
             if with.is_none_or(|filter| is_named(&filter.source.name, &name))
-                && self.satisfies(show.condition.as_ref(), &name, &*source)?
+                && satisfies(show.condition.as_ref(), &name, &*source)?
             {
                 names.push(Value::String(name));
             }
@@ -74,7 +72,7 @@ impl Core {
         let mut keys: BTreeMap<Text, BTreeSet<Text>> = BTreeMap::new();
         for scope in self.scopes(catalog, show, default)? {
             for measurement in scope.measurements {
-                if self.satisfies(show.condition.as_ref(), &measurement, &*scope.source)? {
+                if satisfies(show.condition.as_ref(), &measurement, &*scope.source)? {
                     let found = scope.source.tag_keys(&measurement);
                     keys.entry(measurement).or_default().extend(found);
                 }
@@ -102,13 +100,7 @@ impl Core {
     }
 
     /// SHOW TAG VALUES. Policies play no part, not even those that FROM names.
-    pub(super) fn show_tag_values(
-        &self,
-        catalog: &Catalog,
-        show: &Show,
-        keys: &TagKeyFilter,
-        default: &str,
-    ) -> Listed {
+    pub(super) fn show_tag_values(&self, catalog: &Catalog, show: &Show, keys: &TagKeyFilter, default: &str) -> Listed {
         refuse_time("SHOW TAG VALUES", show.condition.as_ref(), self.options.compat)?;
         let Some(source) = self.whole_database(catalog, show, default)? else { return Ok(Vec::new()) };
         let condition = without_internal_names(show.condition.as_ref(), self.options.compat)?;
@@ -202,16 +194,12 @@ impl Core {
         let is_field = |name: &str| fields.contains_key(name.as_bytes());
         Ok(series_filter(condition, self.clock.now(), self.options.compat, &is_field)?)
     }
+}
 
-    fn satisfies(
-        &self,
-        condition: Option<&Expr>,
-        measurement: &Text,
-        source: &dyn Source,
-    ) -> Result<bool, StatementError> {
-        let Some(condition) = condition else { return Ok(true) };
-        Ok(measurement_satisfies(condition, measurement, source)?.unwrap_or(true))
-    }
+/// Whether a measurement as a whole satisfies a condition; none is satisfied by all.
+fn satisfies(condition: Option<&Expr>, measurement: &Text, source: &dyn Source) -> Result<bool, StatementError> {
+    let Some(condition) = condition else { return Ok(true) };
+    Ok(measurement_satisfies(condition, measurement, source)?.unwrap_or(true))
 }
 
 /// All shards of a database, of all policies.

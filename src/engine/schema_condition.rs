@@ -9,11 +9,7 @@ use crate::query::{SeriesPredicate, Source};
 use super::statement_error::StatementError;
 
 /// Refuses a condition that compares `time`, on either side. InfluxDB 1.2.4 looked only at the left side.
-pub(super) fn refuse_time(
-    statement: &str,
-    condition: Option<&Expr>,
-    compat: Compat,
-) -> Result<(), StatementError> {
+pub(super) fn refuse_time(statement: &str, condition: Option<&Expr>, compat: Compat) -> Result<(), StatementError> {
     let either_side = !compat.observed(Point::TimeOnTheRight);
     if condition.is_some_and(|c| compares_time(c, either_side)) {
         let text = format!("{statement} doesn't support time in WHERE clause");
@@ -134,10 +130,7 @@ fn is_system_name(name: &str) -> bool {
 
 /// Checks the condition of SHOW TAG VALUES. As observed of InfluxDB 1.2.4, comparisons of keys that begin with an underscore
 /// are left out of it.
-pub(super) fn without_internal_names(
-    condition: Option<&Expr>,
-    compat: Compat,
-) -> Result<Option<Expr>, StatementError> {
+pub(super) fn without_internal_names(condition: Option<&Expr>, compat: Compat) -> Result<Option<Expr>, StatementError> {
     match condition {
         None => Ok(None),
         Some(condition) => reduced(condition, compat.observed(Point::UnderscoreTags)),

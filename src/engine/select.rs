@@ -36,13 +36,11 @@ impl Core {
             compat: self.options.compat,
         };
         let Some(target) = select.into.clone() else {
-            self.evaluate(&select, &sources, &context, run, &mut |piece| {
-                Ok(output.series(piece))
-            })?;
+            evaluate(&select, &sources, &context, run, &mut |piece| Ok(output.series(piece)))?;
             return Ok(Vec::new());
         };
         let mut writer = Writer::new(self, target);
-        self.evaluate(&select, &sources, &context, run, &mut |piece| {
+        evaluate(&select, &sources, &context, run, &mut |piece| {
             writer.add(&piece)?;
             Ok(ControlFlow::Continue(()))
         })?;
@@ -53,31 +51,6 @@ impl Core {
         let _ = output.series(series);
         let warning = || read_only_warning(&Statement::Select(Box::new(select)).to_string());
         Ok(if run.session.read_only { vec![warning()] } else { Vec::new() })
-    }
-
-    /// Runs the evaluator until it is done, `take` fails or breaks, or the query may not go on.
-    fn evaluate(
-        &self,
-        select: &Select,
-        sources: &Snapshots,
-        context: &Context,
-        run: &Run<'_>,
-        take: &mut dyn FnMut(query::SeriesRows) -> Result<ControlFlow<()>, StatementError>,
-    ) -> Result<(), StatementError> {
-        let mut stopped = None;
-        let result = query::run(select, sources, context, &mut |piece| {
-            let step = run.check().and_then(|()| piece.map_or(Ok(ControlFlow::Continue(())), &mut *take));
-            step.unwrap_or_else(|error| {
-                stopped = Some(error);
-                ControlFlow::Break(())
-            })
-        });
-        match (stopped, result) {
-            (Some(error), _) => Err(error),
-            // The receiver had enough.
-            (None, Err(QueryError::Interrupted)) => Ok(()),
-            (None, result) => Ok(result?),
-        }
     }
 
     /// A snapshot of each policy that `select` names, so that all its parts see the same instant of each.
@@ -94,6 +67,30 @@ impl Core {
             snapshots.insert(key, self.store.snapshot(found.id, &shards));
         }
         Ok(Snapshots(snapshots))
+    }
+}
+
+/// Runs the evaluator until it is done, `take` fails or breaks, or the query may not go on.
+fn evaluate(
+    select: &Select,
+    sources: &Snapshots,
+    context: &Context,
+    run: &Run<'_>,
+    take: &mut dyn FnMut(query::SeriesRows) -> Result<ControlFlow<()>, StatementError>,
+) -> Result<(), StatementError> {
+    let mut stopped = None;
+    let result = query::run(select, sources, context, &mut |piece| {
+        let step = run.check().and_then(|()| piece.map_or(Ok(ControlFlow::Continue(())), &mut *take));
+        step.unwrap_or_else(|error| {
+            stopped = Some(error);
+            ControlFlow::Break(())
+        })
+    });
+    match (stopped, result) {
+        (Some(error), _) => Err(error),
+        // The receiver had enough.
+        (None, Err(QueryError::Interrupted)) => Ok(()),
+        (None, result) => Ok(result?),
     }
 }
 

@@ -25,7 +25,8 @@ impl Core {
             statement if is_listing(&statement) => {
                 let whole = listed_whole(&statement);
                 for series in self.listing(&statement, run)? {
-                    let flow = if whole { output.series(series) } else { output.in_chunks(series, run.session.chunk_rows) };
+                    let flow =
+                        if whole { output.series(series) } else { output.in_chunks(series, run.session.chunk_rows) };
                     if flow.is_break() {
                         break;
                     }

@@ -10,7 +10,7 @@ use crate::line_protocol::{self, ParsedBody};
 use crate::model::{Nanos, ShardId, Timestamp};
 use crate::storage::{DropReason, StorageError, WriteOutcome};
 
-use super::go_quote::go_quote;
+use super::go_quote::GoQuote;
 use super::{Core, Engine, ErrorKind, Principal, WriteError, WriteRequest};
 
 impl Engine {
@@ -35,7 +35,12 @@ pub(super) enum WriteFailure {
     /// A new field came with two types for a new shard.
     ConflictInRequest,
     /// Some points were dropped, others stored.
-    Dropped { reason: DropReason, dropped: u64, stored: u64, database: String },
+    Dropped {
+        reason: DropReason,
+        dropped: u64,
+        stored: u64,
+        database: String,
+    },
     Storage(StorageError),
 }
 
@@ -56,17 +61,17 @@ impl Core {
         let catalog = self.catalog.visible();
         let name = database.to_str().ok().filter(|name| catalog.database(name).is_some());
         let Some(name) = name else {
-            let text = format!("database not found: {}", go_quote(database));
+            let text = format!("database not found: {}", GoQuote(database));
             return Err(WriteError::new(ErrorKind::NotFound, text));
         };
         let refusal = match principal {
             Principal::Anyone => return Ok(()),
-            Principal::Nobody => format!("user is required to write to database {}", go_quote(database)),
+            Principal::Nobody => format!("user is required to write to database {}", GoQuote(database)),
             Principal::User(user) if catalog.user(user).is_some_and(|u| u.may(Privileges::WRITE, name)) => {
                 return Ok(());
             }
             Principal::User(user) => {
-                let (user, database) = (go_quote(user.as_bytes()), go_quote(database));
+                let (user, database) = (GoQuote(user.as_bytes()), GoQuote(database));
                 format!("{user} user is not authorized to write to database {database}")
             }
         };
@@ -97,19 +102,13 @@ impl Core {
 
     /// Stores the points of `body` in one transaction. Points older than the policy keeps are left out silently. An empty
     /// `policy` is the default one.
-    pub(super) fn store_points(
-        &self,
-        database: &str,
-        policy: &str,
-        body: &ParsedBody<'_>,
-    ) -> Result<(), WriteFailure> {
+    pub(super) fn store_points(&self, database: &str, policy: &str, body: &ParsedBody<'_>) -> Result<(), WriteFailure> {
         let now = self.clock.now();
         let mut outcome = WriteOutcome::default();
         let mut conflict_in_request = false;
         self.change(|catalog, transaction| {
-            let database = catalog
-                .database(database)
-                .ok_or_else(|| WriteFailure::DatabaseNotFound(database.to_owned()))?;
+            let database =
+                catalog.database(database).ok_or_else(|| WriteFailure::DatabaseNotFound(database.to_owned()))?;
             let (by_shard, changes) = points_by_shard(catalog, database, policy, body, now)?;
             for (shard, points) in &by_shard {
                 match transaction.write(database.id, *shard, body, points) {
@@ -135,16 +134,18 @@ impl Core {
     pub(super) fn write_error(&self, failure: WriteFailure) -> WriteError {
         match failure {
             WriteFailure::DatabaseNotFound(name) => {
-                let text = format!("database not found: {}", go_quote(name.as_bytes()));
+                let text = format!("database not found: {}", GoQuote(name.as_bytes()));
                 WriteError::new(ErrorKind::NotFound, text)
             }
             WriteFailure::PolicyNotFound(name) => {
                 WriteError::new(ErrorKind::Internal, format!("retention policy not found: {name}"))
             }
             WriteFailure::ConflictInRequest => WriteError::new(ErrorKind::BadRequest, "field type conflict"),
-            WriteFailure::Dropped { reason: DropReason::TypeConflict { measurement, field, new, existing }, stored: 0, .. }
-                if !self.options.compat.observed(Point::WriteTypeConflict) =>
-            {
+            WriteFailure::Dropped {
+                reason: DropReason::TypeConflict { measurement, field, new, existing },
+                stored: 0,
+                ..
+            } if !self.options.compat.observed(Point::WriteTypeConflict) => {
                 let text = conflict(&measurement, &field, new.go_name(), existing.influxql_name());
                 WriteError::new(ErrorKind::BadRequest, text)
             }
@@ -252,9 +253,9 @@ fn drop_reason(reason: &DropReason, database: &str) -> BString {
         }
         DropReason::TagValueLimit { measurement, key, value, values, max } => format!(
             "max-values-per-tag limit exceeded ({values}/{max}): measurement={} tag={} value={}",
-            go_quote(measurement),
-            go_quote(key),
-            go_quote(value)
+            GoQuote(measurement),
+            GoQuote(key),
+            GoQuote(value)
         )
         .into(),
     }
