@@ -1,3 +1,7 @@
 //! The `fluxstone-conformance` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fluxstone_conformance::cli::main()
+}

@@ -2,12 +2,54 @@
 //!
 //! The log is the database: every change is one record of one append-only log, and everything else here is a cache of
 //! the log's prefix. A change is acknowledged when its record is on disk. Readers work on immutable snapshots.
+//!
+//! The way of a change: [`Transaction`] resolves it against the live schema (`live_schema`, `shard_write`) into one record
+//! (`record`); the committer thread (`committer`) writes a group of records as one frame (`frame`, `log`), and then applies
+//! each to the state (`state`: `series_index`, `fields`, `memtable`). The way of a query: `snapshot` collects what holds
+//! values, `merge` makes blocks of it. All files are reached through [`disk`].
 
+mod committer;
+pub mod disk;
+mod error;
+mod fields;
+pub mod frame;
+mod live_schema;
+mod log;
+mod memtable;
+mod merge;
+pub mod record;
+mod series_index;
+mod shard_write;
+mod snapshot;
+mod state;
+#[cfg(test)]
+mod tests;
+mod transaction;
+
+pub use error::StorageError;
+pub use record::RECORD_BYTES_MAX;
+pub use transaction::{Commit, Transaction};
+
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
-use crate::line_protocol::ParsedBody;
-use crate::model::{DatabaseId, ShardId, Text, TimeRange};
-use crate::query::{SeriesId, Source};
+use parking_lot::{Mutex, RwLock};
+
+use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
+use crate::query::Source;
+use committer::CommitQueue;
+use disk::{Disk, RealDisk};
+use live_schema::LiveSchema;
+use series_index::{SeriesBound, SeriesIndex};
+use shard_write::Limits;
+use snapshot::Snapshot;
+use state::State;
+
+/// The file that is locked while a store is open.
+const LOCK_FILE: &str = "lock";
 
 /// How to open a store.
 #[derive(Debug, Clone)]
@@ -34,8 +76,22 @@ pub enum CatalogRecord<'a> {
 }
 
 /// Everything on disk, and the memory that mirrors it.
-#[derive(Debug)]
-pub struct Store;
+pub struct Store {
+    shared: Arc<Shared>,
+    committer: Option<JoinHandle<()>>,
+    _lock: Box<dyn fmt::Debug + Send + Sync>,
+}
+
+/// What the threads of a store share.
+struct Shared {
+    options: StoreOptions,
+    limits: Limits,
+    /// The commit lock: one transaction at a time.
+    live: Mutex<LiveSchema>,
+    queue: CommitQueue,
+    state: RwLock<State>,
+    is_read_only: AtomicBool,
+}
 
 impl Store {
     /// Opens the store, or makes an empty one: reads the checkpoint, replays the log, cuts a torn tail. `on_catalog` gets every
@@ -44,20 +100,79 @@ impl Store {
         options: StoreOptions,
         on_catalog: &mut dyn FnMut(CatalogRecord<'_>) -> Result<(), String>,
     ) -> Result<Store, StorageError> {
-        let _ = (options, on_catalog);
-        Err(StorageError::ReadOnly)
+        Store::open_on(&(Arc::new(RealDisk) as Arc<dyn Disk>), options, on_catalog)
+    }
+
+    /// As [`Store::open`], on a disk of the caller's.
+    pub fn open_on(
+        disk: &Arc<dyn Disk>,
+        options: StoreOptions,
+        on_catalog: &mut dyn FnMut(CatalogRecord<'_>) -> Result<(), String>,
+    ) -> Result<Store, StorageError> {
+        for dir in [&options.data_dir, &options.log_dir] {
+            disk.create_dir_all(dir).map_err(StorageError::io("create", dir))?;
+        }
+        let lock_path = options.data_dir.join(LOCK_FILE);
+        let lock = disk.lock(&lock_path).map_err(StorageError::io("lock", &lock_path))?;
+        let lock = lock.ok_or_else(|| StorageError::Locked(options.data_dir.clone()))?;
+
+        let mut state = State::new();
+        let log = log::recover(disk, &options.log_dir, state.position, &mut |position, record| {
+            state
+                .apply(record)
+                .map_err(|error| StorageError::damaged(&options.log_dir, format!("record {position}: {error}")))
+        })?;
+        for record in state.catalog.records() {
+            on_catalog(record).map_err(|problem| StorageError::damaged(&options.log_dir, problem))?;
+        }
+
+        let shared = Arc::new(Shared {
+            limits: Limits {
+                series_per_database_max: options.series_per_database_max,
+                values_per_tag_max: options.values_per_tag_max,
+            },
+            live: Mutex::new(LiveSchema::new(&state)),
+            queue: CommitQueue::default(),
+            state: RwLock::new(state),
+            is_read_only: AtomicBool::new(false),
+            options,
+        });
+        let committer = std::thread::Builder::new()
+            .name("committer".to_owned())
+            .spawn({
+                let shared = shared.clone();
+                move || committer::run(&shared.queue, log, &shared.state, &shared.is_read_only)
+            })
+            .map_err(StorageError::io("start a thread for", &shared.options.log_dir))?;
+        Ok(Store { shared, committer: Some(committer), _lock: lock })
     }
 
     /// Begins a change. One at a time: others wait until it is committed (which does not wait for the disk) or dropped.
     pub fn begin(&self) -> Transaction<'_> {
-        Transaction { _store: self }
+        Transaction::begin(&self.shared)
     }
 
-    /// What all transactions that were acknowledged before this call left in the given shards of one database.
+    /// What all transactions that were acknowledged before this call left in the given shards of one database, each given
+    /// with the times that it is for. The times of two shards do not overlap.
+    ///
     /// Measurements and tags are those of the whole database; fields and values those of the shards.
-    pub fn snapshot(&self, database: DatabaseId, shards: &[ShardId]) -> std::sync::Arc<dyn Source> {
-        let _ = (database, shards);
-        unreachable!()
+    pub fn snapshot(&self, database: DatabaseId, shards: &[(ShardId, TimeRange)]) -> Arc<dyn Source> {
+        Arc::new(Snapshot::new(&self.shared.state.read(), database, shards))
+    }
+
+    /// How many series a database has.
+    pub fn series_count(&self, database: DatabaseId) -> usize {
+        self.with_index(database, SeriesIndex::len).unwrap_or(0)
+    }
+
+    /// How many measurements a database has.
+    pub fn measurement_count(&self, database: DatabaseId) -> usize {
+        self.with_index(database, |index, bound| index.measurements(bound).len()).unwrap_or(0)
+    }
+
+    /// Whether a measurement has a series.
+    pub fn has_measurement(&self, database: DatabaseId, measurement: &[u8]) -> bool {
+        self.with_index(database, |index, bound| index.has_measurement(measurement, bound)).unwrap_or(false)
     }
 
     /// Seals all memtables, writes a checkpoint with `catalog` and drops the log before it.
@@ -70,67 +185,54 @@ impl Store {
     pub fn checkpoint_due(&self) -> bool {
         false
     }
-}
 
-/// A change that is being put together. Dropped without [`Transaction::commit`], it leaves no trace.
-#[derive(Debug)]
-pub struct Transaction<'s> {
-    _store: &'s Store,
-}
-
-impl Transaction<'_> {
-    /// Adds a catalog change.
-    pub fn catalog_change(&mut self, change: &[u8]) {
-        let _ = change;
-    }
-
-    /// Adds points to one shard: those of `body` whose indexes are in `points`, by the rules of the clauses `write.shard.*`.
-    pub fn write(
-        &mut self,
-        database: DatabaseId,
-        shard: ShardId,
-        body: &ParsedBody<'_>,
-        points: &[u32],
-    ) -> Result<WriteOutcome, StorageError> {
-        let _ = (database, shard, body, points);
-        Err(StorageError::ReadOnly)
-    }
-
-    /// Deletes the values of `series` in `range` in `shards`. Series left without values leave the index; types stay.
-    pub fn delete(&mut self, database: DatabaseId, shards: &[ShardId], series: &[SeriesId], range: TimeRange) {
-        let _ = (database, shards, series, range);
-    }
-
-    /// Removes a measurement with its series, values of all times, and field types.
-    pub fn drop_measurement(&mut self, database: DatabaseId, measurement: &[u8]) {
-        let _ = (database, measurement);
-    }
-
-    /// Removes shards with their values and field types, and series that are only there.
-    pub fn drop_shards(&mut self, database: DatabaseId, shards: &[ShardId]) {
-        let _ = (database, shards);
-    }
-
-    /// Removes all data of a database.
-    pub fn drop_database(&mut self, database: DatabaseId) {
-        let _ = database;
-    }
-
-    /// Hands the record to the log and lets the next transaction begin. Wait on the result before acknowledging.
-    pub fn commit(self) -> Commit {
-        Commit
+    fn with_index<T>(&self, database: DatabaseId, ask: impl FnOnce(&SeriesIndex, SeriesBound) -> T) -> Option<T> {
+        let (index, bound) = {
+            let state = self.shared.state.read();
+            (state.database(database)?.index.clone(), state.series_bound)
+        };
+        let index = index.read();
+        Some(ask(&index, bound))
     }
 }
 
-/// A committed transaction on its way to the disk.
-#[derive(Debug)]
-#[must_use = "a change is acknowledged only after `wait`"]
-pub struct Commit;
+/// Waits for what was committed, and stops the threads.
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        if let Some(thread) = self.committer.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the committer thread panicked");
+        }
+    }
+}
 
-impl Commit {
-    /// Blocks until the record is on disk and visible to snapshots.
-    pub fn wait(self) -> Result<(), StorageError> {
-        Err(StorageError::ReadOnly)
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Whether a new change may begin.
+    fn admit(&self) -> Result<(), StorageError> {
+        if self.is_read_only.load(Ordering::Acquire) {
+            return Err(StorageError::ReadOnly);
+        }
+        Ok(())
+    }
+
+    /// The series index of a database, made empty if it is not there.
+    fn index(&self, database: DatabaseId) -> Arc<RwLock<SeriesIndex>> {
+        let found = self.state.read().database(database).map(|d| d.index.clone());
+        found.unwrap_or_else(|| self.state.write().database_mut(database).index.clone())
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
     }
 }
 
@@ -149,42 +251,9 @@ pub struct WriteOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the parts of the message")]
 pub enum DropReason {
-    TypeConflict { measurement: Text, field: Text, new: crate::model::FieldType, existing: crate::model::FieldType },
+    TypeConflict { measurement: Text, field: Text, new: FieldType, existing: FieldType },
     TimeTag { measurement: Text },
     TimeField { measurement: Text },
     SeriesLimit { series: u64, max: u64 },
     TagValueLimit { measurement: Text, key: Text, value: Text, values: u64, max: u64 },
-}
-
-/// Why storage could not do something.
-#[derive(Debug, thiserror::Error)]
-pub enum StorageError {
-    /// An earlier write to disk failed; nothing is accepted until the server is restarted.
-    #[error("storage is read-only after a disk error")]
-    ReadOnly,
-    /// The disk said no.
-    #[error("{context}: {source}")]
-    Io {
-        /// What was being done, with the path.
-        context: String,
-        /// The error of the operating system.
-        source: std::io::Error,
-    },
-    /// A file does not hold what it should.
-    #[error("{path}: {problem}")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        problem: String,
-    },
-    /// Another process has the directory open.
-    #[error("{0} is in use by another process")]
-    Locked(PathBuf),
-    /// A new field came with two types in one request to a new shard.
-    #[error("field type conflict")]
-    TypeConflictInRequest,
-    /// Waited too long for memory.
-    #[error("timeout")]
-    Busy,
 }

@@ -1,0 +1,202 @@
+//! What a step expects: a status, rules for headers, and a body.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+
+/// Which of two labelled answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize, clap::ValueEnum)]
+pub enum Profile {
+    /// As documented (or, where InfluxDB answers by accident, as is sensible).
+    #[default]
+    #[serde(rename = "documented")]
+    Documented,
+    /// As InfluxDB 1.2.4 was observed to answer.
+    #[serde(rename = "1.2.4")]
+    #[value(name = "1.2.4")]
+    Observed,
+}
+
+impl std::fmt::Display for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Profile::Documented => "documented",
+            Profile::Observed => "1.2.4",
+        })
+    }
+}
+
+/// An expected answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers that are looked at; all others may be anything.
+    pub headers: Vec<(String, HeaderRule)>,
+    /// The body, unpacked and without transfer coding; not looked at if absent.
+    pub body: Option<Vec<u8>>,
+}
+
+/// What a header must be.
+#[derive(Debug, Clone)]
+pub enum HeaderRule {
+    /// This text.
+    Exactly(String),
+    /// A text that the regular expression matches somewhere.
+    Matches(regex::Regex),
+    /// Not there.
+    Absent,
+}
+
+impl HeaderRule {
+    /// Whether the header of an answer keeps the rule.
+    pub fn admits(&self, value: Option<&str>) -> bool {
+        match (self, value) {
+            (HeaderRule::Exactly(text), Some(value)) => text == value,
+            (HeaderRule::Matches(regex), Some(value)) => regex.is_match(value),
+            (HeaderRule::Absent, None) => true,
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for HeaderRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            HeaderRule::Exactly(text) => f.write_str(text),
+            HeaderRule::Matches(regex) => write!(f, "/{regex}/"),
+            HeaderRule::Absent => f.write_str("(absent)"),
+        }
+    }
+}
+
+/// An answer as a case file spells it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerText {
+    status: u16,
+    #[serde(default)]
+    headers: HeaderRules,
+    body: Option<String>,
+    body_base64: Option<String>,
+}
+
+/// The second answer of a step, with its label.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AlternativeText {
+    /// The label.
+    pub(super) profile: Profile,
+    /// Why the answers differ.
+    pub(super) because: String,
+    status: u16,
+    #[serde(default)]
+    headers: HeaderRules,
+    body: Option<String>,
+    body_base64: Option<String>,
+}
+
+/// Header rules by name, in the order of the file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct HeaderRules(pub(super) Vec<(String, HeaderRule)>);
+
+/// Why an expected answer makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// A status that HTTP does not have.
+    #[error("`{0}` is no HTTP status")]
+    Status(u16),
+    /// `body` and `body_base64`.
+    #[error("give one of `body` and `body_base64`, not both")]
+    SeveralBodies,
+    /// `body_base64` is not Base64.
+    #[error("`body_base64` is not Base64: {0}")]
+    Base64(String),
+}
+
+impl TryFrom<AnswerText> for Answer {
+    type Error = AnswerError;
+
+    fn try_from(text: AnswerText) -> Result<Answer, AnswerError> {
+        if !(100..600).contains(&text.status) {
+            return Err(AnswerError::Status(text.status));
+        }
+        let body = match (text.body, text.body_base64) {
+            (None, None) => None,
+            (Some(body), None) => Some(body.into_bytes()),
+            (None, Some(base64)) => {
+                Some(BASE64.decode(base64).map_err(|error| AnswerError::Base64(error.to_string()))?)
+            }
+            (Some(_), Some(_)) => return Err(AnswerError::SeveralBodies),
+        };
+        Ok(Answer { status: text.status, headers: text.headers.0, body })
+    }
+}
+
+impl From<AlternativeText> for AnswerText {
+    fn from(text: AlternativeText) -> AnswerText {
+        AnswerText { status: text.status, headers: text.headers, body: text.body, body_base64: text.body_base64 }
+    }
+}
+
+impl<'de> Deserialize<'de> for HeaderRules {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<HeaderRules, D::Error> {
+        let table = toml::Table::deserialize(deserializer)?;
+        let rules = table.into_iter().map(|(name, value)| header_rule(&name, &value).map(|rule| (name, rule)));
+        Ok(HeaderRules(rules.collect::<Result<_, _>>()?))
+    }
+}
+
+fn header_rule<E: serde::de::Error>(name: &str, value: &toml::Value) -> Result<HeaderRule, E> {
+    let only = |table: &toml::Table, key: &str| if table.len() == 1 { table.get(key).cloned() } else { None };
+    match value {
+        toml::Value::String(text) => Ok(HeaderRule::Exactly(text.clone())),
+        toml::Value::Integer(number) => Ok(HeaderRule::Exactly(number.to_string())),
+        toml::Value::Table(table) => match (only(table, "matches"), only(table, "absent")) {
+            (Some(toml::Value::String(regex)), _) => {
+                regex::Regex::new(&regex).map(HeaderRule::Matches).map_err(|e| E::custom(format_args!("`{name}`: {e}")))
+            }
+            (_, Some(toml::Value::Boolean(true))) => Ok(HeaderRule::Absent),
+            _ => Err(E::custom(format_args!("`{name}` must be `{{ matches = 'regex' }}` or `{{ absent = true }}`"))),
+        },
+        _ => {
+            Err(E::custom(format_args!("`{name}` must be a text, `{{ matches = 'regex' }}` or `{{ absent = true }}`")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &str) -> Result<Answer, String> {
+        let text: AnswerText = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+        text.try_into().map_err(|e: AnswerError| e.to_string())
+    }
+
+    #[test]
+    fn headers_are_texts_patterns_or_absent() {
+        let answer =
+            answer("status = 200\nheaders = { A = 'x', B = { matches = '^1' }, C = { absent = true }, D = 7 }")
+                .unwrap();
+        let admitted: Vec<[bool; 3]> =
+            answer.headers.iter().map(|(_, r)| [r.admits(Some("x")), r.admits(Some("12")), r.admits(None)]).collect();
+        assert_eq!(admitted, [[true, false, false], [false, true, false], [false, false, true], [false; 3]]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for text in [
+            "headers = {}",
+            "status = 42",
+            "status = 200\nbody = ''\nbody_base64 = ''",
+            "status = 200\nbody_base64 = '!'",
+            "status = 200\nheaders = { A = { matches = '(' } }",
+            "status = 200\nheaders = { A = { matches = 'x', absent = true } }",
+            "status = 200\nheaders = { A = [] }",
+            "status = 200\ncontent = 'x'",
+        ] {
+            assert!(answer(text).is_err(), "{text}");
+        }
+    }
+}

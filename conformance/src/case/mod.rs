@@ -1,0 +1,369 @@
+//! What a conformance case is, and how it is read from its TOML file.
+//!
+//! Parse, don't validate: a [`Case`] is complete and can be run. Everything that could be wrong with a file (an unknown key, a
+//! pattern that is no regular expression, a preparation that nobody defined) is found while it is read, and reported with
+//! file and line. The format is described for people in `conformance/README.md`.
+
+mod answer;
+mod id;
+mod request;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use answer::{AlternativeText, HeaderRules};
+pub use answer::{Answer, AnswerError, AnswerText, HeaderRule, Profile};
+pub use id::{CaseId, ClauseId, IdError};
+pub use request::{Pairs, Part, Request, RequestError, RequestText};
+
+/// One case: what is prepared, sent and expected, and what it rests on.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The identifier, unique over all files.
+    pub id: CaseId,
+    /// The rule that the case shows, in a sentence.
+    pub about: String,
+    /// What the case rests on.
+    pub level: Level,
+    /// Where in its basis the rule stands.
+    pub source: Option<String>,
+    /// The clauses that it is evidence for.
+    pub clauses: Vec<ClauseId>,
+    /// What a target must have for the case to apply.
+    pub needs: Vec<Need>,
+    /// Settings that the target must have been started with, as sections and keys of InfluxDB's configuration file.
+    pub config: toml::Table,
+    /// What the case creates, and the runner drops before and after it.
+    pub owns: Owned,
+    /// Requests that bring about what the case starts from. They are not judged, but must succeed.
+    pub preparation: Vec<Request>,
+    /// What is judged.
+    pub steps: Vec<Step>,
+    /// The file that holds the case.
+    pub file: String,
+    /// The line of the file on which it begins.
+    pub line: usize,
+}
+
+/// One request and its expected answer.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What is sent.
+    pub request: Request,
+    /// The answer of the documented profile.
+    pub expected: Answer,
+    /// The answer of the other profile, if it differs, and why.
+    pub alternative: Option<Alternative>,
+    /// The request is repeated until the answer is right or time is up, for what happens in the background.
+    pub eventually: bool,
+}
+
+/// A labelled second answer.
+#[derive(Debug, Clone)]
+pub struct Alternative {
+    /// Its label.
+    pub profile: Profile,
+    /// Why the answers differ.
+    pub because: String,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// What a case rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Stated or shown by the API reference.
+    Documented,
+    /// InfluxDB 1.2.4 does so, by a rule that makes sense.
+    Observed,
+    /// InfluxDB 1.2.4 does so by accident.
+    Quirk,
+}
+
+/// What a target must have for a case to apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Need {
+    /// Authentication is on, and the runner has the credentials of an administrator.
+    Auth,
+}
+
+/// What a case creates: dropped by the runner before and after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owned {
+    /// Databases.
+    #[serde(default)]
+    pub databases: Vec<String>,
+    /// Users.
+    #[serde(default)]
+    pub users: Vec<String>,
+}
+
+/// What is wrong with a case file, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {message}")]
+pub struct CaseError {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Reads the cases of one file. `file` is its name in messages.
+pub fn parse_file(file: &str, text: &str) -> Result<Vec<Case>, CaseError> {
+    let error_at =
+        |offset: usize, message: String| CaseError { file: file.to_owned(), line: line_of(text, offset), message };
+    let parsed: FileText =
+        toml::from_str(text).map_err(|e| error_at(e.span().map_or(0, |span| span.start), e.message().to_owned()))?;
+    let mut cases = Vec::with_capacity(parsed.case.len());
+    for case in &parsed.case {
+        let offset = case.span().start;
+        let made = parsed.build(case.get_ref(), file, line_of(text, offset));
+        cases.push(made.map_err(|message| error_at(offset, message))?);
+    }
+    Ok(cases)
+}
+
+/// A file as it is spelt.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileText {
+    #[serde(rename = "about")]
+    _about: String,
+    level: Level,
+    #[serde(default)]
+    needs: Vec<Need>,
+    #[serde(default)]
+    owns: Owned,
+    every_response: Option<EveryResponse>,
+    #[serde(default)]
+    given: BTreeMap<String, Vec<Prepared>>,
+    #[serde(default)]
+    case: Vec<Spanned<CaseText>>,
+}
+
+/// Headers that every judged answer of the file has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EveryResponse {
+    headers: HeaderRules,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseText {
+    id: CaseId,
+    about: String,
+    level: Option<Level>,
+    source: Option<String>,
+    #[serde(default)]
+    clauses: Vec<ClauseId>,
+    #[serde(default)]
+    needs: Vec<Need>,
+    #[serde(default)]
+    config: toml::Table,
+    owns: Option<Owned>,
+    #[serde(default)]
+    given: Vec<String>,
+    step: Vec<StepText>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "RequestText")]
+struct Prepared(Request);
+
+impl TryFrom<RequestText> for Prepared {
+    type Error = RequestError;
+
+    fn try_from(text: RequestText) -> Result<Prepared, RequestError> {
+        Request::try_from(text).map(Prepared)
+    }
+}
+
+/// The keys of [`RequestText`] again, since `serde` can't refuse unknown keys of a flattened struct.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepText {
+    request: String,
+    #[serde(default)]
+    params: Pairs,
+    #[serde(default)]
+    headers: Pairs,
+    body: Option<String>,
+    body_base64: Option<String>,
+    form: Option<Pairs>,
+    multipart: Option<Vec<Part>>,
+    user: Option<String>,
+    password: Option<String>,
+    #[serde(default)]
+    eventually: bool,
+    response: Option<AnswerText>,
+    alternative: Option<AlternativeText>,
+}
+
+impl FileText {
+    fn build(&self, text: &CaseText, file: &str, line: usize) -> Result<Case, String> {
+        let level = text.level.unwrap_or(self.level);
+        if level == Level::Documented && text.source.is_none() {
+            return Err(format!("the documented case `{}` must name its `source`", text.id));
+        }
+        if text.clauses.is_empty() {
+            return Err(format!("the case `{}` must name the `clauses` that it is evidence for", text.id));
+        }
+        let mut preparation = Vec::new();
+        for name in &text.given {
+            let steps = self.given.get(name).ok_or_else(|| format!("nothing is given under the name `{name}`"))?;
+            preparation.extend(steps.iter().map(|prepared| prepared.0.clone()));
+        }
+        let mut needs = self.needs.clone();
+        needs.extend(text.needs.iter().filter(|need| !self.needs.contains(need)));
+        let every = self.every_response.as_ref().map(|every| every.headers.0.as_slice()).unwrap_or_default();
+        let steps: Vec<Step> = text
+            .step
+            .iter()
+            .enumerate()
+            .map(|(i, step)| step.build(every).map_err(|e| format!("step {} of `{}`: {e}", i + 1, text.id)))
+            .collect::<Result<_, _>>()?;
+        if steps.is_empty() {
+            return Err(format!("the case `{}` has no step", text.id));
+        }
+        Ok(Case {
+            id: text.id.clone(),
+            about: text.about.clone(),
+            level,
+            source: text.source.clone(),
+            clauses: text.clauses.clone(),
+            needs,
+            config: text.config.clone(),
+            owns: text.owns.clone().unwrap_or_else(|| self.owns.clone()),
+            preparation,
+            steps,
+            file: file.to_owned(),
+            line,
+        })
+    }
+}
+
+impl StepText {
+    fn build(&self, every: &[(String, HeaderRule)]) -> Result<Step, String> {
+        let request = RequestText {
+            request: self.request.clone(),
+            params: self.params.clone(),
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+            body_base64: self.body_base64.clone(),
+            form: self.form.clone(),
+            multipart: self.multipart.clone(),
+            user: self.user.clone(),
+            password: self.password.clone(),
+        };
+        let response = self.response.clone().ok_or("no `response` (the command `record` can fill it in)")?;
+        let alternative = match self.alternative.clone() {
+            Some(text) if text.profile == Profile::Documented => {
+                return Err("an alternative must have another profile than `documented`".to_owned());
+            }
+            Some(text) => {
+                let (profile, because) = (text.profile, text.because.clone());
+                Some(Alternative { profile, because, answer: answer(text.into(), every)? })
+            }
+            None => None,
+        };
+        Ok(Step {
+            request: request.try_into().map_err(|e: RequestError| e.to_string())?,
+            expected: answer(response, every)?,
+            alternative,
+            eventually: self.eventually,
+        })
+    }
+}
+
+/// An answer with the headers that every answer of the file has, unless it says otherwise itself.
+fn answer(text: AnswerText, every: &[(String, HeaderRule)]) -> Result<Answer, String> {
+    let mut answer = Answer::try_from(text).map_err(|e| e.to_string())?;
+    for (name, rule) in every {
+        if !answer.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
+            answer.headers.push((name.clone(), rule.clone()));
+        }
+    }
+    Ok(answer)
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|&b| b == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CASE: &str = r#"
+about = "What the file is about"
+level = "documented"
+owns = { databases = ["mydb"] }
+
+[every_response.headers]
+Request-Id = { matches = "^[0-9a-f-]{36}$" }
+
+[[given.mydb]]
+request = "POST /query"
+form = { q = 'CREATE DATABASE "mydb"' }
+
+[[case]]
+id = "write.conflict"
+about = "A rule"
+source = "API reference, /write"
+clauses = ["write.conflict.1"]
+given = ["mydb"]
+
+[[case.step]]
+request = "POST /write?db=mydb"
+body = "m f=1i"
+response.status = 400
+response.body = "a"
+[case.step.alternative]
+profile = "1.2.4"
+because = "it says so"
+status = 400
+body = "b"
+"#;
+
+    #[test]
+    fn a_case_is_read_with_what_its_file_gives_it() {
+        let cases = parse_file("f.toml", CASE).unwrap();
+        let [case] = cases.as_slice() else { panic!("one case") };
+        assert_eq!((case.id.as_str(), case.id.area(), case.line), ("write.conflict", "write", 13));
+        assert_eq!(case.owns.databases, ["mydb"]);
+        assert_eq!(case.preparation.len(), 1);
+        let step = &case.steps[0];
+        assert_eq!(step.expected.headers.len(), 1);
+        let alternative = step.alternative.as_ref().unwrap();
+        assert_eq!((alternative.profile, alternative.answer.headers.len()), (Profile::Observed, 1));
+    }
+
+    #[test]
+    fn mistakes_are_reported_with_file_and_line() {
+        let line = |needle: &str| line_of(CASE, CASE.find(needle).unwrap());
+        for (from, to, at, says) in [
+            ("about = \"A rule\"", "abuot = \"A rule\"", line("about = \"A"), "unknown field `abuot`"),
+            ("body = \"m f=1i\"", "bdy = \"m f=1i\"", line("body = \"m"), "unknown field `bdy`"),
+            ("response.body", "response.bdoy", line("response.body"), "unknown field `bdoy`"),
+            ("write.conflict\"", "Conflict\"", line("id ="), "no identifier"),
+            ("given = [\"mydb\"]", "given = [\"other\"]", line("[[case]]"), "nothing is given"),
+            ("response.status = 400\nresponse.body = \"a\"", "", line("[[case]]"), "no `response`"),
+            ("source = ", "# ", line("[[case]]"), "must name its `source`"),
+            ("profile = \"1.2.4\"", "profile = \"documented\"", line("[[case]]"), "another profile"),
+            ("request = \"POST /query\"", "request = \"POST\"", line("[[given"), "is no request"),
+        ] {
+            assert!(CASE.contains(from), "{from}");
+            let error = parse_file("f.toml", &CASE.replace(from, to)).unwrap_err();
+            assert!(error.message.contains(says), "{error}");
+            assert_eq!((error.file.as_str(), error.line), ("f.toml", at), "{error}");
+        }
+    }
+}

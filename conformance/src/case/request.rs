@@ -1,0 +1,282 @@
+//! What a step sends: a request line, parameters, headers and a body, in the words of a case file.
+//!
+//! A [`Request`] is complete: parameters are encoded and appended, credentials are a header, and the body is bytes. The
+//! runner adds only what the connection needs (`Host`, `Content-Length`).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+/// All but the unreserved characters of RFC 3986 are encoded, as `curl --data-urlencode` does.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The boundary of multipart bodies.
+const BOUNDARY: &str = "fluxstone-conformance-boundary";
+
+/// One request, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The verb, as it stands in the case.
+    pub verb: String,
+    /// Path and query string, percent-encoded.
+    pub target: String,
+    /// The headers that the case names, in its order, and those that its body and credentials bring.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty if there is none.
+    pub body: Vec<u8>,
+}
+
+/// The request part of a step as a case file spells it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestText {
+    /// Verb, path and maybe a query string, sent as they stand.
+    pub request: String,
+    /// Parameters that are percent-encoded and appended to the query string, in this order.
+    #[serde(default)]
+    pub params: Pairs,
+    /// Request headers.
+    #[serde(default)]
+    pub headers: Pairs,
+    /// The body as text.
+    pub body: Option<String>,
+    /// The body as bytes in Base64.
+    pub body_base64: Option<String>,
+    /// The body as an url-encoded form.
+    pub form: Option<Pairs>,
+    /// The body as a multipart form.
+    pub multipart: Option<Vec<Part>>,
+    /// User of Basic authentication.
+    pub user: Option<String>,
+    /// Password of Basic authentication.
+    pub password: Option<String>,
+}
+
+/// One part of a multipart body.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The name of the field.
+    pub name: String,
+    /// The name of the file, if the part is one.
+    pub filename: Option<String>,
+    /// What the field or file holds.
+    pub content: String,
+}
+
+/// Names and values in the order of the file. A list as value stands for the name repeated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pairs(pub Vec<(String, String)>);
+
+/// Why a step's request can't be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// `request` is no verb and path.
+    #[error("`{0}` is no request: write a verb, one blank, and a path that begins with `/`")]
+    Line(String),
+    /// More than one of the ways to give a body.
+    #[error("give one of `body`, `body_base64`, `form` and `multipart`, not several")]
+    SeveralBodies,
+    /// `body_base64` is not Base64.
+    #[error("`body_base64` is not Base64: {0}")]
+    Base64(String),
+    /// `user` without `password`, or the other way round.
+    #[error("`user` and `password` go together")]
+    HalfCredentials,
+    /// A header that HTTP does not allow.
+    #[error("`{0}` is no header that can be sent")]
+    Header(String),
+}
+
+impl Request {
+    /// Adds Basic credentials, if the request has no credentials of its own.
+    #[must_use]
+    pub fn with_credentials(mut self, user: &str, password: &str) -> Request {
+        if !self.has_header("authorization") {
+            self.headers.push(basic(user, password));
+        }
+        self
+    }
+
+    /// Whether the case or its body set this header.
+    pub fn has_header(&self, name: &str) -> bool {
+        self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
+    }
+}
+
+impl TryFrom<RequestText> for Request {
+    type Error = RequestError;
+
+    fn try_from(text: RequestText) -> Result<Request, RequestError> {
+        let (verb, target) = request_line(&text.request)?;
+        let mut target = target.to_owned();
+        for (name, value) in &text.params.0 {
+            target.push(if target.contains('?') { '&' } else { '?' });
+            target.push_str(&pair(name, value));
+        }
+        let mut headers = text.headers.0;
+        let (body, content_type) = body(text.body, text.body_base64, text.form, text.multipart)?;
+        if let Some(content_type) = content_type
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
+            headers.push(("Content-Type".to_owned(), content_type));
+        }
+        match (text.user, text.password) {
+            (Some(user), Some(password)) => headers.push(basic(&user, &password)),
+            (None, None) => {}
+            _ => return Err(RequestError::HalfCredentials),
+        }
+        for (name, value) in &headers {
+            let sendable = hyper::header::HeaderName::from_bytes(name.as_bytes()).is_ok()
+                && hyper::header::HeaderValue::from_bytes(value.as_bytes()).is_ok();
+            if !sendable {
+                return Err(RequestError::Header(format!("{name}: {value}")));
+            }
+        }
+        Ok(Request { verb: verb.to_owned(), target, headers, body })
+    }
+}
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Pairs, D::Error> {
+        let table = toml::Table::deserialize(deserializer)?;
+        let mut pairs = Vec::new();
+        for (name, value) in table {
+            match value {
+                toml::Value::String(text) => pairs.push((name, text)),
+                toml::Value::Array(texts) => {
+                    for text in texts {
+                        pairs.push((name.clone(), scalar(&name, &text)?));
+                    }
+                }
+                other => pairs.push((name.clone(), scalar(&name, &other)?)),
+            }
+        }
+        Ok(Pairs(pairs))
+    }
+}
+
+fn scalar<E: serde::de::Error>(name: &str, value: &toml::Value) -> Result<String, E> {
+    match value {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Boolean(boolean) => Ok(boolean.to_string()),
+        _ => Err(E::custom(format_args!("`{name}` must be a text, an integer, a boolean, or a list of texts"))),
+    }
+}
+
+fn request_line(line: &str) -> Result<(&str, &str), RequestError> {
+    let is_token = |verb: &str| hyper::Method::from_bytes(verb.as_bytes()).is_ok();
+    match line.split_once(' ') {
+        Some((verb, target))
+            if is_token(verb)
+                && target.starts_with('/')
+                && target.parse::<hyper::http::uri::PathAndQuery>().is_ok() =>
+        {
+            Ok((verb, target))
+        }
+        _ => Err(RequestError::Line(line.to_owned())),
+    }
+}
+
+fn body(
+    text: Option<String>,
+    base64: Option<String>,
+    form: Option<Pairs>,
+    parts: Option<Vec<Part>>,
+) -> Result<(Vec<u8>, Option<String>), RequestError> {
+    match (text, base64, form, parts) {
+        (None, None, None, None) => Ok((Vec::new(), None)),
+        (Some(text), None, None, None) => Ok((text.into_bytes(), None)),
+        (None, Some(base64), None, None) => {
+            let bytes = BASE64.decode(base64).map_err(|e| RequestError::Base64(e.to_string()))?;
+            Ok((bytes, None))
+        }
+        (None, None, Some(form), None) => {
+            let pairs: Vec<String> = form.0.iter().map(|(name, value)| pair(name, value)).collect();
+            Ok((pairs.join("&").into_bytes(), Some("application/x-www-form-urlencoded".to_owned())))
+        }
+        (None, None, None, Some(parts)) => {
+            Ok((multipart(&parts).into_bytes(), Some(format!("multipart/form-data; boundary={BOUNDARY}"))))
+        }
+        _ => Err(RequestError::SeveralBodies),
+    }
+}
+
+fn pair(name: &str, value: &str) -> String {
+    format!("{}={}", utf8_percent_encode(name, ENCODED), utf8_percent_encode(value, ENCODED))
+}
+
+fn basic(user: &str, password: &str) -> (String, String) {
+    ("Authorization".to_owned(), format!("Basic {}", BASE64.encode(format!("{user}:{password}"))))
+}
+
+fn multipart(parts: &[Part]) -> String {
+    let mut body = String::new();
+    for part in parts {
+        let filename = part.filename.as_ref().map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
+        let kind = if part.filename.is_some() { "Content-Type: text/plain\r\n" } else { "" };
+        body.push_str(&format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{}\"{filename}\r\n{kind}\r\n{}\r\n",
+            part.name, part.content
+        ));
+    }
+    body.push_str(&format!("--{BOUNDARY}--\r\n"));
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(text: &str) -> Result<Request, RequestError> {
+        toml::from_str::<RequestText>(text).unwrap().try_into()
+    }
+
+    #[test]
+    fn parameters_are_encoded_and_appended_in_order() {
+        let request =
+            request("request = 'GET /query?db=a%20b'\nparams = { q = 'SELECT \"é\"', epoch = 's', z = ['1', '2'] }");
+        assert_eq!(request.unwrap().target, "/query?db=a%20b&q=SELECT%20%22%C3%A9%22&epoch=s&z=1&z=2");
+    }
+
+    #[test]
+    fn a_form_is_encoded_and_typed() {
+        let request = request("request = 'POST /query'\nform = { q = 'a b', n = 1 }").unwrap();
+        assert_eq!(request.body, b"q=a%20b&n=1");
+        assert_eq!(request.headers, [("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())]);
+    }
+
+    #[test]
+    fn credentials_are_a_basic_header_and_the_cases_own_win() {
+        let own = request("request = 'GET /ping'\nuser = 'u'\npassword = 'p'").unwrap();
+        assert_eq!(own.headers, [("Authorization".to_owned(), "Basic dTpw".to_owned())]);
+        assert_eq!(own.clone().with_credentials("admin", "x"), own);
+    }
+
+    #[test]
+    fn a_multipart_file_has_a_name_and_a_type() {
+        let body =
+            multipart(&[Part { name: "q".to_owned(), filename: Some("f.txt".to_owned()), content: "x\n".to_owned() }]);
+        assert_eq!(
+            body,
+            "--fluxstone-conformance-boundary\r\nContent-Disposition: form-data; name=\"q\"; filename=\"f.txt\"\r\n\
+             Content-Type: text/plain\r\n\r\nx\n\r\n--fluxstone-conformance-boundary--\r\n"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        for (text, error) in [
+            ("request = 'GET'", RequestError::Line("GET".to_owned())),
+            ("request = 'GET ping'", RequestError::Line("GET ping".to_owned())),
+            ("request = 'GET /a b'", RequestError::Line("GET /a b".to_owned())),
+            ("request = 'POST /q'\nbody = 'a'\nform = { q = 'b' }", RequestError::SeveralBodies),
+            ("request = 'POST /q'\nuser = 'a'", RequestError::HalfCredentials),
+            ("request = 'POST /q'\nheaders = { 'a b' = 'c' }", RequestError::Header("a b: c".to_owned())),
+        ] {
+            assert_eq!(request(text), Err(error), "{text}");
+        }
+    }
+}

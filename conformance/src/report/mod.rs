@@ -1,0 +1,234 @@
+//! What a run found. Its JSON form is what the other forms, and the matrix of several servers, are made from.
+
+mod console;
+mod html;
+mod junit;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::case::{Case, CaseId, ClauseId, Level, Profile, Request};
+use crate::client::NoAnswer;
+use crate::verdict::{Difference, Judgement, Verdict};
+
+pub use console::print;
+pub use html::{HtmlError, write_matrix};
+pub use junit::to_junit;
+
+/// What came of a run.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub struct Report {
+    /// The URL of the server.
+    pub target: String,
+    /// The version that the server gives, or a name chosen for it.
+    pub server: String,
+    /// Which of two labelled answers was wanted.
+    pub profile: Profile,
+    /// What came of each case, in the order of the run.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What came of a case.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub struct Outcome {
+    /// The case.
+    pub id: CaseId,
+    /// The rule that the case shows.
+    pub about: String,
+    /// What the case rests on.
+    pub level: Level,
+    /// Where the rule stands.
+    pub source: Option<String>,
+    /// The clauses that it is evidence for.
+    pub clauses: Vec<ClauseId>,
+    /// File and line of the case.
+    pub place: String,
+    /// The worst verdict of its steps.
+    pub verdict: Verdict,
+    /// Why no step was judged.
+    pub reason: Option<String>,
+    /// What came of the steps, up to the first that failed.
+    pub steps: Vec<StepOutcome>,
+    /// How long the case took.
+    pub milliseconds: u64,
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub struct StepOutcome {
+    /// What was sent.
+    pub request: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Where the answer is not exact.
+    pub differences: Vec<Difference>,
+    /// The profile whose answer was given, if it is not the wanted one.
+    pub answered_as: Option<Profile>,
+    /// Why there is no answer.
+    pub error: Option<String>,
+}
+
+/// How many cases got each verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Score([usize; Verdict::ALL.len()]);
+
+impl Report {
+    /// The score of each area.
+    pub fn scores(&self) -> BTreeMap<&str, Score> {
+        let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
+        for outcome in &self.outcomes {
+            scores.entry(outcome.id.area()).or_default().add(outcome.verdict);
+        }
+        scores
+    }
+}
+
+impl Score {
+    /// Counts a verdict.
+    pub fn add(&mut self, verdict: Verdict) {
+        self.0[verdict as usize] += 1;
+    }
+
+    /// How many cases got the verdict.
+    pub fn of(&self, verdict: Verdict) -> usize {
+        self.0[verdict as usize]
+    }
+
+    /// How many cases apply.
+    pub fn applicable(&self) -> usize {
+        self.0.iter().sum::<usize>() - self.of(Verdict::NotApplicable)
+    }
+
+    /// How many cases were passed.
+    pub fn passed(&self) -> usize {
+        self.of(Verdict::Exact) + self.of(Verdict::Equivalent)
+    }
+}
+
+impl std::ops::AddAssign for Score {
+    fn add_assign(&mut self, other: Score) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+}
+
+impl Outcome {
+    /// An outcome of which nothing is known yet.
+    pub fn new(case: &Case) -> Outcome {
+        Outcome {
+            id: case.id.clone(),
+            about: case.about.clone(),
+            level: case.level,
+            source: case.source.clone(),
+            clauses: case.clauses.clone(),
+            place: format!("{}:{}", case.file, case.line),
+            verdict: Verdict::NotApplicable,
+            reason: None,
+            steps: Vec::new(),
+            milliseconds: 0,
+        }
+    }
+
+    /// The profile whose answer was given in some step, if it is not the wanted one.
+    pub fn answered_as(&self) -> Option<Profile> {
+        self.steps.iter().find_map(|step| step.answered_as)
+    }
+}
+
+impl StepOutcome {
+    /// The outcome of a step with an answer.
+    pub fn judged(request: &Request, judgement: Judgement) -> StepOutcome {
+        StepOutcome {
+            request: readable(request),
+            verdict: judgement.verdict,
+            differences: judgement.differences,
+            answered_as: judgement.answered_as,
+            error: None,
+        }
+    }
+
+    /// The outcome of a step without an answer.
+    pub fn unanswered(request: &Request, error: &NoAnswer) -> StepOutcome {
+        StepOutcome {
+            request: readable(request),
+            verdict: Verdict::NoAnswer,
+            differences: Vec::new(),
+            answered_as: None,
+            error: Some(error.to_string()),
+        }
+    }
+}
+
+/// A request as people read it: percent-encoding is undone.
+fn readable(request: &Request) -> String {
+    let decoded = |bytes: &[u8]| percent_encoding::percent_decode(bytes).decode_utf8_lossy().into_owned();
+    let mut text = format!("{} {}", request.verb, decoded(request.target.as_bytes()));
+    for (name, value) in &request.headers {
+        text.push_str(&format!("\n{name}: {value}"));
+    }
+    if !request.body.is_empty() {
+        let is_form = request.headers.iter().any(|(_, value)| value == "application/x-www-form-urlencoded");
+        let body = if is_form { decoded(&request.body) } else { String::from_utf8_lossy(&request.body).into_owned() };
+        text.push_str("\n\n");
+        text.push_str(&body);
+    }
+    text
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A report of a case that is exact and one that differs.
+    pub(crate) fn report() -> Report {
+        let outcome = |id: &str, verdict: Verdict, steps| Outcome {
+            id: CaseId::try_from(id.to_owned()).unwrap(),
+            about: format!("About {id} & <more>"),
+            level: Level::Documented,
+            source: None,
+            clauses: vec![ClauseId::try_from("a.rule.1".to_owned()).unwrap()],
+            place: "f.toml:9".to_owned(),
+            verdict,
+            reason: None,
+            steps,
+            milliseconds: 0,
+        };
+        let difference = |at: &str, expected: &str, actual: &str| Difference {
+            at: at.to_owned(),
+            expected: expected.to_owned(),
+            actual: actual.to_owned(),
+        };
+        let step = StepOutcome {
+            request: "GET /x".to_owned(),
+            verdict: Verdict::Differs,
+            differences: vec![difference("status", "200", "404"), difference("body", "{\"x\":1}\n", "{\"x\":2}\n")],
+            answered_as: None,
+            error: None,
+        };
+        Report {
+            target: "http://localhost:1".to_owned(),
+            server: "1.0".to_owned(),
+            profile: Profile::Documented,
+            outcomes: vec![
+                outcome("a.good", Verdict::Exact, Vec::new()),
+                outcome("a.bad", Verdict::Differs, vec![step]),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_report_survives_json() {
+        let json = serde_json::to_string(&report()).unwrap();
+        let back: Report = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), json);
+    }
+
+    #[test]
+    fn scores_count_verdicts() {
+        let report = report();
+        let score = report.scores()["a"];
+        assert_eq!((score.applicable(), score.passed(), score.of(Verdict::Differs)), (2, 1, 1));
+    }
+}

@@ -1,0 +1,269 @@
+//! Plays cases against a target, one after the other, and keeps what came of each.
+//!
+//! Before a case, and after it, what the case owns is dropped; then its preparation must succeed; then its steps are judged, up to the first
+//! that fails, since later ones build on it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::case::{Case, Need, Owned, Profile, Request, Step};
+use crate::client::{self, NoAnswer, Response, Target};
+use crate::report::{Outcome, Report, StepOutcome};
+use crate::verdict::{self, Verdict};
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The server that is judged.
+    pub target: Target,
+    /// User and password of an administrator, if the target has authentication on.
+    pub credentials: Option<(String, String)>,
+    /// Which of two labelled answers is wanted.
+    pub profile: Profile,
+    /// The settings that the target was started with. If any are given, only cases that need some of them apply; if none, only those that need none.
+    pub config: toml::Table,
+    /// How long one answer may take.
+    pub answer_limit: Duration,
+    /// How long a step that is to hold eventually is repeated.
+    pub patience: Duration,
+}
+
+impl Settings {
+    /// Settings with the usual limits.
+    pub fn new(target: Target) -> Settings {
+        Settings {
+            target,
+            credentials: None,
+            profile: Profile::default(),
+            config: toml::Table::new(),
+            answer_limit: Duration::from_secs(30),
+            patience: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Runs the cases, and tells `progress` each outcome as it is known.
+pub async fn run(settings: &Settings, cases: &[&Case], mut progress: impl FnMut(&Outcome)) -> Report {
+    let mut outcomes = Vec::with_capacity(cases.len());
+    for case in cases {
+        let outcome = run_case(settings, case).await;
+        progress(&outcome);
+        outcomes.push(outcome);
+    }
+    Report { target: settings.target.to_string(), server: server(settings).await, profile: settings.profile, outcomes }
+}
+
+/// The databases and users of the target that the cases would drop.
+pub async fn endangered(settings: &Settings, cases: &[&Case]) -> Result<Vec<String>, NoAnswer> {
+    let mut found = Vec::new();
+    let databases: BTreeSet<_> = cases.iter().flat_map(|case| &case.owns.databases).collect();
+    let users: BTreeSet<_> = cases.iter().flat_map(|case| &case.owns.users).collect();
+    for (statement, kind, owned) in [("SHOW DATABASES", "database", databases), ("SHOW USERS", "user", users)] {
+        let response =
+            client::send(&settings.target, &as_admin(settings, query(statement)), settings.answer_limit).await?;
+        let names = first_column(&response);
+        found.extend(owned.iter().filter(|name| names.contains(*name)).map(|name| format!("{kind} `{name}`")));
+    }
+    Ok(found)
+}
+
+/// Plays a case without judging it, and returns the answers to its steps.
+pub async fn replay(settings: &Settings, case: &Case) -> Result<Vec<Response>, String> {
+    drop_owned(settings, &case.owns).await;
+    prepare(settings, case).await.map_err(|(_, reason)| reason)?;
+    let mut responses = Vec::with_capacity(case.steps.len());
+    for step in &case.steps {
+        let request = credited(settings, case, step);
+        responses
+            .push(client::send(&settings.target, &request, settings.answer_limit).await.map_err(|e| e.to_string())?);
+    }
+    drop_owned(settings, &case.owns).await;
+    Ok(responses)
+}
+
+async fn run_case(settings: &Settings, case: &Case) -> Outcome {
+    let started = Instant::now();
+    let mut outcome = Outcome::new(case);
+    if let Some(reason) = inapplicable(settings, case) {
+        outcome.verdict = Verdict::NotApplicable;
+        outcome.reason = Some(reason);
+        return outcome;
+    }
+    drop_owned(settings, &case.owns).await;
+    if let Err((verdict, reason)) = prepare(settings, case).await {
+        outcome.verdict = verdict;
+        outcome.reason = Some(reason);
+    } else {
+        outcome.verdict = Verdict::Exact;
+        for step in &case.steps {
+            let step = run_step(settings, case, step).await;
+            let failed = step.verdict.is_failure();
+            outcome.verdict = outcome.verdict.max(step.verdict);
+            outcome.steps.push(step);
+            if failed {
+                break;
+            }
+        }
+    }
+    drop_owned(settings, &case.owns).await;
+    outcome.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    outcome
+}
+
+/// Why a case does not apply to the target, if it does not.
+fn inapplicable(settings: &Settings, case: &Case) -> Option<String> {
+    if case.needs.contains(&Need::Auth) && settings.credentials.is_none() {
+        return Some("needs authentication, and the credentials of an administrator (--user, --password)".to_owned());
+    }
+    for (section, wanted) in &case.config {
+        if !contains(settings.config.get(section), wanted) {
+            return Some(format!("needs a target with the settings {} (--target-config)", one_line(&case.config)));
+        }
+    }
+    if case.config.is_empty() && !settings.config.is_empty() {
+        return Some("needs a target with default settings".to_owned());
+    }
+    None
+}
+
+/// Whether a setting, or each setting of a section, is as wanted.
+fn contains(actual: Option<&toml::Value>, wanted: &toml::Value) -> bool {
+    match (actual, wanted) {
+        (Some(toml::Value::Table(actual)), toml::Value::Table(wanted)) => {
+            wanted.iter().all(|(key, wanted)| contains(actual.get(key), wanted))
+        }
+        (actual, wanted) => actual == Some(wanted),
+    }
+}
+
+fn one_line(config: &toml::Table) -> String {
+    toml::to_string(config).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+async fn prepare(settings: &Settings, case: &Case) -> Result<(), (Verdict, String)> {
+    for request in &case.preparation {
+        let line = format!("{} {}", request.verb, request.target);
+        match client::send(&settings.target, &as_admin(settings, request.clone()), settings.answer_limit).await {
+            Err(error) => return Err((Verdict::NoAnswer, format!("preparation `{line}`: {error}"))),
+            Ok(response) if response.status >= 300 || has_error(&response) => {
+                let body = String::from_utf8_lossy(&response.body).trim_end().to_owned();
+                let reason = format!("preparation `{line}` was refused with {}: {body}", response.status);
+                return Err((Verdict::Differs, reason));
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn run_step(settings: &Settings, case: &Case, step: &Step) -> StepOutcome {
+    let deadline = Instant::now() + settings.patience;
+    let request = credited(settings, case, step);
+    loop {
+        let outcome = match client::send(&settings.target, &request, settings.answer_limit).await {
+            Ok(response) => StepOutcome::judged(&request, verdict::judge(step, &response, settings.profile)),
+            Err(error) => StepOutcome::unanswered(&request, &error),
+        };
+        if !step.eventually || !outcome.verdict.is_failure() || Instant::now() >= deadline {
+            return outcome;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A step's request. Where authentication is the matter, a case says itself whose credentials it sends.
+fn credited(settings: &Settings, case: &Case, step: &Step) -> Request {
+    if case.needs.contains(&Need::Auth) { step.request.clone() } else { as_admin(settings, step.request.clone()) }
+}
+
+/// Drops what a case owns. What is not there can't be dropped, so answers are not looked at.
+async fn drop_owned(settings: &Settings, owned: &Owned) {
+    let databases = owned.databases.iter().map(|name| format!("DROP DATABASE {}", quoted(name)));
+    let users = owned.users.iter().map(|name| format!("DROP USER {}", quoted(name)));
+    for statement in databases.chain(users) {
+        let _ = client::send(&settings.target, &as_admin(settings, query(&statement)), settings.answer_limit).await;
+    }
+}
+
+async fn server(settings: &Settings) -> String {
+    let ping = Request { verb: "GET".to_owned(), target: "/ping".to_owned(), headers: Vec::new(), body: Vec::new() };
+    let answer = client::send(&settings.target, &ping, settings.answer_limit).await;
+    answer.ok().and_then(|response| response.header("x-influxdb-version")).unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn as_admin(settings: &Settings, request: Request) -> Request {
+    match &settings.credentials {
+        Some((user, password)) => request.with_credentials(user, password),
+        None => request,
+    }
+}
+
+fn query(statement: &str) -> Request {
+    let body = form_urlencoded::Serializer::new(String::new()).append_pair("q", statement).finish();
+    Request {
+        verb: "POST".to_owned(),
+        target: "/query".to_owned(),
+        headers: vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
+        body: body.into_bytes(),
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Whether a `/query` answer holds an error, which comes with status 200.
+fn has_error(response: &Response) -> bool {
+    let results = |document: &serde_json::Value| document.get("results").and_then(|r| r.as_array()).cloned();
+    let documents = verdict::documents(&response.body).unwrap_or_default();
+    documents.iter().filter_map(results).flatten().any(|result| result.get("error").is_some())
+}
+
+/// The first column of the first series of an answer.
+fn first_column(response: &Response) -> Vec<String> {
+    let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let rows = document.pointer("/results/0/series/0/values").and_then(|rows| rows.as_array()).cloned();
+    rows.unwrap_or_default().iter().filter_map(|row| row.get(0)?.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(extra: &str) -> Case {
+        let text = format!(
+            "about = 'x'\nlevel = 'observed'\n[[case]]\nid = 'a.b'\nabout = 'y'\nclauses = ['a.1']\n{extra}\n\
+             [[case.step]]\nrequest = 'GET /ping'\nresponse.status = 204\n"
+        );
+        crate::case::parse_file("f.toml", &text).unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_case_applies_where_its_needs_and_settings_are_met() {
+        let plain = case("");
+        let auth = case("needs = ['auth']");
+        let limited = case("config = { http = { max-row-limit = 3 } }");
+        let mut settings = Settings::new("http://localhost:1".parse().unwrap());
+        let applies =
+            |settings: &Settings| [&plain, &auth, &limited].map(|case| inapplicable(settings, case).is_none());
+        assert_eq!(applies(&settings), [true, false, false]);
+        settings.credentials = Some(("u".to_owned(), "p".to_owned()));
+        assert_eq!(applies(&settings), [true, true, false]);
+        settings.config = toml::from_str("http = { max-row-limit = 3, realm = 'x' }").unwrap();
+        assert_eq!(applies(&settings), [false, false, true]);
+        settings.config = toml::from_str("http = { max-row-limit = 4 }").unwrap();
+        assert_eq!(applies(&settings), [false, false, false]);
+    }
+
+    #[tokio::test]
+    async fn a_target_that_is_not_there_gives_no_answer() {
+        let settings = Settings::new("http://127.0.0.1:1".parse().unwrap());
+        let report = run(&settings, &[&case("")], |_| {}).await;
+        assert_eq!(report.outcomes[0].verdict, Verdict::NoAnswer);
+    }
+
+    #[test]
+    fn names_are_quoted() {
+        assert_eq!(quoted(r#"a"b\"#), r#""a\"b\\""#);
+    }
+}

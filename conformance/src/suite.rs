@@ -1,0 +1,172 @@
+//! All cases: embedded in the binary or read from a folder, and chosen from.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
+
+use crate::case::{self, Case, CaseError, CaseId, Level};
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/cases");
+
+/// The cases, in the order of their files' names and within each file as they stand.
+#[derive(Debug, Clone)]
+pub struct Suite {
+    /// The cases. No two have the same identifier.
+    pub cases: Vec<Case>,
+}
+
+/// Which cases are wanted. Empty lists mean: all.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Areas, the first word of an identifier.
+    pub areas: Vec<String>,
+    /// Levels.
+    pub levels: Vec<Level>,
+    /// Identifiers, or beginnings of identifiers up to a dot.
+    pub ids: Vec<String>,
+}
+
+/// Why the cases can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SuiteError {
+    /// A file can't be read.
+    #[error("can't read {path}: {source}")]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file is no text.
+    #[error("{0} is not UTF-8")]
+    NotText(String),
+    /// A file has a mistake.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    /// An identifier is taken.
+    #[error("{file}:{line}: `{id}` is taken by a case in {other}")]
+    Taken {
+        /// The identifier.
+        id: CaseId,
+        /// The second file.
+        file: String,
+        /// The line of the second case.
+        line: usize,
+        /// The first file.
+        other: String,
+    },
+}
+
+impl Suite {
+    /// The cases that are embedded in the binary.
+    pub fn embedded() -> Result<Suite, SuiteError> {
+        let mut files = Vec::new();
+        embedded_files(&EMBEDDED, &mut files)?;
+        Suite::of(files)
+    }
+
+    /// The cases of a folder and its folders.
+    pub fn read(folder: &Path) -> Result<Suite, SuiteError> {
+        let mut files = Vec::new();
+        folder_files(folder, &mut files)?;
+        Suite::of(files)
+    }
+
+    /// The chosen cases.
+    pub fn select(&self, selection: &Selection) -> Vec<&Case> {
+        self.cases.iter().filter(|case| selection.wants(case)).collect()
+    }
+
+    fn of(mut files: Vec<(String, String)>) -> Result<Suite, SuiteError> {
+        files.sort();
+        let mut seen: HashMap<CaseId, String> = HashMap::new();
+        let mut cases = Vec::new();
+        for (name, text) in files {
+            for case in case::parse_file(&name, &text)? {
+                if let Some(other) = seen.insert(case.id.clone(), name.clone()) {
+                    return Err(SuiteError::Taken { id: case.id, file: name, line: case.line, other });
+                }
+                cases.push(case);
+            }
+        }
+        Ok(Suite { cases })
+    }
+}
+
+impl Selection {
+    fn wants(&self, case: &Case) -> bool {
+        let is_of = |id: &String| {
+            case.id.as_str().strip_prefix(id.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        (self.areas.is_empty() || self.areas.iter().any(|area| area == case.id.area()))
+            && (self.levels.is_empty() || self.levels.contains(&case.level))
+            && (self.ids.is_empty() || self.ids.iter().any(is_of))
+    }
+}
+
+fn embedded_files(folder: &Dir<'_>, files: &mut Vec<(String, String)>) -> Result<(), SuiteError> {
+    for file in folder.files().filter(|file| file.path().extension().is_some_and(|e| e == "toml")) {
+        let name = file.path().display().to_string();
+        let text = file.contents_utf8().ok_or_else(|| SuiteError::NotText(name.clone()))?;
+        files.push((name, text.to_owned()));
+    }
+    folder.dirs().try_for_each(|dir| embedded_files(dir, files))
+}
+
+fn folder_files(folder: &Path, files: &mut Vec<(String, String)>) -> Result<(), SuiteError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| SuiteError::Read { path, source }
+    };
+    for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
+        let path = entry.map_err(failed(folder))?.path();
+        if path.is_dir() {
+            folder_files(&path, files)?;
+        } else if path.extension().is_some_and(|e| e == "toml") {
+            let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
+            files.push((path.display().to_string(), text));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(id: &str) -> String {
+        format!(
+            "about = 'x'\nlevel = 'observed'\n[[case]]\nid = '{id}'\nabout = 'y'\nclauses = ['a.1']\n\
+             [[case.step]]\nrequest = 'GET /ping'\nresponse.status = 204\n"
+        )
+    }
+
+    #[test]
+    fn the_embedded_cases_are_sound() {
+        assert!(!Suite::embedded().unwrap().cases.is_empty());
+    }
+
+    #[test]
+    fn an_identifier_is_used_once() {
+        let files = [("a.toml", "ping.x"), ("b.toml", "ping.x")].map(|(name, id)| (name.to_owned(), file(id)));
+        let error = Suite::of(files.to_vec()).unwrap_err();
+        assert_eq!(error.to_string(), "b.toml:3: `ping.x` is taken by a case in a.toml");
+    }
+
+    #[test]
+    fn cases_are_chosen_by_area_level_and_beginning_of_the_identifier() {
+        let files = ["ping.x", "query.x.1", "query.xy"].map(|id| (format!("{id}.toml"), file(id)));
+        let suite = Suite::of(files.to_vec()).unwrap();
+        let chosen = |selection: Selection| -> Vec<String> {
+            suite.select(&selection).iter().map(|case| case.id.to_string()).collect()
+        };
+        let area = Selection { areas: vec!["ping".to_owned()], ..Selection::default() };
+        let level = Selection { levels: vec![Level::Quirk], ..Selection::default() };
+        let ids = Selection { ids: vec!["query.x".to_owned()], ..Selection::default() };
+        assert_eq!(chosen(Selection::default()).len(), 3);
+        assert_eq!(chosen(area), ["ping.x"]);
+        assert!(chosen(level).is_empty());
+        assert_eq!(chosen(ids), ["query.x.1"]);
+    }
+}

@@ -1,0 +1,215 @@
+//! Static validation of the calls of a SELECT: how many arguments of which kinds, and what may stand beside which.
+//!
+//! Names are not checked: an unknown function is only noticed when the statement runs.
+
+use super::ast::{Expr, ExprKind, Select};
+use super::validate::{Checked, Role, invalid};
+
+/// Checks each call, left to right, nested ones only as arguments.
+pub(super) fn check(select: &Select, role: Role) -> Checked {
+    select.calls().try_for_each(|(name, args)| {
+        match name {
+            "top" | "bottom" => return top_or_bottom(select, name, args),
+            "holt_winters" | "holt_winters_with_fit" => return holt_winters(select, name, args),
+            _ => mixture(select)?,
+        }
+        match name {
+            "percentile" => percentile(args),
+            "sample" => sample(args),
+            _ if is_transformation(name) => {
+                transformation_arguments(name, args)?;
+                transformed(select, role, name, args)
+            }
+            _ => aggregate(name, args),
+        }
+    })
+}
+
+/// Functions that turn one sequence into another.
+fn is_transformation(name: &str) -> bool {
+    matches!(
+        name,
+        "derivative" | "non_negative_derivative" | "difference" | "moving_average" | "cumulative_sum" | "elapsed"
+    )
+}
+
+/// Without windows transformations take columns.
+pub(super) fn transform_no_calls(select: &Select) -> Checked {
+    let of_call = |args: &[Expr]| matches!(args.first().map(|arg| &arg.kind), Some(ExprKind::Call { .. }));
+    match select.calls().find(|(name, args)| is_transformation(name) && of_call(args)) {
+        Some((name, _)) => invalid(format!("{name} aggregate requires a GROUP BY interval")),
+        None => Ok(()),
+    }
+}
+
+/// One selector may stand beside anything, several only beside each other, other calls only beside calls.
+fn mixture(select: &Select) -> Checked {
+    let selector = |(name, _): (&str, &[Expr])| {
+        matches!(name, "top" | "bottom" | "max" | "min" | "first" | "last" | "percentile" | "sample")
+    };
+    let with_calls = select.fields.iter().filter(|field| !field.expr.calls().is_empty()).count();
+    let mixed = with_calls != select.fields.len();
+    if !mixed {
+        return Ok(());
+    }
+    match (select.calls().all(selector), with_calls) {
+        (true, 1) => Ok(()),
+        (true, _) => invalid("mixing multiple selector functions with tags or fields is not supported"),
+        (false, _) => invalid("mixing aggregate and non-aggregate queries is not supported"),
+    }
+}
+
+fn count(name: &str, args: &[Expr], expected: usize) -> Checked {
+    invalid(format!("invalid number of arguments for {name}, expected {expected}, got {}", args.len()))
+}
+
+fn top_or_bottom(select: &Select, name: &str, args: &[Expr]) -> Checked {
+    let [columns @ .., last] = args else { return too_few(name, args) };
+    if columns.is_empty() {
+        return too_few(name, args);
+    }
+    let ExprKind::Integer(n) = last.kind else {
+        return invalid(format!("expected integer as last argument in {name}(), found {last}"));
+    };
+    let limit = i64::try_from(select.limits.limit).unwrap_or(i64::MAX);
+    if limit != 0 && n > limit {
+        return invalid(format!(
+            "limit ({n}) in {name} function can not be larger than the LIMIT ({limit}) in the select statement"
+        ));
+    }
+    match columns.iter().find(|column| !matches!(column.kind, ExprKind::Var(_))) {
+        Some(wrong) => invalid(format!("only fields or tags are allowed in {name}(), found {wrong}")),
+        None => Ok(()),
+    }
+}
+
+fn too_few(name: &str, args: &[Expr]) -> Checked {
+    invalid(format!("invalid number of arguments for {name}, expected at least 2, got {}", args.len()))
+}
+
+fn percentile(args: &[Expr]) -> Checked {
+    let [column, n] = args else { return count("percentile", args, 2) };
+    columns_only("percentile", column)?;
+    match n.kind {
+        ExprKind::Integer(_) | ExprKind::Number(_) => Ok(()),
+        _ => invalid("expected float argument in percentile()"),
+    }
+}
+
+fn sample(args: &[Expr]) -> Checked {
+    let [column, n] = args else { return count("sample", args, 2) };
+    columns_only("sample", column)?;
+    match n.kind {
+        ExprKind::Integer(_) => Ok(()),
+        _ => invalid("expected integer argument in sample()"),
+    }
+}
+
+/// The argument names a column or several.
+fn columns_only(name: &str, arg: &Expr) -> Checked {
+    match arg.kind {
+        ExprKind::Var(_) | ExprKind::Wildcard(_) | ExprKind::Regex(_) => Ok(()),
+        _ => invalid(format!("expected field argument in {name}()")),
+    }
+}
+
+fn transformation_arguments(name: &str, args: &[Expr]) -> Checked {
+    match (name, args) {
+        ("derivative" | "non_negative_derivative" | "elapsed", [_]) => Ok(()),
+        ("derivative" | "non_negative_derivative" | "elapsed", [_, unit]) => match unit.kind {
+            ExprKind::Duration(_) => Ok(()),
+            _ => invalid(format!("second argument to {name} must be a duration, got {}", go_type(unit))),
+        },
+        ("derivative" | "non_negative_derivative" | "elapsed", _) => invalid(format!(
+            "invalid number of arguments for {name}, expected at least 1 but no more than 2, got {}",
+            args.len()
+        )),
+        ("moving_average", [_, window]) => match window.kind {
+            ExprKind::Integer(n) if n > 1 => Ok(()),
+            ExprKind::Integer(n) => invalid(format!("moving_average window must be greater than 1, got {n}")),
+            _ => invalid(format!("second argument for moving_average must be an integer, got {}", go_type(window))),
+        },
+        ("moving_average", _) => count(name, args, 2),
+        (_, [_]) => Ok(()),
+        _ => count(name, args, 1),
+    }
+}
+
+/// Transformations take calls exactly where there are windows.
+fn transformed(select: &Select, role: Role, name: &str, args: &[Expr]) -> Checked {
+    let windows = select.group_by.window().is_some();
+    match args.first().map(|arg| &arg.kind) {
+        Some(ExprKind::Call { .. }) if !windows && role != Role::Subquery => {
+            invalid(format!("{name} aggregate requires a GROUP BY interval"))
+        }
+        Some(ExprKind::Call { name: inner, args }) => inner_call(select, inner, args),
+        _ if windows => invalid(format!("aggregate function required inside the call to {name}")),
+        _ => Ok(()),
+    }
+}
+
+/// A call whose windows are transformed.
+fn inner_call(select: &Select, name: &str, args: &[Expr]) -> Checked {
+    match (name, args) {
+        ("top" | "bottom", _) => top_or_bottom(select, name, args),
+        ("percentile", _) => percentile(args),
+        (_, [column]) => columns_only(name, column),
+        _ => count(name, args, 1),
+    }
+}
+
+fn holt_winters(select: &Select, name: &str, args: &[Expr]) -> Checked {
+    let [of, n, season] = args else { return count(name, args, 3) };
+    if !matches!(of.kind, ExprKind::Call { .. }) {
+        return invalid(format!("must use aggregate function with {name}"));
+    }
+    if select.group_by.window().is_none() {
+        return invalid(format!("{name} aggregate requires a GROUP BY interval"));
+    }
+    match n.kind {
+        ExprKind::Integer(n) if n > 0 => {}
+        ExprKind::Integer(n) => return invalid(format!("second arg to {name} must be greater than 0, got {n}")),
+        _ => return invalid(format!("expected integer argument as second arg in {name}")),
+    }
+    match season.kind {
+        ExprKind::Integer(_) => Ok(()),
+        _ => invalid(format!("expected integer argument as third arg in {name}")),
+    }
+}
+
+/// Any other function, known or not, takes columns; count takes `distinct` as well.
+fn aggregate(name: &str, args: &[Expr]) -> Checked {
+    const ONE_DISTINCT: &str = "count(distinct <field>) can only have one argument";
+    let [arg] = args else {
+        let distinct_word = matches!(args.first().map(|arg| &arg.kind), Some(ExprKind::Distinct(_)));
+        return if name == "count" && distinct_word { invalid(ONE_DISTINCT) } else { count(name, args, 1) };
+    };
+    match &arg.kind {
+        ExprKind::Distinct(_) if name == "count" => Ok(()),
+        ExprKind::Call { name: inner, args } if name == "count" && inner == "distinct" => match &args[..] {
+            [Expr { kind: ExprKind::Var(_), .. }] => Ok(()),
+            [_] => invalid("expected field argument in distinct()"),
+            _ => invalid(ONE_DISTINCT),
+        },
+        _ => columns_only(name, arg),
+    }
+}
+
+/// The name that messages have for the kind of an expression.
+fn go_type(expr: &Expr) -> &'static str {
+    match expr.kind {
+        ExprKind::Binary { .. } => "*influxql.BinaryExpr",
+        ExprKind::Paren(_) => "*influxql.ParenExpr",
+        ExprKind::Call { .. } => "*influxql.Call",
+        ExprKind::Distinct(_) => "*influxql.Distinct",
+        ExprKind::Var(_) => "*influxql.VarRef",
+        ExprKind::Wildcard(_) => "*influxql.Wildcard",
+        ExprKind::Regex(_) => "*influxql.RegexLiteral",
+        ExprKind::Integer(_) => "*influxql.IntegerLiteral",
+        ExprKind::Number(_) => "*influxql.NumberLiteral",
+        ExprKind::String(_) => "*influxql.StringLiteral",
+        ExprKind::Boolean(_) => "*influxql.BooleanLiteral",
+        ExprKind::Duration(_) => "*influxql.DurationLiteral",
+        ExprKind::Time(_) => "*influxql.TimeLiteral",
+    }
+}

@@ -1,0 +1,37 @@
+//! CREATE CONTINUOUS QUERY.
+
+use winnow::Parser;
+use winnow::combinator::preceded;
+
+use super::select::select;
+use super::{Input, Parsed, clause, duration, keyword, name_on_database, peek, plain};
+use crate::influxql::ast::{Resample, Statement};
+use crate::influxql::token::Keyword;
+use crate::influxql::validate::{self, Role};
+use crate::model::Nanos;
+
+/// What follows CREATE CONTINUOUS.
+pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let (name, database) = preceded(keyword(Keyword::Query), name_on_database).parse_next(input)?;
+    let resample = clause(Keyword::Resample, resample)(input)?.unwrap_or_default();
+    (keyword(Keyword::Begin), keyword(Keyword::Select)).parse_next(input)?;
+    let select = select(input, Role::ContinuousQuery)?;
+    if !select.is_raw() && select.group_by.window().is_none() {
+        let last = input.state.taken.unwrap_or_else(|| peek(input));
+        return Err(last.missing("GROUP BY time(...)"));
+    }
+    validate::resample(resample, &select).map_err(|error| plain(error.to_string()))?;
+    keyword(Keyword::End).parse_next(input)?;
+    Ok(Statement::CreateContinuousQuery { name, database, resample, select: Box::new(select) })
+}
+
+/// `[EVERY d] [FOR d]`, at least one of them and not zero.
+fn resample<'t>(input: &mut Input<'t>) -> Parsed<'t, Resample> {
+    let positive = |length: Option<Nanos>| length.filter(|length| length.0 > 0);
+    let every = positive(clause(Keyword::Every, duration(None))(input)?);
+    let for_ = positive(clause(Keyword::For, duration(None))(input)?);
+    if every.is_none() && for_.is_none() {
+        return Err(peek(input).unexpected(&["EVERY", "FOR"]));
+    }
+    Ok(Resample { every, for_ })
+}

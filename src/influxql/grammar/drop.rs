@@ -1,0 +1,84 @@
+//! Statements that remove things: DROP, DELETE and KILL QUERY.
+
+use winnow::Parser;
+use winnow::combinator::preceded;
+use winnow::error::ErrMode;
+
+use super::select::condition;
+use super::source::measurements;
+use super::{
+    Fault, Input, Parsed, clause, identifier, keyword, name_on_database, number_u64, peek, peek_raw, take, token,
+};
+use crate::influxql::ast::{Expr, Measurement, Statement};
+use crate::influxql::token::{Keyword, Kind};
+
+/// What follows DROP. The message about a wrong word leaves DATABASE out, as InfluxDB's does.
+pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let what = token(input)?;
+    match what.kind {
+        Kind::Keyword(Keyword::Continuous) => preceded(keyword(Keyword::Query), name_on_database)
+            .map(|(name, database)| Statement::DropContinuousQuery { name, database })
+            .parse_next(input),
+        Kind::Keyword(Keyword::Database) => identifier.map(|name| Statement::DropDatabase { name }).parse_next(input),
+        Kind::Keyword(Keyword::Measurement) => {
+            identifier.map(|name| Statement::DropMeasurement { name }).parse_next(input)
+        }
+        Kind::Keyword(Keyword::Retention) => preceded(keyword(Keyword::Policy), name_on_database)
+            .map(|(name, database)| Statement::DropRetentionPolicy { name, database })
+            .parse_next(input),
+        Kind::Keyword(Keyword::Series) => {
+            let (sources, condition) = what_to_remove(input)?;
+            Ok(Statement::DropSeries { sources, condition })
+        }
+        Kind::Keyword(Keyword::Shard) => number_u64.map(|id| Statement::DropShard { id }).parse_next(input),
+        Kind::Keyword(Keyword::Subscription) => {
+            let (name, (database, policy)) =
+                (identifier, preceded(keyword(Keyword::On), database_and_policy)).parse_next(input)?;
+            Ok(Statement::DropSubscription { name, database, policy })
+        }
+        Kind::Keyword(Keyword::User) => identifier.map(|name| Statement::DropUser { name }).parse_next(input),
+        _ => {
+            Err(what.unexpected(&["CONTINUOUS", "MEASUREMENT", "RETENTION", "SERIES", "SHARD", "SUBSCRIPTION", "USER"]))
+        }
+    }
+}
+
+/// `database.policy`, without a blank before the dot.
+pub(super) fn database_and_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, (String, String)> {
+    let database = identifier(input)?;
+    let dot = peek_raw(input);
+    if dot.kind != Kind::Dot {
+        return Err(dot.missing("."));
+    }
+    take(input, dot);
+    Ok((database, identifier(input)?))
+}
+
+/// What follows DELETE.
+pub(super) fn delete<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let (sources, condition) = what_to_remove(input)?;
+    Ok(Statement::Delete { sources, condition })
+}
+
+/// `[FROM measurements] [WHERE condition]`, at least one of them, and the measurements unqualified.
+fn what_to_remove<'t>(input: &mut Input<'t>) -> Parsed<'t, (Vec<Measurement>, Option<Expr>)> {
+    let first = peek(input);
+    let sources = clause(Keyword::From, measurements)(input)?.unwrap_or_default();
+    let unsupported = |what: &str| ErrMode::Cut(Fault::AtStart { message: format!("{what} not supported") });
+    // The last one that is wrong is reported, and its policy before its database.
+    if let Some(wrong) = sources.iter().rev().find(|source| !source.database.is_empty() || !source.policy.is_empty()) {
+        return Err(unsupported(if wrong.policy.is_empty() { "database" } else { "retention policy" }));
+    }
+    let condition = condition(input)?;
+    if sources.is_empty() && condition.is_none() {
+        return Err(first.unexpected(&["FROM", "WHERE"]));
+    }
+    Ok((sources, condition))
+}
+
+/// What follows KILL.
+pub(super) fn kill_query<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let id = preceded(keyword(Keyword::Query), number_u64).parse_next(input)?;
+    let host = clause(Keyword::On, identifier)(input)?;
+    Ok(Statement::KillQuery { id, host })
+}

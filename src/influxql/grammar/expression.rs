@@ -1,0 +1,251 @@
+//! Expressions: operands joined by binary operators, by operator precedence, without recursion except for what brackets hold.
+
+use winnow::error::ErrMode;
+
+use super::source::segments;
+use super::{
+    Fault, Input, Parsed, identifier, nested, peek, peek_raw, plain, regex, required_regex, skip_space, take, token,
+};
+use crate::influxql::Parameter;
+use crate::influxql::ast::{BinaryOp, Cast, Expr, ExprKind, Span, VarRef, WildcardKind};
+use crate::influxql::duration;
+use crate::influxql::token::{Keyword, Kind, Token};
+use crate::model::Nanos;
+
+use winnow::stream::Location;
+
+/// How many operators, brackets and calls may stand above each other in the tree of one expression. A chain of operators of
+/// one precedence is as deep as it is long. It bounds the recursion of everything that walks trees.
+pub(in crate::influxql) const EXPRESSION_DEPTH_MAX: u32 = 1000;
+
+/// An expression.
+pub(super) fn expression<'t>(input: &mut Input<'t>) -> Parsed<'t, Expr> {
+    deep_expression(input).map(|deep| deep.expr)
+}
+
+/// A part of an expression with the height of its tree.
+struct Deep {
+    expr: Expr,
+    depth: u32,
+}
+
+impl Deep {
+    fn leaf(kind: ExprKind) -> Deep {
+        Deep { expr: kind.into(), depth: 1 }
+    }
+}
+
+/// Operators wait on a stack until one that binds no tighter follows.
+fn deep_expression<'t>(input: &mut Input<'t>) -> Parsed<'t, Deep> {
+    let mut last = operand(input)?;
+    let mut waiting: Vec<(Deep, Token<'t>, BinaryOp)> = Vec::new();
+    loop {
+        let next = peek(input);
+        let op = if let Kind::Operator(op) = next.kind { Some(op) } else { None };
+        while let Some((lhs, at, tighter)) =
+            waiting.pop_if(|(_, _, waiting)| op.is_none_or(|op| op.precedence() <= waiting.precedence()))
+        {
+            last = binary(lhs, at, tighter, last)?;
+        }
+        let Some(op) = op else { return Ok(last) };
+        take(input, next);
+        waiting.push((last, next, op));
+        last = if matches!(op, BinaryOp::Match | BinaryOp::NotMatch) { matched_regex(input)? } else { operand(input)? };
+    }
+}
+
+fn binary(lhs: Deep, at: Token<'_>, op: BinaryOp, rhs: Deep) -> Parsed<'_, Deep> {
+    let depth = lhs.depth.max(rhs.depth) + 1;
+    let span = Span { start: lhs.expr.span.start, end: rhs.expr.span.end };
+    let kind = ExprKind::Binary { op, lhs: Box::new(lhs.expr), rhs: Box::new(rhs.expr) };
+    within_depth(Deep { expr: Expr { kind, span }, depth }, at)
+}
+
+fn within_depth(deep: Deep, at: Token<'_>) -> Parsed<'_, Deep> {
+    if deep.depth > EXPRESSION_DEPTH_MAX {
+        return Err(at.wrong(format!("expression too deep, at most {EXPRESSION_DEPTH_MAX} operators in a row")));
+    }
+    Ok(deep)
+}
+
+/// The right side of `=~` and `!~`. Unlike everywhere else, a slash that is glued to the operator is taken for a division.
+fn matched_regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Deep> {
+    skip_space(input);
+    let start = input.current_token_start();
+    let regex = required_regex(input)?;
+    let mut deep = Deep::leaf(ExprKind::Regex(regex));
+    deep.expr.span = span(start, input.current_token_start());
+    Ok(deep)
+}
+
+fn span(start: usize, end: usize) -> Span {
+    Span { start: start as u32, end: end as u32 }
+}
+
+/// What operators stand between.
+fn operand<'t>(input: &mut Input<'t>) -> Parsed<'t, Deep> {
+    let first = peek(input);
+    let mut deep = operand_from(input, first)?;
+    deep.expr.span = span(first.start, input.current_token_start());
+    Ok(deep)
+}
+
+fn operand_from<'t>(input: &mut Input<'t>, first: Token<'t>) -> Parsed<'t, Deep> {
+    let literal = |input: &mut Input<'t>, kind| {
+        take(input, first);
+        Ok(Deep::leaf(kind))
+    };
+    match first.kind {
+        Kind::LeftParen => parenthesised(input, first),
+        Kind::Identifier => call_or_column(input, first),
+        Kind::Keyword(Keyword::Distinct) => distinct(input, first),
+        Kind::Operator(BinaryOp::Multiply) => wildcard(input, first),
+        Kind::Parameter => parameter(input, first),
+        Kind::String => literal(input, ExprKind::String(first.content().into_owned())),
+        Kind::Keyword(Keyword::True) => literal(input, ExprKind::Boolean(true)),
+        Kind::Keyword(Keyword::False) => literal(input, ExprKind::Boolean(false)),
+        // In an expression what is no duration is one of length zero.
+        Kind::Duration => literal(input, ExprKind::Duration(duration::parse(first.text).unwrap_or(Nanos(0)))),
+        Kind::Integer => {
+            let value = first.text.parse().map_err(|_| first.wrong("unable to parse integer"))?;
+            literal(input, ExprKind::Integer(value))
+        }
+        Kind::Number => {
+            let value = first.text.parse().ok().filter(|number: &f64| number.is_finite());
+            literal(input, ExprKind::Number(value.ok_or_else(|| first.wrong("unable to parse number"))?))
+        }
+        _ => Err(first.unexpected(&["identifier", "string", "number", "bool"])),
+    }
+}
+
+fn parenthesised<'t>(input: &mut Input<'t>, open: Token<'t>) -> Parsed<'t, Deep> {
+    take(input, open);
+    let inner = nested(input, deep_expression)?;
+    let close = peek(input);
+    if close.kind != Kind::RightParen {
+        return Err(close.missing(")"));
+    }
+    take(input, close);
+    let deep = Deep { expr: ExprKind::Paren(Box::new(inner.expr)).into(), depth: inner.depth + 1 };
+    within_depth(deep, open)
+}
+
+/// A name with a bracket glued to it is a call.
+fn call_or_column<'t>(input: &mut Input<'t>, name: Token<'t>) -> Parsed<'t, Deep> {
+    let behind = super::token_at(&mut input.state, name.end);
+    if behind.kind == Kind::LeftParen {
+        take(input, name);
+        take(input, behind);
+        return arguments(input, name.content().to_lowercase(), name);
+    }
+    let name = segments(input)?.join(".");
+    let cast = cast(input, column_cast)?;
+    Ok(Deep::leaf(ExprKind::Var(VarRef { name, cast })))
+}
+
+/// What follows the opening bracket of a call.
+fn arguments<'t>(input: &mut Input<'t>, name: String, at: Token<'t>) -> Parsed<'t, Deep> {
+    let mut args = Vec::new();
+    let mut depth = 0;
+    nested(input, |input| {
+        loop {
+            let start = input.current_token_start();
+            if let Some(regex) = regex(input)? {
+                args.push(Expr { kind: ExprKind::Regex(regex), span: span(start, input.current_token_start()) });
+            } else if args.is_empty() && peek(input).kind == Kind::RightParen {
+                return Ok(());
+            } else {
+                let argument = deep_expression(input)?;
+                depth = depth.max(argument.depth);
+                args.push(argument.expr);
+            }
+            let next = peek(input);
+            if next.kind != Kind::Comma {
+                return Ok(());
+            }
+            take(input, next);
+        }
+    })?;
+    let close = peek(input);
+    if close.kind != Kind::RightParen {
+        return Err(close.missing(")"));
+    }
+    take(input, close);
+    within_depth(Deep { expr: ExprKind::Call { name, args }.into(), depth: depth + 1 }, at)
+}
+
+/// `DISTINCT name`, or the call `DISTINCT(...)`.
+fn distinct<'t>(input: &mut Input<'t>, word: Token<'t>) -> Parsed<'t, Deep> {
+    take(input, word);
+    let behind = peek_raw(input);
+    match behind.kind {
+        Kind::LeftParen => {
+            take(input, behind);
+            arguments(input, "distinct".to_owned(), word)
+        }
+        Kind::Space => Ok(Deep::leaf(ExprKind::Distinct(identifier(input)?))),
+        _ => Err(behind.unexpected(&["(", "identifier"])),
+    }
+}
+
+fn wildcard<'t>(input: &mut Input<'t>, star: Token<'t>) -> Parsed<'t, Deep> {
+    take(input, star);
+    let kind = cast(input, |token| match token.kind {
+        Kind::Keyword(Keyword::Field) => Ok(WildcardKind::Field),
+        Kind::Keyword(Keyword::Tag) => Ok(WildcardKind::Tag),
+        _ => Err(token.unexpected(&["field", "tag"])),
+    })?;
+    Ok(Deep::leaf(ExprKind::Wildcard(kind)))
+}
+
+/// `::type` glued to what is before it and to its type.
+fn cast<'t, T>(
+    input: &mut Input<'t>,
+    read: impl FnOnce(Token<'t>) -> Result<T, ErrMode<Fault<'t>>>,
+) -> Parsed<'t, Option<T>> {
+    let colons = peek_raw(input);
+    if colons.kind != Kind::DoubleColon {
+        return Ok(None);
+    }
+    take(input, colons);
+    let name = peek_raw(input);
+    let cast = read(name)?;
+    take(input, name);
+    Ok(Some(cast))
+}
+
+fn column_cast(token: Token<'_>) -> Result<Cast, ErrMode<Fault<'_>>> {
+    match token.kind {
+        Kind::Keyword(Keyword::Field) => return Ok(Cast::Field),
+        Kind::Keyword(Keyword::Tag) => return Ok(Cast::Tag),
+        Kind::Identifier => match &*token.content().to_lowercase() {
+            "float" => return Ok(Cast::Float),
+            "integer" => return Ok(Cast::Integer),
+            "string" => return Ok(Cast::String),
+            "boolean" => return Ok(Cast::Boolean),
+            _ => {}
+        },
+        _ => {}
+    }
+    Err(token.unexpected(&["float", "integer", "string", "boolean", "field", "tag"]))
+}
+
+/// `$name`, which becomes the literal that it is bound to.
+fn parameter<'t>(input: &mut Input<'t>, name: Token<'t>) -> Parsed<'t, Deep> {
+    token(input)?;
+    let name = name.content();
+    if name.is_empty() {
+        return Err(plain("empty bound parameter"));
+    }
+    let kind = match input.state.parameters.get(&*name) {
+        None => return Err(plain(format!("missing parameter: {name}"))),
+        Some(Parameter::Unbindable(go_type)) => {
+            return Err(plain(format!("unable to bind parameter with type {go_type}")));
+        }
+        Some(Parameter::String(value)) => ExprKind::String(value.clone()),
+        Some(Parameter::Integer(value)) => ExprKind::Integer(*value),
+        Some(Parameter::Number(value)) => ExprKind::Number(*value),
+        Some(Parameter::Boolean(value)) => ExprKind::Boolean(*value),
+    };
+    Ok(Deep::leaf(kind))
+}

@@ -1,0 +1,183 @@
+//! SELECT, and the clauses that it shares with others: WHERE, ORDER BY, LIMIT and its kin.
+
+use winnow::Parser;
+use winnow::combinator::{cut_err, preceded};
+
+use super::expression::expression;
+use super::source::{sources, target};
+use super::{
+    Input, Parsed, clause, comma_separated, identifier, keyword, kind, literal, peek, peek_raw, plain, regex,
+    skip_space, take,
+};
+use crate::influxql::ast::{Expr, ExprKind, Field, Fill, Limits, Order, Select, Source, Span, Statement};
+use crate::influxql::position::Position;
+use crate::influxql::token::{Keyword, Kind};
+use crate::influxql::validate::{self, Role, Unchecked};
+
+use winnow::stream::Location;
+
+/// A SELECT statement, behind its first word.
+pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    select(input, Role::Statement).map(|select| Statement::Select(Box::new(select)))
+}
+
+/// The rest of a SELECT, checked for its role.
+pub(super) fn select<'t>(input: &mut Input<'t>, role: Role) -> Parsed<'t, Select> {
+    let fields = comma_separated(field)(input)?;
+    let into = if role == Role::ContinuousQuery {
+        Some(preceded(keyword(Keyword::Into), target).parse_next(input)?)
+    } else {
+        clause(Keyword::Into, target)(input)?
+    };
+    keyword(Keyword::From).parse_next(input)?;
+    let sources = sources(subquery)(input)?;
+    let condition = condition(input)?;
+    let dimensions = clause(Keyword::Group, preceded_dimensions)(input)?.unwrap_or_default();
+    let fill = fill(input)?;
+    let order = order(input)?;
+    let limits = Limits {
+        limit: limit(Keyword::Limit)(input)?,
+        offset: limit(Keyword::Offset)(input)?,
+        slimit: limit(Keyword::Slimit)(input)?,
+        soffset: limit(Keyword::Soffset)(input)?,
+    };
+    let unchecked = Unchecked { fields, into, sources, condition, dimensions, fill, order, limits };
+    validate::select(unchecked, role).map_err(|error| plain(error.to_string()))
+}
+
+fn subquery<'t>(input: &mut Input<'t>) -> Parsed<'t, Source> {
+    keyword(Keyword::Select).parse_next(input)?;
+    select(input, Role::Subquery).map(|select| Source::Subquery(Box::new(select)))
+}
+
+fn field<'t>(input: &mut Input<'t>) -> Parsed<'t, Field> {
+    let expr = if let Some(expr) = regex_operand(input)? {
+        expr
+    } else {
+        let at = peek(input);
+        let expr = expression(input)?;
+        if let Some(op) = validate::comparison_in_field(&expr) {
+            let Position { line, character } = Position::of(at.place, input.state.text);
+            return Err(plain(format!(
+                "invalid operator {} in SELECT clause at line {line}, char {character}; \
+                 operator is intended for WHERE clause",
+                op.symbol()
+            )));
+        }
+        expr
+    };
+    let alias = clause(Keyword::As, identifier)(input)?.unwrap_or_default();
+    Ok(Field { expr, alias })
+}
+
+/// A regular expression that stands for names.
+fn regex_operand<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Expr>> {
+    let start = input.current_token_start();
+    let regex = regex(input)?;
+    let span = Span { start: start as u32, end: input.current_token_start() as u32 };
+    Ok(regex.map(|regex| Expr { kind: ExprKind::Regex(regex), span }))
+}
+
+/// `WHERE expression`.
+pub(super) fn condition<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Expr>> {
+    clause(Keyword::Where, expression)(input)
+}
+
+/// `BY dimension, ...`. Behind a regular expression a comma must follow at once.
+fn preceded_dimensions<'t>(input: &mut Input<'t>) -> Parsed<'t, Vec<Expr>> {
+    keyword(Keyword::By).parse_next(input)?;
+    let mut dimensions = Vec::new();
+    loop {
+        if let Some(expr) = regex_operand(input)? {
+            dimensions.push(expr);
+        } else {
+            dimensions.push(expression(input)?);
+            skip_space(input);
+        }
+        let next = peek_raw(input);
+        if next.kind != Kind::Comma {
+            return Ok(dimensions);
+        }
+        take(input, next);
+    }
+}
+
+/// `fill(option)`. The word is not reserved, so whatever expression it begins is read before it is judged.
+fn fill<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Fill>> {
+    let word = peek(input);
+    if word.kind != Kind::Identifier || !word.content().eq_ignore_ascii_case("fill") {
+        return Ok(None);
+    }
+    let ExprKind::Call { args, .. } = cut_err(expression).parse_next(input)?.kind else {
+        return Err(plain("fill must be a function call"));
+    };
+    let [option] = &args[..] else {
+        return Err(plain("fill requires an argument, e.g.: 0, null, none, previous, linear"));
+    };
+    Ok(Some(match &option.kind {
+        ExprKind::Var(column) if column.cast.is_none() => match &*column.name {
+            "null" => Fill::Null,
+            "none" => Fill::None,
+            "previous" => Fill::Previous,
+            "linear" => Fill::Linear,
+            _ => return Err(plain("expected number argument in fill()")),
+        },
+        ExprKind::Integer(value) => Fill::Integer(*value),
+        ExprKind::Number(value) => Fill::Number(*value),
+        _ => return Err(plain("expected number argument in fill()")),
+    }))
+}
+
+/// `ORDER BY time [ASC|DESC]`, or the direction alone.
+pub(super) fn order<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Order>> {
+    clause(Keyword::Order, |input| {
+        const UNSUPPORTED: &str = "only ORDER BY time supported at this time";
+        keyword(Keyword::By).parse_next(input)?;
+        let first = peek(input);
+        let order = if first.kind == Kind::Identifier {
+            let (name, order) = sort_field(input)?;
+            if name != "time" {
+                return Err(plain(UNSUPPORTED));
+            }
+            order
+        } else {
+            direction(input).ok_or_else(|| first.unexpected(&["identifier", "ASC", "DESC"]))?
+        };
+        let mut more = 0;
+        while peek(input).kind == Kind::Comma {
+            kind(Kind::Comma, ",").parse_next(input)?;
+            sort_field(input)?;
+            more += 1;
+        }
+        if more > 0 { Err(plain(UNSUPPORTED)) } else { Ok(order) }
+    })(input)
+}
+
+fn sort_field<'t>(input: &mut Input<'t>) -> Parsed<'t, (String, Order)> {
+    let name = identifier(input)?;
+    Ok((name, direction(input).unwrap_or(Order::Ascending)))
+}
+
+fn direction(input: &mut Input<'_>) -> Option<Order> {
+    let next = peek(input);
+    let order = match next.kind {
+        Kind::Keyword(Keyword::Asc) => Order::Ascending,
+        Kind::Keyword(Keyword::Desc) => Order::Descending,
+        _ => return None,
+    };
+    take(input, next);
+    Some(order)
+}
+
+/// LIMIT, OFFSET, SLIMIT or SOFFSET with its number; zero if it is not there. What 64 bits can't hold is as good as endless.
+pub(super) fn limit<'t>(word: Keyword) -> impl FnMut(&mut Input<'t>) -> Parsed<'t, u64> {
+    move |input| {
+        let number = clause(word, |input| literal(Kind::Integer, "integer").parse_next(input))(input)?;
+        let Some(number) = number else { return Ok(0) };
+        let negative = number.text.starts_with('-') && number.text.bytes().any(|b| matches!(b, b'1'..=b'9'));
+        if negative {
+            return Err(number.wrong(format!("{} must be >= 0", word.text())));
+        }
+        Ok(number.text.trim_start_matches('-').parse::<i64>().unwrap_or(i64::MAX).unsigned_abs())
+    }
+}

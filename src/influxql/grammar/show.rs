@@ -1,0 +1,172 @@
+//! The SHOW statements.
+
+use winnow::Parser;
+use winnow::combinator::{delimited, preceded};
+
+use super::select::{condition, limit, order};
+use super::source::{measurement, measurements};
+use super::{Input, Parsed, clause, comma_separated, identifier, keyword, kind, required_regex, string, token};
+use crate::influxql::ast::{BinaryOp, Limits, Measurement, MeasurementFilter, Show, Statement, TagKeyFilter};
+use crate::influxql::token::{Keyword, Kind};
+
+/// What follows SHOW.
+pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let what = token(input)?;
+    let Kind::Keyword(word) = what.kind else { return Err(what.unexpected(WORDS)) };
+    match word {
+        Keyword::Continuous => keyword(Keyword::Queries).value(Statement::ShowContinuousQueries).parse_next(input),
+        Keyword::Databases => Ok(Statement::ShowDatabases),
+        Keyword::Diagnostics => module(input).map(|module| Statement::ShowDiagnostics { module }),
+        Keyword::Field => preceded(keyword(Keyword::Keys), field_keys).parse_next(input),
+        Keyword::Grants => grants(input),
+        Keyword::Measurements => show_measurements(input),
+        Keyword::Queries => Ok(Statement::ShowQueries),
+        Keyword::Retention => preceded(keyword(Keyword::Policies), retention_policies).parse_next(input),
+        Keyword::Series => series(input),
+        Keyword::Shard => keyword(Keyword::Groups).value(Statement::ShowShardGroups).parse_next(input),
+        Keyword::Shards => Ok(Statement::ShowShards),
+        Keyword::Stats => module(input).map(|module| Statement::ShowStats { module }),
+        Keyword::Subscriptions => Ok(Statement::ShowSubscriptions),
+        Keyword::Tag => tag(input),
+        Keyword::Users => Ok(Statement::ShowUsers),
+        _ => Err(what.unexpected(WORDS)),
+    }
+}
+
+const WORDS: &[&str] = &[
+    "CONTINUOUS",
+    "DATABASES",
+    "DIAGNOSTICS",
+    "FIELD",
+    "GRANTS",
+    "MEASUREMENTS",
+    "QUERIES",
+    "RETENTION",
+    "SERIES",
+    "SHARD",
+    "SHARDS",
+    "STATS",
+    "SUBSCRIPTIONS",
+    "TAG",
+    "USERS",
+];
+
+fn tag<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let what = token(input)?;
+    match what.kind {
+        Kind::Keyword(Keyword::Keys) => tag_keys(input),
+        Kind::Keyword(Keyword::Values) => tag_values(input),
+        _ => Err(what.unexpected(&["KEYS", "VALUES"])),
+    }
+}
+
+/// `FOR 'module'`.
+fn module<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<String>> {
+    clause(Keyword::For, string)(input)
+}
+
+fn grants<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let user = preceded(keyword(Keyword::For), identifier).parse_next(input)?;
+    Ok(Statement::ShowGrants { user })
+}
+
+fn retention_policies<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    on(input).map(|database| Statement::ShowRetentionPolicies { database })
+}
+
+/// `ON database`.
+fn on<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<String>> {
+    clause(Keyword::On, identifier)(input)
+}
+
+/// `FROM measurement, ...`.
+fn from<'t>(input: &mut Input<'t>) -> Parsed<'t, Vec<Measurement>> {
+    Ok(clause(Keyword::From, measurements)(input)?.unwrap_or_default())
+}
+
+/// `[LIMIT n] [OFFSET n]`.
+fn limit_and_offset<'t>(input: &mut Input<'t>) -> Parsed<'t, Limits> {
+    Ok(Limits { limit: limit(Keyword::Limit)(input)?, offset: limit(Keyword::Offset)(input)?, ..Limits::default() })
+}
+
+fn show_measurements<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let database = on(input)?;
+    let with = clause(Keyword::With, measurement_filter)(input)?;
+    let condition = condition(input)?;
+    let order = order(input)?;
+    let limits = limit_and_offset(input)?;
+    let show = Show { database, sources: Vec::new(), condition, order, limits };
+    Ok(Statement::ShowMeasurements { show, with })
+}
+
+/// `MEASUREMENT = name`. The operator and the kind of source need not agree.
+fn measurement_filter<'t>(input: &mut Input<'t>) -> Parsed<'t, MeasurementFilter> {
+    keyword(Keyword::Measurement).parse_next(input)?;
+    let operator = token(input)?;
+    let Kind::Operator(op @ (BinaryOp::Equal | BinaryOp::Match)) = operator.kind else {
+        return Err(operator.unexpected(&["=", "=~"]));
+    };
+    Ok(MeasurementFilter { op, source: measurement(input)? })
+}
+
+fn series<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    Ok(Statement::ShowSeries(Show {
+        database: on(input)?,
+        sources: from(input)?,
+        condition: condition(input)?,
+        order: order(input)?,
+        limits: limit_and_offset(input)?,
+    }))
+}
+
+fn tag_keys<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    Ok(Statement::ShowTagKeys(Show {
+        database: on(input)?,
+        sources: from(input)?,
+        condition: condition(input)?,
+        order: order(input)?,
+        limits: Limits {
+            limit: limit(Keyword::Limit)(input)?,
+            offset: limit(Keyword::Offset)(input)?,
+            slimit: limit(Keyword::Slimit)(input)?,
+            soffset: limit(Keyword::Soffset)(input)?,
+        },
+    }))
+}
+
+fn field_keys<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    Ok(Statement::ShowFieldKeys(Show {
+        database: on(input)?,
+        sources: from(input)?,
+        condition: None,
+        order: order(input)?,
+        limits: limit_and_offset(input)?,
+    }))
+}
+
+fn tag_values<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let database = on(input)?;
+    let sources = from(input)?;
+    let keys = preceded((keyword(Keyword::With), keyword(Keyword::Key)), tag_key_filter).parse_next(input)?;
+    let condition = condition(input)?;
+    let order = order(input)?;
+    let limits = limit_and_offset(input)?;
+    Ok(Statement::ShowTagValues { show: Show { database, sources, condition, order, limits }, keys })
+}
+
+/// What follows WITH KEY.
+fn tag_key_filter<'t>(input: &mut Input<'t>) -> Parsed<'t, TagKeyFilter> {
+    let operator = token(input)?;
+    match operator.kind {
+        Kind::Operator(BinaryOp::Equal) => identifier.map(TagKeyFilter::Equal).parse_next(input),
+        Kind::Operator(BinaryOp::NotEqual) => identifier.map(TagKeyFilter::NotEqual).parse_next(input),
+        Kind::Operator(BinaryOp::Match) => required_regex.map(TagKeyFilter::Match).parse_next(input),
+        Kind::Operator(BinaryOp::NotMatch) => required_regex.map(TagKeyFilter::NotMatch).parse_next(input),
+        Kind::Keyword(Keyword::In) => {
+            delimited(kind(Kind::LeftParen, "("), comma_separated(identifier), kind(Kind::RightParen, ")"))
+                .map(TagKeyFilter::In)
+                .parse_next(input)
+        }
+        _ => Err(operator.unexpected(&["IN", "=", "=~"])),
+    }
+}

@@ -1,0 +1,23 @@
+//! CREATE SUBSCRIPTION.
+
+use winnow::Parser;
+use winnow::combinator::preceded;
+
+use super::drop::database_and_policy;
+use super::{Input, Parsed, comma_separated, identifier, keyword, string, token};
+use crate::influxql::ast::{Statement, SubscriptionMode};
+use crate::influxql::token::{Keyword, Kind};
+
+/// What follows CREATE SUBSCRIPTION.
+pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let name = identifier(input)?;
+    let (database, policy) = preceded(keyword(Keyword::On), database_and_policy).parse_next(input)?;
+    let word = preceded(keyword(Keyword::Destinations), token).parse_next(input)?;
+    let mode = match word.kind {
+        Kind::Keyword(Keyword::All) => SubscriptionMode::All,
+        Kind::Keyword(Keyword::Any) => SubscriptionMode::Any,
+        _ => return Err(word.unexpected(&["ALL", "ANY"])),
+    };
+    let destinations = comma_separated(string)(input)?;
+    Ok(Statement::CreateSubscription { name, database, policy, mode, destinations })
+}

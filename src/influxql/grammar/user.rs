@@ -1,0 +1,74 @@
+//! Users and what they may do: CREATE USER, SET PASSWORD, GRANT, REVOKE.
+
+use winnow::Parser;
+use winnow::combinator::{opt, preceded};
+
+use super::{Input, Parsed, clause, identifier, keyword, kind, string, token};
+use crate::influxql::ast::{BinaryOp, Password, Privilege, Statement};
+use crate::influxql::token::{Keyword, Kind};
+
+/// What follows CREATE USER.
+pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let name = identifier(input)?;
+    let password = preceded((keyword(Keyword::With), keyword(Keyword::Password)), string).parse_next(input)?;
+    let admin =
+        clause(Keyword::With, |input| (keyword(Keyword::All), keyword(Keyword::Privileges)).parse_next(input))(input)?
+            .is_some();
+    Ok(Statement::CreateUser { name, password: Password(password), admin })
+}
+
+/// What follows SET.
+pub(super) fn set_password<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    let user = preceded((keyword(Keyword::Password), keyword(Keyword::For)), identifier).parse_next(input)?;
+    let password = preceded(kind(Kind::Operator(BinaryOp::Equal), "="), string).parse_next(input)?;
+    Ok(Statement::SetPassword { user, password: Password(password) })
+}
+
+/// A privilege and whom it concerns: `None` is all privileges on everything.
+type Grant = (Option<(Privilege, String)>, String);
+
+/// What follows GRANT.
+pub(super) fn grant<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    Ok(match privilege(input, Keyword::To, &["ON", "TO"])? {
+        (Some((privilege, database)), user) => Statement::Grant { privilege, database, user },
+        (None, user) => Statement::GrantAdmin { user },
+    })
+}
+
+/// What follows REVOKE.
+pub(super) fn revoke<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+    Ok(match privilege(input, Keyword::From, &["ON", "FROM"])? {
+        (Some((privilege, database)), user) => Statement::Revoke { privilege, database, user },
+        (None, user) => Statement::RevokeAdmin { user },
+    })
+}
+
+/// `privilege ON database TO user` or `ALL TO user`, with `preposition` before the user.
+fn privilege<'t>(
+    input: &mut Input<'t>,
+    preposition: Keyword,
+    on_or_preposition: &'static [&'static str],
+) -> Parsed<'t, Grant> {
+    let word = token(input)?;
+    let privilege = match word.kind {
+        Kind::Keyword(Keyword::Read) => Privilege::Read,
+        Kind::Keyword(Keyword::Write) => Privilege::Write,
+        Kind::Keyword(Keyword::All) => {
+            opt(keyword(Keyword::Privileges)).parse_next(input)?;
+            Privilege::All
+        }
+        _ => return Err(word.unexpected(&["READ", "WRITE", "ALL [PRIVILEGES]"])),
+    };
+    let next = token(input)?;
+    if next.is_keyword(Keyword::On) {
+        let (database, user) = (identifier, preceded(keyword(preposition), identifier)).parse_next(input)?;
+        return Ok((Some((privilege, database)), user));
+    }
+    if privilege != Privilege::All {
+        return Err(next.missing("ON"));
+    }
+    if !next.is_keyword(preposition) {
+        return Err(next.unexpected(on_or_preposition));
+    }
+    Ok((None, identifier(input)?))
+}

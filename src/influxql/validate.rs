@@ -1,0 +1,270 @@
+//! Static validation of SELECT: what can be refused without knowing any data. Everything is checked in the order in which
+//! InfluxDB checks it, and the first problem is reported, without a position.
+//!
+//! A sub-query is checked when it has been read, what depends on the queries around it when the outermost has been.
+
+use super::ast::{
+    BinaryOp, Dimension, Expr, ExprKind, Field, Fill, GroupBy, Limits, Order, Resample, Select, Source, Target, Window,
+    WindowOffset,
+};
+use super::calls;
+use super::duration::Literal;
+use crate::model::Nanos;
+
+/// What is wrong with a statement that the grammar allows. Displays as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Invalid(pub(super) String);
+
+/// The outcome of a check.
+pub(super) type Checked = Result<(), Invalid>;
+
+/// The refusal with this text.
+pub(super) fn invalid<T>(text: impl Into<String>) -> Result<T, Invalid> {
+    Err(Invalid(text.into()))
+}
+
+/// Where a SELECT stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It is a statement.
+    Statement,
+    /// It is a source of another.
+    Subquery,
+    /// It is the body of a continuous query.
+    ContinuousQuery,
+}
+
+/// The clauses of a SELECT as they were read.
+#[derive(Debug)]
+pub(super) struct Unchecked {
+    pub(super) fields: Vec<Field>,
+    pub(super) into: Option<Target>,
+    pub(super) sources: Vec<Source>,
+    pub(super) condition: Option<Expr>,
+    /// What GROUP BY holds.
+    pub(super) dimensions: Vec<Expr>,
+    pub(super) fill: Option<Fill>,
+    pub(super) order: Option<Order>,
+    pub(super) limits: Limits,
+}
+
+/// The outermost comparison or logical operator of a projection, where there may be none.
+pub(super) fn comparison_in_field(expr: &Expr) -> Option<BinaryOp> {
+    let mut found = None;
+    expr.walk(&mut |inner| {
+        if let ExprKind::Binary { op, .. } = inner.kind {
+            found = found.or(Some(op).filter(|op| op.is_comparison() || op.is_logical()));
+        }
+    });
+    found
+}
+
+/// Checks a SELECT in its role.
+pub(super) fn select(unchecked: Unchecked, role: Role) -> Result<Select, Invalid> {
+    let Unchecked { fields, into, sources, condition, dimensions, fill, order, limits } = unchecked;
+    names(&fields)?;
+    fields.iter().try_for_each(|field| match &field.expr.kind {
+        ExprKind::Binary { .. } => arithmetic(&field.expr),
+        _ => Ok(()),
+    })?;
+    let group_by = group_by(dimensions)?;
+    let select = Select { fields, into, sources, condition, group_by, fill, order, limits };
+    distinct(&select.fields)?;
+    calls::check(&select, role)?;
+    if select.group_by.window().is_some() && select.is_raw() {
+        return invalid("GROUP BY requires at least one aggregate function");
+    }
+    if role == Role::Statement {
+        windows_are_bounded(&select, false)?;
+    }
+    if role != Role::Subquery {
+        transformations_have_windows(&select)?;
+    }
+    Ok(select)
+}
+
+/// Some other column than time must be named.
+fn names(fields: &[Field]) -> Checked {
+    let mut names = Vec::new();
+    for field in fields {
+        names_in(&field.expr, &mut names);
+    }
+    if names == ["time"] { invalid("at least 1 non-time field must be queried") } else { Ok(()) }
+}
+
+/// The columns that an expression names: of calls only those that are arguments themselves.
+fn names_in<'e>(expr: &'e Expr, names: &mut Vec<&'e str>) {
+    match &expr.kind {
+        ExprKind::Var(column) => names.push(&column.name),
+        ExprKind::Call { args, .. } => names.extend(args.iter().filter_map(|arg| match &arg.kind {
+            ExprKind::Var(column) => Some(column.name.as_str()),
+            _ => None,
+        })),
+        ExprKind::Binary { lhs, rhs, .. } => {
+            names_in(lhs, names);
+            names_in(rhs, names);
+        }
+        ExprKind::Paren(inner) => names_in(inner, names),
+        _ => {}
+    }
+}
+
+/// Arithmetic computes with columns or with results of calls, not with both. What is inside a call is arithmetic of its own.
+fn arithmetic(expr: &Expr) -> Checked {
+    #[derive(Default)]
+    struct Operands {
+        calls: bool,
+        columns: bool,
+    }
+    fn operands(expr: &Expr, seen: &mut Operands) -> Checked {
+        match &expr.kind {
+            ExprKind::Call { name, .. } if name == "top" || name == "bottom" => {
+                invalid(format!("cannot use {name}() inside of a binary expression"))
+            }
+            ExprKind::Call { args, .. } => {
+                seen.calls = true;
+                args.iter().filter(|arg| matches!(arg.kind, ExprKind::Binary { .. })).try_for_each(arithmetic)
+            }
+            ExprKind::Var(_) => {
+                seen.columns = true;
+                Ok(())
+            }
+            ExprKind::Binary { lhs, rhs, .. } => {
+                operands(lhs, seen)?;
+                operands(rhs, seen)
+            }
+            ExprKind::Paren(inner) => operands(inner, seen),
+            _ => Ok(()),
+        }
+    }
+    let mut seen = Operands::default();
+    operands(expr, &mut seen)?;
+    if seen.calls && seen.columns {
+        return invalid("binary expressions cannot mix aggregates and raw fields");
+    }
+    Ok(())
+}
+
+/// Turns what GROUP BY holds into dimensions.
+fn group_by(dimensions: Vec<Expr>) -> Result<GroupBy, Invalid> {
+    let mut checked = GroupBy::default();
+    let mut interval = Nanos(0);
+    for dimension in dimensions {
+        let dimension = match dimension.kind {
+            ExprKind::Call { name, args } => {
+                let window = window(&name, &args, interval)?;
+                interval = window.interval;
+                Dimension::Time(window)
+            }
+            ExprKind::Var(column) if column.name.eq_ignore_ascii_case("time") => {
+                return invalid("time() is a function and expects at least one argument");
+            }
+            ExprKind::Var(column) => Dimension::Tag(column.name),
+            ExprKind::Wildcard(_) => Dimension::Wildcard,
+            ExprKind::Regex(regex) => Dimension::Regex(regex),
+            _ => return invalid("only time and tag dimensions allowed"),
+        };
+        checked.dimensions.push(dimension);
+    }
+    Ok(checked)
+}
+
+/// A call as a dimension. `interval` is that of the window before it, zero if there is none.
+fn window(name: &str, args: &[Expr], interval: Nanos) -> Result<Window, Invalid> {
+    if name != "time" {
+        return invalid("only time() calls allowed in dimensions");
+    }
+    let (first, offset) = match args {
+        [first] => (first, None),
+        [first, offset] => (first, Some(offset)),
+        _ => return invalid("time dimension expected 1 or 2 arguments"),
+    };
+    let ExprKind::Duration(length) = first.kind else {
+        return invalid("time dimension must have duration argument");
+    };
+    if interval.0 != 0 {
+        return invalid("multiple time dimensions not allowed");
+    }
+    let offset = match offset.map(|offset| &offset.kind) {
+        None => None,
+        Some(ExprKind::Duration(offset)) => Some(WindowOffset::Duration(*offset)),
+        Some(ExprKind::Call { name, .. }) if name != "now" => {
+            return invalid("time dimension offset function must be now()");
+        }
+        Some(ExprKind::Call { args, .. }) if !args.is_empty() => {
+            return invalid("time dimension offset now() function requires no arguments");
+        }
+        Some(ExprKind::Call { .. }) => Some(WindowOffset::Now),
+        Some(_) => return invalid("time dimension offset must be duration or now()"),
+    };
+    Ok(Window { interval: length, offset })
+}
+
+/// DISTINCT, as a word or as a call, stands alone.
+fn distinct(fields: &[Field]) -> Checked {
+    let is_distinct = |field: &Field| match &field.expr.kind {
+        ExprKind::Distinct(_) => true,
+        ExprKind::Call { name, .. } => name == "distinct",
+        _ => false,
+    };
+    if !fields.iter().any(is_distinct) {
+        return Ok(());
+    }
+    if fields.len() > 1 {
+        return invalid("aggregate function distinct() can not be combined with other functions or fields");
+    }
+    match fields.first().map(|field| &field.expr.kind) {
+        Some(ExprKind::Call { args, .. }) if args.is_empty() => {
+            invalid("distinct function requires at least one argument")
+        }
+        Some(ExprKind::Call { args, .. }) if args.len() > 1 => invalid("distinct function can only have one argument"),
+        _ => Ok(()),
+    }
+}
+
+/// Windows of calls need a bound on time, in this query or in one around it.
+fn windows_are_bounded(select: &Select, bounded: bool) -> Checked {
+    let bounded = bounded || select.condition.as_ref().is_some_and(compares_time);
+    if !bounded && select.group_by.window().is_some() && !select.is_raw() {
+        return invalid("aggregate functions with GROUP BY time require a WHERE time clause");
+    }
+    select.subqueries().try_for_each(|inner| windows_are_bounded(inner, bounded))
+}
+
+/// Whether a comparison with `time` on its left stands somewhere in the tree of AND and OR.
+fn compares_time(condition: &Expr) -> bool {
+    match &condition.kind {
+        ExprKind::Binary { op, lhs, rhs } if op.is_logical() => compares_time(lhs) || compares_time(rhs),
+        ExprKind::Binary { op, lhs, .. } => {
+            let time =
+                |lhs: &Expr| matches!(&lhs.kind, ExprKind::Var(column) if column.name.eq_ignore_ascii_case("time"));
+            op.is_comparison() && time(lhs)
+        }
+        ExprKind::Paren(inner) => compares_time(inner),
+        _ => false,
+    }
+}
+
+/// Transformations of calls need windows, in this query or in one around it.
+fn transformations_have_windows(select: &Select) -> Checked {
+    if select.group_by.window().is_some() {
+        return Ok(());
+    }
+    calls::transform_no_calls(select)?;
+    select.subqueries().try_for_each(transformations_have_windows)
+}
+
+/// `FOR` must cover a window and the time between two runs.
+pub(super) fn resample(resample: Resample, select: &Select) -> Checked {
+    let interval = select.group_by.window().map_or(Nanos(0), |window| window.interval);
+    let least = interval.max(resample.every.unwrap_or_default());
+    match resample.for_ {
+        Some(got) if got < least => invalid(format!(
+            "FOR duration must be >= GROUP BY time duration: must be a minimum of {}, got {}",
+            Literal(least),
+            Literal(got)
+        )),
+        _ => Ok(()),
+    }
+}

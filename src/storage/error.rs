@@ -1,0 +1,68 @@
+//! Why storage could not do something.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why storage could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// An earlier write to disk failed; nothing is accepted until the server is restarted.
+    #[error("storage is read-only after a disk error")]
+    ReadOnly,
+    /// The disk said no.
+    #[error("{context}: {source}")]
+    Io {
+        /// What was being done, with the path.
+        context: String,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{path}: {problem}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        problem: String,
+    },
+    /// Another process has the directory open.
+    #[error("{0} is in use by another process")]
+    Locked(PathBuf),
+    /// A new field came with two types in one request to a new shard.
+    #[error("field type conflict")]
+    TypeConflictInRequest,
+    /// Waited too long for memory.
+    #[error("timeout")]
+    Busy,
+    /// A change needs a log record greater than [`RECORD_BYTES_MAX`](super::RECORD_BYTES_MAX).
+    #[error("a change of {0} bytes is too large")]
+    TooLarge(usize),
+}
+
+impl StorageError {
+    /// Wraps an error of the operating system: `io("write", path)` is for `map_err`.
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StorageError {
+        move |source| StorageError::Io { context: format!("{doing} {}", path.display()), source }
+    }
+
+    pub(super) fn damaged(path: &Path, problem: impl Into<String>) -> StorageError {
+        StorageError::Damaged { path: path.to_owned(), problem: problem.into() }
+    }
+
+    /// The same error for another one who waited for the same write.
+    pub(super) fn share(&self) -> StorageError {
+        match self {
+            StorageError::ReadOnly => StorageError::ReadOnly,
+            StorageError::Io { context, source } => {
+                StorageError::Io { context: context.clone(), source: io::Error::new(source.kind(), source.to_string()) }
+            }
+            StorageError::Damaged { path, problem } => {
+                StorageError::Damaged { path: path.clone(), problem: problem.clone() }
+            }
+            StorageError::Locked(path) => StorageError::Locked(path.clone()),
+            StorageError::TypeConflictInRequest => StorageError::TypeConflictInRequest,
+            StorageError::Busy => StorageError::Busy,
+            StorageError::TooLarge(bytes) => StorageError::TooLarge(*bytes),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The log: files of frames in one directory, written at the end of the last one.
+//!
+//! Invariant: records have consecutive positions over all files, and a file is begun only when all frames of the one
+//! before it are on disk. What the records mean is left to others.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::disk::{AppendFile, Disk, read_all};
+use super::error::StorageError;
+use super::frame::{Frame, LOG_HEADER_LEN, LogHeader, find_frame, put_frame};
+
+/// A file of the log is closed when it has this many bytes.
+pub(super) const LOG_FILE_BYTES_MAX: u64 = 64 << 20;
+
+const PREFIX: &str = "log-";
+
+/// The end of the log, where records are appended.
+#[derive(Debug)]
+pub(super) struct LogWriter {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    path: PathBuf,
+    file: Box<dyn AppendFile>,
+    header: LogHeader,
+    len: u64,
+    /// The position that the next record gets.
+    next: u64,
+    frame: Vec<u8>,
+}
+
+impl LogWriter {
+    /// Begins a new file at position `first`.
+    fn begin(disk: Arc<dyn Disk>, dir: &Path, first: u64) -> Result<LogWriter, StorageError> {
+        let path = dir.join(file_name(first));
+        let header = LogHeader { first, salt: rand::random() };
+        let mut file = disk.create(&path).map_err(StorageError::io("create", &path))?;
+        file.append(&header.encode()).map_err(StorageError::io("write", &path))?;
+        file.sync().map_err(StorageError::io("sync", &path))?;
+        disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
+        let len = LOG_HEADER_LEN as u64;
+        Ok(LogWriter { disk, dir: dir.to_owned(), path, file, header, len, next: first, frame: Vec::new() })
+    }
+
+    /// Appends records as one frame and waits until it is on disk.
+    pub(super) fn append<R: AsRef<[u8]>>(&mut self, records: &[R]) -> Result<(), StorageError> {
+        if self.len >= LOG_FILE_BYTES_MAX {
+            self.rotate()?;
+        }
+        self.frame.clear();
+        put_frame(self.header.salt, self.next, records, &mut self.frame);
+        self.file.append(&self.frame).map_err(StorageError::io("write", &self.path))?;
+        self.file.sync().map_err(StorageError::io("sync", &self.path))?;
+        self.len += self.frame.len() as u64;
+        self.next += records.len() as u64;
+        // One great request must not hold its memory for ever.
+        self.frame.shrink_to(FRAME_BUFFER_BYTES_MAX);
+        Ok(())
+    }
+
+    /// Begins a new file, so that the ones before it can be deleted when their records are held elsewhere.
+    pub(super) fn rotate(&mut self) -> Result<(), StorageError> {
+        if self.len > LOG_HEADER_LEN as u64 {
+            *self = LogWriter::begin(self.disk.clone(), &self.dir, self.next)?;
+        }
+        Ok(())
+    }
+
+    /// The file that is being written.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The position of the next record.
+    pub(super) fn next_position(&self) -> u64 {
+        self.next
+    }
+}
+
+/// Memory kept for frames between commits.
+const FRAME_BUFFER_BYTES_MAX: usize = 1 << 20;
+
+/// Takes a record and its position.
+pub(super) type OnRecord<'a> = dyn FnMut(u64, &[u8]) -> Result<(), StorageError> + 'a;
+
+/// Reads the log from position `from` on, hands each record to `each`, cuts off what a crash left unfinished, and opens
+/// the log for appending.
+pub(super) fn recover(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+    from: u64,
+    each: &mut OnRecord<'_>,
+) -> Result<LogWriter, StorageError> {
+    let firsts = files(disk.as_ref(), dir)?;
+    let needed = firsts.partition_point(|&first| first <= from).saturating_sub(1);
+    let firsts = &firsts[needed..];
+    let Some((&last, _)) = firsts.split_last() else {
+        return LogWriter::begin(disk.clone(), dir, from);
+    };
+    let mut next = firsts[0].min(from);
+    if firsts[0] > from {
+        let path = dir.join(file_name(firsts[0]));
+        return Err(StorageError::damaged(&path, format!("the log before it, from record {from} on, is missing")));
+    }
+    for &first in firsts {
+        let path = dir.join(file_name(first));
+        if first != firsts[0] && first != next {
+            let problem = format!("the log before it ends at record {next}, this file begins at {first}");
+            return Err(StorageError::damaged(&path, problem));
+        }
+        let bytes = read_all(disk.as_ref(), &path).map_err(StorageError::io("read", &path))?;
+        let header = match LogHeader::decode(&bytes) {
+            Ok(header) if header.first == first => header,
+            // The file was being begun when a crash came: nothing can have been written to it.
+            _ if first == last && bytes.len() <= LOG_HEADER_LEN => {
+                disk.remove(&path).map_err(StorageError::io("remove", &path))?;
+                return LogWriter::begin(disk.clone(), dir, if firsts.len() == 1 { from.max(first) } else { next });
+            }
+            Ok(_) => return Err(StorageError::damaged(&path, "its name is not that of its first record")),
+            Err(error) => return Err(StorageError::damaged(&path, error.to_string())),
+        };
+        next = first;
+        let end = read_frames(&path, &bytes, header, first == last, &mut |position, record| {
+            next = position + 1;
+            if position >= from { each(position, record) } else { Ok(()) }
+        })?;
+        if first == last {
+            let file = disk.append(&path, end as u64).map_err(StorageError::io("open", &path))?;
+            let (disk, dir) = (disk.clone(), dir.to_owned());
+            if next < from {
+                // The checkpoint knows more than the log holds: the log must go on behind the checkpoint.
+                return LogWriter::begin(disk, &dir, from);
+            }
+            return Ok(LogWriter { disk, dir, path, file, header, len: end as u64, next, frame: Vec::new() });
+        }
+    }
+    LogWriter::begin(disk.clone(), dir, next)
+}
+
+/// Deletes the files that hold only records before `position`.
+pub(super) fn delete_before(disk: &dyn Disk, dir: &Path, position: u64) -> Result<(), StorageError> {
+    let firsts = files(disk, dir)?;
+    for pair in firsts.windows(2) {
+        if pair[1] <= position {
+            let path = dir.join(file_name(pair[0]));
+            disk.remove(&path).map_err(StorageError::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads all frames of a file and returns where they end. Only in the last file may a bad frame follow them.
+fn read_frames(
+    path: &Path,
+    bytes: &[u8],
+    header: LogHeader,
+    is_last: bool,
+    each: &mut OnRecord<'_>,
+) -> Result<usize, StorageError> {
+    let mut at = LOG_HEADER_LEN;
+    let mut next = header.first;
+    while at < bytes.len() {
+        let frame = match Frame::decode(header.salt, &bytes[at..]) {
+            Ok(frame) if frame.first == next => frame,
+            Ok(frame) => {
+                let problem = format!("at offset {at}: record {} where {next} should be", frame.first);
+                return Err(StorageError::damaged(path, problem));
+            }
+            Err(error) => {
+                let good = find_frame(header.salt, &bytes[at + 1..]);
+                if is_last && good.is_none() {
+                    tracing::warn!(file = %path.display(), offset = at, bytes = bytes.len() - at,
+                        "cut off the end of the log that a crash left unfinished");
+                    return Ok(at);
+                }
+                return Err(StorageError::damaged(path, format!("at offset {at}: {error}")));
+            }
+        };
+        for record in frame.records() {
+            let (position, record) = record.map_err(|e| StorageError::damaged(path, format!("at offset {at}: {e}")))?;
+            each(position, record)?;
+        }
+        next += u64::from(frame.count);
+        at += frame.len;
+    }
+    Ok(at)
+}
+
+/// The first positions of all files, ascending.
+fn files(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, StorageError> {
+    let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
+    let mut firsts: Vec<u64> = names.iter().filter_map(|name| name.strip_prefix(PREFIX)?.parse().ok()).collect();
+    firsts.sort_unstable();
+    Ok(firsts)
+}
+
+fn file_name(first: u64) -> String {
+    format!("{PREFIX}{first:020}")
+}

@@ -1,0 +1,219 @@
+//! Memtables: the values of one shard that no segment file holds yet, in append-only columns.
+//!
+//! Everything is shared by `Arc` and copied only when written to while a snapshot holds it, and then only the buckets,
+//! series and column ends that are touched: cloning a memtable costs a few pointers, however much it holds.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::record::{Cell, FieldId, RowHead, Rows};
+use crate::codec::CodecError;
+use crate::model::{Text, TimeRange, Timestamp};
+use crate::query::{Batch, Column, SeriesId};
+
+/// How many buckets the series are spread over, so that copying one for a snapshot's sake copies a part of them.
+const BUCKETS: usize = 256;
+/// A chunk is closed when it has this many values.
+const CHUNK_VALUES_MAX: usize = 1024;
+/// The end of a column that a snapshot holds is closed rather than copied if it has at least this many values.
+const CHUNK_VALUES_COPIED_MAX: usize = 64;
+/// Estimated memory of a column and of a series, beside the values.
+const COLUMN_BYTES: usize = 160;
+const SERIES_BYTES: usize = 96;
+const STRING_BYTES: usize = 32;
+
+/// The columns of one series.
+pub(super) type SeriesColumns = Vec<(FieldId, ColumnBuffer)>;
+type Bucket = HashMap<SeriesId, Arc<SeriesColumns>>;
+
+/// Values of one shard in memory.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Memtable {
+    /// None, or [`BUCKETS`].
+    buckets: Vec<Arc<Bucket>>,
+    bytes: usize,
+}
+
+/// The values of one field of one series in the order in which they were written: closed chunks and an open end.
+#[derive(Debug, Clone)]
+pub(super) struct ColumnBuffer {
+    closed: Vec<Arc<Batch>>,
+    open: Arc<Batch>,
+}
+
+impl Memtable {
+    /// Whether there are no values.
+    pub(super) fn is_empty(&self) -> bool {
+        self.buckets.iter().all(|bucket| bucket.is_empty())
+    }
+
+    /// The memory that the values take, estimated.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Appends points.
+    pub(super) fn insert(&mut self, mut rows: Rows<'_>) -> Result<(), CodecError> {
+        if self.buckets.is_empty() {
+            let empty = Arc::new(Bucket::new());
+            self.buckets = vec![empty; BUCKETS];
+        }
+        while let Some(row) = rows.next_row()? {
+            self.insert_row(row, &mut rows)?;
+        }
+        Ok(())
+    }
+
+    fn insert_row(&mut self, row: RowHead, rows: &mut Rows<'_>) -> Result<(), CodecError> {
+        let bucket = Arc::make_mut(&mut self.buckets[row.series.0 as usize % BUCKETS]);
+        let columns = bucket.entry(row.series).or_insert_with(|| {
+            self.bytes += SERIES_BYTES;
+            Arc::default()
+        });
+        let columns = Arc::make_mut(columns);
+        for at in 0..row.fields as usize {
+            let (field, cell) = rows.next_cell()?;
+            // Points of a series mostly have the same fields in the same order.
+            let found = match columns.get(at) {
+                Some((id, _)) if *id == field => Some(at),
+                _ => columns.iter().position(|(id, _)| *id == field),
+            };
+            if let Some(at) = found {
+                self.bytes += columns[at].1.push(row.time, cell)?;
+            } else {
+                let mut column = ColumnBuffer::new(cell);
+                self.bytes += COLUMN_BYTES + column.push(row.time, cell)?;
+                columns.push((field, column));
+            }
+        }
+        Ok(())
+    }
+
+    /// The column of a field of a series.
+    pub(super) fn column(&self, series: SeriesId, field: FieldId) -> Option<&ColumnBuffer> {
+        self.columns(series)?.iter().find(|(id, _)| *id == field).map(|(_, column)| column)
+    }
+
+    /// The columns of a series.
+    pub(super) fn columns(&self, series: SeriesId) -> Option<&SeriesColumns> {
+        let bucket = self.buckets.get(series.0 as usize % BUCKETS)?;
+        bucket.get(&series).map(|columns| &**columns)
+    }
+
+    /// The series that have values here, in no order.
+    pub(super) fn series(&self) -> impl Iterator<Item = SeriesId> {
+        self.buckets.iter().flat_map(|bucket| bucket.keys().copied())
+    }
+
+    /// Deletes the values of a series at some times.
+    pub(super) fn delete(&mut self, series: SeriesId, range: TimeRange) {
+        let Some(bucket) = self.buckets.get_mut(series.0 as usize % BUCKETS) else { return };
+        if !bucket.contains_key(&series) {
+            return;
+        }
+        let bucket = Arc::make_mut(bucket);
+        if let Some(columns) = bucket.get_mut(&series) {
+            let columns = Arc::make_mut(columns);
+            columns.retain_mut(|(_, column)| column.delete(range));
+            if columns.is_empty() {
+                bucket.remove(&series);
+            }
+        }
+    }
+
+    /// Forgets a series.
+    pub(super) fn remove(&mut self, series: SeriesId) {
+        if let Some(bucket) = self.buckets.get_mut(series.0 as usize % BUCKETS)
+            && bucket.contains_key(&series)
+        {
+            Arc::make_mut(bucket).remove(&series);
+        }
+    }
+}
+
+impl ColumnBuffer {
+    fn new(first: Cell<'_>) -> Self {
+        let values = match first {
+            Cell::Float(_) => Column::Float(Vec::new()),
+            Cell::Integer(_) => Column::Integer(Vec::new()),
+            Cell::String(_) => Column::String(Vec::new()),
+            Cell::Boolean(_) => Column::Boolean(Vec::new()),
+        };
+        ColumnBuffer { closed: Vec::new(), open: Arc::new(Batch { times: Vec::new(), values }) }
+    }
+
+    /// Appends a value and returns the memory it takes.
+    fn push(&mut self, time: Timestamp, cell: Cell<'_>) -> Result<usize, CodecError> {
+        let len = self.open.times.len();
+        let is_shared = len >= CHUNK_VALUES_COPIED_MAX && Arc::get_mut(&mut self.open).is_none();
+        if is_shared || len >= CHUNK_VALUES_MAX {
+            let empty = Arc::new(Batch { times: Vec::new(), values: empty_like(&self.open.values) });
+            self.closed.push(std::mem::replace(&mut self.open, empty));
+        }
+        let open = Arc::make_mut(&mut self.open);
+        let bytes = match (&mut open.values, cell) {
+            (Column::Float(values), Cell::Float(value)) => {
+                values.push(value);
+                16
+            }
+            (Column::Integer(values), Cell::Integer(value)) => {
+                values.push(value);
+                16
+            }
+            (Column::String(values), Cell::String(value)) => {
+                values.push(Text::from(value));
+                8 + STRING_BYTES + value.len()
+            }
+            (Column::Boolean(values), Cell::Boolean(value)) => {
+                values.push(value);
+                9
+            }
+            _ => return Err(CodecError::Malformed("a field has values of two types")),
+        };
+        open.times.push(time.0);
+        Ok(bytes)
+    }
+
+    /// The chunks in the order in which they were written. Times within them may be in any order.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = &Arc<Batch>> {
+        self.closed.iter().chain(std::iter::once(&self.open).filter(|open| !open.times.is_empty()))
+    }
+
+    /// Deletes the values at some times; whether any are left.
+    fn delete(&mut self, range: TimeRange) -> bool {
+        let is_hit = |chunk: &Batch| chunk.times.iter().any(|t| range.contains(Timestamp(*t)));
+        for chunk in self.closed.iter_mut().chain(std::iter::once(&mut self.open)) {
+            if is_hit(chunk) {
+                *chunk = Arc::new(without(chunk, range));
+            }
+        }
+        self.closed.retain(|chunk| !chunk.times.is_empty());
+        self.chunks().next().is_some()
+    }
+}
+
+/// The values of a batch that are outside of `range`.
+pub(super) fn without(batch: &Batch, range: TimeRange) -> Batch {
+    fn keep<T: Clone>(values: &[T], times: &[i64], range: TimeRange) -> Vec<T> {
+        let outside = values.iter().zip(times).filter(|(_, t)| !range.contains(Timestamp(**t)));
+        outside.map(|(value, _)| value.clone()).collect()
+    }
+    let times = &batch.times;
+    let values = match &batch.values {
+        Column::Float(v) => Column::Float(keep(v, times, range)),
+        Column::Integer(v) => Column::Integer(keep(v, times, range)),
+        Column::String(v) => Column::String(keep(v, times, range)),
+        Column::Boolean(v) => Column::Boolean(keep(v, times, range)),
+    };
+    Batch { times: keep(times, times, range), values }
+}
+
+fn empty_like(column: &Column) -> Column {
+    match column {
+        Column::Float(_) => Column::Float(Vec::new()),
+        Column::Integer(_) => Column::Integer(Vec::new()),
+        Column::String(_) => Column::String(Vec::new()),
+        Column::Boolean(_) => Column::Boolean(Vec::new()),
+    }
+}

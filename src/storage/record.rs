@@ -1,0 +1,409 @@
+//! Log records: one change of the database each, as a sequence of entries that are applied in order.
+//!
+//! Invariant: a record says everything that applying it needs; nothing is looked up, chosen or computed anew at replay. So
+//! the same bytes, applied when they were committed and again after a crash, give the same state.
+
+use crate::codec::CodecError;
+use crate::codec::varint::{Reader, put_bytes, put_signed, put_varint};
+use crate::model::{DatabaseId, FieldType, ShardId, TimeRange, Timestamp};
+use crate::query::SeriesId;
+
+/// The most bytes that one record may have.
+pub const RECORD_BYTES_MAX: usize = 1 << 30;
+
+const CATALOG: u8 = 1;
+const SERIES: u8 = 2;
+const SHARD: u8 = 3;
+const FIELD: u8 = 4;
+const POINTS: u8 = 5;
+const DELETE: u8 = 6;
+const REMOVE_SERIES: u8 = 7;
+const DROP_MEASUREMENT: u8 = 8;
+const DROP_SHARDS: u8 = 9;
+const DROP_DATABASE: u8 = 10;
+
+/// Identifies a field of one measurement in one shard. Never used again in that shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldId(pub u32);
+
+/// One step of a change.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the parts of each step")]
+pub enum Entry<'a> {
+    /// A change of the catalog, whose meaning storage does not know.
+    Catalog(&'a [u8]),
+    /// A new series; `key` is its raw spelling with sorted tags.
+    Series { database: DatabaseId, id: SeriesId, key: &'a [u8] },
+    /// A shard is written to for the first time.
+    Shard { database: DatabaseId, shard: ShardId },
+    /// A new field of a measurement in one shard, with its type.
+    Field {
+        database: DatabaseId,
+        shard: ShardId,
+        id: FieldId,
+        field_type: FieldType,
+        measurement: &'a [u8],
+        name: &'a [u8],
+    },
+    /// Points of one shard.
+    Points { database: DatabaseId, shard: ShardId, rows: Rows<'a> },
+    /// The values of some series at some times go.
+    Delete { database: DatabaseId, shards: Vec<ShardId>, series: Vec<SeriesId>, range: TimeRange },
+    /// Series leave the index, and what values they have left with them.
+    RemoveSeries { database: DatabaseId, series: Vec<SeriesId> },
+    /// A measurement goes, with its field types.
+    DropMeasurement { database: DatabaseId, measurement: &'a [u8] },
+    /// Shards go, with their values and field types.
+    DropShards { database: DatabaseId, shards: Vec<ShardId> },
+    /// A database goes.
+    DropDatabase { database: DatabaseId },
+}
+
+/// One value as records hold it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(missing_docs, reason = "one variant for each field type")]
+pub enum Cell<'a> {
+    Float(f64),
+    Integer(i64),
+    String(&'a [u8]),
+    Boolean(bool),
+}
+
+impl Cell<'_> {
+    /// The type of the value.
+    pub fn field_type(&self) -> FieldType {
+        match self {
+            Cell::Float(_) => FieldType::Float,
+            Cell::Integer(_) => FieldType::Integer,
+            Cell::String(_) => FieldType::String,
+            Cell::Boolean(_) => FieldType::Boolean,
+        }
+    }
+}
+
+/// Puts a record together.
+#[derive(Debug, Default)]
+pub struct RecordBuilder {
+    bytes: Vec<u8>,
+}
+
+impl RecordBuilder {
+    /// Continues with memory that is empty or no longer needed.
+    pub fn reusing(mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        RecordBuilder { bytes }
+    }
+
+    /// Whether nothing was put into the record.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// How many bytes the record has.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The record.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Appends the entries of another record.
+    pub fn append(&mut self, other: &RecordBuilder) {
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
+    /// Appends one entry. Points are appended by [`RecordBuilder::points`] instead, or copied as they are.
+    pub fn put(&mut self, entry: &Entry<'_>) {
+        let out = &mut self.bytes;
+        match entry {
+            Entry::Catalog(change) => {
+                out.push(CATALOG);
+                put_bytes(out, change);
+            }
+            Entry::Series { database, id, key } => {
+                out.push(SERIES);
+                put_varint(out, database.0);
+                put_varint(out, id.0);
+                put_bytes(out, key);
+            }
+            Entry::Shard { database, shard } => {
+                out.push(SHARD);
+                put_varint(out, database.0);
+                put_varint(out, shard.0);
+            }
+            Entry::Field { database, shard, id, field_type, measurement, name } => {
+                out.push(FIELD);
+                put_varint(out, database.0);
+                put_varint(out, shard.0);
+                put_varint(out, u64::from(id.0));
+                out.push(*field_type as u8);
+                put_bytes(out, measurement);
+                put_bytes(out, name);
+            }
+            Entry::Points { database, shard, rows } => {
+                put_points_head(out, *database, *shard);
+                out.extend_from_slice(&rows.count.to_le_bytes());
+                out.extend_from_slice(&(rows.reader.rest().len() as u32).to_le_bytes());
+                out.extend_from_slice(rows.reader.rest());
+            }
+            Entry::Delete { database, shards, series, range } => {
+                out.push(DELETE);
+                put_varint(out, database.0);
+                put_ids(out, shards.iter().map(|s| s.0));
+                put_ids(out, series.iter().map(|s| s.0));
+                put_signed(out, range.min.0);
+                put_signed(out, range.max.0);
+            }
+            Entry::RemoveSeries { database, series } => {
+                out.push(REMOVE_SERIES);
+                put_varint(out, database.0);
+                put_ids(out, series.iter().map(|s| s.0));
+            }
+            Entry::DropMeasurement { database, measurement } => {
+                out.push(DROP_MEASUREMENT);
+                put_varint(out, database.0);
+                put_bytes(out, measurement);
+            }
+            Entry::DropShards { database, shards } => {
+                out.push(DROP_SHARDS);
+                put_varint(out, database.0);
+                put_ids(out, shards.iter().map(|s| s.0));
+            }
+            Entry::DropDatabase { database } => {
+                out.push(DROP_DATABASE);
+                put_varint(out, database.0);
+            }
+        }
+    }
+
+    /// Begins points of one shard; [`PointsBuilder::finish`] ends them.
+    pub fn points(self, database: DatabaseId, shard: ShardId) -> PointsBuilder {
+        let mut bytes = self.bytes;
+        let start = bytes.len();
+        put_points_head(&mut bytes, database, shard);
+        let sizes_at = bytes.len();
+        bytes.extend_from_slice(&[0; 8]);
+        PointsBuilder { bytes, start, sizes_at, rows: 0, series: 0, time: 0 }
+    }
+}
+
+/// Puts the points of one shard together. Series and times stand as differences from the point before.
+#[derive(Debug)]
+pub struct PointsBuilder {
+    bytes: Vec<u8>,
+    start: usize,
+    sizes_at: usize,
+    rows: u32,
+    series: u64,
+    time: i64,
+}
+
+impl PointsBuilder {
+    /// Begins a point, to be followed by as many cells as it says.
+    #[inline]
+    pub fn begin_row(&mut self, series: SeriesId, time: Timestamp, fields: u32) {
+        put_signed(&mut self.bytes, series.0.wrapping_sub(self.series) as i64);
+        put_signed(&mut self.bytes, time.0.wrapping_sub(self.time));
+        put_varint(&mut self.bytes, u64::from(fields));
+        (self.series, self.time) = (series.0, time.0);
+        self.rows += 1;
+    }
+
+    /// Appends one value of the point.
+    #[inline]
+    pub fn cell(&mut self, field: FieldId, cell: Cell<'_>) {
+        let out = &mut self.bytes;
+        put_varint(out, u64::from(field.0) << 2 | cell.field_type() as u64);
+        match cell {
+            Cell::Float(value) => out.extend_from_slice(&value.to_le_bytes()),
+            Cell::Integer(value) => put_signed(out, value),
+            Cell::String(value) => put_bytes(out, value),
+            Cell::Boolean(value) => out.push(u8::from(value)),
+        }
+    }
+
+    /// Ends the points; if there are none, no entry is left.
+    pub fn finish(mut self) -> RecordBuilder {
+        if self.rows == 0 {
+            self.bytes.truncate(self.start);
+        } else {
+            let len = (self.bytes.len() - self.sizes_at - 8) as u32;
+            self.bytes[self.sizes_at..self.sizes_at + 4].copy_from_slice(&self.rows.to_le_bytes());
+            self.bytes[self.sizes_at + 4..self.sizes_at + 8].copy_from_slice(&len.to_le_bytes());
+        }
+        RecordBuilder { bytes: self.bytes }
+    }
+
+    /// Forgets all points.
+    pub fn abandon(mut self) -> RecordBuilder {
+        self.bytes.truncate(self.start);
+        RecordBuilder { bytes: self.bytes }
+    }
+}
+
+/// The entries of a record.
+#[derive(Debug, Clone)]
+pub struct Entries<'a> {
+    reader: Reader<'a>,
+}
+
+impl<'a> Entries<'a> {
+    /// Reads `record`.
+    pub fn new(record: &'a [u8]) -> Self {
+        Entries { reader: Reader::new(record) }
+    }
+
+    fn read(&mut self) -> Result<Entry<'a>, CodecError> {
+        let reader = &mut self.reader;
+        let tag = reader.u8()?;
+        if tag == CATALOG {
+            return Ok(Entry::Catalog(reader.bytes()?));
+        }
+        let database = DatabaseId(reader.varint()?);
+        Ok(match tag {
+            SERIES => Entry::Series { database, id: SeriesId(reader.varint()?), key: reader.bytes()? },
+            SHARD => Entry::Shard { database, shard: ShardId(reader.varint()?) },
+            FIELD => Entry::Field {
+                database,
+                shard: ShardId(reader.varint()?),
+                id: field_id(reader.varint()?)?,
+                field_type: field_type(reader.u8()?)?,
+                measurement: reader.bytes()?,
+                name: reader.bytes()?,
+            },
+            POINTS => {
+                let shard = ShardId(reader.varint()?);
+                let (count, len) = (reader.u32()?, reader.u32()?);
+                let rows = Rows { reader: Reader::new(reader.take(len as usize)?), count, series: 0, time: 0 };
+                Entry::Points { database, shard, rows }
+            }
+            DELETE => Entry::Delete {
+                database,
+                shards: take_ids(reader)?.into_iter().map(ShardId).collect(),
+                series: take_ids(reader)?.into_iter().map(SeriesId).collect(),
+                range: TimeRange { min: Timestamp(reader.signed()?), max: Timestamp(reader.signed()?) },
+            },
+            REMOVE_SERIES => {
+                Entry::RemoveSeries { database, series: take_ids(reader)?.into_iter().map(SeriesId).collect() }
+            }
+            DROP_MEASUREMENT => Entry::DropMeasurement { database, measurement: reader.bytes()? },
+            DROP_SHARDS => Entry::DropShards { database, shards: take_ids(reader)?.into_iter().map(ShardId).collect() },
+            DROP_DATABASE => Entry::DropDatabase { database },
+            _ => return Err(CodecError::Malformed("an unknown entry of a log record")),
+        })
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Result<Entry<'a>, CodecError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.reader.is_empty() {
+            return None;
+        }
+        let entry = self.read();
+        if entry.is_err() {
+            self.reader = Reader::new(&[]);
+        }
+        Some(entry)
+    }
+}
+
+/// The points of one shard: call [`Rows::next_row`], then [`Rows::next_cell`] as often as it says.
+#[derive(Debug, Clone)]
+pub struct Rows<'a> {
+    reader: Reader<'a>,
+    /// How many points are left.
+    count: u32,
+    series: u64,
+    time: i64,
+}
+
+/// Two are equal if they hold the same bytes.
+impl PartialEq for Rows<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.count == other.count && self.reader.rest() == other.reader.rest()
+    }
+}
+
+/// What stands before the values of a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the parts of a point")]
+pub struct RowHead {
+    pub series: SeriesId,
+    pub time: Timestamp,
+    pub fields: u32,
+}
+
+impl<'a> Rows<'a> {
+    /// The next point, or `None` behind the last.
+    #[inline]
+    pub fn next_row(&mut self) -> Result<Option<RowHead>, CodecError> {
+        if self.count == 0 {
+            return if self.reader.is_empty() {
+                Ok(None)
+            } else {
+                Err(CodecError::Malformed("bytes follow the last point"))
+            };
+        }
+        self.count -= 1;
+        self.series = self.series.wrapping_add(self.reader.signed()? as u64);
+        self.time = self.time.wrapping_add(self.reader.signed()?);
+        let fields = self.reader.count(u32::MAX as usize)? as u32;
+        Ok(Some(RowHead { series: SeriesId(self.series), time: Timestamp(self.time), fields }))
+    }
+
+    /// The next value of the point.
+    #[inline]
+    pub fn next_cell(&mut self) -> Result<(FieldId, Cell<'a>), CodecError> {
+        let tag = self.reader.varint()?;
+        let cell = match tag & 3 {
+            0 => Cell::Float(f64::from_bits(self.reader.u64()?)),
+            1 => Cell::Integer(self.reader.signed()?),
+            2 => Cell::String(self.reader.bytes()?),
+            _ => match self.reader.u8()? {
+                0 => Cell::Boolean(false),
+                1 => Cell::Boolean(true),
+                _ => return Err(CodecError::Malformed("a boolean is neither 0 nor 1")),
+            },
+        };
+        Ok((field_id(tag >> 2)?, cell))
+    }
+}
+
+fn put_points_head(out: &mut Vec<u8>, database: DatabaseId, shard: ShardId) {
+    out.push(POINTS);
+    put_varint(out, database.0);
+    put_varint(out, shard.0);
+}
+
+/// Appends ids: how many, then each as the difference from the one before.
+fn put_ids(out: &mut Vec<u8>, ids: impl ExactSizeIterator<Item = u64>) {
+    put_varint(out, ids.len() as u64);
+    let mut before = 0_u64;
+    for id in ids {
+        put_signed(out, id.wrapping_sub(before) as i64);
+        before = id;
+    }
+}
+
+fn take_ids(reader: &mut Reader<'_>) -> Result<Vec<u64>, CodecError> {
+    let count = reader.count(reader.rest().len())?; // each has at least one byte
+    let mut before = 0_u64;
+    (0..count)
+        .map(|_| {
+            before = before.wrapping_add(reader.signed()? as u64);
+            Ok(before)
+        })
+        .collect()
+}
+
+fn field_id(id: u64) -> Result<FieldId, CodecError> {
+    u32::try_from(id).map(FieldId).map_err(|_| CodecError::Malformed("a field id has more than 32 bits"))
+}
+
+fn field_type(tag: u8) -> Result<FieldType, CodecError> {
+    FieldType::from_tag(tag).ok_or(CodecError::Malformed("an unknown field type"))
+}

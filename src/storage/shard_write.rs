@@ -1,0 +1,327 @@
+//! What a shard takes and refuses: the rules of the clauses `write.shard.*`, point by point.
+//!
+//! Works under the commit lock. New series and fields go into the live schema at once and into a list of definitions for
+//! the record; a point that is kept goes straight into the record.
+
+use parking_lot::RwLock;
+
+use super::fields::Field;
+use super::live_schema::{KnownSeries, LiveDatabase, LiveShard, MeasurementNumber, announce};
+use super::record::{Cell, Entry, FieldId, PointsBuilder, RecordBuilder};
+use super::series_index::{SeriesBound, SeriesIndex};
+use super::{DropReason, StorageError, WriteOutcome};
+use crate::line_protocol::{self, ParsedBody, Point, Value, series_key, unescape_field_key, unescape_string};
+use crate::model::{DatabaseId, FieldType, SeriesKey, ShardId, Text};
+use crate::query::SeriesId;
+
+/// The name that neither a tag nor a field can have.
+const TIME: &[u8] = b"time";
+
+/// The limits that a shard keeps; zero is no limit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) series_per_database_max: u64,
+    pub(super) values_per_tag_max: u64,
+}
+
+/// Where points go.
+#[derive(Debug)]
+pub(super) struct Target<'t> {
+    pub(super) database: DatabaseId,
+    pub(super) shard: ShardId,
+    pub(super) live: &'t mut LiveDatabase,
+    pub(super) index: &'t RwLock<SeriesIndex>,
+    pub(super) next_series: &'t mut u64,
+    pub(super) limits: Limits,
+}
+
+/// What was written: the record with the points added, the definitions of what is new, and what became of the points.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) record: RecordBuilder,
+    pub(super) definitions: RecordBuilder,
+    /// Measurement and name of each new field, to take them back.
+    pub(super) new_fields: Vec<(MeasurementNumber, Text)>,
+    pub(super) is_new_shard: bool,
+    pub(super) outcome: Result<WriteOutcome, StorageError>,
+}
+
+/// A point after the limits were looked at.
+enum Resolved {
+    Known(KnownSeries),
+    New(SeriesKey),
+    Dropped,
+}
+
+/// Adds those points of `body` that the shard takes to `record`.
+pub(super) fn write(target: Target<'_>, body: &ParsedBody<'_>, points: &[u32], record: RecordBuilder) -> Written {
+    let is_new_shard = !target.live.shards.contains_key(&target.shard);
+    let shard = target.live.shards.remove(&target.shard).unwrap_or_default();
+    let rows = record.points(target.database, target.shard);
+    let mut write = ShardWrite {
+        target,
+        shard,
+        rows,
+        definitions: RecordBuilder::default(),
+        new_fields: Vec::new(),
+        field_ids: Vec::new(),
+        outcome: WriteOutcome::default(),
+        is_new_shard,
+        is_doomed: false,
+    };
+    if is_new_shard {
+        let entry = Entry::Shard { database: write.target.database, shard: write.target.shard };
+        write.definitions.put(&entry);
+    }
+    // Indexes come from the caller; one that is out of range names no point.
+    let points: Vec<&Point<'_>> = points.iter().filter_map(|&at| body.points.get(at as usize)).collect();
+    let resolved = write.resolve(&points);
+    for (point, series) in points.into_iter().zip(resolved) {
+        write.point(body, point, series);
+    }
+    write.finish()
+}
+
+struct ShardWrite<'t> {
+    target: Target<'t>,
+    shard: LiveShard,
+    rows: PointsBuilder,
+    definitions: RecordBuilder,
+    new_fields: Vec<(MeasurementNumber, Text)>,
+    /// The fields of the current point; `None` for `time`.
+    field_ids: Vec<Option<FieldId>>,
+    outcome: WriteOutcome,
+    is_new_shard: bool,
+    /// A new field came with two types: series are still registered, nothing else is.
+    is_doomed: bool,
+}
+
+impl ShardWrite<'_> {
+    /// Looks up the series of all points, and checks the number of tag values against what was there before the first.
+    fn resolve(&mut self, points: &[&Point<'_>]) -> Vec<Resolved> {
+        let mut resolved = Vec::with_capacity(points.len());
+        for point in points {
+            let series = match self.target.live.find(point.series) {
+                Some(known) => Resolved::Known(known),
+                None => self.resolve_unknown(point),
+            };
+            resolved.push(series);
+        }
+        resolved
+    }
+
+    fn resolve_unknown(&mut self, point: &Point<'_>) -> Resolved {
+        let key = series_key(point.series);
+        if let Some(known) = self.target.live.find(&key.raw) {
+            self.target.live.add_spelling(point.series, known);
+            return Resolved::Known(known);
+        }
+        match self.tag_over_limit(&key) {
+            Some(reason) => {
+                self.drop_point(1, reason);
+                Resolved::Dropped
+            }
+            None => Resolved::New(key),
+        }
+    }
+
+    fn tag_over_limit(&self, key: &SeriesKey) -> Option<DropReason> {
+        let max = self.target.limits.values_per_tag_max;
+        if max == 0 {
+            return None;
+        }
+        let index = self.target.index.read();
+        key.tags.iter().find_map(|(tag, value)| {
+            let (values, is_known) = index.tag_values(&key.measurement, tag, value)?;
+            (!is_known && values as u64 >= max).then(|| DropReason::TagValueLimit {
+                measurement: key.measurement.clone(),
+                key: tag.clone(),
+                value: value.clone(),
+                values: values as u64,
+                max,
+            })
+        })
+    }
+
+    fn point(&mut self, body: &ParsedBody<'_>, point: &Point<'_>, series: Resolved) {
+        let series = match series {
+            Resolved::Dropped => return,
+            Resolved::Known(known) => known,
+            Resolved::New(key) => match self.register(body, point, key) {
+                Ok(known) => known,
+                Err(reason) => return self.drop_point(1, reason),
+            },
+        };
+        if has_only_time(body, point) {
+            let measurement = series_key(point.series).measurement;
+            return self.drop_point(1, DropReason::TimeField { measurement });
+        }
+        if !self.is_doomed {
+            self.values(body, point, series);
+        }
+    }
+
+    /// Makes a series known, if names and limits allow it.
+    fn register(
+        &mut self,
+        body: &ParsedBody<'_>,
+        point: &Point<'_>,
+        key: SeriesKey,
+    ) -> Result<KnownSeries, DropReason> {
+        // An earlier point of this request may have registered it.
+        if let Some(known) = self.target.live.find(&key.raw) {
+            return Ok(known);
+        }
+        if key.tags.get(TIME).is_some() {
+            return Err(DropReason::TimeTag { measurement: key.measurement });
+        }
+        if has_only_time(body, point) {
+            return Err(DropReason::TimeField { measurement: key.measurement });
+        }
+        let max = self.target.limits.series_per_database_max;
+        let series = self.target.index.read().len(SeriesBound::ALL) as u64;
+        if max > 0 && series >= max {
+            return Err(DropReason::SeriesLimit { series, max });
+        }
+        let id = SeriesId(*self.target.next_series);
+        *self.target.next_series += 1;
+        self.definitions.put(&Entry::Series { database: self.target.database, id, key: &key.raw });
+        let known = self.target.live.add_series(id, &key);
+        if point.series != key.raw.as_bytes() {
+            self.target.live.add_spelling(point.series, known);
+        }
+        announce(self.target.index, id, key);
+        Ok(known)
+    }
+
+    /// Checks the types of a point's fields and keeps the point if they are right.
+    fn values(&mut self, body: &ParsedBody<'_>, point: &Point<'_>, series: KnownSeries) {
+        let fields = body.fields_of(point);
+        let mut conflicts = 0;
+        self.field_ids.clear();
+        for (at, field) in fields.iter().enumerate() {
+            let new = field_type(&field.value);
+            let (known, _) = self.shard.fields_of(series.measurement);
+            let existing = match known.at(at, field.key) {
+                Some(existing) => existing,
+                None => match self.find_or_add(point, series.measurement, at, field, conflicts > 0) {
+                    Found::Time => {
+                        self.field_ids.push(None);
+                        continue;
+                    }
+                    // The point is lost already, so its fields from the first conflict on are not registered.
+                    Found::NotAdded => continue,
+                    Found::Field(existing) => existing,
+                },
+            };
+            if existing.field_type == new {
+                self.field_ids.push(Some(existing.id));
+                continue;
+            }
+            if self.is_new_shard {
+                self.is_doomed = true;
+                return;
+            }
+            conflicts += 1;
+            if self.outcome.reason.is_none() {
+                let measurement = series_key(point.series).measurement;
+                let field = Text::from(&*unescape_field_key(field.key));
+                let existing = existing.field_type;
+                self.outcome.reason = Some(DropReason::TypeConflict { measurement, field, new, existing });
+            }
+        }
+        if conflicts > 0 {
+            self.outcome.dropped += conflicts;
+        } else {
+            self.keep(body, point, series.id);
+        }
+    }
+
+    /// The field at place `at` of a point, which becomes known now unless the point `is_lost`.
+    fn find_or_add(
+        &mut self,
+        point: &Point<'_>,
+        measurement: MeasurementNumber,
+        at: usize,
+        field: &line_protocol::Field<'_>,
+        is_lost: bool,
+    ) -> Found {
+        let name = unescape_field_key(field.key);
+        if &*name == TIME {
+            return Found::Time;
+        }
+        let (fields, next) = self.shard.fields_of(measurement);
+        let known = match fields.find(&name) {
+            Some(known) => known,
+            None if is_lost => return Found::NotAdded,
+            None => {
+                let added = fields.add(&name, field_type(&field.value), next);
+                self.new_fields.push((measurement, Text::from(&*name)));
+                self.definitions.put(&Entry::Field {
+                    database: self.target.database,
+                    shard: self.target.shard,
+                    id: added.id,
+                    field_type: added.field_type,
+                    measurement: &series_key(point.series).measurement,
+                    name: &name,
+                });
+                added
+            }
+        };
+        fields.remember(at, field.key, known);
+        Found::Field(known)
+    }
+
+    /// Puts a point into the record.
+    fn keep(&mut self, body: &ParsedBody<'_>, point: &Point<'_>, series: SeriesId) {
+        let count = self.field_ids.iter().flatten().count() as u32;
+        self.rows.begin_row(series, point.time, count);
+        for (field, id) in body.fields_of(point).iter().zip(&self.field_ids) {
+            let Some(id) = *id else { continue };
+            match field.value {
+                Value::Float(value) => self.rows.cell(id, Cell::Float(value)),
+                Value::Integer(value) => self.rows.cell(id, Cell::Integer(value)),
+                Value::String(value) => self.rows.cell(id, Cell::String(&unescape_string(value))),
+                Value::Boolean(value) => self.rows.cell(id, Cell::Boolean(value)),
+            }
+        }
+        self.outcome.stored += 1;
+    }
+
+    fn drop_point(&mut self, count: u64, reason: DropReason) {
+        self.outcome.dropped += count;
+        self.outcome.reason.get_or_insert(reason);
+    }
+
+    fn finish(self) -> Written {
+        let (record, outcome) = if self.is_doomed {
+            (self.rows.abandon(), Err(StorageError::TypeConflictInRequest))
+        } else {
+            (self.rows.finish(), Ok(self.outcome))
+        };
+        self.target.live.shards.insert(self.target.shard, self.shard);
+        let ShardWrite { definitions, new_fields, is_new_shard, .. } = self;
+        Written { record, definitions, new_fields, is_new_shard, outcome }
+    }
+}
+
+/// What a field key stands for.
+enum Found {
+    Time,
+    NotAdded,
+    Field(Field),
+}
+
+fn has_only_time(body: &ParsedBody<'_>, point: &Point<'_>) -> bool {
+    let fields = body.fields_of(point);
+    fields.iter().all(|field| field.key.len() >= TIME.len() && &*unescape_field_key(field.key) == TIME)
+}
+
+fn field_type(value: &Value<'_>) -> FieldType {
+    match value {
+        Value::Float(_) => FieldType::Float,
+        Value::Integer(_) => FieldType::Integer,
+        Value::String(_) => FieldType::String,
+        Value::Boolean(_) => FieldType::Boolean,
+    }
+}

@@ -1,0 +1,100 @@
+//! Snapshots: what all transactions up to one position left in some shards of one database. The [`Source`] of queries.
+//!
+//! A snapshot holds the index and the shards by `Arc`. It takes no lock but for the index, into which series are being
+//! added that it does not see; the lock is held while pointers are copied, never while a predicate runs or a disk is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::memtable::ColumnBuffer;
+use super::merge::{Piece, merge};
+use super::record::FieldId;
+use super::series_index::{SeriesBound, SeriesIndex};
+use super::state::{Shard, State};
+use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
+use crate::query::{Block, SeriesId, SeriesPredicate, SeriesRef, Source};
+
+/// Some shards of one database at one instant.
+pub(super) struct Snapshot {
+    index: Arc<RwLock<SeriesIndex>>,
+    bound: SeriesBound,
+    /// In the order of their times.
+    shards: Vec<(TimeRange, Arc<Shard>)>,
+}
+
+impl Snapshot {
+    /// Shards that hold nothing are left out.
+    pub(super) fn new(state: &State, database: DatabaseId, shards: &[(ShardId, TimeRange)]) -> Self {
+        let bound = state.series_bound;
+        let Some(database) = state.database(database) else {
+            return Snapshot { index: Arc::default(), bound, shards: Vec::new() };
+        };
+        let mut shards: Vec<_> =
+            shards.iter().filter_map(|(id, range)| Some((*range, database.shard(*id)?.clone()))).collect();
+        shards.sort_by_key(|(range, _)| range.min);
+        Snapshot { index: database.index.clone(), bound, shards }
+    }
+}
+
+impl Source for Snapshot {
+    fn measurements(&self) -> Vec<Text> {
+        self.index.read().measurements(self.bound)
+    }
+
+    fn field_types(&self, measurement: &[u8], range: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
+        let mut types: BTreeMap<Text, BTreeSet<FieldType>> = BTreeMap::new();
+        let overlapping = self.shards.iter().filter(|(shard_range, _)| shard_range.overlaps(range));
+        for (name, field) in overlapping.filter_map(|(_, shard)| shard.fields.of(measurement)).flatten() {
+            types.entry(name.clone()).or_default().insert(field.field_type);
+        }
+        types.into_iter().map(|(name, types)| (name, types.into_iter().collect())).collect()
+    }
+
+    fn tag_keys(&self, measurement: &[u8]) -> BTreeSet<Text> {
+        self.index.read().tag_keys(measurement, self.bound)
+    }
+
+    fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
+        let mut series = self.index.read().candidates(measurement, predicate, self.bound);
+        series.retain(|series| predicate.holds(&series.key.tags));
+        series
+    }
+
+    fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {
+        let Some(key) = self.index.read().key(series).cloned() else { return Vec::new() };
+        let overlapping = self.shards.iter().filter(|(shard_range, _)| shard_range.overlaps(range));
+        overlapping
+            .filter_map(|(_, shard)| Some((shard, shard.fields.of(&key.measurement)?.get(field)?.id)))
+            .flat_map(|(shard, field)| merge(shard.pieces(series, field, range, &[])))
+            .filter(|block| block.summary().range.overlaps(range))
+            .collect()
+    }
+}
+
+impl Shard {
+    /// What holds values of one field of one series, and of times in `range`, in the order in which it was written.
+    /// Values at times in `deleted` do not count.
+    fn pieces(&self, series: SeriesId, field: FieldId, range: TimeRange, deleted: &[TimeRange]) -> Vec<Piece> {
+        let chunks = self.active.column(series, field).into_iter().flat_map(ColumnBuffer::chunks);
+        let pieces = chunks.filter_map(|chunk| Piece::in_memory(chunk.clone(), deleted.to_vec()));
+        pieces.filter(|piece| piece.range().overlaps(range)).collect()
+    }
+
+    /// The fields of which a series may have values.
+    fn fields_with(&self, series: SeriesId) -> BTreeSet<FieldId> {
+        self.active.columns(series).into_iter().flatten().map(|(id, _)| *id).collect()
+    }
+
+    /// Whether a series has a value at a time that is not in one of `deleted`.
+    pub(super) fn has_values(&self, series: SeriesId, deleted: &[TimeRange]) -> bool {
+        let fields = self.fields_with(series);
+        fields.into_iter().any(|field| !merge(self.pieces(series, field, TimeRange::ALL, deleted)).is_empty())
+    }
+
+    /// The series that may have values here.
+    pub(super) fn series(&self) -> Vec<SeriesId> {
+        self.active.series().collect()
+    }
+}

@@ -1,0 +1,352 @@
+//! The promises of a store as a whole.
+
+use super::*;
+use crate::line_protocol::{ParsedBody, Precision, parse};
+use crate::model::{FieldType, Timestamp};
+use crate::query::{Batch, Column, SeriesPredicate, Source};
+
+const DB: DatabaseId = DatabaseId(1);
+const SHARD: ShardId = ShardId(1);
+
+/// A store in a directory that goes with it.
+struct Fixture {
+    dir: tempfile::TempDir,
+    options: StoreOptions,
+    store: Option<Store>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Fixture::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut StoreOptions)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut options = StoreOptions {
+            data_dir: dir.path().join("data"),
+            log_dir: dir.path().join("log"),
+            memtable_bytes_max: 1 << 20,
+            series_per_database_max: 0,
+            values_per_tag_max: 0,
+        };
+        change(&mut options);
+        let mut fixture = Fixture { dir, options, store: None };
+        fixture.reopen();
+        fixture
+    }
+
+    fn store(&self) -> &Store {
+        self.store.as_ref().unwrap()
+    }
+
+    /// Closes and opens the store; the catalog records as text.
+    fn reopen(&mut self) -> Vec<String> {
+        self.store = None;
+        let mut catalog = Vec::new();
+        let opened = Store::open(self.options.clone(), &mut |record| {
+            catalog.push(match record {
+                CatalogRecord::Checkpoint(bytes) => format!("checkpoint {}", String::from_utf8_lossy(bytes)),
+                CatalogRecord::Change(bytes) => format!("change {}", String::from_utf8_lossy(bytes)),
+            });
+            Ok(())
+        });
+        self.store = Some(opened.unwrap());
+        catalog
+    }
+
+    fn write_to(&self, shard: ShardId, lines: &str) -> Result<WriteOutcome, StorageError> {
+        let body = body(lines);
+        let all: Vec<u32> = (0..body.points.len() as u32).collect();
+        let mut transaction = self.store().begin();
+        let outcome = transaction.write(DB, shard, &body, &all);
+        transaction.commit().wait().unwrap();
+        outcome
+    }
+
+    fn write(&self, lines: &str) -> WriteOutcome {
+        self.write_to(SHARD, lines).unwrap()
+    }
+
+    /// All values of one shard as text.
+    fn dump(&self) -> Vec<String> {
+        dump(&*self.store().snapshot(DB, &[(SHARD, TimeRange::ALL)]))
+    }
+
+    fn series(&self) -> Vec<String> {
+        let source = self.store().snapshot(DB, &[]);
+        let all = |m: &Text| source.series(m, &SeriesPredicate::All);
+        source.measurements().iter().flat_map(all).map(|s| s.key.to_string()).collect()
+    }
+
+    fn ids(&self, measurement: &str) -> Vec<crate::query::SeriesId> {
+        let source = self.store().snapshot(DB, &[]);
+        source.series(measurement.as_bytes(), &SeriesPredicate::All).iter().map(|s| s.id).collect()
+    }
+}
+
+fn body(lines: &str) -> ParsedBody<'_> {
+    let body = parse(lines.as_bytes(), Precision::Nanosecond, Timestamp(0));
+    assert_eq!(body.errors, [], "{lines}");
+    body
+}
+
+fn range(min: i64, max: i64) -> TimeRange {
+    TimeRange { min: Timestamp(min), max: Timestamp(max) }
+}
+
+/// `series field time=value ...` for each field that has values.
+fn dump(source: &dyn Source) -> Vec<String> {
+    let mut lines = Vec::new();
+    for measurement in source.measurements() {
+        let fields = source.field_types(&measurement, TimeRange::ALL);
+        for series in source.series(&measurement, &SeriesPredicate::All) {
+            for field in fields.keys() {
+                let blocks = source.blocks(series.id, field, TimeRange::ALL);
+                let values: Vec<String> = blocks.iter().flat_map(|b| texts(&b.decode().unwrap())).collect();
+                if !values.is_empty() {
+                    lines.push(format!("{} {field} {}", series.key, values.join(" ")));
+                }
+            }
+        }
+    }
+    lines
+}
+
+fn texts(batch: &Batch) -> Vec<String> {
+    let value = |at: usize| match &batch.values {
+        Column::Float(v) => v[at].to_string(),
+        Column::Integer(v) => format!("{}i", v[at]),
+        Column::String(v) => format!("\"{}\"", v[at]),
+        Column::Boolean(v) => v[at].to_string(),
+    };
+    batch.times.iter().enumerate().map(|(at, time)| format!("{time}={}", value(at))).collect()
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_reopening() {
+    let mut f = Fixture::new();
+    f.write("cpu,host=b,dc=x v=1,s=\"a \\\"b\\\"\" 2\ncpu,dc=x,host=b v=2,n=3i,t=true 1\nmem v=7 1");
+    f.write("cpu,dc=x,host=b v=9 2");
+    let want = [
+        "cpu,dc=x,host=b n 1=3i",
+        "cpu,dc=x,host=b s 2=\"a \"b\"\"",
+        "cpu,dc=x,host=b t 1=true",
+        "cpu,dc=x,host=b v 1=2 2=9",
+        "mem v 1=7",
+    ];
+    assert_eq!(f.dump(), want);
+    f.reopen();
+    assert_eq!(f.dump(), want);
+    f.write("mem v=8 2");
+    f.reopen();
+    assert_eq!(f.dump()[4], "mem v 1=7 2=8");
+}
+
+#[test]
+fn catalog_records_come_back_in_order() {
+    let mut f = Fixture::new();
+    for change in ["a", "b"] {
+        let mut transaction = f.store().begin();
+        transaction.catalog_change(change.as_bytes());
+        transaction.commit().wait().unwrap();
+    }
+    assert_eq!(f.reopen(), ["change a", "change b"]);
+}
+
+#[test]
+fn a_dropped_transaction_leaves_no_trace() {
+    let mut f = Fixture::new();
+    f.write("m,a=1 v=1 1");
+    let lines = body("m,a=2 w=1 1\nn v=1 1");
+    let mut transaction = f.store().begin();
+    transaction.write(DB, SHARD, &lines, &[0, 1]).unwrap();
+    transaction.write(DB, ShardId(2), &lines, &[0, 1]).unwrap();
+    drop(transaction);
+    assert_eq!(f.series(), ["m,a=1"]);
+    let outcome = f.write("m,a=2 w=1i 1");
+    assert_eq!(outcome, WriteOutcome { stored: 1, ..WriteOutcome::default() });
+    f.reopen();
+    assert_eq!(f.dump(), ["m,a=1 v 1=1", "m,a=2 w 1=1i"]);
+}
+
+#[test]
+fn a_snapshot_does_not_change() {
+    let f = Fixture::new();
+    f.write("m,a=1 v=1 1");
+    let source = f.store().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+    f.write("m,a=1 v=2 1\nm,a=2 v=2 1");
+    let mut transaction = f.store().begin();
+    transaction.drop_measurement(DB, b"m");
+    transaction.commit().wait().unwrap();
+    assert_eq!(dump(&*source), ["m,a=1 v 1=1"]);
+    assert_eq!(f.dump(), [""; 0]);
+}
+
+#[test]
+fn a_store_can_be_open_once() {
+    let f = Fixture::new();
+    let again = Store::open(f.options.clone(), &mut |_| Ok(()));
+    assert!(matches!(again, Err(StorageError::Locked(dir)) if dir == f.dir.path().join("data")));
+}
+
+mod refusals {
+    use super::*;
+
+    fn conflict(field: &str, new: FieldType, existing: FieldType) -> Option<DropReason> {
+        Some(DropReason::TypeConflict { measurement: "m".into(), field: field.into(), new, existing })
+    }
+
+    #[test]
+    fn a_conflict_drops_the_point_and_counts_each_field() {
+        let f = Fixture::new();
+        f.write("m a=1,b=1i 1");
+        let outcome = f.write("m a=1i,b=1 2\nm a=2 3");
+        let reason = conflict("a", FieldType::Integer, FieldType::Float);
+        assert_eq!(outcome, WriteOutcome { stored: 1, dropped: 2, reason });
+        assert_eq!(f.dump(), ["m a 1=1 3=2", "m b 1=1i"]);
+    }
+
+    #[test]
+    fn series_and_fields_left_of_a_conflict_are_registered() {
+        let mut f = Fixture::new();
+        f.write("m a=1 1");
+        f.write("m,t=x b=1,a=t,c=1 2");
+        for _ in 0..2 {
+            assert_eq!(f.series(), ["m", "m,t=x"]);
+            let source = f.store().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+            let fields: Vec<String> =
+                source.field_types(b"m", TimeRange::ALL).keys().map(ToString::to_string).collect();
+            assert_eq!(fields, ["a", "b"]);
+            f.reopen();
+        }
+    }
+
+    #[test]
+    fn two_types_for_a_new_field_stop_the_write_to_a_new_shard() {
+        let f = Fixture::new();
+        let refused = f.write_to(SHARD, "a f=1 1\nb,t=x g=1,h=1 1\nb,t=y g=t,i=1 2\nz,t=z f=1 3");
+        assert!(matches!(refused, Err(StorageError::TypeConflictInRequest)));
+        assert_eq!(f.series(), ["a", "b,t=x", "b,t=y", "z,t=z"]);
+        let source = f.store().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+        let fields: Vec<Text> = source.field_types(b"b", TimeRange::ALL).into_keys().collect();
+        assert_eq!(fields, ["g", "h"]);
+        assert!(source.field_types(b"z", TimeRange::ALL).is_empty());
+        assert_eq!(f.dump(), [""; 0]);
+        // The shard is known now, so the first type wins.
+        let outcome = f.write("b,t=x g=1 1\nb,t=y g=t 2");
+        assert_eq!((outcome.stored, outcome.dropped), (1, 1));
+    }
+
+    #[test]
+    fn types_belong_to_a_shard() {
+        let f = Fixture::new();
+        f.write("m v=1 1");
+        f.write_to(ShardId(2), "m v=1i 100").unwrap();
+        let shards = [(ShardId(2), range(100, 199)), (SHARD, range(0, 99))];
+        let source = f.store().snapshot(DB, &shards);
+        assert_eq!(dump(&*source), ["m v 1=1 100=1i"]);
+        let types = |range| source.field_types(b"m", range).into_values().next().unwrap();
+        assert_eq!(types(TimeRange::ALL), [FieldType::Float, FieldType::Integer]);
+        assert_eq!(types(range(150, 150)), [FieldType::Integer]);
+    }
+
+    #[test]
+    fn time_is_no_name_of_a_tag_or_of_an_only_field() {
+        let f = Fixture::new();
+        let outcome = f.write("m,time=1 v=1 1\nm time=1 1\nm v=2,time=3 1\nm,a=1 time=1,time=2i 1");
+        assert_eq!((outcome.stored, outcome.dropped), (1, 3));
+        assert_eq!(outcome.reason, Some(DropReason::TimeTag { measurement: "m".into() }));
+        assert_eq!(f.dump(), ["m v 1=2"]);
+        assert_eq!(f.series(), ["m"]);
+        let outcome = f.write("m time=1 1");
+        assert_eq!(outcome.reason, Some(DropReason::TimeField { measurement: "m".into() }));
+    }
+
+    #[test]
+    fn the_first_new_series_up_to_the_limit_get_in() {
+        let f = Fixture::with(|o| o.series_per_database_max = 2);
+        let outcome = f.write("m,a=1 v=1 1\nm,a=2 v=1 1\nm,a=3 v=1 1\nm,a=1 v=2 2");
+        let reason = Some(DropReason::SeriesLimit { series: 2, max: 2 });
+        assert_eq!(outcome, WriteOutcome { stored: 3, dropped: 1, reason });
+    }
+
+    #[test]
+    fn tag_values_are_counted_before_the_request() {
+        let f = Fixture::with(|o| o.values_per_tag_max = 2);
+        f.write("m,a=1 v=1 1");
+        assert_eq!(f.write("m,a=2 v=1 1\nm,a=3 v=1 1\nm,a=4 v=1 1").dropped, 0);
+        let outcome = f.write("m,time=1 v=1 1\nm,a=5 v=1 1\nm,a=4,b=1 v=1 1");
+        let reason = DropReason::TagValueLimit {
+            measurement: "m".into(),
+            key: "a".into(),
+            value: "5".into(),
+            values: 4,
+            max: 2,
+        };
+        assert_eq!(outcome, WriteOutcome { stored: 1, dropped: 2, reason: Some(reason) });
+    }
+}
+
+mod removals {
+    use super::*;
+
+    #[test]
+    fn a_delete_takes_values_and_series_without_any_left() {
+        let mut f = Fixture::new();
+        f.write("m,a=1 v=1 1\nm,a=1 v=2 2\nm,a=2 v=3 1");
+        let mut transaction = f.store().begin();
+        transaction.delete(DB, &[SHARD], &f.ids("m"), range(1, 1));
+        transaction.commit().wait().unwrap();
+        for _ in 0..2 {
+            assert_eq!(f.dump(), ["m,a=1 v 2=2"]);
+            assert_eq!(f.series(), ["m,a=1"]);
+            f.reopen();
+        }
+        // The type outlives the series, and what is written later is visible.
+        assert_eq!(f.write("m,a=2 v=1i 1").dropped, 1);
+        assert_eq!(f.write("m,a=2 v=5 1").stored, 1);
+        assert_eq!(f.dump(), ["m,a=1 v 2=2", "m,a=2 v 1=5"]);
+    }
+
+    #[test]
+    fn dropping_a_measurement_frees_its_types() {
+        let mut f = Fixture::new();
+        f.write("m v=1 1\nn v=1 1");
+        let mut transaction = f.store().begin();
+        transaction.drop_measurement(DB, b"m");
+        transaction.commit().wait().unwrap();
+        assert_eq!(f.write("m v=1i 1").stored, 1);
+        for _ in 0..2 {
+            assert_eq!(f.dump(), ["m v 1=1i", "n v 1=1"]);
+            f.reopen();
+        }
+    }
+
+    #[test]
+    fn dropping_a_shard_takes_series_that_are_only_there() {
+        let mut f = Fixture::new();
+        f.write("m,a=1 v=1 1\nm,a=2 v=1 1");
+        f.write_to(ShardId(2), "m,a=2 v=1 1\nm,a=3 v=1 1").unwrap();
+        let mut transaction = f.store().begin();
+        transaction.drop_shards(DB, &[SHARD]);
+        transaction.commit().wait().unwrap();
+        for _ in 0..2 {
+            assert_eq!(f.series(), ["m,a=2", "m,a=3"]);
+            assert_eq!(f.dump(), [""; 0]);
+            f.reopen();
+        }
+    }
+
+    #[test]
+    fn dropping_a_database_leaves_nothing_of_it() {
+        let mut f = Fixture::new();
+        f.write("m,a=1 v=1 1");
+        let mut transaction = f.store().begin();
+        transaction.drop_database(DB);
+        transaction.commit().wait().unwrap();
+        assert_eq!(f.series(), [""; 0]);
+        f.reopen();
+        assert_eq!((f.series().len(), f.store().series_count(DB)), (0, 0));
+        assert_eq!(f.write("m v=1i 1").stored, 1);
+    }
+}
