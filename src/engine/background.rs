@@ -89,7 +89,7 @@ impl Core {
     fn checkpoint(&self) -> Result<(), StorageError> {
         self.store.checkpoint(&|| {
             // A catalog has only strings as keys, which is all that could make this fail.
-            serde_json::to_vec(&*self.catalog.latest()).unwrap_or_default()
+            serde_json::to_vec(&*self.catalog.latest().catalog).unwrap_or_default()
         })
     }
 

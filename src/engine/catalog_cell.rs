@@ -2,12 +2,13 @@
 //! requests read.
 //!
 //! Invariant: the visible catalog is on disk. A change becomes the latest when its record is handed to the log, and
-//! visible when the record is on disk; the log's order makes versions visible in order.
+//! visible when the record is on disk. Whoever decided something on a version is acknowledged only when that version is
+//! visible: what it relied on (a database that exists, a shard that another request made) is then on disk too.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::catalog::Catalog;
 
@@ -22,13 +23,21 @@ pub(super) struct Version {
 pub(super) struct CatalogCell {
     latest: Mutex<Version>,
     visible: ArcSwap<Version>,
+    /// Whether the log refused a version; none becomes visible after it.
+    failed: Mutex<bool>,
+    changed: Condvar,
 }
 
 impl CatalogCell {
     /// A cell with a catalog that is on disk.
     pub(super) fn new(catalog: Catalog) -> Self {
         let version = Version { number: 0, catalog: Arc::new(catalog) };
-        CatalogCell { latest: Mutex::new(version.clone()), visible: ArcSwap::from_pointee(version) }
+        CatalogCell {
+            latest: Mutex::new(version.clone()),
+            visible: ArcSwap::from_pointee(version),
+            failed: Mutex::new(false),
+            changed: Condvar::new(),
+        }
     }
 
     /// What requests may see.
@@ -37,8 +46,8 @@ impl CatalogCell {
     }
 
     /// What the next change is decided on. Only meaningful inside a transaction of the store, which orders changes.
-    pub(super) fn latest(&self) -> Arc<Catalog> {
-        self.latest.lock().catalog.clone()
+    pub(super) fn latest(&self) -> Version {
+        self.latest.lock().clone()
     }
 
     /// Makes `catalog` the latest version. Only inside the transaction that logs it.
@@ -52,6 +61,27 @@ impl CatalogCell {
     pub(super) fn publish(&self, version: Version) {
         let version = Arc::new(version);
         self.visible.rcu(|visible| if visible.number < version.number { version.clone() } else { visible.clone() });
+        // Whoever waits looks at the version under this lock.
+        let _failed = self.failed.lock();
+        self.changed.notify_all();
+    }
+
+    /// Notes that a version did not get to the disk.
+    pub(super) fn fail(&self) {
+        *self.failed.lock() = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until `version` or a later one is visible; false if it will not be.
+    pub(super) fn wait_until_visible(&self, version: &Version) -> bool {
+        let mut failed = self.failed.lock();
+        while self.visible.load().number < version.number {
+            if *failed {
+                return false;
+            }
+            self.changed.wait(&mut failed);
+        }
+        true
     }
 }
 
@@ -64,13 +94,21 @@ mod tests {
         let cell = CatalogCell::new(Catalog::default());
         let make = |name: &str| {
             let latest = cell.latest();
-            cell.advance(latest.apply_all(&latest.create_database(name, None, true).unwrap()))
+            cell.advance(latest.catalog.apply_all(&latest.catalog.create_database(name, None, true).unwrap()))
         };
         let first = make("a");
         let second = make("b");
         assert_eq!(cell.visible().databases().len(), 0);
-        cell.publish(second);
-        cell.publish(first);
+        cell.publish(second.clone());
+        cell.publish(first.clone());
         assert_eq!(cell.visible().databases().len(), 2);
+        assert!(cell.wait_until_visible(&first) && cell.wait_until_visible(&second));
+        let third = make("c");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| cell.wait_until_visible(&third));
+            cell.fail();
+            assert!(!waiting.join().unwrap());
+        });
+        assert!(cell.wait_until_visible(&second));
     }
 }

@@ -16,14 +16,19 @@ impl Core {
     ) -> Result<(), E> {
         let mut transaction = self.store.begin();
         let latest = self.catalog.latest();
-        let changes = decide(&latest, &mut transaction)?;
+        let changes = decide(&latest.catalog, &mut transaction)?;
         for change in &changes {
             transaction.catalog_change(&encode(change)?);
         }
-        let version = (!changes.is_empty()).then(|| self.catalog.advance(latest.apply_all(&changes)));
-        transaction.commit().wait()?;
-        if let Some(version) = version {
-            self.catalog.publish(version);
+        let version = (!changes.is_empty()).then(|| self.catalog.advance(latest.catalog.apply_all(&changes)));
+        if let Err(error) = transaction.commit().wait() {
+            self.catalog.fail();
+            return Err(error.into());
+        }
+        match version {
+            Some(version) => self.catalog.publish(version),
+            None if self.catalog.wait_until_visible(&latest) => {}
+            None => return Err(StorageError::ReadOnly.into()),
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::catalog::{Catalog, CatalogError, Change, PolicyAlteration, PolicySpec, Privileges, Subscription};
 use crate::influxql::ast::{RetentionOptions, Select, Statement};
-use crate::model::{ShardId, TimeRange};
+use crate::model::ShardId;
 use crate::storage::Transaction;
 
 use super::execute::Run;
@@ -130,9 +130,8 @@ impl Core {
         let not_found = || CatalogError::DatabaseNotFound(database.clone());
         let catalog = self.catalog.visible();
         let found = catalog.database(database).ok_or_else(not_found)?;
-        let shards: Vec<_> = found.policies.iter().flat_map(|p| p.shards_in(TimeRange::ALL)).collect();
-        let measurements = self.store.snapshot(found.id, &shards).measurements();
-        if !shards.is_empty() && !measurements.iter().any(|m| *m == *name) {
+        let has_shards = found.policies.iter().any(|p| !p.groups.is_empty());
+        if has_shards && !self.store.has_measurement(found.id, name.as_bytes()) {
             return Err(StatementError::running(format!("measurement not found: {name}")));
         }
         self.change(|catalog, transaction| {
@@ -160,12 +159,12 @@ fn drop_data(catalog: &Catalog, changes: &[Change], transaction: &mut Transactio
             Change::DropPolicy { database, name } => {
                 let found = catalog.databases().find(|d| d.id == *database).and_then(|d| d.policy(name));
                 if let Some(policy) = found {
-                    transaction.drop_shards(*database, &policy.shards_in(TimeRange::ALL));
+                    transaction.drop_shards(*database, &policy.groups.shards());
                 }
             }
             Change::DropGroup { database, group } => {
                 let found = catalog.databases().find(|d| d.id == *database).into_iter();
-                let groups = found.flat_map(|d| &d.policies).flat_map(|p| &p.groups);
+                let groups = found.flat_map(|d| &d.policies).flat_map(|p| p.groups.iter());
                 let shards: Vec<_> = groups.filter(|g| g.id == *group).map(|g| g.shard).collect();
                 transaction.drop_shards(*database, &shards);
             }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::model::{Nanos, Text, TimeRange};
-use crate::query::{SeriesPredicate, SeriesRows, Value};
+use crate::model::{Nanos, Text};
+use crate::query::{SeriesRows, Value};
 
 use super::Core;
 
@@ -81,22 +81,18 @@ impl Core {
         series
     }
 
-    /// A series for each database that ever had a shard group it still has.
+    /// A series for each database that has a shard.
     fn database_stats(&self, series: &mut Vec<SeriesRows>) {
         for database in self.catalog.visible().databases() {
-            let shards: Vec<_> = database.policies.iter().flat_map(|p| p.shards_in(TimeRange::ALL)).collect();
-            if shards.is_empty() {
+            if database.policies.iter().all(|p| p.groups.is_empty()) {
                 continue;
             }
-            let source = self.store.snapshot(database.id, &shards);
-            let measurements = source.measurements();
-            let count = measurements.iter().map(|m| source.series(m, &SeriesPredicate::All).len()).sum::<usize>();
             series.push(one_row(
                 "database",
                 &[("database", &database.name)],
                 &[
-                    ("numMeasurements", Value::Integer(measurements.len() as i64)),
-                    ("numSeries", Value::Integer(count as i64)),
+                    ("numMeasurements", Value::Integer(self.store.measurement_count(database.id) as i64)),
+                    ("numSeries", Value::Integer(self.store.series_count(database.id) as i64)),
                 ],
             ));
         }

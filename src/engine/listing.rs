@@ -111,7 +111,7 @@ fn shards(database: &Database) -> SeriesRows {
         ["id", "database", "retention_policy", "shard_group", "start_time", "end_time", "expiry_time", "owners"];
     let mut series = listing(&database.name, &COLUMNS);
     for policy in &database.policies {
-        for group in &policy.groups {
+        for group in policy.groups.iter() {
             series.cells.extend([
                 Value::Ordinal(group.shard.0),
                 text(&database.name),
@@ -130,7 +130,7 @@ fn shard_groups(catalog: &Catalog) -> SeriesRows {
     let mut series = listing("shard groups", &columns);
     for database in catalog.databases() {
         for policy in &database.policies {
-            for group in &policy.groups {
+            for group in policy.groups.iter() {
                 series.cells.extend([Value::Ordinal(group.id), text(&database.name), text(&policy.name)]);
                 series.cells.extend(group_times(policy, group));
             }

@@ -135,9 +135,10 @@ impl Core {
         Ok(catalog.database(name).map(|database| self.source_of(database)))
     }
 
-    /// A snapshot of all shards of a database.
+    /// A snapshot of all policies of a database. Only for its schema: the policies overlap in time.
     pub(super) fn source_of(&self, database: &Database) -> Arc<dyn Source> {
-        self.store.snapshot(database.id, &all_shards(database))
+        let stretches: Vec<_> = database.policies.iter().flat_map(|p| p.groups.stretches()).copied().collect();
+        self.store.snapshot(database.id, &stretches)
     }
 
     /// What FROM names, one scope for each policy; the whole default policy when there is no FROM.
@@ -158,11 +159,10 @@ impl Core {
         for ((database, policy), names) in wanted {
             let database = required(catalog, &database)?;
             let policy = database.policy(&policy).ok_or(CatalogError::PolicyNotFound(policy))?;
-            let shards = policy.shards_in(TimeRange::ALL);
-            if shards.is_empty() {
+            if policy.groups.is_empty() {
                 continue;
             }
-            let source = self.store.snapshot(database.id, &shards);
+            let source = self.store.snapshot(database.id, policy.groups.stretches());
             let mut measurements = source.measurements();
             measurements.retain(|m| names.is_empty() || names.iter().any(|n| is_named(&n.name, m)));
             scopes.push(Scope { source, measurements });
@@ -204,7 +204,7 @@ fn satisfies(condition: Option<&Expr>, measurement: &Text, source: &dyn Source) 
 
 /// All shards of a database, of all policies.
 pub(super) fn all_shards(database: &Database) -> Vec<ShardId> {
-    database.policies.iter().flat_map(|p| p.shards_in(TimeRange::ALL)).collect()
+    database.policies.iter().flat_map(|p| p.groups.shards()).collect()
 }
 
 /// Whether FROM or WITH MEASUREMENT means the measurement called `name`.

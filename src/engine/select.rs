@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::influxql::ast::{Measurement, Select, Statement};
-use crate::model::{Text, TimeRange, Timestamp};
+use crate::model::{Text, Timestamp};
 use crate::query::{self, Context, QueryError, Source, Sources, Value};
 
 use super::Core;
@@ -63,8 +63,8 @@ impl Core {
                 continue;
             }
             let Some(found) = catalog.database(database) else { continue };
-            let shards = found.policy_or_default(policy)?.shards_in(TimeRange::ALL);
-            snapshots.insert(key, self.store.snapshot(found.id, &shards));
+            let groups = &found.policy_or_default(policy)?.groups;
+            snapshots.insert(key, self.store.snapshot(found.id, groups.stretches()));
         }
         Ok(Snapshots(snapshots))
     }

@@ -158,6 +158,9 @@ impl Core {
             WriteFailure::Storage(error @ StorageError::Busy) => {
                 WriteError::new(ErrorKind::Unavailable, error.to_string())
             }
+            WriteFailure::Storage(error @ StorageError::TooLarge(_)) => {
+                WriteError::new(ErrorKind::BadRequest, error.to_string())
+            }
             WriteFailure::Storage(error) => WriteError::new(ErrorKind::Internal, error.to_string()),
         }
     }
