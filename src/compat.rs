@@ -26,6 +26,10 @@ pub enum Point {
     EpochMicroSign,
     /// `compat.query.chunked-number`: `chunked=<number>` does nothing.
     ChunkedNumber,
+    /// `compat.query.row-limit-overrun`: after a statement that met `max-row-limit` one more runs, unseen.
+    RowLimitOverrun,
+    /// `compat.query.infinity`: an infinite value replaces a JSON document by the text of an encoder's error.
+    InfinityInJson,
     /// `compat.select.time-bounds`: `time = t` also covers the nanosecond after `t`, and of `time >= t` and `time > t` the first counts.
     TimeBounds,
     /// `compat.select.bare-condition`: a condition that is a lone literal or column selects nothing.

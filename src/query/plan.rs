@@ -7,10 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::compat::Point;
-use crate::influxql::ast::{self, Expr, ExprKind, Field, Fill, Limits, Order, Select};
+use crate::influxql::ast::{self, Expr, ExprKind, Field, Fill, Limits, Order, Select, VarRef};
 use crate::model::{Text, TimeRange};
 
-use super::calls::CallPlan;
+use super::calls::{CallCompiler, CallPlan};
 use super::conditions::{Condition, Residual};
 use super::fold::fold;
 use super::names::{self, Wish};
@@ -90,11 +90,14 @@ pub(super) fn plan(select: &Select, sources: &dyn Sources, context: &Context) ->
     let fields = folded_fields(expand::fields(select, &schema)?);
     let (time_name, fields) = without_time(fields);
     let null_spoils = context.compat.observed(Point::AbsentOperand);
-    let mut compiler = PointCompiler { kind_of: &|var| schema.kind(var), reads: Vec::new(), null_spoils };
+    let kind_of = |var: &VarRef| schema.kind(var);
     let (projection, mut wishes) = if fields.iter().any(|field| has_call(&field.expr)) {
-        let planned = CallPlan::new(&fields, windows.is_some(), &condition, &mut compiler)?;
-        (Projection::Calls(planned.0), planned.1)
+        let interval = windows.map(Windows::interval);
+        let compiler = CallCompiler { kind_of: &kind_of, condition: &condition, interval, null_spoils };
+        let (calls, wishes) = CallPlan::new(&fields, &compiler)?;
+        (Projection::Calls(calls), wishes)
     } else {
+        let mut compiler = PointCompiler { kind_of: &kind_of, reads: Vec::new(), null_spoils };
         let outputs = fields.iter().map(|field| point_projection(&field.expr, &mut compiler));
         let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
         let reads = ReadSet::new(&mut compiler, &condition)?;
@@ -119,11 +122,6 @@ pub(super) fn plan(select: &Select, sources: &dyn Sources, context: &Context) ->
 }
 
 impl Plan {
-    /// The times that are read from sources.
-    pub(super) fn read_range(&self) -> TimeRange {
-        self.range
-    }
-
     /// The fields whose values make rows.
     pub(super) fn selected_fields(&self) -> Vec<&FieldRead> {
         match &self.projection {
@@ -136,7 +134,7 @@ impl Plan {
     pub(super) fn reverses_groups(&self) -> bool {
         match &self.projection {
             Projection::Points(_) => true,
-            Projection::Calls(calls) => self.windows.is_some() || calls.reverses_groups(),
+            Projection::Calls(calls) => self.windows.is_some() || calls.streams_points(),
         }
     }
 

@@ -5,11 +5,13 @@
 //! | `check` | floors of `src/`, first lines and names of files, mentions of places outside the repository |
 //! | `spec` | the clauses, the citations of them, and that no identifier vanishes |
 //! | `fuzz-smoke` | runs every fuzz target for a few seconds |
+//! | `influxdb` | runs the conformance suite against an installed InfluxDB, a server that no one here wrote |
 
 mod citations;
 mod files;
 mod floors;
 mod fuzz;
+mod influxdb;
 mod lock;
 mod spec;
 mod tree;
@@ -39,6 +41,8 @@ enum Chore {
         #[arg(long, default_value_t = 10)]
         seconds: u32,
     },
+    /// Run the conformance suite against InfluxDB, if `influxd` is installed.
+    Influxdb,
 }
 
 fn main() -> ExitCode {
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         Chore::Check => check(),
         Chore::Spec { matrix, bless } => spec::check(&tree::root(), matrix, bless),
         Chore::FuzzSmoke { seconds } => fuzz::smoke(&tree::root(), seconds),
+        Chore::Influxdb => influxdb::judge(&tree::root()),
     };
     match done {
         Ok(violations) if violations.is_empty() => ExitCode::SUCCESS,

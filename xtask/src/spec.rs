@@ -1,7 +1,7 @@
 //! Holds the specification against its evidence: identifiers are unique, each clause says what it rests on, each clause with MUST is cited by a
 //! case or a test, each citation names a clause that exists, and no identifier vanishes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ use crate::tree::{self, File};
 
 /// The end of a clause: in italics, what it rests on.
 static BASIS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?s)_(?:Documented|Observed|Design)\b[^_]*_\s*$")
+    Regex::new(r"(?s)(?:^|\s)_(?:Documented|Observed|Design)\b.{0,400}_\s*$")
         .unwrap_or_else(|e| unreachable!("a constant pattern: {e}"))
 });
 
@@ -41,6 +41,7 @@ pub(crate) fn check(root: &Path, full: bool, bless: bool) -> anyhow::Result<Vec<
     let citations = citations::find(&files);
     let (matrix, mut violations) = Matrix::build(&files, &cases, &citations);
     violations.extend(matrix.violations());
+    violations.extend(matrix.points(&files));
     if full {
         matrix.print();
     }
@@ -114,6 +115,26 @@ impl Matrix {
             }
         }
         violations
+    }
+
+    /// Each point where the profiles differ has a clause on the compatibility page, and each clause there has its point.
+    fn points(&self, files: &[File]) -> Vec<String> {
+        let list = files.iter().find(|file| file.path == "src/compat.rs").map(|file| file.text.as_str());
+        let points: BTreeSet<&str> = list
+            .unwrap_or_default()
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("/// `")?.split_once("`: "))
+            .map(|(name, _)| name)
+            .filter(|name| name.starts_with("compat."))
+            .collect();
+        let name_of = |id: &ClauseId| id.as_str().rsplit_once('.').map(|(name, _)| name.to_owned()).unwrap_or_default();
+        let names: BTreeSet<String> = self.rows.keys().filter(|id| id.subject() == "compat").map(name_of).collect();
+        let without_clause = points.iter().filter(|&&point| !names.contains(point));
+        let without_point = names.iter().filter(|name| !points.contains(name.as_str()));
+        without_clause
+            .map(|point| format!("src/compat.rs: `{point}` has no clause on the compatibility page"))
+            .chain(without_point.map(|name| format!("spec/compatibility.md: `{name}` is no point of src/compat.rs")))
+            .collect()
     }
 
     fn print(&self) {
@@ -202,6 +223,18 @@ mod tests {
         assert_eq!(violations(PAGE, &["a.1", "b.1"], ""), ["the case x.y cites `b.1`, which is no clause"]);
         assert_eq!(violations(PAGE, &["a.1"], "// spec: b.1"), ["tests/a.rs:1: cites `b.1`, which is no clause"]);
         assert_eq!(violations(PAGE, &["a.1"], "// spec: b").len(), 1);
+    }
+
+    #[test]
+    fn points_and_clauses_of_the_compatibility_page_agree() {
+        let violations = |points: &str, page: &str| {
+            let files = [File::new("src/compat.rs", points), File::new("spec/compatibility.md", page)];
+            Matrix::build(&files, &[], &[]).0.points(&files)
+        };
+        let (point, clause) = ("    /// `compat.a.b`: text.\n    AB,\n", "**[compat.a.b.1]** It MAY. _Observed._\n");
+        assert!(violations(point, clause).is_empty());
+        assert_eq!(violations(point, ""), ["src/compat.rs: `compat.a.b` has no clause on the compatibility page"]);
+        assert_eq!(violations("", clause), ["spec/compatibility.md: `compat.a.b` is no point of src/compat.rs"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ fn with_database() -> Bench {
     bench
 }
 
-// spec: write.order.1
+// spec: write.order.1, write.order.2
 #[test]
 fn the_first_check_that_fails_answers() {
     let bench = with_database();
@@ -46,7 +46,7 @@ fn a_conflict_hides_the_bad_lines() {
     assert_eq!(bench.write("bad\nm f=1i 2\nm f=2 3"), error);
 }
 
-// spec: compat.write.conflict.1
+// spec: compat.write.conflict.1, write.conflict.1, write.partial.2
 #[test]
 fn a_conflict_is_worded_as_documented_when_nothing_was_stored() {
     let types = [
@@ -75,7 +75,7 @@ fn a_conflict_is_worded_as_documented_when_nothing_was_stored() {
     }
 }
 
-// spec: write.order.3
+// spec: write.shard.1, write.shard.5
 #[test]
 fn two_types_for_a_new_field_of_a_new_shard_store_nothing_of_that_shard() {
     let bench = with_database();
@@ -104,7 +104,7 @@ fn points_without_a_time_get_that_of_the_server() {
     assert_eq!(bench.run("SELECT f FROM m"), format!("0: m{{}} time,f | {NOW},1"));
 }
 
-// spec: write.shard.limit.1
+// spec: write.shard.4, write.partial.2
 #[test]
 fn limits_drop_points_of_new_series() {
     let bench = Bench::with(|options| options.series_per_database_max = 1);
@@ -118,7 +118,7 @@ fn limits_drop_points_of_new_series() {
     assert_eq!(bench.write("m,t=b f=1 1"), error);
 }
 
-// spec: write.shard.time.1
+// spec: write.shard.3, write.partial.2
 #[test]
 fn time_is_no_tag_and_no_lone_field() {
     let bench = with_database();
@@ -128,4 +128,67 @@ fn time_is_no_tag_and_no_lone_field() {
         "BadRequest partial write: invalid field name: input field \"time\" on measurement \"m\" is invalid dropped=1";
     assert_eq!(bench.write("m time=1 1"), field);
     assert_eq!(bench.write("m time=1,f=1 1"), "");
+}
+
+// spec: write.point.1
+#[test]
+fn a_later_value_replaces_the_earlier_one_and_fields_are_united() {
+    let bench = with_database();
+    assert_eq!(bench.write("m,t=a f=1,g=1 5\nm,t=a f=2 5"), "");
+    assert_eq!(bench.write("m,t=a h=3 5\nm,t=b f=9 5"), "");
+    let rows = "0: m{} time,f,g,h,t | 5,2,1,3,a | 5,9,null,null,b";
+    assert_eq!(bench.run("SELECT * FROM m"), rows);
+}
+
+// spec: write.shard.1, write.shard.2
+#[test]
+fn a_field_has_one_type_in_each_shard() {
+    let bench = with_database();
+    let other_week = 10 * 86_400_000_000_000_i64;
+    assert_eq!(bench.write("m f=1 1"), "");
+    let answer = bench.write(&format!("m f=1i,g=2 2\nm f=2i {other_week}\nm f=3 3"));
+    assert!(answer.ends_with("is type integer, already exists as type float dropped=1"), "{answer}");
+    assert_eq!(bench.run("SELECT f, g FROM m WHERE time < 100"), "0: m{} time,f,g | 1,1,null | 3,3,null");
+    assert_eq!(bench.run("SHOW FIELD KEYS"), "0: m{} fieldKey,fieldType | f,float | f,integer");
+}
+
+// spec: write.partial.1
+#[test]
+fn each_conflicting_field_counts() {
+    let bench = with_database();
+    assert_eq!(bench.write("m f=1,g=1 1"), "");
+    let answer = bench.write("m f=1i,g=1i 2\nm g=1i 3\nm f=2 4");
+    assert!(answer.contains("input field \"f\"") && answer.ends_with("dropped=3"), "{answer}");
+}
+
+// spec: write.shard.5
+#[test]
+fn in_a_shard_that_exists_the_first_type_of_a_new_field_counts() {
+    let bench = with_database();
+    assert_eq!(bench.write("other f=1 1"), "");
+    let answer = bench.write("m f=1 1\nm f=1i 2\nm f=3 3");
+    assert!(answer.ends_with("is type integer, already exists as type float dropped=1"), "{answer}");
+    assert_eq!(bench.run("SELECT f FROM m"), "0: m{} time,f | 1,1 | 3,3");
+}
+
+// spec: write.order.3
+#[test]
+fn points_of_one_request_become_visible_together() {
+    let bench = with_database();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..200 {
+                let lines: Vec<String> = (0..20).map(|tag| format!("m,t={tag} f={n}i {n}")).collect();
+                assert_eq!(bench.write(&lines.join("\n")), "");
+            }
+            done.store(true, Ordering::Release);
+        });
+        while !done.load(Ordering::Acquire) {
+            let answer = bench.run("SELECT f FROM m");
+            let rows = answer.matches(" | ").count();
+            assert_eq!(rows % 20, 0, "{rows} rows");
+        }
+    });
+    assert_eq!(bench.run("SELECT f FROM m").matches(" | ").count(), 4000);
 }
