@@ -107,7 +107,7 @@ fn all_statements_are_authorized_before_any_runs() {
     assert_eq!(bench.run("SHOW SERIES"), "0: key | m,t=a");
 }
 
-// spec: compat.authorization.1
+// spec: auth.deviation.1
 #[test]
 fn another_database_in_on_or_from_needs_read_there() {
     let mut bench = with_users();
@@ -125,7 +125,7 @@ fn another_database_in_on_or_from_needs_read_there() {
     assert_eq!(bench.run_as("", false, "SHOW SERIES ON d"), "0: key | m,t=a");
 }
 
-// spec: statements.privilege.4, compat.authorization.2
+// spec: statements.privilege.4, auth.deviation.2
 #[test]
 fn listings_of_queries_show_only_what_the_user_may_know() {
     let mut bench = with_users();
@@ -141,7 +141,7 @@ fn listings_of_queries_show_only_what_the_user_may_know() {
     assert!(bench.run("SHOW QUERIES").contains("secret"));
 }
 
-// spec: compat.authorization.3, compat.authorization.4
+// spec: auth.deviation.3, auth.deviation.4
 #[test]
 fn policies_and_continuous_queries_of_others_are_out_of_reach() {
     let mut bench = with_users();
