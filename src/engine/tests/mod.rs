@@ -71,7 +71,7 @@ impl Bench {
         change(&mut options);
         let clock = Arc::new(TestClock(AtomicI64::new(NOW)));
         let engine = Engine::open_with_clock(options.clone(), clock.clone()).unwrap();
-        Bench { engine, options, clock, principal: Principal::Anyone, directory: directory }
+        Bench { engine, options, clock, principal: Principal::Anyone, directory }
     }
 
     /// Closes the engine and opens another one on the same directory.
