@@ -61,6 +61,19 @@ impl Piece {
         self.block.summary().range
     }
 
+    /// Leaves out values of times that are not in `times`.
+    pub(super) fn cut_to(&mut self, times: TimeRange) {
+        let range = self.range();
+        if range.min < times.min {
+            let before = Timestamp(times.min.0.saturating_sub(1));
+            self.deleted.push(TimeRange { min: Timestamp(i64::MIN), max: before });
+        }
+        if times.max < range.max {
+            let after = Timestamp(times.max.0.saturating_add(1));
+            self.deleted.push(TimeRange { min: after, max: Timestamp(i64::MAX) });
+        }
+    }
+
     fn is_clean(&self) -> bool {
         self.is_ordered && self.deleted.is_empty()
     }

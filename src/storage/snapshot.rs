@@ -20,7 +20,7 @@ use crate::query::{Batch, Block, SeriesId, SeriesPredicate, SeriesRef, Source};
 pub(super) struct Snapshot {
     index: Arc<RwLock<SeriesIndex>>,
     bound: SeriesBound,
-    /// In the order of their times.
+    /// In the order of their times. A shard may stand here several times, each time for other times.
     shards: Vec<(TimeRange, Arc<Shard>)>,
 }
 
@@ -66,8 +66,12 @@ impl Source for Snapshot {
         let Some(key) = self.index.read().key(series).cloned() else { return Vec::new() };
         let overlapping = self.shards.iter().filter(|(shard_range, _)| shard_range.overlaps(range));
         overlapping
-            .filter_map(|(_, shard)| Some((shard, shard.fields.of(&key.measurement)?.get(field)?)))
-            .flat_map(|(shard, field)| merge(shard.pieces(series, *field, range, &[])))
+            .filter_map(|(times, shard)| Some((*times, shard, shard.fields.of(&key.measurement)?.get(field)?)))
+            .flat_map(|(times, shard, field)| {
+                let mut pieces = shard.pieces(series, *field, range.intersect(times), &[]);
+                pieces.iter_mut().for_each(|piece| piece.cut_to(times));
+                merge(pieces)
+            })
             .filter(|block| block.summary().range.overlaps(range))
             .collect()
     }
