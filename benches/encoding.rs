@@ -1,3 +1,69 @@
-//! x
+//! How fast rows become JSON and CSV: one series of times, floats, integers and short strings, in bytes per second.
 
-fn main() {}
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use fluxstone::compat::Compat;
+use fluxstone::engine::StatementResult;
+use fluxstone::http::{Answer, AnswerOptions, Epoch};
+use fluxstone::model::{Text, Timestamp};
+use fluxstone::query::{SeriesRows, Value};
+
+/// Rows of a piece, as the engine hands them out.
+const ROWS: usize = 10_000;
+
+fn piece() -> StatementResult {
+    let hosts = [Text::from("server01"), Text::from("server02")];
+    let row = |i: usize| {
+        let time = Timestamp(1_488_327_378_000_000_000 + i as i64 * 10_000_000_000);
+        let load = (i * 7919 % 100_000) as f64 / 1000.0;
+        [Value::Time(time), Value::Float(load), Value::Integer(i as i64 * 31), Value::String(hosts[i % 2].clone())]
+    };
+    let series = SeriesRows {
+        name: "cpu".into(),
+        tags: Arc::new([]),
+        columns: ["time".into(), "load".into(), "count".into(), "host".into()].into(),
+        cells: (0..ROWS).flat_map(row).collect(),
+        more_rows: false,
+    };
+    StatementResult { series: Some(series), ..StatementResult::default() }
+}
+
+fn encode(options: AnswerOptions, piece: StatementResult) -> Vec<u8> {
+    let mut answer = Answer::new(options);
+    let _ = answer.add(piece);
+    answer.finish()
+}
+
+fn encoding(criterion: &mut Criterion) {
+    let compact = AnswerOptions {
+        csv: false,
+        pretty: false,
+        chunked: false,
+        epoch: Epoch::Default,
+        rows_max: None,
+        compat: Compat::default(),
+    };
+    let piece = piece();
+    let mut group = criterion.benchmark_group("encoding");
+    for (name, options) in [
+        ("json", compact),
+        ("json-epoch", AnswerOptions { epoch: Epoch::Units(1_000_000), ..compact }),
+        ("json-pretty", AnswerOptions { pretty: true, ..compact }),
+        ("csv", AnswerOptions { csv: true, ..compact }),
+    ] {
+        group.throughput(Throughput::Bytes(encode(options, piece.clone()).len() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                || piece.clone(),
+                |piece| black_box(encode(options, piece)),
+                criterion::BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, encoding);
+criterion_main!(benches);

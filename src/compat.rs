@@ -26,12 +26,24 @@ pub enum Point {
     EpochMicroSign,
     /// `compat.query.chunked-number`: `chunked=<number>` does nothing.
     ChunkedNumber,
+    /// `compat.query.row-limit-overrun`: after a statement that met `max-row-limit` one more runs, unseen.
+    RowLimitOverrun,
+    /// `compat.query.infinity`: an infinite value replaces a JSON document by the text of an encoder's error.
+    InfinityInJson,
     /// `compat.select.time-bounds`: `time = t` also covers the nanosecond after `t`, and of `time >= t` and `time > t` the first counts.
     TimeBounds,
     /// `compat.select.bare-condition`: a condition that is a lone literal or column selects nothing.
     BareCondition,
     /// `compat.select.absent-operand`: AND and OR are false when one side compares an absent field.
     AbsentOperand,
+    /// `compat.delete.future`: DELETE and DROP SERIES without an upper bound on time spare the future.
+    DeletesUpToNow,
+    /// `compat.delete.time-conditions`: in DELETE `time != t` restricts nothing, and times joined by OR are intersected.
+    DeleteTimeConditions,
+    /// `compat.show.time-right`: SHOW statements and DROP SERIES refuse time only on the left side of a comparison.
+    TimeOnTheRight,
+    /// `compat.show.underscore`: SHOW TAG VALUES leaves comparisons of tags that begin with an underscore out of WHERE.
+    UnderscoreTags,
     /// `compat.auth.url-credentials`: the `Authorization` header beats `u` and `p`.
     HeaderBeatsUrl,
 }

@@ -1,3 +1,7 @@
 //! The `fluxstone` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fluxstone::cli::run()
+}

@@ -161,9 +161,9 @@ async fn run_cases(args: RunArgs) -> anyhow::Result<ExitCode> {
     if cases.is_empty() {
         bail!("no case is chosen");
     }
-    let endangered = run::endangered(&settings, &cases).await?;
-    if !endangered.is_empty() && !args.drop_existing {
-        bail!("{} holds what the cases would drop: {} (--drop-existing)", settings.target, endangered.join(", "));
+    match run::inspect(&settings, &cases).await {
+        Err(run::Unfit::Occupied(..)) if args.drop_existing => {}
+        fitness => fitness?,
     }
     let bar =
         ProgressBar::new(cases.len() as u64).with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}")?);

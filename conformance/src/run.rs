@@ -53,18 +53,35 @@ pub async fn run(settings: &Settings, cases: &[&Case], mut progress: impl FnMut(
     Report { target: settings.target.to_string(), server: server(settings).await, profile: settings.profile, outcomes }
 }
 
-/// The databases and users of the target that the cases would drop.
-pub async fn endangered(settings: &Settings, cases: &[&Case]) -> Result<Vec<String>, NoAnswer> {
+/// Why a target can't be judged at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// It does not answer.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+    /// It wants credentials, or others than it got.
+    #[error("{0} refuses the runner: give an administrator's --user and --password")]
+    Refused(Target),
+    /// It holds what the cases would drop.
+    #[error("{0} holds what the cases would drop: {1} (--drop-existing)")]
+    Occupied(Target, String),
+}
+
+/// Finds out whether the target answers, and holds nothing that the cases would drop.
+pub async fn inspect(settings: &Settings, cases: &[&Case]) -> Result<(), Unfit> {
     let mut found = Vec::new();
     let databases: BTreeSet<_> = cases.iter().flat_map(|case| &case.owns.databases).collect();
     let users: BTreeSet<_> = cases.iter().flat_map(|case| &case.owns.users).collect();
     for (statement, kind, owned) in [("SHOW DATABASES", "database", databases), ("SHOW USERS", "user", users)] {
-        let response =
-            client::send(&settings.target, &as_admin(settings, query(statement)), settings.answer_limit).await?;
+        let request = as_admin(settings, query(statement));
+        let response = client::send(&settings.target, &request, settings.answer_limit).await?;
+        if response.status == 401 || response.status == 403 {
+            return Err(Unfit::Refused(settings.target.clone()));
+        }
         let names = first_column(&response);
         found.extend(owned.iter().filter(|name| names.contains(*name)).map(|name| format!("{kind} `{name}`")));
     }
-    Ok(found)
+    if found.is_empty() { Ok(()) } else { Err(Unfit::Occupied(settings.target.clone(), found.join(", "))) }
 }
 
 /// Plays a case without judging it, and returns the answers to its steps.
@@ -158,11 +175,12 @@ async fn prepare(settings: &Settings, case: &Case) -> Result<(), (Verdict, Strin
 
 async fn run_step(settings: &Settings, case: &Case, step: &Step) -> StepOutcome {
     let deadline = Instant::now() + settings.patience;
+    // Reports show the request of the case, without the administrator's credentials.
     let request = credited(settings, case, step);
     loop {
         let outcome = match client::send(&settings.target, &request, settings.answer_limit).await {
-            Ok(response) => StepOutcome::judged(&request, verdict::judge(step, &response, settings.profile)),
-            Err(error) => StepOutcome::unanswered(&request, &error),
+            Ok(response) => StepOutcome::judged(&step.request, verdict::judge(step, &response, settings.profile)),
+            Err(error) => StepOutcome::unanswered(&step.request, &error),
         };
         if !step.eventually || !outcome.verdict.is_failure() || Instant::now() >= deadline {
             return outcome;
@@ -260,6 +278,83 @@ mod tests {
         let settings = Settings::new("http://127.0.0.1:1".parse().unwrap());
         let report = run(&settings, &[&case("")], |_| {}).await;
         assert_eq!(report.outcomes[0].verdict, Verdict::NoAnswer);
+    }
+
+    /// A server that gives these answers, one for each request, and then the last one again. Returns the requests that it got.
+    async fn scripted(answers: &'static [&'static str]) -> (Settings, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let settings = Settings::new(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+        let requests = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = requests.clone();
+        tokio::spawn(async move {
+            for i in 0.. {
+                let Ok((mut stream, _)) = listener.accept().await else { return };
+                let mut request = vec![0; 4096];
+                let length = stream.read(&mut request).await.unwrap_or_default();
+                let text = String::from_utf8_lossy(&request[..length]).into_owned();
+                let line = text.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
+                let body = text.split("\r\n\r\n").nth(1).unwrap_or_default();
+                log.lock().unwrap().push(format!("{line} {body}").trim_end().to_owned());
+                let _ = stream.write_all(answers[i.min(answers.len() - 1)].as_bytes()).await;
+            }
+        });
+        (settings, requests)
+    }
+
+    const OK: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+    const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+    const FAILED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{\"results\":[{\"error\":\"full\"}]}";
+
+    #[tokio::test]
+    async fn what_a_case_owns_is_dropped_before_and_after_it() {
+        let (settings, requests) = scripted(&[OK]).await;
+        let report = run(&settings, &[&case("owns = { databases = ['d'], users = ['u'] }")], |_| {}).await;
+        assert_eq!(report.outcomes[0].verdict, Verdict::Exact);
+        let drops = ["POST /query q=DROP+DATABASE+%22d%22", "POST /query q=DROP+USER+%22u%22"];
+        // The last request asks for the version.
+        let expected = [&drops[..], &["GET /ping"], &drops[..], &["GET /ping"]].concat();
+        assert_eq!(*requests.lock().unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_holds_eventually_is_repeated_until_it_does() {
+        let (settings, requests) = scripted(&[BUSY, BUSY, OK]).await;
+        let mut case = case("");
+        case.steps[0].eventually = true;
+        let report = run(&settings, &[&case], |_| {}).await;
+        assert_eq!(report.outcomes[0].verdict, Verdict::Exact);
+        assert_eq!(requests.lock().unwrap().len(), 4);
+        let (mut settings, _) = scripted(&[BUSY]).await;
+        settings.patience = Duration::ZERO;
+        assert_eq!(run(&settings, &[&case], |_| {}).await.outcomes[0].verdict, Verdict::Differs);
+    }
+
+    #[tokio::test]
+    async fn a_preparation_must_succeed() {
+        for answer in [&[BUSY], &[FAILED]] {
+            let (settings, _) = scripted(answer).await;
+            let mut case = case("");
+            case.preparation.push(query("CREATE DATABASE d"));
+            let outcome = run(&settings, &[&case], |_| {}).await.outcomes.remove(0);
+            assert_eq!((outcome.verdict, outcome.steps.len()), (Verdict::Differs, 0));
+            assert!(outcome.reason.unwrap().starts_with("preparation `POST /query` was refused with "));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_target_that_wants_credentials_or_holds_data_is_not_judged() {
+        const REFUSED: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+        const HOLDS_D: &str = "HTTP/1.1 200 OK\r\nContent-Length: 51\r\n\r\n\
+                               {\"results\":[{\"series\":[{\"values\":[[\"c\"],[\"d\"]]}]}]}";
+        let owner = case("owns = { databases = ['d'] }");
+        let (settings, _) = scripted(&[REFUSED]).await;
+        assert!(matches!(inspect(&settings, &[&owner]).await, Err(Unfit::Refused(_))));
+        let (settings, _) = scripted(&[HOLDS_D]).await;
+        assert!(
+            matches!(inspect(&settings, &[&owner]).await, Err(Unfit::Occupied(_, names)) if names == "database `d`")
+        );
+        assert!(inspect(&settings, &[&case("owns = { databases = ['e'] }")]).await.is_ok());
     }
 
     #[test]

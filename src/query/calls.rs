@@ -1,51 +1,394 @@
-//! Queries whose rows are results of functions.
+//! Planning of queries whose rows are results of functions: calls are checked against the types of their arguments and become
+//! [`CallNode`]s, columns become expressions over them.
 
 use std::fmt;
 
-use crate::influxql::ast::Field;
-use crate::model::Text;
+use crate::influxql::ast::{BinaryOp, Expr, ExprKind, Field, VarRef};
+use crate::model::{FieldType, Text};
 
-use super::QueryError;
 use super::conditions::Condition;
-use super::execution::{Execution, SeriesWriter};
-use super::groups::Group;
+use super::functions::{Collection, Forecast, Function, Transformation};
 use super::names::Wish;
-use super::plan::Plan;
-use super::point_expr::PointCompiler;
+use super::plan::{ReadSet, wish};
+use super::point_expr::{ColumnKind, PointCompiler, PointExpr};
 use super::points::FieldRead;
+use super::projections::{Operand, arithmetic_type, literal_value, point_operand, point_projection};
+use super::{QueryError, Value, go_names};
 
 /// What the columns compute.
-pub(super) struct CallPlan {}
+pub(super) struct CallPlan {
+    pub(super) outputs: Vec<Output>,
+    /// What [`Output::Companion`]s read of the chosen point.
+    pub(super) companion_reads: Vec<FieldRead>,
+    /// Whether there is but one call, whose results then keep the times of the points that they are.
+    pub(super) is_lone: bool,
+}
+
+/// One column.
+pub(super) enum Output {
+    /// Results of functions.
+    Stream(StreamExpr),
+    /// A value of the point that the query's selector chose.
+    Companion(PointExpr),
+}
+
+/// An expression over results of functions.
+pub(super) enum StreamExpr {
+    Call(CallNode),
+    Literal(Value),
+    Binary { op: BinaryOp, lhs: Box<StreamExpr>, rhs: Box<StreamExpr> },
+}
+
+/// A call.
+pub(super) struct CallNode {
+    pub(super) function: Function,
+    pub(super) input: CallInput,
+    pub(super) result_type: FieldType,
+}
+
+/// What a call works on.
+pub(super) enum CallInput {
+    /// A column that nothing has.
+    Nothing,
+    /// Values of points: `reads` and the expression over them.
+    Points {
+        reads: ReadSet,
+        value: PointExpr,
+        input_type: FieldType,
+        /// The names between the field and the number of `top` and `bottom`.
+        keys: Vec<PointExpr>,
+    },
+    /// The results of another call.
+    Call(Box<CallNode>),
+}
+
+/// What the calls of a query have in common.
+pub(super) struct CallCompiler<'a> {
+    pub(super) kind_of: &'a dyn Fn(&VarRef) -> ColumnKind,
+    pub(super) condition: &'a Condition,
+    /// The length of a window, if there are windows.
+    pub(super) interval: Option<i64>,
+    pub(super) null_spoils: bool,
+}
 
 impl CallPlan {
-    pub(super) fn new(
-        _fields: &[Field],
-        _windowed: bool,
-        _condition: &Condition,
-        _compiler: &mut PointCompiler<'_>,
-    ) -> Result<(CallPlan, Vec<Wish>), QueryError> {
-        Err(QueryError::Unsupported("a function".into()))
+    /// Compiles the projections; gives the wishes for their names as well, as `top` and `bottom` make columns of their names.
+    pub(super) fn new(fields: &[Field], compiler: &CallCompiler<'_>) -> Result<(CallPlan, Vec<Wish>), QueryError> {
+        let mut outputs = Vec::new();
+        let mut wishes = Vec::new();
+        let mut companions = compiler.points();
+        let mut calls = 0;
+        for field in fields {
+            wishes.push(wish(field));
+            calls += count_calls(&field.expr);
+            if count_calls(&field.expr) == 0 {
+                outputs.push(Output::Companion(point_projection(&field.expr, &mut companions)?));
+                continue;
+            }
+            outputs.push(Output::Stream(compiler.stream(&field.expr)?.0));
+            for name in ranking_names(&field.expr) {
+                wishes.push(Wish::Natural(name.name.clone()));
+                outputs.push(Output::Companion(companions.column(name)));
+            }
+        }
+        let has_companions = outputs.iter().any(|output| matches!(output, Output::Companion(_)));
+        if has_companions && calls > 1 {
+            return Err(QueryError::Invalid("cannot select fields when selecting multiple aggregates".into()));
+        }
+        let companion_reads = std::mem::take(&mut companions.reads);
+        Ok((CallPlan { outputs, companion_reads, is_lone: calls == 1 }, wishes))
     }
 
-    pub(super) fn describe(&self, _columns: &[Text], _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Ok(())
-    }
-
+    /// The fields that the functions read.
     pub(super) fn selected_fields(&self) -> Vec<&FieldRead> {
-        Vec::new()
+        let mut fields = Vec::new();
+        for output in &self.outputs {
+            if let Output::Stream(stream) = output {
+                stream.for_each_call(&mut |call| {
+                    if let CallInput::Points { reads, .. } = &call.input {
+                        fields.extend(&reads.fields[..reads.selected]);
+                    }
+                });
+            }
+        }
+        fields
     }
 
-    pub(super) fn reverses_groups(&self) -> bool {
-        false
+    /// Whether the results come in a stream as long as the input, in the order of the query, rather than one by one.
+    pub(super) fn streams_points(&self) -> bool {
+        self.outputs.iter().any(|output| match output {
+            Output::Stream(stream) => {
+                let mut found = false;
+                stream.for_each_call(&mut |call| found |= matches!(call.function, Function::Transform(_)));
+                found
+            }
+            Output::Companion(_) => false,
+        })
     }
 }
 
-pub(super) fn write(
-    _plan: &Plan,
-    _calls: &CallPlan,
-    _group: &Group,
-    _execution: &Execution<'_>,
-    _writer: SeriesWriter<'_, '_>,
-) -> Result<(), QueryError> {
-    Ok(())
+impl CallCompiler<'_> {
+    fn points(&self) -> PointCompiler<'_> {
+        PointCompiler { kind_of: self.kind_of, reads: Vec::new(), null_spoils: self.null_spoils }
+    }
+
+    /// Compiles an expression over calls.
+    fn stream(&self, expr: &Expr) -> Result<(StreamExpr, Operand), QueryError> {
+        if let Some(operand) = Operand::literal(&expr.kind) {
+            return Ok((StreamExpr::Literal(literal_value(&expr.kind)), operand));
+        }
+        match &expr.kind {
+            ExprKind::Paren(inner) => self.stream(inner),
+            ExprKind::Call { .. } | ExprKind::Distinct(_) => {
+                let call = self.call(expr)?;
+                let operand = Operand::stream(call.result_type, go_names::stream(call.result_type));
+                Ok((StreamExpr::Call(call), operand))
+            }
+            ExprKind::Binary { op, lhs, rhs } => {
+                let (left, left_operand) = self.stream(lhs)?;
+                let (right, right_operand) = self.stream(rhs)?;
+                let result_type = arithmetic_type(*op, left_operand, right_operand)?;
+                let operand = Operand::stream(result_type, go_names::stream(result_type));
+                Ok((StreamExpr::Binary { op: *op, lhs: Box::new(left), rhs: Box::new(right) }, operand))
+            }
+            ExprKind::Var(_) => {
+                Err(QueryError::Invalid("binary expressions cannot mix aggregates and raw fields".into()))
+            }
+            other => Err(QueryError::Invalid(format!("invalid expression type: {}", go_names::expression(other)))),
+        }
+    }
+
+    fn call(&self, expr: &Expr) -> Result<CallNode, QueryError> {
+        let (name, args) = match &expr.kind {
+            ExprKind::Call { name, args } => (name.as_str(), args.as_slice()),
+            ExprKind::Distinct(field) => {
+                let var: Expr = ExprKind::Var(VarRef { name: field.clone(), cast: None }).into();
+                return self.over_points(Function::Collect(Collection::Distinct), "distinct", &var, &[]);
+            }
+            other => {
+                return Err(QueryError::Invalid(format!("invalid expression type: {}", go_names::expression(other))));
+            }
+        };
+        let unsupported = || QueryError::Invalid(format!("unsupported call: {name}"));
+        let first = args.first().ok_or_else(unsupported)?;
+        match name {
+            "count" => match &first.kind {
+                ExprKind::Distinct(field) => {
+                    let var: Expr = ExprKind::Var(VarRef { name: field.clone(), cast: None }).into();
+                    self.over_points(Function::Collect(Collection::CountDistinct), name, &var, &[])
+                }
+                ExprKind::Call { name: inner, args } if inner == "distinct" && args.len() == 1 => {
+                    self.over_points(Function::Collect(Collection::CountDistinct), name, &args[0], &[])
+                }
+                _ => self.over(Function::simple(name).ok_or_else(unsupported)?, name, first),
+            },
+            "percentile" => {
+                let percent = args.get(1).and_then(number).ok_or_else(unsupported)?;
+                self.over(Function::Collect(Collection::Percentile { percent }), name, first)
+            }
+            "sample" => {
+                let size = args.get(1).and_then(count).ok_or_else(unsupported)?;
+                self.over(Function::Collect(Collection::Sample { size }), name, first)
+            }
+            "top" | "bottom" => {
+                let size = args.last().and_then(count).ok_or_else(unsupported)?;
+                let keys = args.get(1..args.len() - 1).unwrap_or_default();
+                let best = Collection::Best { size, greatest: name == "top", keyed: !keys.is_empty() };
+                self.over_points(Function::Collect(best), name, first, keys)
+            }
+            "derivative" | "non_negative_derivative" => {
+                let unit = args.get(1).and_then(duration).or(self.interval).unwrap_or(1_000_000_000);
+                let non_negative = name == "non_negative_derivative";
+                let derivative = Transformation::Derivative { unit, non_negative };
+                self.over(Function::Transform(derivative), "derivative", first)
+            }
+            "difference" => self.over(Function::Transform(Transformation::Difference), name, first),
+            "elapsed" => {
+                let unit = args.get(1).and_then(duration).unwrap_or(1);
+                self.over(Function::Transform(Transformation::Elapsed { unit }), name, first)
+            }
+            "cumulative_sum" => self.over(Function::Transform(Transformation::CumulativeSum), "cumulative sum", first),
+            "moving_average" => {
+                let size = args.get(1).and_then(count).ok_or_else(unsupported)?;
+                let average = Transformation::MovingAverage { size };
+                self.over(Function::Transform(average), "moving average", first)
+            }
+            "holt_winters" | "holt_winters_with_fit" => {
+                let horizon = args.get(1).and_then(count).ok_or_else(unsupported)?;
+                let season = args.get(2).and_then(count).unwrap_or(0);
+                let with_fit = name == "holt_winters_with_fit";
+                self.over(Function::Forecast(Forecast { horizon, season, with_fit }), "elapsed", first)
+            }
+            _ => self.over(Function::simple(name).ok_or_else(unsupported)?, name, first),
+        }
+    }
+
+    /// A function over a call or over points. `what` names the function in errors.
+    fn over(&self, function: Function, what: &str, argument: &Expr) -> Result<CallNode, QueryError> {
+        if !matches!(argument.kind, ExprKind::Call { .. } | ExprKind::Distinct(_)) {
+            return self.over_points(function, what, argument, &[]);
+        }
+        let inner = self.call(argument)?;
+        check_type(&function, what, inner.result_type)?;
+        let result_type = function.result_type(inner.result_type);
+        Ok(CallNode { function, input: CallInput::Call(Box::new(inner)), result_type })
+    }
+
+    fn over_points(
+        &self,
+        function: Function,
+        what: &str,
+        argument: &Expr,
+        keys: &[Expr],
+    ) -> Result<CallNode, QueryError> {
+        let mut points = self.points();
+        let (value, input_type) = match &argument.kind {
+            ExprKind::Var(var) => match (self.kind_of)(var) {
+                ColumnKind::Field(field_type) => (points.column(var), field_type),
+                // Functions find nothing in tags.
+                ColumnKind::Tag | ColumnKind::Unknown => {
+                    let result_type = function.result_type(FieldType::Float);
+                    return Ok(CallNode { function, input: CallInput::Nothing, result_type });
+                }
+            },
+            ExprKind::Wildcard(_) | ExprKind::Regex(_) => {
+                let result_type = function.result_type(FieldType::Float);
+                return Ok(CallNode { function, input: CallInput::Nothing, result_type });
+            }
+            ExprKind::Binary { .. } | ExprKind::Paren(_) => {
+                let (value, operand) = point_operand(argument, &mut points)?;
+                (value, operand.field_type.unwrap_or(FieldType::Float))
+            }
+            other => {
+                return Err(QueryError::Invalid(format!("invalid expression type: {}", go_names::expression(other))));
+            }
+        };
+        check_type(&function, what, input_type)?;
+        let selected = points.reads.len();
+        let keys = keys.iter().map(|key| match &key.kind {
+            ExprKind::Var(var) => points.column(var),
+            _ => PointExpr::Literal(Value::Null),
+        });
+        let keys = keys.collect();
+        let mut reads = ReadSet::new(&mut points, self.condition)?;
+        // A point without the field is none, whatever else it has.
+        reads.selected = selected;
+        let result_type = function.result_type(input_type);
+        Ok(CallNode { function, input: CallInput::Points { reads, value, input_type, keys }, result_type })
+    }
+}
+
+impl StreamExpr {
+    /// Calls `visit` with every call, nested ones included.
+    pub(super) fn for_each_call<'a>(&'a self, visit: &mut dyn FnMut(&'a CallNode)) {
+        match self {
+            StreamExpr::Call(call) => {
+                let mut next = Some(call);
+                while let Some(call) = next {
+                    visit(call);
+                    next = match &call.input {
+                        CallInput::Call(inner) => Some(inner),
+                        CallInput::Nothing | CallInput::Points { .. } => None,
+                    };
+                }
+            }
+            StreamExpr::Literal(_) => {}
+            StreamExpr::Binary { lhs, rhs, .. } => {
+                lhs.for_each_call(visit);
+                rhs.for_each_call(visit);
+            }
+        }
+    }
+}
+
+fn check_type(function: &Function, what: &str, input: FieldType) -> Result<(), QueryError> {
+    if function.accepts(input) {
+        return Ok(());
+    }
+    let text = format!("unsupported {what} iterator type: {}", go_names::stream(input));
+    Err(QueryError::Invalid(text))
+}
+
+/// How many calls an expression has; a call inside a call is part of it.
+fn count_calls(expr: &Expr) -> usize {
+    match &expr.kind {
+        ExprKind::Call { .. } | ExprKind::Distinct(_) => 1,
+        ExprKind::Paren(inner) => count_calls(inner),
+        ExprKind::Binary { lhs, rhs, .. } => count_calls(lhs) + count_calls(rhs),
+        _ => 0,
+    }
+}
+
+/// The names between the field and the number of `top` and `bottom`.
+fn ranking_names(expr: &Expr) -> Vec<&VarRef> {
+    let ExprKind::Call { name, args } = &expr.kind else { return Vec::new() };
+    if !matches!(name.as_str(), "top" | "bottom") {
+        return Vec::new();
+    }
+    let names = args.iter().skip(1).filter_map(|arg| match &arg.kind {
+        ExprKind::Var(var) => Some(var),
+        _ => None,
+    });
+    names.collect()
+}
+
+fn number(expr: &Expr) -> Option<f64> {
+    match expr.kind {
+        ExprKind::Integer(v) => Some(v as f64),
+        ExprKind::Number(v) => Some(v),
+        _ => None,
+    }
+}
+
+/// A number of things; a negative one is none.
+fn count(expr: &Expr) -> Option<usize> {
+    match expr.kind {
+        ExprKind::Integer(v) => Some(usize::try_from(v.max(0)).unwrap_or(usize::MAX)),
+        _ => None,
+    }
+}
+
+fn duration(expr: &Expr) -> Option<i64> {
+    match expr.kind {
+        ExprKind::Duration(v) => Some(v.0),
+        _ => None,
+    }
+}
+
+impl CallPlan {
+    /// The text of the columns in a plan.
+    pub(super) fn describe(&self, columns: &[Text], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, output) in columns.iter().zip(&self.outputs) {
+            match output {
+                Output::Stream(stream) => writeln!(f, "column {name}: {stream}")?,
+                Output::Companion(value) => writeln!(f, "column {name}: {value} of the chosen point")?,
+            }
+        }
+        if !self.companion_reads.is_empty() {
+            let selected = self.companion_reads.len();
+            writeln!(f, "chosen points have {}", ReadSet { fields: self.companion_reads.clone(), selected })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for StreamExpr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StreamExpr::Call(call) => write!(f, "{call}"),
+            StreamExpr::Literal(value) => write!(f, "{value:?}"),
+            StreamExpr::Binary { op, lhs, rhs } => write!(f, "({lhs} {} {rhs})", op.symbol()),
+        }
+    }
+}
+
+impl fmt::Display for CallNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}::{} of ", self.function, self.result_type)?;
+        match &self.input {
+            CallInput::Nothing => f.write_str("nothing"),
+            CallInput::Points { reads, value, .. } => write!(f, "{value} in {reads}"),
+            CallInput::Call(inner) => write!(f, "({inner})"),
+        }
+    }
 }

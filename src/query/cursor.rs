@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::SeriesKey;
+use crate::model::{SeriesKey, TimeRange};
 
 use super::QueryError;
 use super::execution::Execution;
@@ -48,8 +48,14 @@ pub(super) struct MergedCursor {
 
 impl SeriesCursor {
     /// Stands before the first point.
-    pub(super) fn new(plan: &Plan, member: &Member, reads: &ReadSet, descending: bool) -> Result<Self, QueryError> {
-        let reader = RowReader::new(&*member.source, member.series.id, &reads.fields, plan.read_range(), descending);
+    pub(super) fn new(
+        plan: &Plan,
+        member: &Member,
+        reads: &ReadSet,
+        range: TimeRange,
+        descending: bool,
+    ) -> Result<Self, QueryError> {
+        let reader = RowReader::new(&*member.source, member.series.id, &reads.fields, range, descending);
         Ok(SeriesCursor {
             key: member.series.key.clone(),
             reader,
@@ -121,12 +127,13 @@ impl MergedCursor {
         plan: &Plan,
         group: &Group,
         reads: &ReadSet,
+        range: TimeRange,
         order: MergeOrder,
         execution: &Execution<'_>,
     ) -> Result<MergedCursor, QueryError> {
         let mut cursors = Vec::with_capacity(group.series.len());
         for (number, member) in group.series.iter().enumerate() {
-            let mut cursor = SeriesCursor::new(plan, member, reads, plan.descending)?;
+            let mut cursor = SeriesCursor::new(plan, member, reads, range, plan.descending)?;
             if cursor.next_batch(execution)? {
                 cursors.push((order.key(cursor.time(), plan.descending), (number, cursor)));
             }

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use super::execution::{Execution, SeriesWriter};
 use super::groups::groups;
 use super::plan::{Plan, Projection};
-use super::{Context, QueryError, SeriesRows, calls, rows};
+use super::streams::{self, GroupRun};
+use super::{Context, QueryError, SeriesRows, rows};
 
 /// Evaluates `plan` and hands the pieces of the answer to `emit`.
 pub(super) fn evaluate(
@@ -28,7 +29,7 @@ pub(super) fn evaluate(
         let writer = SeriesWriter::new(&execution, name, tags, plan.columns.clone(), plan.limits.offset, limit);
         match &plan.projection {
             Projection::Points(points) => rows::write(plan, points, group, &execution, writer)?,
-            Projection::Calls(calls) => calls::write(plan, calls, group, &execution, writer)?,
+            Projection::Calls(calls) => streams::write(GroupRun { plan, calls, group, execution: &execution }, writer)?,
         }
     }
     Ok(())

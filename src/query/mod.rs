@@ -5,11 +5,13 @@
 //! Knows nothing of files, clocks, threads it was not handed, or the catalog: names are resolved by [`Sources`].
 
 mod calls;
+mod collect;
 mod conditions;
 mod cursor;
 mod evaluate;
 mod execution;
 mod expand;
+mod fill;
 mod fold;
 pub mod functions;
 mod go_names;
@@ -19,11 +21,13 @@ mod plan;
 mod point_expr;
 mod points;
 mod projections;
+mod reduce;
 mod result;
 mod rows;
 mod scalar;
 mod schema;
 mod source;
+mod streams;
 #[cfg(test)]
 mod test_source;
 #[cfg(test)]
@@ -34,6 +38,7 @@ mod time_literal;
 mod windows;
 
 pub use conditions::{SeriesFilter, series_filter};
+pub use plan::annotate_types;
 pub use time_bounds::TimeBounds;
 
 pub use result::{SeriesRows, Value};

@@ -7,10 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::compat::Point;
-use crate::influxql::ast::{self, Expr, ExprKind, Field, Fill, Limits, Order, Select};
+use crate::influxql::ast::{self, Expr, ExprKind, Field, Fill, Limits, Order, Select, VarRef};
 use crate::model::{Text, TimeRange};
 
-use super::calls::CallPlan;
+use super::calls::{CallCompiler, CallPlan};
 use super::conditions::{Condition, Residual};
 use super::fold::fold;
 use super::names::{self, Wish};
@@ -66,35 +66,71 @@ pub(super) struct ReadSet {
     pub(super) selected: usize,
 }
 
+/// What a SELECT reads: the first step of planning it.
+struct Scope {
+    /// The condition, folded.
+    condition: Option<Expr>,
+    bounds: TimeBounds,
+    range: TimeRange,
+    windows: Option<Windows>,
+    inputs: Vec<Input>,
+    schema: Schema,
+}
+
+impl Scope {
+    fn new(select: &Select, sources: &dyn Sources, context: &Context) -> Result<Scope, QueryError> {
+        let condition = select.condition.as_ref().map(|condition| fold(condition, Some(context.now)));
+        let bounds = condition.as_ref().map_or(Ok(TimeBounds::default()), |c| TimeBounds::of(c, context.compat))?;
+        let windows = select.group_by.window().map(|window| Windows::new(window, context.now));
+        let mut range = bounds.range();
+        if windows.is_some() && bounds.max.is_none() {
+            range.max = context.now;
+        }
+        let mut inputs = Vec::new();
+        for source in &select.sources {
+            match source {
+                ast::Source::Measurement(measurement) => inputs.extend(resolve(measurement, sources)?),
+                ast::Source::Subquery(_) => return Err(QueryError::Unsupported("SELECT from a sub-query".into())),
+            }
+        }
+        inputs.sort_by(|a, b| a.measurement.cmp(&b.measurement));
+        let schema = Schema::gather(&inputs, range);
+        Ok(Scope { condition, bounds, range, windows, inputs, schema })
+    }
+}
+
+/// The same SELECT with wildcards and regular expressions written out and the type of each column behind it: the form in which
+/// InfluxDB names a statement in warnings.
+///
+/// # Errors
+/// As [`super::run`], for what is found before any value is read.
+pub fn annotate_types(select: &Select, sources: &dyn Sources, context: &Context) -> Result<Select, QueryError> {
+    let Scope { schema, .. } = Scope::new(select, sources, context)?;
+    let mut annotated = select.clone();
+    annotated.fields = expand::fields(select, &schema)?;
+    annotated.condition = select.condition.as_ref().map(|condition| expand::typed(condition, &schema));
+    annotated.group_by.dimensions = expand::named_dimensions(select, &schema);
+    Ok(annotated)
+}
+
 /// Plans `select`.
 pub(super) fn plan(select: &Select, sources: &dyn Sources, context: &Context) -> Result<Plan, QueryError> {
-    let condition = select.condition.as_ref().map(|condition| fold(condition, Some(context.now)));
-    let bounds = condition.as_ref().map_or(Ok(TimeBounds::default()), |c| TimeBounds::of(c, context.compat))?;
-    let windows = select.group_by.window().map(|window| Windows::new(window, context.now));
-    let mut range = bounds.range();
-    if windows.is_some() && bounds.max.is_none() {
-        range.max = context.now;
-    }
-    let mut inputs = Vec::new();
-    for source in &select.sources {
-        match source {
-            ast::Source::Measurement(measurement) => inputs.extend(resolve(measurement, sources)?),
-            ast::Source::Subquery(_) => return Err(QueryError::Unsupported("SELECT from a sub-query".into())),
-        }
-    }
-    inputs.sort_by(|a, b| a.measurement.cmp(&b.measurement));
-    let schema = Schema::gather(&inputs, range);
+    let Scope { condition, bounds, range, windows, inputs, schema } = Scope::new(select, sources, context)?;
     let condition = condition.as_ref().map_or(Ok(Condition::Always), |condition| {
-        Condition::compile(condition, context.compat, &|name| schema.is_field(name))
+        let condition = expand::typed(condition, &schema);
+        Condition::compile(&condition, context.compat, &|name| schema.is_field(name))
     })?;
     let fields = folded_fields(expand::fields(select, &schema)?);
     let (time_name, fields) = without_time(fields);
     let null_spoils = context.compat.observed(Point::AbsentOperand);
-    let mut compiler = PointCompiler { kind_of: &|var| schema.kind(var), reads: Vec::new(), null_spoils };
+    let kind_of = |var: &VarRef| schema.kind(var);
     let (projection, mut wishes) = if fields.iter().any(|field| has_call(&field.expr)) {
-        let planned = CallPlan::new(&fields, windows.is_some(), &condition, &mut compiler)?;
-        (Projection::Calls(planned.0), planned.1)
+        let interval = windows.map(Windows::interval);
+        let compiler = CallCompiler { kind_of: &kind_of, condition: &condition, interval, null_spoils };
+        let (calls, wishes) = CallPlan::new(&fields, &compiler)?;
+        (Projection::Calls(calls), wishes)
     } else {
+        let mut compiler = PointCompiler { kind_of: &kind_of, reads: Vec::new(), null_spoils };
         let outputs = fields.iter().map(|field| point_projection(&field.expr, &mut compiler));
         let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
         let reads = ReadSet::new(&mut compiler, &condition)?;
@@ -119,11 +155,6 @@ pub(super) fn plan(select: &Select, sources: &dyn Sources, context: &Context) ->
 }
 
 impl Plan {
-    /// The times that are read from sources.
-    pub(super) fn read_range(&self) -> TimeRange {
-        self.range
-    }
-
     /// The fields whose values make rows.
     pub(super) fn selected_fields(&self) -> Vec<&FieldRead> {
         match &self.projection {
@@ -136,7 +167,7 @@ impl Plan {
     pub(super) fn reverses_groups(&self) -> bool {
         match &self.projection {
             Projection::Points(_) => true,
-            Projection::Calls(calls) => self.windows.is_some() || calls.reverses_groups(),
+            Projection::Calls(calls) => self.windows.is_some() || calls.streams_points(),
         }
     }
 

@@ -130,6 +130,16 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// The values at some places.
+    fn pick(self, places: impl Iterator<Item = usize>) -> Column {
+        match self {
+            Values::Float(v) => Column::Float(places.map(|at| v[at]).collect()),
+            Values::Integer(v) => Column::Integer(places.map(|at| v[at]).collect()),
+            Values::String(v) => Column::String(places.map(|at| v[at].clone()).collect()),
+            Values::Boolean(v) => Column::Boolean(places.map(|at| v[at]).collect()),
+        }
+    }
+
     pub(super) fn get(self, at: usize) -> Scalar<'a> {
         match self {
             Values::Float(v) => Scalar::Float(v[at]),
@@ -157,11 +167,27 @@ impl RowBatch {
     /// The value of a column in a row, null where there is none.
     pub(super) fn get(&self, column: usize, row: usize) -> Scalar<'_> {
         match &self.columns[column] {
-            Slots::Absent => Scalar::Null,
             Slots::All(run) => run.scalar(row),
             Slots::Some { values, present } if present[row] => Values::of(values).get(row),
-            Slots::Some { .. } => Scalar::Null,
+            Slots::Absent | Slots::Some { .. } => Scalar::Null,
         }
+    }
+
+    /// One row without any value.
+    pub(super) fn empty_row(time: i64, columns: usize) -> RowBatch {
+        RowBatch { times: Times::Own(vec![time]), columns: (0..columns).map(|_| Slots::Absent).collect() }
+    }
+
+    /// The times and values of a column in chosen rows, all of which have one.
+    pub(super) fn gather(&self, column: usize, rows: &[u32]) -> (Vec<i64>, Column) {
+        let times = self.times();
+        let chosen = rows.iter().map(|row| *row as usize);
+        let values = match &self.columns[column] {
+            Slots::Absent => Column::Float(vec![0.0; rows.len()]),
+            Slots::All(run) => run.values().pick(chosen),
+            Slots::Some { values, .. } => Values::of(values).pick(chosen),
+        };
+        (rows.iter().map(|row| times[*row as usize]).collect(), values)
     }
 
     /// A column that has a value in every row.
@@ -292,7 +318,7 @@ impl RowReader {
             let split = |run: &mut Run| run.split_front(run.times().partition_point(|t| *t <= limit));
             self.cursors.iter_mut().map(|cursor| cursor.run.as_mut().map(split)).collect()
         };
-        let mut times: Vec<i64> = parts.iter().flatten().flat_map(|run| run.times()).copied().collect();
+        let mut times: Vec<i64> = parts.iter().flatten().flat_map(Run::times).copied().collect();
         times.sort_unstable();
         times.dedup();
         let columns = parts.iter().map(|part| part.as_ref().map_or(Slots::Absent, |run| spread(run, &times))).collect();

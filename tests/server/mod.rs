@@ -1,6 +1,7 @@
 //! Starts the real server for a test, on a free port of the loopback interface, and ends it when dropped.
 
 #![allow(dead_code, reason = "each integration test uses a part of it")]
+#![allow(unreachable_pub, reason = "a test crate has no interface to keep small")]
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;

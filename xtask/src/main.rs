@@ -1,3 +1,79 @@
-//! The repository's chores.
+//! The repository's chores: `cargo xtask <chore>`.
+//!
+//! | chore | what it checks or does |
+//! |---|---|
+//! | `check` | floors of `src/`, first lines and names of files, mentions of places outside the repository |
+//! | `spec` | the clauses, the citations of them, and that no identifier vanishes |
+//! | `fuzz-smoke` | runs every fuzz target for a few seconds |
+//! | `influxdb` | runs the conformance suite against an installed InfluxDB, a server that no one here wrote |
 
-fn main() {}
+mod citations;
+mod files;
+mod floors;
+mod fuzz;
+mod influxdb;
+mod lock;
+mod spec;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The repository's chores.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+enum Chore {
+    /// Check the rules of the house: floors, files, names.
+    Check,
+    /// Check the specification against the cases and tests that cite it.
+    Spec {
+        /// Print every clause with its evidence.
+        #[arg(long)]
+        matrix: bool,
+        /// Note new identifiers in `conformance/ids.lock`.
+        #[arg(long)]
+        bless: bool,
+    },
+    /// Run every fuzz target for a short time, if cargo-fuzz and a nightly toolchain are installed.
+    FuzzSmoke {
+        /// How long each target runs.
+        #[arg(long, default_value_t = 10)]
+        seconds: u32,
+    },
+    /// Run the conformance suite against InfluxDB, if `influxd` is installed.
+    Influxdb,
+}
+
+fn main() -> ExitCode {
+    let done = match Chore::parse() {
+        Chore::Check => check(),
+        Chore::Spec { matrix, bless } => spec::check(&tree::root(), matrix, bless),
+        Chore::FuzzSmoke { seconds } => fuzz::smoke(&tree::root(), seconds),
+        Chore::Influxdb => influxdb::judge(&tree::root()),
+    };
+    match done {
+        Ok(violations) if violations.is_empty() => ExitCode::SUCCESS,
+        Ok(violations) => {
+            for violation in &violations {
+                eprintln!("error: {violation}");
+            }
+            eprintln!("{} violations", violations.len());
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check() -> anyhow::Result<Vec<String>> {
+    let files = tree::read(&tree::root())?;
+    let mut violations = floors::check(&files);
+    violations.extend(files::check(&files));
+    for warning in files::long(&files) {
+        println!("warning: {warning}");
+    }
+    Ok(violations)
+}

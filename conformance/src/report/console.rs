@@ -51,7 +51,8 @@ pub fn print(
 }
 
 fn print_outcome(out: &mut impl Write, outcome: &Outcome, known: &Known) -> io::Result<()> {
-    writeln!(out, "\n  ✗ {} {} ({})", outcome.id, outcome.verdict, outcome.place)?;
+    let mark = if outcome.verdict.is_failure() { '✗' } else { '≈' };
+    writeln!(out, "\n  {mark} {} {} ({})", outcome.id, outcome.verdict, outcome.place)?;
     writeln!(out, "    {}", outcome.about)?;
     if let Some(reason) = known.reason(&outcome.id) {
         writeln!(out, "    known: {reason}")?;

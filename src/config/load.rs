@@ -1,0 +1,250 @@
+//! Reads settings: defaults, then the file, then the environment. Pure: file text and variables are handed in.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Settings;
+use super::without_effect::{GROUPS, OTHER_INPUTS, group_of};
+
+/// Settings, with what their owner should know.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Loaded {
+    /// What is in effect.
+    pub settings: Settings,
+    /// Unknown keys and the like, a line each.
+    pub warnings: Vec<String>,
+    /// Keys that are known, were set, and do nothing here, a line each.
+    pub without_effect: Vec<String>,
+}
+
+/// Why settings can't be used. Displays with the place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is no TOML.
+    #[error("{file}:{line}:{column}: {message}")]
+    Syntax {
+        /// As it was given.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// The parser's words.
+        message: String,
+    },
+    /// A key has a value that it can't have.
+    #[error("{file}:{line}:{column}: {key}: {message}")]
+    Value {
+        /// As it was given.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// `[section] key`.
+        key: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// An environment variable has a value that its key can't have.
+    #[error("environment variable {variable}: {message}")]
+    Variable {
+        /// Its name.
+        variable: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// Reads the text of the file called `file` (if there is one) and overrides it by `environment`.
+///
+/// # Errors
+/// The first value that can't be used.
+pub fn load(
+    file: Option<(&str, &str)>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, ConfigError> {
+    let mut loaded = Loaded::default();
+    if let Some((name, text)) = file {
+        read_file(name, text, &mut loaded)?;
+    }
+    override_by(environment, &mut loaded)?;
+    Ok(loaded)
+}
+
+fn read_file(file: &str, text: &str, loaded: &mut Loaded) -> Result<(), ConfigError> {
+    let table = DeTable::parse(text).map_err(|error| {
+        let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+        ConfigError::Syntax { file: file.to_owned(), line, column, message: error.message().to_owned() }
+    })?;
+    let known = known_keys();
+    for (key, value) in table.get_ref() {
+        let at = |key: &Spanned<_>| format!("{file}:{}", place(text, key.span().start).0);
+        let name: &str = key.get_ref();
+        match value.get_ref() {
+            DeValue::Table(section) if known.contains_key(name) || GROUPS.iter().any(|g| g.section == name) => {
+                for (key, _) in section {
+                    note(name, key.get_ref(), &known, &at(key), loaded);
+                }
+            }
+            DeValue::Table(_) | DeValue::Array(_) if OTHER_INPUTS.contains(&name) => {
+                if is_enabled(value.get_ref()) {
+                    loaded.warnings.push(format!("{}: input [[{name}]] is not provided by this server", at(key)));
+                }
+            }
+            DeValue::Table(_) => loaded.warnings.push(format!("{}: unknown section [{name}]", at(key))),
+            _ => note("", name, &known, &at(key), loaded),
+        }
+    }
+    loaded.settings = toml::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let (line, column) = place(text, start);
+        let key = key_at(table.get_ref(), start).unwrap_or_default();
+        ConfigError::Value { file: file.to_owned(), line, column, key, message: error.message().to_owned() }
+    })?;
+    Ok(())
+}
+
+/// Notes a key that is unknown or without effect.
+fn note(section: &str, key: &str, known: &toml::Table, at: &str, loaded: &mut Loaded) {
+    if known.get(section).and_then(|s| s.as_table()).is_some_and(|s| s.contains_key(key)) {
+        return;
+    }
+    let name = spelled(section, key);
+    match group_of(section, key) {
+        Some(group) => loaded.without_effect.push(format!("{at}: {name} has no effect: {}", group.reason)),
+        None => loaded.warnings.push(format!("{at}: unknown setting {name}")),
+    }
+}
+
+/// `INFLUXDB_HTTP_AUTH_ENABLED` for `[http] auth-enabled`.
+fn variable(section: &str, key: &str) -> String {
+    let separator = if section.is_empty() { "" } else { "_" };
+    format!("INFLUXDB_{section}{separator}{key}").to_uppercase().replace('-', "_")
+}
+
+fn override_by(
+    environment: impl IntoIterator<Item = (String, String)>,
+    loaded: &mut Loaded,
+) -> Result<(), ConfigError> {
+    let known = known_keys();
+    let mut sorted: Vec<_> = environment
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("INFLUXDB_") && name != "INFLUXDB_CONFIG_PATH")
+        .collect();
+    sorted.sort();
+    for (name, value) in sorted {
+        let key = known.iter().find_map(|(section, keys)| {
+            keys.as_table()?.iter().find(|(key, _)| variable(section, key) == name).map(|(k, v)| (section, k, v))
+        });
+        let Some((section, key, default)) = key else {
+            let silent = GROUPS.iter().find(|g| g.keys.iter().any(|key| variable(g.section, key) == name));
+            match silent {
+                Some(group) => loaded.without_effect.push(format!("{name} has no effect: {}", group.reason)),
+                None => loaded.warnings.push(format!("environment variable {name} names no setting")),
+            }
+            continue;
+        };
+        loaded.settings = overridden(&loaded.settings, section, key, default, &value)
+            .map_err(|message| ConfigError::Variable { variable: name, message })?;
+    }
+    Ok(())
+}
+
+/// The settings with one key set from text, read as the type that the key's default has.
+fn overridden(
+    settings: &Settings,
+    section: &str,
+    key: &str,
+    default: &toml::Value,
+    text: &str,
+) -> Result<Settings, String> {
+    let value = match default {
+        toml::Value::Boolean(_) => match text {
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => toml::Value::Boolean(true),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => toml::Value::Boolean(false),
+            _ => return Err(format!("{text:?} is neither true nor false")),
+        },
+        toml::Value::Integer(_) => text.parse().map_or_else(|_| text.into(), toml::Value::Integer),
+        _ => text.into(),
+    };
+    let mut table = toml::Table::try_from(settings).map_err(|error| error.to_string())?;
+    if let Some(section) = table.get_mut(section).and_then(|s| s.as_table_mut()) {
+        section.insert(key.to_owned(), value);
+    }
+    table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+/// The keys that have an effect, by section, with their defaults.
+fn known_keys() -> toml::Table {
+    toml::Table::try_from(Settings::default()).unwrap_or_default()
+}
+
+fn spelled(section: &str, key: &str) -> String {
+    if section.is_empty() { key.to_owned() } else { format!("[{section}] {key}") }
+}
+
+/// Line and column, both from 1, of a byte.
+fn place(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// The key whose value stands at a byte.
+fn key_at(table: &DeTable<'_>, byte: usize) -> Option<String> {
+    for (section, value) in table {
+        if let DeValue::Table(keys) = value.get_ref() {
+            let found = keys.iter().find(|(_, value)| value.span().contains(&byte));
+            if let Some((key, _)) = found {
+                return Some(spelled(section.get_ref(), key.get_ref()));
+            }
+        } else if value.span().contains(&byte) {
+            return Some(section.get_ref().to_string());
+        }
+    }
+    None
+}
+
+/// Whether a section for another input has `enabled = true`.
+fn is_enabled(section: &DeValue<'_>) -> bool {
+    match section {
+        DeValue::Table(keys) => {
+            keys.iter().any(|(key, value)| key.get_ref() == "enabled" && value.get_ref().as_bool() == Some(true))
+        }
+        DeValue::Array(sections) => sections.iter().any(|section| is_enabled(section.get_ref())),
+        _ => false,
+    }
+}
+
+/// For features that can't be turned off.
+pub(super) fn only_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let on = bool::deserialize(deserializer)?;
+    if on { Ok(on) } else { Err(D::Error::custom("this server can't do without it")) }
+}
+
+/// For features that are not provided and that nobody would want to be ignored.
+pub(super) fn only_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let on = bool::deserialize(deserializer)?;
+    if on { Err(D::Error::custom("not provided by this server")) } else { Ok(on) }
+}
+
+/// `host:port`, the host perhaps empty.
+pub(super) fn bind_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => Ok(text),
+        _ => Err(D::Error::custom(format!("{text:?} is no address such as \"127.0.0.1:8086\" or \":8086\""))),
+    }
+}
+
+/// Text that may stand in a header.
+pub(super) fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.chars().any(char::is_control) {
+        return Err(D::Error::custom("control characters can't stand in a header"));
+    }
+    Ok(text)
+}

@@ -1,0 +1,153 @@
+//! What a file and the environment make of the settings.
+
+use super::*;
+
+/// Loads `text` as the file `f.conf` with `variables`.
+fn loaded(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    load(Some(("f.conf", text)), variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+}
+
+/// Checks that `text` fails with `message`.
+fn check_error(text: &str, variables: &[(&str, &str)], message: &str) {
+    assert_eq!(loaded(text, variables).map_err(|e| e.to_string()), Err(message.to_owned()));
+}
+
+#[test]
+fn what_is_not_set_has_its_default() {
+    assert_eq!(loaded("", &[]), Ok(Loaded::default()));
+    let defaults = Settings::default();
+    assert_eq!(defaults.http.bind_address, "127.0.0.1:8086");
+    assert_eq!(defaults.data.log_dir(), PathBuf::from("fluxstone-data/wal"));
+}
+
+// spec: http.settings.1
+#[test]
+fn sections_and_keys_are_those_of_influxdb() {
+    let text = r#"
+        reporting-disabled = true
+        [meta]
+        dir = "/var/lib/influxdb/meta"
+        retention-autocreate = false
+        [data]
+        dir = "/var/lib/influxdb/data"
+        cache-max-memory-size = "512m"
+        [coordinator]
+        query-timeout = "1m30s"
+        [retention]
+        check-interval = "1h"
+        [http]
+        bind-address = ":8086"
+        auth-enabled = true
+        max-row-limit = 10000
+        [[graphite]]
+        enabled = false
+        [compat]
+        profile = "1.2.4"
+        csv-null-cells = "empty"
+    "#;
+    let loaded = loaded(text, &[]).unwrap();
+    let settings = &loaded.settings;
+    assert!(!settings.meta.retention_autocreate);
+    assert_eq!(settings.data.log_dir(), PathBuf::from("/var/lib/influxdb/wal"));
+    assert_eq!(settings.data.cache_max_memory_size, Size(512 << 20));
+    assert_eq!(settings.coordinator.query_timeout.as_nanos(), 90_000_000_000);
+    assert!(settings.retention.enabled);
+    assert_eq!(settings.retention.check_interval, Interval(Duration::from_hours(1)));
+    assert_eq!(settings.http.bind_address, ":8086");
+    assert!(settings.http.auth_enabled);
+    assert_eq!(settings.http.max_row_limit, 10_000);
+    assert_eq!(settings.compat.compat().profile, Profile::Observed);
+    assert_eq!(settings.compat.compat().csv_null_cells, CsvNullCells::Empty);
+    assert_eq!(loaded.warnings, [""; 0]);
+    assert_eq!(loaded.without_effect.len(), 2, "{:?}", loaded.without_effect);
+}
+
+// spec: http.settings.2
+#[test]
+fn an_unknown_key_is_a_warning_that_names_it() {
+    let text = "[http]\nbind-adress = \":1\"\n[nosuch]\na = 1\n[[udp]]\nenabled = true\n";
+    let mut warnings = loaded(text, &[("INFLUXDB_HTTP_PORT", "1")]).unwrap().warnings;
+    warnings.sort();
+    assert_eq!(
+        warnings,
+        [
+            "environment variable INFLUXDB_HTTP_PORT names no setting",
+            "f.conf:2: unknown setting [http] bind-adress",
+            "f.conf:3: unknown section [nosuch]",
+            "f.conf:5: input [[udp]] is not provided by this server",
+        ]
+    );
+}
+
+// spec: http.settings.3
+#[test]
+fn a_bad_value_is_an_error_with_its_place() {
+    check_error(
+        "[http]\n  auth-enabled = \"yes\"\n",
+        &[],
+        "f.conf:2:18: [http] auth-enabled: invalid type: string \"yes\", expected a boolean",
+    );
+    check_error(
+        "[data]\n[coordinator]\nquery-timeout = \"5 minutes\"",
+        &[],
+        "f.conf:3:17: [coordinator] query-timeout: \"5 minutes\" is no duration such as \"30s\" or \"1h30m\"",
+    );
+    check_error(
+        "[http]\nbind-address = \"8086\"",
+        &[],
+        "f.conf:2:16: [http] bind-address: \"8086\" is no address such as \"127.0.0.1:8086\" or \":8086\"",
+    );
+    check_error("[http]\nhttps-enabled = true", &[], "f.conf:2:17: [http] https-enabled: not provided by this server");
+    check_error("[http]\nmax-body-size = -1", &[], "f.conf:2:17: [http] max-body-size: -1 is less than zero");
+    check_error(
+        "[compat]\nprofile = \"1.3\"",
+        &[],
+        "f.conf:2:11: [compat] profile: unknown variant `1.3`, expected `documented` or `1.2.4`",
+    );
+    assert!(matches!(loaded("[http\n", &[]), Err(ConfigError::Syntax { line: 1, .. })));
+}
+
+// spec: http.settings.4
+#[test]
+fn the_environment_overrides_the_file() {
+    let variables = [
+        ("INFLUXDB_HTTP_AUTH_ENABLED", "true"),
+        ("INFLUXDB_HTTP_MAX_ROW_LIMIT", "7"),
+        ("INFLUXDB_HTTP_MAX_BODY_SIZE", "1m"),
+        ("INFLUXDB_DATA_DIR", "/d"),
+        ("INFLUXDB_CONTINUOUS_QUERIES_ENABLED", "false"),
+        ("HOME", "/root"),
+    ];
+    let loaded = loaded("[http]\nauth-enabled = false\nmax-row-limit = 3\n", &variables).unwrap();
+    assert!(loaded.settings.http.auth_enabled);
+    assert_eq!(loaded.settings.http.max_row_limit, 7);
+    assert_eq!(loaded.settings.http.max_body_size, Size(1 << 20));
+    assert_eq!(loaded.settings.data.dir, PathBuf::from("/d"));
+    assert_eq!(loaded.warnings, [""; 0]);
+    assert_eq!(loaded.without_effect.len(), 1);
+}
+
+// spec: http.settings.4
+#[test]
+fn a_bad_environment_variable_is_an_error_that_names_it() {
+    check_error(
+        "",
+        &[("INFLUXDB_HTTP_AUTH_ENABLED", "maybe")],
+        "environment variable INFLUXDB_HTTP_AUTH_ENABLED: \"maybe\" is neither true nor false",
+    );
+    check_error(
+        "",
+        &[("INFLUXDB_HTTP_MAX_ROW_LIMIT", "many")],
+        "environment variable INFLUXDB_HTTP_MAX_ROW_LIMIT: invalid type: string \"many\", expected i64",
+    );
+}
+
+// spec: http.settings.5
+#[test]
+fn printed_settings_read_back_as_they_were() {
+    let mut settings = Settings::default();
+    settings.coordinator.query_timeout = Interval::parse("1h0m0.5s").unwrap();
+    settings.http.realm = "quoted \"realm\"".to_owned();
+    let text = toml::to_string(&settings).unwrap();
+    assert_eq!(loaded(&text, &[]).unwrap(), Loaded { settings, ..Loaded::default() });
+}

@@ -1,0 +1,314 @@
+//! `{"results":[...]}`: results in JSON, whole or as one document for each piece.
+
+use std::sync::Arc;
+
+use crate::compat::Point;
+use crate::engine::StatementResult;
+use crate::model::{Text, Timestamp};
+use crate::query::{SeriesRows, Value};
+
+use super::super::json::{JsonWriter, Place};
+use super::{AnswerOptions, Epoch};
+
+/// A JSON answer while it is written.
+#[derive(Debug)]
+pub(super) struct JsonAnswer {
+    json: JsonWriter,
+    options: AnswerOptions,
+    /// The result that is being written.
+    open: Option<OpenResult>,
+    /// Whether `{"results":[` was written.
+    begun: bool,
+    /// Whether bytes of the document were given away.
+    sent: bool,
+    /// The first infinite value that was met, as Go spells it.
+    infinity: Option<&'static str>,
+}
+
+#[derive(Debug)]
+struct OpenResult {
+    statement_id: usize,
+    /// Where it begins, unless that was given away.
+    start: Option<Place>,
+    /// The series that is being written.
+    series: Option<OpenSeries>,
+    messages: Vec<String>,
+    /// In a chunked answer: whether more of the statement follows.
+    partial: bool,
+    error: Option<String>,
+    infinity: Option<&'static str>,
+}
+
+#[derive(Debug)]
+struct OpenSeries {
+    name: Text,
+    tags: Arc<[(Text, Text)]>,
+    has_rows: bool,
+    partial: bool,
+}
+
+impl JsonAnswer {
+    pub(super) fn new(options: AnswerOptions) -> JsonAnswer {
+        let json = JsonWriter::new(options.pretty);
+        JsonAnswer { json, options, open: None, begun: false, sent: false, infinity: None }
+    }
+
+    pub(super) fn add(&mut self, piece: StatementResult) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.statement_id == piece.statement_id) {
+            if let Some(error) = piece.error {
+                match open.start {
+                    Some(start) => {
+                        self.json.go_back(start);
+                        self.open = None;
+                        self.begin_result(piece.statement_id).error = Some(error);
+                    }
+                    // Rows that are sent can't be taken back: the error stands behind them.
+                    None => open.error = Some(error),
+                }
+                return;
+            }
+        } else {
+            self.end_result();
+            self.begin_result(piece.statement_id);
+        }
+        if let Some(series) = piece.series {
+            self.add_series(&series);
+        }
+        if let Some(open) = &mut self.open {
+            open.messages.extend(piece.messages);
+            open.error = piece.error;
+            open.partial = piece.more && self.options.chunked;
+        }
+        if self.options.chunked {
+            self.end_document();
+        }
+    }
+
+    pub(super) fn ready(&mut self) -> Option<Vec<u8>> {
+        let held = self.options.held_bytes();
+        let written = self.json.written().len();
+        if self.options.chunked && written > 0 {
+            return Some(self.json.take());
+        }
+        if written <= held {
+            return None;
+        }
+        self.sent = true;
+        let start = self.open.as_mut().and_then(|open| open.start.as_mut());
+        let bytes = start.map(|start| self.json.take_before(start)).filter(|bytes| !bytes.is_empty());
+        if bytes.is_some() && self.json.written().len() <= held {
+            return bytes;
+        }
+        if let Some(open) = &mut self.open {
+            open.start = None;
+        }
+        let mut bytes = bytes.unwrap_or_default();
+        bytes.append(&mut self.json.take());
+        Some(bytes)
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        if !self.options.chunked {
+            self.end_document();
+        }
+        self.json.take()
+    }
+
+    fn begin_result(&mut self, statement_id: usize) -> &mut OpenResult {
+        if !self.begun {
+            self.begun = true;
+            self.json.begin_object();
+            self.json.key(b"results");
+            self.json.begin_array();
+        }
+        let start = Some(self.json.place());
+        self.json.element();
+        self.json.begin_object();
+        self.json.key(b"statement_id");
+        self.json.integer(i64::try_from(statement_id).unwrap_or(i64::MAX));
+        self.open.insert(OpenResult {
+            statement_id,
+            start,
+            series: None,
+            messages: Vec::new(),
+            partial: false,
+            error: None,
+            infinity: None,
+        })
+    }
+
+    fn end_result(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        self.infinity = self.infinity.or(open.infinity);
+        if let Some(series) = open.series {
+            end_series(&mut self.json, &series);
+            self.json.end_array();
+        }
+        if !open.messages.is_empty() {
+            self.json.key(b"messages");
+            self.json.begin_array();
+            for message in open.messages {
+                self.json.element();
+                self.json.begin_object();
+                self.json.key(b"level");
+                self.json.string(b"warning");
+                self.json.key(b"text");
+                self.json.string(message.as_bytes());
+                self.json.end_object();
+            }
+            self.json.end_array();
+        }
+        if open.partial {
+            self.json.key(b"partial");
+            self.json.raw(b"true");
+        }
+        if let Some(error) = open.error {
+            self.json.key(b"error");
+            self.json.string(error.as_bytes());
+        }
+        self.json.end_object();
+    }
+
+    /// Ends the document: the only one, or that of a piece.
+    fn end_document(&mut self) {
+        self.end_result();
+        if self.begun {
+            self.json.end_array();
+        } else if !self.options.chunked {
+            self.json.begin_object();
+        }
+        if self.begun || !self.options.chunked {
+            self.json.end_object();
+            self.json.raw(b"\n");
+        }
+        self.begun = false;
+        let infinity = self.infinity.take().filter(|_| !self.sent);
+        if let Some(value) = infinity.filter(|_| self.options.compat.observed(Point::InfinityInJson)) {
+            self.json = JsonWriter::new(self.options.pretty);
+            let type_error = "json: error calling MarshalJSON for type";
+            let text = format!(
+                "{type_error} httpd.Response: {type_error} *influxql.Result: json: unsupported value: {value}\n"
+            );
+            self.json.raw(text.as_bytes());
+        }
+        self.json.begin_document();
+    }
+
+    fn add_series(&mut self, rows: &SeriesRows) {
+        let Some(open) = &mut self.open else { return };
+        let same = open.series.as_ref().is_some_and(|series| series.name == rows.name && series.tags == rows.tags);
+        if !same {
+            if let Some(series) = &open.series {
+                end_series(&mut self.json, series);
+            } else {
+                self.json.key(b"series");
+                self.json.begin_array();
+            }
+            begin_series(&mut self.json, rows);
+        }
+        let series = open.series.take().filter(|_| same);
+        let mut series = series.unwrap_or_else(|| OpenSeries {
+            name: rows.name.clone(),
+            tags: Arc::clone(&rows.tags),
+            has_rows: false,
+            partial: rows.more_rows,
+        });
+        // 1.2.4 keeps the mark of the first piece. Without that, what counts is whether rows are missing in the end.
+        if self.options.chunked || !self.options.compat.observed(Point::MergedPartial) {
+            series.partial = rows.more_rows;
+        }
+        if rows.row_count() > 0 && !series.has_rows {
+            series.has_rows = true;
+            self.json.key(b"values");
+            self.json.begin_array();
+        }
+        let mut encoder = CellEncoder { epoch: self.options.epoch, infinity: open.infinity };
+        for row in rows.rows() {
+            self.json.element();
+            self.json.begin_array();
+            for cell in row {
+                self.json.element();
+                encoder.write(&mut self.json, cell);
+            }
+            self.json.end_array();
+        }
+        open.infinity = encoder.infinity;
+        open.series = Some(series);
+    }
+}
+
+fn begin_series(json: &mut JsonWriter, rows: &SeriesRows) {
+    json.element();
+    json.begin_object();
+    if !rows.name.is_empty() {
+        json.key(b"name");
+        json.string(&rows.name);
+    }
+    if !rows.tags.is_empty() {
+        json.key(b"tags");
+        json.begin_object();
+        for (key, value) in rows.tags.iter() {
+            json.key(key);
+            json.string(value);
+        }
+        json.end_object();
+    }
+    if !rows.columns.is_empty() {
+        json.key(b"columns");
+        json.begin_array();
+        for column in rows.columns.iter() {
+            json.element();
+            json.string(column);
+        }
+        json.end_array();
+    }
+}
+
+fn end_series(json: &mut JsonWriter, series: &OpenSeries) {
+    if series.has_rows {
+        json.end_array();
+    }
+    if series.partial {
+        json.key(b"partial");
+        json.raw(b"true");
+    }
+    json.end_object();
+}
+
+/// Writes cells and remembers the first one that JSON can't hold.
+struct CellEncoder {
+    epoch: Epoch,
+    infinity: Option<&'static str>,
+}
+
+impl CellEncoder {
+    fn write(&mut self, json: &mut JsonWriter, cell: &Value) {
+        match cell {
+            Value::Null => json.raw(b"null"),
+            Value::Time(time) if self.epoch == Epoch::Default => {
+                let mut buffer = [0; Timestamp::RFC3339_LEN_MAX];
+                json.raw(b"\"");
+                json.raw(time.write_rfc3339(&mut buffer).as_bytes());
+                json.raw(b"\"");
+            }
+            Value::Time(time) => json.integer(self.epoch.count(*time)),
+            Value::Float(value) if value.is_finite() => json.float(*value),
+            Value::Float(value) => {
+                self.infinity = self.infinity.or(Some(if *value < 0.0 { "-Inf" } else { "+Inf" }));
+                json.raw(b"null");
+            }
+            Value::Integer(value) => json.integer(*value),
+            Value::Ordinal(value) => json.raw(value.to_string().as_bytes()),
+            Value::String(text) => json.string(text),
+            Value::Boolean(value) => json.raw(if *value { b"true" } else { b"false" }),
+            Value::List(texts) => {
+                json.begin_array();
+                for text in texts {
+                    json.element();
+                    json.string(text);
+                }
+                json.end_array();
+            }
+        }
+    }
+}

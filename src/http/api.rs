@@ -1,0 +1,66 @@
+//! What the endpoints need of an engine, as a trait: so that they can be tested over a socket without one.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
+
+use crate::engine::{
+    AuthState, Engine, LoginError, PreparedQuery, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError,
+    WriteRequest,
+};
+
+/// The calls of [`Engine`], which documents them.
+pub trait Api: Send + Sync + 'static {
+    /// A query that is parsed and authorized.
+    type Prepared: Send;
+
+    /// See [`Engine::auth_state`].
+    fn auth_state(&self) -> AuthState;
+    /// See [`Engine::login`].
+    fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError>;
+    /// See [`Engine::user`].
+    fn user(&self, name: &str) -> Option<Principal>;
+    /// See [`Engine::authorize_write`].
+    fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError>;
+    /// See [`Engine::write`].
+    fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError>;
+    /// See [`Engine::prepare`].
+    fn prepare(&self, request: QueryRequest<'_>) -> Result<Self::Prepared, QueryRefusal>;
+    /// See [`Engine::execute`].
+    fn execute(
+        &self,
+        query: Self::Prepared,
+        cancelled: &AtomicBool,
+        emit: &mut dyn FnMut(StatementResult) -> ControlFlow<()>,
+    );
+}
+
+impl Api for Engine {
+    type Prepared = PreparedQuery;
+
+    fn auth_state(&self) -> AuthState {
+        Engine::auth_state(self)
+    }
+    fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
+        Engine::login(self, user, password)
+    }
+    fn user(&self, name: &str) -> Option<Principal> {
+        Engine::user(self, name)
+    }
+    fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError> {
+        Engine::authorize_write(self, principal, database)
+    }
+    fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
+        Engine::write(self, request)
+    }
+    fn prepare(&self, request: QueryRequest<'_>) -> Result<PreparedQuery, QueryRefusal> {
+        Engine::prepare(self, request)
+    }
+    fn execute(
+        &self,
+        query: PreparedQuery,
+        cancelled: &AtomicBool,
+        emit: &mut dyn FnMut(StatementResult) -> ControlFlow<()>,
+    ) {
+        Engine::execute(self, query, cancelled, emit);
+    }
+}

@@ -1,0 +1,78 @@
+//! What the server counts, as `/debug/vars` shows it, under the names that InfluxDB gives its HTTP statistics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+macro_rules! counters {
+    ($($field:ident $name:literal $about:literal),* $(,)?) => {
+        /// Counters since the start, and gauges of what is going on.
+        #[derive(Debug, Default)]
+        pub(super) struct Counters {
+            $(#[doc = $about] pub(super) $field: Counter,)*
+        }
+
+        impl Counters {
+            /// Names and values, in the order of the names.
+            pub(super) fn values(&self) -> Vec<(&'static str, u64)> {
+                let mut values = vec![$(($name, self.$field.get())),*];
+                values.sort_unstable();
+                values
+            }
+        }
+    };
+}
+
+counters! {
+    requests "req" "Requests.",
+    requests_active "reqActive" "Requests being answered.",
+    request_ns "reqDurationNs" "Time spent on requests.",
+    pings "pingReq" "Requests to /ping.",
+    statuses "statusReq" "Requests to /status.",
+    queries "queryReq" "Requests to /query.",
+    query_ns "queryReqDurationNs" "Time until answers of /query began.",
+    query_bytes "queryRespBytes" "Bytes of answers of /query before compression.",
+    writes "writeReq" "Requests to /write.",
+    writes_active "writeReqActive" "Writes being done.",
+    write_ns "writeReqDurationNs" "Time spent on /write.",
+    write_bytes "writeReqBytes" "Bytes of line protocol, unpacked.",
+    client_errors "clientError" "Answers with a status 4xx.",
+    server_errors "serverError" "Answers with a status 5xx.",
+    unauthorized "authFail" "Answers with status 401.",
+    panics "recoveredPanics" "Requests that failed by a defect of the server.",
+    connections "connections" "Connections that are open.",
+    connections_refused "connectionsRefused" "Connections dropped because of max-connection-limit.",
+}
+
+/// One number.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_time(&self, time: Duration) {
+        self.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more until the result is dropped.
+    pub(super) fn while_held(&self) -> Held<'_> {
+        self.add(1);
+        Held(self)
+    }
+}
+
+/// Something that is going on.
+#[derive(Debug)]
+pub(super) struct Held<'c>(&'c Counter);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

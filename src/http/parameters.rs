@@ -1,0 +1,126 @@
+//! Parameters of a request, from the query string and from url-encoded forms. A pair that can't be read is dropped; the
+//! others count.
+
+/// Decoded pairs in the order in which they came. Of equal names the first counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Parameters(Vec<(Vec<u8>, Vec<u8>)>);
+
+impl Parameters {
+    /// Reads `a=1&b=2`. Pairs with a broken percent escape or a raw semicolon are dropped.
+    pub(super) fn parse(text: &[u8]) -> Parameters {
+        let pair = |pair: &[u8]| {
+            if pair.is_empty() || pair.contains(&b';') {
+                return None;
+            }
+            let (name, value) = match pair.iter().position(|&b| b == b'=') {
+                Some(at) => (&pair[..at], &pair[at + 1..]),
+                None => (pair, &[][..]),
+            };
+            Some((unescaped(name)?, unescaped(value)?))
+        };
+        Parameters(text.split(|&b| b == b'&').filter_map(pair).collect())
+    }
+
+    /// Appends a pair, after those that are there.
+    pub(super) fn push(&mut self, name: &[u8], value: &[u8]) {
+        self.0.push((name.to_vec(), value.to_vec()));
+    }
+
+    /// Appends all pairs of `other`.
+    pub(super) fn extend(&mut self, other: Parameters) {
+        self.0.extend(other.0);
+    }
+
+    /// The first value of `name`, empty if there is none.
+    pub(super) fn get(&self, name: &str) -> &[u8] {
+        self.0.iter().find(|(n, _)| n == name.as_bytes()).map_or(&[], |(_, value)| value)
+    }
+
+    /// The first value of `name` as text; each byte that is no UTF-8 becomes U+FFFD.
+    pub(super) fn text(&self, name: &str) -> String {
+        to_text(self.get(name))
+    }
+
+    /// Whether the first value of `name` is exactly `true`.
+    pub(super) fn is_true(&self, name: &str) -> bool {
+        self.get(name) == b"true"
+    }
+}
+
+/// The bytes as text; each byte that is no UTF-8 becomes U+FFFD.
+pub(super) fn to_text(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    text
+}
+
+/// `%xx` and `+` undone, or nothing if an escape is broken.
+fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    while let Some(&byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || (*rest.next()? as char).to_digit(16);
+                (digit()? * 16 + digit()?) as u8
+            }
+            _ => byte,
+        });
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, name: &str, value: &str) {
+        assert_eq!(Parameters::parse(text.as_bytes()).text(name), value, "{name} of {text}");
+    }
+
+    // spec: http.parameters.3
+    #[test]
+    fn of_equal_names_the_first_counts_even_if_empty() {
+        check("q=a&q=b", "q", "a");
+        check("q=&q=b", "q", "");
+        check("q&q=b", "q", "");
+        check("Q=a", "q", "");
+    }
+
+    // spec: http.parameters.4
+    #[test]
+    fn pairs_that_cant_be_read_are_dropped() {
+        for (text, value) in [
+            ("a=%zz&b=1", "1"),
+            ("%zz=1&b=1", "1"),
+            ("a=%&b=1", "1"),
+            ("b=%4&b=1", "1"),
+            ("a;b=2&b=1", "1"),
+            ("b=2;3&b=1", "1"),
+            ("b=1=2", "1=2"),
+        ] {
+            check(text, "b", value);
+        }
+    }
+
+    // spec: http.parameters.4
+    #[test]
+    fn plus_and_escapes_are_undone_and_bytes_that_are_no_text_replaced() {
+        check("q=a+b%20c%2Bd%3B", "q", "a b c+d;");
+        check("q=%C3%A9", "q", "é");
+        check("q=%FF%FE%F0%9F", "q", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_encoded_reads_back(name in "\\PC*", value in "\\PC*") {
+            proptest::prop_assume!(!name.is_empty());
+            let text = form_urlencoded::Serializer::new(String::new()).append_pair(&name, &value).finish();
+            proptest::prop_assert_eq!(Parameters::parse(text.as_bytes()).text(&name), value);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Answers that are not streams: their status, headers and bodies, in the one place that knows their texts.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use super::json::JsonWriter;
+use super::parameters::Parameters;
+use super::stream::{Interrupted, StreamBody};
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(super) enum ReplyBody {
+    Whole(Option<Bytes>),
+    Stream(StreamBody),
+}
+
+impl hyper::body::Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Interrupted;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
+        match self.get_mut() {
+            ReplyBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            ReplyBody::Stream(stream) => stream.poll(cx).map(|next| next.map(|bytes| bytes.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, ReplyBody::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            ReplyBody::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            ReplyBody::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// An answer.
+pub(super) type Reply = Response<ReplyBody>;
+
+/// What a request says about the form of its answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ReplyStyle {
+    pub(super) csv: bool,
+    pub(super) pretty: bool,
+    pub(super) gzip: bool,
+    origin: Option<HeaderValue>,
+}
+
+impl ReplyStyle {
+    /// Reads `Accept`, `Accept-Encoding`, `Origin` and `pretty`.
+    pub(super) fn of(headers: &HeaderMap, query: &Parameters) -> ReplyStyle {
+        let bytes = |name: HeaderName| headers.get(name).map_or(&[][..], HeaderValue::as_bytes);
+        ReplyStyle {
+            csv: matches!(bytes(header::ACCEPT), b"application/csv" | b"text/csv"),
+            pretty: query.is_true("pretty"),
+            gzip: bstr::ByteSlice::contains_str(bytes(header::ACCEPT_ENCODING), "gzip"),
+            origin: headers.get(header::ORIGIN).filter(|origin| !origin.is_empty()).cloned(),
+        }
+    }
+
+    /// An answer with the headers that every endpoint sends.
+    pub(super) fn reply(&self, status: StatusCode, body: ReplyBody) -> Reply {
+        let mut reply = Response::new(body);
+        *reply.status_mut() = status;
+        let content_type = if self.csv { "text/csv" } else { "application/json" };
+        reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        self.share_across_origins(reply.headers_mut());
+        reply
+    }
+
+    /// 204.
+    pub(super) fn no_content(&self) -> Reply {
+        self.reply(StatusCode::NO_CONTENT, ReplyBody::Whole(None))
+    }
+
+    /// `OPTIONS` of an endpoint that has them.
+    pub(super) fn options(&self) -> Reply {
+        let mut reply = self.reply(StatusCode::OK, ReplyBody::Whole(None));
+        reply.headers_mut().remove(header::CONTENT_TYPE);
+        reply
+    }
+
+    /// `{"error":"TEXT"}`; in CSV there is no place for it.
+    pub(super) fn error(&self, status: StatusCode, text: &[u8]) -> Reply {
+        let mut body = Vec::new();
+        if !self.csv {
+            let mut json = JsonWriter::new(self.pretty);
+            json.begin_object();
+            json.key(b"error");
+            json.string(text);
+            json.end_object();
+            json.raw(b"\n");
+            body = json.take();
+        }
+        if self.gzip {
+            body = super::stream::packed(&body);
+        }
+        let mut reply = self.reply(status, ReplyBody::Whole(Some(body.into())));
+        if self.gzip {
+            reply.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        reply
+    }
+
+    fn share_across_origins(&self, headers: &mut HeaderMap) {
+        let Some(origin) = &self.origin else { return };
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        let fixed = |text| HeaderValue::from_static(text);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, fixed("DELETE, GET, OPTIONS, POST, PUT"));
+        let allowed = "Accept, Accept-Encoding, Authorization, Content-Length, Content-Type, X-CSRF-Token, \
+                       X-HTTP-Method-Override";
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, fixed(allowed));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, fixed("Date, X-InfluxDB-Version"));
+    }
+}
+
+/// An answer in plain text, from before an endpoint was found.
+pub(super) fn plain(status: StatusCode, text: &'static str) -> Reply {
+    let mut reply = Response::new(ReplyBody::Whole(Some(Bytes::from_static(text.as_bytes()))));
+    *reply.status_mut() = status;
+    let headers = reply.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    reply
+}
+
+/// Ends the connection after the answer.
+pub(super) fn close_after(reply: &mut Reply) {
+    reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+}

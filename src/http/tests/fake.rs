@@ -1,0 +1,186 @@
+//! An engine that does what the text of a query tells it, and remembers what was written.
+
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::engine::{
+    AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,
+};
+use crate::http::Api;
+use crate::model::Timestamp;
+use crate::query::{SeriesRows, Value};
+
+/// The only database is `d`, the only user `root` with password `toor`.
+#[derive(Debug, Default)]
+pub(super) struct FakeEngine {
+    /// `database policy precision consistency body` of each write.
+    pub(super) written: Mutex<Vec<String>>,
+    /// The requests that were prepared.
+    pub(super) prepared: Mutex<Vec<String>>,
+    /// How queries ended: `done` or `cancelled`.
+    pub(super) ended: Mutex<Vec<&'static str>>,
+    /// Whether no administrator exists.
+    pub(super) no_admin: AtomicBool,
+    given_up: AtomicBool,
+}
+
+impl FakeEngine {
+    /// Lets queries that wait end.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn last_prepared(&self) -> String {
+        self.prepared.lock().unwrap().last().cloned().unwrap_or_default()
+    }
+
+    pub(super) fn last_written(&self) -> String {
+        self.written.lock().unwrap().last().cloned().unwrap_or_default()
+    }
+
+    /// Waits until a query has ended, and says how.
+    pub(super) fn wait_for_end(&self) -> &'static str {
+        for _ in 0..2000 {
+            if let Some(how) = self.ended.lock().unwrap().last() {
+                return how;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        "not at all"
+    }
+}
+
+/// Rows `from` to `to` of the series `m`, two columns alike.
+fn rows(from: i64, to: i64, more_rows: bool) -> SeriesRows {
+    SeriesRows {
+        name: "m".into(),
+        tags: std::sync::Arc::new([]),
+        columns: ["time".into(), "v".into()].into(),
+        cells: (from..=to).flat_map(|i| [Value::Time(Timestamp(i)), Value::Integer(i)]).collect(),
+        more_rows,
+    }
+}
+
+impl Api for FakeEngine {
+    /// The statements, and the rows of a piece.
+    type Prepared = (Vec<String>, i64);
+
+    fn auth_state(&self) -> AuthState {
+        if self.no_admin.load(Ordering::Relaxed) { AuthState::NoAdmin } else { AuthState::Ready }
+    }
+
+    fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
+        match (user, password) {
+            ("", _) => Err(LoginError::UsernameRequired),
+            ("root", "toor") => Ok(Principal::User("root".to_owned())),
+            _ => Err(LoginError::Failed),
+        }
+    }
+
+    fn user(&self, name: &str) -> Option<Principal> {
+        (name == "root").then(|| Principal::User("root".to_owned()))
+    }
+
+    fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError> {
+        let error = |kind, text: &str| Err(WriteError { kind, text: text.into() });
+        match (database, principal) {
+            (b"panic", _) => panic!("as asked"),
+            (b"d", Principal::Nobody) => error(ErrorKind::Forbidden, "user is required to write to database \"d\""),
+            (b"d", _) => Ok(()),
+            _ => error(ErrorKind::NotFound, "database not found: \"x\""),
+        }
+    }
+
+    fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert_ne!(request.body, b"panic");
+        self.written.lock().unwrap().push(format!(
+            "{} {} {} {} {}",
+            text(request.database),
+            text(request.policy),
+            request.precision.nanos(),
+            text(request.consistency),
+            text(request.body)
+        ));
+        match request.body.strip_prefix(b"bad ") {
+            Some(line) => Err(WriteError { kind: ErrorKind::BadRequest, text: line.into() }),
+            None if request.policy == b"nosuch" => {
+                Err(WriteError { kind: ErrorKind::Internal, text: "retention policy not found: nosuch".into() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn prepare(&self, request: QueryRequest<'_>) -> Result<Self::Prepared, QueryRefusal> {
+        self.prepared.lock().unwrap().push(format!(
+            "{:?} db={} read_only={} chunk={} {:?} {}",
+            request.principal,
+            request.database,
+            request.read_only,
+            request.chunk_rows,
+            request.parameters,
+            request.text
+        ));
+        match request.text {
+            "syntax" => Err(QueryRefusal { kind: ErrorKind::BadRequest, text: "error parsing query: <x>".to_owned() }),
+            "forbidden" => {
+                Err(QueryRefusal { kind: ErrorKind::Forbidden, text: "error authorizing query: no".to_owned() })
+            }
+            "panic early" => panic!("as asked"),
+            text => {
+                let statements = text.split(';').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned);
+                Ok((statements.collect(), request.chunk_rows as i64))
+            }
+        }
+    }
+
+    fn execute(
+        &self,
+        (statements, chunk_rows): Self::Prepared,
+        cancelled: &AtomicBool,
+        emit: &mut dyn FnMut(StatementResult) -> ControlFlow<()>,
+    ) {
+        let mut end = "done";
+        'statements: for (statement_id, statement) in statements.iter().enumerate() {
+            let piece = StatementResult { statement_id, ..StatementResult::default() };
+            match statement.split_once(' ').unwrap_or((statement, "")) {
+                ("rows", n) => {
+                    let n: i64 = n.parse().unwrap();
+                    let mut from = 1;
+                    while from <= n {
+                        let to = (from + chunk_rows - 1).min(n);
+                        let series = Some(rows(from, to, to < n));
+                        if emit(StatementResult { series, more: to < n, ..piece.clone() }).is_break() {
+                            end = "cancelled";
+                            break 'statements;
+                        }
+                        from = to + 1;
+                    }
+                }
+                ("panic", _) => {
+                    let _ = emit(StatementResult { series: Some(rows(1, 20_000, true)), ..piece });
+                    panic!("as asked");
+                }
+                ("wait", _) => {
+                    while !cancelled.load(Ordering::Relaxed) && !self.given_up.load(Ordering::Relaxed) {
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                    end = "cancelled";
+                }
+                ("sleep", ms) => {
+                    std::thread::sleep(Duration::from_millis(ms.parse().unwrap()));
+                    let _ = emit(piece);
+                }
+                ("error", text) => {
+                    let _ = emit(StatementResult { error: Some(text.to_owned()), ..piece });
+                }
+                _ => {
+                    let _ = emit(piece);
+                }
+            }
+        }
+        self.ended.lock().unwrap().push(end);
+    }
+}

@@ -1,0 +1,152 @@
+//! `fill(...)`: what stands in windows without a value.
+
+use std::iter::Peekable;
+
+use crate::influxql::ast::Fill;
+use crate::model::{FieldType, TimeRange, Timestamp};
+
+use super::functions::Point;
+use super::windows::Windows;
+use super::{QueryError, Value};
+
+/// A stream of results by window in which every window of the range has one. An empty stream stays empty.
+pub(super) struct Filled<I: Iterator<Item = Result<Point, QueryError>>> {
+    input: Peekable<I>,
+    windows: Windows,
+    fill: Fill,
+    /// `fill(null)` is zero for counts.
+    counts: bool,
+    field_type: FieldType,
+    descending: bool,
+    /// The next window, once there is any point.
+    next: Option<i64>,
+    /// The window to start at; `None` is that of the first point.
+    first: Option<i64>,
+    last: i64,
+    previous: Option<Point>,
+    is_done: bool,
+}
+
+impl<I: Iterator<Item = Result<Point, QueryError>>> Filled<I> {
+    /// Fills the windows of `range`. Where the range is open at the side it begins, filling begins with the first point.
+    pub(super) fn new(
+        input: I,
+        windows: Windows,
+        range: TimeRange,
+        fill: Fill,
+        (field_type, counts): (FieldType, bool),
+        descending: bool,
+    ) -> Self {
+        let start = |time: Timestamp| windows.start(time.0);
+        let (first, last) = if descending {
+            (Some(start(range.max)), start(range.min))
+        } else {
+            ((range.min > Timestamp::MIN).then(|| start(range.min)), start(range.max))
+        };
+        // Downward, an open range ends with the last point.
+        let last = if descending && range.min <= Timestamp::MIN { i64::MAX } else { last };
+        let input = input.peekable();
+        Filled {
+            input,
+            windows,
+            fill,
+            counts,
+            field_type,
+            descending,
+            next: None,
+            first,
+            last,
+            previous: None,
+            is_done: false,
+        }
+    }
+
+    fn is_before(&self, a: i64, b: i64) -> bool {
+        if self.descending { a > b } else { a < b }
+    }
+
+    fn filler(&mut self, time: i64) -> Value {
+        match self.fill {
+            Fill::Null | Fill::None if self.counts => Value::Integer(0),
+            Fill::Null | Fill::None => Value::Null,
+            Fill::Integer(v) => number(v as f64, v, self.field_type),
+            Fill::Number(v) => number(v, v as i64, self.field_type),
+            Fill::Previous => self.previous.as_ref().map_or(Value::Null, |point| point.value.clone()),
+            Fill::Linear => self.on_line(time).unwrap_or(Value::Null),
+        }
+    }
+
+    /// The value at `time` of the line through the points before and after.
+    fn on_line(&mut self, time: i64) -> Option<Value> {
+        let before = self.previous.as_ref()?;
+        let Some(Ok(after)) = self.input.peek() else { return None };
+        let interval = self.windows.interval();
+        let position = |time: i64| (time / interval) as f64;
+        let line = |from: f64, to: f64| {
+            let slope = (to - from) / (position(after.time) - position(before.time));
+            slope * (position(time) - position(before.time)) + from
+        };
+        match (&before.value, &after.value) {
+            (Value::Float(from), Value::Float(to)) => Some(Value::Float(line(*from, *to))),
+            (Value::Integer(from), Value::Integer(to)) => Some(Value::Integer(line(*from as f64, *to as f64) as i64)),
+            _ => None,
+        }
+    }
+}
+
+impl<I: Iterator<Item = Result<Point, QueryError>>> Iterator for Filled<I> {
+    type Item = Result<Point, QueryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_done {
+            return None;
+        }
+        let head = match self.input.peek() {
+            Some(Err(_)) => return self.input.next(),
+            Some(Ok(point)) => Some(point.time),
+            None => None,
+        };
+        let expected = match (self.next, head) {
+            (Some(next), _) => next,
+            (None, Some(time)) => self.first.unwrap_or(time),
+            (None, None) => {
+                self.is_done = true;
+                return None;
+            }
+        };
+        // Several results of one window follow each other; others wait until the gap before them is filled.
+        if let Some(time) = head
+            && !self.is_before(expected, time)
+        {
+            let point = self.input.next()?;
+            let following = if self.descending {
+                time.checked_sub(self.windows.interval())
+            } else {
+                time.checked_add(self.windows.interval())
+            };
+            self.next = following;
+            self.is_done = following.is_none() && self.input.peek().is_none();
+            self.previous = point.as_ref().ok().cloned();
+            return Some(point);
+        }
+        if head.is_none() && self.is_before(self.last, expected) {
+            self.is_done = true;
+            return None;
+        }
+        let value = self.filler(expected);
+        let interval = self.windows.interval();
+        let following = if self.descending { expected.checked_sub(interval) } else { expected.checked_add(interval) };
+        self.is_done = following.is_none();
+        self.next = following;
+        Some(Ok(Point { time: expected, value, origin: None }))
+    }
+}
+
+fn number(float: f64, integer: i64, field_type: FieldType) -> Value {
+    match field_type {
+        FieldType::Float => Value::Float(float),
+        FieldType::Integer => Value::Integer(integer),
+        FieldType::String => Value::String(crate::model::Text::default()),
+        FieldType::Boolean => Value::Boolean(false),
+    }
+}

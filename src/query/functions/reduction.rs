@@ -1,0 +1,118 @@
+//! Functions that keep a small state for each window: what they keep, how it takes columns, and how the states of several series
+//! are combined.
+//!
+//! Each series is reduced on its own in time order and the results are combined in the order of series. That order is part of
+//! what sums and means of floats are (clause `functions.order.1`), so it is the same however the work is spread.
+
+use crate::model::FieldType;
+
+use super::super::points::Values;
+use super::super::{NumberSummary, Summary, Value};
+use super::aggregates::{Extremes, Mean, Sum};
+use super::selectors::{Choice, Rule};
+use super::{Origin, Point};
+
+/// A function of this shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::query) enum Reduction {
+    Count,
+    Sum,
+    Mean,
+    Spread,
+    First,
+    Last,
+    Min,
+    Max,
+}
+
+/// What has been seen of one window.
+#[derive(Debug, Clone)]
+pub(in crate::query) enum Partial {
+    Count(i64),
+    Sum(Sum),
+    Mean(Mean),
+    Spread(Extremes),
+    Choice(Choice),
+}
+
+impl Reduction {
+    /// The state before any value.
+    pub(in crate::query) fn start(self, input: FieldType) -> Partial {
+        match self {
+            Reduction::Count => Partial::Count(0),
+            Reduction::Sum => Partial::Sum(Sum::new(input)),
+            Reduction::Mean => Partial::Mean(Mean::new(input)),
+            Reduction::Spread => Partial::Spread(Extremes::new(input)),
+            Reduction::First => Partial::Choice(Choice::new(Rule::First)),
+            Reduction::Last => Partial::Choice(Choice::new(Rule::Last)),
+            Reduction::Min => Partial::Choice(Choice::new(Rule::Min)),
+            Reduction::Max => Partial::Choice(Choice::new(Rule::Max)),
+        }
+    }
+}
+
+impl Partial {
+    /// Takes values of series number `series`, in time order.
+    pub(in crate::query) fn add(&mut self, series: usize, times: &[i64], values: Values<'_>) {
+        match self {
+            Partial::Count(count) => *count += times.len() as i64,
+            Partial::Sum(sum) => sum.add(values),
+            Partial::Mean(mean) => mean.add(values),
+            Partial::Spread(extremes) => extremes.add(values),
+            Partial::Choice(choice) => choice.add(series, times, values),
+        }
+    }
+
+    /// Takes a block of series number `series` by its summary, where that is enough. Where `needs_time`, the time of a
+    /// chosen point matters. Returns whether the block was taken.
+    pub(in crate::query) fn add_summary(&mut self, series: usize, summary: &Summary, needs_time: bool) -> bool {
+        match (self, summary.numbers) {
+            (Partial::Count(count), _) => *count += i64::from(summary.count),
+            (Partial::Sum(sum), Some(NumberSummary::Integer { sum: Some(block_sum), .. })) => {
+                sum.add_integer(block_sum);
+            }
+            (Partial::Spread(extremes), Some(numbers)) => extremes.add_block(numbers),
+            (Partial::Choice(choice), Some(numbers)) => {
+                return choice.add_block(series, summary.range, numbers, needs_time);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Ends the reduction of one series: what it passes on to the series of its group.
+    pub(in crate::query) fn close(self) -> Partial {
+        match self {
+            Partial::Mean(mean) => Partial::Mean(mean.close()),
+            other => other,
+        }
+    }
+
+    /// Adds the result of a later series.
+    pub(in crate::query) fn combine(&mut self, later: Partial) {
+        match (self, later) {
+            (Partial::Count(count), Partial::Count(more)) => *count += more,
+            (Partial::Sum(sum), Partial::Sum(more)) => sum.combine(&more),
+            (Partial::Mean(mean), Partial::Mean(more)) => mean.combine(&more),
+            (Partial::Spread(extremes), Partial::Spread(more)) => extremes.combine(&more),
+            (Partial::Choice(choice), Partial::Choice(more)) => choice.combine(more),
+            // States of one call are of one kind.
+            _ => {}
+        }
+    }
+
+    /// The result, at the time of the point that was chosen or at `time`; `None` if nothing was seen.
+    pub(in crate::query) fn result(self, time: i64) -> Option<Point> {
+        let (value, origin) = match self {
+            Partial::Count(count) => ((count > 0).then_some(Value::Integer(count))?, None),
+            Partial::Sum(sum) => (sum.result()?, None),
+            Partial::Mean(mean) => (mean.result()?, None),
+            Partial::Spread(extremes) => (extremes.spread()?, None),
+            Partial::Choice(choice) => {
+                let (value, series, time) = choice.result()?;
+                (value, Some(Origin { series, time }))
+            }
+        };
+        Some(Point { time, value, origin })
+    }
+}

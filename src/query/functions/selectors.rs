@@ -1,0 +1,279 @@
+//! Selectors: results that are points of the input.
+
+use std::collections::HashMap;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::model::{Text, TimeRange};
+
+use super::super::points::Values;
+use super::super::{NumberSummary, Value};
+use super::Point;
+use super::collection::{Collector, Identity, order};
+
+/// What `first`, `last`, `min` and `max` look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::query) enum Rule {
+    First,
+    Last,
+    Min,
+    Max,
+}
+
+/// The best point so far.
+#[derive(Debug, Clone)]
+pub(in crate::query) struct Choice {
+    rule: Rule,
+    best: Option<Best>,
+}
+
+#[derive(Debug, Clone)]
+enum Best {
+    Float(Chosen<f64>),
+    Integer(Chosen<i64>),
+    String(Chosen<Text>),
+    Boolean(Chosen<bool>),
+}
+
+#[derive(Debug, Clone)]
+struct Chosen<T> {
+    value: T,
+    time: i64,
+    series: usize,
+}
+
+impl Choice {
+    pub(super) fn new(rule: Rule) -> Choice {
+        Choice { rule, best: None }
+    }
+
+    pub(super) fn add(&mut self, series: usize, times: &[i64], values: Values<'_>) {
+        let candidate = match values {
+            Values::Float(v) => self.rule.pick(times, v, series).map(Best::Float),
+            Values::Integer(v) => self.rule.pick(times, v, series).map(Best::Integer),
+            Values::String(v) => self.rule.pick(times, v, series).map(Best::String),
+            Values::Boolean(v) => self.rule.pick(times, v, series).map(Best::Boolean),
+        };
+        self.combine(Choice { rule: self.rule, best: candidate });
+    }
+
+    /// Takes a block by its extremes or ends; not where the time of an extreme matters, which summaries do not have.
+    pub(super) fn add_block(
+        &mut self,
+        series: usize,
+        range: TimeRange,
+        numbers: NumberSummary,
+        needs_time: bool,
+    ) -> bool {
+        let time = match self.rule {
+            Rule::Min | Rule::Max if needs_time => return false,
+            Rule::First | Rule::Min | Rule::Max => range.min.0,
+            Rule::Last => range.max.0,
+        };
+        let candidate = match numbers {
+            NumberSummary::Float { min, max, first, last } => {
+                Best::Float(Chosen { value: self.rule.of([first, last, min, max]), time, series })
+            }
+            NumberSummary::Integer { min, max, first, last, .. } => {
+                Best::Integer(Chosen { value: self.rule.of([first, last, min, max]), time, series })
+            }
+        };
+        self.combine(Choice { rule: self.rule, best: Some(candidate) });
+        true
+    }
+
+    pub(super) fn combine(&mut self, later: Choice) {
+        let Some(candidate) = later.best else { return };
+        let replaces = match (&self.best, &candidate) {
+            (None, _) => true,
+            (Some(Best::Float(old)), Best::Float(new)) => self.rule.prefers(new, old, true),
+            (Some(Best::Integer(old)), Best::Integer(new)) => self.rule.prefers(new, old, true),
+            (Some(Best::String(old)), Best::String(new)) => self.rule.prefers(new, old, true),
+            // Of several booleans at one time `first` gives false and `last` true.
+            (Some(Best::Boolean(old)), Best::Boolean(new)) => self.rule.prefers(new, old, self.rule != Rule::First),
+            _ => false,
+        };
+        if replaces {
+            self.best = Some(candidate);
+        }
+    }
+
+    /// The value, its series and its time.
+    pub(super) fn result(self) -> Option<(Value, usize, i64)> {
+        Some(match self.best? {
+            Best::Float(c) => (Value::Float(c.value), c.series, c.time),
+            Best::Integer(c) => (Value::Integer(c.value), c.series, c.time),
+            Best::String(c) => (Value::String(c.value), c.series, c.time),
+            Best::Boolean(c) => (Value::Boolean(c.value), c.series, c.time),
+        })
+    }
+}
+
+impl Rule {
+    /// The point of one series, in time order, that is chosen: of equal extremes the earliest.
+    fn pick<T: PartialOrd + Clone>(self, times: &[i64], values: &[T], series: usize) -> Option<Chosen<T>> {
+        let better = |a: &T, b: &T| if self == Rule::Min { a < b } else { a > b };
+        let at = match self {
+            Rule::First => 0,
+            Rule::Last => values.len().checked_sub(1)?,
+            Rule::Min | Rule::Max => {
+                let mut best = 0;
+                for (at, value) in values.iter().enumerate().skip(1) {
+                    if better(value, &values[best]) {
+                        best = at;
+                    }
+                }
+                best
+            }
+        };
+        Some(Chosen { value: values.get(at)?.clone(), time: times[at], series })
+    }
+
+    /// Whether `new`, of the same or a later series, is chosen rather than `old`. At one time `first` and `last` take the
+    /// greater value, or the smaller.
+    fn prefers<T: PartialOrd>(self, new: &Chosen<T>, old: &Chosen<T>, greater_at_one_time: bool) -> bool {
+        let tie = if greater_at_one_time { new.value > old.value } else { new.value < old.value };
+        match self {
+            Rule::First => new.time < old.time || new.time == old.time && tie,
+            Rule::Last => new.time > old.time || new.time == old.time && tie,
+            Rule::Min => new.value < old.value || new.value == old.value && new.time < old.time,
+            Rule::Max => new.value > old.value || new.value == old.value && new.time < old.time,
+        }
+    }
+
+    fn of<T: Copy>(self, [first, last, min, max]: [T; 4]) -> T {
+        match self {
+            Rule::First => first,
+            Rule::Last => last,
+            Rule::Min => min,
+            Rule::Max => max,
+        }
+    }
+}
+
+/// `percentile`: nearest rank.
+#[derive(Debug)]
+pub(super) struct Percentile {
+    percent: f64,
+    points: Vec<Point>,
+}
+
+impl Percentile {
+    pub(super) fn new(percent: f64) -> Percentile {
+        Percentile { percent, points: Vec::new() }
+    }
+}
+
+impl Collector for Percentile {
+    fn add(&mut self, point: Point, _: Vec<Value>) {
+        self.points.push(point);
+    }
+
+    fn finish(mut self: Box<Self>) -> Vec<Point> {
+        let rank = (self.points.len() as f64 * self.percent / 100.0 + 0.5).floor() as i64 - 1;
+        let Ok(rank) = usize::try_from(rank) else { return Vec::new() };
+        if rank >= self.points.len() {
+            return Vec::new();
+        }
+        self.points.sort_by(|a, b| order(&a.value, &b.value));
+        vec![self.points.swap_remove(rank)]
+    }
+}
+
+/// `sample`: a reservoir.
+#[derive(Debug)]
+pub(super) struct Sample {
+    size: usize,
+    seen: usize,
+    points: Vec<Point>,
+    random: SmallRng,
+}
+
+impl Sample {
+    pub(super) fn new(size: usize, seed: u64) -> Sample {
+        Sample { size, seen: 0, points: Vec::new(), random: SmallRng::seed_from_u64(seed) }
+    }
+}
+
+impl Collector for Sample {
+    fn add(&mut self, point: Point, _: Vec<Value>) {
+        self.seen += 1;
+        if self.points.len() < self.size {
+            self.points.push(point);
+            return;
+        }
+        let at = self.random.random_range(0..self.seen);
+        if let Some(slot) = self.points.get_mut(at) {
+            *slot = point;
+        }
+    }
+
+    fn finish(mut self: Box<Self>) -> Vec<Point> {
+        self.points.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| order(&a.value, &b.value)));
+        self.points
+    }
+}
+
+/// `top` and `bottom`, with or without names that each may give one point.
+#[derive(Debug)]
+pub(super) struct Ranking {
+    size: usize,
+    greatest: bool,
+    points: Vec<Point>,
+    /// The best point for each combination of the values of the names.
+    by_key: Option<HashMap<Vec<Identity>, Point>>,
+}
+
+impl Ranking {
+    pub(super) fn new(size: usize, greatest: bool, keyed: bool) -> Ranking {
+        Ranking { size, greatest, points: Vec::new(), by_key: keyed.then(HashMap::new) }
+    }
+
+    /// Best first, of equal values the earlier.
+    fn rank(greatest: bool, a: &Point, b: &Point) -> std::cmp::Ordering {
+        let by_value = order(&a.value, &b.value);
+        let by_value = if greatest { by_value.reverse() } else { by_value };
+        by_value.then(a.time.cmp(&b.time))
+    }
+
+    fn prune(&mut self) {
+        let greatest = self.greatest;
+        self.points.sort_by(|a, b| Ranking::rank(greatest, a, b));
+        self.points.truncate(self.size);
+    }
+}
+
+impl Collector for Ranking {
+    fn add(&mut self, point: Point, keys: Vec<Value>) {
+        let Some(by_key) = &mut self.by_key else {
+            self.points.push(point);
+            // Sorting now and then keeps the memory within a few times the size asked for.
+            if self.points.len() >= self.size.saturating_mul(2).max(1024) {
+                self.prune();
+            }
+            return;
+        };
+        let keys = keys.iter().map(Identity::of).collect();
+        match by_key.entry(keys) {
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(point);
+            }
+            std::collections::hash_map::Entry::Occupied(mut present) => {
+                if Ranking::rank(self.greatest, &point, present.get()).is_lt() {
+                    present.insert(point);
+                }
+            }
+        }
+    }
+
+    fn finish(mut self: Box<Self>) -> Vec<Point> {
+        if let Some(by_key) = self.by_key.take() {
+            self.points = by_key.into_values().collect();
+            // A hash table has no order; series number and time make one before values are ranked.
+            self.points.sort_by_key(|point| point.origin.map(|origin| (origin.time, origin.series)));
+        }
+        self.prune();
+        self.points
+    }
+}

@@ -1,0 +1,146 @@
+//! Transformations: streams of points into streams of points.
+
+use super::super::Value;
+use super::Point;
+
+/// A function of this shape, with its parameters. Units are nanoseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::query) enum Transformation {
+    Derivative { unit: i64, non_negative: bool },
+    Difference,
+    Elapsed { unit: i64 },
+    CumulativeSum,
+    MovingAverage { size: usize },
+}
+
+impl Transformation {
+    /// Whether the range of a call inside is read one window earlier, so that the first window has a predecessor.
+    pub(in crate::query) fn looks_back(&self) -> bool {
+        *self != Transformation::CumulativeSum
+    }
+
+    /// The state before the first point.
+    pub(in crate::query) fn start(&self, descending: bool) -> Stage {
+        let memory = match self {
+            Transformation::CumulativeSum => Memory::Sum(None),
+            Transformation::MovingAverage { .. } => Memory::Ring { values: Vec::new(), at: 0, sum: None },
+            _ => Memory::Previous(None),
+        };
+        Stage { transformation: self.clone(), descending, memory }
+    }
+}
+
+/// A transformation at work on one stream.
+#[derive(Debug)]
+pub(in crate::query) struct Stage {
+    transformation: Transformation,
+    descending: bool,
+    memory: Memory,
+}
+
+#[derive(Debug)]
+enum Memory {
+    Previous(Option<Point>),
+    Sum(Option<Value>),
+    Ring { values: Vec<Value>, at: usize, sum: Option<Value> },
+}
+
+impl Stage {
+    /// Takes a point, which is not null; gives the result that it completes.
+    pub(in crate::query) fn push(&mut self, point: Point) -> Option<Point> {
+        let time = point.time;
+        let value = match (&mut self.memory, &self.transformation) {
+            (Memory::Sum(sum), _) => {
+                let new = match sum.take() {
+                    Some(sum) => add(&sum, &point.value),
+                    None => point.value,
+                };
+                sum.insert(new).clone()
+            }
+            (Memory::Ring { values, at, sum }, Transformation::MovingAverage { size }) => {
+                moving_average(values, at, sum, *size, &point.value)?
+            }
+            (Memory::Previous(previous), transformation) => step(previous, transformation, self.descending, point)?,
+            (Memory::Ring { .. }, _) => return None,
+        };
+        Some(Point { time, value, origin: None })
+    }
+}
+
+/// What a point gives with the one before it, which it then replaces.
+fn step(
+    previous: &mut Option<Point>,
+    transformation: &Transformation,
+    descending: bool,
+    point: Point,
+) -> Option<Value> {
+    let Some(before) = previous.take() else {
+        *previous = Some(point);
+        return None;
+    };
+    let elapsed = point.time.wrapping_sub(before.time);
+    if let Transformation::Elapsed { unit } = *transformation {
+        *previous = Some(point);
+        return Some(Value::Integer(if unit == 0 { 0 } else { elapsed.wrapping_div(unit) }));
+    }
+    if elapsed == 0 {
+        // Of points at one time the first counts.
+        *previous = Some(before);
+        return None;
+    }
+    let difference = subtract(&point.value, &before.value);
+    *previous = Some(point);
+    let Transformation::Derivative { unit, non_negative } = *transformation else { return Some(difference) };
+    let difference = as_float(&difference)?;
+    // Where times descend the later row is the older point; the sign is that of the difference of the rows.
+    let elapsed = if descending { elapsed.wrapping_neg() } else { elapsed };
+    // A unit of zero makes the denominator infinite, and the rate zero.
+    let rate = difference / (elapsed as f64 / unit as f64);
+    (!non_negative || difference >= 0.0).then_some(Value::Float(rate))
+}
+
+/// The sum is kept up by subtracting what leaves the ring, rounding errors included.
+fn moving_average(
+    values: &mut Vec<Value>,
+    at: &mut usize,
+    sum: &mut Option<Value>,
+    size: usize,
+    value: &Value,
+) -> Option<Value> {
+    let mut total = sum.take();
+    if values.len() < size {
+        values.push(value.clone());
+    } else {
+        total = total.map(|total| subtract(&total, &values[*at]));
+        values[*at] = value.clone();
+    }
+    *at = (*at + 1) % size.max(1);
+    let total = total.map_or_else(|| value.clone(), |total| add(&total, value));
+    let average = as_float(&total)? / size as f64;
+    *sum = Some(total);
+    (values.len() >= size).then_some(Value::Float(average))
+}
+
+fn add(a: &Value, b: &Value) -> Value {
+    match (a, b) {
+        (Value::Integer(a), Value::Integer(b)) => Value::Integer(a.wrapping_add(*b)),
+        (Value::Float(a), Value::Float(b)) => Value::Float(a + b),
+        _ => Value::Null,
+    }
+}
+
+fn subtract(a: &Value, b: &Value) -> Value {
+    match (a, b) {
+        (Value::Integer(a), Value::Integer(b)) => Value::Integer(a.wrapping_sub(*b)),
+        (Value::Float(a), Value::Float(b)) => Value::Float(a - b),
+        _ => Value::Null,
+    }
+}
+
+fn as_float(value: &Value) -> Option<f64> {
+    match value {
+        Value::Float(v) => Some(*v),
+        Value::Integer(v) => Some(*v as f64),
+        _ => None,
+    }
+}

@@ -1,0 +1,308 @@
+//! Evaluation of queries whose rows are results of functions: each call is a stream of points, expressions join streams by
+//! time, and the streams of all columns are joined into rows.
+
+use crate::influxql::ast::{BinaryOp, Fill};
+use crate::model::{TimeRange, Timestamp};
+
+use super::calls::{CallInput, CallNode, CallPlan, Output, StreamExpr};
+use super::collect::Collected;
+use super::cursor::{MergeOrder, MergedCursor, SeriesCursor};
+use super::execution::{Execution, SeriesWriter};
+use super::fill::Filled;
+use super::functions::{Collection, Function, Origin, Point, Reduction, Stage};
+use super::groups::Group;
+use super::plan::{Plan, ReadSet};
+use super::point_expr::{PointExpr, PointRow};
+use super::points::{RowBatch, RowReader};
+use super::reduce::reduce;
+use super::scalar::{Division, Scalar, arithmetic};
+use super::{QueryError, Value};
+
+/// Results of functions in the order of the answer.
+pub(super) type Stream<'r> = Box<dyn Iterator<Item = Result<Point, QueryError>> + 'r>;
+
+/// What the streams of one group share.
+#[derive(Clone, Copy)]
+pub(super) struct GroupRun<'r> {
+    pub(super) plan: &'r Plan,
+    pub(super) calls: &'r CallPlan,
+    pub(super) group: &'r Group,
+    pub(super) execution: &'r Execution<'r>,
+}
+
+/// Writes the rows of one group.
+pub(super) fn write(run: GroupRun<'_>, mut writer: SeriesWriter<'_, '_>) -> Result<(), QueryError> {
+    let descending = run.plan.descending && (run.plan.windows.is_some() || run.calls.streams_points());
+    let mut heads = Vec::new();
+    for output in &run.calls.outputs {
+        heads.push(match output {
+            Output::Stream(expr) => Some(Head::new(run.stream(expr)?)?),
+            Output::Companion(_) => None,
+        });
+    }
+    loop {
+        let times = heads.iter().flatten().filter_map(|head| Some(head.point.as_ref()?.time));
+        let Some(time) = (if descending { times.max() } else { times.min() }) else { break };
+        let mut row = Vec::with_capacity(heads.len());
+        let mut origin = None;
+        for head in &mut heads {
+            let point = match head {
+                Some(head) => head.take_at(time)?,
+                None => None,
+            };
+            origin = origin.or(point.as_ref().and_then(|point| point.origin));
+            row.push(point.map_or(Value::Null, |point| point.value));
+        }
+        run.add_companions(origin, &mut row)?;
+        let flow = writer.row(|cells| {
+            cells.push(Value::Time(Timestamp(time)));
+            cells.append(&mut row);
+        })?;
+        if flow.is_break() {
+            break;
+        }
+    }
+    writer.finish()
+}
+
+/// A stream with its next point.
+struct Head<'r> {
+    stream: Stream<'r>,
+    point: Option<Point>,
+}
+
+impl<'r> Head<'r> {
+    fn new(mut stream: Stream<'r>) -> Result<Head<'r>, QueryError> {
+        let point = stream.next().transpose()?;
+        Ok(Head { stream, point })
+    }
+
+    /// The next point if it has that time.
+    fn take_at(&mut self, time: i64) -> Result<Option<Point>, QueryError> {
+        if self.point.as_ref().is_none_or(|point| point.time != time) {
+            return Ok(None);
+        }
+        let next = self.stream.next().transpose()?;
+        Ok(std::mem::replace(&mut self.point, next))
+    }
+}
+
+impl<'r> GroupRun<'r> {
+    /// Puts the values of the chosen point into the columns that ask for them.
+    fn add_companions(self, origin: Option<Origin>, row: &mut [Value]) -> Result<(), QueryError> {
+        let mut chosen = None;
+        for (output, cell) in self.calls.outputs.iter().zip(row) {
+            let (Output::Companion(expr), Some(origin)) = (output, origin) else { continue };
+            let member = &self.group.series[origin.series];
+            let batch = match &chosen {
+                Some(batch) => batch,
+                None => chosen.insert(self.batch_at(origin)?),
+            };
+            *cell = expr.eval(PointRow { key: &member.series.key, batch, row: 0 }).to_value();
+        }
+        Ok(())
+    }
+
+    fn batch_at(self, origin: Origin) -> Result<RowBatch, QueryError> {
+        let member = &self.group.series[origin.series];
+        let time = Timestamp(origin.time);
+        let range = TimeRange { min: time, max: time };
+        let reads = &self.calls.companion_reads;
+        let mut reader = RowReader::new(&*member.source, member.series.id, reads, range, false);
+        let found = reader.next_batch(self.execution)?;
+        Ok(found.unwrap_or_else(|| RowBatch::empty_row(origin.time, reads.len())))
+    }
+
+    /// The stream of an expression.
+    fn stream(self, expr: &'r StreamExpr) -> Result<Stream<'r>, QueryError> {
+        match expr {
+            StreamExpr::Call(call) => self.call(call, self.plan.range),
+            StreamExpr::Literal(_) => Ok(Box::new(std::iter::empty())),
+            StreamExpr::Binary { op, lhs, rhs } => match (&**lhs, &**rhs) {
+                (StreamExpr::Literal(left), right) => Ok(map(self.stream(right)?, move |value| {
+                    arithmetic(*op, Scalar::of(left), value, Division::Exact).to_value()
+                })),
+                (left, StreamExpr::Literal(right)) => Ok(map(self.stream(left)?, move |value| {
+                    arithmetic(*op, value, Scalar::of(right), Division::Exact).to_value()
+                })),
+                (left, right) => {
+                    let descending =
+                        self.plan.descending && (self.plan.windows.is_some() || self.calls.streams_points());
+                    let (left, right) = (Head::new(self.stream(left)?)?, Head::new(self.stream(right)?)?);
+                    Ok(Box::new(Joined::new(*op, left, right, self.plan.fill, descending)))
+                }
+            },
+        }
+    }
+
+    /// The results of a call over points in `range`, filled.
+    fn call(self, call: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
+        let stream: Stream<'r> = match (&call.function, &call.input) {
+            (_, CallInput::Nothing) => return Ok(Box::new(std::iter::empty())),
+            (Function::Reduce(reduction), CallInput::Points { reads, input_type, .. }) => {
+                reduce(self, *reduction, reads, *input_type, range)?
+            }
+            (Function::Collect(collection), CallInput::Points { reads, keys, .. }) => {
+                Box::new(Collected::new(self, collection, reads, keys, range)?)
+            }
+            (Function::Transform(transformation), input) => {
+                let points = match input {
+                    CallInput::Points { reads, value, .. } => self.points(reads, value, range)?,
+                    CallInput::Call(inner) if transformation.looks_back() => self.call(inner, self.widened(range))?,
+                    CallInput::Call(inner) => self.call(inner, range)?,
+                    CallInput::Nothing => Box::new(std::iter::empty()),
+                };
+                return Ok(Box::new(Transformed { input: points, stage: transformation.start(self.plan.descending) }));
+            }
+            (Function::Forecast(_), _) => return Err(QueryError::Unsupported("holt_winters".into())),
+            (Function::Reduce(_) | Function::Collect(_), CallInput::Call(_)) => {
+                return Err(QueryError::Unsupported("an aggregate of an aggregate".into()));
+            }
+        };
+        Ok(self.filled(stream, call, range))
+    }
+
+    fn filled(self, stream: Stream<'r>, call: &CallNode, range: TimeRange) -> Stream<'r> {
+        let never_filled = matches!(
+            call.function,
+            Function::Collect(Collection::Distinct | Collection::Sample { .. }) | Function::Transform(_)
+        );
+        let counts =
+            matches!(call.function, Function::Reduce(Reduction::Count) | Function::Collect(Collection::CountDistinct));
+        match self.plan.windows {
+            Some(windows) if !never_filled && self.plan.fill != Fill::None => Box::new(Filled::new(
+                stream,
+                windows,
+                range,
+                self.plan.fill,
+                (call.result_type, counts),
+                self.plan.descending,
+            )),
+            _ => stream,
+        }
+    }
+
+    /// The range with one window more at the side where it begins.
+    fn widened(self, range: TimeRange) -> TimeRange {
+        let Some(windows) = self.plan.windows else { return range };
+        let interval = windows.interval();
+        if self.plan.descending {
+            TimeRange { max: Timestamp(range.max.0.saturating_add(interval)), ..range }
+        } else {
+            TimeRange { min: Timestamp(range.min.0.saturating_sub(interval)), ..range }
+        }
+    }
+
+    /// The values of an expression at the points of the group, in the order of time.
+    fn points(self, reads: &ReadSet, value: &'r PointExpr, range: TimeRange) -> Result<Stream<'r>, QueryError> {
+        let cursor = MergedCursor::new(self.plan, self.group, reads, range, MergeOrder::Time, self.execution)?;
+        Ok(Box::new(Points { cursor, value, execution: self.execution }))
+    }
+
+    /// The time of results that have none of their own: the lower bound, or the epoch.
+    pub(super) fn result_time(self) -> i64 {
+        self.plan.bounds.min.unwrap_or(Timestamp::EPOCH).0
+    }
+}
+
+fn map<'r>(stream: Stream<'r>, change: impl Fn(Scalar<'_>) -> Value + 'r) -> Stream<'r> {
+    Box::new(stream.map(move |point| point.map(|point| Point { value: change(Scalar::of(&point.value)), ..point })))
+}
+
+struct Points<'r> {
+    cursor: MergedCursor,
+    value: &'r PointExpr,
+    execution: &'r Execution<'r>,
+}
+
+impl Iterator for Points<'_> {
+    type Item = Result<Point, QueryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let of = |(series, cursor): (usize, &SeriesCursor)| {
+            let time = cursor.time();
+            let value = self.value.eval(cursor.point()).to_value();
+            Point { time, value, origin: Some(Origin { series, time }) }
+        };
+        self.cursor.next(self.execution).map(|found| found.map(of)).transpose()
+    }
+}
+
+/// A transformation of a stream; nulls are passed over.
+struct Transformed<'r> {
+    input: Stream<'r>,
+    stage: Stage,
+}
+
+impl Iterator for Transformed<'_> {
+    type Item = Result<Point, QueryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.input.next()? {
+                Err(error) => return Some(Err(error)),
+                Ok(Point { value: Value::Null, .. }) => {}
+                Ok(point) => {
+                    if let Some(result) = self.stage.push(point) {
+                        return Some(Ok(result));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Two streams under an operator. Where one side has no value at a time, the fill stands in for it.
+struct Joined<'r> {
+    op: BinaryOp,
+    left: Head<'r>,
+    right: Head<'r>,
+    fill: Fill,
+    /// What stands for a missing side: the number of `fill(number)`, or the side's last value under `fill(previous)`.
+    stand_ins: [Value; 2],
+    descending: bool,
+}
+
+impl<'r> Joined<'r> {
+    fn new(op: BinaryOp, left: Head<'r>, right: Head<'r>, fill: Fill, descending: bool) -> Joined<'r> {
+        let number = match fill {
+            Fill::Integer(v) => Value::Integer(v),
+            Fill::Number(v) => Value::Float(v),
+            _ => Value::Null,
+        };
+        Joined { op, left, right, fill, stand_ins: [number.clone(), number], descending }
+    }
+
+    fn join(&mut self, left: Option<Point>, right: Option<Point>) -> Option<Value> {
+        let mut sides = [left, right].map(|point| point.map_or(Value::Null, |point| point.value));
+        if self.fill == Fill::None && sides.contains(&Value::Null) {
+            return None;
+        }
+        for (side, stand_in) in sides.iter_mut().zip(&mut self.stand_ins) {
+            if *side == Value::Null {
+                *side = stand_in.clone();
+            } else if self.fill == Fill::Previous {
+                *stand_in = side.clone();
+            }
+        }
+        Some(arithmetic(self.op, Scalar::of(&sides[0]), Scalar::of(&sides[1]), Division::Exact).to_value())
+    }
+}
+
+impl Iterator for Joined<'_> {
+    type Item = Result<Point, QueryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let times = [&self.left, &self.right].into_iter().filter_map(|head| Some(head.point.as_ref()?.time));
+            let time = if self.descending { times.max() } else { times.min() }?;
+            let (left, right) = match (self.left.take_at(time), self.right.take_at(time)) {
+                (Ok(left), Ok(right)) => (left, right),
+                (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
+            };
+            if let Some(value) = self.join(left, right) {
+                return Some(Ok(Point { time, value, origin: None }));
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Every conformance case against the real server: all of them exact, in both profiles, with and without authentication.
+
+mod server;
+
+use std::collections::BTreeMap;
+
+use fluxstone_conformance::case::{Case, Need, Profile, Request};
+use fluxstone_conformance::clauses;
+use fluxstone_conformance::client;
+use fluxstone_conformance::known::Known;
+use fluxstone_conformance::report::{self, Report};
+use fluxstone_conformance::run::{self, Settings};
+use fluxstone_conformance::suite::{Selection, Suite};
+use fluxstone_conformance::verdict::Verdict;
+use server::Server;
+
+const ADMIN: (&str, &str) = ("admin", "a long password");
+
+/// A server with a configuration, and how to run cases against it.
+struct Arena {
+    settings: Settings,
+    _server: Server,
+    _folder: tempfile::TempDir,
+}
+
+impl Arena {
+    fn new(config: &toml::Table, profile: Profile) -> Arena {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("fluxstone.conf");
+        let mut text = toml::to_string(config).expect("a table");
+        if profile == Profile::Observed {
+            text.push_str("\n[compat]\nprofile = \"1.2.4\"\n");
+        }
+        std::fs::write(&path, text).expect("a configuration file");
+        let server = Server::with_config(&path);
+        let target = format!("http://{}", server.address()).parse().expect("a target");
+        let settings = Settings { profile, config: config.clone(), ..Settings::new(target) };
+        Arena { settings, _server: server, _folder: folder }
+    }
+
+    /// A server with authentication, for cases that do not need settings.
+    async fn with_authentication(profile: Profile) -> Arena {
+        let config = toml::from_str("[http]\nauth-enabled = true").expect("a table");
+        let mut arena = Arena::new(&config, profile);
+        arena.create_administrator().await;
+        // Authentication is what cases ask for by their needs, not by a setting.
+        arena.settings.config = toml::Table::new();
+        arena
+    }
+
+    async fn create_administrator(&mut self) {
+        let (user, password) = ADMIN;
+        let statement = format!("CREATE USER {user} WITH PASSWORD '{password}' WITH ALL PRIVILEGES");
+        let request = Request {
+            verb: "POST".to_owned(),
+            target: "/query".to_owned(),
+            headers: vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
+            body: form_urlencoded::Serializer::new(String::new()).append_pair("q", &statement).finish().into_bytes(),
+        };
+        let answer = client::send(&self.settings.target, &request, self.settings.answer_limit).await;
+        assert_eq!(answer.expect("an answer").status, 200);
+        self.settings.credentials = Some((user.to_owned(), password.to_owned()));
+    }
+
+    /// Runs the cases and demands that each that applies is exact. Returns how many applied.
+    async fn demand_exact(&self, cases: &[&Case]) -> usize {
+        let report = run::run(&self.settings, cases, |_| {}).await;
+        let inexact = |verdict| !matches!(verdict, Verdict::Exact | Verdict::NotApplicable);
+        assert!(!report.outcomes.iter().any(|outcome| inexact(outcome.verdict)), "{}", printed(&report));
+        report.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Exact).count()
+    }
+}
+
+#[tokio::test]
+async fn every_case_is_exact_in_the_documented_profile() {
+    let suite = Suite::embedded().expect("sound cases");
+    let cases = suite.select(&Selection::default());
+    let plain = cases.iter().filter(|case| case.needs.is_empty() && case.config.is_empty()).count();
+    assert_eq!(Arena::new(&toml::Table::new(), Profile::Documented).demand_exact(&cases).await, plain);
+}
+
+#[tokio::test]
+async fn every_case_is_exact_in_the_observed_profile() {
+    let suite = Suite::embedded().expect("sound cases");
+    let cases = suite.select(&Selection::default());
+    assert!(cases.iter().flat_map(|case| &case.steps).any(|step| step.alternative.is_some()));
+    let plain = cases.iter().filter(|case| case.needs.is_empty() && case.config.is_empty()).count();
+    assert_eq!(Arena::new(&toml::Table::new(), Profile::Observed).demand_exact(&cases).await, plain);
+}
+
+#[tokio::test]
+async fn every_case_is_exact_with_authentication() {
+    let suite = Suite::embedded().expect("sound cases");
+    let cases = suite.select(&Selection::default());
+    let applicable = cases.iter().filter(|case| case.config.is_empty()).count();
+    for profile in [Profile::Documented, Profile::Observed] {
+        assert_eq!(Arena::with_authentication(profile).await.demand_exact(&cases).await, applicable);
+    }
+}
+
+#[tokio::test]
+async fn every_case_that_needs_settings_is_exact_with_them() {
+    let suite = Suite::embedded().expect("sound cases");
+    let mut by_config: BTreeMap<String, Vec<&Case>> = BTreeMap::new();
+    for case in suite.cases.iter().filter(|case| !case.config.is_empty()) {
+        by_config.entry(toml::to_string(&case.config).expect("a table")).or_default().push(case);
+    }
+    assert!(!by_config.is_empty());
+    for cases in by_config.values() {
+        for profile in [Profile::Documented, Profile::Observed] {
+            let mut arena = Arena::new(&cases[0].config, profile);
+            if cases.iter().any(|case| case.needs.contains(&Need::Auth)) {
+                arena.create_administrator().await;
+            }
+            assert_eq!(arena.demand_exact(cases).await, cases.len());
+        }
+    }
+}
+
+fn printed(report: &Report) -> String {
+    let mut text = Vec::new();
+    report::print(&mut text, report, &Known::default(), &clauses::embedded(), true).expect("memory takes any text");
+    String::from_utf8_lossy(&text).into_owned()
+}

@@ -1,0 +1,71 @@
+//! Citations of clauses in Rust files: comment lines such as `// spec: write.partial.2, write.partial.3`.
+//!
+//! A citation in a test is evidence for the clause. One in other code points a reader to the clause, and must name one that exists.
+
+use fluxstone_conformance::case::ClauseId;
+
+use crate::tree::File;
+
+/// A citation of one clause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Citation {
+    /// The clause, if it is one.
+    pub(crate) clause: Result<ClauseId, String>,
+    /// File and line.
+    pub(crate) place: String,
+    /// Whether it stands in a test.
+    pub(crate) is_evidence: bool,
+}
+
+/// The citations of the given files.
+pub(crate) fn find(files: &[File]) -> Vec<Citation> {
+    files.iter().filter(|file| file.is_rust()).flat_map(of_file).collect()
+}
+
+fn of_file(file: &File) -> Vec<Citation> {
+    let mut citations = Vec::new();
+    let mut in_test = is_test_file(&file.path);
+    for (i, line) in file.text.lines().enumerate() {
+        let line = line.trim_start();
+        // Tests come last in a file.
+        in_test |= line.starts_with("#[cfg(test)]");
+        let Some(ids) = line.strip_prefix("// spec:") else { continue };
+        for id in ids.split(',').map(str::trim) {
+            citations.push(Citation {
+                clause: ClauseId::try_from(id.to_owned()).map_err(|error| error.to_string()),
+                place: format!("{}:{}", file.path, i + 1),
+                is_evidence: in_test,
+            });
+        }
+    }
+    citations
+}
+
+fn is_test_file(path: &str) -> bool {
+    let under = |folder: &str| path.starts_with(folder) || path.contains(&format!("/{folder}"));
+    under("tests/") || under("fuzz_targets/") || path.ends_with("/tests.rs")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn citations_in_tests_are_evidence_and_others_are_not() {
+        let text = "// spec: a.1\nfn f() {}\n#[cfg(test)]\nmod tests {\n    // spec: a.2, a.b.3\n    // spec: bad\n}\n";
+        let found: Vec<_> = find(&[File::new("src/a.rs", text)])
+            .into_iter()
+            .map(|c| (c.clause.map(|id| id.to_string()).unwrap_or_default(), c.place, c.is_evidence))
+            .collect();
+        let expected = [
+            ("a.1", "src/a.rs:1", false),
+            ("a.2", "src/a.rs:5", true),
+            ("a.b.3", "src/a.rs:5", true),
+            ("", "src/a.rs:6", true),
+        ];
+        assert_eq!(found, expected.map(|(id, place, evidence)| (id.to_owned(), place.to_owned(), evidence)));
+        for path in ["tests/a.rs", "src/query/tests.rs", "src/query/tests/a.rs", "fuzz/fuzz_targets/a.rs"] {
+            assert!(find(&[File::new(path, "// spec: a.1")])[0].is_evidence, "{path}");
+        }
+    }
+}
