@@ -36,6 +36,14 @@ pub enum Point {
     BareCondition,
     /// `compat.select.absent-operand`: AND and OR are false when one side compares an absent field.
     AbsentOperand,
+    /// `compat.delete.future`: DELETE and DROP SERIES without an upper bound on time spare the future.
+    DeletesUpToNow,
+    /// `compat.delete.time-conditions`: in DELETE `time != t` restricts nothing, and times joined by OR are intersected.
+    DeleteTimeConditions,
+    /// `compat.show.time-right`: SHOW statements and DROP SERIES refuse time only on the left side of a comparison.
+    TimeOnTheRight,
+    /// `compat.show.underscore`: SHOW TAG VALUES leaves comparisons of tags that begin with an underscore out of WHERE.
+    UnderscoreTags,
     /// `compat.auth.url-credentials`: the `Authorization` header beats `u` and `p`.
     HeaderBeatsUrl,
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Catalog, ContinuousQuery, Database, PolicySpec, Privileges, RetentionPolicy, ShardGroup, Subscription, User,
+    Catalog, ContinuousQuery, Database, PolicySpec, Privileges, RetentionPolicy, ShardGroup, ShardGroups, Subscription,
+    User,
 };
 use crate::model::DatabaseId;
 
@@ -147,7 +148,7 @@ impl Catalog {
         self.last_group = self.last_group.max(group.id);
         self.last_shard = self.last_shard.max(group.shard.0);
         if let Some(policy) = self.database_mut(database).and_then(|d| d.policy_mut(policy)) {
-            policy.insert_group(group);
+            policy.groups.insert(group);
         }
     }
 
@@ -190,7 +191,7 @@ impl Database {
             Change::DropPolicy { name, .. } => self.policies.retain(|p| p.name != *name),
             Change::DropGroup { group, .. } => {
                 for policy in &mut self.policies {
-                    policy.groups.retain(|g| g.id != *group);
+                    policy.groups.remove(*group);
                 }
             }
             Change::CreateContinuousQuery { query, .. } => {
@@ -220,7 +221,7 @@ impl Database {
                 duration: spec.duration,
                 shard_duration: spec.shard_duration,
                 replication: spec.replication,
-                groups: Vec::new(),
+                groups: ShardGroups::default(),
                 subscriptions: Vec::new(),
             });
         }

@@ -123,7 +123,7 @@ pub(super) fn is_valid_name(name: &str) -> bool {
 }
 
 /// Letters, marks, numbers, punctuation, symbols and the blank, as Unicode's general categories have them.
-fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     static PRINTABLE: std::sync::LazyLock<Option<regex::Regex>> =
         std::sync::LazyLock::new(|| regex::Regex::new(r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]$").ok());
     if c.is_ascii() {

@@ -4,8 +4,7 @@
 //! gives the errors that clients see) and applied by [`Catalog::apply`]; changes are what the log keeps. Knows no files,
 //! no clock, no randomness: ids, hashes and times stand in the changes.
 //!
-//! Invariant: names are unique where they are looked up, ids are never used again, and the groups of a policy are sorted by
-//! `(end, start)`. A decision (`create_database`, `drop_user`, ...) returns the changes that it takes, in order; none means
+//! Invariant: names are unique where they are looked up, ids are never used again. A decision (`create_database`, `drop_user`, ...) returns the changes that it takes, in order; none means
 //! that the wish is fulfilled already.
 
 mod change;
@@ -26,9 +25,10 @@ use serde::{Deserialize, Serialize};
 pub use change::Change;
 pub use continuous_query::ContinuousQuery;
 pub use database::Database;
+pub(crate) use database::is_printable;
 pub use error::CatalogError;
 pub use policy::{DEFAULT_POLICY, PolicyAlteration, PolicySpec, RetentionPolicy};
-pub use shard_group::{GroupPlanner, ShardGroup};
+pub use shard_group::{GroupPlanner, ShardGroup, ShardGroups};
 pub use subscription::{DeliveryMode, Subscription};
 pub use user::{Privileges, User};
 

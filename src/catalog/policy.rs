@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::database::is_valid_name;
-use super::{Catalog, CatalogError, Change, ShardGroup, Subscription};
+use super::{Catalog, CatalogError, Change, ShardGroups, Subscription};
 use crate::model::Nanos;
 
 /// The name of the policy that a new database gets.
@@ -22,8 +22,8 @@ pub struct RetentionPolicy {
     pub shard_duration: Nanos,
     /// Stored and shown; there is one copy.
     pub replication: u32,
-    /// Sorted by `(end, start)`.
-    pub groups: Vec<ShardGroup>,
+    /// Its time, cut into shards.
+    pub groups: ShardGroups,
     /// In the order of creation.
     pub subscriptions: Vec<Subscription>,
 }

@@ -1,4 +1,7 @@
 //! Shard groups: which stretch of a policy's time a shard holds.
+//!
+//! Groups of one policy may overlap when its shard duration was altered. A time then belongs to the oldest of the groups
+//! that cover it: no later group ever holds points of that time, so every point is in one shard only.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,11 +41,6 @@ impl ShardGroup {
         (self.start..self.end).contains(&i128::from(time.0))
     }
 
-    /// Whether some time of `range` is inside.
-    pub fn overlaps(&self, range: TimeRange) -> bool {
-        self.start <= i128::from(range.max.0) && i128::from(range.min.0) < self.end
-    }
-
     /// When all its points have outlived a policy of this duration; the end itself if they never do.
     pub fn expiry(&self, duration: Nanos) -> i128 {
         self.end + i128::from(duration.0)
@@ -51,32 +49,98 @@ impl ShardGroup {
     fn order(&self) -> (i128, i128) {
         (self.end, self.start)
     }
-}
 
-impl RetentionPolicy {
-    /// The group that a point at `time` goes to: the first that covers it, by `(end, start)`.
-    pub fn group_at(&self, time: Timestamp) -> Option<&ShardGroup> {
-        group_at(&self.groups, time)
-    }
-
-    /// The shards that hold points of `range`, in the order of their time.
-    pub fn shards_in(&self, range: TimeRange) -> Vec<ShardId> {
-        self.groups.iter().filter(|g| g.overlaps(range)).map(|g| g.shard).collect()
-    }
-
-    pub(super) fn insert_group(&mut self, group: ShardGroup) {
-        insert(&mut self.groups, group);
+    /// The times inside that a point can have.
+    fn times(&self) -> TimeRange {
+        // Both ends fit after being cut to what points can have.
+        let cut = |time: i128| Timestamp(time.clamp(Timestamp::MIN.0.into(), Timestamp::MAX.0.into()) as i64);
+        TimeRange { min: cut(self.start), max: cut(self.end - 1) }
     }
 }
 
-fn group_at(groups: &[ShardGroup], time: Timestamp) -> Option<&ShardGroup> {
-    let first = groups.partition_point(|g| g.end <= i128::from(time.0));
-    groups[first..].iter().find(|g| g.contains(time))
+/// The groups of a policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<ShardGroup>", into = "Vec<ShardGroup>")]
+pub struct ShardGroups {
+    /// Sorted by `(end, start)`.
+    groups: Vec<ShardGroup>,
+    /// Which shard each time belongs to: ranges in order that do not overlap. Follows from `groups`.
+    stretches: Vec<(ShardId, TimeRange)>,
 }
 
-fn insert(groups: &mut Vec<ShardGroup>, group: ShardGroup) {
-    let at = groups.partition_point(|g| g.order() <= group.order());
-    groups.insert(at, group);
+impl From<Vec<ShardGroup>> for ShardGroups {
+    fn from(mut groups: Vec<ShardGroup>) -> Self {
+        groups.sort_by_key(|g| g.id);
+        let mut all = ShardGroups::default();
+        for group in groups {
+            all.insert(group);
+        }
+        all
+    }
+}
+
+impl From<ShardGroups> for Vec<ShardGroup> {
+    fn from(groups: ShardGroups) -> Self {
+        groups.groups
+    }
+}
+
+impl ShardGroups {
+    /// The groups by end and then by start.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &ShardGroup> {
+        self.groups.iter()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// The shards by the times that belong to them, in order, without overlap. A shard has several stretches where older
+    /// groups lie inside its own.
+    pub fn stretches(&self) -> &[(ShardId, TimeRange)] {
+        &self.stretches
+    }
+
+    /// All shards.
+    pub fn shards(&self) -> Vec<ShardId> {
+        self.groups.iter().map(|g| g.shard).collect()
+    }
+
+    /// The shard that `time` belongs to.
+    pub fn shard_at(&self, time: Timestamp) -> Option<ShardId> {
+        let at = self.stretches.partition_point(|(_, range)| range.max < time);
+        self.stretches.get(at).filter(|(_, range)| range.contains(time)).map(|(shard, _)| *shard)
+    }
+
+    /// Adds the youngest group. It gets the times that no other has.
+    pub(super) fn insert(&mut self, group: ShardGroup) {
+        let at = self.groups.partition_point(|g| g.order() <= group.order());
+        self.groups.insert(at, group);
+        let mut rest = group.times();
+        let mut at = self.stretches.partition_point(|(_, range)| range.max < rest.min);
+        while !rest.is_empty() {
+            let next = self.stretches.get(at).map(|(_, range)| *range).filter(|range| range.min <= rest.max);
+            let gap_end = next.map_or(rest.max, |range| Timestamp(range.min.0.saturating_sub(1)));
+            let gap = TimeRange { min: rest.min, max: gap_end };
+            if !gap.is_empty() {
+                self.stretches.insert(at, (group.shard, gap));
+                at += 1;
+            }
+            let Some(next) = next else { break };
+            rest.min = Timestamp(next.max.0.saturating_add(1));
+            at += 1;
+        }
+    }
+
+    /// Removes a group. Its times belong to the oldest of the others that cover them.
+    pub(super) fn remove(&mut self, id: u64) {
+        if self.groups.iter().any(|g| g.id == id) {
+            let mut left = std::mem::take(&mut self.groups);
+            left.retain(|g| g.id != id);
+            *self = ShardGroups::from(left);
+        }
+    }
 }
 
 /// Finds the groups of a request's points and plans those that do not exist yet.
@@ -86,7 +150,7 @@ pub struct GroupPlanner<'c> {
     database: DatabaseId,
     policy: &'c RetentionPolicy,
     /// Those of the policy; copied as soon as one is planned.
-    groups: std::borrow::Cow<'c, [ShardGroup]>,
+    groups: std::borrow::Cow<'c, ShardGroups>,
     planned: Vec<ShardGroup>,
 }
 
@@ -97,21 +161,21 @@ impl<'c> GroupPlanner<'c> {
             catalog,
             database: database.id,
             policy,
-            groups: policy.groups.as_slice().into(),
+            groups: std::borrow::Cow::Borrowed(&policy.groups),
             planned: Vec::new(),
         }
     }
 
     /// The shard for a point at `time`.
     pub fn shard_for(&mut self, time: Timestamp) -> ShardId {
-        if let Some(group) = group_at(&self.groups, time) {
-            return group.shard;
+        if let Some(shard) = self.groups.shard_at(time) {
+            return shard;
         }
         let number = self.planned.len() as u64 + 1;
         let shard = ShardId(self.catalog.last_shard.saturating_add(number));
         let id = self.catalog.last_group.saturating_add(number);
         let group = ShardGroup::aligned(id, shard, time, self.policy.shard_duration);
-        insert(self.groups.to_mut(), group);
+        self.groups.to_mut().insert(group);
         self.planned.push(group);
         shard
     }

@@ -1,15 +1,50 @@
 //! The engine: the one place where catalog, storage and query meet. Executes writes and statements. Knows nothing of HTTP.
 //!
 //! All calls block (on password hashing, on the disk, on evaluation): servers call them from a thread made for that.
+//! Invariant: whatever was answered with success is on disk, and readers see nothing that is not.
+//!
+//! Errors become text in two places: a write's in `write`, a statement's in `statement_error`; both carry the words of
+//! the catalog, of storage and of the evaluator unchanged.
 
-use std::ops::ControlFlow;
+mod authorize;
+mod background;
+mod catalog_cell;
+mod change;
+mod clock;
+mod definition;
+mod delete;
+mod diagnostics;
+mod execute;
+mod go_quote;
+mod into;
+mod listing;
+mod names;
+mod passwords;
+mod prepare;
+mod queries;
+mod request;
+mod schema;
+mod schema_condition;
+mod select;
+mod statement;
+mod statement_error;
+#[cfg(test)]
+mod tests;
+mod write;
+
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
+pub use clock::{Clock, SystemClock};
+pub use prepare::PreparedQuery;
+pub use request::{
+    AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,
+};
+
+use crate::catalog::{Catalog, Change};
 use crate::compat::Compat;
-use crate::influxql::Parameters;
-use crate::line_protocol::Precision;
-use crate::query::SeriesRows;
+use crate::model::Timestamp;
+use crate::storage::{CatalogRecord, StorageError, Store, StoreOptions};
 
 /// How to open an engine: the parts of the configuration that concern it.
 #[derive(Debug, Clone)]
@@ -40,176 +75,71 @@ pub struct EngineOptions {
     pub compat: Compat,
 }
 
-/// Everything behind the API.
+/// Everything behind the API. Dropping it stops the background work and waits for it.
 #[derive(Debug)]
-pub struct Engine;
-
-/// On whose behalf a request runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Principal {
-    /// Authentication is off: everything is allowed.
-    Anyone,
-    /// Authentication is on and nobody is logged in, because there is no administrator who could be.
-    Nobody,
-    /// A user who proved who they are.
-    User(String),
+pub struct Engine {
+    core: Arc<Core>,
+    /// Dropped before the core's last reference, so that the store closes when the engine does.
+    _background: background::Background,
 }
 
-/// Whether credentials can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthState {
-    /// No administrator exists: no credentials are read, requests run as [`Principal::Nobody`].
-    NoAdmin,
-    /// Credentials are needed.
-    Ready,
-}
-
-/// Why a login failed. Displays as clients see it (status 401).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the texts say it")]
-pub enum LoginError {
-    #[error("username required")]
-    UsernameRequired,
-    #[error("authorization failed")]
-    Failed,
-}
-
-/// A request to write points. The body is line protocol, unpacked.
-#[derive(Debug, Clone, Copy)]
-#[expect(missing_docs, reason = "the parameters of /write")]
-pub struct WriteRequest<'a> {
-    pub principal: &'a Principal,
-    pub database: &'a [u8],
-    /// Empty is the default policy.
-    pub policy: &'a [u8],
-    pub precision: Precision,
-    /// The `consistency` parameter as it came; empty is none.
-    pub consistency: &'a [u8],
-    pub body: &'a [u8],
-}
-
-/// Why a write was refused or done in part. Displays as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-pub struct WriteError {
-    /// Which status the error has.
-    pub kind: ErrorKind,
-    /// The text, usually UTF-8.
-    pub text: bstr::BString,
-}
-
-/// Whose fault an error is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// The request is wrong: 400.
-    BadRequest,
-    /// Not allowed: 403.
-    Forbidden,
-    /// The database does not exist: 404.
-    NotFound,
-    /// Too many requests at once: 503.
-    Unavailable,
-    /// Anything else: 500.
-    Internal,
-}
-
-/// The text of a query with what it needs to be prepared.
-#[derive(Debug, Clone, Copy)]
-#[expect(missing_docs, reason = "the parameters of /query")]
-pub struct QueryRequest<'a> {
-    pub principal: &'a Principal,
-    pub text: &'a str,
-    pub parameters: &'a Parameters,
-    /// The `db` parameter; empty is none.
-    pub database: &'a str,
-    /// Whether the request came by GET: writing statements run with a warning.
-    pub read_only: bool,
-    /// Rows in one piece of a series.
-    pub chunk_rows: usize,
-}
-
-/// A query that is parsed and authorized, ready to run.
+/// What requests and the background work share.
 #[derive(Debug)]
-pub struct PreparedQuery;
-
-/// Why a query was refused before anything ran. Displays as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-pub struct QueryRefusal {
-    /// [`ErrorKind::BadRequest`] or [`ErrorKind::Forbidden`].
-    pub kind: ErrorKind,
-    /// The text, with its prefix `error parsing query: ` or `error authorizing query: `.
-    pub text: String,
-}
-
-/// A piece of the answer to one statement.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct StatementResult {
-    /// Counted from 0 by position.
-    pub statement_id: usize,
-    /// At most one series, or a piece of one.
-    pub series: Option<SeriesRows>,
-    /// Warnings.
-    pub messages: Vec<String>,
-    /// Whether anything more of this statement follows.
-    pub more: bool,
-    /// Why the statement failed.
-    pub error: Option<String>,
+struct Core {
+    options: EngineOptions,
+    store: Store,
+    catalog: catalog_cell::CatalogCell,
+    clock: Arc<dyn Clock>,
+    passwords: passwords::Passwords,
+    queries: queries::Registry,
+    counters: diagnostics::Counters,
+    started: Timestamp,
 }
 
 impl Engine {
     /// Opens the data directories and recovers what was acknowledged.
-    pub fn open(options: EngineOptions) -> Result<Engine, crate::storage::StorageError> {
-        let _ = options;
-        Err(crate::storage::StorageError::ReadOnly)
+    pub fn open(options: EngineOptions) -> Result<Engine, StorageError> {
+        Engine::open_with_clock(options, Arc::new(SystemClock))
     }
 
-    /// Whether credentials can be asked for.
-    pub fn auth_state(&self) -> AuthState {
-        AuthState::NoAdmin
+    /// Opens an engine that takes the time from `clock`.
+    pub fn open_with_clock(options: EngineOptions, clock: Arc<dyn Clock>) -> Result<Engine, StorageError> {
+        let mut catalog = Catalog::default();
+        let store = Store::open(
+            StoreOptions {
+                data_dir: options.data_dir.clone(),
+                log_dir: options.log_dir.clone(),
+                memtable_bytes_max: options.memtable_bytes_max,
+                series_per_database_max: options.series_per_database_max,
+                values_per_tag_max: options.values_per_tag_max,
+            },
+            &mut |record| replay(&mut catalog, &record),
+        )?;
+        let core = Arc::new(Core {
+            store,
+            catalog: catalog_cell::CatalogCell::new(catalog),
+            started: clock.now(),
+            clock,
+            passwords: passwords::Passwords::default(),
+            queries: queries::Registry::new(options.concurrent_queries_max),
+            counters: diagnostics::Counters::default(),
+            options,
+        });
+        let background = background::Background::start(&core);
+        Ok(Engine { core, _background: background })
     }
+}
 
-    /// Checks a user's password. Slow on purpose the first time; later times are answered from memory.
-    pub fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
-        let _ = (user, password);
-        Err(LoginError::Failed)
+/// Brings `catalog` forward by one record of the log or checkpoint.
+fn replay(catalog: &mut Catalog, record: &CatalogRecord<'_>) -> Result<(), String> {
+    match record {
+        CatalogRecord::Checkpoint(bytes) => {
+            *catalog = serde_json::from_slice(bytes).map_err(|e| format!("catalog in the checkpoint: {e}"))?;
+        }
+        CatalogRecord::Change(bytes) => {
+            let change: Change = serde_json::from_slice(bytes).map_err(|e| format!("catalog change: {e}"))?;
+            catalog.absorb(&change);
+        }
     }
-
-    /// The user that a verified token names, if they exist.
-    pub fn user(&self, name: &str) -> Option<Principal> {
-        let _ = name;
-        None
-    }
-
-    /// The checks of a write that come before its body is looked at: the database exists, the user may write to it.
-    pub fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError> {
-        let _ = (principal, database);
-        Ok(())
-    }
-
-    /// Parses, checks, logs and stores points; returns when they are on disk.
-    pub fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
-        let _ = request;
-        Ok(())
-    }
-
-    /// Parses, binds, validates and authorizes a query.
-    pub fn prepare(&self, request: QueryRequest<'_>) -> Result<PreparedQuery, QueryRefusal> {
-        let _ = request;
-        Ok(PreparedQuery)
-    }
-
-    /// Runs the statements in order and hands each piece of their answers to `emit`, until all are done, `emit` breaks or
-    /// `cancelled` becomes true.
-    ///
-    /// A result that comes with the same `statement_id` as the one before it and an error **replaces** that one in an
-    /// answer that is collected rather than chunked (the `compat.query.error-*` clauses).
-    pub fn execute(
-        &self,
-        query: PreparedQuery,
-        cancelled: &AtomicBool,
-        emit: &mut dyn FnMut(StatementResult) -> ControlFlow<()>,
-    ) {
-        let _ = (query, cancelled, emit);
-    }
+    Ok(())
 }

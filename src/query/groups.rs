@@ -1,7 +1,7 @@
 //! Which series a query reads, and which of them belong together: one group for each measurement and each combination of values of
 //! the grouped tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::Text;
@@ -58,7 +58,7 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group
             })
             .collect();
         limit_groups(plan, &mut of_measurement);
-        series_count += of_measurement.iter().map(|group| group.series.len() as u64).sum::<u64>();
+        series_count += distinct_series(&of_measurement);
         groups.append(&mut of_measurement);
     }
     let max = execution.context.limits.series_max;
@@ -66,6 +66,13 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group
         return Err(QueryError::Limit(format!("max-select-series limit exceeded: ({series_count}/{max})")));
     }
     Ok(groups)
+}
+
+/// How many series are read; one that FROM names several times counts once.
+fn distinct_series(groups: &[Group]) -> u64 {
+    let members = groups.iter().flat_map(|group| &group.series);
+    let identities: HashSet<_> = members.map(|m| (Arc::as_ptr(&m.source).cast::<()>(), m.series.id)).collect();
+    identities.len() as u64
 }
 
 fn limit_groups(plan: &Plan, groups: &mut Vec<Group>) {

@@ -1,49 +1,80 @@
-//! The committer: one thread that makes records durable, many at a time, and then visible, in log order.
+//! The committer: one thread that makes records durable, many at a time, and then visible, in log order. Between groups it
+//! closes memtables for the sealer, since then the state is exactly what the log says.
 //!
 //! Invariant: a record is applied to the state after it is on disk and never otherwise, and whoever waits for it is woken
 //! after that. After the first failure nothing is written any more: what reached the disk is decided by the next start.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Instant;
 
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Condvar, Mutex};
 
+use super::Shared;
 use super::error::StorageError;
 use super::log::LogWriter;
-use super::state::State;
+use super::sealer::Sealer;
+use super::state::{CatalogBytes, SealJob};
 
 /// Records of one group commit together have about this many bytes at most.
 const GROUP_BYTES_MAX: usize = 32 << 20;
+/// Everything is sealed when the log has grown by this many bytes, so that a start need not replay more.
+const UNSEALED_LOG_BYTES_MAX: u64 = 256 << 20;
 
-/// Where records wait for the committer.
+/// Where records wait for the committer, and the committer and others for the sealer.
 #[derive(Debug, Default)]
 pub(super) struct CommitQueue {
     inner: Mutex<Waiting>,
-    /// Something was enqueued, or the store closes.
+    /// Something was enqueued, sealing ended, or the store closes.
     filled: Condvar,
     /// Everything that was enqueued is done.
     drained: Condvar,
+    /// Sealing ended.
+    sealed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    records: Vec<Pending>,
+    items: Vec<Pending>,
     is_busy: bool,
     is_closed: bool,
+    seal_wanted: bool,
+    seals_begun: u64,
+    seals_ended: u64,
 }
 
 #[derive(Debug)]
 struct Pending {
-    record: Vec<u8>,
+    item: Item,
     ticket: Arc<Ticket>,
 }
 
-/// What became of one record.
+/// What the committer does in order.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// Writes and applies a record.
+    Record(Vec<u8>),
+    /// From here on this stands for all catalog changes so far. Nothing is written.
+    CatalogBase(Vec<u8>),
+}
+
+/// What the committer does next.
+enum Work {
+    Group(Vec<Pending>),
+    Seal,
+}
+
+/// What became of one item.
 #[derive(Debug, Default)]
 pub(super) struct Ticket {
     result: Mutex<Option<Result<(), StorageError>>>,
     done: Condvar,
 }
+
+/// Names one run of the sealer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SealNumber(u64);
 
 impl Ticket {
     /// Blocks until the record is on disk and visible, or has failed.
@@ -64,10 +95,10 @@ impl Ticket {
 }
 
 impl CommitQueue {
-    /// Hands a record to the committer.
-    pub(super) fn push(&self, record: Vec<u8>) -> Arc<Ticket> {
+    /// Hands something to the committer.
+    pub(super) fn push(&self, item: Item) -> Arc<Ticket> {
         let ticket = Arc::new(Ticket::default());
-        self.inner.lock().records.push(Pending { record, ticket: ticket.clone() });
+        self.inner.lock().items.push(Pending { item, ticket: ticket.clone() });
         self.filled.notify_one();
         ticket
     }
@@ -75,9 +106,43 @@ impl CommitQueue {
     /// Blocks until everything enqueued before is done. The caller sees to it that nothing is enqueued meanwhile.
     pub(super) fn drain(&self) {
         let mut waiting = self.inner.lock();
-        while waiting.is_busy || !waiting.records.is_empty() {
+        while waiting.is_busy || !waiting.items.is_empty() {
             self.drained.wait(&mut waiting);
         }
+    }
+
+    /// Asks for everything to be sealed that is applied now; the run that does it, for [`CommitQueue::wait_sealed`].
+    pub(super) fn want_seal(&self) -> SealNumber {
+        let mut waiting = self.inner.lock();
+        waiting.seal_wanted = true;
+        self.filled.notify_one();
+        SealNumber(waiting.seals_begun + 1)
+    }
+
+    /// Blocks until a run of the sealer has ended.
+    pub(super) fn wait_sealed(&self, number: SealNumber) {
+        let mut waiting = self.inner.lock();
+        while waiting.seals_ended < number.0 {
+            self.sealed.wait(&mut waiting);
+        }
+    }
+
+    /// As [`CommitQueue::wait_sealed`]; `false` if it takes longer than until `deadline`.
+    pub(super) fn wait_sealed_until(&self, number: SealNumber, deadline: Instant) -> bool {
+        let mut waiting = self.inner.lock();
+        while waiting.seals_ended < number.0 {
+            if self.sealed.wait_until(&mut waiting, deadline).timed_out() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Says that a run of the sealer has ended.
+    fn seal_ended(&self) {
+        self.inner.lock().seals_ended += 1;
+        self.sealed.notify_all();
+        self.filled.notify_one();
     }
 
     /// Lets the committer end when everything is done.
@@ -86,57 +151,121 @@ impl CommitQueue {
         self.filled.notify_one();
     }
 
-    /// The next group, or `None` if there will be none.
-    fn next_group(&self) -> Option<Vec<Pending>> {
+    /// What to do next, or `None` if there will be nothing.
+    fn next_work(&self) -> Option<Work> {
         let mut waiting = self.inner.lock();
         waiting.is_busy = false;
-        if waiting.records.is_empty() {
+        if waiting.items.is_empty() {
             self.drained.notify_all();
         }
-        while waiting.records.is_empty() {
+        loop {
+            if waiting.seal_wanted && waiting.seals_begun == waiting.seals_ended {
+                waiting.seal_wanted = false;
+                waiting.seals_begun += 1;
+                return Some(Work::Seal);
+            }
+            if !waiting.items.is_empty() {
+                waiting.is_busy = true;
+                return Some(Work::Group(waiting.take_group()));
+            }
             if waiting.is_closed {
                 return None;
             }
             self.filled.wait(&mut waiting);
         }
+    }
+}
+
+impl Waiting {
+    fn take_group(&mut self) -> Vec<Pending> {
         let mut bytes = 0;
-        let fitting = waiting.records.iter().take_while(|pending| {
-            bytes += pending.record.len();
+        let fitting = self.items.iter().take_while(|pending| {
+            bytes += pending.item.record().map_or(0, <[u8]>::len);
             bytes <= GROUP_BYTES_MAX
         });
         let count = fitting.count().max(1);
-        waiting.is_busy = true;
-        Some(waiting.records.drain(..count).collect())
+        self.items.drain(..count).collect()
     }
 }
 
-/// The thread's work: runs until the queue is closed and empty.
-pub(super) fn run(queue: &CommitQueue, mut log: LogWriter, state: &RwLock<State>, is_read_only: &AtomicBool) {
-    while let Some(group) = queue.next_group() {
-        let outcome = if is_read_only.load(Ordering::Acquire) {
-            Err(StorageError::ReadOnly)
-        } else {
-            commit(&group, &mut log, state)
-        };
-        if let Err(error) = &outcome
-            && !is_read_only.swap(true, Ordering::AcqRel)
-        {
-            tracing::error!(%error, "storage is read-only from now on: a change could not be written");
-        }
-        for pending in group {
-            pending.ticket.complete(outcome.as_ref().copied().map_err(StorageError::share));
+impl Item {
+    fn record(&self) -> Option<&[u8]> {
+        match self {
+            Item::Record(record) => Some(record),
+            Item::CatalogBase(_) => None,
         }
     }
 }
 
-fn commit(group: &[Pending], log: &mut LogWriter, state: &RwLock<State>) -> Result<(), StorageError> {
-    let records: Vec<&[u8]> = group.iter().map(|pending| &pending.record[..]).collect();
-    log.append(&records)?;
-    for record in records {
+/// The committer's work: runs until the queue is closed and empty.
+pub(super) fn run_committer(shared: &Shared, mut log: LogWriter, jobs: &SyncSender<SealJob>) {
+    let mut sealed_at = 0;
+    while let Some(work) = shared.queue.next_work() {
+        match work {
+            Work::Group(group) => {
+                let outcome = shared.check().and_then(|()| commit(&group, &mut log, shared));
+                if let Err(error) = &outcome {
+                    shared.fail(error);
+                }
+                let is_full = shared.state.read().memory.active > shared.options.memtable_bytes_max;
+                if is_full || log.bytes_written() - sealed_at > UNSEALED_LOG_BYTES_MAX {
+                    shared.queue.want_seal();
+                }
+                for pending in group {
+                    pending.ticket.complete(outcome.as_ref().copied().map_err(StorageError::share));
+                }
+            }
+            Work::Seal => {
+                sealed_at = log.bytes_written();
+                let begun = shared.check().and_then(|()| log.rotate());
+                if let Err(error) = &begun {
+                    shared.fail(error);
+                }
+                let handed_over = begun.is_ok() && jobs.send(shared.state.write().freeze()).is_ok();
+                if !handed_over {
+                    shared.queue.seal_ended();
+                }
+            }
+        }
+    }
+}
+
+fn commit(group: &[Pending], log: &mut LogWriter, shared: &Shared) -> Result<(), StorageError> {
+    let records: Vec<&[u8]> = group.iter().filter_map(|pending| pending.item.record()).collect();
+    if !records.is_empty() {
+        log.append(&records)?;
+    }
+    for pending in group {
         // One lock for each record: a reader waits for one change at most, and sees each whole or not at all.
-        let applied = state.write().apply(record);
-        applied
-            .map_err(|error| StorageError::damaged(log.path(), format!("a record that was just written: {error}")))?;
+        let mut state = shared.state.write();
+        match &pending.item {
+            Item::Record(record) => state.apply(record).map_err(|error| {
+                StorageError::damaged(log.path(), format!("a record that was just written: {error}"))
+            })?,
+            Item::CatalogBase(bytes) => {
+                state.catalog = CatalogBytes { base: Some(Arc::from(&bytes[..])), changes: Vec::new() };
+            }
+        }
     }
     Ok(())
+}
+
+/// The sealer's work: runs until the committer has ended.
+pub(super) fn run_sealer(shared: &Shared, mut sealer: Sealer, jobs: &Receiver<SealJob>) {
+    for job in jobs {
+        if let Err(error) = shared.check().and_then(|()| sealer.seal(&job, &shared.state)) {
+            shared.fail(&error);
+        }
+        drop(job);
+        shared.queue.seal_ended();
+    }
+}
+
+impl Shared {
+    /// Makes the store read-only.
+    fn fail(&self, error: &StorageError) {
+        if !self.is_read_only.swap(true, Ordering::AcqRel) {
+            tracing::error!(%error, "storage is read-only from now on: a change could not be written");
+        }
+    }
 }

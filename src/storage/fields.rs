@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
-
 use super::record::FieldId;
 use crate::model::{FieldType, Text};
 
@@ -17,7 +15,7 @@ pub(super) struct Field {
 /// The fields of one shard.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FieldTable {
-    measurements: HashMap<Text, BTreeMap<Text, Field>>,
+    measurements: BTreeMap<Text, BTreeMap<Text, Field>>,
     /// The id that the next field gets; ids of dropped fields don't come back.
     next: u32,
 }
@@ -25,7 +23,7 @@ pub(super) struct FieldTable {
 impl FieldTable {
     /// A table whose next field gets the id `next`.
     pub(super) fn with_next(next: u32) -> Self {
-        FieldTable { measurements: HashMap::new(), next }
+        FieldTable { measurements: BTreeMap::new(), next }
     }
 
     /// Adds a field, or finds it there already.
@@ -48,7 +46,7 @@ impl FieldTable {
         self.measurements.get(measurement)
     }
 
-    /// All measurements with their fields, in no order.
+    /// All measurements with their fields, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Text, &BTreeMap<Text, Field>)> {
         self.measurements.iter()
     }

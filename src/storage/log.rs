@@ -27,6 +27,7 @@ pub(super) struct LogWriter {
     /// The position that the next record gets.
     next: u64,
     frame: Vec<u8>,
+    bytes_written: u64,
 }
 
 impl LogWriter {
@@ -39,7 +40,17 @@ impl LogWriter {
         file.sync().map_err(StorageError::io("sync", &path))?;
         disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
         let len = LOG_HEADER_LEN as u64;
-        Ok(LogWriter { disk, dir: dir.to_owned(), path, file, header, len, next: first, frame: Vec::new() })
+        Ok(LogWriter {
+            disk,
+            dir: dir.to_owned(),
+            path,
+            file,
+            header,
+            len,
+            next: first,
+            frame: Vec::new(),
+            bytes_written: 0,
+        })
     }
 
     /// Appends records as one frame and waits until it is on disk.
@@ -52,6 +63,7 @@ impl LogWriter {
         self.file.append(&self.frame).map_err(StorageError::io("write", &self.path))?;
         self.file.sync().map_err(StorageError::io("sync", &self.path))?;
         self.len += self.frame.len() as u64;
+        self.bytes_written += self.frame.len() as u64;
         self.next += records.len() as u64;
         // One great request must not hold its memory for ever.
         self.frame.shrink_to(FRAME_BUFFER_BYTES_MAX);
@@ -61,7 +73,9 @@ impl LogWriter {
     /// Begins a new file, so that the ones before it can be deleted when their records are held elsewhere.
     pub(super) fn rotate(&mut self) -> Result<(), StorageError> {
         if self.len > LOG_HEADER_LEN as u64 {
+            let bytes_written = self.bytes_written;
             *self = LogWriter::begin(self.disk.clone(), &self.dir, self.next)?;
+            self.bytes_written = bytes_written;
         }
         Ok(())
     }
@@ -71,9 +85,9 @@ impl LogWriter {
         &self.path
     }
 
-    /// The position of the next record.
-    pub(super) fn next_position(&self) -> u64 {
-        self.next
+    /// How many bytes were appended since the log was opened.
+    pub(super) fn bytes_written(&self) -> u64 {
+        self.bytes_written
     }
 }
 
@@ -131,7 +145,17 @@ pub(super) fn recover(
                 // The checkpoint knows more than the log holds: the log must go on behind the checkpoint.
                 return LogWriter::begin(disk, &dir, from);
             }
-            return Ok(LogWriter { disk, dir, path, file, header, len: end as u64, next, frame: Vec::new() });
+            return Ok(LogWriter {
+                disk,
+                dir,
+                path,
+                file,
+                header,
+                len: end as u64,
+                next,
+                frame: Vec::new(),
+                bytes_written: 0,
+            });
         }
     }
     LogWriter::begin(disk.clone(), dir, next)

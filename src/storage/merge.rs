@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::segment::{BlockEntry, Segment, SegmentError, StoredBlock};
 use crate::model::{FieldType, TimeRange, Timestamp};
 use crate::query::{Batch, Block, Column, SourceError, Summary};
 
@@ -33,15 +34,44 @@ struct FailedBlock {
 }
 
 impl Piece {
-    /// A piece of a memtable; `None` if it is empty.
-    pub(super) fn in_memory(batch: Arc<Batch>, deleted: Vec<TimeRange>) -> Option<Piece> {
-        let is_ordered = batch.times.is_sorted_by(|a, b| a < b);
-        let block = Arc::new(MemoryBlock::new(batch)?);
-        Some(Piece { block, is_ordered, deleted })
+    /// A chunk of a memtable; `None` if it is empty.
+    pub(super) fn in_memory(chunk: &Arc<Batch>, deleted: &[TimeRange]) -> Option<Piece> {
+        let is_ordered = chunk.times.is_sorted_by(|a, b| a < b);
+        Some(Piece::new(Arc::new(MemoryBlock::new(chunk.clone())?), is_ordered, deleted))
+    }
+
+    /// A block of a segment file.
+    pub(super) fn stored(segment: &Arc<Segment>, entry: BlockEntry, deleted: &[TimeRange]) -> Piece {
+        Piece::new(Arc::new(StoredBlock { segment: segment.clone(), entry }), true, deleted)
+    }
+
+    /// Stands for values of a segment file whose index can't be read.
+    pub(super) fn unreadable(segment: &Segment, field_type: FieldType, error: &SegmentError) -> Piece {
+        let summary = Summary { range: segment.range(), count: 1, field_type, numbers: None };
+        Piece::new(Arc::new(FailedBlock { summary, error: segment.source_error(error) }), true, &[])
+    }
+
+    fn new(block: Arc<dyn Block>, is_ordered: bool, deleted: &[TimeRange]) -> Piece {
+        let range = block.summary().range;
+        let deleted = deleted.iter().copied().filter(|d| d.overlaps(range)).collect();
+        Piece { block, is_ordered, deleted }
     }
 
     pub(super) fn range(&self) -> TimeRange {
         self.block.summary().range
+    }
+
+    /// Leaves out values of times that are not in `times`.
+    pub(super) fn cut_to(&mut self, times: TimeRange) {
+        let range = self.range();
+        if range.min < times.min {
+            let before = Timestamp(times.min.0.saturating_sub(1));
+            self.deleted.push(TimeRange { min: Timestamp(i64::MIN), max: before });
+        }
+        if times.max < range.max {
+            let after = Timestamp(times.max.0.saturating_add(1));
+            self.deleted.push(TimeRange { min: after, max: Timestamp(i64::MAX) });
+        }
     }
 
     fn is_clean(&self) -> bool {
@@ -182,9 +212,9 @@ mod tests {
 
     use super::*;
 
-    fn piece(points: &[(i64, i64)], deleted: Vec<TimeRange>) -> Option<Piece> {
+    fn piece(points: &[(i64, i64)], deleted: &[TimeRange]) -> Option<Piece> {
         let (times, values) = points.iter().copied().unzip();
-        Piece::in_memory(Arc::new(Batch { times, values: Column::Integer(values) }), deleted)
+        Piece::in_memory(&Arc::new(Batch { times, values: Column::Integer(values) }), deleted)
     }
 
     fn points(blocks: &[Arc<dyn Block>]) -> Vec<(i64, i64)> {
@@ -206,26 +236,18 @@ mod tests {
             )
         ) {
             let mut want = BTreeMap::new();
-            for (at, (written, _)) in pieces.iter().enumerate() {
-                for (time, value) in written {
-                    want.insert(*time, (at, *value));
-                }
-            }
-            // What a piece lost shows through to the pieces below it only if those did not lose it too; here each piece
-            // loses on its own, so recompute without the lost ones.
-            want.clear();
             let mut given = Vec::new();
-            for (at, (written, lost)) in pieces.iter().enumerate() {
+            for (written, lost) in &pieces {
                 let lost: Vec<TimeRange> =
                     lost.iter().map(|(a, b)| TimeRange { min: Timestamp(*a), max: Timestamp(*b) }).collect();
                 for (time, value) in written {
                     if !lost.iter().any(|r| r.contains(Timestamp(*time))) {
-                        want.insert(*time, (at, *value));
+                        want.insert(*time, *value);
                     }
                 }
-                given.extend(piece(written, lost));
+                given.extend(piece(written, &lost));
             }
-            let want: Vec<(i64, i64)> = want.into_iter().map(|(time, (_, value))| (time, value)).collect();
+            let want: Vec<(i64, i64)> = want.into_iter().collect();
             let blocks = merge(given);
             prop_assert_eq!(points(&blocks), want);
             let ranges: Vec<TimeRange> = blocks.iter().map(|b| b.summary().range).collect();
@@ -235,8 +257,8 @@ mod tests {
 
     #[test]
     fn pieces_that_do_not_overlap_go_through_undecoded() {
-        let first = piece(&[(5, 1), (6, 2)], Vec::new()).unwrap();
-        let second = piece(&[(1, 3), (4, 4)], Vec::new()).unwrap();
+        let first = piece(&[(5, 1), (6, 2)], &[]).unwrap();
+        let second = piece(&[(1, 3), (4, 4)], &[]).unwrap();
         let (a, b) = (first.block.clone(), second.block.clone());
         let merged = merge(vec![first, second]);
         assert!(Arc::ptr_eq(&merged[0], &b) && Arc::ptr_eq(&merged[1], &a));

@@ -6,18 +6,27 @@
 //! The way of a change: [`Transaction`] resolves it against the live schema (`live_schema`, `shard_write`) into one record
 //! (`record`); the committer thread (`committer`) writes a group of records as one frame (`frame`, `log`), and then applies
 //! each to the state (`state`: `series_index`, `fields`, `memtable`). The way of a query: `snapshot` collects what holds
-//! values, `merge` makes blocks of it. All files are reached through [`disk`].
+//! values, `merge` makes blocks of it. Sealing: when memtables are full, the `sealer` thread writes them to segment files
+//! ([`segment`], `compaction`), lists these in the `checkpoint`, and drops the log before it. All files are reached through
+//! [`disk`].
 
+mod checkpoint;
 mod committer;
+mod compaction;
 pub mod disk;
 mod error;
 mod fields;
 pub mod frame;
 mod live_schema;
 mod log;
+#[cfg(test)]
+mod memory_disk;
 mod memtable;
 mod merge;
 pub mod record;
+mod sealer;
+pub mod segment;
+mod series_file;
 mod series_index;
 mod shard_write;
 mod snapshot;
@@ -35,14 +44,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
 use crate::query::Source;
-use committer::CommitQueue;
+use checkpoint::Checkpoint;
+use committer::{CommitQueue, Item};
 use disk::{Disk, RealDisk};
 use live_schema::LiveSchema;
+use log::LogWriter;
+use sealer::Sealer;
 use series_index::{SeriesBound, SeriesIndex};
 use shard_write::Limits;
 use snapshot::Snapshot;
@@ -75,17 +88,23 @@ pub enum CatalogRecord<'a> {
     Change(&'a [u8]),
 }
 
+/// A checkpoint with a new catalog is due when this many catalog changes came after the last.
+const CATALOG_CHANGES_MAX: usize = 1000;
+/// Memtables may take this many times [`StoreOptions::memtable_bytes_max`] before writers wait for the sealer ...
+const MEMORY_FACTOR: usize = 3;
+/// ... and this long do they wait.
+const BUSY_AFTER: Duration = Duration::from_secs(10);
+
 /// Everything on disk, and the memory that mirrors it.
 pub struct Store {
     shared: Arc<Shared>,
-    committer: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
     _lock: Box<dyn fmt::Debug + Send + Sync>,
 }
 
 /// What the threads of a store share.
 struct Shared {
     options: StoreOptions,
-    limits: Limits,
     /// The commit lock: one transaction at a time.
     live: Mutex<LiveSchema>,
     queue: CommitQueue,
@@ -109,42 +128,59 @@ impl Store {
         options: StoreOptions,
         on_catalog: &mut dyn FnMut(CatalogRecord<'_>) -> Result<(), String>,
     ) -> Result<Store, StorageError> {
-        for dir in [&options.data_dir, &options.log_dir] {
+        let StoreOptions { data_dir, log_dir, .. } = &options;
+        for dir in [data_dir, log_dir] {
             disk.create_dir_all(dir).map_err(StorageError::io("create", dir))?;
         }
-        let lock_path = options.data_dir.join(LOCK_FILE);
+        let lock_path = data_dir.join(LOCK_FILE);
         let lock = disk.lock(&lock_path).map_err(StorageError::io("lock", &lock_path))?;
-        let lock = lock.ok_or_else(|| StorageError::Locked(options.data_dir.clone()))?;
+        let lock = lock.ok_or_else(|| StorageError::Locked(data_dir.clone()))?;
 
-        let mut state = State::new();
-        let log = log::recover(disk, &options.log_dir, state.position, &mut |position, record| {
-            state
-                .apply(record)
-                .map_err(|error| StorageError::damaged(&options.log_dir, format!("record {position}: {error}")))
+        let checkpoint = Checkpoint::read(&**disk, data_dir)?.unwrap_or_else(Checkpoint::empty);
+        let mut state = checkpoint.load(&**disk, data_dir)?;
+        let sealer = Sealer::new(disk.clone(), &options, &checkpoint);
+        sealer.remove_unlisted(&checkpoint)?;
+        let log = log::recover(disk, log_dir, state.position, &mut |position, record| {
+            let applied = state.apply(record);
+            applied.map_err(|error| StorageError::damaged(log_dir, format!("record {position}: {error}")))
         })?;
         for record in state.catalog.records() {
-            on_catalog(record).map_err(|problem| StorageError::damaged(&options.log_dir, problem))?;
+            on_catalog(record).map_err(|problem| StorageError::damaged(log_dir, problem))?;
         }
+        Store::start(options, state, log, sealer, lock)
+    }
 
+    fn start(
+        options: StoreOptions,
+        state: State,
+        log: LogWriter,
+        sealer: Sealer,
+        lock: Box<dyn fmt::Debug + Send + Sync>,
+    ) -> Result<Store, StorageError> {
         let shared = Arc::new(Shared {
-            limits: Limits {
-                series_per_database_max: options.series_per_database_max,
-                values_per_tag_max: options.values_per_tag_max,
-            },
+            options,
             live: Mutex::new(LiveSchema::new(&state)),
             queue: CommitQueue::default(),
             state: RwLock::new(state),
             is_read_only: AtomicBool::new(false),
-            options,
         });
-        let committer = std::thread::Builder::new()
-            .name("committer".to_owned())
-            .spawn({
-                let shared = shared.clone();
-                move || committer::run(&shared.queue, log, &shared.state, &shared.is_read_only)
-            })
-            .map_err(StorageError::io("start a thread for", &shared.options.log_dir))?;
-        Ok(Store { shared, committer: Some(committer), _lock: lock })
+        let mut store = Store { shared: shared.clone(), threads: Vec::new(), _lock: lock };
+        let (jobs, sealer_jobs) = std::sync::mpsc::sync_channel(1);
+        let for_sealer = shared.clone();
+        store.spawn("sealer", move || committer::run_sealer(&for_sealer, sealer, &sealer_jobs))?;
+        let for_committer = shared.clone();
+        store.spawn("committer", move || committer::run_committer(&for_committer, log, &jobs))?;
+        if shared.state.read().memory.active > shared.options.memtable_bytes_max {
+            shared.queue.want_seal();
+        }
+        Ok(store)
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StorageError> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+        let dir = &self.shared.options.data_dir;
+        self.threads.push(thread.map_err(StorageError::io("start a thread for", dir))?);
+        Ok(())
     }
 
     /// Begins a change. One at a time: others wait until it is committed (which does not wait for the disk) or dropped.
@@ -176,14 +212,25 @@ impl Store {
     }
 
     /// Seals all memtables, writes a checkpoint with `catalog` and drops the log before it.
+    ///
+    /// The store does this by itself when memtables are full or the log is long, and then keeps the catalog as the last
+    /// one given here and the changes since. `catalog` is called while no transaction is open: it must return the outcome
+    /// of all changes whose transactions were committed, whether or not anyone waited for them, and of no others; it must
+    /// not begin a transaction.
     pub fn checkpoint(&self, catalog: &dyn Fn() -> Vec<u8>) -> Result<(), StorageError> {
-        let _ = catalog;
-        Ok(())
+        let ticket = {
+            let _commit_lock = self.shared.live.lock();
+            self.shared.queue.push(Item::CatalogBase(catalog()))
+        };
+        ticket.wait()?;
+        let number = self.shared.queue.want_seal();
+        self.shared.queue.wait_sealed(number);
+        self.shared.check()
     }
 
-    /// Whether enough was logged since the last checkpoint that another one is due.
+    /// Whether there are so many catalog changes since the last [`Store::checkpoint`] that another one is due.
     pub fn checkpoint_due(&self) -> bool {
-        false
+        self.shared.state.read().catalog.changes.len() >= CATALOG_CHANGES_MAX
     }
 
     fn with_index<T>(&self, database: DatabaseId, ask: impl FnOnce(&SeriesIndex, SeriesBound) -> T) -> Option<T> {
@@ -200,10 +247,10 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.shared.queue.close();
-        if let Some(thread) = self.committer.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the committer thread panicked");
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of storage panicked");
+            }
         }
     }
 }
@@ -215,12 +262,30 @@ impl fmt::Debug for Store {
 }
 
 impl Shared {
-    /// Whether a new change may begin.
+    /// Whether changes can be written.
+    fn check(&self) -> Result<(), StorageError> {
+        if self.is_read_only.load(Ordering::Acquire) { Err(StorageError::ReadOnly) } else { Ok(()) }
+    }
+
+    /// Waits until there is memory for another change.
     fn admit(&self) -> Result<(), StorageError> {
-        if self.is_read_only.load(Ordering::Acquire) {
-            return Err(StorageError::ReadOnly);
+        let deadline = Instant::now() + BUSY_AFTER;
+        loop {
+            self.check()?;
+            let memory = self.state.read().memory;
+            if memory.active + memory.sealing <= self.options.memtable_bytes_max.saturating_mul(MEMORY_FACTOR) {
+                return Ok(());
+            }
+            let number = self.queue.want_seal();
+            if !self.queue.wait_sealed_until(number, deadline) {
+                return Err(StorageError::Busy);
+            }
         }
-        Ok(())
+    }
+
+    fn limits(&self) -> Limits {
+        let StoreOptions { series_per_database_max, values_per_tag_max, .. } = self.options;
+        Limits { series_per_database_max, values_per_tag_max }
     }
 
     /// The series index of a database, made empty if it is not there.

@@ -8,19 +8,19 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::memtable::ColumnBuffer;
+use super::fields::Field;
+use super::memtable::{ColumnBuffer, Memtable};
 use super::merge::{Piece, merge};
-use super::record::FieldId;
 use super::series_index::{SeriesBound, SeriesIndex};
-use super::state::{Shard, State};
+use super::state::{SegmentFile, Shard, State};
 use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
-use crate::query::{Block, SeriesId, SeriesPredicate, SeriesRef, Source};
+use crate::query::{Batch, Block, SeriesId, SeriesPredicate, SeriesRef, Source};
 
 /// Some shards of one database at one instant.
 pub(super) struct Snapshot {
     index: Arc<RwLock<SeriesIndex>>,
     bound: SeriesBound,
-    /// In the order of their times.
+    /// In the order of their times. A shard may stand here several times, each time for other times.
     shards: Vec<(TimeRange, Arc<Shard>)>,
 }
 
@@ -66,8 +66,12 @@ impl Source for Snapshot {
         let Some(key) = self.index.read().key(series).cloned() else { return Vec::new() };
         let overlapping = self.shards.iter().filter(|(shard_range, _)| shard_range.overlaps(range));
         overlapping
-            .filter_map(|(_, shard)| Some((shard, shard.fields.of(&key.measurement)?.get(field)?.id)))
-            .flat_map(|(shard, field)| merge(shard.pieces(series, field, range, &[])))
+            .filter_map(|(times, shard)| Some((*times, shard, shard.fields.of(&key.measurement)?.get(field)?)))
+            .flat_map(|(times, shard, field)| {
+                let mut pieces = shard.pieces(series, *field, range.intersect(times), &[]);
+                pieces.iter_mut().for_each(|piece| piece.cut_to(times));
+                merge(pieces)
+            })
             .filter(|block| block.summary().range.overlaps(range))
             .collect()
     }
@@ -76,25 +80,42 @@ impl Source for Snapshot {
 impl Shard {
     /// What holds values of one field of one series, and of times in `range`, in the order in which it was written.
     /// Values at times in `deleted` do not count.
-    fn pieces(&self, series: SeriesId, field: FieldId, range: TimeRange, deleted: &[TimeRange]) -> Vec<Piece> {
-        let chunks = self.active.column(series, field).into_iter().flat_map(ColumnBuffer::chunks);
-        let pieces = chunks.filter_map(|chunk| Piece::in_memory(chunk.clone(), deleted.to_vec()));
-        pieces.filter(|piece| piece.range().overlaps(range)).collect()
+    fn pieces(&self, series: SeriesId, field: Field, range: TimeRange, deleted: &[TimeRange]) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for SegmentFile { segment, .. } in &self.segments {
+            if !segment.range().overlaps(range) {
+                continue;
+            }
+            let deleted = [deleted, &self.deleted_since(segment.header().position, series)].concat();
+            match segment.blocks_of(series, field.id) {
+                Ok(blocks) => pieces.extend(blocks.into_iter().map(|b| Piece::stored(segment, b, &deleted))),
+                Err(error) => pieces.push(Piece::unreadable(segment, field.field_type, &error)),
+            }
+        }
+        if let Some(frozen) = &self.sealing {
+            let deleted = [deleted, &self.deleted_since(frozen.position, series)].concat();
+            pieces.extend(chunks(&frozen.memtable, series, field).filter_map(|c| Piece::in_memory(c, &deleted)));
+        }
+        pieces.extend(chunks(&self.active, series, field).filter_map(|c| Piece::in_memory(c, deleted)));
+        pieces.retain(|piece| piece.range().overlaps(range));
+        pieces
     }
 
-    /// The fields of which a series may have values.
-    fn fields_with(&self, series: SeriesId) -> BTreeSet<FieldId> {
-        self.active.columns(series).into_iter().flatten().map(|(id, _)| *id).collect()
+    /// Whether a series of a measurement has a value at a time that is not in one of `deleted`.
+    pub(super) fn has_values(&self, series: SeriesId, measurement: &[u8], deleted: &[TimeRange]) -> bool {
+        let fields = self.fields.of(measurement).into_iter().flat_map(BTreeMap::values);
+        fields.into_iter().any(|field| !merge(self.pieces(series, *field, TimeRange::ALL, deleted)).is_empty())
     }
 
-    /// Whether a series has a value at a time that is not in one of `deleted`.
-    pub(super) fn has_values(&self, series: SeriesId, deleted: &[TimeRange]) -> bool {
-        let fields = self.fields_with(series);
-        fields.into_iter().any(|field| !merge(self.pieces(series, field, TimeRange::ALL, deleted)).is_empty())
+    /// The series that may have values here. Those of a segment file that can't be read are left out.
+    pub(super) fn series(&self) -> BTreeSet<SeriesId> {
+        let frozen = self.sealing.as_deref().map(|frozen| &frozen.memtable);
+        let in_memory = frozen.into_iter().chain([&self.active]).flat_map(Memtable::series);
+        let stored = self.segments.iter().flat_map(|file| file.segment.entries().filter_map(Result::ok));
+        in_memory.chain(stored.map(|entry| entry.series)).collect()
     }
+}
 
-    /// The series that may have values here.
-    pub(super) fn series(&self) -> Vec<SeriesId> {
-        self.active.series().collect()
-    }
+fn chunks(memtable: &Memtable, series: SeriesId, field: Field) -> impl Iterator<Item = &Arc<Batch>> {
+    memtable.column(series, field.id).into_iter().flat_map(ColumnBuffer::chunks)
 }

@@ -1,9 +1,15 @@
 //! The promises of a store as a whole.
 
+use std::sync::Arc;
+
+use super::memory_disk::MemoryDisk;
 use super::*;
 use crate::line_protocol::{ParsedBody, Precision, parse};
 use crate::model::{FieldType, Timestamp};
 use crate::query::{Batch, Column, SeriesPredicate, Source};
+
+mod crash;
+mod damage;
 
 const DB: DatabaseId = DatabaseId(1);
 const SHARD: ShardId = ShardId(1);
@@ -55,12 +61,7 @@ impl Fixture {
     }
 
     fn write_to(&self, shard: ShardId, lines: &str) -> Result<WriteOutcome, StorageError> {
-        let body = body(lines);
-        let all: Vec<u32> = (0..body.points.len() as u32).collect();
-        let mut transaction = self.store().begin();
-        let outcome = transaction.write(DB, shard, &body, &all);
-        transaction.commit().wait().unwrap();
-        outcome
+        write(self.store(), shard, lines)
     }
 
     fn write(&self, lines: &str) -> WriteOutcome {
@@ -82,6 +83,30 @@ impl Fixture {
         let source = self.store().snapshot(DB, &[]);
         source.series(measurement.as_bytes(), &SeriesPredicate::All).iter().map(|s| s.id).collect()
     }
+}
+
+/// A store on a disk in memory.
+fn open_on(
+    disk: &MemoryDisk,
+    memtable_bytes_max: usize,
+    on_catalog: &mut dyn FnMut(CatalogRecord<'_>) -> Result<(), String>,
+) -> Result<Store, StorageError> {
+    let options = StoreOptions {
+        data_dir: "/data".into(),
+        log_dir: "/log".into(),
+        memtable_bytes_max,
+        series_per_database_max: 0,
+        values_per_tag_max: 0,
+    };
+    Store::open_on(&(Arc::new(disk.clone()) as Arc<dyn Disk>), options, on_catalog)
+}
+
+fn write(store: &Store, shard: ShardId, lines: &str) -> Result<WriteOutcome, StorageError> {
+    let body = body(lines);
+    let all: Vec<u32> = (0..body.points.len() as u32).collect();
+    let mut transaction = store.begin();
+    let outcome = transaction.write(DB, shard, &body, &all);
+    transaction.commit().wait().and(outcome)
 }
 
 fn body(lines: &str) -> ParsedBody<'_> {
@@ -192,8 +217,8 @@ fn a_store_can_be_open_once() {
 mod refusals {
     use super::*;
 
-    fn conflict(field: &str, new: FieldType, existing: FieldType) -> Option<DropReason> {
-        Some(DropReason::TypeConflict { measurement: "m".into(), field: field.into(), new, existing })
+    fn conflict(field: &str, new: FieldType, existing: FieldType) -> DropReason {
+        DropReason::TypeConflict { measurement: "m".into(), field: field.into(), new, existing }
     }
 
     #[test]
@@ -201,7 +226,7 @@ mod refusals {
         let f = Fixture::new();
         f.write("m a=1,b=1i 1");
         let outcome = f.write("m a=1i,b=1 2\nm a=2 3");
-        let reason = conflict("a", FieldType::Integer, FieldType::Float);
+        let reason = Some(conflict("a", FieldType::Integer, FieldType::Float));
         assert_eq!(outcome, WriteOutcome { stored: 1, dropped: 2, reason });
         assert_eq!(f.dump(), ["m a 1=1 3=2", "m b 1=1i"]);
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use parking_lot::MutexGuard;
 
-use super::committer::Ticket;
+use super::committer::{Item, Ticket};
 use super::error::StorageError;
 use super::live_schema::{LiveSchema, MeasurementNumber};
 use super::record::{Entry, RECORD_BYTES_MAX, RecordBuilder};
@@ -81,7 +81,7 @@ impl<'s> Transaction<'s> {
         let index = self.shared.index(database);
         let LiveSchema { databases, next_series } = &mut *self.live;
         let live = databases.entry(database).or_default();
-        let limits = self.shared.limits;
+        let limits = self.shared.limits();
         let target = Target { database, shard, live, index: &index, next_series, limits };
         let record = std::mem::take(&mut self.record);
         let Written { record, definitions, new_fields, is_new_shard, outcome } =
@@ -136,7 +136,7 @@ impl<'s> Transaction<'s> {
             if record.is_empty() {
                 return Commit(Outcome::Done(Ok(())));
             }
-            return Commit(Outcome::Pending(self.shared.queue.push(record.into_bytes())));
+            return Commit(Outcome::Pending(self.shared.queue.push(Item::Record(record.into_bytes()))));
         }
         Commit(Outcome::Done(self.commit_removals()))
     }
@@ -157,7 +157,7 @@ impl<'s> Transaction<'s> {
             record.put(&Entry::RemoveSeries { database, series });
         }
         self.keep();
-        self.shared.queue.push(record.into_bytes()).wait()?;
+        self.shared.queue.push(Item::Record(record.into_bytes())).wait()?;
         let removals = std::mem::take(&mut self.removals);
         self.follow(&removals);
         Ok(())
@@ -168,15 +168,24 @@ impl<'s> Transaction<'s> {
         let databases: HashSet<DatabaseId> = self.removals.iter().map(Removal::database).collect();
         let emptied = databases.into_iter().filter_map(|id| {
             // The pointers are copied, so that nobody waits for the lock while a disk is read.
-            let shards: Vec<(ShardId, Arc<Shard>)> = {
+            let (index, shards) = {
                 let state = self.shared.state.read();
-                state.database(id)?.shards().map(|(id, shard)| (*id, shard.clone())).collect()
+                let database = state.database(id)?;
+                let shards: Vec<_> = database.shards().map(|(id, shard)| (*id, shard.clone())).collect();
+                (database.index.clone(), shards)
             };
             let removals: Vec<&Removal> = self.removals.iter().filter(|r| r.database() == id).collect();
             let mut series: Vec<SeriesId> = removals.iter().flat_map(|r| r.touched_series(&shards)).collect();
             series.sort_unstable();
             series.dedup();
-            series.retain(|series| !shards.iter().any(|(id, shard)| keeps_values(*id, shard, *series, &removals)));
+            series.retain(|series| {
+                let Some(key) = index.read().key(*series).cloned() else { return false };
+                let keeps = |(id, shard): &(ShardId, Arc<Shard>)| {
+                    deleted_ranges(*id, *series, &removals)
+                        .is_some_and(|deleted| shard.has_values(*series, &key.measurement, &deleted))
+                };
+                !shards.iter().any(keeps)
+            });
             (!series.is_empty()).then_some((id, series))
         });
         emptied.collect()
@@ -247,12 +256,12 @@ impl Removal {
     }
 }
 
-/// Whether a series has values in a shard that none of `removals` takes away.
-fn keeps_values(id: ShardId, shard: &Shard, series: SeriesId, removals: &[&Removal]) -> bool {
+/// The ranges of a series that `removals` delete in a shard; `None` if the shard goes as a whole.
+fn deleted_ranges(id: ShardId, series: SeriesId, removals: &[&Removal]) -> Option<Vec<TimeRange>> {
     let mut deleted = Vec::new();
     for removal in removals {
         match removal {
-            Removal::Shards(_, shards) if shards.contains(&id) => return false,
+            Removal::Shards(_, shards) if shards.contains(&id) => return None,
             Removal::Values { shards, series: of, range, .. }
                 if shards.contains(&id) && of.binary_search(&series).is_ok() =>
             {
@@ -261,7 +270,7 @@ fn keeps_values(id: ShardId, shard: &Shard, series: SeriesId, removals: &[&Remov
             _ => {}
         }
     }
-    shard.has_values(series, &deleted)
+    Some(deleted)
 }
 
 impl Drop for Transaction<'_> {

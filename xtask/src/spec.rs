@@ -17,7 +17,7 @@ use crate::tree::{self, File};
 
 /// The end of a clause: in italics, what it rests on.
 static BASIS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?s)(?:^|\s)_(?:Documented|Observed|Of this server)\b.{0,400}_\s*$")
+    Regex::new(r"(?s)(?:^|\s)_(?:Documented|Observed|Design)\b.{0,400}_\s*$")
         .unwrap_or_else(|e| unreachable!("a constant pattern: {e}"))
 });
 
@@ -110,7 +110,7 @@ impl Matrix {
             }
             if !BASIS.is_match(&row.clause.text) {
                 violations.push(format!(
-                    "{place}: `{id}` does not end in its basis (`_Documented: ..._`, `_Observed._`, `_Of this server._`)"
+                    "{place}: `{id}` does not end in its basis (`_Documented: ..._`, `_Observed._`, `_Design._`)"
                 ));
             }
         }

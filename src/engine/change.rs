@@ -1,0 +1,40 @@
+//! Changes: decided on the latest catalog, logged with their data in one record, visible and acknowledged when on disk.
+
+use crate::catalog::{Catalog, Change};
+use crate::storage::{StorageError, Transaction};
+
+use super::Core;
+
+impl Core {
+    /// Runs `decide` on the latest catalog inside a transaction, to which it may add changes of data. The changes of the
+    /// catalog that it returns are logged in the same record. Returns when the record is on disk.
+    ///
+    /// When `decide` fails, nothing was changed.
+    pub(super) fn change<E: From<StorageError>>(
+        &self,
+        decide: impl FnOnce(&Catalog, &mut Transaction<'_>) -> Result<Vec<Change>, E>,
+    ) -> Result<(), E> {
+        let mut transaction = self.store.begin();
+        let latest = self.catalog.latest();
+        let changes = decide(&latest.catalog, &mut transaction)?;
+        for change in &changes {
+            transaction.catalog_change(&encode(change)?);
+        }
+        let version = (!changes.is_empty()).then(|| self.catalog.advance(latest.catalog.apply_all(&changes)));
+        if let Err(error) = transaction.commit().wait() {
+            self.catalog.fail();
+            return Err(error.into());
+        }
+        match version {
+            Some(version) => self.catalog.publish(version),
+            None if self.catalog.wait_until_visible(&latest) => {}
+            None => return Err(StorageError::ReadOnly.into()),
+        }
+        Ok(())
+    }
+}
+
+fn encode(change: &Change) -> Result<Vec<u8>, StorageError> {
+    // Can't fail: a change has only strings as keys. An error is better than a panic if that ever changes.
+    serde_json::to_vec(change).map_err(|e| StorageError::Io { context: "catalog change".to_owned(), source: e.into() })
+}

@@ -1,0 +1,26 @@
+//! Where the time comes from.
+
+use std::time::SystemTime;
+
+use crate::model::Timestamp;
+
+/// Tells the time. Tests have one that stands still.
+pub trait Clock: std::fmt::Debug + Send + Sync {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The clock of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        // Before 1970 or after 2262 the clock is wrong anyway; the nearest time that can be held will do.
+        let nanos = match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+            Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |n| -n),
+        };
+        Timestamp(nanos).clamp(Timestamp::MIN, Timestamp::MAX)
+    }
+}

@@ -1,0 +1,110 @@
+//! DELETE and DROP SERIES: the series that a condition means, and the range of time.
+
+use crate::catalog::CatalogError;
+use crate::compat::{Compat, Point};
+use crate::influxql::ast::{BinaryOp, Expr, ExprKind, Measurement};
+use crate::model::{TimeRange, Timestamp};
+use crate::query::{SeriesId, TimeBounds};
+
+use super::Core;
+use super::execute::Run;
+use super::schema::{all_shards, is_named};
+use super::schema_condition::{is_time, refuse_time};
+use super::statement_error::StatementError;
+
+impl Core {
+    /// DELETE.
+    pub(super) fn delete(
+        &self,
+        sources: &[Measurement],
+        condition: Option<&Expr>,
+        run: &Run<'_>,
+    ) -> Result<(), StatementError> {
+        let database = &run.session.database;
+        let catalog = self.catalog.visible();
+        let found = catalog.database(database).ok_or_else(|| CatalogError::DatabaseNotFound(database.clone()))?;
+        if !self.options.compat.observed(Point::DeleteTimeConditions) {
+            refuse_what_is_no_range(condition)?;
+        }
+        let source = self.source_of(found);
+        let mut series: Vec<SeriesId> = Vec::new();
+        let mut range = TimeRange::ALL;
+        for measurement in source.measurements() {
+            if !sources.is_empty() && !sources.iter().any(|s| is_named(&s.name, &measurement)) {
+                continue;
+            }
+            let filter = self.filter(&*source, &measurement, condition)?;
+            if filter.mentions_field {
+                return Err(StatementError::running("fields not supported in WHERE clause during deletion"));
+            }
+            range = deleted_range(filter.bounds, self.clock.now(), self.options.compat);
+            let candidates = source.series(&measurement, &filter.predicate());
+            series.extend(candidates.iter().filter(|s| filter.holds(&s.key)).map(|s| s.id));
+        }
+        if series.is_empty() || range.is_empty() {
+            return Ok(());
+        }
+        let id = found.id;
+        self.change(|catalog, transaction| {
+            // The database may have been dropped since; then there is nothing left to delete.
+            if let Some(database) = catalog.databases().find(|d| d.id == id) {
+                transaction.delete(id, &all_shards(database), &series, range);
+            }
+            Ok(Vec::new())
+        })
+    }
+
+    /// DROP SERIES: the same without time.
+    pub(super) fn drop_series(
+        &self,
+        sources: &[Measurement],
+        condition: Option<&Expr>,
+        run: &Run<'_>,
+    ) -> Result<(), StatementError> {
+        let database = &run.session.database;
+        if self.catalog.visible().database(database).is_none() {
+            return Err(CatalogError::DatabaseNotFound(database.clone()).into());
+        }
+        refuse_time("DROP SERIES", condition, self.options.compat)
+            .map_err(|error| StatementError { before_running: false, ..error })?;
+        self.delete(sources, condition, run)
+    }
+}
+
+/// What is deleted where the condition leaves an end open: everything; of InfluxDB 1.2.4 it was observed that the future stays.
+fn deleted_range(bounds: TimeBounds, now: Timestamp, compat: Compat) -> TimeRange {
+    let open_end = if compat.observed(Point::DeletesUpToNow) { now } else { Timestamp::MAX };
+    TimeRange { min: bounds.min.unwrap_or(Timestamp::MIN), max: bounds.max.unwrap_or(open_end) }
+}
+
+/// Refuses comparisons with time that are no bound of one range. They would delete more than they say: the range of a
+/// condition is the intersection of all its comparisons with time, and `!=` is no part of it.
+fn refuse_what_is_no_range(condition: Option<&Expr>) -> Result<(), StatementError> {
+    let Some(condition) = condition else { return Ok(()) };
+    match &condition.kind {
+        ExprKind::Paren(inner) => refuse_what_is_no_range(Some(inner)),
+        ExprKind::Binary { op: BinaryOp::Or, lhs, rhs } if mentions_time(lhs) || mentions_time(rhs) => {
+            Err(StatementError::running("time may not be part of OR in the WHERE clause of a deletion"))
+        }
+        ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
+            refuse_what_is_no_range(Some(lhs))?;
+            refuse_what_is_no_range(Some(rhs))
+        }
+        ExprKind::Binary { op, lhs, rhs } if (is_time(lhs) || is_time(rhs)) && is_no_bound(*op) => {
+            Err(StatementError::running(format!("invalid time comparison operator: {}", op.symbol())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_no_bound(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::NotEqual | BinaryOp::Match | BinaryOp::NotMatch)
+}
+
+fn mentions_time(condition: &Expr) -> bool {
+    match &condition.kind {
+        ExprKind::Paren(inner) => mentions_time(inner),
+        ExprKind::Binary { lhs, rhs, .. } => mentions_time(lhs) || mentions_time(rhs),
+        _ => is_time(condition),
+    }
+}

@@ -1,0 +1,143 @@
+//! What the server counts about itself, and SHOW STATS and SHOW DIAGNOSTICS.
+//!
+//! Only what is really counted is listed. A module is a series with one row.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::model::{Nanos, Text};
+use crate::query::{SeriesRows, Value};
+
+use super::Core;
+
+/// What is counted since the server started.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    queries_executed: AtomicU64,
+    queries_finished: AtomicU64,
+    query_nanos: AtomicU64,
+    writes_ok: AtomicU64,
+    writes_failed: AtomicU64,
+    points_stored: AtomicU64,
+    points_dropped: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn count_query_start(&self) {
+        self.queries_executed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_query_end(&self, took: Duration) {
+        self.queries_finished.fetch_add(1, Ordering::Relaxed);
+        self.query_nanos.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(super) fn count_write(&self, ok: bool) {
+        let counter = if ok { &self.writes_ok } else { &self.writes_failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_points(&self, stored: u64, dropped: u64) {
+        self.points_stored.fetch_add(stored, Ordering::Relaxed);
+        self.points_dropped.fetch_add(dropped, Ordering::Relaxed);
+    }
+}
+
+impl Core {
+    /// SHOW STATS [FOR 'module'].
+    pub(super) fn stats(&self, module: Option<&str>) -> Vec<SeriesRows> {
+        let mut series = Vec::new();
+        let wanted = |name: &str| module.is_none_or(|m| m == name);
+        if wanted("database") {
+            self.database_stats(&mut series);
+        }
+        let count = |counter: &AtomicU64| Value::Integer(counter.load(Ordering::Relaxed) as i64);
+        let counters = &self.counters;
+        if wanted("queryExecutor") {
+            series.push(one_row(
+                "queryExecutor",
+                &[],
+                &[
+                    ("queriesActive", Value::Integer(self.queries.list().len() as i64)),
+                    ("queriesExecuted", count(&counters.queries_executed)),
+                    ("queriesFinished", count(&counters.queries_finished)),
+                    ("queryDurationNs", count(&counters.query_nanos)),
+                ],
+            ));
+        }
+        if wanted("write") {
+            series.push(one_row(
+                "write",
+                &[],
+                &[
+                    ("pointDrop", count(&counters.points_dropped)),
+                    ("pointOk", count(&counters.points_stored)),
+                    ("writeError", count(&counters.writes_failed)),
+                    ("writeOk", count(&counters.writes_ok)),
+                ],
+            ));
+        }
+        series
+    }
+
+    /// A series for each database that has a shard.
+    fn database_stats(&self, series: &mut Vec<SeriesRows>) {
+        for database in self.catalog.visible().databases() {
+            if database.policies.iter().all(|p| p.groups.is_empty()) {
+                continue;
+            }
+            series.push(one_row(
+                "database",
+                &[("database", &database.name)],
+                &[
+                    ("numMeasurements", Value::Integer(self.store.measurement_count(database.id) as i64)),
+                    ("numSeries", Value::Integer(self.store.series_count(database.id) as i64)),
+                ],
+            ));
+        }
+    }
+
+    /// SHOW DIAGNOSTICS [FOR 'module'].
+    pub(super) fn diagnostics(&self, module: Option<&str>) -> Vec<SeriesRows> {
+        let text = |text: &str| Value::String(Text::from(text));
+        let now = self.clock.now();
+        let uptime = Nanos(now.0.saturating_sub(self.started.0));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let series = [
+            one_row("build", &[], &[("Version", text(env!("CARGO_PKG_VERSION")))]),
+            one_row("network", &[], &[("hostname", text(hostname.trim_end()))]),
+            one_row(
+                "runtime",
+                &[],
+                &[
+                    ("arch", text(std::env::consts::ARCH)),
+                    ("cores", Value::Integer(cores as i64)),
+                    ("os", text(std::env::consts::OS)),
+                ],
+            ),
+            one_row(
+                "system",
+                &[],
+                &[
+                    ("PID", Value::Integer(i64::from(std::process::id()))),
+                    ("currentTime", text(&now.to_string())),
+                    ("started", text(&self.started.to_string())),
+                    ("uptime", text(&uptime.go_text())),
+                ],
+            ),
+        ];
+        series.into_iter().filter(|s| module.is_none_or(|m| s.name == *m)).collect()
+    }
+}
+
+fn one_row(name: &str, tags: &[(&str, &str)], cells: &[(&str, Value)]) -> SeriesRows {
+    SeriesRows {
+        name: Text::from(name),
+        tags: tags.iter().map(|(k, v)| (Text::from(*k), Text::from(*v))).collect(),
+        columns: cells.iter().map(|(column, _)| Text::from(*column)).collect::<Arc<[Text]>>(),
+        cells: cells.iter().map(|(_, cell)| cell.clone()).collect(),
+        more_rows: false,
+    }
+}

@@ -1,0 +1,171 @@
+//! Running the statements of a query in order: what each answers, what an error does to the rest, when to stop early.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::compat::{Compat, Point};
+use crate::influxql::ast::Statement;
+use crate::query::SeriesRows;
+
+use super::prepare::Session;
+use super::queries::Running;
+use super::statement_error::StatementError;
+use super::{Core, Engine, PreparedQuery, StatementResult};
+
+/// Where results go.
+pub(super) type Emit<'e> = dyn FnMut(StatementResult) -> ControlFlow<()> + 'e;
+
+const NOT_EXECUTED: &str = "not executed";
+
+impl Engine {
+    /// Runs the statements in order and hands each piece of their answers to `emit`, until all are done, `emit` breaks or
+    /// `cancelled` becomes true.
+    ///
+    /// A result that comes with the same `statement_id` as the one before it and an error **replaces** that one in an
+    /// answer that is collected rather than chunked (the `compat.query.error-*` clauses).
+    pub fn execute(&self, query: PreparedQuery, cancelled: &AtomicBool, emit: &mut Emit<'_>) {
+        self.core.execute(query, cancelled, emit);
+    }
+}
+
+impl Core {
+    fn execute(&self, query: PreparedQuery, cancelled: &AtomicBool, emit: &mut Emit<'_>) {
+        let PreparedQuery { statements, session } = query;
+        let text = statements.iter().map(ToString::to_string).collect::<Vec<_>>().join(";\n");
+        let registered = self.queries.register(text, session.database.clone(), session.principal.clone());
+        let registration = match registered {
+            Ok(registration) => registration,
+            Err(refused) => {
+                // The receiver may have gone; there is nothing more to say to it.
+                let _ = emit(StatementResult { error: Some(refused.to_string()), ..StatementResult::default() });
+                return;
+            }
+        };
+        self.counters.count_query_start();
+        let timeout = Duration::from_nanos(self.options.query_timeout_ns);
+        let run = Run {
+            session: &session,
+            running: &registration.running,
+            cancelled,
+            deadline: (!timeout.is_zero()).then(|| registration.running.started + timeout),
+        };
+        let _ = self.run_all(statements, &run, emit);
+        self.counters.count_query_end(registration.running.started.elapsed());
+    }
+
+    fn run_all(&self, statements: Vec<Statement>, run: &Run<'_>, emit: &mut Emit<'_>) -> ControlFlow<()> {
+        let count = statements.len();
+        for (id, statement) in statements.into_iter().enumerate() {
+            let mut output = Output { statement_id: id, pending: None, emit };
+            let result = run.check().and_then(|()| self.run_statement(id, statement, run, &mut output));
+            match result {
+                Ok(messages) => output.finish(messages)?,
+                // Nobody listens any more.
+                Err(_) if run.cancelled.load(Ordering::Relaxed) => return ControlFlow::Break(()),
+                Err(error) => {
+                    output.flush()?;
+                    return stop_at_error(self.options.compat, id, count, error, emit);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Reports the error of statement `id` of `count`, and those that don't run because of it.
+fn stop_at_error(
+    compat: Compat,
+    id: usize,
+    count: usize,
+    error: StatementError,
+    emit: &mut Emit<'_>,
+) -> ControlFlow<()> {
+    let shown_id = if error.before_running && compat.observed(Point::ErrorIdZero) { 0 } else { id };
+    let mut fail = |statement_id, text: String| {
+        emit(StatementResult { statement_id, error: Some(text), ..StatementResult::default() })
+    };
+    fail(shown_id, error.text)?;
+    let not_executed =
+        if compat.observed(Point::OverwrittenErrors) { id..count.saturating_sub(1) } else { id + 1..count };
+    for id in not_executed {
+        fail(id, NOT_EXECUTED.to_owned())?;
+    }
+    ControlFlow::Continue(())
+}
+
+/// What a running statement knows of its request.
+pub(super) struct Run<'r> {
+    pub(super) session: &'r Session,
+    pub(super) running: &'r Running,
+    cancelled: &'r AtomicBool,
+    deadline: Option<Instant>,
+}
+
+impl Run<'_> {
+    /// Whether the statement may go on.
+    pub(super) fn check(&self) -> Result<(), StatementError> {
+        if self.cancelled.load(Ordering::Relaxed) || self.running.is_killed() {
+            return Err(StatementError::running("query interrupted"));
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(StatementError::running("query-timeout limit exceeded"));
+        }
+        Ok(())
+    }
+}
+
+/// Hands on the pieces of one statement's answer, each when it is known whether another follows.
+pub(super) struct Output<'o, 'e> {
+    statement_id: usize,
+    pending: Option<SeriesRows>,
+    emit: &'o mut Emit<'e>,
+}
+
+impl Output<'_, '_> {
+    /// Adds a piece of the answer.
+    pub(super) fn series(&mut self, piece: SeriesRows) -> ControlFlow<()> {
+        match self.pending.replace(piece) {
+            Some(before) => self.send(Some(before), Vec::new(), true),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Adds a whole series, cut into pieces of `chunk_rows`.
+    pub(super) fn in_chunks(&mut self, series: SeriesRows, chunk_rows: usize) -> ControlFlow<()> {
+        let width = series.columns.len().max(1);
+        if series.row_count() <= chunk_rows {
+            return self.series(series);
+        }
+        let mut chunks = series.cells.chunks(chunk_rows.saturating_mul(width)).peekable();
+        while let Some(cells) = chunks.next() {
+            let piece = SeriesRows {
+                name: series.name.clone(),
+                tags: series.tags.clone(),
+                columns: series.columns.clone(),
+                cells: cells.to_vec(),
+                more_rows: chunks.peek().is_some(),
+            };
+            self.series(piece)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Ends the answer of a statement that succeeded.
+    fn finish(mut self, messages: Vec<String>) -> ControlFlow<()> {
+        let last = self.pending.take();
+        self.send(last, messages, false)
+    }
+
+    /// Hands on what there is; an error follows.
+    fn flush(mut self) -> ControlFlow<()> {
+        match self.pending.take() {
+            Some(piece) => self.send(Some(piece), Vec::new(), true),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn send(&mut self, series: Option<SeriesRows>, messages: Vec<String>, more: bool) -> ControlFlow<()> {
+        (self.emit)(StatementResult { statement_id: self.statement_id, series, messages, more, error: None })
+    }
+}

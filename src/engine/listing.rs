@@ -1,0 +1,195 @@
+//! Listings of the catalog: SHOW DATABASES, RETENTION POLICIES, USERS, GRANTS, SHARDS, SHARD GROUPS, CONTINUOUS QUERIES,
+//! SUBSCRIPTIONS, and of the running queries.
+
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, CatalogError, Database, Privileges, RetentionPolicy, ShardGroup};
+use crate::influxql::ast::Statement;
+use crate::model::Text;
+use crate::query::{SeriesRows, Value};
+
+use super::names::{database_or, required};
+use super::prepare::Session;
+use super::queries::shown_duration;
+use super::statement_error::StatementError;
+use super::{Core, Principal};
+
+/// Runs a listing that needs only the catalog.
+pub(super) fn of_catalog(
+    catalog: &Catalog,
+    statement: &Statement,
+    session: &Session,
+) -> Result<Vec<SeriesRows>, StatementError> {
+    Ok(match statement {
+        Statement::ShowDatabases => vec![databases(catalog)],
+        Statement::ShowRetentionPolicies { database } => {
+            let name = database_or(database.as_deref(), &session.database);
+            let found = required(catalog, name).map_err(|e| StatementError { before_running: false, ..e })?;
+            vec![policies(found)]
+        }
+        Statement::ShowUsers => vec![users(catalog)],
+        Statement::ShowGrants { user } => vec![grants(catalog, user)?],
+        Statement::ShowShards => catalog.databases().map(shards).collect(),
+        Statement::ShowShardGroups => vec![shard_groups(catalog)],
+        Statement::ShowContinuousQueries => {
+            let may_read = |d: &&Database| may_read(catalog, &session.principal, &d.name);
+            catalog.databases().filter(may_read).map(continuous_queries).collect()
+        }
+        Statement::ShowSubscriptions => catalog.databases().filter_map(subscriptions).collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// A series without tags, from its title and its columns; rows are pushed as cells.
+pub(super) fn listing(title: &str, columns: &[&str]) -> SeriesRows {
+    SeriesRows {
+        name: Text::from(title),
+        tags: Arc::from([]),
+        columns: columns.iter().map(|c| Text::from(*c)).collect(),
+        cells: Vec::new(),
+        more_rows: false,
+    }
+}
+
+fn text(text: &str) -> Value {
+    Value::String(Text::from(text))
+}
+
+fn databases(catalog: &Catalog) -> SeriesRows {
+    let mut series = listing("databases", &["name"]);
+    series.cells.extend(catalog.databases().map(|d| text(&d.name)));
+    series
+}
+
+fn policies(database: &Database) -> SeriesRows {
+    let mut series = listing("", &["name", "duration", "shardGroupDuration", "replicaN", "default"]);
+    for policy in &database.policies {
+        series.cells.extend([
+            text(&policy.name),
+            text(&policy.duration.go_text()),
+            text(&policy.shard_duration.go_text()),
+            Value::Ordinal(u64::from(policy.replication)),
+            Value::Boolean(policy.name == database.default_policy),
+        ]);
+    }
+    series
+}
+
+fn users(catalog: &Catalog) -> SeriesRows {
+    let mut series = listing("", &["user", "admin"]);
+    for user in catalog.users() {
+        series.cells.extend([text(&user.name), Value::Boolean(user.admin)]);
+    }
+    series
+}
+
+fn grants(catalog: &Catalog, user: &str) -> Result<SeriesRows, StatementError> {
+    let user = catalog.user(user).ok_or(CatalogError::UserNotFound)?;
+    let mut series = listing("", &["database", "privilege"]);
+    for (database, privileges) in &user.grants {
+        series.cells.extend([text(database), text(privileges.name())]);
+    }
+    Ok(series)
+}
+
+/// A time of a shard group, to the second.
+fn group_time(nanos: i128) -> Value {
+    let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or(i64::MAX);
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => text(&time.to_string()),
+        // An expiry beyond the year 9999.
+        Err(_) => text(&jiff::Timestamp::MAX.to_string()),
+    }
+}
+
+fn group_times(policy: &RetentionPolicy, group: &ShardGroup) -> [Value; 3] {
+    [group.start, group.end, group.expiry(policy.duration)].map(group_time)
+}
+
+fn shards(database: &Database) -> SeriesRows {
+    const COLUMNS: [&str; 8] =
+        ["id", "database", "retention_policy", "shard_group", "start_time", "end_time", "expiry_time", "owners"];
+    let mut series = listing(&database.name, &COLUMNS);
+    for policy in &database.policies {
+        for group in policy.groups.iter() {
+            series.cells.extend([
+                Value::Ordinal(group.shard.0),
+                text(&database.name),
+                text(&policy.name),
+                Value::Ordinal(group.id),
+            ]);
+            series.cells.extend(group_times(policy, group));
+            series.cells.push(text(""));
+        }
+    }
+    series
+}
+
+fn shard_groups(catalog: &Catalog) -> SeriesRows {
+    let columns = ["id", "database", "retention_policy", "start_time", "end_time", "expiry_time"];
+    let mut series = listing("shard groups", &columns);
+    for database in catalog.databases() {
+        for policy in &database.policies {
+            for group in policy.groups.iter() {
+                series.cells.extend([Value::Ordinal(group.id), text(&database.name), text(&policy.name)]);
+                series.cells.extend(group_times(policy, group));
+            }
+        }
+    }
+    series
+}
+
+fn continuous_queries(database: &Database) -> SeriesRows {
+    let mut series = listing(&database.name, &["name", "query"]);
+    for query in &database.continuous_queries {
+        series.cells.extend([text(&query.name), text(&query.text)]);
+    }
+    series
+}
+
+/// Nothing for a database without subscriptions.
+fn subscriptions(database: &Database) -> Option<SeriesRows> {
+    let mut series = listing(&database.name, &["retention_policy", "name", "mode", "destinations"]);
+    for policy in &database.policies {
+        for subscription in &policy.subscriptions {
+            let destinations = subscription.destinations.iter().map(|url| Text::from(url.as_str())).collect();
+            series.cells.extend([
+                text(&policy.name),
+                text(&subscription.name),
+                text(subscription.mode.keyword()),
+                Value::List(destinations),
+            ]);
+        }
+    }
+    (!series.cells.is_empty()).then_some(series)
+}
+
+/// Whether `principal` may know what is in the database.
+fn may_read(catalog: &Catalog, principal: &Principal, database: &str) -> bool {
+    match principal {
+        Principal::User(name) => catalog.user(name).is_some_and(|user| user.may(Privileges::READ, database)),
+        Principal::Anyone | Principal::Nobody => true,
+    }
+}
+
+impl Core {
+    /// SHOW QUERIES: all of them for administrators, their own for others.
+    pub(super) fn show_queries(&self, catalog: &Catalog, principal: &Principal) -> SeriesRows {
+        let sees_all = match principal {
+            Principal::User(name) => catalog.user(name).is_some_and(|user| user.admin),
+            Principal::Anyone | Principal::Nobody => true,
+        };
+        let mut series = listing("", &["qid", "query", "database", "duration"]);
+        for running in self.queries.list() {
+            if sees_all || running.principal == *principal {
+                series.cells.extend([
+                    Value::Ordinal(running.id),
+                    text(&running.text),
+                    text(&running.database),
+                    text(&shown_duration(running.started.elapsed()).go_text()),
+                ]);
+            }
+        }
+        series
+    }
+}

@@ -1,0 +1,84 @@
+//! Filling in names: which database and retention policy each part of a statement means.
+
+use crate::catalog::{Catalog, Database};
+use crate::influxql::ast::{Measurement, MeasurementName, Select, Source};
+
+use super::statement_error::StatementError;
+
+/// The database that `written` names, else `default`. Both may be empty.
+pub(super) fn database_or<'n>(written: Option<&'n str>, default: &'n str) -> &'n str {
+    written.filter(|name| !name.is_empty()).unwrap_or(default)
+}
+
+/// The database called `name`, which a statement can't do without.
+pub(super) fn required<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Database, StatementError> {
+    if name.is_empty() {
+        return Err(StatementError::before_running("database name required"));
+    }
+    catalog.database(name).ok_or_else(|| StatementError::before_running(format!("database not found: {name}")))
+}
+
+/// Fills in the database and policy of one measurement or target; `default` is the database where none is written.
+pub(super) fn fill_in(
+    catalog: &Catalog,
+    default: &str,
+    database: &mut String,
+    policy: &mut String,
+) -> Result<(), StatementError> {
+    let found = required(catalog, database_or(Some(database), default))?;
+    if policy.is_empty() {
+        if found.default_policy.is_empty() {
+            let text = format!("default retention policy not set for: {}", found.name);
+            return Err(StatementError::before_running(text));
+        }
+        policy.clone_from(&found.default_policy);
+    }
+    database.clone_from(&found.name);
+    Ok(())
+}
+
+/// Fills in all names of a SELECT: the target first, then the sources, subqueries included.
+pub(super) fn fill_in_select(catalog: &Catalog, default: &str, select: &mut Select) -> Result<(), StatementError> {
+    if let Some(target) = &mut select.into {
+        fill_in(catalog, default, &mut target.database, &mut target.policy)?;
+    }
+    for source in &mut select.sources {
+        match source {
+            Source::Measurement(measurement) => {
+                fill_in(catalog, default, &mut measurement.database, &mut measurement.policy)?;
+            }
+            Source::Subquery(inner) => fill_in_select(catalog, default, inner)?,
+        }
+    }
+    Ok(())
+}
+
+/// All measurements that a SELECT reads, those of subqueries included, as they stand in the text.
+pub(super) fn measurements_of(select: &Select) -> Vec<&Measurement> {
+    let mut found = Vec::new();
+    for source in &select.sources {
+        match source {
+            Source::Measurement(measurement) => found.push(measurement),
+            Source::Subquery(inner) => found.extend(measurements_of(inner)),
+        }
+    }
+    found
+}
+
+/// Refuses the names under which InfluxDB keeps its own listings.
+pub(super) fn refuse_system_sources(select: &Select) -> Result<(), StatementError> {
+    for measurement in measurements_of(select) {
+        let MeasurementName::Name(name) = &measurement.name else { continue };
+        let command = match name.as_str() {
+            "_fieldKeys" => "SHOW FIELD KEYS",
+            "_measurements" => "SHOW MEASUREMENTS",
+            "_series" => "SHOW SERIES",
+            "_tagKeys" => "SHOW TAG KEYS",
+            "_tags" => "SHOW TAG VALUES",
+            _ => continue,
+        };
+        let text = format!("unable to use system source '{name}': use {command} instead");
+        return Err(StatementError::before_running(text));
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! Passwords: hashing them, checking them, and remembering what was checked.
+//!
+//! Hashes are argon2id (RFC 9106) with 7 MiB, 5 passes and 1 lane, as PHC strings. A successful check is remembered as a
+//! keyed SHA-256 of the password, together with the hash that it matched: a changed password or a dropped user ends it
+//! without anyone having to say so. One password is hashed at a time, which bounds memory.
+
+use std::collections::HashMap;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+
+use super::{AuthState, Core, Engine, LoginError, Principal};
+
+/// Memory of one hashing, in KiB.
+const MEMORY_KIB: u32 = 7168;
+const PASSES: u32 = 5;
+const LANES: u32 = 1;
+
+/// What was checked, and the right to check.
+pub(super) struct Passwords {
+    /// By user: the hash that was matched, and the digest of the password that did.
+    verified: Mutex<HashMap<String, (String, [u8; 32])>>,
+    /// Keys the digests; never leaves this process.
+    secret: [u8; 32],
+    hashing: Mutex<()>,
+}
+
+impl std::fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passwords")
+    }
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Passwords { verified: Mutex::default(), secret: rand::random(), hashing: Mutex::default() }
+    }
+}
+
+/// The system gave no random salt, or the hasher refused its parameters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unable to hash password")]
+pub(super) struct HashError;
+
+impl Passwords {
+    /// A PHC string for `password` with a new salt.
+    pub(super) fn hash(&self, password: &str) -> Result<String, HashError> {
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| HashError)?;
+        let _turn = self.hashing.lock();
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password(password.as_bytes())
+            .map(|hash| hash.to_string())
+            .map_err(|_| HashError)
+    }
+
+    /// Whether `password` is the one that `hash` was made of. Remembers a match.
+    pub(super) fn matches(&self, user: &str, password: &str, hash: &str) -> bool {
+        let digest = self.digest(user, password, hash);
+        if self.verified.lock().get(user).is_some_and(|(matched, known)| matched == hash && *known == digest) {
+            return true;
+        }
+        let matches = {
+            let _turn = self.hashing.lock();
+            PasswordHash::new(hash)
+                .is_ok_and(|parsed| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
+        };
+        if matches {
+            self.verified.lock().insert(user.to_owned(), (hash.to_owned(), digest));
+        }
+        matches
+    }
+
+    /// Forgets those who are users no more.
+    pub(super) fn retain(&self, is_user: impl Fn(&str) -> bool) {
+        self.verified.lock().retain(|user, _| is_user(user));
+    }
+
+    fn digest(&self, user: &str, password: &str, hash: &str) -> [u8; 32] {
+        let mut digest = Sha256::new_with_prefix(self.secret);
+        for part in [user, hash, password] {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        }
+        digest.finalize().into()
+    }
+}
+
+impl Engine {
+    /// Whether credentials can be asked for.
+    pub fn auth_state(&self) -> AuthState {
+        if self.core.catalog.visible().has_admin() { AuthState::Ready } else { AuthState::NoAdmin }
+    }
+
+    /// Checks a user's password. Slow on purpose the first time; later times are answered from memory.
+    pub fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
+        if user.is_empty() {
+            return Err(LoginError::UsernameRequired);
+        }
+        self.core.login(user, password)
+    }
+
+    /// The user that a verified token names, if they exist.
+    pub fn user(&self, name: &str) -> Option<Principal> {
+        self.core.catalog.visible().user(name).map(|user| Principal::User(user.name.clone()))
+    }
+}
+
+impl Core {
+    fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
+        let catalog = self.catalog.visible();
+        let Some(found) = catalog.user(user) else {
+            // As slow as a wrong password, so that the time does not tell which users exist.
+            let _ = self.passwords.hash(password);
+            return Err(LoginError::Failed);
+        };
+        if !self.passwords.matches(user, password, &found.hash) {
+            return Err(LoginError::Failed);
+        }
+        Ok(Principal::User(found.name.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: statements.user.1
+    #[test]
+    fn a_password_matches_its_own_hash_only_and_a_match_is_remembered_for_that_hash() {
+        let passwords = Passwords::default();
+        let hash = passwords.hash("secret").unwrap();
+        let other = passwords.hash("secret").unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=7168,t=5,p=1$"), "{hash}");
+        assert_ne!(hash, other, "salted");
+        for _ in 0..2 {
+            assert!(passwords.matches("u", "secret", &hash));
+            assert!(!passwords.matches("u", "Secret", &hash));
+            assert!(!passwords.matches("u", "", &hash));
+        }
+        assert!(passwords.verified.lock().contains_key("u"));
+        let changed = passwords.hash("changed").unwrap();
+        assert!(!passwords.matches("u", "secret", &changed));
+        assert!(!passwords.matches("u", "secret", "no hash"));
+        passwords.retain(|_| false);
+        assert!(passwords.verified.lock().is_empty());
+    }
+}

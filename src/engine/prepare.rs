@@ -1,0 +1,49 @@
+//! Preparing a query: parse, bind, validate, authorize; nothing runs before all of it succeeded.
+
+use crate::influxql;
+use crate::influxql::ast::{Query, Statement};
+
+use super::authorize::authorize;
+use super::{Engine, ErrorKind, Principal, QueryRefusal, QueryRequest};
+
+/// A query that is parsed and authorized, ready to run.
+#[derive(Debug)]
+pub struct PreparedQuery {
+    pub(super) statements: Vec<Statement>,
+    pub(super) session: Session,
+}
+
+/// What all statements of a request share.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    pub(super) principal: Principal,
+    /// The `db` parameter; empty is none.
+    pub(super) database: String,
+    /// Whether writing statements run with a warning.
+    pub(super) read_only: bool,
+    /// Rows in one piece of a series, at least 1.
+    pub(super) chunk_rows: usize,
+}
+
+impl Engine {
+    /// Parses, binds, validates and authorizes a query.
+    pub fn prepare(&self, request: QueryRequest<'_>) -> Result<PreparedQuery, QueryRefusal> {
+        let query = influxql::parse(request.text, request.parameters).map_err(|error| QueryRefusal {
+            kind: ErrorKind::BadRequest,
+            text: format!("error parsing query: {error}"),
+        })?;
+        let catalog = self.core.catalog.visible();
+        authorize(&catalog, request.principal, request.database, &query).map_err(|refusal| QueryRefusal {
+            kind: ErrorKind::Forbidden,
+            text: format!("error authorizing query: {refusal}"),
+        })?;
+        let session = Session {
+            principal: request.principal.clone(),
+            database: request.database.to_owned(),
+            read_only: request.read_only,
+            chunk_rows: request.chunk_rows.max(1),
+        };
+        let Query { statements } = query;
+        Ok(PreparedQuery { statements, session })
+    }
+}

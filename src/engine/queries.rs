@@ -1,0 +1,137 @@
+//! The queries that run: for SHOW QUERIES, KILL QUERY, and the limits on their number and time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::Principal;
+
+/// A query that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) id: u64,
+    /// The normal form of the whole request.
+    pub(super) text: String,
+    /// The `db` parameter.
+    pub(super) database: String,
+    pub(super) principal: Principal,
+    pub(super) started: Instant,
+    killed: AtomicBool,
+}
+
+impl Running {
+    /// Whether KILL QUERY named it.
+    pub(super) fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Relaxed)
+    }
+}
+
+/// All queries that run, by id.
+#[derive(Debug)]
+pub(super) struct Registry {
+    last: AtomicU64,
+    running: Mutex<BTreeMap<u64, Arc<Running>>>,
+    /// Zero is no limit.
+    running_max: usize,
+}
+
+/// Takes its query off the registry when dropped.
+#[derive(Debug)]
+pub(super) struct Registration<'r> {
+    registry: &'r Registry,
+    pub(super) running: Arc<Running>,
+}
+
+impl Drop for Registration<'_> {
+    fn drop(&mut self) {
+        self.registry.running.lock().remove(&self.running.id);
+    }
+}
+
+/// As many queries run as may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("max-concurrent-queries limit exceeded({running}, {max})")]
+pub(super) struct TooManyQueries {
+    running: usize,
+    max: usize,
+}
+
+impl Registry {
+    pub(super) fn new(running_max: usize) -> Self {
+        Registry { last: AtomicU64::new(0), running: Mutex::default(), running_max }
+    }
+
+    /// Enters a query, which ends when the result is dropped.
+    pub(super) fn register(
+        &self,
+        text: String,
+        database: String,
+        principal: Principal,
+    ) -> Result<Registration<'_>, TooManyQueries> {
+        let mut all = self.running.lock();
+        if self.running_max > 0 && all.len() >= self.running_max {
+            return Err(TooManyQueries { running: all.len(), max: self.running_max });
+        }
+        let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let killed = AtomicBool::new(false);
+        let running = Arc::new(Running { id, text, database, principal, started: Instant::now(), killed });
+        all.insert(id, running.clone());
+        Ok(Registration { registry: self, running })
+    }
+
+    /// The running queries in the order of their ids.
+    pub(super) fn list(&self) -> Vec<Arc<Running>> {
+        self.running.lock().values().cloned().collect()
+    }
+
+    /// Tells a query to stop; false if there is none with this id.
+    pub(super) fn kill(&self, id: u64) -> bool {
+        match self.running.lock().get(&id) {
+            Some(running) => {
+                running.killed.store(true, Ordering::Relaxed);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// How long a query has run, as SHOW QUERIES shows it: cut to the largest unit that is not zero.
+pub(super) fn shown_duration(elapsed: Duration) -> crate::model::Nanos {
+    let nanos = i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX);
+    let unit = [1_000_000_000, 1_000_000, 1_000].into_iter().find(|unit| nanos >= *unit).unwrap_or(1);
+    crate::model::Nanos(nanos - nanos % unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: statements.query.2
+    #[test]
+    fn a_query_is_listed_and_can_be_killed_while_it_runs() {
+        let registry = Registry::new(1);
+        let first = registry.register("SELECT 1".into(), "d".into(), Principal::Anyone).unwrap();
+        let refused = registry.register(String::new(), String::new(), Principal::Anyone).unwrap_err();
+        assert_eq!(refused.to_string(), "max-concurrent-queries limit exceeded(1, 1)");
+        assert!(registry.kill(first.running.id));
+        assert!(first.running.is_killed());
+        let id = first.running.id;
+        drop(first);
+        assert!(!registry.kill(id));
+        assert!(registry.list().is_empty());
+        let second = registry.register(String::new(), String::new(), Principal::Anyone).unwrap();
+        assert!(second.running.id > id);
+    }
+
+    // spec: statements.query.1
+    #[test]
+    fn durations_are_cut_to_their_unit() {
+        for (nanos, shown) in [(999, "999ns"), (26_700, "26µs"), (1_999_999, "1ms"), (61_900_000_000, "1m1s")] {
+            assert_eq!(shown_duration(Duration::from_nanos(nanos)).go_text(), shown);
+        }
+    }
+}

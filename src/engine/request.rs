@@ -1,0 +1,116 @@
+//! What servers ask of the engine and what they get back, as plain values.
+
+use bstr::BString;
+
+use crate::influxql::Parameters;
+use crate::line_protocol::Precision;
+use crate::query::SeriesRows;
+
+/// On whose behalf a request runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// Authentication is off: everything is allowed.
+    Anyone,
+    /// Authentication is on and nobody is logged in, because there is no administrator who could be.
+    Nobody,
+    /// A user who proved who they are.
+    User(String),
+}
+
+/// Whether credentials can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthState {
+    /// No administrator exists: no credentials are read, requests run as [`Principal::Nobody`].
+    NoAdmin,
+    /// Credentials are needed.
+    Ready,
+}
+
+/// Why a login failed. Displays as clients see it (status 401).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
+pub enum LoginError {
+    #[error("username required")]
+    UsernameRequired,
+    #[error("authorization failed")]
+    Failed,
+}
+
+/// A request to write points. The body is line protocol, unpacked.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the parameters of /write")]
+pub struct WriteRequest<'a> {
+    pub principal: &'a Principal,
+    pub database: &'a [u8],
+    /// Empty is the default policy.
+    pub policy: &'a [u8],
+    pub precision: Precision,
+    /// The `consistency` parameter as it came; empty is none.
+    pub consistency: &'a [u8],
+    pub body: &'a [u8],
+}
+
+/// Why a write was refused or done in part. Displays as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct WriteError {
+    /// Which status the error has.
+    pub kind: ErrorKind,
+    /// The text, usually UTF-8.
+    pub text: BString,
+}
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The request is wrong: 400.
+    BadRequest,
+    /// Not allowed: 403.
+    Forbidden,
+    /// The database does not exist: 404.
+    NotFound,
+    /// Too many requests at once: 503.
+    Unavailable,
+    /// Anything else: 500.
+    Internal,
+}
+
+/// The text of a query with what it needs to be prepared.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the parameters of /query")]
+pub struct QueryRequest<'a> {
+    pub principal: &'a Principal,
+    pub text: &'a str,
+    pub parameters: &'a Parameters,
+    /// The `db` parameter; empty is none.
+    pub database: &'a str,
+    /// Whether the request came by GET: writing statements run with a warning.
+    pub read_only: bool,
+    /// Rows in one piece of a series.
+    pub chunk_rows: usize,
+}
+
+/// Why a query was refused before anything ran. Displays as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct QueryRefusal {
+    /// [`ErrorKind::BadRequest`] or [`ErrorKind::Forbidden`].
+    pub kind: ErrorKind,
+    /// The text, with its prefix `error parsing query: ` or `error authorizing query: `.
+    pub text: String,
+}
+
+/// A piece of the answer to one statement.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StatementResult {
+    /// Counted from 0 by position.
+    pub statement_id: usize,
+    /// At most one series, or a piece of one.
+    pub series: Option<SeriesRows>,
+    /// Warnings.
+    pub messages: Vec<String>,
+    /// Whether anything more of this statement follows.
+    pub more: bool,
+    /// Why the statement failed.
+    pub error: Option<String>,
+}

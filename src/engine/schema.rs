@@ -1,0 +1,248 @@
+//! Listings of the schema: SHOW MEASUREMENTS, SERIES, TAG KEYS, TAG VALUES, FIELD KEYS.
+//!
+//! Measurements, tags and series belong to the database; SERIES, TAG KEYS and FIELD KEYS nevertheless look at a retention
+//! policy, and find nothing while it has no shard.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, CatalogError, Database};
+use crate::influxql::ast::{Expr, Limits, Measurement, MeasurementFilter, MeasurementName, Regex, Show, TagKeyFilter};
+use crate::model::{ShardId, Text, TimeRange};
+use crate::query::{SeriesFilter, SeriesRef, SeriesRows, Source, Value, series_filter};
+
+use super::Core;
+use super::listing::listing;
+use super::names::{database_or, fill_in, required};
+use super::schema_condition::{measurement_satisfies, refuse_inequalities, refuse_time, without_internal_names};
+use super::statement_error::StatementError;
+
+/// One retention policy that a statement looks at, with the measurements that FROM names in it.
+struct Scope {
+    source: Arc<dyn Source>,
+    measurements: Vec<Text>,
+}
+
+type Listed = Result<Vec<SeriesRows>, StatementError>;
+
+impl Core {
+    /// SHOW MEASUREMENTS.
+    pub(super) fn show_measurements(
+        &self,
+        catalog: &Catalog,
+        show: &Show,
+        with: Option<&MeasurementFilter>,
+        default: &str,
+    ) -> Listed {
+        refuse_time("SHOW MEASUREMENTS", show.condition.as_ref(), self.options.compat)?;
+        let Some(source) = self.whole_database(catalog, show, default)? else { return Ok(Vec::new()) };
+        let mut names = Vec::new();
+        for name in source.measurements() {
+            if with.is_none_or(|filter| is_named(&filter.source.name, &name))
+                && satisfies(show.condition.as_ref(), &name, &*source)?
+            {
+                names.push(Value::String(name));
+            }
+        }
+        let mut series = listing("measurements", &["name"]);
+        series.cells = limited(names, show.limits);
+        Ok(unless_empty(series).into_iter().collect())
+    }
+
+    /// SHOW SERIES.
+    pub(super) fn show_series(&self, catalog: &Catalog, show: &Show, default: &str) -> Listed {
+        refuse_time("SHOW SERIES", show.condition.as_ref(), self.options.compat)?;
+        refuse_inequalities(show.condition.as_ref())?;
+        let mut keys: BTreeSet<(Text, Text)> = BTreeSet::new();
+        for scope in self.scopes(catalog, show, default)? {
+            for measurement in &scope.measurements {
+                for series in self.matching(&*scope.source, measurement, show.condition.as_ref())? {
+                    keys.insert((series.key.measurement.clone(), series.key.raw.clone()));
+                }
+            }
+        }
+        let mut series = listing("", &["key"]);
+        series.cells = limited(keys.into_iter().map(|(_, key)| Value::String(key)).collect(), show.limits);
+        Ok(unless_empty(series).into_iter().collect())
+    }
+
+    /// SHOW TAG KEYS.
+    pub(super) fn show_tag_keys(&self, catalog: &Catalog, show: &Show, default: &str) -> Listed {
+        refuse_time("SHOW TAG KEYS", show.condition.as_ref(), self.options.compat)?;
+        let mut keys: BTreeMap<Text, BTreeSet<Text>> = BTreeMap::new();
+        for scope in self.scopes(catalog, show, default)? {
+            for measurement in scope.measurements {
+                if satisfies(show.condition.as_ref(), &measurement, &*scope.source)? {
+                    let found = scope.source.tag_keys(&measurement);
+                    keys.entry(measurement).or_default().extend(found);
+                }
+            }
+        }
+        let one_cell = |keys: BTreeSet<Text>| limited(keys.into_iter().map(Value::String).collect(), show.limits);
+        Ok(by_measurement(keys.into_iter().map(|(name, keys)| (name, one_cell(keys))), &["tagKey"]))
+    }
+
+    /// SHOW FIELD KEYS.
+    pub(super) fn show_field_keys(&self, catalog: &Catalog, show: &Show, default: &str) -> Listed {
+        let mut fields: BTreeMap<Text, BTreeSet<(Text, crate::model::FieldType)>> = BTreeMap::new();
+        for scope in self.scopes(catalog, show, default)? {
+            for measurement in scope.measurements {
+                let found = scope.source.field_types(&measurement, TimeRange::ALL);
+                let pairs = found.into_iter().flat_map(|(key, types)| types.into_iter().map(move |t| (key.clone(), t)));
+                fields.entry(measurement).or_default().extend(pairs);
+            }
+        }
+        let rows = |pairs: BTreeSet<(Text, crate::model::FieldType)>| {
+            let rows = pairs.into_iter().map(|(key, t)| [Value::String(key), name_cell(t.influxql_name())]).collect();
+            limited::<[Value; 2]>(rows, show.limits).into_iter().flatten().collect()
+        };
+        Ok(by_measurement(fields.into_iter().map(|(name, pairs)| (name, rows(pairs))), &["fieldKey", "fieldType"]))
+    }
+
+    /// SHOW TAG VALUES. Policies play no part, not even those that FROM names.
+    pub(super) fn show_tag_values(&self, catalog: &Catalog, show: &Show, keys: &TagKeyFilter, default: &str) -> Listed {
+        refuse_time("SHOW TAG VALUES", show.condition.as_ref(), self.options.compat)?;
+        let Some(source) = self.whole_database(catalog, show, default)? else { return Ok(Vec::new()) };
+        let condition = without_internal_names(show.condition.as_ref(), self.options.compat)?;
+        let mut listed = Vec::new();
+        for measurement in source.measurements() {
+            if !show.sources.is_empty() && !show.sources.iter().any(|s| is_named(&s.name, &measurement)) {
+                continue;
+            }
+            let mut values: BTreeSet<(Text, Text)> = BTreeSet::new();
+            for series in self.matching(&*source, &measurement, condition.as_ref())? {
+                let wanted = series.key.tags.iter().filter(|(key, _)| is_wanted(keys, key));
+                values.extend(wanted.cloned());
+            }
+            let rows = values.into_iter().map(|(key, value)| [Value::String(key), Value::String(value)]).collect();
+            let cells = limited::<[Value; 2]>(rows, show.limits).into_iter().flatten().collect();
+            listed.push((measurement, cells));
+        }
+        Ok(by_measurement(listed, &["key", "value"]))
+    }
+
+    /// All that the database of a statement holds, of all policies; nothing when there is no such database.
+    fn whole_database(
+        &self,
+        catalog: &Catalog,
+        show: &Show,
+        default: &str,
+    ) -> Result<Option<Arc<dyn Source>>, StatementError> {
+        let name = database_or(show.database.as_deref(), default);
+        if name.is_empty() {
+            return Err(StatementError::running("database name required"));
+        }
+        Ok(catalog.database(name).map(|database| self.source_of(database)))
+    }
+
+    /// A snapshot of all policies of a database. Only for its schema: the policies overlap in time.
+    pub(super) fn source_of(&self, database: &Database) -> Arc<dyn Source> {
+        let stretches: Vec<_> = database.policies.iter().flat_map(|p| p.groups.stretches()).copied().collect();
+        self.store.snapshot(database.id, &stretches)
+    }
+
+    /// What FROM names, one scope for each policy; the whole default policy when there is no FROM.
+    fn scopes(&self, catalog: &Catalog, show: &Show, default: &str) -> Result<Vec<Scope>, StatementError> {
+        let default = database_or(show.database.as_deref(), default);
+        let mut wanted: BTreeMap<(String, String), Vec<&Measurement>> = BTreeMap::new();
+        if show.sources.is_empty() {
+            let (mut database, mut policy) = (String::new(), String::new());
+            fill_in(catalog, default, &mut database, &mut policy)?;
+            wanted.insert((database, policy), Vec::new());
+        }
+        for measurement in &show.sources {
+            let (mut database, mut policy) = (measurement.database.clone(), measurement.policy.clone());
+            fill_in(catalog, default, &mut database, &mut policy)?;
+            wanted.entry((database, policy)).or_default().push(measurement);
+        }
+        let mut scopes = Vec::new();
+        for ((database, policy), names) in wanted {
+            let database = required(catalog, &database)?;
+            let policy = database.policy(&policy).ok_or(CatalogError::PolicyNotFound(policy))?;
+            if policy.groups.is_empty() {
+                continue;
+            }
+            let source = self.store.snapshot(database.id, policy.groups.stretches());
+            let mut measurements = source.measurements();
+            measurements.retain(|m| names.is_empty() || names.iter().any(|n| is_named(&n.name, m)));
+            scopes.push(Scope { source, measurements });
+        }
+        Ok(scopes)
+    }
+
+    /// The series of a measurement that satisfy a condition.
+    fn matching(
+        &self,
+        source: &dyn Source,
+        measurement: &Text,
+        condition: Option<&Expr>,
+    ) -> Result<Vec<SeriesRef>, StatementError> {
+        let filter = self.filter(source, measurement, condition)?;
+        let mut series = source.series(measurement, &filter.predicate());
+        series.retain(|s| filter.holds(&s.key));
+        Ok(series)
+    }
+
+    /// A condition on the series of one measurement.
+    pub(super) fn filter(
+        &self,
+        source: &dyn Source,
+        measurement: &Text,
+        condition: Option<&Expr>,
+    ) -> Result<SeriesFilter, StatementError> {
+        let fields = source.field_types(measurement, TimeRange::ALL);
+        let is_field = |name: &str| fields.contains_key(name.as_bytes());
+        Ok(series_filter(condition, self.clock.now(), self.options.compat, &is_field)?)
+    }
+}
+
+/// Whether a measurement as a whole satisfies a condition; none is satisfied by all.
+fn satisfies(condition: Option<&Expr>, measurement: &Text, source: &dyn Source) -> Result<bool, StatementError> {
+    let Some(condition) = condition else { return Ok(true) };
+    Ok(measurement_satisfies(condition, measurement, source)?.unwrap_or(true))
+}
+
+/// All shards of a database, of all policies.
+pub(super) fn all_shards(database: &Database) -> Vec<ShardId> {
+    database.policies.iter().flat_map(|p| p.groups.shards()).collect()
+}
+
+/// Whether FROM or WITH MEASUREMENT means the measurement called `name`.
+pub(super) fn is_named(wanted: &MeasurementName, name: &Text) -> bool {
+    match wanted {
+        MeasurementName::Name(wanted) => *name == **wanted,
+        MeasurementName::Regex(regex) => regex.is_match(name),
+    }
+}
+
+fn is_wanted(keys: &TagKeyFilter, key: &Text) -> bool {
+    let matches = |regex: &Regex| regex.is_match(key);
+    match keys {
+        TagKeyFilter::Equal(wanted) => *key == **wanted,
+        TagKeyFilter::NotEqual(unwanted) => *key != **unwanted,
+        TagKeyFilter::Match(regex) => matches(regex),
+        TagKeyFilter::NotMatch(regex) => !matches(regex),
+        TagKeyFilter::In(wanted) => wanted.iter().any(|w| *key == **w),
+    }
+}
+
+/// The rows that OFFSET and LIMIT leave.
+fn limited<Row>(rows: Vec<Row>, limits: Limits) -> Vec<Row> {
+    let offset = usize::try_from(limits.offset).unwrap_or(usize::MAX);
+    let limit = if limits.limit == 0 { usize::MAX } else { usize::try_from(limits.limit).unwrap_or(usize::MAX) };
+    rows.into_iter().skip(offset).take(limit).collect()
+}
+
+fn name_cell(name: &str) -> Value {
+    Value::String(Text::from(name))
+}
+
+fn unless_empty(series: SeriesRows) -> Option<SeriesRows> {
+    (!series.cells.is_empty()).then_some(series)
+}
+
+/// A series for each measurement that has rows.
+fn by_measurement(rows: impl IntoIterator<Item = (Text, Vec<Value>)>, columns: &[&str]) -> Vec<SeriesRows> {
+    let with_rows = rows.into_iter().filter(|(_, cells)| !cells.is_empty());
+    with_rows.map(|(name, cells)| SeriesRows { name, cells, ..listing("", columns) }).collect()
+}

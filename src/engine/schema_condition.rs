@@ -1,0 +1,159 @@
+//! Conditions of SHOW statements, where they differ from those of SELECT: what they may not say, and what they mean for a
+//! measurement as a whole.
+
+use crate::compat::{Compat, Point};
+use crate::influxql::ast::{BinaryOp, Expr, ExprKind, VarRef};
+use crate::model::Text;
+use crate::query::{SeriesPredicate, Source};
+
+use super::statement_error::StatementError;
+
+/// Refuses a condition that compares `time`, on either side. InfluxDB 1.2.4 looked only at the left side.
+pub(super) fn refuse_time(statement: &str, condition: Option<&Expr>, compat: Compat) -> Result<(), StatementError> {
+    let either_side = !compat.observed(Point::TimeOnTheRight);
+    if condition.is_some_and(|c| compares_time(c, either_side)) {
+        let text = format!("{statement} doesn't support time in WHERE clause");
+        return Err(StatementError::before_running(text));
+    }
+    Ok(())
+}
+
+fn compares_time(condition: &Expr, either_side: bool) -> bool {
+    match &condition.kind {
+        ExprKind::Paren(inner) => compares_time(inner, either_side),
+        ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
+            compares_time(lhs, either_side) || compares_time(rhs, either_side)
+        }
+        ExprKind::Binary { lhs, rhs, .. } => is_time(lhs) || (either_side && is_time(rhs)),
+        _ => false,
+    }
+}
+
+/// Whether an expression is the column `time`, in any letter case.
+pub(super) fn is_time(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Var(VarRef { name, .. }) if name.eq_ignore_ascii_case("time"))
+}
+
+const INVALID_OPERATOR: &str = "invalid tag comparison operator";
+
+/// Refuses <, <=, > and >=, which series have no meaning for.
+pub(super) fn refuse_inequalities(condition: Option<&Expr>) -> Result<(), StatementError> {
+    let Some(condition) = condition else { return Ok(()) };
+    match &condition.kind {
+        ExprKind::Paren(inner) => refuse_inequalities(Some(inner)),
+        ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
+            refuse_inequalities(Some(lhs))?;
+            refuse_inequalities(Some(rhs))
+        }
+        ExprKind::Binary { op, .. } if op.is_comparison() && !is_tag_operator(*op) => {
+            Err(StatementError::running(INVALID_OPERATOR))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_tag_operator(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::Equal | BinaryOp::NotEqual | BinaryOp::Match | BinaryOp::NotMatch)
+}
+
+/// Whether a measurement satisfies a condition of SHOW MEASUREMENTS or SHOW TAG KEYS, which is asked of the measurement as a
+/// whole: `key = 'value'` of whether some of its series has the tag, `key != 'value'` of whether it has the key and none of
+/// its series has the tag. `None` when the condition says nothing about it.
+pub(super) fn measurement_satisfies(
+    condition: &Expr,
+    measurement: &Text,
+    source: &dyn Source,
+) -> Result<Option<bool>, StatementError> {
+    match &condition.kind {
+        ExprKind::Paren(inner) => measurement_satisfies(inner, measurement, source),
+        ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
+            let lhs = measurement_satisfies(lhs, measurement, source)?;
+            let rhs = measurement_satisfies(rhs, measurement, source)?;
+            Ok(match (lhs, rhs) {
+                (Some(a), Some(b)) if *op == BinaryOp::And => Some(a && b),
+                (Some(a), Some(b)) => Some(a || b),
+                (one, other) => one.or(other),
+            })
+        }
+        ExprKind::Binary { op, lhs, rhs } if is_tag_operator(*op) => {
+            compared_measurement(*op, lhs, rhs, measurement, source)
+        }
+        ExprKind::Binary { .. } => Err(StatementError::running(INVALID_OPERATOR)),
+        _ => Err(StatementError::running("invalid condition: a comparison of a tag is expected")),
+    }
+}
+
+fn compared_measurement(
+    op: BinaryOp,
+    lhs: &Expr,
+    rhs: &Expr,
+    measurement: &Text,
+    source: &dyn Source,
+) -> Result<Option<bool>, StatementError> {
+    let symbol = op.symbol();
+    let ExprKind::Var(VarRef { name, .. }) = &lhs.kind else {
+        return Err(StatementError::running(format!("left side of '{symbol}' must be a tag key")));
+    };
+    let key = Text::from(name.as_str());
+    let (positive, predicate, name_matches) = match (op, &rhs.kind) {
+        (BinaryOp::Match | BinaryOp::NotMatch, ExprKind::Regex(regex)) => {
+            let predicate = SeriesPredicate::Match { key: key.clone(), regex: regex.clone() };
+            (op == BinaryOp::Match, predicate, regex.is_match(measurement))
+        }
+        (BinaryOp::Match | BinaryOp::NotMatch, _) => {
+            let text = format!("right side of '{symbol}' must be a regular expression");
+            return Err(StatementError::running(text));
+        }
+        (_, ExprKind::String(value)) => {
+            let predicate = SeriesPredicate::Equal { key: key.clone(), value: Text::from(value.as_str()) };
+            (op == BinaryOp::Equal, predicate, *measurement == **value)
+        }
+        _ => return Err(StatementError::running(format!("right side of '{symbol}' must be a tag value string"))),
+    };
+    if name == "_name" {
+        return Ok(Some(name_matches == positive));
+    }
+    if is_system_name(name) {
+        return Ok(None);
+    }
+    if !source.tag_keys(measurement).contains(&key) {
+        return Ok(Some(false));
+    }
+    // The predicate also holds for series without the key when the empty value satisfies it; those don't count.
+    let found = source.series(measurement, &predicate).iter().any(|s| s.key.tags.get(&key).is_some());
+    Ok(Some(found == positive))
+}
+
+fn is_system_name(name: &str) -> bool {
+    matches!(name, "_fieldKeys" | "_measurements" | "_series" | "_tagKeys" | "_tags")
+}
+
+/// Checks the condition of SHOW TAG VALUES. As observed of InfluxDB 1.2.4, comparisons of keys that begin with an underscore
+/// are left out of it.
+pub(super) fn without_internal_names(condition: Option<&Expr>, compat: Compat) -> Result<Option<Expr>, StatementError> {
+    match condition {
+        None => Ok(None),
+        Some(condition) => reduced(condition, compat.observed(Point::UnderscoreTags)),
+    }
+}
+
+fn reduced(condition: &Expr, leave_out: bool) -> Result<Option<Expr>, StatementError> {
+    match &condition.kind {
+        ExprKind::Paren(inner) => reduced(inner, leave_out),
+        ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
+            Ok(match (reduced(lhs, leave_out)?, reduced(rhs, leave_out)?) {
+                (Some(lhs), Some(rhs)) => {
+                    Some(ExprKind::Binary { op: *op, lhs: Box::new(lhs), rhs: Box::new(rhs) }.into())
+                }
+                (one, other) => one.or(other),
+            })
+        }
+        ExprKind::Binary { op, lhs, .. } if is_tag_operator(*op) => match &lhs.kind {
+            ExprKind::Var(VarRef { name, .. }) if leave_out && name.starts_with('_') => Ok(None),
+            ExprKind::Var(_) => Ok(Some(condition.clone())),
+            _ => Err(StatementError::running(format!("left side of '{}' must be a tag key", op.symbol()))),
+        },
+        ExprKind::Binary { op, .. } if op.is_comparison() => Err(StatementError::running(INVALID_OPERATOR)),
+        _ => Ok(Some(condition.clone())),
+    }
+}

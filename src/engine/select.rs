@@ -1,0 +1,113 @@
+//! SELECT: names filled in, data found, the evaluator run, its pieces handed on or written into a measurement.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::influxql::ast::{Measurement, Select, Statement};
+use crate::model::{Text, Timestamp};
+use crate::query::{self, Context, QueryError, Source, Sources, Value};
+
+use super::Core;
+use super::execute::{Output, Run};
+use super::into::Writer;
+use super::listing::listing;
+use super::names::{fill_in_select, measurements_of, refuse_system_sources};
+use super::statement::read_only_warning;
+use super::statement_error::StatementError;
+
+impl Core {
+    /// Runs a SELECT; gives the messages of its result.
+    pub(super) fn select(
+        &self,
+        mut select: Select,
+        run: &Run<'_>,
+        output: &mut Output<'_, '_>,
+    ) -> Result<Vec<String>, StatementError> {
+        refuse_system_sources(&select)?;
+        let catalog = self.catalog.visible();
+        fill_in_select(&catalog, &run.session.database, &mut select)?;
+        let sources = self.snapshots(&catalog, &select)?;
+        let context = Context {
+            now: self.clock.now(),
+            chunk_rows: run.session.chunk_rows,
+            limits: self.options.select_limits,
+            compat: self.options.compat,
+        };
+        let Some(target) = select.into.clone() else {
+            evaluate(&select, &sources, &context, run, &mut |piece| Ok(output.series(piece)))?;
+            return Ok(Vec::new());
+        };
+        let mut writer = Writer::new(self, target);
+        evaluate(&select, &sources, &context, run, &mut |piece| {
+            writer.add(&piece)?;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let written = writer.finish()?;
+        let mut series = listing("result", &["time", "written"]);
+        series.cells = vec![Value::Time(Timestamp::EPOCH), Value::Integer(written)];
+        // When the receiver is gone there is nobody to tell; the points are written.
+        let _ = output.series(series);
+        let warning = || read_only_warning(&Statement::Select(Box::new(select)).to_string());
+        Ok(if run.session.read_only { vec![warning()] } else { Vec::new() })
+    }
+
+    /// A snapshot of each policy that `select` names, so that all its parts see the same instant of each.
+    fn snapshots(&self, catalog: &Catalog, select: &Select) -> Result<Snapshots, StatementError> {
+        let mut snapshots = BTreeMap::new();
+        for measurement in measurements_of(select) {
+            let Measurement { database, policy, .. } = measurement;
+            let key = (database.clone(), policy.clone());
+            if snapshots.contains_key(&key) {
+                continue;
+            }
+            let Some(found) = catalog.database(database) else { continue };
+            let groups = &found.policy_or_default(policy)?.groups;
+            snapshots.insert(key, self.store.snapshot(found.id, groups.stretches()));
+        }
+        Ok(Snapshots(snapshots))
+    }
+}
+
+/// Runs the evaluator until it is done, `take` fails or breaks, or the query may not go on.
+fn evaluate(
+    select: &Select,
+    sources: &Snapshots,
+    context: &Context,
+    run: &Run<'_>,
+    take: &mut dyn FnMut(query::SeriesRows) -> Result<ControlFlow<()>, StatementError>,
+) -> Result<(), StatementError> {
+    let mut stopped = None;
+    let result = query::run(select, sources, context, &mut |piece| {
+        let step = run.check().and_then(|()| piece.map_or(Ok(ControlFlow::Continue(())), &mut *take));
+        step.unwrap_or_else(|error| {
+            stopped = Some(error);
+            ControlFlow::Break(())
+        })
+    });
+    match (stopped, result) {
+        (Some(error), _) => Err(error),
+        // The receiver had enough.
+        (None, Err(QueryError::Interrupted)) => Ok(()),
+        (None, result) => Ok(result?),
+    }
+}
+
+/// Snapshots by database and policy.
+struct Snapshots(BTreeMap<(String, String), Arc<dyn Source>>);
+
+impl Sources for Snapshots {
+    fn source(&self, measurement: &Measurement) -> Result<Arc<dyn Source>, QueryError> {
+        let key = (measurement.database.clone(), measurement.policy.clone());
+        self.0
+            .get(&key)
+            .cloned()
+            .ok_or_else(|| QueryError::Unresolved(format!("database not found: {}", measurement.database)))
+    }
+}
+
+/// The name under which a target writes the rows of `series`.
+pub(super) fn target_measurement(written: Option<&str>, series: &Text) -> Text {
+    written.map_or_else(|| series.clone(), Text::from)
+}

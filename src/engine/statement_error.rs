@@ -1,0 +1,45 @@
+//! Why a statement failed, in the words and with the number that clients see.
+
+use crate::catalog::CatalogError;
+use crate::query::QueryError;
+use crate::storage::StorageError;
+
+/// An error of one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StatementError {
+    pub(super) text: String,
+    /// Whether it arose before the statement ran: names that don't resolve, conditions that a SHOW can't have. InfluxDB 1.2.4
+    /// gives these the id 0.
+    pub(super) before_running: bool,
+}
+
+impl StatementError {
+    /// An error found while the statement ran.
+    pub(super) fn running(text: impl Into<String>) -> Self {
+        StatementError { text: text.into(), before_running: false }
+    }
+
+    /// An error found before the statement ran.
+    pub(super) fn before_running(text: impl Into<String>) -> Self {
+        StatementError { text: text.into(), before_running: true }
+    }
+}
+
+impl From<CatalogError> for StatementError {
+    fn from(error: CatalogError) -> Self {
+        StatementError::running(error.to_string())
+    }
+}
+
+impl From<StorageError> for StatementError {
+    fn from(error: StorageError) -> Self {
+        StatementError::running(error.to_string())
+    }
+}
+
+impl From<QueryError> for StatementError {
+    fn from(error: QueryError) -> Self {
+        let before_running = matches!(error, QueryError::Unresolved(_));
+        StatementError { text: error.to_string(), before_running }
+    }
+}

@@ -1,0 +1,175 @@
+//! Rules of statements and writes, on an engine with a real store in a temporary directory and a clock that stands still.
+
+mod authorization;
+mod deletion;
+mod recovery;
+mod schema;
+mod statements;
+mod writes;
+
+use std::fmt::Write;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::compat::Profile;
+use crate::influxql::Parameters;
+use crate::line_protocol::Precision;
+use crate::query::{SelectLimits, Value};
+
+/// 2017-03-01T00:16:18Z.
+const NOW: i64 = 1_488_327_378_000_000_000;
+
+#[derive(Debug)]
+struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// An engine and the directory that it lives in.
+struct Bench {
+    engine: Engine,
+    options: EngineOptions,
+    clock: Arc<TestClock>,
+    principal: Principal,
+    directory: TempDir,
+}
+
+impl Bench {
+    /// An empty engine that answers as documented.
+    fn new() -> Self {
+        Bench::with(|_| {})
+    }
+
+    /// An empty engine that answers as 1.2.4 did.
+    fn observed() -> Self {
+        Bench::with(|options| options.compat.profile = Profile::Observed)
+    }
+
+    fn with(change: impl FnOnce(&mut EngineOptions)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut options = EngineOptions {
+            data_dir: directory.path().join("data"),
+            log_dir: directory.path().join("wal"),
+            retention_autocreate: true,
+            auth_enabled: false,
+            memtable_bytes_max: 1 << 20,
+            series_per_database_max: 0,
+            values_per_tag_max: 0,
+            select_limits: SelectLimits::default(),
+            query_timeout_ns: 0,
+            concurrent_queries_max: 0,
+            retention_check_ns: 0,
+            compat: Compat::default(),
+        };
+        change(&mut options);
+        let clock = Arc::new(TestClock(AtomicI64::new(NOW)));
+        let engine = Engine::open_with_clock(options.clone(), clock.clone()).unwrap();
+        Bench { engine, options, clock, principal: Principal::Anyone, directory }
+    }
+
+    /// Closes the engine and opens another one on the same directory.
+    fn reopen(self) -> Self {
+        let Bench { engine, options, clock, principal, directory } = self;
+        drop(engine);
+        let engine = Engine::open_with_clock(options.clone(), clock.clone()).unwrap();
+        Bench { engine, options, clock, principal, directory }
+    }
+
+    /// Requests come from this user from now on.
+    fn login(&mut self, user: &str, password: &str) {
+        self.principal = self.engine.login(user, password).unwrap();
+    }
+
+    /// Writes to the database `d`; gives the error, or nothing.
+    fn write(&self, lines: &str) -> String {
+        self.write_to("d", "", lines)
+    }
+
+    fn write_to(&self, database: &str, policy: &str, lines: &str) -> String {
+        let request = WriteRequest {
+            principal: &self.principal,
+            database: database.as_bytes(),
+            policy: policy.as_bytes(),
+            precision: Precision::Nanosecond,
+            consistency: b"",
+            body: lines.as_bytes(),
+        };
+        self.engine.write(request).map_or_else(|error| format!("{:?} {error}", error.kind), |()| String::new())
+    }
+
+    /// Runs a query with `db=d` by POST; gives its results, or the refusal.
+    fn run(&self, text: &str) -> String {
+        self.run_as("d", false, text)
+    }
+
+    /// A result is `id: ` with its series, messages and error; a series is `name{tags} columns` with rows behind bars.
+    fn run_as(&self, database: &str, read_only: bool, text: &str) -> String {
+        let request = QueryRequest {
+            principal: &self.principal,
+            text,
+            parameters: &Parameters::new(),
+            database,
+            read_only,
+            chunk_rows: 10_000,
+        };
+        let query = match self.engine.prepare(request) {
+            Ok(query) => query,
+            Err(refusal) => return format!("{:?} {refusal}", refusal.kind),
+        };
+        let mut answer = Vec::new();
+        self.engine.execute(query, &AtomicBool::new(false), &mut |result| {
+            answer.push(shown(&result));
+            ControlFlow::Continue(())
+        });
+        answer.join("\n")
+    }
+
+    /// Runs statements that are expected to succeed.
+    fn done(&self, text: &str) {
+        let answer = self.run(text);
+        assert!(answer.lines().all(|line| line.ends_with(':')), "{text}: {answer}");
+    }
+}
+
+fn shown(result: &StatementResult) -> String {
+    let mut text = format!("{}:", result.statement_id);
+    if let Some(series) = &result.series {
+        let tags: Vec<String> = series.tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        if !series.name.is_empty() || !tags.is_empty() {
+            let _ = write!(text, " {}{{{}}}", series.name, tags.join(","));
+        }
+        let columns: Vec<String> = series.columns.iter().map(ToString::to_string).collect();
+        let _ = write!(text, " {}", columns.join(","));
+        for row in series.rows() {
+            let cells: Vec<String> = row.iter().map(shown_cell).collect();
+            let _ = write!(text, " | {}", cells.join(","));
+        }
+    }
+    for message in &result.messages {
+        let _ = write!(text, " ({message})");
+    }
+    if let Some(error) = &result.error {
+        let _ = write!(text, " error: {error}");
+    }
+    text
+}
+
+fn shown_cell(cell: &Value) -> String {
+    match cell {
+        Value::Null => "null".into(),
+        Value::Time(time) => time.0.to_string(),
+        Value::Float(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        Value::Ordinal(value) => format!("#{value}"),
+        Value::String(text) => text.to_string(),
+        Value::Boolean(value) => value.to_string(),
+        Value::List(items) => format!("{items:?}"),
+    }
+}

@@ -1,0 +1,194 @@
+//! Writes: the order of checks, what is dropped, the words for it.
+
+use super::*;
+
+fn with_database() -> Bench {
+    let bench = Bench::new();
+    bench.done("CREATE DATABASE d");
+    bench
+}
+
+// spec: write.order.1, write.order.2
+#[test]
+fn the_first_check_that_fails_answers() {
+    let bench = with_database();
+    let write = |database: &str, policy: &str, consistency: &str, body: &str| {
+        let request = WriteRequest {
+            principal: &Principal::Anyone,
+            database: database.as_bytes(),
+            policy: policy.as_bytes(),
+            precision: Precision::Nanosecond,
+            consistency: consistency.as_bytes(),
+            body: body.as_bytes(),
+        };
+        bench.engine.write(request).map_or_else(|e| format!("{:?} {e}", e.kind), |()| String::new())
+    };
+    assert_eq!(write("", "nope", "bad", "bad"), "BadRequest database is required");
+    assert_eq!(write("a\"b", "nope", "bad", "bad"), r#"NotFound database not found: "a\"b""#);
+    let errors = "BadRequest unable to parse 'bad': missing fields\nunable to parse 'worse': missing fields";
+    assert_eq!(write("d", "nope", "bad", "bad\nworse"), errors);
+    assert_eq!(write("d", "nope", "bad", "bad\nm f=1 1"), "BadRequest invalid consistency level");
+    assert_eq!(write("d", "nope", "QUORUM", "bad\nm f=1 1"), "Internal retention policy not found: nope");
+    assert_eq!(write("d", "nope", "", ""), "Internal retention policy not found: nope");
+    assert_eq!(write("d", "", "", ""), "");
+    let partial = "BadRequest partial write: unable to parse 'bad': missing fields dropped=0";
+    assert_eq!(write("d", "autogen", "any", "bad\nm f=1 1"), partial);
+    assert_eq!(bench.run("SELECT f FROM m"), "0: m{} time,f | 1,1");
+}
+
+// spec: write.order.2
+#[test]
+fn a_conflict_hides_the_bad_lines() {
+    let bench = with_database();
+    assert_eq!(bench.write("m f=1 1"), "");
+    let error = "BadRequest partial write: field type conflict: input field \"f\" on measurement \"m\" is type integer, \
+                 already exists as type float dropped=1";
+    assert_eq!(bench.write("bad\nm f=1i 2\nm f=2 3"), error);
+}
+
+// spec: compat.write.conflict.1, write.conflict.1, write.partial.2
+#[test]
+fn a_conflict_is_worded_as_documented_when_nothing_was_stored() {
+    let types = [
+        ("1", "float64", "float"),
+        ("1i", "int64", "integer"),
+        ("\"s\"", "string", "string"),
+        ("t", "bool", "boolean"),
+    ];
+    for (existing, _, existing_name) in types {
+        for (new, new_go_name, new_name) in types.iter().filter(|(value, ..)| *value != existing) {
+            let (bench, observed) = (with_database(), Bench::observed());
+            observed.done("CREATE DATABASE d");
+            for bench in [&bench, &observed] {
+                assert_eq!(bench.write(&format!("m f={existing} 1")), "");
+            }
+            let lines = format!("m f={new} 2");
+            let text = "field type conflict: input field \"f\" on measurement \"m\" is type";
+            let documented = format!("BadRequest {text} {new_go_name}, already exists as type {existing_name}");
+            assert_eq!(bench.write(&lines), documented);
+            let partial = format!(
+                "BadRequest partial write: {text} {new_name}, already exists as type {existing_name} dropped=1"
+            );
+            assert_eq!(observed.write(&lines), partial);
+            assert_eq!(bench.write(&format!("{lines}\nm g=1 2")), partial);
+        }
+    }
+}
+
+// spec: write.shard.1, write.shard.5
+#[test]
+fn two_types_for_a_new_field_of_a_new_shard_store_nothing_of_that_shard() {
+    let bench = with_database();
+    let other_week = 10 * 86_400_000_000_000_i64;
+    assert_eq!(bench.write(&format!("m f=1 1\nm f=1i 2\nm g=1 {other_week}")), "BadRequest field type conflict");
+    assert_eq!(bench.run("SELECT f FROM m"), "0:");
+    assert_eq!(bench.run("SELECT g FROM m"), format!("0: m{{}} time,g | {other_week},1"));
+}
+
+// spec: write.retention.1
+#[test]
+fn points_older_than_their_policy_are_left_out_silently() {
+    let bench = with_database();
+    bench.done("CREATE RETENTION POLICY p ON d DURATION 1h REPLICATION 1 DEFAULT");
+    let oldest = NOW - 3_600_000_000_000;
+    assert_eq!(bench.write(&format!("m,t=new f=1 {oldest}\nm,t=old f=1i {}", oldest - 1)), "");
+    assert_eq!(bench.run("SHOW SERIES"), "0: key | m,t=new");
+    assert_eq!(bench.write_to("d", "autogen", "m f=1 1"), "");
+}
+
+// spec: write.time.1
+#[test]
+fn points_without_a_time_get_that_of_the_server() {
+    let bench = with_database();
+    assert_eq!(bench.write("m f=1\nn f=1"), "");
+    assert_eq!(bench.run("SELECT f FROM m"), format!("0: m{{}} time,f | {NOW},1"));
+}
+
+// spec: write.shard.4, write.partial.2
+#[test]
+fn limits_drop_points_of_new_series() {
+    let bench = Bench::with(|options| options.series_per_database_max = 1);
+    bench.done("CREATE DATABASE d");
+    let error = "BadRequest partial write: max-series-per-database limit exceeded: db=d (1/1) dropped=1";
+    assert_eq!(bench.write("m,t=a f=1 1\nm,t=b f=1 1"), error);
+    let bench = Bench::with(|options| options.values_per_tag_max = 1);
+    bench.done("CREATE DATABASE d");
+    assert_eq!(bench.write("m,t=a f=1 1"), "");
+    let error = "BadRequest partial write: max-values-per-tag limit exceeded (1/1): measurement=\"m\" tag=\"t\" value=\"b\" dropped=1";
+    assert_eq!(bench.write("m,t=b f=1 1"), error);
+}
+
+// spec: write.shard.3, write.partial.2
+#[test]
+fn time_is_no_tag_and_no_lone_field() {
+    let bench = with_database();
+    let tag = "BadRequest partial write: invalid tag key: input tag \"time\" on measurement \"m\" is invalid dropped=1";
+    assert_eq!(bench.write("m,time=a f=1 1"), tag);
+    let field =
+        "BadRequest partial write: invalid field name: input field \"time\" on measurement \"m\" is invalid dropped=1";
+    assert_eq!(bench.write("m time=1 1"), field);
+    assert_eq!(bench.write("m time=1,f=1 1"), "");
+}
+
+// spec: write.point.1
+#[test]
+fn a_later_value_replaces_the_earlier_one_and_fields_are_united() {
+    let bench = with_database();
+    assert_eq!(bench.write("m,t=a f=1,g=1 5\nm,t=a f=2 5"), "");
+    assert_eq!(bench.write("m,t=a h=3 5\nm,t=b f=9 5"), "");
+    let rows = "0: m{} time,f,g,h,t | 5,2,1,3,a | 5,9,null,null,b";
+    assert_eq!(bench.run("SELECT * FROM m"), rows);
+}
+
+// spec: write.shard.1, write.shard.2
+#[test]
+fn a_field_has_one_type_in_each_shard() {
+    let bench = with_database();
+    let other_week = 10 * 86_400_000_000_000_i64;
+    assert_eq!(bench.write("m f=1 1"), "");
+    let answer = bench.write(&format!("m f=1i,g=2 2\nm f=2i {other_week}\nm f=3 3"));
+    assert!(answer.ends_with("is type integer, already exists as type float dropped=1"), "{answer}");
+    assert_eq!(bench.run("SELECT f, g FROM m WHERE time < 100"), "0: m{} time,f,g | 1,1,null | 3,3,null");
+    assert_eq!(bench.run("SHOW FIELD KEYS"), "0: m{} fieldKey,fieldType | f,float | f,integer");
+}
+
+// spec: write.partial.1
+#[test]
+fn each_conflicting_field_counts() {
+    let bench = with_database();
+    assert_eq!(bench.write("m f=1,g=1 1"), "");
+    let answer = bench.write("m f=1i,g=1i 2\nm g=1i 3\nm f=2 4");
+    assert!(answer.contains("input field \"f\"") && answer.ends_with("dropped=3"), "{answer}");
+}
+
+// spec: write.shard.5
+#[test]
+fn in_a_shard_that_exists_the_first_type_of_a_new_field_counts() {
+    let bench = with_database();
+    assert_eq!(bench.write("other f=1 1"), "");
+    let answer = bench.write("m f=1 1\nm f=1i 2\nm f=3 3");
+    assert!(answer.ends_with("is type integer, already exists as type float dropped=1"), "{answer}");
+    assert_eq!(bench.run("SELECT f FROM m"), "0: m{} time,f | 1,1 | 3,3");
+}
+
+// spec: write.order.3
+#[test]
+fn points_of_one_request_become_visible_together() {
+    let bench = with_database();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..200 {
+                let lines: Vec<String> = (0..20).map(|tag| format!("m,t={tag} f={n}i {n}")).collect();
+                assert_eq!(bench.write(&lines.join("\n")), "");
+            }
+            done.store(true, Ordering::Release);
+        });
+        while !done.load(Ordering::Acquire) {
+            let answer = bench.run("SELECT f FROM m");
+            let rows = answer.matches(" | ").count();
+            assert_eq!(rows % 20, 0, "{rows} rows");
+        }
+    });
+    assert_eq!(bench.run("SELECT f FROM m").matches(" | ").count(), 4000);
+}

@@ -1,0 +1,265 @@
+//! Writes: the checks of a request in their order, points to shards, and the words for what went wrong.
+
+use std::collections::HashMap;
+
+use bstr::{BString, ByteSlice};
+
+use crate::catalog::{Catalog, Database, GroupPlanner, Privileges};
+use crate::compat::Point;
+use crate::line_protocol::{self, ParsedBody};
+use crate::model::{Nanos, ShardId, Timestamp};
+use crate::storage::{DropReason, StorageError, WriteOutcome};
+
+use super::go_quote::GoQuote;
+use super::{Core, Engine, ErrorKind, Principal, WriteError, WriteRequest};
+
+impl Engine {
+    /// The checks of a write that come before its body is looked at: the database exists, the user may write to it.
+    pub fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError> {
+        self.core.authorize_write(principal, database)
+    }
+
+    /// Parses, checks, logs and stores points; returns when they are on disk.
+    pub fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
+        let result = self.core.write(request);
+        self.core.counters.count_write(result.is_ok());
+        result
+    }
+}
+
+/// Why points could not be stored, all or some of them.
+#[derive(Debug)]
+pub(super) enum WriteFailure {
+    DatabaseNotFound(String),
+    PolicyNotFound(String),
+    /// A new field came with two types for a new shard.
+    ConflictInRequest,
+    /// Some points were dropped, others stored.
+    Dropped {
+        reason: DropReason,
+        dropped: u64,
+        stored: u64,
+        database: String,
+    },
+    Storage(StorageError),
+}
+
+impl From<StorageError> for WriteFailure {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::TypeConflictInRequest => WriteFailure::ConflictInRequest,
+            other => WriteFailure::Storage(other),
+        }
+    }
+}
+
+impl Core {
+    fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError> {
+        if database.is_empty() {
+            return Err(WriteError::new(ErrorKind::BadRequest, "database is required"));
+        }
+        let catalog = self.catalog.visible();
+        let name = database.to_str().ok().filter(|name| catalog.database(name).is_some());
+        let Some(name) = name else {
+            let text = format!("database not found: {}", GoQuote(database));
+            return Err(WriteError::new(ErrorKind::NotFound, text));
+        };
+        let refusal = match principal {
+            Principal::Anyone => return Ok(()),
+            Principal::Nobody => format!("user is required to write to database {}", GoQuote(database)),
+            Principal::User(user) if catalog.user(user).is_some_and(|u| u.may(Privileges::WRITE, name)) => {
+                return Ok(());
+            }
+            Principal::User(user) => {
+                let (user, database) = (GoQuote(user.as_bytes()), GoQuote(database));
+                format!("{user} user is not authorized to write to database {database}")
+            }
+        };
+        Err(WriteError::new(ErrorKind::Forbidden, refusal))
+    }
+
+    fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
+        self.authorize_write(request.principal, request.database)?;
+        let body = line_protocol::parse_as(request.body, request.precision, self.clock.now(), self.options.compat);
+        if body.points.is_empty() && !body.errors.is_empty() {
+            return Err(WriteError::new(ErrorKind::BadRequest, line_errors(&body)));
+        }
+        if !is_consistency(request.consistency) {
+            return Err(WriteError::new(ErrorKind::BadRequest, "invalid consistency level"));
+        }
+        // The database was found by this name, so it is UTF-8; a policy that is not does not exist.
+        let database = request.database.to_str_lossy();
+        let policy = request.policy.to_str_lossy();
+        self.store_points(&database, &policy, &body).map_err(|failure| self.write_error(failure))?;
+        if !body.errors.is_empty() {
+            let mut text = BString::from("partial write: ");
+            text.extend_from_slice(&line_errors(&body));
+            text.extend_from_slice(b" dropped=0");
+            return Err(WriteError::new(ErrorKind::BadRequest, text));
+        }
+        Ok(())
+    }
+
+    /// Stores the points of `body` in one transaction. Points older than the policy keeps are left out silently. An empty
+    /// `policy` is the default one.
+    pub(super) fn store_points(&self, database: &str, policy: &str, body: &ParsedBody<'_>) -> Result<(), WriteFailure> {
+        let now = self.clock.now();
+        let mut outcome = WriteOutcome::default();
+        let mut conflict_in_request = false;
+        self.change(|catalog, transaction| {
+            let database =
+                catalog.database(database).ok_or_else(|| WriteFailure::DatabaseNotFound(database.to_owned()))?;
+            let (by_shard, changes) = points_by_shard(catalog, database, policy, body, now)?;
+            for (shard, points) in &by_shard {
+                match transaction.write(database.id, *shard, body, points) {
+                    Ok(shard_outcome) => add(&mut outcome, shard_outcome),
+                    Err(StorageError::TypeConflictInRequest) => conflict_in_request = true,
+                    Err(error) => return Err(WriteFailure::Storage(error)),
+                }
+            }
+            Ok(changes)
+        })?;
+        self.counters.count_points(outcome.stored, outcome.dropped);
+        if let Some(reason) = outcome.reason {
+            let (dropped, stored, database) = (outcome.dropped, outcome.stored, database.to_owned());
+            return Err(WriteFailure::Dropped { reason, dropped, stored, database });
+        }
+        if conflict_in_request {
+            return Err(WriteFailure::ConflictInRequest);
+        }
+        Ok(())
+    }
+
+    /// The status and text of a failure.
+    pub(super) fn write_error(&self, failure: WriteFailure) -> WriteError {
+        match failure {
+            WriteFailure::DatabaseNotFound(name) => {
+                let text = format!("database not found: {}", GoQuote(name.as_bytes()));
+                WriteError::new(ErrorKind::NotFound, text)
+            }
+            WriteFailure::PolicyNotFound(name) => {
+                WriteError::new(ErrorKind::Internal, format!("retention policy not found: {name}"))
+            }
+            WriteFailure::ConflictInRequest => WriteError::new(ErrorKind::BadRequest, "field type conflict"),
+            WriteFailure::Dropped {
+                reason: DropReason::TypeConflict { measurement, field, new, existing },
+                stored: 0,
+                ..
+            } if !self.options.compat.observed(Point::WriteTypeConflict) => {
+                let text = conflict(&measurement, &field, new.go_name(), existing.influxql_name());
+                WriteError::new(ErrorKind::BadRequest, text)
+            }
+            WriteFailure::Dropped { reason, dropped, database, .. } => {
+                let mut text = BString::from("partial write: ");
+                text.extend_from_slice(&drop_reason(&reason, &database));
+                text.extend_from_slice(format!(" dropped={dropped}").as_bytes());
+                WriteError::new(ErrorKind::BadRequest, text)
+            }
+            WriteFailure::Storage(error @ StorageError::Busy) => {
+                WriteError::new(ErrorKind::Unavailable, error.to_string())
+            }
+            WriteFailure::Storage(error @ StorageError::TooLarge(_)) => {
+                WriteError::new(ErrorKind::BadRequest, error.to_string())
+            }
+            WriteFailure::Storage(error) => WriteError::new(ErrorKind::Internal, error.to_string()),
+        }
+    }
+}
+
+impl WriteError {
+    fn new(kind: ErrorKind, text: impl Into<BString>) -> Self {
+        WriteError { kind, text: text.into() }
+    }
+}
+
+/// The indexes of the points of each shard, and the changes that make the shards that do not exist yet.
+type Placement = (Vec<(ShardId, Vec<u32>)>, Vec<crate::catalog::Change>);
+
+fn points_by_shard(
+    catalog: &Catalog,
+    database: &Database,
+    policy: &str,
+    body: &ParsedBody<'_>,
+    now: Timestamp,
+) -> Result<Placement, WriteFailure> {
+    let policy = database.policy_or_default(policy).map_err(|_| {
+        let name = if policy.is_empty() { &database.default_policy } else { policy };
+        WriteFailure::PolicyNotFound(name.to_owned())
+    })?;
+    let oldest = if policy.duration > Nanos(0) { now.saturating_sub(policy.duration) } else { Timestamp::MIN };
+    let mut planner = GroupPlanner::new(catalog, database, policy);
+    let mut by_shard: Vec<(ShardId, Vec<u32>)> = Vec::new();
+    let mut places: HashMap<ShardId, usize> = HashMap::new();
+    let mut last: Option<(ShardId, usize)> = None;
+    for (index, point) in (0..).zip(&body.points) {
+        if point.time < oldest {
+            continue;
+        }
+        let shard = planner.shard_for(point.time);
+        // Neighbours usually share their shard.
+        let place = match last {
+            Some((known, place)) if known == shard => place,
+            _ => *places.entry(shard).or_insert_with(|| {
+                by_shard.push((shard, Vec::new()));
+                by_shard.len() - 1
+            }),
+        };
+        last = Some((shard, place));
+        by_shard[place].1.push(index);
+    }
+    Ok((by_shard, planner.into_changes()))
+}
+
+fn add(total: &mut WriteOutcome, shard: WriteOutcome) {
+    total.stored += shard.stored;
+    total.dropped += shard.dropped;
+    total.reason = total.reason.take().or(shard.reason);
+}
+
+fn is_consistency(parameter: &[u8]) -> bool {
+    parameter.is_empty()
+        || [&b"any"[..], b"one", b"quorum", b"all"].iter().any(|level| parameter.eq_ignore_ascii_case(level))
+}
+
+fn line_errors(body: &ParsedBody<'_>) -> BString {
+    bstr::join("\n", body.errors.iter().map(|e| &e.text)).into()
+}
+
+fn conflict(measurement: &[u8], field: &[u8], new: &str, existing: &str) -> BString {
+    let mut text = BString::from("field type conflict: input field \"");
+    text.extend_from_slice(field);
+    text.extend_from_slice(b"\" on measurement \"");
+    text.extend_from_slice(measurement);
+    text.extend_from_slice(format!("\" is type {new}, already exists as type {existing}").as_bytes());
+    text
+}
+
+fn drop_reason(reason: &DropReason, database: &str) -> BString {
+    let invalid = |what: &str, measurement: &[u8]| {
+        let mut text = BString::from(what);
+        text.extend_from_slice(measurement);
+        text.extend_from_slice(b"\" is invalid");
+        text
+    };
+    match reason {
+        DropReason::TypeConflict { measurement, field, new, existing } => {
+            conflict(measurement, field, new.influxql_name(), existing.influxql_name())
+        }
+        DropReason::TimeTag { measurement } => {
+            invalid("invalid tag key: input tag \"time\" on measurement \"", measurement)
+        }
+        DropReason::TimeField { measurement } => {
+            invalid("invalid field name: input field \"time\" on measurement \"", measurement)
+        }
+        DropReason::SeriesLimit { series, max } => {
+            format!("max-series-per-database limit exceeded: db={database} ({series}/{max})").into()
+        }
+        DropReason::TagValueLimit { measurement, key, value, values, max } => format!(
+            "max-values-per-tag limit exceeded ({values}/{max}): measurement={} tag={} value={}",
+            GoQuote(measurement),
+            GoQuote(key),
+            GoQuote(value)
+        )
+        .into(),
+    }
+}

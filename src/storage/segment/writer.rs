@@ -1,0 +1,228 @@
+//! Writes a segment file: blocks are given in order and written as they come; the rest is written at the end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::block::{BLOCK_VALUES_MAX, encode_block, summarize};
+use super::index::{BlockEntry, PAGE_BYTES_MIN, PageRef, encode_directory};
+use super::layout::{Footer, SegmentHeader};
+use crate::model::{TimeRange, Timestamp};
+use crate::query::{Batch, Column, SeriesId, Summary};
+use crate::storage::disk::{AppendFile, Disk, TEMPORARY_SUFFIX};
+use crate::storage::error::StorageError;
+use crate::storage::record::FieldId;
+
+/// Bytes are handed to the disk in portions of about this size.
+const BUFFER_BYTES: usize = 1 << 20;
+/// Blocks with fewer values go without a summary of numbers: it would be longer than what it saves.
+const SUMMARY_VALUES_MIN: usize = 8;
+/// A block of strings is closed when they have this many bytes together.
+const STRING_BYTES_MAX: usize = 1 << 20;
+
+/// A segment file that is being written, under a temporary name.
+#[derive(Debug)]
+pub struct SegmentWriter {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    temporary: PathBuf,
+    file: Box<dyn AppendFile>,
+    buffer: Vec<u8>,
+    /// How many bytes were handed to the disk.
+    flushed: u64,
+    /// The entries of the open page.
+    entries: Vec<u8>,
+    /// The pages that are closed.
+    pages: Vec<(PageRef, Vec<u8>)>,
+    page_first: Option<(SeriesId, FieldId)>,
+    /// Values of the last column that may share a block with what follows.
+    pending: Batch,
+    pending_key: (SeriesId, FieldId),
+    last_series: SeriesId,
+    blocks: u64,
+    range: Option<TimeRange>,
+}
+
+impl SegmentWriter {
+    /// Begins the file that will be at `path`.
+    pub fn create(disk: Arc<dyn Disk>, path: &Path, header: SegmentHeader) -> Result<Self, StorageError> {
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(TEMPORARY_SUFFIX);
+        let temporary = PathBuf::from(temporary);
+        let file = disk.create(&temporary).map_err(StorageError::io("create", &temporary))?;
+        Ok(SegmentWriter {
+            disk,
+            path: path.to_owned(),
+            temporary,
+            file,
+            buffer: header.encode().to_vec(),
+            flushed: 0,
+            entries: Vec::new(),
+            pages: Vec::new(),
+            page_first: None,
+            pending: Batch { times: Vec::new(), values: Column::Float(Vec::new()) },
+            pending_key: (SeriesId(0), FieldId(0)),
+            last_series: SeriesId(0),
+            blocks: 0,
+            range: None,
+        })
+    }
+
+    /// The file as it will be named.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds values of one field of one series. Series, fields and times ascend from call to call, and times within
+    /// `batch`; all values of a field of a series have one type.
+    pub fn add(&mut self, series: SeriesId, field: FieldId, batch: &Batch) -> Result<(), StorageError> {
+        if self.pending_key != (series, field) || self.pending.times.is_empty() {
+            self.close_column()?;
+            self.pending_key = (series, field);
+            self.pending = part(batch, 0, 0);
+        }
+        if !append(&mut self.pending, batch) {
+            return Err(StorageError::damaged(&self.path, "a field has values of two types"));
+        }
+        while self.pending.times.len() >= BLOCK_VALUES_MAX {
+            self.add_first_block()?;
+        }
+        Ok(())
+    }
+
+    /// Writes all values that wait for more.
+    fn close_column(&mut self) -> Result<(), StorageError> {
+        while !self.pending.times.is_empty() {
+            self.add_first_block()?;
+        }
+        Ok(())
+    }
+
+    fn add_first_block(&mut self) -> Result<(), StorageError> {
+        let (end, len) = (block_end(&self.pending), self.pending.times.len());
+        let rest = part(&self.pending, end, len);
+        let mut block = std::mem::replace(&mut self.pending, rest);
+        truncate(&mut block, end);
+        let (series, field) = self.pending_key;
+        self.add_block(series, field, &block)
+    }
+
+    fn add_block(&mut self, series: SeriesId, field: FieldId, batch: &Batch) -> Result<(), StorageError> {
+        let (Some(&min), Some(&max)) = (batch.times.first(), batch.times.last()) else { return Ok(()) };
+        let range = TimeRange { min: Timestamp(min), max: Timestamp(max) };
+        let offset = self.flushed + self.buffer.len() as u64;
+        encode_block(batch, &mut self.buffer);
+        let len = self.flushed + self.buffer.len() as u64 - offset;
+        let numbers = if batch.times.len() >= SUMMARY_VALUES_MIN { summarize(&batch.values) } else { None };
+        let count = batch.times.len() as u32;
+        let summary = Summary { range, count, field_type: batch.values.field_type(), numbers };
+        self.index(BlockEntry { series, field, summary, offset, len });
+        self.blocks += 1;
+        let all = self.range.unwrap_or(range);
+        self.range = Some(TimeRange { min: all.min.min(range.min), max: all.max.max(range.max) });
+        if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn index(&mut self, entry: BlockEntry) {
+        if self.entries.len() >= PAGE_BYTES_MIN {
+            self.close_page();
+        }
+        if self.page_first.is_none() {
+            self.page_first = Some((entry.series, entry.field));
+            self.last_series = SeriesId(0);
+        }
+        entry.put(self.last_series, &mut self.entries);
+        self.last_series = entry.series;
+    }
+
+    fn close_page(&mut self) {
+        let Some(first) = self.page_first.take() else { return };
+        let mut page = std::mem::take(&mut self.entries);
+        let crc = crc32c::crc32c(&page);
+        page.extend_from_slice(&crc.to_le_bytes());
+        self.pages.push((PageRef { first, offset: 0, len: page.len() as u64 }, page));
+    }
+
+    fn flush(&mut self) -> Result<(), StorageError> {
+        self.file.append(&self.buffer).map_err(StorageError::io("write", &self.temporary))?;
+        self.flushed += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Writes index and footer, makes the file durable and gives it its name; the caller makes the name durable. Without
+    /// any block there is no file, and `false` is returned.
+    pub fn finish(mut self) -> Result<bool, StorageError> {
+        self.close_column()?;
+        let Some(range) = self.range else {
+            drop(self.file);
+            self.disk.remove(&self.temporary).map_err(StorageError::io("remove", &self.temporary))?;
+            return Ok(false);
+        };
+        self.close_page();
+        let mut refs = Vec::with_capacity(self.pages.len());
+        for (page, bytes) in std::mem::take(&mut self.pages) {
+            refs.push(PageRef { offset: self.flushed + self.buffer.len() as u64, ..page });
+            self.buffer.extend_from_slice(&bytes);
+        }
+        let directory = encode_directory(&refs);
+        let footer = Footer {
+            directory_offset: self.flushed + self.buffer.len() as u64,
+            directory_len: directory.len() as u64,
+            blocks: self.blocks,
+            range,
+        };
+        self.buffer.extend_from_slice(&directory);
+        self.buffer.extend_from_slice(&footer.encode());
+        self.flush()?;
+        self.file.sync().map_err(StorageError::io("sync", &self.temporary))?;
+        drop(self.file);
+        self.disk.rename(&self.temporary, &self.path).map_err(StorageError::io("rename", &self.temporary))?;
+        Ok(true)
+    }
+}
+
+/// Where the first block of a batch ends.
+fn block_end(batch: &Batch) -> usize {
+    let most = batch.times.len().min(BLOCK_VALUES_MAX);
+    let Column::String(values) = &batch.values else { return most };
+    let mut bytes = 0;
+    let fitting = values[..most].iter().take_while(|value| {
+        bytes += value.len();
+        bytes <= STRING_BYTES_MAX
+    });
+    fitting.count().max(1)
+}
+
+/// Appends the values of one batch to another, if they have one type.
+fn append(batch: &mut Batch, more: &Batch) -> bool {
+    match (&mut batch.values, &more.values) {
+        (Column::Float(a), Column::Float(b)) => a.extend_from_slice(b),
+        (Column::Integer(a), Column::Integer(b)) => a.extend_from_slice(b),
+        (Column::String(a), Column::String(b)) => a.extend_from_slice(b),
+        (Column::Boolean(a), Column::Boolean(b)) => a.extend_from_slice(b),
+        _ => return false,
+    }
+    batch.times.extend_from_slice(&more.times);
+    true
+}
+
+fn truncate(batch: &mut Batch, len: usize) {
+    match &mut batch.values {
+        Column::Float(v) => v.truncate(len),
+        Column::Integer(v) => v.truncate(len),
+        Column::String(v) => v.truncate(len),
+        Column::Boolean(v) => v.truncate(len),
+    }
+    batch.times.truncate(len);
+}
+
+/// The values from index `from` up to `to`.
+fn part(batch: &Batch, from: usize, to: usize) -> Batch {
+    let values = match &batch.values {
+        Column::Float(v) => Column::Float(v[from..to].to_vec()),
+        Column::Integer(v) => Column::Integer(v[from..to].to_vec()),
+        Column::String(v) => Column::String(v[from..to].to_vec()),
+        Column::Boolean(v) => Column::Boolean(v[from..to].to_vec()),
+    };
+    Batch { times: batch.times[from..to].to_vec(), values }
+}

@@ -1,0 +1,145 @@
+//! Bytes that changed on the disk after they were durable: reported with their place, never answered or skipped.
+
+use std::path::{Path, PathBuf};
+
+use super::super::memory_disk::Failure;
+use super::*;
+
+/// A disk on which three batches were written, each one frame of the log.
+fn three_frames() -> (MemoryDisk, PathBuf) {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    for lines in ["m v=1 1", "m v=2 2", "m v=3 3"] {
+        write(&store, SHARD, lines).unwrap();
+    }
+    drop(store);
+    (disk.clone(), file_of(&disk, "log-"))
+}
+
+fn open(disk: &MemoryDisk) -> Result<Store, StorageError> {
+    open_on(disk, 1 << 20, &mut |_| Ok(()))
+}
+
+fn file_of(disk: &MemoryDisk, prefix: &str) -> PathBuf {
+    let is_it = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+    disk.names().into_iter().find(is_it).unwrap()
+}
+
+fn values(store: &Store) -> Vec<String> {
+    dump(&*store.snapshot(DB, &[(SHARD, TimeRange::ALL)]))
+}
+
+/// Where each frame begins, and the end.
+fn frames(disk: &MemoryDisk, path: &Path) -> Vec<usize> {
+    let mut starts = Vec::new();
+    disk.damage(path, |bytes| {
+        starts = memchr::memmem::find_iter(bytes, b"FXFR").collect();
+        starts.push(bytes.len());
+    });
+    starts
+}
+
+// spec: storage.log.6
+#[test]
+fn an_unfinished_last_frame_is_cut_off() {
+    let (disk, path) = three_frames();
+    let starts = frames(&disk, &path);
+    for len in starts[2]..starts[3] {
+        let copy = disk.crash(1);
+        copy.damage(&path, |bytes| bytes.truncate(len));
+        let store = open(&copy).unwrap();
+        assert_eq!(values(&store), ["m v 1=1 2=2"], "{len} bytes");
+        write(&store, SHARD, "m v=4 4").unwrap();
+        drop(store);
+        assert_eq!(values(&open(&copy).unwrap()), ["m v 1=1 2=2 4=4"], "{len} bytes");
+    }
+}
+
+// spec: storage.log.7
+#[test]
+fn a_bad_frame_with_a_good_one_behind_it_is_damage() {
+    let (disk, path) = three_frames();
+    let starts = frames(&disk, &path);
+    for at in starts[1]..starts[2] {
+        let copy = disk.crash(1);
+        copy.damage(&path, |bytes| bytes[at] ^= 0x10);
+        let Err(StorageError::Damaged { path: file, problem }) = open(&copy) else { panic!("byte {at}") };
+        assert_eq!(file, path);
+        assert!(problem.starts_with(&format!("at offset {}: ", starts[1])), "{problem}");
+    }
+}
+
+// spec: storage.log.7
+#[test]
+fn missing_log_is_damage() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    write(&store, SHARD, "m v=1 1").unwrap();
+    let old = file_of(&disk, "log-");
+    store.checkpoint(&Vec::new).unwrap();
+    write(&store, SHARD, "m v=2 2").unwrap();
+    drop(store);
+    let new = file_of(&disk, "log-");
+    assert_ne!(old, new);
+    // Without its checkpoint, the log no longer begins where it must.
+    disk.remove(&file_of(&disk, "checkpoint")).unwrap();
+    let Err(StorageError::Damaged { path, problem }) = open(&disk) else { panic!("opened") };
+    assert_eq!((path, &*problem), (new, "the log before it, from record 1 on, is missing"));
+}
+
+// spec: storage.checkpoint.1, storage.segment.2
+#[test]
+fn damaged_files_are_reported_when_the_store_is_opened() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    write(&store, SHARD, "m v=1 1").unwrap();
+    store.checkpoint(&Vec::new).unwrap();
+    drop(store);
+    for prefix in ["checkpoint", "series-", "segment-"] {
+        let path = file_of(&disk, prefix);
+        let copy = disk.crash(1);
+        // The last bytes of a segment file are its footer.
+        copy.damage(&path, |bytes| *bytes.last_mut().unwrap() ^= 1);
+        let Err(StorageError::Damaged { path: file, .. }) = open(&copy) else { panic!("{prefix}") };
+        assert_eq!(file, path);
+    }
+}
+
+// spec: storage.segment.2
+#[test]
+fn a_damaged_block_fails_the_query_that_reads_it_and_is_never_lost_by_merging() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    write(&store, SHARD, "m v=1,w=1 1").unwrap();
+    store.checkpoint(&Vec::new).unwrap();
+    let path = file_of(&disk, "segment-");
+    disk.damage(&path, |bytes| bytes[40] ^= 1); // in the first block, that of v
+    let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+    let series = source.series(b"m", &SeriesPredicate::All)[0].id;
+    let read = |field: &[u8]| source.blocks(series, field, TimeRange::ALL)[0].decode();
+    let error = read(b"v").unwrap_err();
+    assert!(error.0.contains(&path.display().to_string()) && error.0.contains("at offset 36"), "{error}");
+    assert!(read(b"w").is_ok());
+    // Sealing goes on beside the damaged file, which stays.
+    write(&store, SHARD, "m v=2 2").unwrap();
+    store.checkpoint(&Vec::new).unwrap();
+    drop(store);
+    assert!(disk.names().contains(&path));
+    let store = open(&disk).unwrap();
+    let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+    let blocks = source.blocks(series, b"v", TimeRange::ALL);
+    assert_eq!(blocks.iter().map(|block| block.decode().is_ok()).collect::<Vec<_>>(), [false, true]);
+}
+
+// spec: storage.durability.4
+#[test]
+fn a_full_disk_makes_the_store_read_only_but_readable() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    write(&store, SHARD, "m v=1 1").unwrap();
+    disk.fail_after(0, Failure::All);
+    assert!(matches!(write(&store, SHARD, "m v=2 2"), Err(StorageError::Io { .. })));
+    assert!(matches!(write(&store, SHARD, "m v=3 3"), Err(StorageError::ReadOnly)));
+    assert!(matches!(store.checkpoint(&Vec::new), Err(StorageError::ReadOnly)));
+    assert_eq!(values(&store), ["m v 1=1"]);
+}
