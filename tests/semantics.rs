@@ -223,16 +223,19 @@ fn check(body: &str, query: &str, block_values_max: usize, chunk_rows: usize) ->
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
+    // spec: select.rows.1, select.rows.2, select.rows.3, select.where.1, select.order.1, select.order.2, select.order.ties.1, select.limit.1
     #[test]
     fn raw_queries_mean_what_the_semantics_say(body in body(), query in raw_query(), block in 1..6usize, chunk in 1..8usize) {
         check(&body, &query, block, chunk)?;
     }
 
+    // spec: functions.empty.1, functions.time.1, functions.time.2, functions.sum.1, functions.mean.1, functions.minmax.1, functions.firstlast.1
     #[test]
     fn aggregates_mean_what_the_semantics_say(body in body(), query in aggregate_query(), block in 1..6usize, chunk in 1..8usize) {
         check(&body, &query, block, chunk)?;
     }
 
+    // spec: functions.time.3, select.group.time.1, select.group.time.2, select.fill.1, select.fill.2
     #[test]
     fn windows_mean_what_the_semantics_say(body in body(), query in window_query(), block in 1..6usize, chunk in 1..8usize) {
         check(&body, &query, block, chunk)?;
@@ -243,6 +246,7 @@ proptest! {
     // Each case waits for the disk.
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
+    // spec: write.point.1, write.shard.2, write.shard.3, write.shard.5
     #[test]
     fn storage_takes_refuses_and_keeps_what_the_semantics_say(
         bodies in proptest::collection::vec((quarrelsome_body(), any::<bool>()), 1..5),

@@ -50,7 +50,7 @@ type Values = Vec<Vec<(Timestamp, FieldValue)>>;
 
 /// The tables of the groups that have any point that a function counts.
 ///
-/// Transcribes `select.aggregate.time.1`, `select.order.desc.1`.
+/// Transcribes `functions.empty.1`, `select.order.2`.
 pub fn tables(
     statement: &Select,
     name: &Text,
@@ -96,7 +96,7 @@ fn values(group: &Group, field: &Text) -> Values {
 
 /// One row at the lower bound of the range, or at the time of the point that a lone selector chose; none without a value.
 ///
-/// Transcribes `select.aggregate.time.1`, `select.aggregate.time.2`.
+/// Transcribes `functions.time.1`, `functions.time.2`.
 fn whole_range(calls: &[Call], values: &[Values], bounds: Bounds) -> Result<Vec<Vec<Value>>, Unspecified> {
     let mut time = bounds.min.unwrap_or(Timestamp::EPOCH);
     let mut cells = Vec::new();
@@ -144,7 +144,7 @@ fn window_starts(
 
 /// A row for each window, with gaps filled; no row at all without a value in any window.
 ///
-/// Transcribes `select.group.time.2`, `select.fill.*`.
+/// Transcribes `functions.time.3`, `select.group.time.2`, `select.fill.1`.
 fn windows(
     calls: &[Call],
     values: &[Values],
@@ -198,7 +198,7 @@ fn inside(values: &Values, window: &Window, start: Timestamp) -> Result<Values, 
 
 /// The cell of one window. A column that has no value in any window is not filled.
 ///
-/// Transcribes `select.fill.*`.
+/// Transcribes `functions.empty.1`, `select.fill.1`, `select.fill.2`.
 fn filled(function: Function, column: &[Option<Value>], at: usize, fill: Fill) -> Result<Value, Unspecified> {
     if let Some(value) = &column[at] {
         return Ok(value.clone());
@@ -224,7 +224,7 @@ fn constant(float: f64, integer: i64, example: &Value) -> Value {
     }
 }
 
-/// What a function makes of values, and when that was. Transcribes `functions.*`.
+/// What a function makes of values, and when that was. Transcribes `functions.count.1`.
 fn result(function: Function, values: &Values) -> Result<Option<(Timestamp, FieldValue)>, Unspecified> {
     let Some((time, _)) = values.iter().flatten().next().cloned() else { return Ok(None) };
     let value = match function {
@@ -238,7 +238,7 @@ fn result(function: Function, values: &Values) -> Result<Option<(Timestamp, Fiel
 
 /// The values of each series are added in time order, then the sums of the series in the order of their keys. Integers wrap.
 ///
-/// Transcribes `functions.sum.1`.
+/// Transcribes `functions.sum.1`, `functions.order.1`.
 fn sum(values: &Values) -> Result<FieldValue, Unspecified> {
     let mut total = None;
     for series in values {
@@ -286,7 +286,7 @@ fn mean(values: &Values) -> Result<FieldValue, Unspecified> {
 /// `min` and `max`: the extreme value; of equal ones the earliest, of those the first in the order of the series keys. `first` and `last`: the
 /// earliest or latest point; of several at that time the greatest value, but for booleans `first` takes false.
 ///
-/// Transcribes `functions.min.1`, `functions.max.1`, `functions.first.1`, `functions.last.1`.
+/// Transcribes `functions.minmax.1`, `functions.firstlast.1`.
 fn chosen(function: Function, values: &Values) -> Result<(Timestamp, FieldValue), Unspecified> {
     let is_text = values.iter().flatten().any(|(_, value)| matches!(value, FieldValue::String(_)));
     if is_text && matches!(function, Function::Min | Function::Max) {

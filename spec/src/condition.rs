@@ -23,7 +23,7 @@ impl Bounds {
 
 /// The bounds of a condition. Comparisons with `time` have to be joined to the rest by AND, outside all parentheses with OR.
 ///
-/// Transcribes `select.time.range.*`.
+/// Transcribes `select.time.range.1`, `select.time.range.3`.
 pub fn bounds(condition: &Expr) -> Result<Bounds, Unspecified> {
     match &condition.kind {
         ExprKind::Paren(inner) => bounds(inner),
@@ -71,7 +71,7 @@ fn mentions_time(expr: &Expr) -> bool {
 
 /// Whether a row that lies in the bounds is kept. A comparison with an absent field is false.
 ///
-/// Transcribes `select.where.logic.1`.
+/// Transcribes `select.where.1`, `select.where.logic.1`, `select.where.time.1`.
 pub fn holds(condition: &Expr, row: &Row, schema: &Schema) -> Result<bool, Unspecified> {
     match &condition.kind {
         ExprKind::Paren(inner) => holds(inner, row, schema),
@@ -106,7 +106,7 @@ fn is_tag(expr: &Expr, schema: &Schema) -> bool {
 }
 
 /// What a side stands for in a row. A name is a field if the measurement has one of that name, a tag otherwise; an absent
-/// tag is the empty text. Transcribes `select.where.tag.1`.
+/// tag is the empty text. Transcribes `select.columns.kind.1`, `select.where.tag.1`.
 fn operand<'a>(expr: &'a Expr, row: &'a Row, schema: &Schema) -> Result<Operand<'a>, Unspecified> {
     Ok(match &expr.kind {
         ExprKind::Paren(inner) => return operand(inner, row, schema),
@@ -132,7 +132,7 @@ fn operand<'a>(expr: &'a Expr, row: &'a Row, schema: &Schema) -> Result<Operand<
 
 /// Integers are compared exactly, other numbers as floats. Texts and booleans know only equality. All else is false.
 ///
-/// Transcribes `select.where.field.1`, `select.where.field.2`.
+/// Transcribes `select.where.field.1`, `select.where.field.2`, `select.where.tag.2`.
 fn compare(op: BinaryOp, left: Operand<'_>, right: Operand<'_>) -> bool {
     match (left, right) {
         (Operand::Integer(a), Operand::Integer(b)) => ordered(op, &a, &b),

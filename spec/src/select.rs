@@ -56,7 +56,7 @@ pub struct Group {
     pub series: BTreeMap<SeriesKey, Vec<Row>>,
 }
 
-/// The answer to a statement, at the time `now`.
+/// The answer to a statement, at the time `now`. Transcribes `select.rows.3`.
 pub fn select(points: &Points, statement: &Select, now: Timestamp) -> Result<Vec<Table>, Unspecified> {
     let name = measurement(statement)?;
     let schema = schema(points, &name);
@@ -126,7 +126,7 @@ fn grouped_tags(statement: &Select, schema: &Schema) -> Result<BTreeSet<Text>, U
 
 /// Puts rows into groups, in the order of the values of their grouped tags, joined by NUL bytes.
 ///
-/// Transcribes `select.group.tags.1`, `select.order.series.1`.
+/// Transcribes `select.group.1`, `select.order.1`.
 fn groups(rows: Vec<Row>, keys: &BTreeSet<Text>) -> Vec<Group> {
     let mut groups: BTreeMap<Vec<u8>, Group> = BTreeMap::new();
     for row in rows {
@@ -147,7 +147,7 @@ enum Column {
 
 /// A table for each group: a row wherever a selected field has a value.
 ///
-/// Transcribes `select.rows.1`, `select.order.desc.1`.
+/// Transcribes `select.rows.1`, `select.order.1`, `select.order.2`.
 fn raw_tables(statement: &Select, name: &Text, schema: &Schema, groups: Vec<Group>) -> Result<Vec<Table>, Unspecified> {
     if statement.group_by.window().is_some() {
         return Err(Unspecified("GROUP BY time without a function"));
@@ -180,6 +180,7 @@ fn raw_tables(statement: &Select, name: &Text, schema: &Schema, groups: Vec<Grou
     Ok(tables)
 }
 
+/// Transcribes `select.rows.2`, `select.rows.4`.
 fn raw_cells(row: &Row, columns: &[Column]) -> Vec<Value> {
     let mut cells = vec![Value::Time(row.time)];
     cells.extend(columns.iter().map(|column| match column {
@@ -201,7 +202,7 @@ pub fn cell(value: &FieldValue) -> Value {
 
 /// The columns of a raw query. `*` is every field, and every tag that is not grouped, sorted by name, a field before a tag.
 ///
-/// Transcribes `select.wildcard.1`.
+/// Transcribes `select.columns.wildcard.1`, `select.columns.kind.1`.
 fn raw_columns(statement: &Select, schema: &Schema) -> Result<(Vec<Text>, Vec<Column>), Unspecified> {
     let mut named = Vec::new();
     for field in &statement.fields {
@@ -228,7 +229,7 @@ fn raw_columns(statement: &Select, schema: &Schema) -> Result<(Vec<Text>, Vec<Co
 }
 
 /// The names of the columns, `time` in front: the alias, or else the own name, with `_1`, `_2` ... behind it if another column has
-/// it. Transcribes `select.columns.names.2`.
+/// it. Transcribes `select.columns.names.1`, `select.columns.names.2`.
 pub fn column_names<'a>(columns: impl Iterator<Item = (&'a str, &'a Text)> + Clone) -> Vec<Text> {
     let mut taken: BTreeSet<Text> = columns.clone().map(|(alias, _)| Text::from(alias)).collect();
     let mut names = vec![Text::from("time")];

@@ -23,7 +23,7 @@ pub struct TypeConflictInRequest;
 
 /// Applies all points of a body, all of which belong to this shard. `is_new` tells whether the shard was made for them.
 ///
-/// Transcribes `write.shard.*`.
+/// Transcribes `write.shard.2`, `write.shard.3`, `write.shard.5`.
 pub fn write(points: &mut Points, body: &ParsedBody<'_>, is_new: bool) -> Result<Outcome, TypeConflictInRequest> {
     let before = points.list.clone();
     let mut outcome = Outcome::default();

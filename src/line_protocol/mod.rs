@@ -1,8 +1,8 @@
 //! Line protocol: bytes to points that borrow from them. Knows nothing of databases.
 //!
-//! A body is cut into [`lines`], and each line is parsed strictly from left to right: [`series`], [`fields`], [`timestamp`].
-//! The first [`fault`] of a line is its error; other lines are not touched by it. Names and strings keep the escapes that
-//! they were sent with, so that nothing is copied; [`escape`] takes the escapes off where a name is new.
+//! A body is cut into `lines`, and each line is parsed strictly from left to right: `series`, `fields`, `timestamp`.
+//! The first `fault` of a line is its error; other lines are not touched by it. Names and strings keep the escapes that
+//! they were sent with, so that nothing is copied; `escape` takes the escapes off where a name is new.
 //!
 //! The rules are the clauses `lp.*` of the specification.
 
