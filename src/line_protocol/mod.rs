@@ -14,14 +14,16 @@ mod number;
 mod series;
 mod timestamp;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 pub use escape::{
     escape_field_key, escape_measurement, escape_string, escape_tag, unescape_field_key, unescape_measurement,
     unescape_string, unescape_tag,
 };
 pub use series::series_key;
-
-#[cfg(test)]
-mod tests;
 
 use crate::compat::{self, Compat};
 use crate::model::Timestamp;
