@@ -46,6 +46,12 @@ pub enum Point {
     TimeOnTheRight,
     /// `compat.show.underscore`: SHOW TAG VALUES leaves comparisons of tags that begin with an underscore out of WHERE.
     UnderscoreTags,
+    /// `compat.show.field-key-order`: SHOW FIELD KEYS lists the keys of several shards in the order of a heap.
+    FieldKeyOrder,
+    /// `compat.show.literal`: a condition without comparison shows an internal value.
+    ShownLiteral,
+    /// `compat.show.chunks`: chunks of listings don't say that more of them follow.
+    ListingChunks,
     /// `compat.auth.url-credentials`: the `Authorization` header beats `u` and `p`.
     HeaderBeatsUrl,
 }
