@@ -135,7 +135,7 @@ pub struct Http {
     /// What a 401 asks credentials for.
     #[serde(deserialize_with = "load::header_text")]
     pub realm: String,
-    /// Whether each request is logged.
+    /// Whether each request is logged; not by default, other than in InfluxDB.
     pub log_enabled: bool,
     /// Whether the body of each write is logged.
     pub write_tracing: bool,

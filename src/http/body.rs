@@ -90,18 +90,28 @@ pub(super) struct RequestBody {
     incoming: Incoming,
     /// Whether the client waits for a `100 Continue` before it sends.
     waits: bool,
-    failed: bool,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nobody has read it.
+    Unread,
+    /// It was read to its end.
+    Read,
+    /// It could not be read, or was too much.
+    Failed,
 }
 
 impl RequestBody {
     pub(super) fn new(incoming: Incoming, headers: &HeaderMap) -> RequestBody {
-        RequestBody { incoming, waits: headers.contains_key(header::EXPECT), failed: false }
+        RequestBody { incoming, waits: headers.contains_key(header::EXPECT), state: State::Unread }
     }
 
     /// Reads it all.
     pub(super) async fn read(&mut self, bytes_max: usize, memory: &mut Reservation) -> Result<Vec<u8>, BodyError> {
         let result = self.read_frames(bytes_max, memory).await;
-        self.failed = result.is_err();
+        self.state = if result.is_ok() { State::Read } else { State::Failed };
         result
     }
 
@@ -137,21 +147,22 @@ impl RequestBody {
 
     /// Reads a little of what nobody read. Says whether the connection can serve another request.
     pub(super) async fn drain(mut self) -> bool {
-        if self.incoming.is_end_stream() {
+        if self.state == State::Read || self.incoming.is_end_stream() {
             return true;
         }
-        if self.waits || self.failed {
+        if self.waits || self.state == State::Failed {
             return false;
         }
         let rest = async {
             let mut drained = 0;
-            while let Some(Ok(frame)) = self.incoming.frame().await {
+            while let Some(frame) = self.incoming.frame().await {
+                let Ok(frame) = frame else { return false };
                 drained += frame.data_ref().map_or(0, bytes::Bytes::len);
                 if drained > DRAINED_BYTES_MAX {
                     return false;
                 }
             }
-            self.incoming.is_end_stream()
+            true
         };
         tokio::time::timeout(DRAINING_MAX, rest).await.unwrap_or(false)
     }

@@ -20,9 +20,9 @@ pub(super) enum GzipError {
     Checksum,
     #[error("flate: corrupt input before offset {0}")]
     Corrupt(u64),
-    #[error("unpacked body too large")]
-    TooLarge,
-    #[error("out of memory for request bodies")]
+    #[error("request body too large: more than {0} bytes unpacked (max-body-size)")]
+    TooLarge(usize),
+    #[error("too many bytes of request bodies at once")]
     NoMemory,
 }
 
@@ -96,7 +96,7 @@ fn inflate(
     loop {
         let used = inflater.total_in() as usize;
         if out.len() > bytes_max {
-            return Err(GzipError::TooLarge);
+            return Err(GzipError::TooLarge(bytes_max));
         }
         // Doubling, so that a large body is not copied again and again; one byte more than allowed shows that there is more.
         let wanted = (out.len() + STEP_BYTES.max(out.len())).min(bytes_max.saturating_add(1));
@@ -112,7 +112,7 @@ fn inflate(
             .map_err(|_| GzipError::Corrupt(inflater.total_in()))?;
         let used_now = inflater.total_in() as usize;
         match status {
-            Status::StreamEnd if out.len() > bytes_max => return Err(GzipError::TooLarge),
+            Status::StreamEnd if out.len() > bytes_max => return Err(GzipError::TooLarge(bytes_max)),
             Status::StreamEnd => return Ok(used_now),
             _ if used_now == used && out.len() == before => return Err(GzipError::Cut),
             _ => {}
@@ -175,11 +175,11 @@ mod tests {
             asked = bytes;
             true
         };
-        assert_eq!(unpack(&bomb, 1 << 20, &mut reserve), Err(GzipError::TooLarge));
+        assert_eq!(unpack(&bomb, 1 << 20, &mut reserve), Err(GzipError::TooLarge(1 << 20)));
         assert_eq!(asked, (1 << 20) + 1);
         assert_eq!(unpack(&bomb, 8 << 20, &mut |bytes| bytes < 1 << 20), Err(GzipError::NoMemory));
         assert_eq!(unpack(&bomb, 8 << 20, &mut |_| true).map(|out| out.len()), Ok(8 << 20));
-        assert_eq!(unpack(&bomb, (8 << 20) - 1, &mut |_| true), Err(GzipError::TooLarge));
+        assert_eq!(unpack(&bomb, (8 << 20) - 1, &mut |_| true), Err(GzipError::TooLarge((8 << 20) - 1)));
     }
 
     proptest::proptest! {

@@ -1,5 +1,6 @@
 //! The server: listens, keeps connections within their limits, and ends without cutting answers off.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -33,7 +34,7 @@ const READ_BUFFER_BYTES: usize = 128 << 10;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Queries that run at once; others wait.
-const QUERIES_MAX: usize = 64;
+const QUERIES_MAX: usize = 128;
 
 /// Queries with `async=true` that run at once; others are refused.
 const ASYNC_QUERIES_MAX: usize = 16;
@@ -160,9 +161,11 @@ impl<A: Api> Server<A> {
     pub async fn bind(address: &str, options: HttpOptions, api: Arc<A>) -> std::io::Result<Server<A>> {
         let listener = match address.strip_prefix(':') {
             Some(port) => match TcpListener::bind(format!("[::]:{port}")).await {
-                Ok(listener) => listener,
-                // No IPv6 here.
-                Err(_) => TcpListener::bind(format!("0.0.0.0:{port}")).await?,
+                Err(error) if !matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {
+                    // No IPv6 here.
+                    TcpListener::bind(format!("0.0.0.0:{port}")).await?
+                }
+                bound => bound?,
             },
             None => TcpListener::bind(address).await?,
         };

@@ -40,7 +40,7 @@ impl Refusal {
         match self {
             Refusal::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Refusal::Body(error) => error.status(),
-            Refusal::Gzip(GzipError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::Gzip(GzipError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Gzip(GzipError::NoMemory) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::NoDatabase | Refusal::Gzip(_) => StatusCode::BAD_REQUEST,
             Refusal::Engine(error) => status_of(error.kind),

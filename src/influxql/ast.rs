@@ -409,12 +409,19 @@ pub struct Limits {
 }
 
 /// An expression with its place.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Expr {
     /// What it is.
     pub kind: ExprKind,
     /// Where it stands; empty for made-up ones.
     pub span: Span,
+}
+
+/// Shows what comparison sees: the kind without the place.
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
 }
 
 impl From<ExprKind> for Expr {

@@ -7,18 +7,22 @@ use super::validate::{Checked, Role, invalid};
 
 /// Checks each call, left to right, nested ones only as arguments.
 pub(super) fn check(select: &Select, role: Role) -> Checked {
+    let windows = select.group_by.window().is_some();
+    // The same for all calls, but reported only by those that it concerns.
+    let mixture = mixture(select);
     select.calls().try_for_each(|(name, args)| {
         match name {
             "top" | "bottom" => return top_or_bottom(select, name, args),
-            "holt_winters" | "holt_winters_with_fit" => return holt_winters(select, name, args),
-            _ => mixture(select)?,
+            "holt_winters" | "holt_winters_with_fit" => return holt_winters(windows, name, args),
+            _ => mixture.clone()?,
         }
         match name {
             "percentile" => percentile(args),
             "sample" => sample(args),
             _ if is_transformation(name) => {
                 transformation_arguments(name, args)?;
-                transformed(select, role, name, args)
+                let needs_windows = role != Role::Subquery;
+                transformed(select, windows, needs_windows, name, args)
             }
             _ => aggregate(name, args),
         }
@@ -48,11 +52,8 @@ fn mixture(select: &Select) -> Checked {
         matches!(name, "top" | "bottom" | "max" | "min" | "first" | "last" | "percentile" | "sample")
     };
     let with_calls = select.fields.iter().filter(|field| !field.expr.calls().is_empty()).count();
-    let mixed = with_calls != select.fields.len();
-    if !mixed {
-        return Ok(());
-    }
     match (select.calls().all(selector), with_calls) {
+        (_, all) if all == select.fields.len() => Ok(()),
         (true, 1) => Ok(()),
         (true, _) => invalid("mixing multiple selector functions with tags or fields is not supported"),
         (false, _) => invalid("mixing aggregate and non-aggregate queries is not supported"),
@@ -136,10 +137,9 @@ fn transformation_arguments(name: &str, args: &[Expr]) -> Checked {
 }
 
 /// Transformations take calls exactly where there are windows.
-fn transformed(select: &Select, role: Role, name: &str, args: &[Expr]) -> Checked {
-    let windows = select.group_by.window().is_some();
+fn transformed(select: &Select, windows: bool, needs_windows: bool, name: &str, args: &[Expr]) -> Checked {
     match args.first().map(|arg| &arg.kind) {
-        Some(ExprKind::Call { .. }) if !windows && role != Role::Subquery => {
+        Some(ExprKind::Call { .. }) if !windows && needs_windows => {
             invalid(format!("{name} aggregate requires a GROUP BY interval"))
         }
         Some(ExprKind::Call { name: inner, args }) => inner_call(select, inner, args),
@@ -158,12 +158,12 @@ fn inner_call(select: &Select, name: &str, args: &[Expr]) -> Checked {
     }
 }
 
-fn holt_winters(select: &Select, name: &str, args: &[Expr]) -> Checked {
+fn holt_winters(windows: bool, name: &str, args: &[Expr]) -> Checked {
     let [of, n, season] = args else { return count(name, args, 3) };
     if !matches!(of.kind, ExprKind::Call { .. }) {
         return invalid(format!("must use aggregate function with {name}"));
     }
-    if select.group_by.window().is_none() {
+    if !windows {
         return invalid(format!("{name} aggregate requires a GROUP BY interval"));
     }
     match n.kind {

@@ -35,6 +35,9 @@ mod token;
 mod validate;
 mod visit;
 
+#[cfg(test)]
+mod tests;
+
 pub use print::Name;
 pub use regex_literal::{RegexError, compile as compile_regex};
 

@@ -72,7 +72,9 @@ impl<'r> Collected<'r> {
         };
         if !keeps_time {
             let time = if self.run.plan.windows.is_some() { start } else { self.run.result_time() };
-            results.iter_mut().for_each(|point| point.time = time);
+            for point in &mut results {
+                point.time = time;
+            }
         }
         self.ready.extend(results);
     }

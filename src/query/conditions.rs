@@ -310,7 +310,7 @@ fn comparison(
     let (var, other) = match (&lhs.kind, &rhs.kind) {
         (ExprKind::Var(var), _) => (var, rhs),
         (_, ExprKind::Var(var)) => (var, lhs),
-        _ => return Err(QueryError::Invalid("invalid expression".into())),
+        _ => return Err(QueryError::Invalid(format!("invalid expression: {expr}"))),
     };
     let other_reads_field = matches!(&other.kind, ExprKind::Var(other) if reads_field(other, is_field));
     if reads_field(var, is_field) || other_reads_field {

@@ -130,8 +130,29 @@ pub(super) fn typed(expr: &Expr, schema: &Schema) -> Expr {
         ExprKind::Call { name, args } => {
             ExprKind::Call { name: name.clone(), args: args.iter().map(|arg| typed(arg, schema)).collect() }
         }
-        ExprKind::Var(var) => ExprKind::Var(VarRef { name: var.name.clone(), cast: schema.kind(var).cast() }),
+        ExprKind::Var(var) => {
+            // A cast stays where nothing fits it, or the name could turn into something else.
+            ExprKind::Var(VarRef { name: var.name.clone(), cast: schema.kind(var).cast().or(var.cast) })
+        }
         other => other.clone(),
     };
     Expr { kind, span: expr.span }
+}
+
+/// The tags to group by as dimensions, and `time(...)` where it stood.
+pub(super) fn named_dimensions(select: &Select, schema: &Schema) -> Vec<Dimension> {
+    let mut named = Vec::new();
+    for dimension in &select.group_by.dimensions {
+        let pattern = match dimension {
+            Dimension::Wildcard => None,
+            Dimension::Regex(regex) => Some(regex),
+            Dimension::Time(_) | Dimension::Tag(_) => {
+                named.push(dimension.clone());
+                continue;
+            }
+        };
+        let tags = schema.tags.iter().filter(|tag| pattern.is_none_or(|regex| regex.is_match(tag)));
+        named.extend(tags.map(|tag| Dimension::Tag(tag.to_string())));
+    }
+    named
 }

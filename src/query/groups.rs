@@ -1,9 +1,10 @@
 //! Which series a query reads, and which of them belong together: one group for each measurement and each combination of values of
 //! the grouped tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use crate::compat::{Compat, Point};
 use crate::model::Text;
 
 use super::conditions::Residual;
@@ -57,8 +58,8 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group
                 Group { measurement: inputs[0].measurement.clone(), tags, series }
             })
             .collect();
-        limit_groups(plan, &mut of_measurement);
-        series_count += of_measurement.iter().map(|group| group.series.len() as u64).sum::<u64>();
+        limit_groups(plan, &mut of_measurement, execution.context.compat);
+        series_count += distinct_series(&of_measurement);
         groups.append(&mut of_measurement);
     }
     let max = execution.context.limits.series_max;
@@ -68,8 +69,18 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group
     Ok(groups)
 }
 
-fn limit_groups(plan: &Plan, groups: &mut Vec<Group>) {
+/// How many series are read; one that FROM names several times counts once.
+fn distinct_series(groups: &[Group]) -> u64 {
+    let members = groups.iter().flat_map(|group| &group.series);
+    let identities: HashSet<_> = members.map(|m| (Arc::as_ptr(&m.source).cast::<()>(), m.series.id)).collect();
+    identities.len() as u64
+}
+
+fn limit_groups(plan: &Plan, groups: &mut Vec<Group>, compat: Compat) {
     let limits = plan.limits;
+    if limits.soffset > 0 && limits.slimit == 0 && compat.observed(Point::SoffsetAlone) {
+        groups.clear();
+    }
     if limits.slimit == 0 && limits.soffset == 0 {
         return;
     }

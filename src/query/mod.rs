@@ -38,6 +38,7 @@ mod time_literal;
 mod windows;
 
 pub use conditions::{SeriesFilter, series_filter};
+pub use plan::annotate_types;
 pub use time_bounds::TimeBounds;
 
 pub use result::{SeriesRows, Value};

@@ -66,26 +66,59 @@ pub(super) struct ReadSet {
     pub(super) selected: usize,
 }
 
+/// What a SELECT reads: the first step of planning it.
+struct Scope {
+    /// The condition, folded.
+    condition: Option<Expr>,
+    bounds: TimeBounds,
+    range: TimeRange,
+    windows: Option<Windows>,
+    inputs: Vec<Input>,
+    schema: Schema,
+}
+
+impl Scope {
+    fn new(select: &Select, sources: &dyn Sources, context: &Context) -> Result<Scope, QueryError> {
+        let condition = select.condition.as_ref().map(|condition| fold(condition, Some(context.now)));
+        let bounds = condition.as_ref().map_or(Ok(TimeBounds::default()), |c| TimeBounds::of(c, context.compat))?;
+        let windows = select.group_by.window().map(|window| Windows::new(window, context.now));
+        let mut range = bounds.range();
+        if windows.is_some() && bounds.max.is_none() {
+            range.max = context.now;
+        }
+        let mut inputs = Vec::new();
+        for source in &select.sources {
+            match source {
+                ast::Source::Measurement(measurement) => inputs.extend(resolve(measurement, sources)?),
+                ast::Source::Subquery(_) => return Err(QueryError::Unsupported("SELECT from a sub-query".into())),
+            }
+        }
+        inputs.sort_by(|a, b| a.measurement.cmp(&b.measurement));
+        let schema = Schema::gather(&inputs, range);
+        Ok(Scope { condition, bounds, range, windows, inputs, schema })
+    }
+}
+
+/// The same SELECT with wildcards and regular expressions written out and the type of each column behind it: the form in which
+/// InfluxDB names a statement in warnings.
+///
+/// # Errors
+/// As [`super::run`], for what is found before any value is read.
+pub fn annotate_types(select: &Select, sources: &dyn Sources, context: &Context) -> Result<Select, QueryError> {
+    let Scope { schema, .. } = Scope::new(select, sources, context)?;
+    let mut annotated = select.clone();
+    annotated.fields = expand::fields(select, &schema)?;
+    annotated.condition = select.condition.as_ref().map(|condition| expand::typed(condition, &schema));
+    annotated.group_by.dimensions = expand::named_dimensions(select, &schema);
+    Ok(annotated)
+}
+
 /// Plans `select`.
 pub(super) fn plan(select: &Select, sources: &dyn Sources, context: &Context) -> Result<Plan, QueryError> {
-    let condition = select.condition.as_ref().map(|condition| fold(condition, Some(context.now)));
-    let bounds = condition.as_ref().map_or(Ok(TimeBounds::default()), |c| TimeBounds::of(c, context.compat))?;
-    let windows = select.group_by.window().map(|window| Windows::new(window, context.now));
-    let mut range = bounds.range();
-    if windows.is_some() && bounds.max.is_none() {
-        range.max = context.now;
-    }
-    let mut inputs = Vec::new();
-    for source in &select.sources {
-        match source {
-            ast::Source::Measurement(measurement) => inputs.extend(resolve(measurement, sources)?),
-            ast::Source::Subquery(_) => return Err(QueryError::Unsupported("SELECT from a sub-query".into())),
-        }
-    }
-    inputs.sort_by(|a, b| a.measurement.cmp(&b.measurement));
-    let schema = Schema::gather(&inputs, range);
+    let Scope { condition, bounds, range, windows, inputs, schema } = Scope::new(select, sources, context)?;
     let condition = condition.as_ref().map_or(Ok(Condition::Always), |condition| {
-        Condition::compile(condition, context.compat, &|name| schema.is_field(name))
+        let condition = expand::typed(condition, &schema);
+        Condition::compile(&condition, context.compat, &|name| schema.is_field(name))
     })?;
     let fields = folded_fields(expand::fields(select, &schema)?);
     let (time_name, fields) = without_time(fields);

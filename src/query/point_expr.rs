@@ -174,18 +174,15 @@ impl PointCompiler<'_> {
             ExprKind::Duration(_) | ExprKind::Time(_) | ExprKind::Regex(_) => PointExpr::Literal(Value::Null),
             ExprKind::Binary { op, lhs, rhs } => {
                 let left = Box::new(self.condition(lhs)?);
-                match (&rhs.kind, op) {
-                    (ExprKind::Regex(regex), BinaryOp::Match | BinaryOp::NotMatch) => {
-                        PointExpr::Matches { text: left, regex: regex.clone(), wanted: *op == BinaryOp::Match }
-                    }
-                    _ => {
-                        let right = Box::new(self.condition(rhs)?);
-                        self.binary(*op, left, right)
-                    }
+                if let (ExprKind::Regex(regex), BinaryOp::Match | BinaryOp::NotMatch) = (&rhs.kind, op) {
+                    PointExpr::Matches { text: left, regex: regex.clone(), wanted: *op == BinaryOp::Match }
+                } else {
+                    let right = Box::new(self.condition(rhs)?);
+                    self.binary(*op, left, right)
                 }
             }
             ExprKind::Call { .. } | ExprKind::Distinct(_) | ExprKind::Wildcard(_) => {
-                return Err(QueryError::Invalid("invalid expression".into()));
+                return Err(QueryError::Invalid(format!("invalid expression: {expr}")));
             }
         })
     }

@@ -167,10 +167,9 @@ impl RowBatch {
     /// The value of a column in a row, null where there is none.
     pub(super) fn get(&self, column: usize, row: usize) -> Scalar<'_> {
         match &self.columns[column] {
-            Slots::Absent => Scalar::Null,
             Slots::All(run) => run.scalar(row),
             Slots::Some { values, present } if present[row] => Values::of(values).get(row),
-            Slots::Some { .. } => Scalar::Null,
+            Slots::Absent | Slots::Some { .. } => Scalar::Null,
         }
     }
 
@@ -319,7 +318,7 @@ impl RowReader {
             let split = |run: &mut Run| run.split_front(run.times().partition_point(|t| *t <= limit));
             self.cursors.iter_mut().map(|cursor| cursor.run.as_mut().map(split)).collect()
         };
-        let mut times: Vec<i64> = parts.iter().flatten().flat_map(|run| run.times()).copied().collect();
+        let mut times: Vec<i64> = parts.iter().flatten().flat_map(Run::times).copied().collect();
         times.sort_unstable();
         times.dedup();
         let columns = parts.iter().map(|part| part.as_ref().map_or(Slots::Absent, |run| spread(run, &times))).collect();

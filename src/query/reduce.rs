@@ -1,9 +1,11 @@
 //! Runs reductions: whole columns, series after series, into one small state for each window.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::model::{FieldType, TimeRange};
 
+use super::conditions::Residual;
 use super::cursor::SeriesCursor;
 use super::functions::{Partial, Reduction};
 use super::groups::Member;
@@ -63,10 +65,10 @@ impl WindowStates<'_> {
     ) -> Result<(), QueryError> {
         let execution = self.run.execution;
         let mut open = None;
-        if reads.fields.len() == 1 {
+        if reads.fields.len() == 1 && !matches!(member.residual, Residual::When(_)) {
             let mut cursor = FieldCursor::new(&*member.source, member.series.id, &reads.fields[0], range, false);
             while let Some(block) = cursor.next_block() {
-                if self.add_block(&mut open, number, &block.summary(), &reads.fields[0].read_as, range) {
+                if self.add_block(&mut open, number, &block.summary(), reads.fields[0].read_as, range) {
                     execution.count_points(block.summary().count as usize)?;
                 } else if let Some(run) = cursor.decode(&*block, execution)? {
                     self.add(&mut open, number, run.times(), run.values());
@@ -97,12 +99,12 @@ impl WindowStates<'_> {
         open: &mut Option<Open>,
         series: usize,
         summary: &Summary,
-        read_as: &FieldType,
+        read_as: FieldType,
         range: TimeRange,
     ) -> bool {
         let inside = range.contains(summary.range.min) && range.contains(summary.range.max);
         let (start, last) = self.window(summary.range.min.0);
-        if !inside || summary.range.max.0 > last || summary.field_type != *read_as {
+        if !inside || summary.range.max.0 > last || summary.field_type != read_as {
             return false;
         }
         let needs_time = self.needs_time;
@@ -137,7 +139,11 @@ impl WindowStates<'_> {
 
     fn close(&mut self, open: Option<Open>) {
         let Some(Open { start, state }) = open else { return };
-        let (reduction, input) = (self.reduction, self.input);
-        self.states.entry(start).or_insert_with(|| reduction.start(input)).combine(state.close());
+        match self.states.entry(start) {
+            Entry::Vacant(free) => {
+                free.insert(state.close());
+            }
+            Entry::Occupied(mut present) => present.get_mut().combine(state.close()),
+        }
     }
 }

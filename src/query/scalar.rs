@@ -4,7 +4,7 @@
 //! specification says so.
 
 use crate::influxql::ast::BinaryOp;
-use crate::model::{FieldValue, Text};
+use crate::model::Text;
 
 use super::Value;
 
@@ -28,11 +28,6 @@ pub(super) enum Division {
 }
 
 impl<'a> Scalar<'a> {
-    /// Whether there is no value.
-    pub(super) fn is_null(self) -> bool {
-        self == Scalar::Null
-    }
-
     /// The cell that shows the value.
     pub(super) fn to_value(self) -> Value {
         match self {
@@ -52,16 +47,6 @@ impl<'a> Scalar<'a> {
             Value::String(v) => Scalar::String(v),
             Value::Boolean(v) => Scalar::Boolean(*v),
             Value::Null | Value::Time(_) | Value::Ordinal(_) | Value::List(_) => Scalar::Null,
-        }
-    }
-
-    /// The value of a field.
-    pub(super) fn of_field(value: &'a FieldValue) -> Scalar<'a> {
-        match value {
-            FieldValue::Float(v) => Scalar::Float(*v),
-            FieldValue::Integer(v) => Scalar::Integer(*v),
-            FieldValue::String(v) => Scalar::String(v),
-            FieldValue::Boolean(v) => Scalar::Boolean(*v),
         }
     }
 

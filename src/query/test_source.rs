@@ -15,9 +15,12 @@ use super::{
 /// Series in the order of their keys; the position of a series is its id.
 #[derive(Default)]
 pub(super) struct MemorySource {
-    series: Vec<(Arc<SeriesKey>, BTreeMap<Text, BTreeMap<i64, FieldValue>>)>,
+    series: Vec<(Arc<SeriesKey>, Fields)>,
     block_points_max: usize,
 }
+
+/// The values of each field by time.
+type Fields = BTreeMap<Text, BTreeMap<i64, FieldValue>>;
 
 /// One source for every measurement.
 pub(super) struct OneSource(pub(super) Arc<MemorySource>);
@@ -33,27 +36,29 @@ impl MemorySource {
     pub(super) fn new(points: &str, block_points_max: usize) -> MemorySource {
         let body = line_protocol::parse(points.as_bytes(), Precision::Second, Timestamp(0));
         assert_eq!(body.errors, [], "bad test data");
-        let mut series: BTreeMap<SeriesKey, BTreeMap<Text, BTreeMap<i64, FieldValue>>> = BTreeMap::new();
+        let mut series: BTreeMap<SeriesKey, Fields> = BTreeMap::new();
         for point in &body.points {
             let fields = series.entry(line_protocol::series_key(point.series)).or_default();
             for field in body.fields_of(point) {
                 let value = match field.value {
                     line_protocol::Value::Float(v) => FieldValue::Float(v),
                     line_protocol::Value::Integer(v) => FieldValue::Integer(v),
-                    line_protocol::Value::String(v) => FieldValue::String(Text::from(v)),
+                    line_protocol::Value::String(v) => {
+                        FieldValue::String(Text::from(&*line_protocol::unescape_string(v)))
+                    }
                     line_protocol::Value::Boolean(v) => FieldValue::Boolean(v),
                 };
-                fields.entry(Text::from(field.key)).or_default().insert(point.time.0, value);
+                fields
+                    .entry(Text::from(&*line_protocol::unescape_field_key(field.key)))
+                    .or_default()
+                    .insert(point.time.0, value);
             }
         }
         let series = series.into_iter().map(|(key, fields)| (Arc::new(key), fields)).collect();
         MemorySource { series, block_points_max }
     }
 
-    fn of_measurement<'a>(
-        &'a self,
-        measurement: &'a [u8],
-    ) -> impl Iterator<Item = &'a (Arc<SeriesKey>, BTreeMap<Text, BTreeMap<i64, FieldValue>>)> {
+    fn of_measurement<'a>(&'a self, measurement: &'a [u8]) -> impl Iterator<Item = &'a (Arc<SeriesKey>, Fields)> {
         self.series.iter().filter(move |(key, _)| key.measurement == *measurement)
     }
 }

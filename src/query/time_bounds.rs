@@ -131,9 +131,9 @@ mod tests {
         all.into_iter().reduce(join).unwrap()
     }
 
-    fn check(all: Vec<Expr>, documented: (Option<i64>, Option<i64>), observed: (Option<i64>, Option<i64>)) {
+    fn check(all: &[Expr], documented: (Option<i64>, Option<i64>), observed: (Option<i64>, Option<i64>)) {
         for op in [BinaryOp::And, BinaryOp::Or] {
-            let condition = fold(&joined(op, all.clone()), None);
+            let condition = fold(&joined(op, all.to_vec()), None);
             for (profile, want) in [(Profile::Documented, documented), (Profile::Observed, observed)] {
                 let compat = Compat { profile, ..Compat::default() };
                 let want = TimeBounds { min: want.0.map(Timestamp), max: want.1.map(Timestamp) };
@@ -158,15 +158,15 @@ mod tests {
             (vec![time(Less, ExprKind::Number(9.9))], both((None, Some(8)))),
             (vec![time(Greater, Integer(i64::MAX))], both((Some(i64::MAX), None))),
         ] {
-            check(all, documented, observed);
+            check(&all, documented, observed);
         }
     }
 
     // spec: select.time.range.3
     #[test]
     fn equality_and_equal_bounds_differ_between_the_profiles() {
-        check(vec![time(Equal, Integer(5))], (Some(5), Some(5)), (Some(5), Some(6)));
-        check(vec![time(GreaterOrEqual, Integer(5)), time(Greater, Integer(5))], (Some(6), None), (Some(5), None));
+        check(&[time(Equal, Integer(5))], (Some(5), Some(5)), (Some(5), Some(6)));
+        check(&[time(GreaterOrEqual, Integer(5)), time(Greater, Integer(5))], (Some(6), None), (Some(5), None));
     }
 
     // spec: select.time.range.4

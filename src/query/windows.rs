@@ -47,7 +47,8 @@ impl Windows {
         // Truncation toward zero is what the limit is defined with.
         let trunc = |t: i64| i128::from(t - t % self.interval);
         let span = trunc(range.max.0) + i128::from(self.interval) - trunc(range.min.0);
-        u64::try_from(span / i128::from(self.interval)).unwrap_or(0)
+        // A span of nanoseconds in 64 bits saturates.
+        u64::try_from(span.min(i128::from(i64::MAX)) / i128::from(self.interval)).unwrap_or(0)
     }
 }
 

@@ -16,7 +16,7 @@ use winnow::stream::Location;
 
 /// How many operators, brackets and calls may stand above each other in the tree of one expression. A chain of operators of
 /// one precedence is as deep as it is long. It bounds the recursion of everything that walks trees.
-pub(in crate::influxql) const EXPRESSION_DEPTH_MAX: u32 = 1000;
+pub(in crate::influxql) const DEPTH_MAX: u32 = 1000;
 
 /// An expression.
 pub(super) fn expression<'t>(input: &mut Input<'t>) -> Parsed<'t, Expr> {
@@ -62,8 +62,8 @@ fn binary(lhs: Deep, at: Token<'_>, op: BinaryOp, rhs: Deep) -> Parsed<'_, Deep>
 }
 
 fn within_depth(deep: Deep, at: Token<'_>) -> Parsed<'_, Deep> {
-    if deep.depth > EXPRESSION_DEPTH_MAX {
-        return Err(at.wrong(format!("expression too deep, at most {EXPRESSION_DEPTH_MAX} operators in a row")));
+    if deep.depth > DEPTH_MAX {
+        return Err(at.wrong(format!("expression too deep, at most {DEPTH_MAX} operators in a row")));
     }
     Ok(deep)
 }

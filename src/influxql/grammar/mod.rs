@@ -22,6 +22,9 @@ mod source;
 mod subscription;
 mod user;
 
+#[cfg(test)]
+pub(super) use expression::DEPTH_MAX as EXPRESSION_DEPTH_MAX;
+
 use winnow::combinator::{cut_err, opt, preceded, repeat};
 use winnow::error::{ErrMode, ParserError};
 use winnow::stream::{LocatingSlice, Location, Stream};

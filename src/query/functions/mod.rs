@@ -75,44 +75,33 @@ impl Function {
 
     /// Whether the function takes values of a type.
     pub(super) fn accepts(&self, field_type: FieldType) -> bool {
-        let number = matches!(field_type, FieldType::Float | FieldType::Integer);
-        match self {
-            Function::Reduce(Reduction::Count | Reduction::First | Reduction::Last) => true,
-            Function::Reduce(Reduction::Min | Reduction::Max) => number || field_type == FieldType::Boolean,
-            Function::Reduce(Reduction::Sum | Reduction::Mean | Reduction::Spread) => number,
-            Function::Collect(
-                Collection::Distinct | Collection::CountDistinct | Collection::Mode | Collection::Sample { .. },
-            ) => true,
-            Function::Collect(_) | Function::Forecast(_) => number,
-            Function::Transform(transformation) => number || matches!(transformation, Transformation::Elapsed { .. }),
+        let takes_any = matches!(
+            self,
+            Function::Reduce(Reduction::Count | Reduction::First | Reduction::Last)
+                | Function::Collect(
+                    Collection::Distinct | Collection::CountDistinct | Collection::Mode | Collection::Sample { .. }
+                )
+                | Function::Transform(Transformation::Elapsed { .. })
+        );
+        let takes_booleans = takes_any || matches!(self, Function::Reduce(Reduction::Min | Reduction::Max));
+        match field_type {
+            FieldType::Float | FieldType::Integer => true,
+            FieldType::Boolean => takes_booleans,
+            FieldType::String => takes_any,
         }
     }
 
     /// The type of the results over values of a type.
     pub(super) fn result_type(&self, input: FieldType) -> FieldType {
         match self {
-            Function::Reduce(Reduction::Count) | Function::Collect(Collection::CountDistinct) => FieldType::Integer,
-            Function::Transform(Transformation::Elapsed { .. }) => FieldType::Integer,
-            Function::Reduce(Reduction::Mean) | Function::Collect(Collection::Median | Collection::Stddev) => {
-                FieldType::Float
-            }
-            Function::Transform(Transformation::Derivative { .. } | Transformation::MovingAverage { .. })
+            Function::Reduce(Reduction::Count)
+            | Function::Collect(Collection::CountDistinct)
+            | Function::Transform(Transformation::Elapsed { .. }) => FieldType::Integer,
+            Function::Reduce(Reduction::Mean)
+            | Function::Collect(Collection::Median | Collection::Stddev)
+            | Function::Transform(Transformation::Derivative { .. } | Transformation::MovingAverage { .. })
             | Function::Forecast(_) => FieldType::Float,
             Function::Reduce(_) | Function::Collect(_) | Function::Transform(_) => input,
-        }
-    }
-
-    /// Whether the results are points of the input, which keep their own time where nothing forbids it.
-    pub(super) fn selects(&self) -> bool {
-        match self {
-            Function::Reduce(reduction) => {
-                matches!(reduction, Reduction::First | Reduction::Last | Reduction::Min | Reduction::Max)
-            }
-            Function::Collect(collection) => matches!(
-                collection,
-                Collection::Percentile { .. } | Collection::Sample { .. } | Collection::Best { .. }
-            ),
-            Function::Transform(_) | Function::Forecast(_) => false,
         }
     }
 }

@@ -69,7 +69,7 @@ impl Partial {
         match (self, summary.numbers) {
             (Partial::Count(count), _) => *count += i64::from(summary.count),
             (Partial::Sum(sum), Some(NumberSummary::Integer { sum: Some(block_sum), .. })) => {
-                sum.add_integer(block_sum)
+                sum.add_integer(block_sum);
             }
             (Partial::Spread(extremes), Some(numbers)) => extremes.add_block(numbers),
             (Partial::Choice(choice), Some(numbers)) => {

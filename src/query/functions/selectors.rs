@@ -67,10 +67,9 @@ impl Choice {
         needs_time: bool,
     ) -> bool {
         let time = match self.rule {
-            Rule::First => range.min.0,
-            Rule::Last => range.max.0,
             Rule::Min | Rule::Max if needs_time => return false,
-            Rule::Min | Rule::Max => range.min.0,
+            Rule::First | Rule::Min | Rule::Max => range.min.0,
+            Rule::Last => range.max.0,
         };
         let candidate = match numbers {
             NumberSummary::Float { min, max, first, last } => {

@@ -58,7 +58,7 @@ impl Stage {
                 sum.insert(new).clone()
             }
             (Memory::Ring { values, at, sum }, Transformation::MovingAverage { size }) => {
-                moving_average(values, at, sum, *size, point.value)?
+                moving_average(values, at, sum, *size, &point.value)?
             }
             (Memory::Previous(previous), transformation) => step(previous, transformation, self.descending, point)?,
             (Memory::Ring { .. }, _) => return None,
@@ -105,7 +105,7 @@ fn moving_average(
     at: &mut usize,
     sum: &mut Option<Value>,
     size: usize,
-    value: Value,
+    value: &Value,
 ) -> Option<Value> {
     let mut total = sum.take();
     if values.len() < size {
@@ -115,7 +115,7 @@ fn moving_average(
         values[*at] = value.clone();
     }
     *at = (*at + 1) % size.max(1);
-    let total = total.map_or_else(|| value.clone(), |total| add(&total, &value));
+    let total = total.map_or_else(|| value.clone(), |total| add(&total, value));
     let average = as_float(&total)? / size as f64;
     *sum = Some(total);
     (values.len() >= size).then_some(Value::Float(average))

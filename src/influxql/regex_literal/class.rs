@@ -1,0 +1,231 @@
+//! Character classes and escapes of RE2.
+
+use std::fmt::{self, Display, Write as _};
+
+use super::translate::consumed;
+use super::{Reason, RegexError};
+
+/// A set of characters, which displays in the syntax of the `regex` crate.
+#[derive(Debug, Default)]
+pub(super) struct Class {
+    negated: bool,
+    items: Vec<Item>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Range(char, char),
+    /// A property by name, or all characters without it.
+    Property {
+        name: String,
+        negated: bool,
+    },
+}
+
+impl Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.negated { "[^" } else { "[" })?;
+        for item in &self.items {
+            match item {
+                Item::Range(first, last) => write!(f, "\\x{{{:X}}}-\\x{{{:X}}}", *first as u32, *last as u32)?,
+                Item::Property { name, negated: false } => write!(f, "\\p{{{name}}}")?,
+                Item::Property { name, negated: true } => write!(f, "\\P{{{name}}}")?,
+            }
+        }
+        f.write_char(']')
+    }
+}
+
+impl Class {
+    /// Adds the characters of `ranges`, which are sorted, or all others.
+    fn add(&mut self, ranges: &[(char, char)], negated: bool) {
+        if !negated {
+            self.items.extend(ranges.iter().map(|(first, last)| Item::Range(*first, *last)));
+            return;
+        }
+        let mut next = Some('\0');
+        for (first, last) in ranges {
+            if let Some(from) = next.filter(|from| from < first) {
+                let before = char::from_u32(*first as u32 - 1).unwrap_or(from);
+                self.items.push(Item::Range(from, before));
+            }
+            next = char::from_u32(*last as u32 + 1);
+        }
+        self.items.extend(next.map(|from| Item::Range(from, char::MAX)));
+    }
+}
+
+const DIGIT: &[(char, char)] = &[('0', '9')];
+const SPACE: &[(char, char)] = &[('\t', '\n'), ('\u{c}', '\r'), (' ', ' ')];
+const WORD: &[(char, char)] = &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')];
+
+/// The classes that are written `[:name:]`.
+const NAMED: &[(&str, &[(char, char)])] = &[
+    ("alnum", &[('0', '9'), ('A', 'Z'), ('a', 'z')]),
+    ("alpha", &[('A', 'Z'), ('a', 'z')]),
+    ("ascii", &[('\0', '\u{7f}')]),
+    ("blank", &[('\t', '\t'), (' ', ' ')]),
+    ("cntrl", &[('\0', '\u{1f}'), ('\u{7f}', '\u{7f}')]),
+    ("digit", DIGIT),
+    ("graph", &[('!', '~')]),
+    ("lower", &[('a', 'z')]),
+    ("print", &[(' ', '~')]),
+    ("punct", &[('!', '/'), (':', '@'), ('[', '`'), ('{', '~')]),
+    ("space", &[('\t', '\r'), (' ', ' ')]),
+    ("upper", &[('A', 'Z')]),
+    ("word", WORD),
+    ("xdigit", &[('0', '9'), ('A', 'F'), ('a', 'f')]),
+];
+
+/// The class in brackets at the beginning of `text`, and what follows it.
+pub(super) fn bracket(text: &str) -> Result<(Class, &str), RegexError> {
+    let mut class = Class::default();
+    let inside = text.strip_prefix('[').unwrap_or(text);
+    let mut rest = inside;
+    if let Some(after) = inside.strip_prefix('^') {
+        class.negated = true;
+        rest = after;
+    }
+    // A closing bracket is an ordinary character where it comes first.
+    let mut first = true;
+    loop {
+        if let Some(after) = rest.strip_prefix(']').filter(|_| !first) {
+            return Ok((class, after));
+        }
+        first = false;
+        if let Some(after) = named(rest, &mut class)? {
+            rest = after;
+        } else if let Some((inner, after)) = escaped(rest)? {
+            class.items.extend(inner.items);
+            rest = after;
+        } else {
+            rest = range(text, rest, &mut class)?;
+        }
+    }
+}
+
+/// A character or a range of them, inside the class that begins with `whole`; returns what follows.
+fn range<'p>(whole: &str, text: &'p str, class: &mut Class) -> Result<&'p str, RegexError> {
+    let (first, mut rest) = member(whole, text)?;
+    let mut last = first;
+    // A dash before the closing bracket is an ordinary character.
+    if let Some(after) = rest.strip_prefix('-').filter(|after| !after.is_empty() && !after.starts_with(']')) {
+        (last, rest) = member(whole, after)?;
+        if last < first {
+            return Err(Reason::CharacterRange.at(consumed(text, rest)));
+        }
+    }
+    class.items.push(Item::Range(first, last));
+    Ok(rest)
+}
+
+/// One character inside the class that begins with `whole`.
+fn member<'p>(whole: &str, text: &'p str) -> Result<(char, &'p str), RegexError> {
+    if text.starts_with('\\') {
+        return escape(text);
+    }
+    let mut chars = text.chars();
+    let c = chars.next().ok_or_else(|| Reason::MissingBracket.at(whole))?;
+    Ok((c, chars.as_str()))
+}
+
+/// `[:name:]` or `[:^name:]` at the beginning of `text`, added to `class`; returns what follows.
+fn named<'p>(text: &'p str, class: &mut Class) -> Result<Option<&'p str>, RegexError> {
+    let Some((name, after)) = text.strip_prefix("[:").and_then(|rest| rest.split_once(":]")) else { return Ok(None) };
+    let positive = name.strip_prefix('^');
+    let wanted = positive.unwrap_or(name);
+    let Some((_, ranges)) = NAMED.iter().find(|(name, _)| *name == wanted) else {
+        return Err(Reason::CharacterRange.at(consumed(text, after)));
+    };
+    class.add(ranges, positive.is_some());
+    Ok(Some(after))
+}
+
+/// `\d`, `\pL` and their kin at the beginning of `text`, and what follows.
+pub(super) fn escaped(text: &str) -> Result<Option<(Class, &str)>, RegexError> {
+    let mut chars = text.chars();
+    if chars.next() != Some('\\') {
+        return Ok(None);
+    }
+    let letter = chars.next();
+    let after = chars.as_str();
+    let ranges = match letter {
+        Some('p' | 'P') => return property(text, letter == Some('P'), after).map(Some),
+        Some('d' | 'D') => DIGIT,
+        Some('s' | 'S') => SPACE,
+        Some('w' | 'W') => WORD,
+        _ => return Ok(None),
+    };
+    let mut class = Class::default();
+    class.add(ranges, letter.is_some_and(char::is_uppercase));
+    Ok(Some((class, after)))
+}
+
+/// The name of a property behind `\p` or `\P`: one letter, or any text in braces, where `^` negates once more.
+fn property<'p>(text: &str, negated: bool, after: &'p str) -> Result<(Class, &'p str), RegexError> {
+    let (name, after) = match after.strip_prefix('{') {
+        Some(inside) => inside.split_once('}').ok_or_else(|| Reason::CharacterRange.at(text))?,
+        None => after.split_at_checked(after.chars().next().map_or(0, char::len_utf8)).unwrap_or((after, "")),
+    };
+    let positive = name.strip_prefix('^');
+    let property = positive.unwrap_or(name);
+    let plain = !property.is_empty() && property.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
+    if !plain || regex::Regex::new(&format!("\\p{{{property}}}")).is_err() {
+        return Err(Reason::CharacterRange.at(consumed(text, after)));
+    }
+    let item = Item::Property { name: property.to_owned(), negated: negated != positive.is_some() };
+    Ok((Class { negated: false, items: vec![item] }, after))
+}
+
+/// The character that the escape at the beginning of `text` stands for, and what follows.
+pub(super) fn escape(text: &str) -> Result<(char, &str), RegexError> {
+    let mut chars = text.chars();
+    chars.next();
+    let Some(letter) = chars.next() else { return Err(Reason::TrailingBackslash.at("")) };
+    let after = chars.as_str();
+    let wrong = |after: &str| Err(Reason::Escape.at(consumed(text, after)));
+    let octal = |c: char| c.is_digit(8);
+    match letter {
+        // A single digit other than zero would be a reference to a group.
+        '1'..='7' if !after.starts_with(octal) => wrong(after),
+        '0'..='7' => {
+            let more = after.chars().take(2).take_while(|c| octal(*c)).count();
+            let (digits, rest) = after.split_at_checked(more).unwrap_or(("", after));
+            let value = u32::from_str_radix(&format!("{letter}{digits}"), 8).unwrap_or(0);
+            Ok((char::from_u32(value).unwrap_or('\0'), rest))
+        }
+        'x' => hexadecimal(text, after),
+        'a' => Ok(('\u{7}', after)),
+        'f' => Ok(('\u{c}', after)),
+        'n' => Ok(('\n', after)),
+        'r' => Ok(('\r', after)),
+        't' => Ok(('\t', after)),
+        'v' => Ok(('\u{b}', after)),
+        c if c.is_ascii() && !c.is_ascii_alphanumeric() => Ok((c, after)),
+        _ => wrong(after),
+    }
+}
+
+/// The digits behind `\x`: two, or any number in braces.
+fn hexadecimal<'p>(text: &str, after: &'p str) -> Result<(char, &'p str), RegexError> {
+    let braces = after.strip_prefix('{');
+    let digits = braces.unwrap_or(after);
+    let mut value: u32 = 0;
+    let mut count = 0;
+    let mut chars = digits.chars();
+    while braces.is_some() || count < 2 {
+        let rest = chars.as_str();
+        let Some(c) = chars.next() else { return Err(Reason::Escape.at(consumed(text, rest))) };
+        if c == '}' && braces.is_some() && count > 0 {
+            break;
+        }
+        let digit = c.to_digit(16);
+        value = digit.map_or(u32::MAX, |digit| value.saturating_mul(16).saturating_add(digit));
+        if value > char::MAX as u32 {
+            return Err(Reason::Escape.at(consumed(text, chars.as_str())));
+        }
+        count += 1;
+    }
+    // Surrogates are no characters, and match what can't be: the replacement character is as close as it gets.
+    Ok((char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER), chars.as_str()))
+}

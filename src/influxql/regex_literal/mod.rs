@@ -1,0 +1,203 @@
+//! Regular expression literals: InfluxQL documents the syntax of RE2, the `regex` crate has one of its own.
+//!
+//! [`compile`] reads the pattern as RE2 reads it, refuses what RE2 refuses with RE2's words, and hands the engine an equal
+//! pattern in its own syntax. So `\d`, `\s`, `\w` and `\b` are ASCII, `{` is a literal where it begins no repetition,
+//! `\Q...\E` quotes, and none of the engine's extensions (`(?x)`, `[a&&b]`, `\u{..}`, `\<`) exist.
+//!
+//! Differences that remain: `\p{..}` takes names in any spelling and more of them; inside a bracket, `(?i)` also folds `\w`;
+//! a pattern whose compiled form is larger than [`COMPILED_BYTES_MAX`] or that nests deeper than the engine's limit is refused.
+
+mod class;
+mod translate;
+
+use std::sync::Arc;
+
+use super::ast::Regex;
+
+/// How much memory a compiled pattern may take.
+const COMPILED_BYTES_MAX: usize = 4 << 20;
+
+/// Why a text is no regular expression. Displays as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("error parsing regexp: {reason}: `{piece}`")]
+pub struct RegexError {
+    reason: Reason,
+    /// The part of the pattern that is wrong.
+    piece: String,
+}
+
+/// What is wrong with a pattern, in RE2's words except for the last two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Reason {
+    #[error("invalid character class range")]
+    CharacterRange,
+    #[error("invalid escape sequence")]
+    Escape,
+    #[error("invalid named capture")]
+    NamedCapture,
+    #[error("invalid or unsupported Perl syntax")]
+    PerlSyntax,
+    #[error("invalid nested repetition operator")]
+    NestedRepetition,
+    #[error("invalid repeat count")]
+    RepeatCount,
+    #[error("missing closing ]")]
+    MissingBracket,
+    #[error("missing closing )")]
+    MissingParenthesis,
+    #[error("missing argument to repetition operator")]
+    MissingArgument,
+    #[error("trailing backslash at end of expression")]
+    TrailingBackslash,
+    #[error("unexpected )")]
+    UnexpectedParenthesis,
+    #[error("expression too large")]
+    TooLarge,
+    #[error("expression not supported")]
+    Unsupported,
+}
+
+impl Reason {
+    fn at(self, piece: &str) -> RegexError {
+        RegexError { reason: self, piece: piece.to_owned() }
+    }
+}
+
+/// Compiles the text between the slashes, `\/` already unescaped.
+///
+/// # Errors
+/// The first thing that RE2 would refuse, or that the pattern is too large.
+pub fn compile(pattern: &str) -> Result<Regex, RegexError> {
+    let translated = translate::translate(pattern)?;
+    let compiled = regex::bytes::RegexBuilder::new(&translated).size_limit(COMPILED_BYTES_MAX).build();
+    match compiled {
+        Ok(compiled) => Ok(Regex { text: pattern.to_owned(), compiled: Arc::new(compiled) }),
+        Err(regex::Error::CompiledTooBig(_)) => Err(Reason::TooLarge.at(pattern)),
+        Err(_) => Err(Reason::Unsupported.at(pattern)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(pattern: &str) -> String {
+        compile(pattern).unwrap_err().to_string().replace("error parsing regexp: ", "")
+    }
+
+    // spec: influxql.regex.2
+    #[test]
+    fn what_re2_refuses_is_refused_in_its_words() {
+        for (pattern, message) in [
+            ("[a", "missing closing ]: `[a`"),
+            ("x[a", "missing closing ]: `[a`"),
+            ("[a\\", "trailing backslash at end of expression: ``"),
+            ("(a", "missing closing ): `(a`"),
+            ("x(a(b)", "missing closing ): `x(a(b)`"),
+            ("a)", "unexpected ): `a)`"),
+            ("*a", "missing argument to repetition operator: `*`"),
+            ("* x *", "missing argument to repetition operator: `*`"),
+            ("(+?a)", "missing argument to repetition operator: `+?`"),
+            ("a|?", "missing argument to repetition operator: `?`"),
+            ("{2}", "missing argument to repetition operator: `{2}`"),
+            ("a**", "invalid nested repetition operator: `**`"),
+            ("a+{2}?b", "invalid nested repetition operator: `+{2}?`"),
+            ("a???", "invalid nested repetition operator: `???`"),
+            ("(?=a)", "invalid or unsupported Perl syntax: `(?=`"),
+            ("(?<n>a)", "invalid or unsupported Perl syntax: `(?<`"),
+            ("(?i-)a", "invalid or unsupported Perl syntax: `(?i-)`"),
+            ("(?P<n", "invalid named capture: `(?P<n`"),
+            ("(?P<x y>a)", "invalid named capture: `(?P<x y>`"),
+            ("(a)\\1", "invalid escape sequence: `\\1`"),
+            ("\\q", "invalid escape sequence: `\\q`"),
+            ("\\C", "invalid escape sequence: `\\C`"),
+            ("\\x4", "invalid escape sequence: `\\x4`"),
+            ("\\x{110000}", "invalid escape sequence: `\\x{110000`"),
+            ("[\\b]", "invalid escape sequence: `\\b`"),
+            ("a\\", "trailing backslash at end of expression: ``"),
+            ("a{1001}", "invalid repeat count: `{1001}`"),
+            ("a{2,1}", "invalid repeat count: `{2,1}`"),
+            ("(a{100}){11}", "invalid repeat count: `{11}`"),
+            ("[z-a]", "invalid character class range: `z-a`"),
+            ("[[:no:]]", "invalid character class range: `[:no:]`"),
+            ("\\p{Klingon}", "invalid character class range: `\\p{Klingon}`"),
+            ("\\pX", "invalid character class range: `\\pX`"),
+        ] {
+            assert_eq!(refused(pattern), message, "{pattern}");
+        }
+    }
+
+    // spec: influxql.regex.3
+    #[test]
+    fn patterns_mean_what_they_mean_in_re2() {
+        for (pattern, matching, other) in [
+            ("nor", "the north", "south"),
+            ("", "anything", "\0"),
+            ("^nor$", "nor", "nor\n"),
+            ("^(?i)NOR", "north", "xnorth"),
+            ("(?i:A)b", "ab", "aB"),
+            ("^a.c$", "abc", "a\nc"),
+            ("(?s)^a.c$", "a\nc", "ac"),
+            ("(?m)^b$", "a\nb", "ab"),
+            ("^\\w+$", "ab_1", "é"),
+            ("^\\W$", "é", "a"),
+            ("^\\d$", "7", "٣"),
+            ("^[^\\d]$", "٣", "7"),
+            ("^\\s$", "\t", "\u{b}"),
+            ("^[\\sx]$", "x", "\u{a0}"),
+            ("^[\\Da]$", "a", "1"),
+            ("^\\pL+$", "é", "1"),
+            ("^\\PL$", "1", "é"),
+            ("^\\p{^Greek}$", "a", "α"),
+            ("^[\\p{Greek}a]$", "α", "b"),
+            ("^[[:upper:]]$", "A", "a"),
+            ("^[[:^upper:]x]$", "a", "A"),
+            ("^[[:word:]]$", "_", "-"),
+            ("^o{2}$", "oo", "ooo"),
+            ("^a{$", "a{", "a"),
+            ("^a{,2}$", "a{,2}", "aa"),
+            ("^a{01}$", "a{01}", "a"),
+            ("^a{2,}$", "aaa", "a"),
+            ("^[]a]$", "]", "b"),
+            ("^[^]a]$", "b", "]"),
+            ("^[a-]$", "-", "b"),
+            ("^[a-c-e]$", "-", "d"),
+            ("^[a&&b]$", "&", "c"),
+            ("^[[a]$", "[", "b"),
+            ("^\\Qa.b\\E$", "a.b", "axb"),
+            ("^\\Q*", "*", "a"),
+            ("^\\x6e\\x{6f}$", "no", "n"),
+            ("^\\012\\x0a$", "\n\n", "n"),
+            ("^\\<a\\>\\_\\-$", "<a>_-", "a"),
+            ("\\bab\\b", "x ab", "xab"),
+            ("a\\Bb", "ab", "a b"),
+            ("\\Aa\\z", "a", "ba"),
+            ("^\\a\\f\\v$", "\u{7}\u{c}\u{b}", "a"),
+            ("^a # b$", "a # b", "a"),
+            ("^(a||b)$", "", "c"),
+            ("^*a", "ba", "b"),
+            ("☃", "a☃", "a"),
+        ] {
+            let regex = compile(pattern).unwrap();
+            assert!(regex.is_match(matching.as_bytes()), "{pattern} matches {matching:?}");
+            let all = pattern.is_empty();
+            assert_eq!(regex.is_match(other.as_bytes()), all, "{pattern} matches {other:?}");
+        }
+    }
+
+    // spec: influxql.limit.3
+    #[test]
+    fn what_compiles_to_too_much_is_refused() {
+        assert_eq!(refused("(?i)\\pL{1000}"), "expression too large: `(?i)\\pL{1000}`");
+        let deep = format!("{}{}", "(".repeat(5000), ")".repeat(5000));
+        assert!(refused(&deep).starts_with("expression not supported: `((("));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_pattern_panics(pattern in "\\PC*", special in "[\\[\\](){}*+?|^$\\\\.\\-a-c0-9:pPQEx,<>i]{0,20}") {
+            let _ = compile(&pattern);
+            let _ = compile(&special);
+        }
+    }
+}

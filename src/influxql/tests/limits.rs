@@ -1,0 +1,63 @@
+//! What could grow is bounded: nesting, chains of operators. Test threads have stacks of 2 MiB, like the server's.
+
+use super::check;
+use crate::influxql::grammar::{EXPRESSION_DEPTH_MAX, NESTING_MAX};
+use crate::influxql::{Parameters, parse};
+
+/// `SELECT a op a op a ... FROM m` with `operators` operators.
+fn chain(op: &str, operators: usize) -> String {
+    format!("SELECT a FROM m WHERE a{}", format!(" {op} a").repeat(operators))
+}
+
+/// Does everything with a tree that recurses.
+fn exercise(text: &str) {
+    let query = parse(text, &Parameters::new()).unwrap_or_else(|error| panic!("{error}: {}", &text[..80]));
+    let copy = query.clone();
+    assert_eq!(copy, query);
+    assert!(format!("{query:?}").len() > text.len());
+    let printed = query.to_string();
+    assert_eq!(parse(&printed, &Parameters::new()).unwrap(), query);
+    let crate::influxql::ast::Statement::Select(select) = query.statements.into_iter().next().unwrap() else { return };
+    let mut count = 0;
+    for expr in select.fields.into_iter().map(|field| field.expr).chain(select.condition) {
+        expr.clone().walk(&mut |_| count += 1);
+        let _ = expr.rewrite(&mut |expr| expr);
+    }
+    assert!(count > 0);
+}
+
+// spec: influxql.limit.2
+#[test]
+fn chains_of_operators_are_bounded() {
+    let longest = EXPRESSION_DEPTH_MAX as usize - 1;
+    for op in ["AND", "OR", "+", "*", "="] {
+        exercise(&chain(op, longest));
+        let error = parse(&chain(op, longest + 1), &Parameters::new()).unwrap_err().to_string();
+        assert!(error.starts_with("expression too deep, at most 1000 operators in a row at line 1, char "), "{error}");
+    }
+    assert!(parse(&chain("OR", 1_000_000), &Parameters::new()).is_err());
+    // Tighter operators bind first, and none of the chains is long.
+    exercise(&format!("SELECT a FROM m WHERE {}", vec!["a + a * a - a / a > a"; 900].join(" AND ")));
+}
+
+// spec: influxql.limit.1
+#[test]
+fn nesting_is_bounded() {
+    let nested = |open: &str, inside: &str, close: &str, levels: usize| {
+        format!("SELECT {}{inside}{} FROM m", open.repeat(levels), close.repeat(levels))
+    };
+    exercise(&nested("(", "a", ")", NESTING_MAX));
+    exercise(&nested("(a + ", "a", ")", NESTING_MAX));
+    let subqueries = |levels: usize, innermost: &str| {
+        format!("{}{innermost}{}", "SELECT a FROM (".repeat(levels), ")".repeat(levels))
+    };
+    let innermost = format!("SELECT a{} FROM m", " + a".repeat(EXPRESSION_DEPTH_MAX as usize - 1));
+    exercise(&subqueries(NESTING_MAX, &innermost));
+    check(&nested("(", "a", ")", NESTING_MAX + 1), "nested too deeply, at most 100 levels at line 1, char 109");
+    check(&nested("f(", "a", ")", NESTING_MAX + 1), "nested too deeply, at most 100 levels at line 1, char 210");
+    for open in ["(", "f(", "(a+ ", "distinct("] {
+        assert!(parse(&nested(open, "a", ")", 100_000), &Parameters::new()).is_err());
+    }
+    let error = parse(&subqueries(100_000, "SELECT a FROM m"), &Parameters::new()).unwrap_err().to_string();
+    assert_eq!(error, "nested too deeply, at most 100 levels at line 1, char 1516");
+}

@@ -1,0 +1,89 @@
+//! The command line: settings are printed and refused as the specification says, and an ephemeral server leaves nothing behind.
+
+mod server;
+
+use std::process::{Command, Output};
+
+use server::Server;
+
+/// Runs `fluxstone config` on a file with this text.
+fn config(text: &str, variables: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("fluxstone.conf");
+    std::fs::write(&path, text).expect("a configuration file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fluxstone"));
+    command.args(["config", "--config"]).arg(&path).envs(variables.iter().copied());
+    command.output().expect("the command runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+// spec: http.settings.5
+#[test]
+fn the_settings_in_effect_are_printed_as_a_file() {
+    let output = config(
+        "[http]\nmax-row-limit = 3\nbind-adress = \":1\"\n[data]\nengine = \"tsm1\"\n",
+        &[("INFLUXDB_HTTP_AUTH_ENABLED", "true")],
+    );
+    assert!(output.status.success());
+    let printed = text(&output.stdout);
+    let table: toml::Table = printed.parse().expect("what is printed is TOML");
+    assert_eq!(table["http"]["max-row-limit"].as_integer(), Some(3));
+    assert_eq!(table["http"]["auth-enabled"].as_bool(), Some(true));
+    assert!(printed.contains("unknown setting [http] bind-adress"), "{printed}");
+    assert!(printed.contains("[data] engine has no effect"), "{printed}");
+    let again = config(&printed, &[]);
+    assert_eq!(text(&again.stdout).parse::<toml::Table>().expect("TOML"), table);
+}
+
+// spec: http.settings.3
+#[test]
+fn a_bad_value_ends_the_command_with_its_place() {
+    let output = config("[http]\nauth-enabled = \"yes\"\n", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(message.contains("fluxstone.conf:2:16: [http] auth-enabled: invalid type"), "{message}");
+}
+
+#[test]
+fn a_file_that_is_not_there_ends_the_command() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_fluxstone")).args(["serve", "--config", "/nonexistent/file"]).output();
+    let output = output.expect("the command runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("can't read /nonexistent/file"), "{}", text(&output.stderr));
+}
+
+// spec: http.shutdown.1
+#[test]
+fn an_ephemeral_server_removes_its_data_when_it_is_asked_to_end() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let process = Command::new(env!("CARGO_BIN_EXE_fluxstone"))
+        .args(["serve", "--ephemeral", "--bind", "127.0.0.1:0"])
+        .env("TMPDIR", folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn();
+    let mut process = process.expect("the server starts");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(process.stdout.take().expect("a pipe")));
+    let listening = lines.by_ref().map_while(Result::ok).any(|line| line.starts_with("listening on http://127.0.0.1:"));
+    assert!(listening);
+    let entries = || std::fs::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(entries(), 1);
+    assert!(Command::new("kill").arg(process.id().to_string()).status().expect("kill runs").success());
+    assert!(process.wait().expect("the server ends").success());
+    assert_eq!(entries(), 0);
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_to_be() {
+    let server = Server::ephemeral();
+    let address = server.address().to_string();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_fluxstone")).args(["serve", "--ephemeral", "--bind", &address]).output();
+    let output = output.expect("the command runs");
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(message.contains(&format!("can't listen on {address}")), "{message}");
+}
