@@ -36,6 +36,8 @@ pub enum Point {
     BareCondition,
     /// `compat.select.absent-operand`: AND and OR are false when one side compares an absent field.
     AbsentOperand,
+    /// `compat.select.soffset`: SOFFSET without SLIMIT answers nothing.
+    SoffsetAlone,
     /// `compat.delete.future`: DELETE and DROP SERIES without an upper bound on time spare the future.
     DeletesUpToNow,
     /// `compat.delete.time-conditions`: in DELETE `time != t` restricts nothing, and times joined by OR are intersected.
@@ -44,6 +46,12 @@ pub enum Point {
     TimeOnTheRight,
     /// `compat.show.underscore`: SHOW TAG VALUES leaves comparisons of tags that begin with an underscore out of WHERE.
     UnderscoreTags,
+    /// `compat.show.field-key-order`: SHOW FIELD KEYS lists the keys of several shards in the order of a heap.
+    FieldKeyOrder,
+    /// `compat.show.literal`: a condition without comparison shows an internal value.
+    ShownLiteral,
+    /// `compat.show.chunks`: chunks of listings don't say that more of them follow.
+    ListingChunks,
     /// `compat.auth.url-credentials`: the `Authorization` header beats `u` and `p`.
     HeaderBeatsUrl,
 }

@@ -92,7 +92,8 @@ fn log_to_stderr() {
         .with_default_directive(tracing::Level::INFO.into())
         .with_env_var("FLUXSTONE_LOG")
         .from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }
 
 fn load_settings(arguments: &ConfigArguments) -> Result<Loaded, CommandError> {

@@ -6,7 +6,7 @@ use crate::model::ShardId;
 use crate::storage::Transaction;
 
 use super::execute::Run;
-use super::names::{database_or, fill_in_select, required};
+use super::names::{database_or, fill_in_select, measurements_of, required};
 use super::statement_error::StatementError;
 use super::{Core, Principal};
 
@@ -115,11 +115,10 @@ impl Core {
         let default = database_or(Some(&run.session.database), database);
         fill_in_select(&catalog, default, select)?;
         required(&catalog, database).map_err(|error| StatementError { before_running: false, ..error })?;
-        if let Some(target) = &select.into {
-            let found = required(&catalog, &target.database)?;
-            if found.policy(&target.policy).is_none() {
-                let text = format!("retention policy not found: {}.{}", target.database, target.policy);
-                return Err(StatementError::running(text));
+        let target = select.into.iter().map(|target| (&target.database, &target.policy));
+        for (database, policy) in measurements_of(select).iter().map(|m| (&m.database, &m.policy)).chain(target) {
+            if required(&catalog, database)?.policy(policy).is_none() {
+                return Err(StatementError::running(format!("retention policy not found: {database}.{policy}")));
             }
         }
         Ok(())

@@ -131,6 +131,14 @@ impl Output<'_, '_> {
         }
     }
 
+    /// Adds a whole series, and does not say that another follows.
+    pub(super) fn alone(&mut self, series: SeriesRows) -> ControlFlow<()> {
+        match self.pending.replace(series) {
+            Some(before) => self.send(Some(before), Vec::new(), false),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
     /// Adds a whole series, cut into pieces of `chunk_rows`.
     pub(super) fn in_chunks(&mut self, series: SeriesRows, chunk_rows: usize) -> ControlFlow<()> {
         let width = series.columns.len().max(1);

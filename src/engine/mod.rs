@@ -15,6 +15,7 @@ mod definition;
 mod delete;
 mod diagnostics;
 mod execute;
+mod field_keys;
 mod go_quote;
 mod into;
 mod listing;

@@ -1,4 +1,4 @@
-//! Listings of the schema: SHOW MEASUREMENTS, SERIES, TAG KEYS, TAG VALUES, FIELD KEYS.
+//! Listings of the schema: SHOW MEASUREMENTS, SERIES, TAG KEYS, TAG VALUES. FIELD KEYS has a file of its own.
 //!
 //! Measurements, tags and series belong to the database; SERIES, TAG KEYS and FIELD KEYS nevertheless look at a retention
 //! policy, and find nothing while it has no shard.
@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, CatalogError, Database};
+use crate::compat::Compat;
 use crate::influxql::ast::{Expr, Limits, Measurement, MeasurementFilter, MeasurementName, Regex, Show, TagKeyFilter};
-use crate::model::{ShardId, Text, TimeRange};
+use crate::model::{DatabaseId, ShardId, Text, TimeRange};
 use crate::query::{SeriesFilter, SeriesRef, SeriesRows, Source, Value, series_filter};
 
 use super::Core;
@@ -18,12 +19,15 @@ use super::schema_condition::{measurement_satisfies, refuse_inequalities, refuse
 use super::statement_error::StatementError;
 
 /// One retention policy that a statement looks at, with the measurements that FROM names in it.
-struct Scope {
-    source: Arc<dyn Source>,
-    measurements: Vec<Text>,
+pub(super) struct Scope {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) measurements: Vec<Text>,
+    pub(super) database: DatabaseId,
+    /// In the order of their time.
+    pub(super) shards: Vec<ShardId>,
 }
 
-type Listed = Result<Vec<SeriesRows>, StatementError>;
+pub(super) type Listed = Result<Vec<SeriesRows>, StatementError>;
 
 impl Core {
     /// SHOW MEASUREMENTS.
@@ -39,7 +43,7 @@ impl Core {
         let mut names = Vec::new();
         for name in source.measurements() {
             if with.is_none_or(|filter| is_named(&filter.source.name, &name))
-                && satisfies(show.condition.as_ref(), &name, &*source)?
+                && satisfies(show.condition.as_ref(), &name, &*source, self.options.compat)?
             {
                 names.push(Value::String(name));
             }
@@ -72,7 +76,7 @@ impl Core {
         let mut keys: BTreeMap<Text, BTreeSet<Text>> = BTreeMap::new();
         for scope in self.scopes(catalog, show, default)? {
             for measurement in scope.measurements {
-                if satisfies(show.condition.as_ref(), &measurement, &*scope.source)? {
+                if satisfies(show.condition.as_ref(), &measurement, &*scope.source, self.options.compat)? {
                     let found = scope.source.tag_keys(&measurement);
                     keys.entry(measurement).or_default().extend(found);
                 }
@@ -80,23 +84,6 @@ impl Core {
         }
         let one_cell = |keys: BTreeSet<Text>| limited(keys.into_iter().map(Value::String).collect(), show.limits);
         Ok(by_measurement(keys.into_iter().map(|(name, keys)| (name, one_cell(keys))), &["tagKey"]))
-    }
-
-    /// SHOW FIELD KEYS.
-    pub(super) fn show_field_keys(&self, catalog: &Catalog, show: &Show, default: &str) -> Listed {
-        let mut fields: BTreeMap<Text, BTreeSet<(Text, crate::model::FieldType)>> = BTreeMap::new();
-        for scope in self.scopes(catalog, show, default)? {
-            for measurement in scope.measurements {
-                let found = scope.source.field_types(&measurement, TimeRange::ALL);
-                let pairs = found.into_iter().flat_map(|(key, types)| types.into_iter().map(move |t| (key.clone(), t)));
-                fields.entry(measurement).or_default().extend(pairs);
-            }
-        }
-        let rows = |pairs: BTreeSet<(Text, crate::model::FieldType)>| {
-            let rows = pairs.into_iter().map(|(key, t)| [Value::String(key), name_cell(t.influxql_name())]).collect();
-            limited::<[Value; 2]>(rows, show.limits).into_iter().flatten().collect()
-        };
-        Ok(by_measurement(fields.into_iter().map(|(name, pairs)| (name, rows(pairs))), &["fieldKey", "fieldType"]))
     }
 
     /// SHOW TAG VALUES. Policies play no part, not even those that FROM names.
@@ -142,7 +129,7 @@ impl Core {
     }
 
     /// What FROM names, one scope for each policy; the whole default policy when there is no FROM.
-    fn scopes(&self, catalog: &Catalog, show: &Show, default: &str) -> Result<Vec<Scope>, StatementError> {
+    pub(super) fn scopes(&self, catalog: &Catalog, show: &Show, default: &str) -> Result<Vec<Scope>, StatementError> {
         let default = database_or(show.database.as_deref(), default);
         let mut wanted: BTreeMap<(String, String), Vec<&Measurement>> = BTreeMap::new();
         if show.sources.is_empty() {
@@ -165,7 +152,8 @@ impl Core {
             let source = self.store.snapshot(database.id, policy.groups.stretches());
             let mut measurements = source.measurements();
             measurements.retain(|m| names.is_empty() || names.iter().any(|n| is_named(&n.name, m)));
-            scopes.push(Scope { source, measurements });
+            let shards = policy.groups.shards();
+            scopes.push(Scope { source, measurements, database: database.id, shards });
         }
         Ok(scopes)
     }
@@ -197,9 +185,14 @@ impl Core {
 }
 
 /// Whether a measurement as a whole satisfies a condition; none is satisfied by all.
-fn satisfies(condition: Option<&Expr>, measurement: &Text, source: &dyn Source) -> Result<bool, StatementError> {
+fn satisfies(
+    condition: Option<&Expr>,
+    measurement: &Text,
+    source: &dyn Source,
+    compat: Compat,
+) -> Result<bool, StatementError> {
     let Some(condition) = condition else { return Ok(true) };
-    Ok(measurement_satisfies(condition, measurement, source)?.unwrap_or(true))
+    Ok(measurement_satisfies(condition, measurement, source, compat)?.unwrap_or(true))
 }
 
 /// All shards of a database, of all policies.
@@ -227,14 +220,10 @@ fn is_wanted(keys: &TagKeyFilter, key: &Text) -> bool {
 }
 
 /// The rows that OFFSET and LIMIT leave.
-fn limited<Row>(rows: Vec<Row>, limits: Limits) -> Vec<Row> {
+pub(super) fn limited<Row>(rows: Vec<Row>, limits: Limits) -> Vec<Row> {
     let offset = usize::try_from(limits.offset).unwrap_or(usize::MAX);
     let limit = if limits.limit == 0 { usize::MAX } else { usize::try_from(limits.limit).unwrap_or(usize::MAX) };
     rows.into_iter().skip(offset).take(limit).collect()
-}
-
-fn name_cell(name: &str) -> Value {
-    Value::String(Text::from(name))
 }
 
 fn unless_empty(series: SeriesRows) -> Option<SeriesRows> {
@@ -242,7 +231,7 @@ fn unless_empty(series: SeriesRows) -> Option<SeriesRows> {
 }
 
 /// A series for each measurement that has rows.
-fn by_measurement(rows: impl IntoIterator<Item = (Text, Vec<Value>)>, columns: &[&str]) -> Vec<SeriesRows> {
+pub(super) fn by_measurement(rows: impl IntoIterator<Item = (Text, Vec<Value>)>, columns: &[&str]) -> Vec<SeriesRows> {
     let with_rows = rows.into_iter().filter(|(_, cells)| !cells.is_empty());
     with_rows.map(|(name, cells)| SeriesRows { name, cells, ..listing("", columns) }).collect()
 }

@@ -6,6 +6,7 @@ use crate::influxql::ast::{BinaryOp, Expr, ExprKind, VarRef};
 use crate::model::Text;
 use crate::query::{SeriesPredicate, Source};
 
+use super::go_quote::GoQuote;
 use super::statement_error::StatementError;
 
 /// Refuses a condition that compares `time`, on either side. InfluxDB 1.2.4 looked only at the left side.
@@ -63,12 +64,13 @@ pub(super) fn measurement_satisfies(
     condition: &Expr,
     measurement: &Text,
     source: &dyn Source,
+    compat: Compat,
 ) -> Result<Option<bool>, StatementError> {
     match &condition.kind {
-        ExprKind::Paren(inner) => measurement_satisfies(inner, measurement, source),
+        ExprKind::Paren(inner) => measurement_satisfies(inner, measurement, source, compat),
         ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
-            let lhs = measurement_satisfies(lhs, measurement, source)?;
-            let rhs = measurement_satisfies(rhs, measurement, source)?;
+            let lhs = measurement_satisfies(lhs, measurement, source, compat)?;
+            let rhs = measurement_satisfies(rhs, measurement, source, compat)?;
             Ok(match (lhs, rhs) {
                 (Some(a), Some(b)) if *op == BinaryOp::And => Some(a && b),
                 (Some(a), Some(b)) => Some(a || b),
@@ -79,8 +81,26 @@ pub(super) fn measurement_satisfies(
             compared_measurement(*op, lhs, rhs, measurement, source)
         }
         ExprKind::Binary { .. } => Err(StatementError::running(INVALID_OPERATOR)),
-        _ => Err(StatementError::running("invalid condition: a comparison of a tag is expected")),
+        _ => Err(no_comparison(condition, compat)),
     }
+}
+
+/// The error for a condition that compares nothing. InfluxDB 1.2.4 showed the value as its implementation prints it.
+fn no_comparison(condition: &Expr, compat: Compat) -> StatementError {
+    let internal = match &condition.kind {
+        _ if !compat.observed(Point::ShownLiteral) => None,
+        ExprKind::Var(VarRef { name, cast: None }) => {
+            Some(format!("VarRef{{Val:{}, Type:0}}", GoQuote(name.as_bytes())))
+        }
+        ExprKind::Boolean(value) => Some(format!("BooleanLiteral{{Val:{value}}}")),
+        ExprKind::Integer(value) => Some(format!("IntegerLiteral{{Val:{value}}}")),
+        ExprKind::String(text) => Some(format!("StringLiteral{{Val:{}}}", GoQuote(text.as_bytes()))),
+        _ => None,
+    };
+    StatementError::running(match internal {
+        Some(internal) => format!("&influxql.{internal}"),
+        None => "invalid condition: a comparison of a tag is expected".to_owned(),
+    })
 }
 
 fn compared_measurement(

@@ -39,6 +39,11 @@ impl Core {
             evaluate(&select, &sources, &context, run, &mut |piece| Ok(output.series(piece)))?;
             return Ok(Vec::new());
         };
+        let mut messages = Vec::new();
+        if run.session.read_only {
+            let annotated = query::annotate_types(&select, &sources, &context)?;
+            messages.push(read_only_warning(&Statement::Select(Box::new(annotated)).to_string()));
+        }
         let mut writer = Writer::new(self, target);
         evaluate(&select, &sources, &context, run, &mut |piece| {
             writer.add(&piece)?;
@@ -49,8 +54,7 @@ impl Core {
         series.cells = vec![Value::Time(Timestamp::EPOCH), Value::Integer(written)];
         // When the receiver is gone there is nobody to tell; the points are written.
         let _ = output.series(series);
-        let warning = || read_only_warning(&Statement::Select(Box::new(select)).to_string());
-        Ok(if run.session.read_only { vec![warning()] } else { Vec::new() })
+        Ok(messages)
     }
 
     /// A snapshot of each policy that `select` names, so that all its parts see the same instant of each.

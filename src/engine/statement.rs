@@ -1,5 +1,6 @@
 //! One statement: which part of the engine runs it, and the warning when it writes in a request that should only read.
 
+use crate::compat::Point;
 use crate::influxql::ast::Statement;
 use crate::query::SeriesRows;
 
@@ -24,9 +25,13 @@ impl Core {
             }
             statement if is_listing(&statement) => {
                 let whole = listed_whole(&statement);
+                let unannounced = self.options.compat.observed(Point::ListingChunks);
                 for series in self.listing(&statement, run)? {
-                    let flow =
-                        if whole { output.series(series) } else { output.in_chunks(series, run.session.chunk_rows) };
+                    let flow = match (whole, unannounced) {
+                        (false, _) => output.in_chunks(series, run.session.chunk_rows),
+                        (true, true) => output.alone(series),
+                        (true, false) => output.series(series),
+                    };
                     if flow.is_break() {
                         break;
                     }

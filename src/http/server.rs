@@ -34,7 +34,7 @@ const READ_BUFFER_BYTES: usize = 128 << 10;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Queries that run at once; others wait.
-const QUERIES_MAX: usize = 64;
+const QUERIES_MAX: usize = 128;
 
 /// Queries with `async=true` that run at once; others are refused.
 const ASYNC_QUERIES_MAX: usize = 16;

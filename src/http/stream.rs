@@ -15,8 +15,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-/// Pieces between the query and the socket.
-const QUEUED_PIECES: usize = 4;
+/// Pieces between the query and the socket: one is sent while the next is made.
+const QUEUED_PIECES: usize = 1;
 
 /// How long a reader may take none of the pieces.
 const STALL_MAX: Duration = Duration::from_mins(1);

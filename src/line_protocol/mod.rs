@@ -1,8 +1,8 @@
 //! Line protocol: bytes to points that borrow from them. Knows nothing of databases.
 //!
-//! A body is cut into [`lines`], and each line is parsed strictly from left to right: [`series`], [`fields`], [`timestamp`].
-//! The first [`fault`] of a line is its error; other lines are not touched by it. Names and strings keep the escapes that
-//! they were sent with, so that nothing is copied; [`escape`] takes the escapes off where a name is new.
+//! A body is cut into `lines`, and each line is parsed strictly from left to right: `series`, `fields`, `timestamp`.
+//! The first `fault` of a line is its error; other lines are not touched by it. Names and strings keep the escapes that
+//! they were sent with, so that nothing is copied; `escape` takes the escapes off where a name is new.
 //!
 //! The rules are the clauses `lp.*` of the specification.
 
@@ -14,14 +14,16 @@ mod number;
 mod series;
 mod timestamp;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 pub use escape::{
     escape_field_key, escape_measurement, escape_string, escape_tag, unescape_field_key, unescape_measurement,
     unescape_string, unescape_tag,
 };
 pub use series::series_key;
-
-#[cfg(test)]
-mod tests;
 
 use crate::compat::{self, Compat};
 use crate::model::Timestamp;

@@ -31,6 +31,11 @@ impl Server {
         Server::start(&["--data-dir", &data_dir.display().to_string()])
     }
 
+    /// A server on a data directory that stays, with a configuration file.
+    pub fn on_with_config(data_dir: &Path, config: &Path) -> Server {
+        Server::start(&["--data-dir", &data_dir.display().to_string(), "--config", &config.display().to_string()])
+    }
+
     fn start(arguments: &[&str]) -> Server {
         let mut process = Command::new(env!("CARGO_BIN_EXE_fluxstone"))
             .args(["serve", "--bind", "127.0.0.1:0"])

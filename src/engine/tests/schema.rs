@@ -104,6 +104,56 @@ fn tag_keys_and_field_keys_are_listed_for_each_measurement() {
     check(&bench, &[("SHOW FIELD KEYS FROM rain", " rain{} fieldKey,fieldType | mm,float | mm,integer")]);
 }
 
+// spec: compat.show.field-key-order.1
+#[test]
+fn as_observed_field_keys_of_several_shards_come_in_the_order_of_a_heap() {
+    let week = 604_800_000_000_000_i64;
+    for (bench, want) in [
+        (Bench::new(), "f,float | f,integer | f,string | g,float | h,boolean"),
+        (Bench::observed(), "f,float | f,string | g,float | f,integer | h,boolean"),
+    ] {
+        bench.done("CREATE DATABASE d");
+        for (lines, weeks) in [("m f=1,g=1", 0), ("m f=1i,h=t", 1), ("m f=\"x\"", 2)] {
+            assert_eq!(bench.write(&format!("{lines} {}", weeks * week)), "");
+        }
+        check(&bench, &[("SHOW FIELD KEYS", &format!(" m{{}} fieldKey,fieldType | {want}"))]);
+    }
+}
+
+// spec: compat.show.literal.1
+#[test]
+fn as_observed_a_condition_without_comparison_shows_an_internal_value() {
+    let (bench, observed) = (house(Bench::new()), house(Bench::observed()));
+    for (condition, internal) in [
+        ("true", "BooleanLiteral{Val:true}"),
+        ("house", "VarRef{Val:\"house\", Type:0}"),
+        ("'a\"b'", "StringLiteral{Val:\"a\\\"b\"}"),
+        ("12", "IntegerLiteral{Val:12}"),
+    ] {
+        let statement = format!("SHOW MEASUREMENTS WHERE {condition}");
+        check(&bench, &[(&statement, " error: invalid condition: a comparison of a tag is expected")]);
+        check(&observed, &[(&statement, &format!(" error: &influxql.{internal}"))]);
+    }
+}
+
+// spec: compat.show.chunks.1
+#[test]
+fn as_observed_listings_of_several_series_do_not_say_that_more_follows() {
+    for (bench, more) in [(house(Bench::new()), [true, false]), (house(Bench::observed()), [false, false])] {
+        let parameters = Parameters::new();
+        let text = "SHOW TAG VALUES WITH KEY = house";
+        let (principal, database) = (&Principal::Anyone, "d");
+        let request =
+            QueryRequest { principal, text, parameters: &parameters, database, read_only: true, chunk_rows: 1 };
+        let mut found = Vec::new();
+        bench.engine.execute(bench.engine.prepare(request).unwrap(), &AtomicBool::new(false), &mut |result| {
+            found.push(result.more);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(found, more);
+    }
+}
+
 // spec: statements.schema.6
 #[test]
 fn a_policy_without_shards_shows_no_series() {

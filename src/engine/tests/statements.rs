@@ -58,6 +58,10 @@ fn writing_statements_by_get_warn() {
     assert_eq!(warned("DROP USER nobody"), "0: error: user not found");
     assert_eq!(warned("DROP SERIES FROM m"), warning("DROP SERIES FROM m"));
     assert_eq!(warned("DELETE FROM m"), "0:");
+    bench.write("m,t=a f=1 1");
+    let text = "SELECT f::float INTO d.autogen.n FROM d.autogen.m WHERE t::tag = 'a' GROUP BY t";
+    let written = format!("0: result{{}} time,written | 0,1{}", &warning(text)[2..]);
+    assert_eq!(warned("SELECT * INTO n FROM m WHERE t = 'a' GROUP BY *"), written);
     assert_eq!(warned("SHOW USERS"), "0: user,admin | u,false");
 }
 
@@ -329,6 +333,8 @@ fn continuous_queries_are_stored_with_their_names_filled_in() {
     let error = bench.run("CREATE CONTINUOUS QUERY c ON e BEGIN SELECT max(f) INTO t FROM m GROUP BY time(1h) END");
     assert_eq!(error, "0: error: continuous query already exists");
     let error = bench.run("CREATE CONTINUOUS QUERY c ON e BEGIN SELECT max(f) INTO p.t FROM m GROUP BY time(1h) END");
+    assert_eq!(error, "0: error: retention policy not found: d.p");
+    let error = bench.run("CREATE CONTINUOUS QUERY q ON e BEGIN SELECT max(f) INTO t FROM p.m GROUP BY time(1h) END");
     assert_eq!(error, "0: error: retention policy not found: d.p");
 }
 

@@ -1,0 +1,53 @@
+//! The data: a list of values, each with its series, field and time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fluxstone::model::{FieldType, FieldValue, SeriesKey, Text, Timestamp};
+
+/// One value of one field of one series at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Measurement and tags.
+    pub series: SeriesKey,
+    /// The field's name.
+    pub field: Text,
+    /// When.
+    pub time: Timestamp,
+    /// What.
+    pub value: FieldValue,
+}
+
+/// All that one shard holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Points {
+    /// At most one value for each series, field and time, in the order of first writing.
+    pub list: Vec<Point>,
+    /// All series that were written to; a point that was dropped for a type conflict leaves its series here.
+    pub series: BTreeSet<SeriesKey>,
+    /// The type that each field of each measurement got by its first write.
+    pub types: BTreeMap<(Text, Text), FieldType>,
+}
+
+impl Points {
+    /// Adds a value, or replaces the one that the series has for this field at this time; other fields stay.
+    ///
+    /// Transcribes `write.point.1`.
+    pub fn put(&mut self, new: Point) {
+        let same = |old: &&mut Point| old.series == new.series && old.field == new.field && old.time == new.time;
+        match self.list.iter_mut().find(same) {
+            Some(old) => old.value = new.value,
+            None => self.list.push(new),
+        }
+    }
+
+    /// The tag keys of one measurement.
+    pub fn tag_keys(&self, measurement: &[u8]) -> BTreeSet<Text> {
+        let series = self.series.iter().filter(|series| series.measurement == *measurement);
+        series.flat_map(|series| series.tags.iter()).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The values of one measurement.
+    pub fn of_measurement<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a Point> {
+        self.list.iter().filter(move |point| point.series.measurement == *name)
+    }
+}

@@ -1,0 +1,90 @@
+//! What the body of a write does to a shard.
+
+use std::collections::BTreeMap;
+
+use fluxstone::line_protocol::{self, ParsedBody, Value, series_key, unescape_field_key, unescape_string};
+use fluxstone::model::{FieldType, FieldValue, SeriesKey, Text};
+
+use crate::points::{Point, Points};
+
+/// What became of the points of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Points that were stored.
+    pub stored: u64,
+    /// Points that were dropped; one with k conflicting fields counts k.
+    pub dropped: u64,
+}
+
+/// A field that is new came with two types in one body, and the shard is new: no point is stored, but the fields before
+/// the conflict keep their types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TypeConflictInRequest;
+
+/// Applies all points of a body, all of which belong to this shard. `is_new` tells whether the shard was made for them.
+///
+/// Transcribes `write.shard.2`, `write.shard.3`, `write.shard.5`.
+pub fn write(points: &mut Points, body: &ParsedBody<'_>, is_new: bool) -> Result<Outcome, TypeConflictInRequest> {
+    let before = points.list.clone();
+    let mut outcome = Outcome::default();
+    let mut is_refused = false;
+    for point in &body.points {
+        let series = series_key(point.series);
+        let named = body.fields_of(point).iter().map(|field| {
+            let name = Text::from(&*unescape_field_key(field.key));
+            (name, field_value(field.value))
+        });
+        // `time` can be no field; it is left out where there are others.
+        let fields: Vec<(Text, FieldValue)> = named.filter(|(name, _)| name != "time").collect();
+        if fields.is_empty() || series.tags.get(b"time").is_some() {
+            outcome.dropped += 1;
+            continue;
+        }
+        // From here on the series is known, whatever becomes of the point.
+        points.series.insert(series.clone());
+        if is_refused {
+            continue;
+        }
+        let conflicts = register(&mut points.types, &series, &fields);
+        if conflicts > 0 {
+            is_refused = is_new;
+            outcome.dropped += conflicts;
+            continue;
+        }
+        for (field, value) in fields {
+            points.put(Point { series: series.clone(), field, time: point.time, value });
+        }
+        outcome.stored += 1;
+    }
+    if is_refused {
+        points.list = before;
+        return Err(TypeConflictInRequest);
+    }
+    Ok(outcome)
+}
+
+/// Gives each field that has no type yet the type of its value, up to the first field that has another type; returns how
+/// many have another type.
+fn register(types: &mut BTreeMap<(Text, Text), FieldType>, series: &SeriesKey, fields: &[(Text, FieldValue)]) -> u64 {
+    let mut conflicts = 0;
+    for (name, value) in fields {
+        let id = (series.measurement.clone(), name.clone());
+        let known = types.get(&id).copied();
+        if known.is_some_and(|known| known != value.field_type()) {
+            conflicts += 1;
+        } else if conflicts == 0 {
+            types.insert(id, value.field_type());
+        }
+    }
+    conflicts
+}
+
+/// The value that a text in line protocol stands for. Transcribes `lp.escape.1` for strings.
+fn field_value(value: Value<'_>) -> FieldValue {
+    match value {
+        line_protocol::Value::Float(value) => FieldValue::Float(value),
+        line_protocol::Value::Integer(value) => FieldValue::Integer(value),
+        line_protocol::Value::String(spelt) => FieldValue::String(Text::from(&*unescape_string(spelt))),
+        line_protocol::Value::Boolean(value) => FieldValue::Boolean(value),
+    }
+}

@@ -1,0 +1,149 @@
+//! What holds for all bodies: points that are printed read back, and nothing breaks the parser.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::compat::Profile;
+use crate::model::FieldValue;
+
+const NOW: Timestamp = Timestamp(1_500_000_123_456_789_012);
+
+/// A name that line protocol can spell in every place: see [`escape`].
+fn name() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![4 => any::<u8>(), 3 => prop::sample::select(&b"ab ,=\"#\t"[..])];
+    prop::collection::vec(byte.prop_filter("not spellable", |b| !matches!(b, b'\\' | b'\n')), 0..6).prop_map(|rest| {
+        let mut name = b"n".to_vec();
+        name.extend(rest);
+        name
+    })
+}
+
+/// A point as its meaning: nothing is escaped.
+#[derive(Debug, Clone, PartialEq)]
+struct Meaning {
+    measurement: Vec<u8>,
+    tags: BTreeMap<Vec<u8>, Vec<u8>>,
+    fields: Vec<(Vec<u8>, FieldValue)>,
+    time: i64,
+}
+
+fn meaning_of_a_point() -> impl Strategy<Value = Meaning> {
+    let string = prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(&b"\\\"\n, ="[..])], 0..8);
+    let value = prop_oneof![
+        prop::num::f64::NORMAL.prop_map(FieldValue::Float),
+        any::<i64>().prop_map(FieldValue::Integer),
+        string.prop_map(|bytes| FieldValue::String(bytes.into())),
+        any::<bool>().prop_map(FieldValue::Boolean),
+    ];
+    let tags = prop::collection::btree_map(name(), name(), 0..4);
+    let fields = prop::collection::vec((name(), value), 1..4);
+    (name(), tags, fields, Timestamp::MIN.0..=Timestamp::MAX.0).prop_map(|(measurement, tags, fields, time)| Meaning {
+        measurement,
+        tags,
+        fields,
+        time,
+    })
+}
+
+/// Writes the point as a line, its tags from last to first.
+fn print(point: &Meaning, line: &mut Vec<u8>) {
+    escape_measurement(&point.measurement, line);
+    for (key, value) in point.tags.iter().rev() {
+        line.push(b',');
+        escape_tag(key, line);
+        line.push(b'=');
+        escape_tag(value, line);
+    }
+    for (index, (key, value)) in point.fields.iter().enumerate() {
+        line.push(if index == 0 { b' ' } else { b',' });
+        escape_field_key(key, line);
+        line.push(b'=');
+        match value {
+            FieldValue::Float(value) => line.extend_from_slice(format!("{value:?}").as_bytes()),
+            FieldValue::Integer(value) => line.extend_from_slice(format!("{value}i").as_bytes()),
+            FieldValue::Boolean(value) => line.extend_from_slice(value.to_string().as_bytes()),
+            FieldValue::String(value) => {
+                line.push(b'"');
+                escape_string(value, line);
+                line.push(b'"');
+            }
+        }
+    }
+    line.extend_from_slice(format!(" {}\n", point.time).as_bytes());
+}
+
+fn read(parsed: &ParsedBody<'_>, point: &Point<'_>) -> Meaning {
+    let key = series_key(point.series);
+    let field = |field: &Field<'_>| {
+        let value = match field.value {
+            Value::Float(value) => FieldValue::Float(value),
+            Value::Integer(value) => FieldValue::Integer(value),
+            Value::String(value) => FieldValue::String((&*unescape_string(value)).into()),
+            Value::Boolean(value) => FieldValue::Boolean(value),
+        };
+        (unescape_field_key(field.key).into_owned(), value)
+    };
+    Meaning {
+        measurement: key.measurement.to_vec(),
+        tags: key.tags.iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect(),
+        fields: parsed.fields_of(point).iter().map(field).collect(),
+        time: point.time.0,
+    }
+}
+
+/// Bodies that come close to being good: pieces of lines in any order.
+fn pieces() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(vec![
+        "m", ",t=v", " ", ",", "=", "f=1", "g=2i", "\"", "\"s\"", "\\", "\n", "\r", "\0", "\t", "#", "-", "12", "e",
+        ".5", "true",
+    ]);
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+proptest! {
+    // spec: lp.point.1, lp.escape.1, lp.escape.2
+    #[test]
+    fn what_is_printed_reads_back(points in prop::collection::vec(meaning_of_a_point(), 0..5)) {
+        let mut body = Vec::new();
+        for point in &points {
+            print(point, &mut body);
+        }
+        let parsed = parse(&body, Precision::Nanosecond, NOW);
+        prop_assert_eq!(&parsed.errors, &[]);
+        let read: Vec<Meaning> = parsed.points.iter().map(|point| read(&parsed, point)).collect();
+        prop_assert_eq!(read, points);
+    }
+
+    #[test]
+    fn any_body_gives_points_and_messages_in_flat_arrays(body in prop_oneof![prop::collection::vec(any::<u8>(), 0..200), pieces()]) {
+        for profile in [Profile::Documented, Profile::Observed] {
+            let compat = Compat { profile, ..Compat::default() };
+            let parsed = parse_as(&body, Precision::Second, NOW, compat);
+            let mut next_field = 0;
+            for point in &parsed.points {
+                prop_assert_eq!(point.fields.start, next_field);
+                prop_assert!(point.fields.end > next_field);
+                next_field = point.fields.end;
+                prop_assert_eq!(series_key(series_key(point.series).raw.as_bytes()), series_key(point.series));
+                prop_assert_eq!(series_key(point.series).raw.len(), point.series.len());
+            }
+            prop_assert_eq!(next_field as usize, parsed.fields.len());
+            for error in &parsed.errors {
+                prop_assert!(error.text.starts_with(b"unable to parse '"));
+            }
+        }
+    }
+
+    // spec: lp.tag.3, lp.body.6
+    #[test]
+    fn tag_keys_are_judged_line_by_line(lines in prop::collection::vec(prop::collection::vec(0..5u8, 0..5), 0..12)) {
+        let line = |keys: &Vec<u8>| keys.iter().fold("m".to_owned(), |line, key| format!("{line},t{key}=v")) + " f=1\n";
+        let body: String = lines.iter().map(line).collect();
+        let distinct = |keys: &&Vec<u8>| keys.iter().collect::<BTreeSet<_>>().len() == keys.len();
+        let parsed = parse(body.as_bytes(), Precision::Nanosecond, NOW);
+        prop_assert_eq!(parsed.points.len(), lines.iter().filter(distinct).count());
+        prop_assert_eq!(parsed.points.len() + parsed.errors.len(), lines.len());
+    }
+}
