@@ -36,6 +36,8 @@ pub enum Point {
     BareCondition,
     /// `compat.select.absent-operand`: AND and OR are false when one side compares an absent field.
     AbsentOperand,
+    /// `compat.select.soffset`: SOFFSET without SLIMIT answers nothing.
+    SoffsetAlone,
     /// `compat.delete.future`: DELETE and DROP SERIES without an upper bound on time spare the future.
     DeletesUpToNow,
     /// `compat.delete.time-conditions`: in DELETE `time != t` restricts nothing, and times joined by OR are intersected.

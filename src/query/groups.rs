@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use crate::compat::{Compat, Point};
 use crate::model::Text;
 
 use super::conditions::Residual;
@@ -57,7 +58,7 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group
                 Group { measurement: inputs[0].measurement.clone(), tags, series }
             })
             .collect();
-        limit_groups(plan, &mut of_measurement);
+        limit_groups(plan, &mut of_measurement, execution.context.compat);
         series_count += distinct_series(&of_measurement);
         groups.append(&mut of_measurement);
     }
@@ -75,8 +76,11 @@ fn distinct_series(groups: &[Group]) -> u64 {
     identities.len() as u64
 }
 
-fn limit_groups(plan: &Plan, groups: &mut Vec<Group>) {
+fn limit_groups(plan: &Plan, groups: &mut Vec<Group>, compat: Compat) {
     let limits = plan.limits;
+    if limits.soffset > 0 && limits.slimit == 0 && compat.observed(Point::SoffsetAlone) {
+        groups.clear();
+    }
     if limits.slimit == 0 && limits.soffset == 0 {
         return;
     }

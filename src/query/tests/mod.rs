@@ -1,0 +1,94 @@
+//! Whole queries over sources in memory: `check(points, query, lines)`.
+//!
+//! Points are line protocol with times in seconds, kept in blocks of two values. The answer is shown as one line for each series and
+//! one for each row: `name{tag=value} columns`, then `time cells`, times in seconds, integers with an `i`, strings in quotes, null as `-`.
+
+mod arithmetic;
+mod conditions;
+mod functions;
+mod groups;
+mod limits;
+mod plans;
+mod rows;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::compat::{Compat, Profile};
+use crate::influxql::ast::{Select, Statement};
+use crate::influxql::{Parameters, parse};
+use crate::model::Timestamp;
+
+use super::test_source::{MemorySource, OneSource};
+use super::{Context, QueryError, SelectLimits, SeriesRows, Value, run};
+
+/// A query's `now()` in these tests: 1000 s.
+const NOW: Timestamp = Timestamp(1_000_000_000_000);
+
+fn context(profile: Profile) -> Context {
+    let compat = Compat { profile, ..Compat::default() };
+    Context { now: NOW, chunk_rows: 1000, limits: SelectLimits::default(), compat }
+}
+
+fn select(query: &str) -> Select {
+    let parsed = parse(query, &Parameters::new()).unwrap_or_else(|e| panic!("{query}: {e}"));
+    match parsed.statements.into_iter().next() {
+        Some(Statement::Select(select)) => *select,
+        other => panic!("{query}: {other:?}"),
+    }
+}
+
+fn pieces(points: &str, query: &str, context: &Context) -> Result<Vec<SeriesRows>, QueryError> {
+    let source = OneSource(Arc::new(MemorySource::new(points, 2)));
+    let mut pieces = Vec::new();
+    run(&select(query), &source, context, &mut |piece| {
+        pieces.extend(piece);
+        ControlFlow::Continue(())
+    })?;
+    Ok(pieces)
+}
+
+fn answer(points: &str, query: &str, profile: Profile) -> Vec<String> {
+    match pieces(points, query, &context(profile)) {
+        Ok(pieces) => pieces.iter().flat_map(lines).collect(),
+        Err(error) => vec![error.to_string()],
+    }
+}
+
+/// Checks an answer of both profiles. An error is a line with its text.
+fn check(points: &str, query: &str, want: &[&str]) {
+    check_profiles(points, query, want, want);
+}
+
+/// Checks an answer that differs between the profiles.
+fn check_profiles(points: &str, query: &str, documented: &[&str], observed: &[&str]) {
+    assert_eq!(answer(points, query, Profile::Documented), documented, "{query}");
+    assert_eq!(answer(points, query, Profile::Observed), observed, "{query}, as observed");
+}
+
+fn lines(series: &SeriesRows) -> Vec<String> {
+    let texts = |texts: &[crate::model::Text]| texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let tags: Vec<_> = series.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let tags = if tags.is_empty() { String::new() } else { format!("{{{}}}", tags.join(",")) };
+    let mut lines = vec![format!("{}{tags} {}", series.name, texts(&series.columns))];
+    lines.extend(series.rows().map(|row| cells(row).join(" ")));
+    lines
+}
+
+/// The cells of a row, as text.
+fn cells(row: &[Value]) -> Vec<String> {
+    row.iter().map(cell).collect()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::Time(time) if time.0 % 1_000_000_000 == 0 => (time.0 / 1_000_000_000).to_string(),
+        Value::Time(time) => format!("{}ns", time.0),
+        Value::Float(v) => v.to_string(),
+        Value::Integer(v) => format!("{v}i"),
+        Value::String(v) => format!("'{v}'"),
+        Value::Boolean(v) => v.to_string(),
+        Value::Ordinal(_) | Value::List(_) => panic!("no value of a SELECT: {value:?}"),
+    }
+}
