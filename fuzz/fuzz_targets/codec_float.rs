@@ -1,7 +1,27 @@
-//! x
+//! Floats: any values read back bit by bit, and any bytes decode or fail, within the memory they were allowed.
 #![no_main]
+
+use fluxstone::codec::floats::{decode, encode};
 use libfuzzer_sys::fuzz_target;
 
+const COUNT_MAX: usize = 2048;
+
+// spec: storage.codec.1, storage.codec.3
 fuzz_target!(|data: &[u8]| {
-    let _ = data;
+    if let Ok(values) = decode(data, COUNT_MAX) {
+        assert!(values.len() <= COUNT_MAX);
+        round_trip(&values);
+    }
+    let values: Vec<f64> = data.chunks_exact(8).map(|bits| f64::from_le_bytes(bits.try_into().unwrap())).collect();
+    round_trip(&values);
+    // Small differences between neighbours reach other paths than random bits.
+    let values: Vec<f64> = data.iter().map(|byte| f64::from(*byte) / 8.0).collect();
+    round_trip(&values);
 });
+
+fn round_trip(values: &[f64]) {
+    let mut bytes = Vec::new();
+    encode(values, &mut bytes);
+    let back = decode(&bytes, values.len()).unwrap();
+    assert!(back.iter().map(|v| v.to_bits()).eq(values.iter().map(|v| v.to_bits())));
+}

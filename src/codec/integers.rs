@@ -94,6 +94,7 @@ mod tests {
         assert!(encoded(&values).len() <= 6);
     }
 
+    // spec: storage.codec.1
     #[test]
     fn more_values_than_accepted_are_refused() {
         assert_eq!(decode(&encoded(&[1; 9]), 8), Err(CodecError::TooMany { count: 9, max: 8 }));

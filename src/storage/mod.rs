@@ -267,8 +267,8 @@ impl Shared {
         if self.is_read_only.load(Ordering::Acquire) { Err(StorageError::ReadOnly) } else { Ok(()) }
     }
 
-    /// Waits until there is memory for another change.
-    fn admit(&self) -> Result<(), StorageError> {
+    /// Waits until there is memory for more points.
+    fn wait_for_memory(&self) -> Result<(), StorageError> {
         let deadline = Instant::now() + BUSY_AFTER;
         loop {
             self.check()?;

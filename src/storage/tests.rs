@@ -10,6 +10,7 @@ use crate::query::{Batch, Column, SeriesPredicate, Source};
 
 mod crash;
 mod damage;
+mod format;
 
 const DB: DatabaseId = DatabaseId(1);
 const SHARD: ShardId = ShardId(1);
@@ -194,6 +195,7 @@ fn a_dropped_transaction_leaves_no_trace() {
     assert_eq!(f.dump(), ["m,a=1 v 1=1", "m,a=2 w 1=1i"]);
 }
 
+// spec: storage.durability.6
 #[test]
 fn a_snapshot_does_not_change() {
     let f = Fixture::new();
@@ -207,6 +209,31 @@ fn a_snapshot_does_not_change() {
     assert_eq!(f.dump(), [""; 0]);
 }
 
+// spec: storage.durability.6, storage.log.4
+#[test]
+fn readers_see_whole_changes_while_writers_write() {
+    let f = Fixture::with(|o| o.memtable_bytes_max = 20_000);
+    let store = f.store();
+    let count = |line: Option<&String>| line.map_or(0, |line| line.matches('=').count() - 1);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            scope.spawn(move || {
+                for round in 0..50 {
+                    let time = writer * 1000 + round;
+                    write(store, SHARD, &format!("m,t=a v={writer} {time}\nm,t=b v={writer} {time}")).unwrap();
+                    // What was acknowledged is seen.
+                    let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+                    let lines = dump(&*source);
+                    assert!(lines.iter().all(|line| line.contains(&format!(" {time}={writer}"))), "{lines:?}");
+                    assert_eq!(count(lines.first()), count(lines.get(1)));
+                }
+            });
+        }
+    });
+    assert_eq!(f.dump().iter().map(|line| count(Some(line))).collect::<Vec<_>>(), [200, 200]);
+}
+
+// spec: storage.durability.5
 #[test]
 fn a_store_can_be_open_once() {
     let f = Fixture::new();

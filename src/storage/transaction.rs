@@ -32,6 +32,8 @@ pub struct Transaction<'s> {
     removals: Vec<Removal>,
     /// Why nothing is accepted.
     refusal: Option<StorageError>,
+    /// Whether there is no memory for points.
+    is_busy: bool,
 }
 
 /// What a dropped transaction takes back, beside series.
@@ -52,11 +54,12 @@ enum Removal {
 
 impl<'s> Transaction<'s> {
     pub(super) fn begin(shared: &'s Shared) -> Self {
-        let refusal = shared.admit().err();
+        let is_busy = shared.wait_for_memory().is_err();
         let live = shared.live.lock();
+        let refusal = shared.check().err();
         let first_series = live.next_series;
         let record = RecordBuilder::default();
-        Transaction { shared, live, record, first_series, undo: Vec::new(), removals: Vec::new(), refusal }
+        Transaction { shared, live, record, first_series, undo: Vec::new(), removals: Vec::new(), refusal, is_busy }
     }
 
     /// Adds a catalog change.
@@ -77,6 +80,9 @@ impl<'s> Transaction<'s> {
     ) -> Result<WriteOutcome, StorageError> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.share());
+        }
+        if self.is_busy {
+            return Err(StorageError::Busy);
         }
         let index = self.shared.index(database);
         let LiveSchema { databases, next_series } = &mut *self.live;

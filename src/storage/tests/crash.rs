@@ -201,7 +201,7 @@ fn run_until_failure(machine: &mut Machine, steps: &[Step], model: &mut Model) -
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    // spec: storage.durability.1, storage.durability.2, storage.durability.3
+    // spec: storage.durability.1, storage.durability.2, storage.durability.3, storage.checkpoint.3
     #[test]
     fn after_a_power_cut_what_was_acknowledged_is_there_and_nothing_half(
         rounds in proptest::collection::vec((proptest::collection::vec(step(), 1..25), 0_u64..120, any::<u64>()), 1..4),
@@ -258,6 +258,7 @@ proptest! {
     }
 }
 
+// spec: storage.checkpoint.1
 #[test]
 fn files_that_are_no_longer_needed_go() {
     let disk = MemoryDisk::default();

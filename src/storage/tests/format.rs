@@ -1,0 +1,152 @@
+//! The formats on disk are those of the specification, whose examples are read from its page.
+
+use super::super::disk::read_all;
+use super::super::frame::{Frame, LogHeader, put_frame};
+use super::*;
+use crate::codec::{booleans, floats, integers, strings, times};
+
+const PAGE: &str = include_str!("../../../spec/storage.md");
+
+/// The bytes of the fenced block that is labelled `hex NAME`. What follows a `#` is a remark.
+fn example(name: &str) -> Vec<u8> {
+    let label = format!("```hex {name}\n");
+    let start = PAGE.find(&label).unwrap_or_else(|| panic!("no example {name}")) + label.len();
+    let block = &PAGE[start..start + PAGE[start..].find("```").unwrap()];
+    let digits: String = block.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
+    let digits: Vec<u8> = digits.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+fn check(name: &str, bytes: &[u8]) {
+    assert_eq!(hex(bytes), hex(&example(name)), "{name}");
+}
+
+fn encoded<T: ?Sized>(encode: impl Fn(&T, &mut Vec<u8>), values: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(values, &mut out);
+    out
+}
+
+// spec: storage.codec.2
+#[test]
+fn times_are_encoded_as_the_page_says() {
+    const S: i64 = 1_000_000_000;
+    for (name, values) in [("times-regular", [S, 2 * S, 3 * S, 4 * S]), ("times-packed", [0, 10 * S, 20 * S, 31 * S])] {
+        check(name, &encoded(times::encode, &values[..]));
+        assert_eq!(times::decode(&example(name), 4), Ok(values.to_vec()));
+    }
+}
+
+// spec: storage.codec.3
+#[test]
+fn floats_are_encoded_as_the_page_says() {
+    let examples: [(&str, &[f64]); 3] = [
+        ("floats-constant", &[1.5, 1.5]),
+        ("floats-xor", &[1.5, 1.25, 1.25, 1.375]),
+        ("floats-whole", &[1.0, 2.0, 4.0]),
+    ];
+    for (name, values) in examples {
+        check(name, &encoded(floats::encode, values));
+        assert_eq!(floats::decode(&example(name), 4), Ok(values.to_vec()));
+    }
+}
+
+// spec: storage.codec.4
+#[test]
+fn integers_are_encoded_as_the_page_says() {
+    for (name, values) in [("integers-regular", [5, 7, 9]), ("integers-packed", [1, 2, -4])] {
+        check(name, &encoded(integers::encode, &values[..]));
+        assert_eq!(integers::decode(&example(name), 4), Ok(values.to_vec()));
+    }
+}
+
+// spec: storage.codec.5, storage.codec.6
+#[test]
+fn booleans_and_strings_are_encoded_as_the_page_says() {
+    check("booleans", &encoded(booleans::encode, &[true, false, true][..]));
+    check("strings", &encoded(strings::encode, &["a".into(), "".into(), "bc".into()][..]));
+}
+
+/// A store in which one catalog change and one point were written and sealed, and one point that was not.
+fn example_disk() -> (MemoryDisk, Vec<Vec<u8>>) {
+    let disk = MemoryDisk::default();
+    let store = open_on(&disk, 1 << 20, &mut |_| Ok(())).unwrap();
+    let mut transaction = store.begin();
+    transaction.catalog_change(b"db");
+    transaction.commit().wait().unwrap();
+    write(&store, SHARD, "cpu,host=a v=1.5,n=-3i 1000").unwrap();
+    let log = read_all(&disk, "/log/log-00000000000000000001".as_ref()).unwrap();
+    store.checkpoint(&|| b"catalog".to_vec()).unwrap();
+    let header = LogHeader::decode(&log).unwrap();
+    let (mut rest, mut records) = (&log[28..], Vec::new());
+    while !rest.is_empty() {
+        let frame = Frame::decode(header.salt, rest).unwrap();
+        records.extend(frame.records().map(|record| record.unwrap().1.to_vec()));
+        rest = &rest[frame.len..];
+    }
+    (disk, records)
+}
+
+// spec: storage.record.1, storage.record.2, storage.record.3, storage.log.1, storage.log.2, storage.log.3, storage.log.4
+#[test]
+fn the_log_is_written_as_the_page_says() {
+    let (_, records) = example_disk();
+    check("record-catalog", &records[0]);
+    check("record-points", &records[1]);
+    let salt = 0x0807_0605_0403_0201;
+    let mut file = LogHeader { first: 1, salt }.encode().to_vec();
+    put_frame(salt, 1, &[&records[0]], &mut file);
+    check("log-file", &file);
+    let disk = MemoryDisk::default();
+    disk.create("/log/log-00000000000000000001".as_ref()).unwrap().append(&example("log-file")).unwrap();
+    let mut catalog = Vec::new();
+    let opened = open_on(&disk, 1 << 20, &mut |record| {
+        catalog.push(format!("{record:?}"));
+        Ok(())
+    });
+    assert!(opened.is_ok());
+    assert_eq!(catalog, [format!("{:?}", CatalogRecord::Change(b"db"))]);
+}
+
+// spec: storage.record.4
+#[test]
+fn removals_are_recorded_as_the_page_says() {
+    use super::super::record::{Entries, Entry, RecordBuilder};
+    let database = DB;
+    let shards = vec![ShardId(1), ShardId(3)];
+    let series = vec![crate::query::SeriesId(1), crate::query::SeriesId(2)];
+    let entries = [
+        Entry::Delete { database, shards: shards.clone(), series: series.clone(), range: range(1, 9) },
+        Entry::RemoveSeries { database, series },
+        Entry::DropMeasurement { database, measurement: b"cpu" },
+        Entry::DropShards { database, shards },
+        Entry::DropDatabase { database },
+    ];
+    let mut record = RecordBuilder::default();
+    for entry in &entries {
+        record.put(entry);
+    }
+    let bytes = record.into_bytes();
+    check("record-removals", &bytes);
+    assert_eq!(Entries::new(&bytes).map(Result::unwrap).collect::<Vec<_>>(), entries);
+}
+
+// spec: storage.segment.3, storage.segment.4, storage.segment.5, storage.segment.6, storage.block.1
+#[test]
+fn segment_files_are_written_as_the_page_says() {
+    let (disk, _) = example_disk();
+    check("segment-file", &read_all(&disk, "/data/segment-00000000000000000001".as_ref()).unwrap());
+}
+
+// spec: storage.series.1, storage.checkpoint.2
+#[test]
+fn the_checkpoint_is_written_as_the_page_says() {
+    let (disk, _) = example_disk();
+    check("series-file", &read_all(&disk, "/data/series-00000000000000000002".as_ref()).unwrap());
+    check("checkpoint", &read_all(&disk, "/data/checkpoint".as_ref()).unwrap());
+}
