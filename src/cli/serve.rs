@@ -122,12 +122,11 @@ impl Shutdown {
 }
 
 fn engine_options(settings: &Settings) -> EngineOptions {
-    let Settings { meta, data, coordinator, retention, http, compat } = settings;
+    let Settings { meta, data, coordinator, retention, compat, .. } = settings;
     EngineOptions {
         data_dir: data.dir.clone(),
         log_dir: data.log_dir(),
         retention_autocreate: meta.retention_autocreate,
-        auth_enabled: http.auth_enabled,
         memtable_bytes_max: usize::try_from(data.cache_max_memory_size.0).unwrap_or(usize::MAX),
         series_per_database_max: data.max_series_per_database,
         values_per_tag_max: data.max_values_per_tag,

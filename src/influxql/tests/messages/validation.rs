@@ -12,7 +12,7 @@ fn windowed(fields: &str, message: &str) {
     check(&format!("SELECT {fields} FROM m WHERE time > 0 GROUP BY time(1m)"), message);
 }
 
-// spec: influxql.error.4
+// spec: influxql.error.2, influxql.error.4
 #[test]
 fn problems_are_found_in_order() {
     check(

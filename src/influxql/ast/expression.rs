@@ -1,0 +1,216 @@
+//! Expressions: what fields, conditions and dimensions are made of.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::{Nanos, Timestamp};
+
+/// Where in the text something stands, in bytes. All spans are equal to each other, so that trees compare by meaning.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Span {
+    /// The first byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl PartialEq for Span {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Span {}
+
+/// An expression with its place.
+#[derive(Clone, PartialEq)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Where it stands; empty for made-up ones.
+    pub span: Span,
+}
+
+/// Shows what comparison sees: the kind without the place.
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl From<ExprKind> for Expr {
+    fn from(kind: ExprKind) -> Self {
+        Expr { kind, span: Span::default() }
+    }
+}
+
+/// What an expression is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExprKind {
+    /// `lhs op rhs`.
+    Binary {
+        /// The operator.
+        op: BinaryOp,
+        /// Left.
+        lhs: Box<Expr>,
+        /// Right.
+        rhs: Box<Expr>,
+    },
+    /// `( expr )`.
+    Paren(Box<Expr>),
+    /// `name(args)`; the name is in lower case.
+    Call {
+        /// Lower case.
+        name: String,
+        /// In order.
+        args: Vec<Expr>,
+    },
+    /// The word form `DISTINCT name`.
+    Distinct(String),
+    /// A field or tag.
+    Var(VarRef),
+    /// `*`, `*::field`, `*::tag`.
+    Wildcard(Option<WildcardKind>),
+    /// `/regex/`.
+    Regex(Regex),
+    /// `12`.
+    Integer(i64),
+    /// `1.5`.
+    Number(f64),
+    /// `'text'`.
+    String(String),
+    /// `true`.
+    Boolean(bool),
+    /// `10m`.
+    Duration(Nanos),
+    /// A time, which only folding makes.
+    Time(Timestamp),
+}
+
+/// A reference to a column.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VarRef {
+    /// The name; segments of a dotted name are joined by dots.
+    pub name: String,
+    /// `::type`.
+    pub cast: Option<Cast>,
+}
+
+/// `::type` behind a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the words of the grammar")]
+pub enum Cast {
+    Float,
+    Integer,
+    String,
+    Boolean,
+    /// Whatever field has the name.
+    Field,
+    Tag,
+}
+
+/// `*::field` or `*::tag`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of the grammar")]
+pub enum WildcardKind {
+    Field,
+    Tag,
+}
+
+/// A binary operator, from loosest to tightest binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "named as read aloud")]
+pub enum BinaryOp {
+    Or,
+    And,
+    Equal,
+    NotEqual,
+    Match,
+    NotMatch,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+impl BinaryOp {
+    /// The symbol or keyword.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            BinaryOp::Or => "OR",
+            BinaryOp::And => "AND",
+            BinaryOp::Equal => "=",
+            BinaryOp::NotEqual => "!=",
+            BinaryOp::Match => "=~",
+            BinaryOp::NotMatch => "!~",
+            BinaryOp::Less => "<",
+            BinaryOp::LessOrEqual => "<=",
+            BinaryOp::Greater => ">",
+            BinaryOp::GreaterOrEqual => ">=",
+            BinaryOp::Add => "+",
+            BinaryOp::Subtract => "-",
+            BinaryOp::Multiply => "*",
+            BinaryOp::Divide => "/",
+        }
+    }
+
+    /// 1 (loosest, OR) to 5 (tightest, `*` and `/`).
+    pub fn precedence(self) -> u8 {
+        match self {
+            BinaryOp::Or => 1,
+            BinaryOp::And => 2,
+            BinaryOp::Equal
+            | BinaryOp::NotEqual
+            | BinaryOp::Match
+            | BinaryOp::NotMatch
+            | BinaryOp::Less
+            | BinaryOp::LessOrEqual
+            | BinaryOp::Greater
+            | BinaryOp::GreaterOrEqual => 3,
+            BinaryOp::Add | BinaryOp::Subtract => 4,
+            BinaryOp::Multiply | BinaryOp::Divide => 5,
+        }
+    }
+
+    /// Whether it compares: precedence 3.
+    pub fn is_comparison(self) -> bool {
+        self.precedence() == 3
+    }
+
+    /// Whether it is AND or OR.
+    pub fn is_logical(self) -> bool {
+        self.precedence() < 3
+    }
+}
+
+/// A compiled regular expression that remembers its text. Matches bytes, unanchored.
+#[derive(Clone)]
+pub struct Regex {
+    /// The text between the slashes, `\/` unescaped.
+    pub text: String,
+    /// The compiled form.
+    pub compiled: Arc<regex::bytes::Regex>,
+}
+
+impl Regex {
+    /// Whether some part of `text` matches.
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.compiled.is_match(text)
+    }
+}
+
+impl PartialEq for Regex {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl fmt::Debug for Regex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}/", self.text)
+    }
+}
