@@ -197,7 +197,8 @@ impl CallCompiler<'_> {
                 self.over_points(Function::Collect(best), name, first, keys)
             }
             "derivative" | "non_negative_derivative" => {
-                let unit = args.get(1).and_then(duration).or(self.interval).unwrap_or(1_000_000_000);
+                let default = self.interval.filter(|_| matches!(first.kind, ExprKind::Call { .. }));
+                let unit = args.get(1).and_then(duration).or(default).unwrap_or(1_000_000_000);
                 let non_negative = name == "non_negative_derivative";
                 let derivative = Transformation::Derivative { unit, non_negative };
                 self.over(Function::Transform(derivative), "derivative", first)
