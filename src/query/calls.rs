@@ -119,7 +119,9 @@ impl CallPlan {
         self.outputs.iter().any(|output| match output {
             Output::Stream(stream) => {
                 let mut found = false;
-                stream.for_each_call(&mut |call| found |= matches!(call.function, Function::Transform(_)));
+                stream.for_each_call(&mut |call| {
+                    found |= matches!(call.function, Function::Transform(_) | Function::Forecast(_));
+                });
                 found
             }
             Output::Companion(_) => false,

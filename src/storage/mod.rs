@@ -221,10 +221,10 @@ impl Store {
     /// one given here and the changes since. `catalog` is called while no transaction is open: it must return the outcome
     /// of all changes whose transactions were committed, whether or not anyone waited for them, and of no others; it must
     /// not begin a transaction.
-    pub fn checkpoint(&self, catalog: &dyn Fn() -> Vec<u8>) -> Result<(), StorageError> {
+    pub fn checkpoint(&self, catalog: &dyn Fn() -> Result<Vec<u8>, StorageError>) -> Result<(), StorageError> {
         let ticket = {
             let _commit_lock = self.shared.live.lock();
-            self.shared.queue.push(Item::CatalogBase(catalog()))
+            self.shared.queue.push(Item::CatalogBase(catalog()?))
         };
         ticket.wait()?;
         let number = self.shared.queue.want_seal();

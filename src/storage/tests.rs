@@ -163,7 +163,7 @@ fn what_was_acknowledged_is_there_after_reopening() {
     assert_eq!(f.dump(), want);
     f.reopen();
     assert_eq!(f.dump(), want);
-    f.store().checkpoint(&Vec::new).unwrap();
+    f.store().checkpoint(&|| Ok(Vec::new())).unwrap();
     assert_eq!(f.dump(), want);
     f.reopen();
     assert_eq!(f.dump(), want);
@@ -181,7 +181,7 @@ fn catalog_records_come_back_in_order() {
         transaction.commit().wait().unwrap();
     }
     assert_eq!(f.reopen(), ["change a", "change b"]);
-    f.store().checkpoint(&|| b"ab".to_vec()).unwrap();
+    f.store().checkpoint(&|| Ok(b"ab".to_vec())).unwrap();
     let mut transaction = f.store().begin();
     transaction.catalog_change(b"c");
     transaction.commit().wait().unwrap();
