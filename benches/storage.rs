@@ -1,3 +1,118 @@
-//! x
+//! How fast a store takes points and seals them: rows for each second, from parsed points to what a snapshot sees.
+//!
+//! Rows are like those of the Time Series Benchmark Suite's DevOps use case, with one tag and ten integer fields. The log
+//! is written and synced, on the disk of the temporary directory.
 
-fn main() {}
+use std::fmt::Write;
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use fluxstone::line_protocol::{Precision, parse};
+use fluxstone::model::{DatabaseId, ShardId, TimeRange, Timestamp};
+use fluxstone::query::SeriesPredicate;
+use fluxstone::storage::{Store, StoreOptions};
+
+const DATABASE: DatabaseId = DatabaseId(1);
+const SHARD: ShardId = ShardId(1);
+const ROWS: u64 = 5_000;
+const HOSTS: u64 = 100;
+const FIELDS: u64 = 10;
+
+/// A body of `ROWS` lines, the times from `start` on.
+fn body(start: u64) -> String {
+    let mut body = String::new();
+    for row in 0..ROWS {
+        write!(body, "cpu,hostname=host_{} ", row % HOSTS).expect("strings take everything");
+        for field in 0..FIELDS {
+            let separator = if field == 0 { "" } else { "," };
+            write!(body, "{separator}usage_{field}={}i", (row * 7 + field) % 100).expect("strings take everything");
+        }
+        writeln!(body, " {}", (start + row / HOSTS) * 10_000_000_000).expect("strings take everything");
+    }
+    body
+}
+
+fn open(dir: &tempfile::TempDir, memtable_bytes_max: usize) -> Store {
+    let options = StoreOptions {
+        data_dir: dir.path().join("data"),
+        log_dir: dir.path().join("log"),
+        memtable_bytes_max,
+        series_per_database_max: 0,
+        values_per_tag_max: 100_000,
+    };
+    Store::open(options, &mut |_| Ok(())).expect("a new directory")
+}
+
+fn write(store: &Store, text: &str) {
+    let body = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
+    let all: Vec<u32> = (0..body.points.len() as u32).collect();
+    let mut transaction = store.begin();
+    transaction.write(DATABASE, SHARD, &body, &all).expect("good points");
+    transaction.commit().wait().expect("a good disk");
+}
+
+fn storage(criterion: &mut Criterion) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut group = criterion.benchmark_group("storage");
+    group.throughput(Throughput::Elements(ROWS));
+
+    let text = body(0);
+    let parsed = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
+    let all: Vec<u32> = (0..parsed.points.len() as u32).collect();
+    let store = open(&dir, 64 << 20);
+    write(&store, &text);
+    group.bench_function("resolve", |bencher| {
+        bencher.iter(|| {
+            // Dropped without a commit: only the way into the record is measured.
+            let mut transaction = store.begin();
+            transaction.write(DATABASE, SHARD, black_box(&parsed), &all).expect("good points")
+        });
+    });
+
+    let mut start = 0;
+    group.bench_function("write", |bencher| {
+        bencher.iter_batched(
+            || {
+                start += ROWS / HOSTS;
+                body(start)
+            },
+            |text| write(&store, &text),
+            BatchSize::LargeInput,
+        );
+    });
+
+    group.bench_function("seal", |bencher| {
+        bencher.iter_batched(
+            || {
+                let dir = tempfile::tempdir().expect("a temporary directory");
+                let store = open(&dir, 1 << 30);
+                write(&store, &text);
+                (store, dir)
+            },
+            |(store, dir)| {
+                store.checkpoint(&|| Ok(Vec::new())).expect("a good disk");
+                (store, dir)
+            },
+            BatchSize::PerIteration,
+        );
+    });
+
+    group.bench_function("read", |bencher| {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = open(&dir, 1 << 30);
+        write(&store, &text);
+        store.checkpoint(&|| Ok(Vec::new())).expect("a good disk");
+        let source = store.snapshot(DATABASE, &[(SHARD, TimeRange::ALL)]);
+        let series = source.series(b"cpu", &SeriesPredicate::All);
+        bencher.iter(|| {
+            for series in &series {
+                for block in source.blocks(series.id, b"usage_0", TimeRange::ALL) {
+                    black_box(block.decode().expect("a good block"));
+                }
+            }
+        });
+    });
+}
+
+criterion_group!(benches, storage);
+criterion_main!(benches);

@@ -22,7 +22,8 @@
 //!
 //! 1. **The log is the database.** Every change is one record in one append-only log; applying a record is deterministic.
 //!    An acknowledgement means that the record is on disk.
-//! 2. **Readers never wait for writers.** A query works on an immutable snapshot.
+//! 2. **Readers never wait for a writer's disk.** A query works on an immutable snapshot; taking it waits at most while one
+//!    record is applied in memory.
 //! 3. **Effects live at the rim.** Parsers, codecs, validation, planning, evaluation and catalog transitions are pure.
 
 pub mod catalog;

@@ -106,8 +106,12 @@ fn load_settings(arguments: &ConfigArguments) -> Result<Loaded, CommandError> {
 }
 
 fn print_settings(arguments: &ConfigArguments) -> Result<(), CommandError> {
-    let loaded = load_settings(arguments)?;
+    let mut loaded = load_settings(arguments)?;
+    loaded.settings.data.wal_dir = loaded.settings.data.log_dir();
     print!("{}", toml::to_string(&loaded.settings)?);
+    for warning in &loaded.warnings {
+        eprintln!("fluxstone: {warning}");
+    }
     for note in loaded.warnings.iter().chain(&loaded.without_effect) {
         println!("# {note}");
     }

@@ -38,6 +38,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), CommandError> {
         let _entered = runtime.enter();
         Shutdown::listen().map_err(|error| CommandError::System { what: "can't wait for signals", error })?
     };
+    raise_open_files_limit();
     let temporary = override_by(&mut settings, arguments)?;
     let result = runtime.block_on(run(&settings, temporary.as_ref(), shutdown));
     runtime.shutdown_timeout(THREADS_GRACE);
@@ -46,6 +47,15 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), CommandError> {
         removed.map_err(|error| CommandError::System { what: "can't remove the temporary directory", error })?;
     }
     result
+}
+
+/// Each segment file and each connection is an open file, and the usual soft limit of 1,024 suits neither.
+fn raise_open_files_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, ?current, "can't raise the limit on open files");
+    }
 }
 
 /// Puts what the command line says over the settings. Returns the temporary directory, if data are kept in one.
@@ -122,12 +132,11 @@ impl Shutdown {
 }
 
 fn engine_options(settings: &Settings) -> EngineOptions {
-    let Settings { meta, data, coordinator, retention, http, compat } = settings;
+    let Settings { meta, data, coordinator, retention, compat, .. } = settings;
     EngineOptions {
         data_dir: data.dir.clone(),
         log_dir: data.log_dir(),
         retention_autocreate: meta.retention_autocreate,
-        auth_enabled: http.auth_enabled,
         memtable_bytes_max: usize::try_from(data.cache_max_memory_size.0).unwrap_or(usize::MAX),
         series_per_database_max: data.max_series_per_database,
         values_per_tag_max: data.max_values_per_tag,

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Core;
+use super::change::encode;
 use crate::storage::StorageError;
 
 /// How often it is asked whether a checkpoint is due.
@@ -87,10 +88,7 @@ impl Core {
     }
 
     fn checkpoint(&self) -> Result<(), StorageError> {
-        self.store.checkpoint(&|| {
-            // A catalog has only strings as keys, which is all that could make this fail.
-            serde_json::to_vec(&*self.catalog.latest().catalog).unwrap_or_default()
-        })
+        self.store.checkpoint(&|| encode(&*self.catalog.latest().catalog))
     }
 
     /// Drops the shard groups whose points have all outlived their policies.

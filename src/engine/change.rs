@@ -1,5 +1,7 @@
 //! Changes: decided on the latest catalog, logged with their data in one record, visible and acknowledged when on disk.
 
+use serde::Serialize;
+
 use crate::catalog::{Catalog, Change};
 use crate::storage::{StorageError, Transaction};
 
@@ -34,7 +36,9 @@ impl Core {
     }
 }
 
-fn encode(change: &Change) -> Result<Vec<u8>, StorageError> {
-    // Can't fail: a change has only strings as keys. An error is better than a panic if that ever changes.
-    serde_json::to_vec(change).map_err(|e| StorageError::Io { context: "catalog change".to_owned(), source: e.into() })
+/// What the log or the checkpoint keeps of a part of the catalog.
+pub(super) fn encode(part: &impl Serialize) -> Result<Vec<u8>, StorageError> {
+    // Can't fail: all keys are strings. An error is better than a panic if that ever changes.
+    serde_json::to_vec(part)
+        .map_err(|e| StorageError::Io { context: "encode the catalog".to_owned(), source: e.into() })
 }

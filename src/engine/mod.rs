@@ -56,8 +56,6 @@ pub struct EngineOptions {
     pub log_dir: PathBuf,
     /// `[meta] retention-autocreate`.
     pub retention_autocreate: bool,
-    /// `[http] auth-enabled`.
-    pub auth_enabled: bool,
     /// `[data] cache-max-memory-size`, bytes.
     pub memtable_bytes_max: usize,
     /// `[data] max-series-per-database`; zero is no limit.

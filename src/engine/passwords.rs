@@ -2,7 +2,8 @@
 //!
 //! Hashes are argon2id (RFC 9106) with 7 MiB, 5 passes and 1 lane, as PHC strings. A successful check is remembered as a
 //! keyed SHA-256 of the password, together with the hash that it matched: a changed password or a dropped user ends it
-//! without anyone having to say so. One password is hashed at a time, which bounds memory.
+//! without anyone having to say so. One new password is hashed at a time; callers of [`Engine::login`] bound how many are
+//! checked at a time.
 
 use std::collections::HashMap;
 
@@ -58,19 +59,22 @@ impl Passwords {
 
     /// Whether `password` is the one that `hash` was made of. Remembers a match.
     pub(super) fn matches(&self, user: &str, password: &str, hash: &str) -> bool {
-        let digest = self.digest(user, password, hash);
-        if self.verified.lock().get(user).is_some_and(|(matched, known)| matched == hash && *known == digest) {
+        if self.remembers(user, password, hash) {
             return true;
         }
-        let matches = {
-            let _turn = self.hashing.lock();
-            PasswordHash::new(hash)
-                .is_ok_and(|parsed| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
-        };
+        let matches = PasswordHash::new(hash)
+            .is_ok_and(|parsed| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok());
         if matches {
+            let digest = self.digest(user, password, hash);
             self.verified.lock().insert(user.to_owned(), (hash.to_owned(), digest));
         }
         matches
+    }
+
+    /// Whether `password` was found to match `hash` before. Fast.
+    fn remembers(&self, user: &str, password: &str, hash: &str) -> bool {
+        let digest = self.digest(user, password, hash);
+        self.verified.lock().get(user).is_some_and(|(matched, known)| matched == hash && *known == digest)
     }
 
     /// Forgets those who are users no more.
@@ -94,7 +98,15 @@ impl Engine {
         if self.core.catalog.visible().has_admin() { AuthState::Ready } else { AuthState::NoAdmin }
     }
 
-    /// Checks a user's password. Slow on purpose the first time; later times are answered from memory.
+    /// The user, if exactly these credentials were checked before and still hold. Fast.
+    pub fn remembered_login(&self, user: &str, password: &str) -> Option<Principal> {
+        let catalog = self.core.catalog.visible();
+        let known = catalog.user(user).filter(|known| self.core.passwords.remembers(user, password, &known.hash))?;
+        Some(Principal::User(known.name.clone()))
+    }
+
+    /// Checks a user's password. Slow on purpose the first time, and takes 7 MiB; later times are answered from memory.
+    /// Callers bound how many calls run at a time.
     pub fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
         if user.is_empty() {
             return Err(LoginError::UsernameRequired);

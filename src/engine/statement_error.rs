@@ -33,7 +33,7 @@ impl From<CatalogError> for StatementError {
 
 impl From<StorageError> for StatementError {
     fn from(error: StorageError) -> Self {
-        StatementError::running(error.to_string())
+        StatementError::running(error.client_text())
     }
 }
 

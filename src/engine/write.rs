@@ -161,7 +161,7 @@ impl Core {
             WriteFailure::Storage(error @ StorageError::TooLarge(_)) => {
                 WriteError::new(ErrorKind::BadRequest, error.to_string())
             }
-            WriteFailure::Storage(error) => WriteError::new(ErrorKind::Internal, error.to_string()),
+            WriteFailure::Storage(error) => WriteError::new(ErrorKind::Internal, error.client_text()),
         }
     }
 }

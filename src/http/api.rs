@@ -17,6 +17,8 @@ pub trait Api: Send + Sync + 'static {
     fn auth_state(&self) -> AuthState;
     /// See [`Engine::login`].
     fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError>;
+    /// See [`Engine::remembered_login`].
+    fn remembered_login(&self, user: &str, password: &str) -> Option<Principal>;
     /// See [`Engine::user`].
     fn user(&self, name: &str) -> Option<Principal>;
     /// See [`Engine::authorize_write`].
@@ -42,6 +44,9 @@ impl Api for Engine {
     }
     fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
         Engine::login(self, user, password)
+    }
+    fn remembered_login(&self, user: &str, password: &str) -> Option<Principal> {
+        Engine::remembered_login(self, user, password)
     }
     fn user(&self, name: &str) -> Option<Principal> {
         Engine::user(self, name)

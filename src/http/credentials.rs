@@ -97,8 +97,12 @@ pub(super) async fn authenticate<A: Api>(
     }
 }
 
-/// Checks a password on a thread of its own: it is slow, and takes memory, on purpose.
+/// Checks a password on a thread of its own: it is slow, and takes memory, on purpose. Who was checked before does not
+/// wait behind those who guess.
 async fn login<A: Api>(shared: &Arc<Shared<A>>, user: String, password: String) -> Result<Principal, Unauthorized> {
+    if let Some(principal) = shared.api.remembered_login(&user, &password) {
+        return Ok(principal);
+    }
     let _turn = shared.logins.acquire().await;
     let api = Arc::clone(&shared.api);
     let checked = tokio::task::spawn_blocking(move || api.login(&user, &password)).await;

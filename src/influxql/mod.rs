@@ -19,7 +19,7 @@
 //!    (or from `statement` in `grammar/mod.rs`, for a new first word). A word that must be reserved joins `token.rs`.
 //! 3. The text: an arm in `print.rs`, and one in the generator of the round trip in `tests.rs`.
 //! 4. The specification: a clause in `spec/influxql.md` with the grammar and the exact messages, and cases in
-//!    `conformance/cases/influxql/`.
+//!    a file of `conformance/cases/`.
 //!
 //! The compiler then asks for the rest: the engine matches on all statements.
 

@@ -119,7 +119,9 @@ impl CallPlan {
         self.outputs.iter().any(|output| match output {
             Output::Stream(stream) => {
                 let mut found = false;
-                stream.for_each_call(&mut |call| found |= matches!(call.function, Function::Transform(_)));
+                stream.for_each_call(&mut |call| {
+                    found |= matches!(call.function, Function::Transform(_) | Function::Forecast(_));
+                });
                 found
             }
             Output::Companion(_) => false,
@@ -197,7 +199,8 @@ impl CallCompiler<'_> {
                 self.over_points(Function::Collect(best), name, first, keys)
             }
             "derivative" | "non_negative_derivative" => {
-                let unit = args.get(1).and_then(duration).or(self.interval).unwrap_or(1_000_000_000);
+                let default = self.interval.filter(|_| matches!(first.kind, ExprKind::Call { .. }));
+                let unit = args.get(1).and_then(duration).or(default).unwrap_or(1_000_000_000);
                 let non_negative = name == "non_negative_derivative";
                 let derivative = Transformation::Derivative { unit, non_negative };
                 self.over(Function::Transform(derivative), "derivative", first)

@@ -38,10 +38,13 @@ pub(super) enum MergeOrder {
     Window(Option<Windows>),
 }
 
+/// The time or window of a series' next point, and the rank that breaks ties where series have an order; smaller comes first.
+type Key = (i64, usize);
+
 /// The points of the series of a group in one order.
 pub(super) struct MergedCursor {
-    heap: TieHeap<i64, (usize, SeriesCursor)>,
-    current: Option<(i64, usize, SeriesCursor)>,
+    heap: TieHeap<Key, (usize, SeriesCursor)>,
+    current: Option<(Key, usize, SeriesCursor)>,
     order: MergeOrder,
     descending: bool,
 }
@@ -135,7 +138,8 @@ impl MergedCursor {
         for (number, member) in group.series.iter().enumerate() {
             let mut cursor = SeriesCursor::new(plan, member, reads, range, plan.descending)?;
             if cursor.next_batch(execution)? {
-                cursors.push((order.key(cursor.time(), plan.descending), (number, cursor)));
+                let rank = if member.ordered { number } else { 0 };
+                cursors.push(((order.key(cursor.time(), plan.descending), rank), (number, cursor)));
             }
         }
         if plan.descending {
@@ -150,7 +154,7 @@ impl MergedCursor {
         if let Some((key, number, mut cursor)) = self.current.take()
             && cursor.advance(execution)?
         {
-            let next_key = self.order.key(cursor.time(), self.descending);
+            let next_key = (self.order.key(cursor.time(), self.descending), key.1);
             if next_key == key && matches!(self.order, MergeOrder::Window(_)) {
                 self.current = Some((key, number, cursor));
             } else {

@@ -32,6 +32,11 @@ impl<'a> Execution<'a> {
         if max > 0 && read > max {
             return Err(QueryError::Limit(format!("max-select-point limit exceeed: ({read}/{max})")));
         }
+        self.go_on()
+    }
+
+    /// Asks whether to go on.
+    pub(super) fn go_on(&self) -> Result<(), QueryError> {
         self.hand_out(None)
     }
 

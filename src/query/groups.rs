@@ -26,8 +26,19 @@ pub(super) struct Group {
 pub(super) struct Member {
     pub(super) source: Arc<dyn Source>,
     pub(super) series: SeriesRef,
+    /// Whether its rows stand before those of later members at equal times, instead of in heap order.
+    pub(super) ordered: bool,
     /// What the condition still asks of its points.
     pub(super) residual: Residual,
+}
+
+impl Group {
+    /// Each series as a group of its own.
+    fn apart(self) -> impl Iterator<Item = Group> {
+        let Group { measurement, tags, series } = self;
+        let group = move |member| Group { measurement: measurement.clone(), tags: tags.clone(), series: vec![member] };
+        series.into_iter().map(group)
+    }
 }
 
 /// The groups that the query reads, in ascending order. SLIMIT and SOFFSET count the groups of each measurement that have values of
@@ -46,7 +57,12 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group
                 }
                 let value = |key: &Text| series.key.tags.get(key).cloned().unwrap_or_default();
                 let values = plan.dimensions.iter().map(value).collect();
-                by_tags.entry(values).or_default().push(Member { source: input.source.clone(), series, residual });
+                by_tags.entry(values).or_default().push(Member {
+                    source: input.source.clone(),
+                    series,
+                    ordered: input.ordered,
+                    residual,
+                });
             }
         }
         let mut of_measurement: Vec<Group> = by_tags
@@ -60,6 +76,9 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group
             .collect();
         limit_groups(plan, &mut of_measurement, execution.context.compat);
         series_count += distinct_series(&of_measurement);
+        if plan.series_apart {
+            of_measurement = of_measurement.into_iter().flat_map(Group::apart).collect();
+        }
         groups.append(&mut of_measurement);
     }
     let max = execution.context.limits.series_max;

@@ -28,6 +28,7 @@ mod scalar;
 mod schema;
 mod source;
 mod streams;
+mod subquery;
 #[cfg(test)]
 mod test_source;
 #[cfg(test)]
@@ -118,6 +119,6 @@ pub fn run(
     context: &Context,
     emit: &mut dyn FnMut(Option<SeriesRows>) -> ControlFlow<()>,
 ) -> Result<(), QueryError> {
-    let plan = plan::plan(select, sources, context)?;
+    let plan = plan::plan(select, sources, context, TimeBounds::default(), emit)?;
     evaluate::evaluate(&plan, context, emit)
 }

@@ -4,6 +4,7 @@
 //! series a condition leaves, how rows are grouped and windowed, and how much of them is wanted. Its text is for people.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::compat::Point;
@@ -20,7 +21,7 @@ use super::projections::point_projection;
 use super::schema::{Input, Schema, resolve};
 use super::time_bounds::{TimeBounds, is_time};
 use super::windows::Windows;
-use super::{Context, QueryError, Sources, expand};
+use super::{Context, QueryError, SeriesRows, Sources, expand, subquery};
 
 /// A SELECT, ready to run.
 pub(super) struct Plan {
@@ -41,6 +42,8 @@ pub(super) struct Plan {
     /// The result columns, the time first.
     pub(super) columns: Arc<[Text]>,
     pub(super) projection: Projection,
+    /// Whether each series makes a series of the answer, whatever its tags.
+    pub(super) series_apart: bool,
     null_spoils: bool,
 }
 
@@ -77,10 +80,27 @@ struct Scope {
     schema: Schema,
 }
 
+/// What a sub-query is told of the query that it stands in.
+pub(super) struct Outer<'a> {
+    pub(super) select: &'a Select,
+    pub(super) bounds: TimeBounds,
+}
+
+/// Where the rows of a query go, and who is asked whether to go on.
+type Emit<'e> = dyn FnMut(Option<SeriesRows>) -> ControlFlow<()> + 'e;
+
 impl Scope {
-    fn new(select: &Select, sources: &dyn Sources, context: &Context) -> Result<Scope, QueryError> {
+    /// `outer` are the bounds of the query that this one stands in. Without `emit` sub-queries are not run, and add nothing.
+    fn new(
+        select: &Select,
+        sources: &dyn Sources,
+        context: &Context,
+        outer: TimeBounds,
+        mut emit: Option<&mut Emit<'_>>,
+    ) -> Result<Scope, QueryError> {
         let condition = select.condition.as_ref().map(|condition| fold(condition, Some(context.now)));
         let bounds = condition.as_ref().map_or(Ok(TimeBounds::default()), |c| TimeBounds::of(c, context.compat))?;
+        let bounds = bounds.intersect(outer);
         let windows = select.group_by.window().map(|window| Windows::new(window, context.now));
         let mut range = bounds.range();
         if windows.is_some() && bounds.max.is_none() {
@@ -90,7 +110,13 @@ impl Scope {
         for source in &select.sources {
             match source {
                 ast::Source::Measurement(measurement) => inputs.extend(resolve(measurement, sources)?),
-                ast::Source::Subquery(_) => return Err(QueryError::Unsupported("SELECT from a sub-query".into())),
+                ast::Source::Subquery(inner) => {
+                    if let Some(emit) = &mut emit {
+                        let max = bounds.max.or(windows.map(|_| range.max));
+                        let outer = Outer { select, bounds: TimeBounds { max, ..bounds } };
+                        inputs.extend(subquery::inputs(inner, &outer, sources, context, *emit)?);
+                    }
+                }
             }
         }
         inputs.sort_by(|a, b| a.measurement.cmp(&b.measurement));
@@ -105,7 +131,7 @@ impl Scope {
 /// # Errors
 /// As [`super::run`], for what is found before any value is read.
 pub fn annotate_types(select: &Select, sources: &dyn Sources, context: &Context) -> Result<Select, QueryError> {
-    let Scope { schema, .. } = Scope::new(select, sources, context)?;
+    let Scope { schema, .. } = Scope::new(select, sources, context, TimeBounds::default(), None)?;
     let mut annotated = select.clone();
     annotated.fields = expand::fields(select, &schema)?;
     annotated.condition = select.condition.as_ref().map(|condition| expand::typed(condition, &schema));
@@ -113,9 +139,17 @@ pub fn annotate_types(select: &Select, sources: &dyn Sources, context: &Context)
     Ok(annotated)
 }
 
-/// Plans `select`.
-pub(super) fn plan(select: &Select, sources: &dyn Sources, context: &Context) -> Result<Plan, QueryError> {
-    let Scope { condition, bounds, range, windows, inputs, schema } = Scope::new(select, sources, context)?;
+/// Plans `select`, which may stand in a query with the bounds `outer`. Sub-queries in it are run; meanwhile `emit` is asked
+/// whether to go on.
+pub(super) fn plan(
+    select: &Select,
+    sources: &dyn Sources,
+    context: &Context,
+    outer: TimeBounds,
+    emit: &mut Emit<'_>,
+) -> Result<Plan, QueryError> {
+    let scope = Scope::new(select, sources, context, outer, Some(emit))?;
+    let Scope { condition, bounds, range, windows, inputs, schema } = scope;
     let condition = condition.as_ref().map_or(Ok(Condition::Always), |condition| {
         let condition = expand::typed(condition, &schema);
         Condition::compile(&condition, context.compat, &|name| schema.is_field(name))
@@ -149,6 +183,7 @@ pub(super) fn plan(select: &Select, sources: &dyn Sources, context: &Context) ->
         limits: select.limits,
         columns: column_names(wishes),
         projection,
+        series_apart: false,
         null_spoils,
         schema,
     })
@@ -161,6 +196,12 @@ impl Plan {
             Projection::Points(points) => points.reads.fields[..points.reads.selected].iter().collect(),
             Projection::Calls(calls) => calls.selected_fields(),
         }
+    }
+
+    /// Where rows are points, and all of a group's rows are wanted, answers each series on its own.
+    pub(super) fn keep_series_apart(&mut self) {
+        let Limits { limit, offset, .. } = self.limits;
+        self.series_apart = matches!(self.projection, Projection::Points(_)) && limit == 0 && offset == 0;
     }
 
     /// Whether groups come in reverse order where times descend: not where each group is one row of its own time.

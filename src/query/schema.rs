@@ -14,6 +14,8 @@ use super::{QueryError, Source, Sources};
 pub(super) struct Input {
     pub(super) measurement: Text,
     pub(super) source: Arc<dyn Source>,
+    /// Whether rows of equal times come in the order of their series: the answer of a sub-query is a list that has an order.
+    pub(super) ordered: bool,
 }
 
 /// The names that all inputs of a query know, with one meaning each.
@@ -34,7 +36,7 @@ pub(super) fn resolve(measurement: &ast::Measurement, sources: &dyn Sources) -> 
         MeasurementName::Regex(regex) => regex.is_match(name),
     };
     let names = source.measurements().into_iter().filter(wanted);
-    Ok(names.map(|measurement| Input { measurement, source: source.clone() }).collect())
+    Ok(names.map(|measurement| Input { measurement, source: source.clone(), ordered: false }).collect())
 }
 
 fn refuse_system_source(name: &str) -> Result<(), QueryError> {

@@ -9,7 +9,7 @@ use super::collect::Collected;
 use super::cursor::{MergeOrder, MergedCursor, SeriesCursor};
 use super::execution::{Execution, SeriesWriter};
 use super::fill::Filled;
-use super::functions::{Collection, Function, Origin, Point, Reduction, Stage};
+use super::functions::{Collection, Forecast, Function, Origin, Point, Reduction, Stage};
 use super::groups::Group;
 use super::plan::{Plan, ReadSet};
 use super::point_expr::{PointExpr, PointRow};
@@ -154,12 +154,34 @@ impl<'r> GroupRun<'r> {
                 };
                 return Ok(Box::new(Transformed { input: points, stage: transformation.start(self.plan.descending) }));
             }
-            (Function::Forecast(_), _) => return Err(QueryError::Unsupported("holt_winters".into())),
+            (Function::Forecast(forecast), CallInput::Call(inner)) => return self.forecast(forecast, inner, range),
+            (Function::Forecast(_), CallInput::Points { .. }) => {
+                return Err(QueryError::Invalid("must use aggregate function with holt_winters".into()));
+            }
             (Function::Reduce(_) | Function::Collect(_), CallInput::Call(_)) => {
                 return Err(QueryError::Unsupported("an aggregate of an aggregate".into()));
             }
         };
         Ok(self.filled(stream, call, range))
+    }
+
+    /// What is predicted from the results of a call.
+    fn forecast(self, forecast: &Forecast, inner: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
+        let Some(windows) = self.plan.windows else { return Ok(Box::new(std::iter::empty())) };
+        let mut points = Vec::new();
+        for point in self.call(inner, range)? {
+            let point = point?;
+            if let Some(value) = Scalar::of(&point.value).as_float() {
+                points.push((point.time, value));
+            }
+        }
+        // Whatever the order of the answer, the future comes after the past.
+        points.sort_by_key(|point| point.0);
+        let mut predicted = forecast.predict(&points, windows.interval(), &mut || self.execution.go_on())?;
+        if self.plan.descending {
+            predicted.reverse();
+        }
+        Ok(Box::new(predicted.into_iter().map(Ok)))
     }
 
     fn filled(self, stream: Stream<'r>, call: &CallNode, range: TimeRange) -> Stream<'r> {

@@ -40,6 +40,16 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// The text for clients: it keeps the server's paths to the server.
+    pub fn client_text(&self) -> String {
+        match self {
+            StorageError::Io { source, .. } => format!("storage failed: {}", source.kind()),
+            StorageError::Damaged { .. } => "stored data are damaged: the server's log says where".to_owned(),
+            StorageError::Locked(_) => "storage is in use by another process".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
     /// Wraps an error of the operating system: `io("write", path)` is for `map_err`.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StorageError {
         move |source| StorageError::Io { context: format!("{doing} {}", path.display()), source }

@@ -4,7 +4,7 @@
 //! were not synced any parts may be missing or zero, of changes of a directory that were not synced only the first ones may
 //! have happened. [`MemoryDisk::fail_after`] makes operations fail, all from some point on or a single one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ struct Inner {
     /// Changes of names since the last sync of their directory, in order.
     pending: Vec<NameChange>,
     next_inode: Inode,
-    locked: bool,
+    locked: BTreeSet<PathBuf>,
     /// Operations until the failure; none, if there is none to come.
     fails_in: Option<u64>,
     failure: Failure,
@@ -60,6 +60,8 @@ pub(super) enum Failure {
     All,
     /// One; those after it succeed.
     Once,
+    /// The thread panics.
+    Panic,
 }
 
 impl MemoryDisk {
@@ -75,7 +77,7 @@ impl MemoryDisk {
         let mut chance = Chance(seed | 1);
         let mut names = old.durable_names.clone();
         let dirs: Vec<&Path> = old.pending.iter().filter_map(NameChange::dir).collect();
-        for dir in dirs.iter().collect::<std::collections::BTreeSet<_>>() {
+        for dir in dirs.iter().collect::<BTreeSet<_>>() {
             let changes: Vec<_> = old.pending.iter().filter(|change| change.dir() == Some(dir)).collect();
             let happened = chance.below(changes.len() + 1);
             changes.into_iter().take(happened).for_each(|change| change.apply(&mut names));
@@ -121,6 +123,7 @@ impl Inner {
                 if self.failure == Failure::Once {
                     self.fails_in = None;
                 }
+                assert_ne!(self.failure, Failure::Panic, "meant to happen");
                 Err(io::Error::other("the disk failed"))
             }
             Some(left) => {
@@ -230,21 +233,19 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
-    fn lock(&self, _: &Path) -> io::Result<Option<Box<dyn fmt::Debug + Send + Sync>>> {
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn fmt::Debug + Send + Sync>>> {
         let mut inner = self.inner.lock();
-        if std::mem::replace(&mut inner.locked, true) {
-            return Ok(None);
-        }
-        Ok(Some(Box::new(Lock(self.clone()))))
+        let is_free = inner.locked.insert(path.to_owned());
+        Ok(is_free.then(|| Box::new(Lock(self.clone(), path.to_owned())) as _))
     }
 }
 
 #[derive(Debug)]
-struct Lock(MemoryDisk);
+struct Lock(MemoryDisk, PathBuf);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        self.0.inner.lock().locked = false;
+        self.0.inner.lock().locked.remove(&self.1);
     }
 }
 

@@ -39,6 +39,7 @@ pub use error::StorageError;
 pub use record::RECORD_BYTES_MAX;
 pub use transaction::{Commit, Transaction};
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ use shard_write::Limits;
 use snapshot::Snapshot;
 use state::State;
 
-/// The file that is locked while a store is open.
+/// The file of each directory that is locked while a store is open.
 const LOCK_FILE: &str = "lock";
 
 /// How to open a store.
@@ -99,8 +100,11 @@ const BUSY_AFTER: Duration = Duration::from_secs(10);
 pub struct Store {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    _lock: Box<dyn fmt::Debug + Send + Sync>,
+    _locks: Vec<Lock>,
 }
+
+/// Holds a directory.
+type Lock = Box<dyn fmt::Debug + Send + Sync>;
 
 /// What the threads of a store share.
 struct Shared {
@@ -129,12 +133,12 @@ impl Store {
         on_catalog: &mut dyn FnMut(CatalogRecord<'_>) -> Result<(), String>,
     ) -> Result<Store, StorageError> {
         let StoreOptions { data_dir, log_dir, .. } = &options;
-        for dir in [data_dir, log_dir] {
+        let mut locks = Vec::new();
+        for dir in [data_dir, log_dir].into_iter().collect::<BTreeSet<_>>() {
             disk.create_dir_all(dir).map_err(StorageError::io("create", dir))?;
+            let lock = disk.lock(&dir.join(LOCK_FILE)).map_err(StorageError::io("lock", dir))?;
+            locks.push(lock.ok_or_else(|| StorageError::Locked(dir.clone()))?);
         }
-        let lock_path = data_dir.join(LOCK_FILE);
-        let lock = disk.lock(&lock_path).map_err(StorageError::io("lock", &lock_path))?;
-        let lock = lock.ok_or_else(|| StorageError::Locked(data_dir.clone()))?;
 
         let checkpoint = Checkpoint::read(&**disk, data_dir)?.unwrap_or_else(Checkpoint::empty);
         let mut state = checkpoint.load(&**disk, data_dir)?;
@@ -147,7 +151,7 @@ impl Store {
         for record in state.catalog.records() {
             on_catalog(record).map_err(|problem| StorageError::damaged(log_dir, problem))?;
         }
-        Store::start(options, state, log, sealer, lock)
+        Store::start(options, state, log, sealer, locks)
     }
 
     fn start(
@@ -155,7 +159,7 @@ impl Store {
         state: State,
         log: LogWriter,
         sealer: Sealer,
-        lock: Box<dyn fmt::Debug + Send + Sync>,
+        locks: Vec<Lock>,
     ) -> Result<Store, StorageError> {
         let shared = Arc::new(Shared {
             options,
@@ -164,7 +168,7 @@ impl Store {
             state: RwLock::new(state),
             is_read_only: AtomicBool::new(false),
         });
-        let mut store = Store { shared: shared.clone(), threads: Vec::new(), _lock: lock };
+        let mut store = Store { shared: shared.clone(), threads: Vec::new(), _locks: locks };
         let (jobs, sealer_jobs) = std::sync::mpsc::sync_channel(1);
         let for_sealer = shared.clone();
         store.spawn("sealer", move || committer::run_sealer(&for_sealer, sealer, &sealer_jobs))?;
@@ -217,10 +221,10 @@ impl Store {
     /// one given here and the changes since. `catalog` is called while no transaction is open: it must return the outcome
     /// of all changes whose transactions were committed, whether or not anyone waited for them, and of no others; it must
     /// not begin a transaction.
-    pub fn checkpoint(&self, catalog: &dyn Fn() -> Vec<u8>) -> Result<(), StorageError> {
+    pub fn checkpoint(&self, catalog: &dyn Fn() -> Result<Vec<u8>, StorageError>) -> Result<(), StorageError> {
         let ticket = {
             let _commit_lock = self.shared.live.lock();
-            self.shared.queue.push(Item::CatalogBase(catalog()))
+            self.shared.queue.push(Item::CatalogBase(catalog()?))
         };
         ticket.wait()?;
         let number = self.shared.queue.want_seal();

@@ -69,7 +69,9 @@ impl Source for Snapshot {
             .filter_map(|(times, shard)| Some((*times, shard, shard.fields.of(&key.measurement)?.get(field)?)))
             .flat_map(|(times, shard, field)| {
                 let mut pieces = shard.pieces(series, *field, range.intersect(times), &[]);
-                pieces.iter_mut().for_each(|piece| piece.cut_to(times));
+                for piece in &mut pieces {
+                    piece.cut_to(times);
+                }
                 merge(pieces)
             })
             .filter(|block| block.summary().range.overlaps(range))

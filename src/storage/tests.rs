@@ -163,6 +163,10 @@ fn what_was_acknowledged_is_there_after_reopening() {
     assert_eq!(f.dump(), want);
     f.reopen();
     assert_eq!(f.dump(), want);
+    f.store().checkpoint(&|| Ok(Vec::new())).unwrap();
+    assert_eq!(f.dump(), want);
+    f.reopen();
+    assert_eq!(f.dump(), want);
     f.write("mem v=8 2");
     f.reopen();
     assert_eq!(f.dump()[4], "mem v 1=7 2=8");
@@ -177,6 +181,11 @@ fn catalog_records_come_back_in_order() {
         transaction.commit().wait().unwrap();
     }
     assert_eq!(f.reopen(), ["change a", "change b"]);
+    f.store().checkpoint(&|| Ok(b"ab".to_vec())).unwrap();
+    let mut transaction = f.store().begin();
+    transaction.catalog_change(b"c");
+    transaction.commit().wait().unwrap();
+    assert_eq!(f.reopen(), ["checkpoint ab", "change c"]);
 }
 
 #[test]
@@ -239,6 +248,10 @@ fn a_store_can_be_open_once() {
     let f = Fixture::new();
     let again = Store::open(f.options.clone(), &mut |_| Ok(()));
     assert!(matches!(again, Err(StorageError::Locked(dir)) if dir == f.dir.path().join("data")));
+    // A log belongs to one store, too.
+    let data_dir = f.dir.path().join("other");
+    let other = Store::open(StoreOptions { data_dir, ..f.options.clone() }, &mut |_| Ok(()));
+    assert!(matches!(other, Err(StorageError::Locked(dir)) if dir == f.dir.path().join("log")));
 }
 
 mod refusals {

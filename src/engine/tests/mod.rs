@@ -58,7 +58,6 @@ impl Bench {
             data_dir: directory.path().join("data"),
             log_dir: directory.path().join("wal"),
             retention_autocreate: true,
-            auth_enabled: false,
             memtable_bytes_max: 1 << 20,
             series_per_database_max: 0,
             values_per_tag_max: 0,

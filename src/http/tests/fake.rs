@@ -79,6 +79,10 @@ impl Api for FakeEngine {
         }
     }
 
+    fn remembered_login(&self, _user: &str, _password: &str) -> Option<Principal> {
+        None
+    }
+
     fn user(&self, name: &str) -> Option<Principal> {
         (name == "root").then(|| Principal::User("root".to_owned()))
     }

@@ -317,3 +317,21 @@ fn transformations_of_calls_begin_one_window_earlier() {
     check(points, &query("moving_average(sum(v), 2)", "fill(none)"), &["m time,x", "100 2.5", "110 6.5", "130 12.5"]);
     check(points, &query("elapsed(count(v), 1s)", "fill(none)"), &["m time,x", "100 10i", "110 10i", "130 20i"]);
 }
+
+// spec: functions.holt-winters.6
+#[test]
+fn predictions_follow_the_results_of_a_call() {
+    let values = [10.0, 12.0, 15.0, 11.0, 12.5, 14.5, 17.2, 13.0];
+    let points: Vec<_> = values.iter().enumerate().map(|(at, value)| format!("m v={value} {}", at * 10)).collect();
+    let points = points.join("\n");
+    let query = |tail: &str| {
+        format!("SELECT holt_winters(mean(v), 2, 0) FROM m WHERE time >= 0s AND time < 80s GROUP BY time(10s) {tail}")
+    };
+    check(&points, &query(""), &["m time,holt_winters", "80 15.025015167303426", "90 15.352451723921504"]);
+    check(&points, &query("ORDER BY time DESC LIMIT 1"), &["m time,holt_winters", "90 15.352451723921504"]);
+    check(
+        "m s=\"x\" 1",
+        "SELECT holt_winters(first(s), 2, 0) FROM m WHERE time > 0s GROUP BY time(1s)",
+        &["unsupported elapsed iterator type: *influxql.stringInterruptIterator"],
+    );
+}

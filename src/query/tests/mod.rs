@@ -10,6 +10,7 @@ mod groups;
 mod limits;
 mod plans;
 mod rows;
+mod subqueries;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,9 +1,11 @@
 //! What plans say.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{context, select};
 use crate::compat::Profile;
+use crate::query::TimeBounds;
 use crate::query::plan::{annotate_types, plan};
 use crate::query::test_source::{MemorySource, OneSource};
 
@@ -11,7 +13,8 @@ const POINTS: &str = "cpu,host=a,dc=x idle=1,load=2i 990\nmem,host=a used=3i,not
 
 fn text(query: &str) -> String {
     let source = OneSource(Arc::new(MemorySource::new(POINTS, 2)));
-    plan(&select(query), &source, &context(Profile::Documented)).unwrap().to_string()
+    let emit = &mut |_| ControlFlow::Continue(());
+    plan(&select(query), &source, &context(Profile::Documented), TimeBounds::default(), emit).unwrap().to_string()
 }
 
 #[test]

@@ -15,3 +15,6 @@ pub use index::BlockEntry;
 pub use layout::SegmentHeader;
 pub use reader::{EntryCursor, Segment, SegmentError, StoredBlock};
 pub use writer::SegmentWriter;
+
+#[cfg(test)]
+mod tests;

@@ -157,7 +157,7 @@ impl Machine {
             }
             Step::Checkpoint => {
                 drop(transaction);
-                return self.store.checkpoint(&|| self.catalog.clone());
+                return self.store.checkpoint(&|| Ok(self.catalog.clone()));
             }
         }
         transaction.commit().wait()

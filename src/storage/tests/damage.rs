@@ -76,7 +76,7 @@ fn missing_log_is_damage() {
     let store = open(&disk).unwrap();
     write(&store, SHARD, "m v=1 1").unwrap();
     let old = file_of(&disk, "log-");
-    store.checkpoint(&Vec::new).unwrap();
+    store.checkpoint(&|| Ok(Vec::new())).unwrap();
     write(&store, SHARD, "m v=2 2").unwrap();
     drop(store);
     let new = file_of(&disk, "log-");
@@ -93,7 +93,7 @@ fn damaged_files_are_reported_when_the_store_is_opened() {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
     write(&store, SHARD, "m v=1 1").unwrap();
-    store.checkpoint(&Vec::new).unwrap();
+    store.checkpoint(&|| Ok(Vec::new())).unwrap();
     drop(store);
     for prefix in ["checkpoint", "series-", "segment-"] {
         let path = file_of(&disk, prefix);
@@ -111,7 +111,7 @@ fn a_damaged_block_fails_the_query_that_reads_it_and_is_never_lost_by_merging() 
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
     write(&store, SHARD, "m v=1,w=1 1").unwrap();
-    store.checkpoint(&Vec::new).unwrap();
+    store.checkpoint(&|| Ok(Vec::new())).unwrap();
     let path = file_of(&disk, "segment-");
     disk.damage(&path, |bytes| bytes[40] ^= 1); // in the first block, that of v
     let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
@@ -122,7 +122,7 @@ fn a_damaged_block_fails_the_query_that_reads_it_and_is_never_lost_by_merging() 
     assert!(read(b"w").is_ok());
     // Sealing goes on beside the damaged file, which stays.
     write(&store, SHARD, "m v=2 2").unwrap();
-    store.checkpoint(&Vec::new).unwrap();
+    store.checkpoint(&|| Ok(Vec::new())).unwrap();
     drop(store);
     assert!(disk.names().contains(&path));
     let store = open(&disk).unwrap();
@@ -140,6 +140,19 @@ fn a_full_disk_makes_the_store_read_only_but_readable() {
     disk.fail_after(0, Failure::All);
     assert!(matches!(write(&store, SHARD, "m v=2 2"), Err(StorageError::Io { .. })));
     assert!(matches!(write(&store, SHARD, "m v=3 3"), Err(StorageError::ReadOnly)));
+    assert!(matches!(store.checkpoint(&|| Ok(Vec::new())), Err(StorageError::ReadOnly)));
+    assert_eq!(values(&store), ["m v 1=1"]);
+}
+
+#[test]
+fn nobody_waits_for_a_thread_that_panicked() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    write(&store, SHARD, "m v=1 1").unwrap();
+    disk.fail_after(0, Failure::Panic);
+    for lines in ["m v=2 2", "m v=3 3"] {
+        assert!(matches!(write(&store, SHARD, lines), Err(StorageError::ReadOnly)));
+    }
     assert!(matches!(store.checkpoint(&Vec::new), Err(StorageError::ReadOnly)));
     assert_eq!(values(&store), ["m v 1=1"]);
 }

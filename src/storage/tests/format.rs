@@ -81,7 +81,7 @@ fn example_disk() -> (MemoryDisk, Vec<Vec<u8>>) {
     transaction.commit().wait().unwrap();
     write(&store, SHARD, "cpu,host=a v=1.5,n=-3i 1000").unwrap();
     let log = read_all(&disk, "/log/log-00000000000000000001".as_ref()).unwrap();
-    store.checkpoint(&|| b"catalog".to_vec()).unwrap();
+    store.checkpoint(&|| Ok(b"catalog".to_vec())).unwrap();
     let header = LogHeader::decode(&log).unwrap();
     let (mut rest, mut records) = (&log[28..], Vec::new());
     while !rest.is_empty() {

@@ -1,0 +1,230 @@
+//! SELECT from a sub-query: the inner answer becomes a [`Source`] in memory that the outer query reads like any other.
+//!
+//! What the outer query says about groups, windows and times is handed inside first, so that the inner query computes no
+//! more than is needed. An inner query of points keeps its series apart, so that the outer one merges them as if it read
+//! them itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::influxql::ast::{Dimension, Fill, Select};
+use crate::model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
+
+use super::plan::Outer;
+use super::schema::Input;
+use super::{
+    Batch, Block, Column, Context, QueryError, SeriesId, SeriesPredicate, SeriesRef, SeriesRows, Source, SourceError,
+    Sources, Summary, Value, evaluate, plan,
+};
+
+/// Runs `inner` for the query that it stands in and gives its measurements.
+pub(super) fn inputs(
+    inner: &Select,
+    outer: &Outer<'_>,
+    sources: &dyn Sources,
+    context: &Context,
+    emit: &mut dyn FnMut(Option<SeriesRows>) -> ControlFlow<()>,
+) -> Result<Vec<Input>, QueryError> {
+    let inner = adapted(inner, outer);
+    let mut plan = plan::plan(&inner, sources, context, outer.bounds, emit)?;
+    plan.keep_series_apart();
+    let mut answer = Answer::default();
+    evaluate::evaluate(&plan, context, &mut |piece| match piece {
+        Some(piece) => {
+            answer.add(piece);
+            ControlFlow::Continue(())
+        }
+        // Only the outer query's rows are handed out, but a kill must be noticed here too.
+        None => emit(None),
+    })?;
+    let source: Arc<dyn Source> = Arc::new(answer.finish());
+    let measurements = source.measurements().into_iter();
+    let ordered = !plan.series_apart;
+    Ok(measurements.map(|measurement| Input { measurement, source: source.clone(), ordered }).collect())
+}
+
+/// The inner query with the outer groups, and the outer windows if it has none. Windows without a value are left out unless
+/// a fill puts one there.
+fn adapted(inner: &Select, outer: &Outer<'_>) -> Select {
+    let mut inner = inner.clone();
+    inner.into = None;
+    let has_windows = inner.group_by.window().is_some();
+    for dimension in &outer.select.group_by.dimensions {
+        // Patterns stand for what the inner query shows, so they have nothing to say inside.
+        let goes_inside = match dimension {
+            Dimension::Time(_) => !has_windows,
+            Dimension::Tag(_) => true,
+            Dimension::Wildcard | Dimension::Regex(_) => false,
+        };
+        if goes_inside {
+            inner.group_by.dimensions.push(dimension.clone());
+        }
+    }
+    if matches!(inner.fill, None | Some(Fill::Null)) {
+        inner.fill = Some(Fill::None);
+    }
+    inner
+}
+
+/// The answer of a sub-query while it comes in.
+#[derive(Default)]
+struct Answer {
+    source: AnswerSource,
+    open: Option<SeriesRows>,
+}
+
+/// The answer of a sub-query, to be read.
+#[derive(Default)]
+struct AnswerSource {
+    /// The position of a series is its id.
+    series: Vec<AnswerSeries>,
+    fields: BTreeMap<Text, BTreeMap<Text, FieldType>>,
+    tags: BTreeMap<Text, BTreeSet<Text>>,
+}
+
+struct AnswerSeries {
+    key: Arc<SeriesKey>,
+    fields: Vec<(Text, Arc<AnswerBlock>)>,
+}
+
+struct AnswerBlock(Arc<Batch>);
+
+impl Answer {
+    fn add(&mut self, mut piece: SeriesRows) {
+        let more_rows = piece.more_rows;
+        match &mut self.open {
+            Some(open) => open.cells.append(&mut piece.cells),
+            None => self.open = Some(piece),
+        }
+        if !more_rows && let Some(series) = self.open.take() {
+            self.source.add(&series);
+        }
+    }
+
+    fn finish(self) -> AnswerSource {
+        self.source
+    }
+}
+
+impl AnswerSource {
+    /// Takes the rows of one series. Rows with equal times go to series of their own, since a series has each time once.
+    fn add(&mut self, series: &SeriesRows) {
+        let mut rows: Vec<(i64, &[Value])> = series
+            .rows()
+            .filter_map(|row| match row {
+                [Value::Time(time), cells @ ..] => Some((time.0, cells)),
+                _ => None,
+            })
+            .collect();
+        if rows.first().map(|row| row.0) > rows.last().map(|row| row.0) {
+            rows.reverse();
+        }
+        rows.sort_by_key(|row| row.0);
+        while !rows.is_empty() {
+            let mut later = Vec::new();
+            let mut last = None;
+            rows.retain(|row| {
+                let is_new = last.replace(row.0) != Some(row.0);
+                if !is_new {
+                    later.push(*row);
+                }
+                is_new
+            });
+            self.add_series(series, &rows);
+            rows = later;
+        }
+    }
+
+    fn add_series(&mut self, series: &SeriesRows, rows: &[(i64, &[Value])]) {
+        let present = series.tags.iter().filter(|(_, value)| !value.is_empty()).cloned();
+        let key = SeriesKey {
+            // The order of the inner answer is the order of the series.
+            raw: Text::from(format!("{:020}", self.series.len())),
+            measurement: series.name.clone(),
+            tags: TagSet::new(present.collect()),
+        };
+        let types = self.fields.entry(series.name.clone()).or_default();
+        let mut fields = Vec::new();
+        for (column, name) in series.columns.iter().skip(1).enumerate() {
+            let Some(batch) = batch(rows, column) else { continue };
+            let field_type = batch.values.field_type();
+            types.entry(name.clone()).and_modify(|t| *t = field_type.min(*t)).or_insert(field_type);
+            fields.push((name.clone(), Arc::new(AnswerBlock(Arc::new(batch)))));
+        }
+        // Of a column and a tag of one name the column is seen.
+        let tags = series.tags.iter().map(|(key, _)| key.clone());
+        let tags = tags.filter(|key| !series.columns.contains(key));
+        self.tags.entry(series.name.clone()).or_default().extend(tags);
+        self.series.push(AnswerSeries { key: Arc::new(key), fields });
+    }
+}
+
+/// The values of one column, if it has any.
+fn batch(rows: &[(i64, &[Value])], column: usize) -> Option<Batch> {
+    let cells = || rows.iter().map(|(time, cells)| (*time, &cells[column]));
+    let first = cells().map(|(_, value)| value).find(|value| **value != Value::Null)?;
+    macro_rules! column {
+        ($kind:ident, $copy:expr) => {{
+            let found = cells().filter_map(|(time, value)| match value {
+                Value::$kind(v) => Some((time, $copy(v))),
+                _ => None,
+            });
+            let (times, values) = found.unzip();
+            Some(Batch { times, values: Column::$kind(values) })
+        }};
+    }
+    match first {
+        Value::Float(_) => column!(Float, |v: &f64| *v),
+        Value::Integer(_) => column!(Integer, |v: &i64| *v),
+        Value::String(_) => column!(String, Text::clone),
+        Value::Boolean(_) => column!(Boolean, |v: &bool| *v),
+        Value::Null | Value::Time(_) | Value::Ordinal(_) | Value::List(_) => None,
+    }
+}
+
+impl Source for AnswerSource {
+    fn measurements(&self) -> Vec<Text> {
+        self.fields.keys().cloned().collect()
+    }
+
+    fn field_types(&self, measurement: &[u8], _: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
+        let types = self.fields.get(measurement).into_iter().flatten();
+        types.map(|(name, field_type)| (name.clone(), vec![*field_type])).collect()
+    }
+
+    fn tag_keys(&self, measurement: &[u8]) -> BTreeSet<Text> {
+        self.tags.get(measurement).cloned().unwrap_or_default()
+    }
+
+    fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
+        let numbered = (0..).map(SeriesId).zip(&self.series);
+        let wanted =
+            numbered.filter(|(_, series)| series.key.measurement == *measurement && predicate.holds(&series.key.tags));
+        wanted.map(|(id, series)| SeriesRef { id, key: series.key.clone() }).collect()
+    }
+
+    fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {
+        let series = usize::try_from(series.0).ok().and_then(|at| self.series.get(at));
+        let found = series.and_then(|series| series.fields.iter().find(|(name, _)| *name == *field));
+        let block = found.map(|(_, block)| block).filter(|block| block.summary().range.overlaps(range));
+        block.map(|block| block.clone() as Arc<dyn Block>).into_iter().collect()
+    }
+}
+
+impl Block for AnswerBlock {
+    fn summary(&self) -> Summary {
+        let times = &self.0.times;
+        let ends = (times.first().copied().unwrap_or(0), times.last().copied().unwrap_or(0));
+        Summary {
+            range: TimeRange { min: Timestamp(ends.0), max: Timestamp(ends.1) },
+            count: u32::try_from(times.len()).unwrap_or(u32::MAX),
+            field_type: self.0.values.field_type(),
+            numbers: None,
+        }
+    }
+
+    fn decode(&self) -> Result<Arc<Batch>, SourceError> {
+        Ok(self.0.clone())
+    }
+}

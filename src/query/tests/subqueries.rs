@@ -1,0 +1,134 @@
+//! SELECT from sub-queries.
+
+use super::{check, context, select};
+use crate::compat::Profile;
+use crate::query::test_source::{MemorySource, OneSource};
+use crate::query::{QueryError, run};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+const NET: &str = "net,host=a,dc=x rx=10,tx=1 0\nnet,host=a,dc=x rx=30,tx=3 60\nnet,host=b,dc=x rx=20,tx=2 0\n\
+    net,host=b,dc=x rx=50 60\nnet,host=c,dc=y rx=70,tx=7 120";
+
+// spec: select.sub.1, select.sub.7
+#[test]
+fn the_answer_of_a_sub_query_is_read_like_a_measurement() {
+    check(
+        NET,
+        "SELECT max(m), host FROM (SELECT mean(rx) AS m FROM net GROUP BY host)",
+        &["net time,max,host", "0 70 'c'"],
+    );
+    check(NET, "SELECT m * 2 FROM (SELECT max(rx) AS m FROM net)", &["net time,m", "120 140"]);
+    check(NET, "SELECT sum(r) FROM (SELECT rx / tx AS r FROM net)", &["net time,sum", "0 40"]);
+    check(
+        NET,
+        "SELECT mean(s) FROM (SELECT count(rx) AS s FROM net GROUP BY host)",
+        &["net time,mean", "0 1.6666666666666667"],
+    );
+    check(
+        NET,
+        "SELECT * FROM (SELECT mean(rx), max(tx) AS t FROM net GROUP BY dc)",
+        &["net time,dc,mean,t", "0 'x' 27.5 3", "0 'y' 70 7"],
+    );
+    check(
+        NET,
+        "SELECT sum(y) FROM (SELECT max(x) AS y FROM (SELECT rx + 1 AS x FROM net) GROUP BY host), net",
+        &["net time,sum", "0 153"],
+    );
+    check(NET, "SELECT nosuch FROM (SELECT rx FROM net)", &[]);
+    check(NET, "SELECT rx FROM (SELECT rx FROM nosuch)", &[]);
+}
+
+// spec: select.sub.2
+#[test]
+fn tags_are_visible_where_the_inner_query_groups_by_them() {
+    check(NET, "SELECT rx, host FROM (SELECT rx FROM net) LIMIT 1", &["net time,rx,host", "0 10 -"]);
+    check(NET, "SELECT rx, host FROM (SELECT rx FROM net GROUP BY host) LIMIT 1", &["net time,rx,host", "0 10 'a'"]);
+    check(
+        NET,
+        "SELECT m FROM (SELECT max(rx) AS m FROM net) GROUP BY dc",
+        &["net{dc=x} time,m", "60 50", "net{dc=y} time,m", "120 70"],
+    );
+    check(
+        NET,
+        "SELECT sum(m) FROM (SELECT max(rx) AS m FROM net GROUP BY dc, host) GROUP BY *",
+        &[
+            "net{dc=x,host=a} time,sum",
+            "0 30",
+            "net{dc=x,host=b} time,sum",
+            "0 50",
+            "net{dc=y,host=c} time,sum",
+            "0 70",
+        ],
+    );
+}
+
+// spec: select.sub.3
+#[test]
+fn the_range_and_the_windows_go_inside() {
+    check(
+        NET,
+        "SELECT sum(m) FROM (SELECT max(rx) AS m FROM net) WHERE time >= 60s AND time < 120s",
+        &["net time,sum", "60 50"],
+    );
+    check(
+        NET,
+        "SELECT count(c) FROM (SELECT rx AS c FROM net WHERE time > 0s) WHERE time < 120s",
+        &["net time,count", "0 2i"],
+    );
+    check(
+        NET,
+        "SELECT max(m) FROM (SELECT mean(rx) AS m FROM net GROUP BY host) WHERE time >= 0s AND time < 180s GROUP BY time(1m)",
+        &["net time,max", "0 20", "60 50", "120 70"],
+    );
+}
+
+// spec: select.sub.4
+#[test]
+fn conditions_outside_see_all_inner_columns() {
+    check(NET, "SELECT rx FROM (SELECT rx, tx FROM net) WHERE tx > 2", &["net time,rx", "60 30", "120 70"]);
+    check(
+        NET,
+        "SELECT count(m) FROM (SELECT mean(rx) AS m FROM net GROUP BY host) WHERE m < 50",
+        &["net time,count", "0 2i"],
+    );
+    check(NET, "SELECT m FROM (SELECT mean(rx) AS m FROM net GROUP BY host) WHERE host = 'b'", &["net time,m", "0 35"]);
+}
+
+// spec: select.sub.5
+#[test]
+fn empty_windows_inside_are_left_out_unless_filled() {
+    let query = |fill: &str| {
+        format!(
+            "SELECT count(c), mean(c) FROM \
+             (SELECT count(tx) AS c FROM net WHERE time >= 0s AND time < 240s GROUP BY time(1m) {fill})"
+        )
+    };
+    check(NET, &query(""), &["net time,count,mean", "0 3i 1.3333333333333333"]);
+    check(NET, &query("fill(null)"), &["net time,count,mean", "0 3i 1.3333333333333333"]);
+    check(NET, &query("fill(0)"), &["net time,count,mean", "0 4i 1"]);
+}
+
+// spec: select.sub.6
+#[test]
+fn rows_come_by_time_and_then_as_the_inner_query_has_them() {
+    check(NET, "SELECT rx FROM (SELECT rx FROM net WHERE time < 60s)", &["net time,rx", "0 10", "0 20"]);
+    check(
+        NET,
+        "SELECT m, host FROM (SELECT sum(rx) AS m FROM net GROUP BY host)",
+        &["net time,m,host", "0 40 'a'", "0 70 'b'", "0 70 'c'"],
+    );
+    check(NET, "SELECT sum(rx) FROM (SELECT rx FROM net ORDER BY time DESC LIMIT 1)", &["net time,sum", "0 70"]);
+    check(NET, "SELECT rx FROM (SELECT rx FROM net LIMIT 3) ORDER BY time DESC LIMIT 1", &["net time,rx", "60 30"]);
+    // Several inner rows at one time are all read.
+    check(NET, "SELECT count(rx) FROM (SELECT rx FROM net LIMIT 2)", &["net time,count", "0 2i"]);
+}
+
+// spec: select.pieces.1
+#[test]
+fn a_sub_query_stops_when_nobody_waits() {
+    let source = OneSource(Arc::new(MemorySource::new(NET, 1)));
+    let query = select("SELECT rx FROM (SELECT rx FROM net)");
+    let got = run(&query, &source, &context(Profile::Documented), &mut |_| ControlFlow::Break(()));
+    assert_eq!(got, Err(QueryError::Interrupted));
+}
