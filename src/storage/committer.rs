@@ -38,16 +38,28 @@ pub(super) struct CommitQueue {
 struct Waiting {
     items: Vec<Pending>,
     is_busy: bool,
-    is_closed: bool,
+    phase: Phase,
     seal_wanted: bool,
     seals_begun: u64,
     seals_ended: u64,
+}
+
+/// How long the queue goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+enum Phase {
+    #[default]
+    Open,
+    /// What is enqueued will be done.
+    Closing,
+    /// A thread has ended: nothing will be done any more.
+    Ended,
 }
 
 #[derive(Debug)]
 struct Pending {
     item: Item,
     ticket: Arc<Ticket>,
+    is_complete: bool,
 }
 
 /// What the committer does in order.
@@ -87,10 +99,24 @@ impl Ticket {
             }
         }
     }
+}
 
-    fn complete(&self, result: Result<(), StorageError>) {
-        *self.result.lock() = Some(result);
-        self.done.notify_one();
+impl Pending {
+    fn complete(mut self, result: Result<(), StorageError>) {
+        *self.ticket.result.lock() = Some(result);
+        self.ticket.done.notify_one();
+        self.is_complete = true;
+    }
+}
+
+/// Whoever waits for something that is forgotten, because a thread panicked, must not wait for ever.
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let mut result = self.ticket.result.lock();
+        if !self.is_complete {
+            *result = Some(Err(StorageError::ReadOnly));
+            self.ticket.done.notify_one();
+        }
     }
 }
 
@@ -98,8 +124,12 @@ impl CommitQueue {
     /// Hands something to the committer.
     pub(super) fn push(&self, item: Item) -> Arc<Ticket> {
         let ticket = Arc::new(Ticket::default());
-        self.inner.lock().items.push(Pending { item, ticket: ticket.clone() });
-        self.filled.notify_one();
+        let pending = Pending { item, ticket: ticket.clone(), is_complete: false };
+        let mut waiting = self.inner.lock();
+        if waiting.phase < Phase::Ended {
+            waiting.items.push(pending);
+            self.filled.notify_one();
+        }
         ticket
     }
 
@@ -122,7 +152,7 @@ impl CommitQueue {
     /// Blocks until a run of the sealer has ended.
     pub(super) fn wait_sealed(&self, number: SealNumber) {
         let mut waiting = self.inner.lock();
-        while waiting.seals_ended < number.0 {
+        while waiting.seals_ended < number.0 && waiting.phase < Phase::Ended {
             self.sealed.wait(&mut waiting);
         }
     }
@@ -130,7 +160,7 @@ impl CommitQueue {
     /// As [`CommitQueue::wait_sealed`]; `false` if it takes longer than until `deadline`.
     pub(super) fn wait_sealed_until(&self, number: SealNumber, deadline: Instant) -> bool {
         let mut waiting = self.inner.lock();
-        while waiting.seals_ended < number.0 {
+        while waiting.seals_ended < number.0 && waiting.phase < Phase::Ended {
             if self.sealed.wait_until(&mut waiting, deadline).timed_out() {
                 return false;
             }
@@ -147,8 +177,20 @@ impl CommitQueue {
 
     /// Lets the committer end when everything is done.
     pub(super) fn close(&self) {
-        self.inner.lock().is_closed = true;
+        let mut waiting = self.inner.lock();
+        waiting.phase = waiting.phase.max(Phase::Closing);
         self.filled.notify_one();
+    }
+
+    /// Wakes everyone: nothing will be done any more.
+    fn abandon(&self) {
+        let mut waiting = self.inner.lock();
+        waiting.phase = Phase::Ended;
+        waiting.is_busy = false;
+        waiting.items.clear();
+        self.drained.notify_all();
+        self.sealed.notify_all();
+        self.filled.notify_all();
     }
 
     /// What to do next, or `None` if there will be nothing.
@@ -168,7 +210,7 @@ impl CommitQueue {
                 waiting.is_busy = true;
                 return Some(Work::Group(waiting.take_group()));
             }
-            if waiting.is_closed {
+            if waiting.phase > Phase::Open {
                 return None;
             }
             self.filled.wait(&mut waiting);
@@ -199,6 +241,7 @@ impl Item {
 
 /// The committer's work: runs until the queue is closed and empty.
 pub(super) fn run_committer(shared: &Shared, mut log: LogWriter, jobs: &SyncSender<SealJob>) {
+    let _abandon = AbandonAtEnd(shared);
     let mut sealed_at = 0;
     while let Some(work) = shared.queue.next_work() {
         match work {
@@ -212,7 +255,7 @@ pub(super) fn run_committer(shared: &Shared, mut log: LogWriter, jobs: &SyncSend
                     shared.queue.want_seal();
                 }
                 for pending in group {
-                    pending.ticket.complete(outcome.as_ref().copied().map_err(StorageError::share));
+                    pending.complete(outcome.as_ref().copied().map_err(StorageError::share));
                 }
             }
             Work::Seal => {
@@ -227,6 +270,18 @@ pub(super) fn run_committer(shared: &Shared, mut log: LogWriter, jobs: &SyncSend
                 }
             }
         }
+    }
+}
+
+/// Sees to it that nobody waits for a thread that has ended, in whatever way.
+struct AbandonAtEnd<'s>(&'s Shared);
+
+impl Drop for AbandonAtEnd<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.is_read_only.store(true, Ordering::Release);
+        }
+        self.0.queue.abandon();
     }
 }
 
@@ -252,6 +307,7 @@ fn commit(group: &[Pending], log: &mut LogWriter, shared: &Shared) -> Result<(),
 
 /// The sealer's work: runs until the committer has ended.
 pub(super) fn run_sealer(shared: &Shared, mut sealer: Sealer, jobs: &Receiver<SealJob>) {
+    let _abandon = AbandonAtEnd(shared);
     for job in jobs {
         if let Err(error) = shared.check().and_then(|()| sealer.seal(&job, &shared.state)) {
             shared.fail(&error);

@@ -60,6 +60,8 @@ pub(super) enum Failure {
     All,
     /// One; those after it succeed.
     Once,
+    /// The thread panics.
+    Panic,
 }
 
 impl MemoryDisk {
@@ -121,6 +123,7 @@ impl Inner {
                 if self.failure == Failure::Once {
                     self.fails_in = None;
                 }
+                assert_ne!(self.failure, Failure::Panic, "meant to happen");
                 Err(io::Error::other("the disk failed"))
             }
             Some(left) => {

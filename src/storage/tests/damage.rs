@@ -143,3 +143,16 @@ fn a_full_disk_makes_the_store_read_only_but_readable() {
     assert!(matches!(store.checkpoint(&|| Ok(Vec::new())), Err(StorageError::ReadOnly)));
     assert_eq!(values(&store), ["m v 1=1"]);
 }
+
+#[test]
+fn nobody_waits_for_a_thread_that_panicked() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    write(&store, SHARD, "m v=1 1").unwrap();
+    disk.fail_after(0, Failure::Panic);
+    for lines in ["m v=2 2", "m v=3 3"] {
+        assert!(matches!(write(&store, SHARD, lines), Err(StorageError::ReadOnly)));
+    }
+    assert!(matches!(store.checkpoint(&Vec::new), Err(StorageError::ReadOnly)));
+    assert_eq!(values(&store), ["m v 1=1"]);
+}
