@@ -53,8 +53,8 @@ pub(super) type Parsed<'t, T> = ModalResult<T, Fault<'t>>;
 pub(super) struct State<'t> {
     text: &'t str,
     parameters: &'t Parameters,
-    /// The last token read, which is often read again.
-    latest: Option<Token<'t>>,
+    /// The last token and the last white space that were read, because most are looked at several times.
+    latest: [Option<Token<'t>>; 2],
     /// One past the last byte that was ever read as part of a token.
     read_to: usize,
     /// Whether the end of the text was read as the end of a word or while looking for a regular expression.
@@ -136,7 +136,7 @@ impl<'t> Token<'t> {
 
 /// Parses all statements of `text`.
 pub(super) fn query(text: &str, parameters: &Parameters) -> Result<Query, ParseError> {
-    let state = State { text, parameters, latest: None, read_to: 0, swallowed_end: false, taken: None, nesting: 0 };
+    let state = State { text, parameters, latest: [None; 2], read_to: 0, swallowed_end: false, taken: None, nesting: 0 };
     let mut input = Stateful { input: LocatingSlice::new(text), state };
     let statements = statements(&mut input).map_err(|error| match error {
         ErrMode::Backtrack(fault) | ErrMode::Cut(fault) => fault.into_error(text),
@@ -211,7 +211,7 @@ fn peek_raw<'t>(input: &mut Input<'t>) -> Token<'t> {
 
 /// The token at byte `at`.
 fn token_at<'t>(state: &mut State<'t>, at: usize) -> Token<'t> {
-    if let Some(token) = state.latest.filter(|token| token.start == at) {
+    if let Some(token) = state.latest.into_iter().flatten().find(|token| token.start == at) {
         return token;
     }
     let Lexed { mut token, swallowed_end } = lexer::lex(state.text, at);
@@ -220,7 +220,7 @@ fn token_at<'t>(state: &mut State<'t>, at: usize) -> Token<'t> {
     }
     state.swallowed_end |= swallowed_end;
     state.read_to = state.read_to.max(token.end);
-    state.latest = Some(token);
+    state.latest[usize::from(token.kind == Kind::Space)] = Some(token);
     token
 }
 
