@@ -43,8 +43,8 @@ type Key = (i64, usize);
 
 /// The points of the series of a group in one order.
 pub(super) struct MergedCursor {
-    heap: TieHeap<Key, (usize, SeriesCursor)>,
-    current: Option<(Key, usize, SeriesCursor)>,
+    heap: TieHeap<Key, (usize, Box<SeriesCursor>)>,
+    current: Option<(Key, usize, Box<SeriesCursor>)>,
     order: MergeOrder,
     descending: bool,
 }
@@ -136,7 +136,7 @@ impl MergedCursor {
     ) -> Result<MergedCursor, QueryError> {
         let mut cursors = Vec::with_capacity(group.series.len());
         for (number, member) in group.series.iter().enumerate() {
-            let mut cursor = SeriesCursor::new(plan, member, reads, range, plan.descending)?;
+            let mut cursor = Box::new(SeriesCursor::new(plan, member, reads, range, plan.descending)?);
             if cursor.next_batch(execution)? {
                 let rank = if member.ordered { number } else { 0 };
                 cursors.push(((order.key(cursor.time(), plan.descending), rank), (number, cursor)));
@@ -164,7 +164,7 @@ impl MergedCursor {
         if self.current.is_none() {
             self.current = self.heap.pop().map(|(key, (number, cursor))| (key, number, cursor));
         }
-        Ok(self.current.as_ref().map(|(_, number, cursor)| (*number, cursor)))
+        Ok(self.current.as_ref().map(|(_, number, cursor)| (*number, &**cursor)))
     }
 }
 

@@ -1,8 +1,22 @@
 //! Planning and evaluation of SELECT: pure functions over a [`Source`].
 //!
-//! `plan` turns a validated [`Select`](crate::influxql::ast::Select) into a [`Plan`] that says which columns of which
+//! `plan` turns a validated [`Select`] into a plan that says which columns of which
 //! series are read and which windows they fall into; `evaluate` runs it in column batches and yields pieces of series.
 //! Knows nothing of files, clocks, threads it was not handed, or the catalog: names are resolved by [`Sources`].
+//!
+//! | step | files |
+//! |---|---|
+//! | what is named, and of which types | `schema`, `expand`, `names`, `subquery` |
+//! | the condition | `fold` (constants), `time_bounds` and `time_literal` (the range), `conditions` (series and points) |
+//! | the plan | `plan`, `projections` (arithmetic), `calls` (functions), `point_expr` (expressions over points), `windows` |
+//! | reading | `source` (the seam), `groups` (which series), `points` (blocks to columns), `cursor` and `tie_heap` (merging) |
+//! | results | `rows` (points), `streams` with `reduce`, `collect`, `fill` (functions), `execution` (pieces, limits, kills) |
+//! | functions | `functions`, one file for each family |
+//!
+//! # Adding a function
+//!
+//! Choose its shape in `functions` and implement it in the file of its family; name it in `calls`, where its arguments are read, and in
+//! `influxql`, where they are validated; give it clauses in `spec/functions.md` and tests that cite them.
 
 mod calls;
 mod collect;

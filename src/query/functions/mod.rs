@@ -2,13 +2,13 @@
 //!
 //! A function is one of four shapes, by how it meets its input:
 //!
-//! - a [`Reduction`] keeps a small state for each window and takes whole columns, so series and blocks can be reduced apart
+//! - a `Reduction` keeps a small state for each window and takes whole columns, so series and blocks can be reduced apart
 //!   and combined;
-//! - a [`Collection`] needs the points of a window together, in the order in which the series are merged;
-//! - a [`Transformation`] turns a stream of points into another;
-//! - a [`Forecast`] needs the whole stream.
+//! - a `Collection` needs the points of a window together, in the order in which the series are merged;
+//! - a `Transformation` turns a stream of points into another;
+//! - a `Forecast` needs the whole stream.
 //!
-//! Nothing here knows where points come from; [`super::calls`] feeds the functions.
+//! Nothing here knows where points come from; `calls` feeds the functions.
 
 mod aggregates;
 mod collection;
