@@ -29,6 +29,7 @@ fn bench(criterion: &mut Criterion) {
         });
     }
     let query = parse(DASHBOARD, &none).expect("the query is valid");
+    group.throughput(Throughput::Bytes(DASHBOARD.len() as u64));
     group.bench_function("print/dashboard", |bencher| bencher.iter(|| black_box(&query).to_string()));
     group.finish();
 }
