@@ -136,7 +136,8 @@ impl<'t> Token<'t> {
 
 /// Parses all statements of `text`.
 pub(super) fn query(text: &str, parameters: &Parameters) -> Result<Query, ParseError> {
-    let state = State { text, parameters, latest: [None; 2], read_to: 0, swallowed_end: false, taken: None, nesting: 0 };
+    let state =
+        State { text, parameters, latest: [None; 2], read_to: 0, swallowed_end: false, taken: None, nesting: 0 };
     let mut input = Stateful { input: LocatingSlice::new(text), state };
     let statements = statements(&mut input).map_err(|error| match error {
         ErrMode::Backtrack(fault) | ErrMode::Cut(fault) => fault.into_error(text),
