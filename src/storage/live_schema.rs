@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::fields::{Field, FieldTable};
 use super::record::FieldId;
-use super::series_index::{SeriesBound, SeriesIndex};
+use super::series_index::SeriesBound;
 use super::state::State;
 use crate::model::{DatabaseId, FieldType, SeriesKey, ShardId, Text};
 use crate::query::SeriesId;
@@ -187,9 +187,4 @@ impl LiveFields {
         self.by_name.remove(name);
         self.layout.clear();
     }
-}
-
-/// Adds a series to the index that readers share, where it stays hidden until its record is on disk.
-pub(super) fn announce(index: &parking_lot::RwLock<SeriesIndex>, id: SeriesId, key: SeriesKey) {
-    index.write().insert(id, key);
 }

@@ -6,7 +6,7 @@
 use parking_lot::RwLock;
 
 use super::fields::Field;
-use super::live_schema::{KnownSeries, LiveDatabase, LiveShard, MeasurementNumber, announce};
+use super::live_schema::{KnownSeries, LiveDatabase, LiveShard, MeasurementNumber};
 use super::record::{Cell, Entry, FieldId, PointsBuilder, RecordBuilder};
 use super::series_index::{SeriesBound, SeriesIndex};
 use super::{DropReason, StorageError, WriteOutcome};
@@ -190,7 +190,8 @@ impl ShardWrite<'_> {
         if point.series != key.raw.as_bytes() {
             self.target.live.add_spelling(point.series, known);
         }
-        announce(self.target.index, id, key);
+        // Readers share the index, but don't see the series before its record is on disk.
+        self.target.index.write().insert(id, key);
         Ok(known)
     }
 
