@@ -101,8 +101,9 @@ impl Disk for RealDisk {
         let file = OpenOptions::new().append(true).open(path)?;
         if file.metadata()?.len() != len {
             file.set_len(len)?;
-            file.sync_all()?;
         }
+        // What was read from it may so far be in the page cache only, and is about to be relied on.
+        file.sync_all()?;
         Ok(Box::new(file))
     }
 
