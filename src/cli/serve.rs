@@ -171,3 +171,20 @@ fn http_options(settings: &Settings) -> HttpOptions {
         compat: settings.compat.compat(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: statements.continuous-query.3
+    #[test]
+    fn disabled_services_have_no_interval() {
+        let mut settings = Settings::default();
+        assert_eq!(engine_options(&settings).continuous_queries.run_interval_ns, 1_000_000_000);
+        assert_eq!(engine_options(&settings).retention_check_ns, 30 * 60 * 1_000_000_000);
+        settings.continuous_queries.enabled = false;
+        settings.retention.enabled = false;
+        assert_eq!(engine_options(&settings).continuous_queries.run_interval_ns, 0);
+        assert_eq!(engine_options(&settings).retention_check_ns, 0);
+    }
+}

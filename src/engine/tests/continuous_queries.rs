@@ -140,3 +140,17 @@ fn one_that_fails_does_not_keep_others_from_running() {
     service.look(5);
     assert_eq!(service.run("SELECT * FROM t"), "0: t{} time,last | 0,1");
 }
+
+// spec: statements.continuous-query.3
+#[test]
+fn a_thread_looks_every_interval() {
+    let bench = Bench::with(|options| options.continuous_queries.run_interval_ns = 1_000_000);
+    bench.done("CREATE DATABASE d");
+    bench.write(&format!("m f=1 {NOW}"));
+    bench.done(
+        "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1s BEGIN SELECT last(f) INTO t FROM m GROUP BY time(1d) END",
+    );
+    while bench.run("SELECT last FROM t") == "0:" {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
