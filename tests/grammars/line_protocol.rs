@@ -19,7 +19,7 @@ const BEYOND_GRAMMAR: [&str; 6] = [
 ];
 
 fn rule(name: &str) -> Rule {
-    LINE_PROTOCOL.rule(name).unwrap()
+    LINE_PROTOCOL.rule(name).expect("the rule is in the grammar")
 }
 
 fn text(sentence: &[u32]) -> Vec<u8> {
