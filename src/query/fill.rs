@@ -31,7 +31,7 @@ pub(super) struct Filled<'r, I: Iterator<Item = Result<Point, QueryError>>> {
     is_done: bool,
     execution: &'r Execution<'r>,
     /// Windows filled since it was last asked whether to go on.
-    filled: u32,
+    unasked: u32,
 }
 
 impl<'r, I: Iterator<Item = Result<Point, QueryError>>> Filled<'r, I> {
@@ -67,7 +67,7 @@ impl<'r, I: Iterator<Item = Result<Point, QueryError>>> Filled<'r, I> {
             previous: None,
             is_done: false,
             execution,
-            filled: 0,
+            unasked: 0,
         }
     }
 
@@ -144,9 +144,9 @@ impl<I: Iterator<Item = Result<Point, QueryError>>> Iterator for Filled<'_, I> {
             return None;
         }
         // There may be more windows than anyone waits for.
-        self.filled += 1;
-        if self.filled == WINDOWS_UNASKED_MAX {
-            self.filled = 0;
+        self.unasked += 1;
+        if self.unasked == WINDOWS_UNASKED_MAX {
+            self.unasked = 0;
             if let Err(error) = self.execution.go_on() {
                 self.is_done = true;
                 return Some(Err(error));

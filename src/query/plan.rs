@@ -189,7 +189,7 @@ pub(super) fn plan(
         condition,
         dimensions: expand::dimensions(select, &schema),
         windows,
-        fill: fill(select),
+        fill: select.fill.unwrap_or(Fill::Null),
         limits: select.limits,
         columns: column_names(wishes),
         projection,
@@ -288,14 +288,6 @@ fn without_time(fields: Vec<Field>, spares_second: bool) -> (String, Vec<Field>)
         }
     }
     (name.filter(|name| !name.is_empty()).unwrap_or_else(|| "time".into()), kept)
-}
-
-/// What stands in windows without a value. INTO writes none of them unless it is told what to write.
-fn fill(select: &Select) -> Fill {
-    match select.fill.unwrap_or(Fill::Null) {
-        Fill::Null if select.into.is_some() => Fill::None,
-        fill => fill,
-    }
 }
 
 /// Whether an expression calls a function.
