@@ -30,6 +30,9 @@ pub struct Settings {
     pub coordinator: Coordinator,
     /// `[retention]`
     pub retention: Retention,
+    /// `[continuous_queries]`
+    #[serde(rename = "continuous_queries")]
+    pub continuous_queries: ContinuousQueries,
     /// `[http]`
     pub http: Http,
     /// `[compat]`
@@ -134,6 +137,24 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         Retention { enabled: true, check_interval: Interval(Duration::from_mins(30)) }
+    }
+}
+
+/// `[continuous_queries]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct ContinuousQueries {
+    /// Whether continuous queries are run.
+    pub enabled: bool,
+    /// Whether each run is logged.
+    pub log_enabled: bool,
+    /// How often it is looked whether one is due.
+    pub run_interval: Interval,
+}
+
+impl Default for ContinuousQueries {
+    fn default() -> Self {
+        ContinuousQueries { enabled: true, log_enabled: true, run_interval: Interval(Duration::from_secs(1)) }
     }
 }
 

@@ -69,11 +69,6 @@ pub(super) const GROUPS: &[Group] = &[
             "write-buffer-size",
         ],
     },
-    Group {
-        reason: "continuous queries are kept but not run",
-        section: "continuous_queries",
-        keys: &["enabled", "log-enabled", "run-interval"],
-    },
 ];
 
 /// Sections for inputs other than HTTP; ignored unless they are enabled, which is worth a warning.

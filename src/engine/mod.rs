@@ -11,6 +11,7 @@ mod background;
 mod catalog_cell;
 mod change;
 mod clock;
+mod continuous_queries;
 mod definition;
 mod delete;
 mod diagnostics;
@@ -76,8 +77,19 @@ pub struct EngineOptions {
     pub concurrent_queries_max: usize,
     /// `[retention] check-interval`, nanoseconds; zero (also for `[retention] enabled = false`) never drops expired data.
     pub retention_check_ns: u64,
+    /// `[continuous_queries]`.
+    pub continuous_queries: ContinuousQueryOptions,
     /// `[compat]`.
     pub compat: Compat,
+}
+
+/// How continuous queries are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ContinuousQueryOptions {
+    /// `run-interval`, nanoseconds: how often it is looked whether one is due. Zero (also for `enabled = false`) never runs any.
+    pub run_interval_ns: u64,
+    /// `log-enabled`.
+    pub log_runs: bool,
 }
 
 /// Everything behind the API. Dropping it stops the background work and waits for it.

@@ -1,6 +1,7 @@
 //! Rules of statements and writes, on an engine with a real store in a temporary directory and a clock that stands still.
 
 mod authorization;
+mod continuous_queries;
 mod deletion;
 mod recovery;
 mod schema;
@@ -73,6 +74,7 @@ impl Bench {
             query_timeout_ns: 0,
             concurrent_queries_max: 0,
             retention_check_ns: 0,
+            continuous_queries: ContinuousQueryOptions::default(),
             compat: Compat::default(),
         };
         change(&mut options);
