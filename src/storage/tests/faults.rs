@@ -113,7 +113,9 @@ fn changes_that_wait_for_the_delay_share_one_sync_and_are_not_visible_before_it(
     assert_eq!((disk.operations() - before, values(&store)), (0, Vec::new()));
     // A store that closes waits for nothing more.
     drop(store);
-    commits.into_iter().for_each(|commit| commit.wait().unwrap());
+    for commit in commits {
+        commit.wait().unwrap();
+    }
     assert_eq!(disk.operations() - before, 2, "one write and one sync");
     assert_eq!(after_power_cut(&disk), ["m v 1=1 2=2 3=3"]);
 }
