@@ -140,6 +140,8 @@ fn engine_options(settings: &Settings) -> EngineOptions {
         memtable_bytes_max: usize::try_from(data.cache_max_memory_size.0).unwrap_or(usize::MAX),
         series_per_database_max: data.max_series_per_database,
         values_per_tag_max: data.max_values_per_tag,
+        fsync_delay: data.wal_fsync_delay.0,
+        write_timeout: coordinator.write_timeout.0,
         select_limits: SelectLimits {
             points_max: coordinator.max_select_point,
             series_max: coordinator.max_select_series,
