@@ -27,12 +27,15 @@ impl Agreement {
         if ours == peers {
             return Agreement::Equal;
         }
-        if let (Some(ours), Some(peers)) = (in_order(ours), in_order(peers))
-            && ours == peers
-        {
-            return Agreement::Reordered;
-        }
-        Agreement::Different(format!("{query}\n{}", first_difference(ours, peers)))
+        let difference = match (in_order(ours), in_order(peers)) {
+            (Some(ours), Some(peers)) if ours == peers => return Agreement::Reordered,
+            // The order may be what differs first, but it is not what counts.
+            (Some(ours), Some(peers)) if ours.to_string() != peers.to_string() => {
+                first_difference(ours.to_string().as_bytes(), peers.to_string().as_bytes())
+            }
+            _ => first_difference(ours, peers),
+        };
+        Agreement::Different(format!("{query}\n{difference}"))
     }
 
     /// The worse of two, and of two differences the first.
