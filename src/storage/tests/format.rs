@@ -76,7 +76,7 @@ fn booleans_and_strings_are_encoded_as_the_page_says() {
 fn example_disk() -> (MemoryDisk, Vec<Vec<u8>>) {
     let disk = MemoryDisk::default();
     let store = open_on(&disk, 1 << 20, &mut |_| Ok(())).unwrap();
-    let mut transaction = store.begin();
+    let mut transaction = store.begin().unwrap();
     transaction.catalog_change(b"db");
     transaction.commit().wait().unwrap();
     write(&store, SHARD, "cpu,host=a v=1.5,n=-3i 1000").unwrap();
