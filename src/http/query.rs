@@ -223,18 +223,23 @@ impl<A: Api> QueryJob<A> {
         })
     }
 
-    /// Runs the query into a stream.
-    fn stream(&self, query: A::Prepared, options: AnswerOptions, mut sender: StreamSender) {
+    /// Runs the query into a stream. Calls `begun` when the first piece of the answer is there, so that head and piece leave
+    /// together: most answers are one piece.
+    fn stream(&self, query: A::Prepared, options: AnswerOptions, mut sender: StreamSender, begun: impl FnOnce()) {
         let api = &self.shared.api;
         let bytes = &self.shared.counters.query_bytes;
         let mut answer = Answer::new(options);
         let cancelled = sender.cancelled();
         let mut gone = false;
+        let mut begun = Some(begun);
         api.execute(query, cancelled.get(), &mut |piece| {
             let next = answer.add(piece);
             if let Some(ready) = answer.ready() {
                 bytes.add(ready.len() as u64);
                 gone = sender.send(ready).is_break();
+                if let Some(begun) = begun.take() {
+                    begun();
+                }
             }
             if gone { ControlFlow::Break(()) } else { next }
         });
@@ -243,10 +248,13 @@ impl<A: Api> QueryJob<A> {
             bytes.add(rest.len() as u64);
             sender.finish(rest);
         }
+        if let Some(begun) = begun {
+            begun();
+        }
     }
 }
 
-/// Prepares and runs a query on a thread of its own. Returns when it is accepted, with what its answer is read from.
+/// Prepares and runs a query on a thread of its own. Returns when its answer begins, with what that is read from.
 async fn run_streaming<A: Api>(
     job: QueryJob<A>,
     options: AnswerOptions,
@@ -261,12 +269,8 @@ async fn run_streaming<A: Api>(
         let _turn = turn;
         match job.prepare() {
             Err(refusal) => drop(accepted.send(Err(refusal))),
-            Ok(query) => {
-                // Nobody waits any more: the client is gone.
-                if accepted.send(Ok(())).is_ok() {
-                    job.stream(query, options, sender);
-                }
-            }
+            // If nobody waits any more, the client is gone, and the stream knows it.
+            Ok(query) => job.stream(query, options, sender, || drop(accepted.send(Ok(())))),
         }
     });
     accepted_by(&shared, acceptance).await?;

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::block::decode_block;
 use super::index::{BlockEntry, PageRef, decode_directory, decode_page};
 use super::layout::{FOOTER_LEN, Footer, HEADER_LEN, SegmentHeader};
@@ -14,6 +16,10 @@ use crate::storage::record::FieldId;
 
 /// The most bytes of a block, an index page or a directory; more is damage.
 const PART_BYTES_MAX: u64 = 1 << 31;
+
+/// So many pages that were read last are kept, decoded: a query asks for the fields of a series one after the other, and they
+/// mostly stand on one page.
+const PAGES_KEPT_MAX: usize = 16;
 
 /// Why a part of a segment file could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +50,8 @@ pub struct Segment {
     header: SegmentHeader,
     footer: Footer,
     pages: Vec<PageRef>,
+    /// Pages that were read lately, by their offset; the last one first.
+    kept: Mutex<Vec<(u64, Arc<[BlockEntry]>)>>,
     bytes: u64,
 }
 
@@ -67,7 +75,7 @@ impl Segment {
         let footer = Footer::decode(&foot).map_err(damaged(footer_at))?;
         let directory = read_part(&*file, bytes, footer.directory_offset, footer.directory_len)?;
         let pages = decode_directory(&directory).map_err(damaged(footer.directory_offset))?;
-        Ok(Segment { path, file, header, footer, pages, bytes })
+        Ok(Segment { path, file, header, footer, pages, kept: Mutex::default(), bytes })
     }
 
     /// What the file is.
@@ -92,15 +100,22 @@ impl Segment {
 
     /// The blocks of one field of one series, in time order.
     pub fn blocks_of(&self, series: SeriesId, field: FieldId) -> Result<Vec<BlockEntry>, SegmentError> {
-        let mut found = self.entries_between((series, field), (series, field))?;
-        found.retain(|entry| entry.key() == (series, field));
+        let mut found = Vec::new();
+        for page in self.pages_between((series, field), (series, field)) {
+            let entries = self.kept_page(page)?;
+            let from = entries.partition_point(|entry| entry.key() < (series, field));
+            found.extend(entries[from..].iter().take_while(|entry| entry.key() == (series, field)));
+        }
         Ok(found)
     }
 
     /// The fields of which a series has values, in order.
     pub fn fields_of(&self, series: SeriesId) -> Result<Vec<FieldId>, SegmentError> {
-        let found = self.entries_between((series, FieldId(0)), (series, FieldId(u32::MAX)))?;
-        let mut fields: Vec<FieldId> = found.iter().filter(|e| e.series == series).map(|e| e.field).collect();
+        let mut fields = Vec::new();
+        for page in self.pages_between((series, FieldId(0)), (series, FieldId(u32::MAX))) {
+            let entries = self.kept_page(page)?;
+            fields.extend(entries.iter().filter(|entry| entry.series == series).map(|entry| entry.field));
+        }
         fields.dedup();
         Ok(fields)
     }
@@ -122,19 +137,26 @@ impl Segment {
         Ok(batch)
     }
 
-    /// The entries of all pages that can hold keys from `min` to `max`.
-    fn entries_between(
-        &self,
-        min: (SeriesId, FieldId),
-        max: (SeriesId, FieldId),
-    ) -> Result<Vec<BlockEntry>, SegmentError> {
+    /// The pages that can hold keys from `min` to `max`.
+    fn pages_between(&self, min: (SeriesId, FieldId), max: (SeriesId, FieldId)) -> &[PageRef] {
         // The page before the first that begins at `min` or behind may end with it.
         let from = self.pages.partition_point(|page| page.first < min).saturating_sub(1);
         let to = self.pages.partition_point(|page| page.first <= max);
-        let mut entries = Vec::new();
-        for page in self.pages.get(from..to).unwrap_or_default() {
-            entries.extend(self.page(page)?);
+        self.pages.get(from..to).unwrap_or_default()
+    }
+
+    /// The entries of a page, which are kept for whoever comes next.
+    fn kept_page(&self, page: &PageRef) -> Result<Arc<[BlockEntry]>, SegmentError> {
+        let mut kept = self.kept.lock();
+        if let Some(at) = kept.iter().position(|(offset, _)| *offset == page.offset) {
+            kept[..=at].rotate_right(1);
+            return Ok(kept[0].1.clone());
         }
+        drop(kept);
+        let entries: Arc<[BlockEntry]> = self.page(page)?.into();
+        let mut kept = self.kept.lock();
+        kept.truncate(PAGES_KEPT_MAX - 1);
+        kept.insert(0, (page.offset, entries.clone()));
         Ok(entries)
     }
 
