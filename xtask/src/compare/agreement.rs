@@ -27,12 +27,14 @@ impl Agreement {
         if ours == peers {
             return Agreement::Equal;
         }
-        let difference = match (in_order(ours), in_order(peers)) {
-            (Some(ours), Some(peers)) if ours == peers => return Agreement::Reordered,
-            // The order may be what differs first, but it is not what counts.
-            (Some(ours), Some(peers)) if ours.to_string() != peers.to_string() => {
-                first_difference(ours.to_string().as_bytes(), peers.to_string().as_bytes())
-            }
+        let ordered = in_order(ours).zip(in_order(peers));
+        if ordered.as_ref().is_some_and(|(ours, peers)| ours == peers) {
+            return Agreement::Reordered;
+        }
+        // The order may be what differs first, but it is not what counts.
+        let texts = ordered.map(|(ours, peers)| (ours.to_string(), peers.to_string()));
+        let difference = match &texts {
+            Some((ours, peers)) if ours != peers => first_difference(ours.as_bytes(), peers.as_bytes()),
             _ => first_difference(ours, peers),
         };
         Agreement::Different(format!("{query}\n{difference}"))
