@@ -19,7 +19,7 @@ use super::point_expr::{PointCompiler, PointExpr};
 use super::points::FieldRead;
 use super::projections::point_projection;
 use super::schema::{Input, Schema, resolve};
-use super::time_bounds::{TimeBounds, is_time};
+use super::time_bounds::TimeBounds;
 use super::windows::Windows;
 use super::{Context, QueryError, SeriesRows, Sources, expand, subquery};
 
@@ -260,9 +260,10 @@ fn folded_fields(fields: Vec<Field>) -> Vec<Field> {
     fields.into_iter().map(|field| Field { expr: fold(&field.expr, None), alias: field.alias }).collect()
 }
 
-/// Takes out the projections of `time`; the alias of the first names the time column.
+/// Takes out the projections of `time`; the alias of the first names the time column. Unlike in conditions, `Time` is another name here.
 fn without_time(fields: Vec<Field>) -> (String, Vec<Field>) {
-    let (times, fields): (Vec<_>, Vec<_>) = fields.into_iter().partition(|field| is_time(&field.expr));
+    let is_time = |field: &Field| matches!(&field.expr.kind, ExprKind::Var(var) if var.name == "time");
+    let (times, fields): (Vec<_>, Vec<_>) = fields.into_iter().partition(is_time);
     let name = times.into_iter().map(|field| field.alias).next().filter(|alias| !alias.is_empty());
     (name.unwrap_or_else(|| "time".into()), fields)
 }
