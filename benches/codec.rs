@@ -10,13 +10,18 @@ use fluxstone::model::Text;
 /// As many as a full block has.
 const VALUES: usize = 2048;
 
-/// Numbers below `bound` that follow no pattern.
-fn noise(bound: u64) -> impl Iterator<Item = u64> {
-    let mut state = 1_u64;
-    (0..VALUES).map(move |_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % bound
+/// Numbers below `bound` that follow no pattern (the mixer of `SplitMix64`).
+fn noise_of(count: usize, bound: u64) -> impl Iterator<Item = u64> {
+    (1..=count as u64).map(move |i| {
+        let mut bits = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (bits ^ bits >> 31) % bound
     })
+}
+
+fn noise(bound: u64) -> impl Iterator<Item = u64> {
+    noise_of(VALUES, bound)
 }
 
 fn measure<T: Debug>(
@@ -31,7 +36,7 @@ fn measure<T: Debug>(
     for (kind, values) in kinds {
         let mut bytes = Vec::new();
         encode(values, &mut bytes);
-        println!("{name}/{kind}: {:.2} bits for each value", bytes.len() as f64 * 8.0 / VALUES as f64);
+        println!("{name}/{kind}: {:.3} bytes for each value", bytes.len() as f64 / VALUES as f64);
         group.bench_function(BenchmarkId::new("encode", kind), |bencher| {
             let mut out = Vec::new();
             bencher.iter(|| {
@@ -45,33 +50,59 @@ fn measure<T: Debug>(
     }
 }
 
+/// A walk between 0 and 100 whose steps are near normally distributed, with variance 1: the gauges of the Time Series
+/// Benchmark Suite.
+fn walk() -> impl Iterator<Item = f64> {
+    let mut noise = noise_of(VALUES * 12, 1 << 20);
+    (0..VALUES).scan(50.0_f64, move |value, _| {
+        let uniform: f64 = noise.by_ref().take(12).map(|n| n as f64 / f64::from(1 << 20)).sum();
+        *value = (*value + uniform - 6.0).clamp(0.0, 100.0);
+        Some(*value)
+    })
+}
+
+/// Sums of steps below 1,000.
+fn counter() -> impl Iterator<Item = i64> {
+    noise(1_000).scan(0, |sum, n| {
+        *sum += n as i64;
+        Some(*sum)
+    })
+}
+
 fn codecs(criterion: &mut Criterion) {
     const SECOND: i64 = 1_000_000_000;
     let regular: Vec<i64> = (0..VALUES as i64).map(|i| i * 10 * SECOND).collect();
     let jitter: Vec<i64> = regular.iter().zip(noise(1_000)).map(|(t, n)| t + n as i64 * 1_000_000).collect();
-    measure(criterion, "times", &[("regular", regular), ("jitter-ms", jitter)], times::encode, times::decode);
+    let gaps: Vec<i64> = (0..VALUES as i64).map(|i| (i + i / 100) * 10 * SECOND).collect();
+    let kinds = [("regular", regular), ("gaps", gaps), ("jitter-ms", jitter)];
+    measure(criterion, "times", &kinds, times::encode, times::decode);
 
-    let constant = vec![21.5; VALUES];
-    let whole = noise(100).map(|n| n as f64).collect();
-    let decimal = noise(1_000).map(|n| 20.0 + n as f64 / 100.0).collect();
-    let random = noise(1 << 30).map(|n| n as f64 / 1e9).collect();
-    let kinds = [("constant", constant), ("whole", whole), ("decimal", decimal), ("random", random)];
+    let kinds = [
+        ("walk", walk().map(|v| (v * 100.0).round() / 100.0).collect()),
+        ("counter", counter().map(|v| v as f64).collect()),
+        ("gauge", noise(1_000).map(|n| 20.0 + n as f64 / 100.0).collect()),
+        ("constant", vec![21.5; VALUES]),
+        ("walk-binary", walk().collect()),
+        ("random", noise(u64::MAX).map(f64::from_bits).collect()),
+    ];
     measure(criterion, "floats", &kinds, floats::encode, floats::decode);
 
-    let counter = noise(1_000)
-        .scan(0, |sum, n| {
-            *sum += n as i64;
-            Some(*sum)
-        })
-        .collect();
-    let gauge = noise(100).map(|n| n as i64).collect();
-    measure(criterion, "integers", &[("counter", counter), ("gauge", gauge)], integers::encode, integers::decode);
+    let kinds = [
+        ("walk", walk().map(|v| v as i64).collect()),
+        ("counter", counter().collect()),
+        ("gauge", noise(100).map(|n| n as i64).collect()),
+        ("constant", vec![21; VALUES]),
+        ("random", noise(u64::MAX).map(|n| n as i64).collect()),
+    ];
+    measure(criterion, "integers", &kinds, integers::encode, integers::decode);
 
-    let mixed = noise(2).map(|n| n == 1).collect();
-    measure(criterion, "booleans", &[("mixed", mixed)], booleans::encode, booleans::decode);
+    let runs = (0..VALUES).map(|i| i / 100 % 2 == 0).collect();
+    let kinds = [("mixed", noise(2).map(|n| n == 1).collect()), ("runs", runs)];
+    measure(criterion, "booleans", &kinds, booleans::encode, booleans::decode);
 
     let words = noise(20).map(|n| Text::from(format!("service state {n}"))).collect();
-    measure(criterion, "strings", &[("words", words)], strings::encode, strings::decode);
+    let lines = noise(1 << 20).map(|n| Text::from(format!("request {n} took longer than usual"))).collect();
+    measure(criterion, "strings", &[("words", words), ("lines", lines)], strings::encode, strings::decode);
 }
 
 criterion_group!(benches, codecs);

@@ -33,20 +33,15 @@ fn body(start: u64) -> String {
 }
 
 fn open(dir: &tempfile::TempDir, memtable_bytes_max: usize) -> Store {
-    let options = StoreOptions {
-        data_dir: dir.path().join("data"),
-        log_dir: dir.path().join("log"),
-        memtable_bytes_max,
-        series_per_database_max: 0,
-        values_per_tag_max: 100_000,
-    };
+    let options =
+        StoreOptions { memtable_bytes_max, values_per_tag_max: 100_000, ..StoreOptions::in_directory(dir.path()) };
     Store::open(options, &mut |_| Ok(())).expect("a new directory")
 }
 
 fn write(store: &Store, text: &str) {
     let body = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
     let all: Vec<u32> = (0..body.points.len() as u32).collect();
-    let mut transaction = store.begin();
+    let mut transaction = store.begin().expect("a good disk");
     transaction.write(DATABASE, SHARD, &body, &all).expect("good points");
     transaction.commit().wait().expect("a good disk");
 }
@@ -64,7 +59,7 @@ fn storage(criterion: &mut Criterion) {
     group.bench_function("resolve", |bencher| {
         bencher.iter(|| {
             // Dropped without a commit: only the way into the record is measured.
-            let mut transaction = store.begin();
+            let mut transaction = store.begin().expect("a good disk");
             transaction.write(DATABASE, SHARD, black_box(&parsed), &all).expect("good points")
         });
     });

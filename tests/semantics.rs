@@ -252,20 +252,14 @@ proptest! {
         bodies in proptest::collection::vec((quarrelsome_body(), any::<bool>()), 1..5),
     ) {
         let dir = tempfile::tempdir()?;
-        let options = StoreOptions {
-            data_dir: dir.path().join("data"),
-            log_dir: dir.path().join("log"),
-            memtable_bytes_max: 1 << 20,
-            series_per_database_max: 0,
-            values_per_tag_max: 0,
-        };
+        let options = StoreOptions::in_directory(dir.path());
         let open = || Store::open(options.clone(), &mut |_| Ok(())).expect("a directory that can be opened");
         let mut store = open();
         let mut points = Points::default();
         for (nth, (body, reopen)) in bodies.iter().enumerate() {
             let parsed = line_protocol::parse(body.as_bytes(), Precision::Microsecond, NOW);
             let all: Vec<u32> = (0..parsed.points.len() as u32).collect();
-            let mut transaction = store.begin();
+            let mut transaction = store.begin().expect("a disk that works");
             let taken = transaction.write(DATABASE, SHARD, &parsed, &all);
             transaction.commit().wait().expect("a disk that works");
             let meant = write(&mut points, &parsed, nth == 0);

@@ -1,14 +1,29 @@
 //! Arbitrary bodies at arbitrary precisions, under both profiles: parsing ends, never panics, and what it gives is made of
-//! the body.
+//! the body. Short bodies are also judged by the grammar of the specification, which must agree.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use fluxstone::compat::{Compat, Profile};
 use fluxstone::line_protocol::{
-    Precision, Value, parse_as, series_key, unescape_field_key, unescape_measurement, unescape_string, unescape_tag,
+    ParsedBody, Precision, Value, parse_as, series_key, unescape_field_key, unescape_measurement, unescape_string,
+    unescape_tag,
 };
 use fluxstone::model::Timestamp;
+use fluxstone_spec::grammar::{LINE_PROTOCOL, bytes};
 use libfuzzer_sys::fuzz_target;
+
+/// How long the bodies are that the grammar judges. Its recogniser is polynomial, not fast.
+const JUDGED_BYTES_MAX: usize = 200;
+
+/// The reasons that a grammar can't know. Where it derives a body, an invalid float can only be one outside of float64.
+const BEYOND_GRAMMAR: [&str; 6] = [
+    "': duplicate tags",
+    "': max key length exceeded",
+    "value out of range",
+    "': time outside range",
+    "': invalid float",
+    "': strconv.ParseInt: parsing",
+];
 
 #[derive(Debug, Arbitrary)]
 struct Request<'a> {
@@ -33,7 +48,8 @@ fuzz_target!(|request: Request<'_>| {
     let parsed = parse_as(body, precision, Timestamp(request.now), compat);
 
     let inside = |slice: &[u8]| {
-        slice.is_empty() || body.as_ptr_range().start <= slice.as_ptr() && slice.as_ptr_range().end <= body.as_ptr_range().end
+        slice.is_empty()
+            || body.as_ptr_range().start <= slice.as_ptr() && slice.as_ptr_range().end <= body.as_ptr_range().end
     };
     let newlines = body.iter().filter(|&&byte| byte == b'\n').count();
     assert!(parsed.points.len() + parsed.errors.len() <= newlines + 1);
@@ -61,7 +77,23 @@ fuzz_target!(|request: Request<'_>| {
     for error in &parsed.errors {
         assert!(error.text.starts_with(b"unable to parse '"));
     }
+    if body.len() <= JUDGED_BYTES_MAX && !request.observed {
+        agrees(body, &parsed);
+    }
     // Any bytes at all.
     assert!(unescape_measurement(body).len() <= body.len() && unescape_tag(body).len() <= body.len());
     series_key(body);
 });
+
+/// The grammar thinks of the body as the parser does.
+fn agrees(body: &[u8], parsed: &ParsedBody<'_>) {
+    let start = LINE_PROTOCOL.rule("body").expect("the grammar has a start");
+    if !LINE_PROTOCOL.derives(start, &bytes(body)) {
+        assert!(!parsed.errors.is_empty(), "the grammar does not derive the body");
+        return;
+    }
+    for error in &parsed.errors {
+        let text = String::from_utf8_lossy(&error.text);
+        assert!(BEYOND_GRAMMAR.iter().any(|reason| text.contains(reason)), "the grammar derives the body: {text}");
+    }
+}

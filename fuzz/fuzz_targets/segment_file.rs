@@ -11,8 +11,11 @@ use std::sync::Arc;
 use fluxstone::model::FieldType;
 use fluxstone::query::Block;
 use fluxstone::storage::disk::ReadFile;
-use fluxstone::storage::segment::{Segment, StoredBlock, decode_block};
+use fluxstone::storage::segment::{BLOCK_VALUES_MAX, Segment, StoredBlock, decode_times, decode_values};
 use libfuzzer_sys::fuzz_target;
+
+/// The length of the header of a file.
+const HEADER: usize = 36;
 
 #[derive(Debug)]
 struct Bytes(Vec<u8>);
@@ -36,8 +39,10 @@ fuzz_target!(|data: &[u8]| {
     let Some((choice, part)) = data.split_first() else { return };
     match choice % 3 {
         0 => {
+            let part = with_crc(part);
+            let _ = decode_times(&part, BLOCK_VALUES_MAX);
             for field_type in FieldType::ALL {
-                let _ = decode_block(&with_crc(part), field_type);
+                let _ = decode_values(&part, field_type, BLOCK_VALUES_MAX);
             }
         }
         1 => read(file_of(&with_crc(part), part.len() / 2)),
@@ -48,7 +53,9 @@ fuzz_target!(|data: &[u8]| {
             let page_at = file.len();
             let page = with_crc(page);
             file.extend_from_slice(&page);
-            let directory = [&[1, 0, 0, page_at as u8 & 0x7f, page.len() as u8 & 0x7f][..]].concat();
+            // The page begins in the file behind the header, its place and its length in two bytes each.
+            let varint = |n: usize| [n as u8 | 0x80, (n >> 7) as u8 & 0x7f];
+            let directory = [&varint(HEADER + page_at)[..], &[1, 0, 0], &varint(page.len())].concat();
             let directory_at = file.len();
             file.extend_from_slice(&with_crc(&directory));
             read(file_of(&file, directory_at));

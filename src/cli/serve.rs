@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Settings;
-use crate::engine::{Engine, EngineOptions};
+use crate::engine::{ContinuousQueryOptions, Engine, EngineOptions};
 use crate::http::{BLOCKING_THREADS_MAX, HttpOptions, Server};
 use crate::query::SelectLimits;
 
@@ -132,7 +132,7 @@ impl Shutdown {
 }
 
 fn engine_options(settings: &Settings) -> EngineOptions {
-    let Settings { meta, data, coordinator, retention, compat, .. } = settings;
+    let Settings { meta, data, coordinator, retention, continuous_queries, compat, .. } = settings;
     EngineOptions {
         data_dir: data.dir.clone(),
         log_dir: data.log_dir(),
@@ -140,6 +140,8 @@ fn engine_options(settings: &Settings) -> EngineOptions {
         memtable_bytes_max: usize::try_from(data.cache_max_memory_size.0).unwrap_or(usize::MAX),
         series_per_database_max: data.max_series_per_database,
         values_per_tag_max: data.max_values_per_tag,
+        fsync_delay: data.wal_fsync_delay.0,
+        write_timeout: coordinator.write_timeout.0,
         select_limits: SelectLimits {
             points_max: coordinator.max_select_point,
             series_max: coordinator.max_select_series,
@@ -147,6 +149,10 @@ fn engine_options(settings: &Settings) -> EngineOptions {
         },
         query_timeout_ns: coordinator.query_timeout.as_nanos(),
         retention_check_ns: if retention.enabled { retention.check_interval.as_nanos() } else { 0 },
+        continuous_queries: ContinuousQueryOptions {
+            run_interval_ns: if continuous_queries.enabled { continuous_queries.run_interval.as_nanos() } else { 0 },
+            log_runs: continuous_queries.log_enabled,
+        },
         concurrent_queries_max: coordinator.max_concurrent_queries as usize,
         compat: compat.compat(),
     }
@@ -165,5 +171,22 @@ fn http_options(settings: &Settings) -> HttpOptions {
         connections_max: limit(http.max_connection_limit.into()),
         body_bytes_max: limit(http.max_body_size.0),
         compat: settings.compat.compat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: statements.continuous-query.3
+    #[test]
+    fn disabled_services_have_no_interval() {
+        let mut settings = Settings::default();
+        assert_eq!(engine_options(&settings).continuous_queries.run_interval_ns, 1_000_000_000);
+        assert_eq!(engine_options(&settings).retention_check_ns, 30 * 60 * 1_000_000_000);
+        settings.continuous_queries.enabled = false;
+        settings.retention.enabled = false;
+        assert_eq!(engine_options(&settings).continuous_queries.run_interval_ns, 0);
+        assert_eq!(engine_options(&settings).retention_check_ns, 0);
     }
 }

@@ -1,43 +1,94 @@
-//! Booleans: one bit each.
+//! Booleans: one bit each, or the lengths of runs where that is smaller.
 
 use super::varint::{Reader, put_varint};
 use super::{CodecError, finish};
 
-/// Appends `values`: count, then the bits, lowest bit first, filled up to a whole byte.
+/// The bits follow.
+pub(super) const TAG_BITS: u8 = 0x30;
+/// The first value, then the lengths of the runs but for the last.
+pub(super) const TAG_RUNS: u8 = 0x31;
+
+/// Appends `values`: tag and contents.
 pub fn encode(values: &[bool], out: &mut Vec<u8>) {
-    put_varint(out, values.len() as u64);
-    for eight in values.chunks(8) {
-        out.push(eight.iter().enumerate().fold(0, |byte, (bit, &value)| byte | u8::from(value) << bit));
+    let Some(&first) = values.first() else { return };
+    let mut runs = vec![TAG_RUNS, u8::from(first)];
+    let mut run_at = 0;
+    for (at, pair) in (1..).zip(values.windows(2)) {
+        if pair[0] != pair[1] {
+            put_varint(&mut runs, at - run_at);
+            run_at = at;
+        }
+    }
+    if runs.len() <= 1 + values.len().div_ceil(8) {
+        out.extend_from_slice(&runs);
+    } else {
+        out.push(TAG_BITS);
+        let bits_of = |eight: &[bool]| eight.iter().rev().fold(0, |byte, &value| byte << 1 | u8::from(value));
+        out.extend(values.chunks(8).map(bits_of));
     }
 }
 
-/// Reads at most `count_max` values.
-pub fn decode(bytes: &[u8], count_max: usize) -> Result<Vec<bool>, CodecError> {
+/// Reads `count` values.
+pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<bool>, CodecError> {
     let mut reader = Reader::new(bytes);
-    let count = reader.count(count_max)?;
-    let bits = reader.take(count.div_ceil(8))?;
-    let values = (0..count).map(|i| bits[i / 8] >> (i % 8) & 1 == 1).collect();
-    finish(reader, values)
+    if count == 0 {
+        return finish(reader, Vec::new());
+    }
+    match reader.u8()? {
+        TAG_BITS => {
+            let bits = reader.take(count.div_ceil(8))?;
+            let values = (0..count).map(|i| bits[i / 8] >> (i % 8) & 1 == 1).collect();
+            finish(reader, values)
+        }
+        TAG_RUNS => {
+            let mut value = reader.u8()? != 0;
+            let mut values = Vec::with_capacity(count);
+            while !reader.is_empty() {
+                let left = count - values.len();
+                let run = reader.count(left)?;
+                values.resize(values.len() + run, value);
+                value = !value;
+            }
+            values.resize(count, value);
+            Ok(values)
+        }
+        _ => Err(CodecError::Malformed("an unknown codec of booleans")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn encoded(values: &[bool]) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode(values, &mut out);
+        out
+    }
+
     proptest::proptest! {
         // spec: storage.codec.5
         #[test]
-        fn booleans_read_back(values: Vec<bool>) {
-            let mut out = Vec::new();
-            encode(&values, &mut out);
-            proptest::prop_assert_eq!(decode(&out, values.len()), Ok(values));
+        fn booleans_read_back(values: Vec<bool>, runs in proptest::collection::vec(1_usize..100, 0..20)) {
+            proptest::prop_assert_eq!(decode(&encoded(&values), values.len()), Ok(values));
+            let values: Vec<bool> = runs.iter().enumerate().flat_map(|(i, run)| vec![i % 2 == 0; *run]).collect();
+            proptest::prop_assert!(encoded(&values).len() <= 2 + runs.len());
+            proptest::prop_assert_eq!(decode(&encoded(&values), values.len()), Ok(values));
         }
 
+        // spec: storage.codec.1
         #[test]
-        fn any_bytes_decode_or_fail(bytes: Vec<u8>) {
-            if let Ok(values) = decode(&bytes, 100) {
-                proptest::prop_assert!(values.len() <= 100);
+        fn any_bytes_decode_or_fail(bytes: Vec<u8>, tag in TAG_BITS..=TAG_RUNS, count in 0_usize..200) {
+            if let Ok(values) = decode(&[&[tag], &bytes[..]].concat(), count) {
+                proptest::prop_assert_eq!(values.len(), count);
             }
         }
+    }
+
+    #[test]
+    fn the_smaller_codec_is_taken() {
+        assert_eq!(encoded(&[true; 2048]).len(), 2);
+        let mixed: Vec<bool> = (0..2048).map(|i| i % 3 == 0).collect();
+        assert_eq!(encoded(&mixed).len(), 1 + 256);
     }
 }

@@ -1,76 +1,169 @@
-//! Floats: the XOR code of Gorilla (Pelkonen et al., "Gorilla: A Fast, Scalable, In-Memory Time Series Database", 2015,
-//! section 4.1.2), and two forms that are smaller where they apply: one value throughout, and whole numbers.
+//! Floats: one value throughout; decimal fractions as scaled integers, in the manner of ALP (Afroozeh, Kuffo and Boncz,
+//! "ALP: Adaptive Lossless floating-Point Compression", 2023); the XOR code of Gorilla (Pelkonen et al., "Gorilla: A Fast,
+//! Scalable, In-Memory Time Series Database", 2015, section 4.1.2); or the bits as they are.
 //!
-//! Bits are kept exactly, those of NaN and of negative zero too.
+//! Bits are kept exactly, those of NaN and of negative zero too: every scaled value is turned back before it is trusted.
 
 use super::varint::{Reader, put_varint};
 use super::{CodecError, finish, integers};
 
 /// All values have the same bits, which follow.
-const FORM_CONSTANT: u8 = 0;
+pub(super) const TAG_CONSTANT: u8 = 0x00;
 /// The XOR code follows.
-const FORM_XOR: u8 = 1;
-/// All values are whole; the code of integers follows.
-const FORM_INTEGERS: u8 = 2;
+pub(super) const TAG_XOR: u8 = 0x01;
+/// The decimal exponent, the exceptions, then integers that are divided by the power of ten.
+pub(super) const TAG_DECIMALS: u8 = 0x02;
+/// The bits of each value follow.
+pub(super) const TAG_RAW: u8 = 0x03;
 /// Leading zeros have five bits.
 const LEADING_MAX: u32 = 31;
+/// Powers of ten that are exact.
+const POWERS: [f64; 19] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
+/// The exponent is chosen by about this many values.
+const SAMPLE: usize = 31;
+/// What an exception costs, in bits.
+const EXCEPTION_BITS: usize = 80;
+/// The XOR code of a fraction takes more bits than this; decimals that are smaller win without a comparison.
+const DECIMAL_BITS_GOOD: usize = 16;
 
-/// Appends `values`: count, form, values.
+/// Appends `values`: tag and contents.
 pub fn encode(values: &[f64], out: &mut Vec<u8>) {
-    put_varint(out, values.len() as u64);
     let Some(first) = values.first() else { return };
     if values.iter().all(|v| v.to_bits() == first.to_bits()) {
-        out.push(FORM_CONSTANT);
+        out.push(TAG_CONSTANT);
         out.extend_from_slice(&first.to_le_bytes());
         return;
     }
-    let form_at = out.len();
-    out.push(FORM_XOR);
+    let start = out.len();
+    if put_decimals(values, out) && (out.len() - start) * 8 <= values.len() * DECIMAL_BITS_GOOD {
+        return;
+    }
+    let decimals = out.split_off(start);
+    out.push(TAG_XOR);
     put_xor(values, out);
-    if let Some(whole) = as_integers(values) {
-        let mut packed = Vec::new();
-        integers::encode(&whole, &mut packed);
-        if packed.len() < out.len() - form_at - 1 {
-            out.truncate(form_at);
-            out.push(FORM_INTEGERS);
-            out.extend_from_slice(&packed);
-        }
+    if !decimals.is_empty() && decimals.len() <= out.len() - start {
+        out.truncate(start);
+        out.extend_from_slice(&decimals);
+    }
+    if values.len() * 8 < out.len() - start {
+        out.truncate(start);
+        out.push(TAG_RAW);
+        out.extend(values.iter().flat_map(|v| v.to_le_bytes()));
     }
 }
 
-/// Reads at most `count_max` values.
-pub fn decode(bytes: &[u8], count_max: usize) -> Result<Vec<f64>, CodecError> {
+/// Reads `count` values.
+pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<f64>, CodecError> {
     let mut reader = Reader::new(bytes);
-    let count = reader.count(count_max)?;
     if count == 0 {
         return finish(reader, Vec::new());
     }
     match reader.u8()? {
-        FORM_CONSTANT => {
+        TAG_CONSTANT => {
             let value = f64::from_bits(reader.u64()?);
             finish(reader, vec![value; count])
         }
-        FORM_XOR => take_xor(reader.rest(), count),
-        FORM_INTEGERS => {
-            let whole = integers::decode(reader.rest(), count)?;
-            if whole.len() != count {
-                return Err(CodecError::Malformed("the counts of floats and integers differ"));
+        TAG_XOR => take_xor(reader.rest(), count),
+        TAG_DECIMALS => take_decimals(reader, count),
+        TAG_RAW => {
+            let (values, rest) = reader.rest().as_chunks::<8>();
+            if values.len() != count || !rest.is_empty() {
+                return Err(CodecError::Malformed("not as many floats as there should be"));
             }
-            Ok(whole.into_iter().map(|v| v as f64).collect())
+            Ok(values.iter().map(|bits| f64::from_le_bytes(*bits)).collect())
         }
-        _ => Err(CodecError::Malformed("an unknown form of floats")),
+        _ => Err(CodecError::Malformed("an unknown codec of floats")),
     }
 }
 
-/// The values as integers, if every one of them turns back into the same bits.
-fn as_integers(values: &[f64]) -> Option<Vec<i64>> {
-    values
-        .iter()
-        .map(|&v| {
-            let whole = v as i64;
-            ((whole as f64).to_bits() == v.to_bits()).then_some(whole)
-        })
-        .collect()
+/// The exponent, how many values are exceptions, the distance and the bits of each, and all values as integers: the
+/// quotient of integer and power of ten is the value, to the bit. Appends nothing and returns `false` where most values
+/// would be exceptions.
+fn put_decimals(values: &[f64], out: &mut Vec<u8>) -> bool {
+    let Some(exponent) = common_exponent(values) else { return false };
+    let power = POWERS[exponent];
+    let mut exceptions = Vec::new();
+    let mut integers = Vec::with_capacity(values.len());
+    let mut before = 0;
+    for (at, &value) in values.iter().enumerate() {
+        if let Some(integer) = scaled(value, power) {
+            before = integer;
+        } else {
+            exceptions.push(at);
+        }
+        integers.push(before);
+    }
+    if exceptions.len() > values.len() / 2 {
+        return false;
+    }
+    // The exceptions at the beginning stand as the first integer, so that they cost no step.
+    let leading = exceptions.iter().enumerate().take_while(|(i, at)| i == *at).count();
+    if let Some(&first) = integers.get(leading) {
+        integers[..leading].fill(first);
+    }
+    out.push(TAG_DECIMALS);
+    out.push(exponent as u8);
+    put_varint(out, exceptions.len() as u64);
+    let mut next = 0;
+    for at in exceptions {
+        put_varint(out, (at - next) as u64);
+        out.extend_from_slice(&values[at].to_le_bytes());
+        next = at + 1;
+    }
+    integers::encode(&integers, out);
+    true
+}
+
+fn take_decimals(mut reader: Reader<'_>, count: usize) -> Result<Vec<f64>, CodecError> {
+    const OUTSIDE: CodecError = CodecError::Malformed("an exception is outside of its block");
+    let exponent = usize::from(reader.u8()?);
+    let power = *POWERS.get(exponent).ok_or(CodecError::Malformed("the exponent of decimals is too great"))?;
+    let mut exceptions = Vec::new();
+    let mut next = 0;
+    for _ in 0..reader.count(count)? {
+        let at = reader.count(count)?.checked_add(next).filter(|at| *at < count).ok_or(OUTSIDE)?;
+        exceptions.push((at, f64::from_bits(reader.u64()?)));
+        next = at + 1;
+    }
+    let integers = integers::decode(reader.rest(), count)?;
+    let mut values: Vec<f64> = integers.iter().map(|&integer| integer as f64 / power).collect();
+    for (at, value) in exceptions {
+        values[at] = value;
+    }
+    Ok(values)
+}
+
+/// The integer that `value` is when it is scaled by `power`, if dividing it gives the same bits again.
+#[inline]
+fn scaled(value: f64, power: f64) -> Option<i64> {
+    /// Adding and taking away 1.5 * 2^52 rounds to the nearest whole number.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    /// Whole numbers below are exact.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let whole = value * power + ROUND - ROUND;
+    ((whole / power).to_bits() == value.to_bits() && whole.abs() < EXACT).then_some(whole as i64)
+}
+
+/// The exponent of ten that promises the fewest bits, by a sample; `None` if most values have no short decimal form.
+fn common_exponent(values: &[f64]) -> Option<usize> {
+    let sample = values.iter().step_by(values.len().div_ceil(SAMPLE).max(1));
+    let mut counts = [0; POWERS.len()];
+    let mut total = 0;
+    for &value in sample {
+        total += 1;
+        if let Some(exponent) = POWERS.iter().position(|&power| scaled(value, power).is_some()) {
+            counts[exponent] += 1;
+        }
+    }
+    // Each digit takes log2(10) bits, roughly 10/3.
+    let cost = |exponent: usize| {
+        let covered: usize = counts[..=exponent].iter().sum();
+        covered * exponent * 10 / 3 + (total - covered) * EXCEPTION_BITS
+    };
+    let best = (0..POWERS.len()).min_by_key(|&exponent| cost(exponent))?;
+    let covered: usize = counts[..=best].iter().sum();
+    (covered * 2 >= total).then_some(best)
 }
 
 /// The first value as it is; then for each value its XOR with the one before: `0` if it is zero; `1` `0` and the
@@ -206,43 +299,97 @@ impl BitReader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn check(values: &[f64]) -> usize {
+    fn encoded(values: &[f64]) -> Vec<u8> {
         let mut out = Vec::new();
         encode(values, &mut out);
+        out
+    }
+
+    fn check(values: &[f64]) -> (u8, usize) {
+        let out = encoded(values);
         let back = decode(&out, values.len()).unwrap();
         let bits = |v: &[f64]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&back), bits(values));
-        out.len()
+        (out.first().copied().unwrap_or(0), out.len())
     }
 
-    proptest::proptest! {
+    fn any_bits() -> impl Strategy<Value = f64> {
+        any::<u64>().prop_map(f64::from_bits)
+    }
+
+    proptest! {
         // spec: storage.codec.3
         #[test]
-        fn all_bit_patterns_read_back(bits: Vec<u64>) {
-            check(&bits.into_iter().map(f64::from_bits).collect::<Vec<_>>());
+        fn all_bit_patterns_read_back(values in proptest::collection::vec(any_bits(), 0..100)) {
+            check(&values);
+        }
+
+        // spec: storage.codec.3
+        #[test]
+        fn decimals_read_back(
+            digits in proptest::collection::vec(-1_000_000_i64..1_000_000, 0..600),
+            exponent in 0_usize..POWERS.len(),
+            odd in proptest::collection::vec((0_usize..600, prop_oneof![
+                any_bits(), Just(f64::NAN), Just(-0.0), Just(f64::INFINITY), Just(f64::NEG_INFINITY), Just(5e-324)
+            ]), 0..5),
+        ) {
+            let mut values: Vec<f64> = digits.iter().map(|v| *v as f64 / POWERS[exponent]).collect();
+            for (at, value) in odd {
+                if let Some(place) = values.get_mut(at) {
+                    *place = value;
+                }
+            }
+            check(&values);
         }
 
         #[test]
         fn measurements_read_back(values in proptest::collection::vec(-1000_i32..1000, 0..300)) {
             check(&values.iter().map(|v| f64::from(*v) / 8.0).collect::<Vec<_>>());
-            check(&values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>());
+            check(&values.iter().map(|v| f64::from(*v).sqrt()).collect::<Vec<_>>());
         }
 
+        // spec: storage.codec.1
         #[test]
-        fn any_bytes_decode_or_fail(bytes: Vec<u8>) {
-            if let Ok(values) = decode(&bytes, 100) {
-                proptest::prop_assert!(values.len() <= 100);
+        fn any_bytes_decode_or_fail(bytes: Vec<u8>, tag in TAG_CONSTANT..=TAG_RAW, count in 0_usize..100) {
+            if let Ok(values) = decode(&[&[tag], &bytes[..]].concat(), count) {
+                prop_assert_eq!(values.len(), count);
             }
         }
     }
 
     #[test]
-    fn the_smallest_form_is_taken() {
-        assert_eq!(check(&[1.5; 2000]), 2 + 1 + 8);
+    fn the_smallest_codec_is_taken() {
+        assert_eq!(check(&[1.5; 2000]), (TAG_CONSTANT, 9));
+        assert_eq!(check(&[f64::NAN; 2000]), (TAG_CONSTANT, 9));
         let whole: Vec<f64> = (0..2000).map(f64::from).collect();
-        assert!(check(&whole) < 12);
-        assert!(check(&[0.0, -0.0, f64::NAN, f64::INFINITY]) < 40);
+        assert!(check(&whole).1 < 12);
+        let gauge: Vec<f64> = (0..2000).map(|i| 20.0 + f64::from(i * 37 % 101) / 100.0).collect();
+        let (tag, len) = check(&gauge);
+        assert_eq!(tag, TAG_DECIMALS);
+        assert!(len < 2000, "less than eight bits each: {len}");
+        let irrational: Vec<f64> = (0..2000).map(|i| f64::from(i).sin()).collect();
+        let (_, len) = check(&irrational);
+        assert!(len <= 1 + 8 * 2000, "never longer than the bits themselves: {len}");
+        assert_eq!(check(&[0.1, f64::MAX, -5e-300, 1.0 / 3.0]).0, TAG_RAW);
+        let slow: Vec<f64> = (0..2000).map(|i| f64::from_bits(0x3ff5_5555_5555_5555 + (i / 50) * 2)).collect();
+        assert_eq!(check(&slow).0, TAG_XOR);
+    }
+
+    // spec: storage.codec.3
+    #[test]
+    fn what_is_no_decimal_is_an_exception() {
+        let mut values: Vec<f64> = (0..500).map(|i| f64::from(i % 90) / 10.0).collect();
+        let (_, without) = check(&values);
+        let payload = f64::from_bits(0x7ff8_0000_dead_beef);
+        for (at, value) in [(0, -0.0), (1, f64::NAN), (77, payload), (300, f64::INFINITY), (499, 1.0 / 3.0)] {
+            values[at] = value;
+        }
+        let (tag, with) = check(&values);
+        assert_eq!(tag, TAG_DECIMALS);
+        assert!(with <= without + 5 * 16, "{without}, {with}");
     }
 }

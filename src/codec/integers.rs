@@ -1,60 +1,89 @@
-//! Integers: zigzag deltas, bit-packed; one form for runs of equal deltas.
+//! Integers: a run of equal steps, or in frames either their steps around a common one or their distances from the least.
 
-use super::varint::{Reader, put_signed, put_varint, unzigzag, zigzag};
-use super::{CodecError, finish, packed};
+use super::varint::{Reader, put_signed, unzigzag, zigzag};
+use super::{CodecError, finish, frames};
 
-/// All deltas are equal: the delta follows.
-const FORM_REGULAR: u8 = 0;
-/// The zigzag deltas follow in miniblocks.
-const FORM_PACKED: u8 = 1;
+/// All steps are equal: first value, step.
+pub(super) const TAG_REGULAR: u8 = 0x10;
+/// First value, common step, then the zigzags of what each step differs from it, in frames.
+pub(super) const TAG_STEPS: u8 = 0x11;
+/// The least value, then the distances from it, in frames.
+pub(super) const TAG_OFFSETS: u8 = 0x12;
+/// The common step is the median of about this many.
+const SAMPLE: usize = 31;
 
-/// Appends `values`: count, first value, form, deltas. Differences wrap, so any values can be encoded.
+/// Appends `values`: tag and contents. Differences wrap, so any values can be encoded.
 pub fn encode(values: &[i64], out: &mut Vec<u8>) {
-    put_varint(out, values.len() as u64);
     let Some(&first) = values.first() else { return };
+    let steps = || values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+    let step = steps().next().unwrap_or(0);
+    if steps().all(|s| s == step) {
+        out.push(TAG_REGULAR);
+        put_signed(out, first);
+        put_signed(out, step);
+        return;
+    }
+    let start = out.len();
+    let step = common_step(values);
+    out.push(TAG_STEPS);
     put_signed(out, first);
-    let deltas = || values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
-    let Some(delta) = deltas().next() else { return };
-    if deltas().all(|d| d == delta) {
-        out.push(FORM_REGULAR);
-        put_signed(out, delta);
-    } else {
-        out.push(FORM_PACKED);
-        let deltas: Vec<u64> = deltas().map(zigzag).collect();
-        packed::put(&deltas, out);
+    put_signed(out, step);
+    let around: Vec<u64> = steps().map(|s| zigzag(s.wrapping_sub(step))).collect();
+    frames::put(&around, out);
+
+    let (least, greatest) = values.iter().fold((first, first), |(min, max), &v| (min.min(v), max.max(v)));
+    let width = 64 - (greatest.wrapping_sub(least) as u64).leading_zeros() as usize;
+    // The distances take this many bytes at most; where that promises nothing they are not tried.
+    if width * values.len() / 8 < out.len() - start {
+        let mut other = vec![TAG_OFFSETS];
+        put_signed(&mut other, least);
+        let offsets: Vec<u64> = values.iter().map(|v| v.wrapping_sub(least) as u64).collect();
+        frames::put(&offsets, &mut other);
+        if other.len() < out.len() - start {
+            out.truncate(start);
+            out.extend_from_slice(&other);
+        }
     }
 }
 
-/// Reads at most `count_max` values.
-pub fn decode(bytes: &[u8], count_max: usize) -> Result<Vec<i64>, CodecError> {
+/// Reads `count` values.
+pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<i64>, CodecError> {
     let mut reader = Reader::new(bytes);
-    let count = reader.count(count_max)?;
     if count == 0 {
         return finish(reader, Vec::new());
     }
+    let tag = reader.u8()?;
     let mut value = reader.signed()?;
-    let mut values = vec![value];
-    if count > 1 {
-        match reader.u8()? {
-            FORM_REGULAR => {
-                let delta = reader.signed()?;
-                values.reserve_exact(count - 1);
-                for _ in 1..count {
-                    value = value.wrapping_add(delta);
-                    values.push(value);
-                }
-            }
-            FORM_PACKED => {
-                values.reserve_exact(count - 1);
-                packed::take(&mut reader, count - 1, |delta| {
-                    value = value.wrapping_add(unzigzag(delta));
-                    values.push(value);
-                })?;
-            }
-            _ => return Err(CodecError::Malformed("an unknown form of integers")),
+    let mut values = Vec::with_capacity(count);
+    match tag {
+        TAG_REGULAR => {
+            let step = reader.signed()?;
+            values.extend((0..count as i64).map(|i| value.wrapping_add(step.wrapping_mul(i))));
         }
+        TAG_STEPS => {
+            let step = reader.signed()?;
+            values.push(value);
+            frames::take(&mut reader, count - 1, |frame| {
+                values.extend(frame.iter().map(|&around| {
+                    value = value.wrapping_add(unzigzag(around).wrapping_add(step));
+                    value
+                }));
+            })?;
+        }
+        TAG_OFFSETS => frames::take(&mut reader, count, |frame| {
+            values.extend(frame.iter().map(|&offset| value.wrapping_add(offset as i64)));
+        })?,
+        _ => return Err(CodecError::Malformed("an unknown codec of integers")),
     }
     finish(reader, values)
+}
+
+/// The median of some steps: outliers do not move it.
+fn common_step(values: &[i64]) -> i64 {
+    let every = values.len().div_ceil(SAMPLE).max(1);
+    let mut steps: Vec<i64> = values.windows(2).step_by(every).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+    steps.sort_unstable();
+    steps.get(steps.len() / 2).copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -75,28 +104,40 @@ mod tests {
         }
 
         #[test]
-        fn counters_read_back(start: i64, steps in proptest::collection::vec(0_i64..1000, 0..300)) {
+        fn counters_read_back(start: i64, steps in proptest::collection::vec(0_i64..1000, 0..600)) {
             let values: Vec<i64> = steps.iter().scan(start, |v, s| { *v = v.wrapping_add(*s); Some(*v) }).collect();
-            proptest::prop_assert_eq!(decode(&encoded(&values), 300), Ok(values));
+            proptest::prop_assert_eq!(decode(&encoded(&values), values.len()), Ok(values));
         }
 
+        // spec: storage.codec.1
         #[test]
-        fn any_bytes_decode_or_fail(bytes: Vec<u8>) {
-            if let Ok(values) = decode(&bytes, 100) {
-                proptest::prop_assert!(values.len() <= 100);
+        fn any_bytes_decode_or_fail(bytes: Vec<u8>, tag in TAG_REGULAR..=TAG_OFFSETS, count in 0_usize..600) {
+            let bytes = [&[tag], &bytes[..]].concat();
+            if let Ok(values) = decode(&bytes, count) {
+                proptest::prop_assert_eq!(values.len(), count);
             }
         }
     }
 
-    #[test]
-    fn a_run_of_equal_steps_has_constant_size() {
-        let values: Vec<i64> = (0..4000).map(|i| i * 7 - 99).collect();
-        assert!(encoded(&values).len() <= 6);
+    fn tag(values: &[i64]) -> u8 {
+        encoded(values)[0]
     }
 
-    // spec: storage.codec.1
     #[test]
-    fn more_values_than_accepted_are_refused() {
-        assert_eq!(decode(&encoded(&[1; 9]), 8), Err(CodecError::TooMany { count: 9, max: 8 }));
+    fn the_smallest_codec_is_taken() {
+        let run: Vec<i64> = (0..4000).map(|i| i * 7 - 99).collect();
+        assert!(encoded(&run).len() <= 5);
+        assert!(encoded(&[i64::MAX; 2000]).len() <= 12);
+        let counter: Vec<i64> = (0..2000).map(|i| i * 1_000 + i * i % 7).collect();
+        assert_eq!(tag(&counter), TAG_STEPS);
+        assert!(encoded(&counter).len() < 2000 / 2, "the slope costs nothing");
+        let noise: Vec<i64> = (0..2000_i64).map(|i| i.wrapping_mul(i).wrapping_mul(0x9e37_79b9) >> 20 & 127).collect();
+        assert_eq!(tag(&noise), TAG_OFFSETS);
+    }
+
+    #[test]
+    fn runs_with_few_changes_are_small() {
+        let values: Vec<i64> = (0..2048).map(|i| 200 + i / 500).collect();
+        assert!(encoded(&values).len() < 40);
     }
 }

@@ -1,12 +1,13 @@
 //! Block codecs: pure encoders and decoders of columns. Each format is described to the bit in `spec/storage.md`.
 //!
-//! Every codec has the same shape: `encode(&values, &mut bytes)` takes any values, `decode(&bytes, count_max)` takes any
-//! bytes. Decoding never panics and allocates no more than `count_max` values plus what the bytes account for.
+//! Every codec has the same shape: `encode(&values, &mut bytes)` takes any values and picks the form that is smallest, which
+//! the first byte names; `decode(&bytes, count)` takes any bytes. How many values there are is known from elsewhere.
+//! Decoding never panics and allocates no more than `count` values plus what the bytes account for.
 
 pub mod booleans;
 pub mod floats;
+mod frames;
 pub mod integers;
-mod packed;
 pub mod strings;
 pub mod times;
 pub mod varint;

@@ -30,6 +30,9 @@ pub struct Settings {
     pub coordinator: Coordinator,
     /// `[retention]`
     pub retention: Retention,
+    /// `[continuous_queries]`
+    #[serde(rename = "continuous_queries")]
+    pub continuous_queries: ContinuousQueries,
     /// `[http]`
     pub http: Http,
     /// `[compat]`
@@ -58,6 +61,8 @@ pub struct Data {
     pub dir: PathBuf,
     /// Where the log lives; empty is `wal` beside `dir`.
     pub wal_dir: PathBuf,
+    /// How long a write waits for others to share its sync, after which it is acknowledged; zero syncs at once what waits.
+    pub wal_fsync_delay: Interval,
     /// Bytes that memtables may hold before they are sealed.
     pub cache_max_memory_size: Size,
     /// Zero is no limit.
@@ -71,6 +76,7 @@ impl Default for Data {
         Data {
             dir: PathBuf::from("fluxstone-data/data"),
             wal_dir: PathBuf::new(),
+            wal_fsync_delay: Interval::default(),
             cache_max_memory_size: Size(64 << 20),
             max_series_per_database: 1_000_000,
             max_values_per_tag: 100_000,
@@ -91,16 +97,31 @@ impl Data {
     }
 }
 
-/// `[coordinator]`; zero is no limit everywhere.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+/// `[coordinator]`; zero is no limit everywhere but in `write-timeout`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "named as the keys of InfluxDB, whose meaning they have")]
 pub struct Coordinator {
+    /// How long a write waits for memory.
+    pub write_timeout: Interval,
     pub max_concurrent_queries: u32,
     pub query_timeout: Interval,
     pub max_select_point: u64,
     pub max_select_series: u64,
     pub max_select_buckets: u64,
+}
+
+impl Default for Coordinator {
+    fn default() -> Self {
+        Coordinator {
+            write_timeout: Interval(Duration::from_secs(10)),
+            max_concurrent_queries: 0,
+            query_timeout: Interval::default(),
+            max_select_point: 0,
+            max_select_series: 0,
+            max_select_buckets: 0,
+        }
+    }
 }
 
 /// `[retention]`
@@ -116,6 +137,24 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         Retention { enabled: true, check_interval: Interval(Duration::from_mins(30)) }
+    }
+}
+
+/// `[continuous_queries]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct ContinuousQueries {
+    /// Whether continuous queries are run.
+    pub enabled: bool,
+    /// Whether each run is logged.
+    pub log_enabled: bool,
+    /// How often it is looked whether one is due.
+    pub run_interval: Interval,
+}
+
+impl Default for ContinuousQueries {
+    fn default() -> Self {
+        ContinuousQueries { enabled: true, log_enabled: true, run_interval: Interval(Duration::from_secs(1)) }
     }
 }
 

@@ -41,6 +41,10 @@ fn sections_and_keys_are_those_of_influxdb() {
         max-row-limit = 10000
         [[graphite]]
         enabled = false
+        [continuous_queries]
+        enabled = false
+        log-enabled = false
+        run-interval = "10s"
         [compat]
         profile = "1.2.4"
         csv-null-cells = "empty"
@@ -52,6 +56,9 @@ fn sections_and_keys_are_those_of_influxdb() {
     assert_eq!(settings.data.cache_max_memory_size, Size(512 << 20));
     assert_eq!(settings.coordinator.query_timeout.as_nanos(), 90_000_000_000);
     assert!(settings.retention.enabled);
+    assert!(!settings.continuous_queries.enabled);
+    assert!(!settings.continuous_queries.log_enabled);
+    assert_eq!(settings.continuous_queries.run_interval, Interval(Duration::from_secs(10)));
     assert_eq!(settings.retention.check_interval, Interval(Duration::from_hours(1)));
     assert_eq!(settings.http.bind_address, ":8086");
     assert!(settings.http.auth_enabled);
@@ -116,6 +123,7 @@ fn the_environment_overrides_the_file() {
         ("INFLUXDB_HTTP_MAX_BODY_SIZE", "1m"),
         ("INFLUXDB_DATA_DIR", "/d"),
         ("INFLUXDB_CONTINUOUS_QUERIES_ENABLED", "false"),
+        ("INFLUXDB_MONITOR_STORE_ENABLED", "false"),
         ("HOME", "/root"),
     ];
     let loaded = loaded("[http]\nauth-enabled = false\nmax-row-limit = 3\n", &variables).unwrap();
@@ -123,6 +131,7 @@ fn the_environment_overrides_the_file() {
     assert_eq!(loaded.settings.http.max_row_limit, 7);
     assert_eq!(loaded.settings.http.max_body_size, Size(1 << 20));
     assert_eq!(loaded.settings.data.dir, PathBuf::from("/d"));
+    assert!(!loaded.settings.continuous_queries.enabled);
     assert_eq!(loaded.warnings, [""; 0]);
     assert_eq!(loaded.without_effect.len(), 1);
 }

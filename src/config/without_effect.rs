@@ -20,11 +20,6 @@ pub(super) const GROUPS: &[Group] = &[
         keys: &["dir", "logging-enabled", "lease-duration"],
     },
     Group {
-        reason: "every acknowledged write is on disk; writers that wait share one fsync",
-        section: "data",
-        keys: &["wal-fsync-delay"],
-    },
-    Group {
         reason: "there is one storage engine, which decides itself when to seal and merge",
         section: "data",
         keys: &[
@@ -41,11 +36,7 @@ pub(super) const GROUPS: &[Group] = &[
         section: "data",
         keys: &["trace-logging-enabled", "query-log-enabled", "wal-logging-enabled", "data-logging-enabled"],
     },
-    Group {
-        reason: "a write has no time limit, queries are not logged",
-        section: "coordinator",
-        keys: &["write-timeout", "log-queries-after"],
-    },
+    Group { reason: "queries are not logged", section: "coordinator", keys: &["log-queries-after"] },
     Group {
         reason: "shards are made when a point needs them",
         section: "shard-precreation",
@@ -77,11 +68,6 @@ pub(super) const GROUPS: &[Group] = &[
             "write-concurrency",
             "write-buffer-size",
         ],
-    },
-    Group {
-        reason: "continuous queries are kept but not run",
-        section: "continuous_queries",
-        keys: &["enabled", "log-enabled", "run-interval"],
     },
 ];
 

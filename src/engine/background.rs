@@ -1,53 +1,81 @@
-//! Work that no request asks for: checkpoints, and dropping what has outlived its retention policy.
+//! Work that no request asks for: checkpoints, dropping what has outlived its retention policy, continuous queries.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Core;
 use super::change::encode;
+use super::continuous_queries::ContinuousQueries;
 use crate::storage::StorageError;
 
 /// How often it is asked whether a checkpoint is due.
 const CHECKPOINT_POLL: Duration = Duration::from_millis(200);
 
-/// The background thread. Dropping it stops the thread and waits for it.
+/// The background threads. Dropping it stops them and waits for them.
 #[derive(Debug)]
 pub(super) struct Background {
+    workers: Vec<Worker>,
+}
+
+/// A thread that does a turn of its work every so often.
+#[derive(Debug)]
+struct Worker {
     /// Closing it is the signal to stop.
     stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// Becomes true with the signal, for turns that take long.
+    cancelled: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
 impl Background {
     pub(super) fn start(core: &Arc<Core>) -> Self {
+        let mut background = Background { workers: Vec::new() };
+        let housekeeper = Arc::clone(core);
+        let mut schedule = Schedule::new(core.options.retention_check_ns);
+        background.spawn("background", CHECKPOINT_POLL, move |_| {
+            if let Err(error) = housekeeper.background_turn(&mut schedule) {
+                tracing::error!(%error, "background work failed");
+            }
+        });
+        let every = Duration::from_nanos(core.options.continuous_queries.run_interval_ns);
+        if !every.is_zero() {
+            let runner = Arc::clone(core);
+            let mut known = ContinuousQueries::default();
+            background.spawn("continuous queries", every, move |cancelled| {
+                runner.run_continuous_queries(&mut known, cancelled);
+            });
+        }
+        background
+    }
+
+    fn spawn(&mut self, name: &str, every: Duration, mut turn: impl FnMut(&AtomicBool) + Send + 'static) {
         let (stop, stopped) = channel();
-        let core = Arc::clone(core);
-        let thread = std::thread::Builder::new().name("background".into()).spawn(move || {
-            let mut schedule = Schedule::new(core.options.retention_check_ns);
-            while stopped.recv_timeout(CHECKPOINT_POLL) == Err(RecvTimeoutError::Timeout) {
-                if let Err(error) = core.background_turn(&mut schedule) {
-                    tracing::error!(%error, "background work failed");
-                }
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&cancelled);
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                turn(&flag);
             }
         });
         match thread {
-            Ok(thread) => Background { stop: Some(stop), thread: Some(thread) },
-            Err(error) => {
-                tracing::error!(%error, "no thread for background work");
-                Background { stop: None, thread: None }
-            }
+            Ok(thread) => self.workers.push(Worker { stop: Some(stop), cancelled, thread }),
+            Err(error) => tracing::error!(%error, name, "no thread for background work"),
         }
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
+        for worker in &mut self.workers {
+            worker.cancelled.store(true, Ordering::Relaxed);
+            worker.stop = None;
+        }
+        for worker in self.workers.drain(..) {
             // A panic in the thread was reported by its hook; there is nothing to add.
-            let _ = thread.join();
+            let _ = worker.thread.join();
         }
     }
 }

@@ -16,7 +16,15 @@ impl Core {
         &self,
         decide: impl FnOnce(&Catalog, &mut Transaction<'_>) -> Result<Vec<Change>, E>,
     ) -> Result<(), E> {
-        let mut transaction = self.store.begin();
+        self.change_in(self.store.begin()?, decide)
+    }
+
+    /// As [`Core::change`], in a transaction of the caller's, just begun.
+    pub(super) fn change_in<'s, E: From<StorageError>>(
+        &'s self,
+        mut transaction: Transaction<'s>,
+        decide: impl FnOnce(&Catalog, &mut Transaction<'_>) -> Result<Vec<Change>, E>,
+    ) -> Result<(), E> {
         let latest = self.catalog.latest();
         let changes = decide(&latest.catalog, &mut transaction)?;
         for change in &changes {

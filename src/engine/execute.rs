@@ -30,7 +30,7 @@ impl Engine {
 }
 
 impl Core {
-    fn execute(&self, query: PreparedQuery, cancelled: &AtomicBool, emit: &mut Emit<'_>) {
+    pub(super) fn execute(&self, query: PreparedQuery, cancelled: &AtomicBool, emit: &mut Emit<'_>) {
         let PreparedQuery { statements, session } = query;
         let text = statements.iter().map(ToString::to_string).collect::<Vec<_>>().join(";\n");
         let registered = self.queries.register(text, session.database.clone(), session.principal.clone());

@@ -11,6 +11,7 @@ mod background;
 mod catalog_cell;
 mod change;
 mod clock;
+mod continuous_queries;
 mod definition;
 mod delete;
 mod diagnostics;
@@ -35,6 +36,7 @@ mod write;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use clock::{Clock, SystemClock};
 pub use prepare::PreparedQuery;
@@ -45,6 +47,7 @@ pub use request::{
 use crate::catalog::{Catalog, Change};
 use crate::compat::Compat;
 use crate::model::Timestamp;
+use crate::storage::disk::{Disk, RealDisk};
 use crate::storage::{CatalogRecord, StorageError, Store, StoreOptions};
 
 /// How to open an engine: the parts of the configuration that concern it.
@@ -62,6 +65,10 @@ pub struct EngineOptions {
     pub series_per_database_max: u64,
     /// `[data] max-values-per-tag`; zero is no limit.
     pub values_per_tag_max: u64,
+    /// `[data] wal-fsync-delay`.
+    pub fsync_delay: Duration,
+    /// `[coordinator] write-timeout`.
+    pub write_timeout: Duration,
     /// `[coordinator] max-select-point`, `max-select-series`, `max-select-buckets`.
     pub select_limits: crate::query::SelectLimits,
     /// `[coordinator] query-timeout`, nanoseconds; zero is none.
@@ -70,8 +77,19 @@ pub struct EngineOptions {
     pub concurrent_queries_max: usize,
     /// `[retention] check-interval`, nanoseconds; zero (also for `[retention] enabled = false`) never drops expired data.
     pub retention_check_ns: u64,
+    /// `[continuous_queries]`.
+    pub continuous_queries: ContinuousQueryOptions,
     /// `[compat]`.
     pub compat: Compat,
+}
+
+/// How continuous queries are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ContinuousQueryOptions {
+    /// `run-interval`, nanoseconds: how often it is looked whether one is due. Zero (also for `enabled = false`) never runs any.
+    pub run_interval_ns: u64,
+    /// `log-enabled`.
+    pub log_runs: bool,
 }
 
 /// Everything behind the API. Dropping it stops the background work and waits for it.
@@ -103,14 +121,26 @@ impl Engine {
 
     /// Opens an engine that takes the time from `clock`.
     pub fn open_with_clock(options: EngineOptions, clock: Arc<dyn Clock>) -> Result<Engine, StorageError> {
+        Engine::open_on(&(Arc::new(RealDisk) as Arc<dyn Disk>), options, clock)
+    }
+
+    /// As [`Engine::open_with_clock`], on a disk of the caller's.
+    pub fn open_on(
+        disk: &Arc<dyn Disk>,
+        options: EngineOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Engine, StorageError> {
         let mut catalog = Catalog::default();
-        let store = Store::open(
+        let store = Store::open_on(
+            disk,
             StoreOptions {
                 data_dir: options.data_dir.clone(),
                 log_dir: options.log_dir.clone(),
                 memtable_bytes_max: options.memtable_bytes_max,
                 series_per_database_max: options.series_per_database_max,
                 values_per_tag_max: options.values_per_tag_max,
+                fsync_delay: options.fsync_delay,
+                write_timeout: options.write_timeout,
             },
             &mut |record| replay(&mut catalog, &record),
         )?;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::influxql::ast::{Measurement, Select, Statement};
+use crate::influxql::ast::{Fill, Measurement, Select, Statement};
 use crate::model::{Text, Timestamp};
 use crate::query::{self, Context, QueryError, Source, Sources, Value};
 
@@ -43,6 +43,10 @@ impl Core {
         if run.session.read_only {
             let annotated = query::annotate_types(&select, &sources, &context)?;
             messages.push(read_only_warning(&Statement::Select(Box::new(annotated)).to_string()));
+        }
+        if matches!(select.fill, None | Some(Fill::Null)) {
+            // Nothing is no point, but the count of an empty window would be one.
+            select.fill = Some(Fill::None);
         }
         let mut writer = Writer::new(self, target);
         evaluate(&select, &sources, &context, run, &mut |piece| {

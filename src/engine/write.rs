@@ -106,7 +106,7 @@ impl Core {
         let now = self.clock.now();
         let mut outcome = WriteOutcome::default();
         let mut conflict_in_request = false;
-        self.change(|catalog, transaction| {
+        self.change_in(self.store.begin_write()?, |catalog, transaction| {
             let database =
                 catalog.database(database).ok_or_else(|| WriteFailure::DatabaseNotFound(database.to_owned()))?;
             let (by_shard, changes) = points_by_shard(catalog, database, policy, body, now)?;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::{AppendFile, Disk, read_all};
+use super::disk::{AppendFile, Disk, TEMPORARY_SUFFIX, read_all};
 use super::error::StorageError;
 use super::frame::{Frame, LOG_HEADER_LEN, LogHeader, find_frame, put_frame};
 
@@ -28,40 +28,45 @@ pub(super) struct LogWriter {
     next: u64,
     frame: Vec<u8>,
     bytes_written: u64,
+    /// The length at which a new file is begun.
+    rotate_at: u64,
 }
 
 impl LogWriter {
-    /// Begins a new file at position `first`.
+    /// Begins a log at position `first`.
     fn begin(disk: Arc<dyn Disk>, dir: &Path, first: u64) -> Result<LogWriter, StorageError> {
-        let path = dir.join(file_name(first));
-        let header = LogHeader { first, salt: rand::random() };
-        let mut file = disk.create(&path).map_err(StorageError::io("create", &path))?;
-        file.append(&header.encode()).map_err(StorageError::io("write", &path))?;
-        file.sync().map_err(StorageError::io("sync", &path))?;
-        disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
-        let len = LOG_HEADER_LEN as u64;
-        Ok(LogWriter {
-            disk,
-            dir: dir.to_owned(),
-            path,
-            file,
-            header,
-            len,
-            next: first,
-            frame: Vec::new(),
-            bytes_written: 0,
-        })
+        let (file, header) = new_file(&*disk, dir, first)?;
+        let path = install(&*disk, dir, first)?;
+        Ok(LogWriter::at_end(disk, path, file, header, LOG_HEADER_LEN as u64, first))
     }
 
-    /// Appends records as one frame and waits until it is on disk.
+    /// Goes on behind the first `len` bytes of a file, with the record `next`.
+    fn at_end(
+        disk: Arc<dyn Disk>,
+        path: PathBuf,
+        file: Box<dyn AppendFile>,
+        header: LogHeader,
+        len: u64,
+        next: u64,
+    ) -> LogWriter {
+        let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let rotate_at = LOG_FILE_BYTES_MAX;
+        LogWriter { disk, dir, path, file, header, len, next, frame: Vec::new(), bytes_written: 0, rotate_at }
+    }
+
+    /// Appends records as one frame and waits until it is on disk. After an error nothing can be appended any more.
     pub(super) fn append<R: AsRef<[u8]>>(&mut self, records: &[R]) -> Result<(), StorageError> {
-        if self.len >= LOG_FILE_BYTES_MAX {
+        if self.len >= self.rotate_at {
             self.rotate()?;
         }
         self.frame.clear();
         put_frame(self.header.salt, self.next, records, &mut self.frame);
-        self.file.append(&self.frame).map_err(StorageError::io("write", &self.path))?;
-        self.file.sync().map_err(StorageError::io("sync", &self.path))?;
+        let appended = self.file.append(&self.frame).map_err(StorageError::io("write", &self.path));
+        let synced = appended.and_then(|()| self.file.sync().map_err(StorageError::io("sync", &self.path)));
+        if let Err(error) = synced {
+            self.cut_off_unfinished();
+            return Err(error);
+        }
         self.len += self.frame.len() as u64;
         self.bytes_written += self.frame.len() as u64;
         self.next += records.len() as u64;
@@ -70,13 +75,32 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Begins a new file, so that the ones before it can be deleted when their records are held elsewhere.
-    pub(super) fn rotate(&mut self) -> Result<(), StorageError> {
-        if self.len > LOG_HEADER_LEN as u64 {
-            let bytes_written = self.bytes_written;
-            *self = LogWriter::begin(self.disk.clone(), &self.dir, self.next)?;
-            self.bytes_written = bytes_written;
+    /// Removes what a failed write or sync left behind the last good frame. After a failed sync the system may show
+    /// these bytes to the next start although they are not on the disk, and never will be.
+    fn cut_off_unfinished(&mut self) {
+        if let Err(error) = self.disk.append(&self.path, self.len) {
+            tracing::warn!(file = %self.path.display(), %error, "what could not be written can't be cut off either");
         }
+    }
+
+    /// Begins a new file, so that the ones before it can be deleted when their records are held elsewhere. If there can't
+    /// be one, because the disk is full or too many files are open, the old one goes on.
+    pub(super) fn rotate(&mut self) -> Result<(), StorageError> {
+        if self.len <= LOG_HEADER_LEN as u64 {
+            return Ok(());
+        }
+        let (file, header) = match new_file(&*self.disk, &self.dir, self.next) {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::warn!(%error, "the log goes on in its old file");
+                self.rotate_at = self.len + LOG_FILE_BYTES_MAX;
+                return Ok(());
+            }
+        };
+        // From here on the new file may be found by the next start: an error leaves no way on.
+        self.path = install(&*self.disk, &self.dir, self.next)?;
+        (self.file, self.header) = (file, header);
+        (self.len, self.rotate_at) = (LOG_HEADER_LEN as u64, LOG_FILE_BYTES_MAX);
         Ok(())
     }
 
@@ -89,6 +113,30 @@ impl LogWriter {
     pub(super) fn bytes_written(&self) -> u64 {
         self.bytes_written
     }
+}
+
+/// Makes a file with a header under a temporary name, and syncs it.
+fn new_file(disk: &dyn Disk, dir: &Path, first: u64) -> Result<(Box<dyn AppendFile>, LogHeader), StorageError> {
+    let path = temporary(dir, first);
+    let header = LogHeader { first, salt: rand::random() };
+    let mut file = disk.create(&path).map_err(StorageError::io("create", &path))?;
+    let written = file.append(&header.encode()).map_err(StorageError::io("write", &path));
+    match written.and_then(|()| file.sync().map_err(StorageError::io("sync", &path))) {
+        Ok(()) => Ok((file, header)),
+        Err(error) => {
+            // If it stays, it is made anew or removed by the next start.
+            let _ = disk.remove(&path);
+            Err(error)
+        }
+    }
+}
+
+/// Gives a file of [`new_file`] its name.
+fn install(disk: &dyn Disk, dir: &Path, first: u64) -> Result<PathBuf, StorageError> {
+    let path = dir.join(file_name(first));
+    disk.rename(&temporary(dir, first), &path).map_err(StorageError::io("rename", &path))?;
+    disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
+    Ok(path)
 }
 
 /// Memory kept for frames between commits.
@@ -105,6 +153,9 @@ pub(super) fn recover(
     from: u64,
     each: &mut OnRecord<'_>,
 ) -> Result<LogWriter, StorageError> {
+    remove_temporary(disk.as_ref(), dir)?;
+    // The names that are found may so far be in the system's memory only, and are about to be relied on.
+    disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
     let firsts = files(disk.as_ref(), dir)?;
     let needed = firsts.partition_point(|&first| first <= from).saturating_sub(1);
     let firsts = &firsts[needed..];
@@ -125,11 +176,6 @@ pub(super) fn recover(
         let bytes = read_all(disk.as_ref(), &path).map_err(StorageError::io("read", &path))?;
         let header = match LogHeader::decode(&bytes) {
             Ok(header) if header.first == first => header,
-            // The file was being begun when a crash came: nothing can have been written to it.
-            _ if first == last && bytes.len() <= LOG_HEADER_LEN => {
-                disk.remove(&path).map_err(StorageError::io("remove", &path))?;
-                return LogWriter::begin(disk.clone(), dir, if firsts.len() == 1 { from.max(first) } else { next });
-            }
             Ok(_) => return Err(StorageError::damaged(&path, "its name is not that of its first record")),
             Err(error) => return Err(StorageError::damaged(&path, error.to_string())),
         };
@@ -140,22 +186,11 @@ pub(super) fn recover(
         })?;
         if first == last {
             let file = disk.append(&path, end as u64).map_err(StorageError::io("open", &path))?;
-            let (disk, dir) = (disk.clone(), dir.to_owned());
             if next < from {
                 // The checkpoint knows more than the log holds: the log must go on behind the checkpoint.
-                return LogWriter::begin(disk, &dir, from);
+                return LogWriter::begin(disk.clone(), dir, from);
             }
-            return Ok(LogWriter {
-                disk,
-                dir,
-                path,
-                file,
-                header,
-                len: end as u64,
-                next,
-                frame: Vec::new(),
-                bytes_written: 0,
-            });
+            return Ok(LogWriter::at_end(disk.clone(), path, file, header, end as u64, next));
         }
     }
     LogWriter::begin(disk.clone(), dir, next)
@@ -220,4 +255,19 @@ fn files(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, StorageError> {
 
 fn file_name(first: u64) -> String {
     format!("{PREFIX}{first:020}")
+}
+
+/// Where a file is made before it gets its name.
+fn temporary(dir: &Path, first: u64) -> PathBuf {
+    dir.join(format!("{}{TEMPORARY_SUFFIX}", file_name(first)))
+}
+
+/// Removes files that were being made when a crash came.
+fn remove_temporary(disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
+    let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
+    for name in names.iter().filter(|name| name.starts_with(PREFIX) && name.ends_with(TEMPORARY_SUFFIX)) {
+        let path = dir.join(name);
+        disk.remove(&path).map_err(StorageError::io("remove", &path))?;
+    }
+    Ok(())
 }

@@ -1,12 +1,15 @@
-//! A disk in memory that loses what it may lose, for tests.
+//! A disk in memory that loses what it may lose, for simulations.
 //!
 //! It keeps what was written apart from what is durable. [`MemoryDisk::crash`] does what a power cut may do: of bytes that
-//! were not synced any parts may be missing or zero, of changes of a directory that were not synced only the first ones may
-//! have happened. [`MemoryDisk::fail_after`] makes operations fail, all from some point on or a single one.
+//! were not synced any parts may be missing, zero or changed, of changes of a directory that were not synced any may not have
+//! happened. Bytes whose sync failed count as not synced for ever, though they can be read as if they were.
+//! [`MemoryDisk::fail_after`] makes operations fail, all from some point on or a single one, [`MemoryDisk::trouble`] all
+//! that need room or a descriptor, and [`MemoryDisk::photograph_after`] keeps the disk as it is between two operations.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,11 +22,11 @@ const SECTOR: usize = 64;
 
 /// A disk in memory. Clones are the same disk.
 #[derive(Debug, Clone, Default)]
-pub(super) struct MemoryDisk {
+pub struct MemoryDisk {
     inner: Arc<Mutex<Inner>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Inner {
     files: HashMap<Inode, Content>,
     names: BTreeMap<PathBuf, Inode>,
@@ -35,6 +38,13 @@ struct Inner {
     /// Operations until the failure; none, if there is none to come.
     fails_in: Option<u64>,
     failure: Failure,
+    has_failed: bool,
+    troubles: BTreeMap<PathBuf, Trouble>,
+    /// How many operations there were.
+    operations: u64,
+    /// Operations until the photograph.
+    photograph_in: Option<u64>,
+    photograph: Option<Box<Inner>>,
 }
 
 type Inode = u64;
@@ -42,7 +52,10 @@ type Inode = u64;
 #[derive(Debug, Clone, Default)]
 struct Content {
     bytes: Vec<u8>,
+    /// What is behind this was never synced.
     durable_len: usize,
+    /// What is before it but was lost by a sync that failed.
+    lost: Vec<Range<usize>>,
 }
 
 #[derive(Debug, Clone)]
@@ -54,7 +67,7 @@ enum NameChange {
 
 /// How operations fail when their time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Failure {
+pub enum Failure {
     /// All of them, as after a power cut.
     #[default]
     All,
@@ -64,35 +77,87 @@ pub(super) enum Failure {
     Panic,
 }
 
+/// Why operations on the files of a directory fail until it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// There is no room for files and bytes.
+    Full,
+    /// Too many files are open.
+    TooManyFiles,
+}
+
 impl MemoryDisk {
     /// Lets the next `operations` succeed and what follows fail.
-    pub(super) fn fail_after(&self, operations: u64, failure: Failure) {
+    pub fn fail_after(&self, operations: u64, failure: Failure) {
         let mut inner = self.inner.lock();
-        (inner.fails_in, inner.failure) = (Some(operations), failure);
+        (inner.fails_in, inner.failure, inner.has_failed) = (Some(operations), failure, false);
     }
 
-    /// The disk after a power cut: what was not durable is lost, or not, as `seed` has it.
-    pub(super) fn crash(&self, seed: u64) -> MemoryDisk {
+    /// Lets nothing fail any more.
+    pub fn heal(&self) {
+        let mut inner = self.inner.lock();
+        (inner.fails_in, inner.troubles) = (None, BTreeMap::new());
+    }
+
+    /// Whether an operation has failed since the last [`MemoryDisk::fail_after`].
+    pub fn has_failed(&self) -> bool {
+        self.inner.lock().has_failed
+    }
+
+    /// Whether every operation fails from now on.
+    pub fn is_dead(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.failure == Failure::All && inner.fails_in == Some(0)
+    }
+
+    /// Puts the files of a directory into trouble, or ends it.
+    pub fn trouble(&self, dir: &Path, trouble: Option<Trouble>) {
+        let mut inner = self.inner.lock();
+        match trouble {
+            Some(trouble) => inner.troubles.insert(dir.to_owned(), trouble),
+            None => inner.troubles.remove(dir),
+        };
+    }
+
+    /// Keeps the disk as it will be after the next `operations`, for [`MemoryDisk::photograph`].
+    pub fn photograph_after(&self, operations: u64) {
+        let mut inner = self.inner.lock();
+        (inner.photograph_in, inner.photograph) = (Some(operations), None);
+    }
+
+    /// The disk as it was when its photograph was taken, if the time came.
+    pub fn photograph(&self) -> Option<MemoryDisk> {
+        let photograph = self.inner.lock().photograph.take()?;
+        Some(MemoryDisk { inner: Arc::new(Mutex::new(*photograph)) })
+    }
+
+    /// How many operations there were that change anything.
+    pub fn operations(&self) -> u64 {
+        self.inner.lock().operations
+    }
+
+    /// The disk after a power cut: what was not durable is lost, or not, as `seed` has it. This one stays as it is.
+    #[must_use]
+    pub fn crash(&self, seed: u64) -> MemoryDisk {
         let old = self.inner.lock();
         let mut chance = Chance(seed | 1);
         let mut names = old.durable_names.clone();
         let dirs: Vec<&Path> = old.pending.iter().filter_map(NameChange::dir).collect();
         for dir in dirs.iter().collect::<BTreeSet<_>>() {
             let changes: Vec<_> = old.pending.iter().filter(|change| change.dir() == Some(dir)).collect();
+            // In order up to some point, as of a journal, or any of them.
             let happened = chance.below(changes.len() + 1);
-            changes.into_iter().take(happened).for_each(|change| change.apply(&mut names));
+            let any = chance.below(2) == 0;
+            for (nth, change) in changes.into_iter().enumerate() {
+                if if any { chance.below(2) == 0 } else { nth < happened } {
+                    change.apply(&mut names);
+                }
+            }
         }
         let mut files = HashMap::new();
         for inode in names.values() {
-            let content = &old.files[inode];
-            let kept = content.durable_len + chance.below(content.bytes.len() - content.durable_len + 1);
-            let mut bytes = content.bytes[..kept].to_vec();
-            for sector in bytes[content.durable_len..].chunks_mut(SECTOR) {
-                if chance.below(3) == 0 {
-                    sector.fill(0);
-                }
-            }
-            files.insert(*inode, Content { durable_len: bytes.len(), bytes });
+            let bytes = old.files[inode].after_crash(&mut chance);
+            files.insert(*inode, Content { durable_len: bytes.len(), bytes, lost: Vec::new() });
         }
         let inner =
             Inner { files, durable_names: names.clone(), names, next_inode: old.next_inode, ..Inner::default() };
@@ -100,12 +165,12 @@ impl MemoryDisk {
     }
 
     /// The names of all files.
-    pub(super) fn names(&self) -> Vec<PathBuf> {
+    pub fn names(&self) -> Vec<PathBuf> {
         self.inner.lock().names.keys().cloned().collect()
     }
 
     /// Changes the bytes of a file behind everyone's back.
-    pub(super) fn damage(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    pub fn damage(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
         let mut inner = self.inner.lock();
         let inode = inner.names[path];
         let content = inner.files.entry(inode).or_default();
@@ -114,12 +179,53 @@ impl MemoryDisk {
     }
 }
 
+impl Content {
+    fn after_crash(&self, chance: &mut Chance) -> Vec<u8> {
+        let kept = self.durable_len + chance.below(self.bytes.len() - self.durable_len + 1);
+        let mut bytes = self.bytes[..kept].to_vec();
+        for unsafe_part in self.lost.iter().cloned().chain(std::iter::once(self.durable_len..kept)) {
+            for sector in bytes[unsafe_part].chunks_mut(SECTOR) {
+                match chance.below(6) {
+                    0 | 1 => sector.fill(0),
+                    2 => sector[chance.below(sector.len())] ^= 1 << chance.below(8),
+                    _ => {}
+                }
+            }
+        }
+        bytes
+    }
+
+    /// A sync that failed: the system takes the bytes for written, but they are not.
+    fn lose_unsynced(&mut self) {
+        self.lost.push(self.durable_len..self.bytes.len());
+        self.durable_len = self.bytes.len();
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(len);
+        for part in &mut self.lost {
+            part.end = part.end.min(len);
+            part.start = part.start.min(part.end);
+        }
+    }
+}
+
 impl Inner {
-    /// Counts an operation; errs if its time to fail has come.
+    /// Counts an operation on a path; errs if its time to fail has come.
     fn operate(&mut self) -> io::Result<()> {
+        self.operations += 1;
+        match self.photograph_in {
+            Some(0) => {
+                self.photograph_in = None;
+                self.photograph = Some(Box::new(Inner { fails_in: None, ..self.clone() }));
+            }
+            Some(left) => self.photograph_in = Some(left - 1),
+            None => {}
+        }
         match &mut self.fails_in {
             None => Ok(()),
             Some(0) => {
+                self.has_failed = true;
                 if self.failure == Failure::Once {
                     self.fails_in = None;
                 }
@@ -131,6 +237,22 @@ impl Inner {
                 Ok(())
             }
         }
+    }
+
+    /// Errs if a directory is in one of these troubles.
+    fn check(&self, dir: Option<&Path>, troubles: &[Trouble]) -> io::Result<()> {
+        match dir.and_then(|dir| self.troubles.get(dir)) {
+            Some(Trouble::Full) if troubles.contains(&Trouble::Full) => Err(io::ErrorKind::StorageFull.into()),
+            Some(Trouble::TooManyFiles) if troubles.contains(&Trouble::TooManyFiles) => {
+                Err(io::Error::other("too many open files"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where a file is; none if it has no name any more.
+    fn dir_of(&self, inode: Inode) -> Option<&Path> {
+        self.names.iter().find(|(_, of)| **of == inode)?.0.parent()
     }
 
     fn change_names(&mut self, change: NameChange) {
@@ -181,6 +303,7 @@ impl Disk for MemoryDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
         let mut inner = self.inner.lock();
         inner.operate()?;
+        inner.check(path.parent(), &[Trouble::Full, Trouble::TooManyFiles])?;
         inner.next_inode += 1;
         let inode = inner.next_inode;
         inner.files.insert(inode, Content::default());
@@ -192,14 +315,18 @@ impl Disk for MemoryDisk {
         let mut inner = self.inner.lock();
         inner.operate()?;
         let inode = inner.find(path)?;
+        inner.check(path.parent(), &[Trouble::TooManyFiles])?;
         let content = inner.files.entry(inode).or_default();
-        content.bytes.truncate(len as usize);
+        content.truncate(len as usize);
         content.durable_len = content.bytes.len();
         Ok(Box::new(OpenFile { disk: self.clone(), inode }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
-        let inode = self.inner.lock().find(path)?;
+        let inner = self.inner.lock();
+        inner.check(path.parent(), &[Trouble::TooManyFiles])?;
+        let inode = inner.find(path)?;
+        drop(inner);
         Ok(Arc::new(OpenFile { disk: self.clone(), inode }))
     }
 
@@ -222,6 +349,7 @@ impl Disk for MemoryDisk {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut inner = self.inner.lock();
         inner.operate()?;
+        inner.check(Some(dir), &[Trouble::TooManyFiles])?;
         let Inner { pending, durable_names, .. } = &mut *inner;
         pending.retain(|change| {
             let is_here = change.dir() == Some(dir);
@@ -258,7 +386,7 @@ struct OpenFile {
 impl AppendFile for OpenFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut inner = self.disk.inner.lock();
-        let result = inner.operate();
+        let result = inner.operate().and_then(|()| inner.check(inner.dir_of(self.inode), &[Trouble::Full]));
         // A write that fails may have written a part.
         let written = if result.is_ok() { bytes } else { &bytes[..bytes.len() / 2] };
         inner.files.entry(self.inode).or_default().bytes.extend_from_slice(written);
@@ -267,10 +395,13 @@ impl AppendFile for OpenFile {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut inner = self.disk.inner.lock();
-        inner.operate()?;
+        let result = inner.operate();
         let content = inner.files.entry(self.inode).or_default();
-        content.durable_len = content.bytes.len();
-        Ok(())
+        match result {
+            Ok(()) => content.durable_len = content.bytes.len(),
+            Err(_) => content.lose_unsynced(),
+        }
+        result
     }
 }
 

@@ -4,7 +4,7 @@
 //! the log's prefix. A change is acknowledged when its record is on disk. Readers work on immutable snapshots.
 //!
 //! The way of a change: [`Transaction`] resolves it against the live schema (`live_schema`, `shard_write`) into one record
-//! (`record`); the committer thread (`committer`) writes a group of records as one frame (`frame`, `log`), and then applies
+//! (`record`); the committer thread (`queue`, `committer`) writes a group of records as one frame (`frame`, `log`), and then applies
 //! each to the state (`state`: `series_index`, `fields`, `memtable`). The way of a query: `snapshot` collects what holds
 //! values, `merge` makes blocks of it. Sealing: when memtables are full, the `sealer` thread writes them to segment files
 //! ([`segment`], `compaction`), lists these in the `checkpoint`, and drops the log before it. All files are reached through
@@ -19,10 +19,10 @@ mod fields;
 pub mod frame;
 mod live_schema;
 mod log;
-#[cfg(test)]
-mod memory_disk;
+pub mod memory_disk;
 mod memtable;
 mod merge;
+mod queue;
 pub mod record;
 mod sealer;
 pub mod segment;
@@ -41,7 +41,7 @@ pub use transaction::{Commit, Transaction};
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -52,10 +52,10 @@ use parking_lot::{Mutex, RwLock};
 use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
 use crate::query::Source;
 use checkpoint::Checkpoint;
-use committer::{CommitQueue, Item};
 use disk::{Disk, RealDisk};
 use live_schema::LiveSchema;
 use log::LogWriter;
+use queue::{CommitQueue, Item};
 use sealer::Sealer;
 use series_index::{SeriesBound, SeriesIndex};
 use shard_write::Limits;
@@ -78,6 +78,25 @@ pub struct StoreOptions {
     pub series_per_database_max: u64,
     /// `max-values-per-tag`; zero is no limit.
     pub values_per_tag_max: u64,
+    /// `wal-fsync-delay`: how long a change waits for others to share its sync. It is acknowledged after that, always.
+    pub fsync_delay: Duration,
+    /// `write-timeout`: how long a write waits while memory is full because sealing does not keep up, or fails.
+    pub write_timeout: Duration,
+}
+
+impl StoreOptions {
+    /// The defaults, with everything in one directory.
+    pub fn in_directory(directory: &Path) -> Self {
+        StoreOptions {
+            data_dir: directory.join("data"),
+            log_dir: directory.join("wal"),
+            memtable_bytes_max: 64 << 20,
+            series_per_database_max: 0,
+            values_per_tag_max: 0,
+            fsync_delay: Duration::ZERO,
+            write_timeout: Duration::from_secs(10),
+        }
+    }
 }
 
 /// A catalog record met while a store is opened. The bytes are the engine's; storage only keeps them in order.
@@ -91,10 +110,8 @@ pub enum CatalogRecord<'a> {
 
 /// A checkpoint with a new catalog is due when this many catalog changes came after the last.
 const CATALOG_CHANGES_MAX: usize = 1000;
-/// Memtables may take this many times [`StoreOptions::memtable_bytes_max`] before writers wait for the sealer ...
+/// Memtables may take this many times [`StoreOptions::memtable_bytes_max`] before writers wait for the sealer.
 const MEMORY_FACTOR: usize = 3;
-/// ... and this long do they wait.
-const BUSY_AFTER: Duration = Duration::from_secs(10);
 
 /// Everything on disk, and the memory that mirrors it.
 pub struct Store {
@@ -140,10 +157,12 @@ impl Store {
             locks.push(lock.ok_or_else(|| StorageError::Locked(dir.clone()))?);
         }
 
+        // What is found may so far be in the system's memory only, and is about to be relied on.
+        disk.sync_dir(data_dir).map_err(StorageError::io("sync", data_dir))?;
         let checkpoint = Checkpoint::read(&**disk, data_dir)?.unwrap_or_else(Checkpoint::empty);
         let mut state = checkpoint.load(&**disk, data_dir)?;
         let sealer = Sealer::new(disk.clone(), &options, &checkpoint);
-        sealer.remove_unlisted(&checkpoint)?;
+        sealer.remove_unlisted()?;
         let log = log::recover(disk, log_dir, state.position, &mut |position, record| {
             let applied = state.apply(record);
             applied.map_err(|error| StorageError::damaged(log_dir, format!("record {position}: {error}")))
@@ -162,9 +181,9 @@ impl Store {
         locks: Vec<Lock>,
     ) -> Result<Store, StorageError> {
         let shared = Arc::new(Shared {
-            options,
             live: Mutex::new(LiveSchema::new(&state)),
-            queue: CommitQueue::default(),
+            queue: CommitQueue::new(options.fsync_delay),
+            options,
             state: RwLock::new(state),
             is_read_only: AtomicBool::new(false),
         });
@@ -188,8 +207,15 @@ impl Store {
     }
 
     /// Begins a change. One at a time: others wait until it is committed (which does not wait for the disk) or dropped.
-    pub fn begin(&self) -> Transaction<'_> {
+    pub fn begin(&self) -> Result<Transaction<'_>, StorageError> {
         Transaction::begin(&self.shared)
+    }
+
+    /// As [`Store::begin`], for points: waits first until there is memory for them, no longer than
+    /// [`StoreOptions::write_timeout`].
+    pub fn begin_write(&self) -> Result<Transaction<'_>, StorageError> {
+        self.shared.wait_for_memory()?;
+        self.begin()
     }
 
     /// What all transactions that were acknowledged before this call left in the given shards of one database, each given
@@ -221,20 +247,22 @@ impl Store {
     /// one given here and the changes since. `catalog` is called while no transaction is open: it must return the outcome
     /// of all changes whose transactions were committed, whether or not anyone waited for them, and of no others; it must
     /// not begin a transaction.
+    ///
+    /// When sealing fails, nothing is lost and the store tries again by itself.
     pub fn checkpoint(&self, catalog: &dyn Fn() -> Result<Vec<u8>, StorageError>) -> Result<(), StorageError> {
         let ticket = {
             let _commit_lock = self.shared.live.lock();
-            self.shared.queue.push(Item::CatalogBase(catalog()?))
+            self.shared.queue.push_alone(Item::CatalogBase(catalog()?))
         };
         ticket.wait()?;
-        let number = self.shared.queue.want_seal();
-        self.shared.queue.wait_sealed(number);
+        self.shared.queue.seal()?;
         self.shared.check()
     }
 
-    /// Whether there are so many catalog changes since the last [`Store::checkpoint`] that another one is due.
+    /// Whether there are so many catalog changes since the last [`Store::checkpoint`] that another one is due. Not while
+    /// sealing fails, since it would fail too.
     pub fn checkpoint_due(&self) -> bool {
-        self.shared.state.read().catalog.changes.len() >= CATALOG_CHANGES_MAX
+        !self.shared.queue.is_seal_failing() && self.shared.state.read().catalog.changes.len() >= CATALOG_CHANGES_MAX
     }
 
     fn with_index<T>(&self, database: DatabaseId, ask: impl FnOnce(&SeriesIndex, SeriesBound) -> T) -> Option<T> {
@@ -273,7 +301,7 @@ impl Shared {
 
     /// Waits until there is memory for more points.
     fn wait_for_memory(&self) -> Result<(), StorageError> {
-        let deadline = Instant::now() + BUSY_AFTER;
+        let deadline = Instant::now() + self.options.write_timeout;
         loop {
             self.check()?;
             let memory = self.state.read().memory;

@@ -1,7 +1,8 @@
 //! The sealer: one thread that moves what memtables hold into segment files, writes the checkpoint, and drops what is then
 //! no longer needed: the log before the checkpoint, and files that it does not list.
 //!
-//! If anything fails, what is on disk is still complete: the old checkpoint and the log behind it.
+//! If anything fails, what is on disk is still complete: the old checkpoint and the log behind it. The same job can then be
+//! done again from its beginning, with new files.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ pub(super) struct Sealer {
     log_dir: PathBuf,
     next_file: u64,
     series_files: Vec<SeriesFile>,
+    /// The files of every checkpoint that the next start may find.
+    listed: BTreeSet<String>,
 }
 
 impl Sealer {
@@ -40,11 +43,21 @@ impl Sealer {
             log_dir: options.log_dir.clone(),
             next_file: checkpoint.next_file,
             series_files: checkpoint.series_files.clone(),
+            listed: checkpoint.files().collect(),
         }
     }
 
     /// Seals everything that `job` holds.
     pub(super) fn seal(&mut self, job: &SealJob, state: &RwLock<State>) -> Result<(), StorageError> {
+        let result = self.write(job, state);
+        // What a failure left would fill the disk further.
+        if let Err(error) = self.remove_unlisted() {
+            tracing::warn!(%error, "a file that is no longer needed stays");
+        }
+        result
+    }
+
+    fn write(&mut self, job: &SealJob, state: &RwLock<State>) -> Result<(), StorageError> {
         let mut sealed = Vec::new();
         let mut shards = Vec::new();
         for database in &job.databases {
@@ -54,35 +67,37 @@ impl Sealer {
                 sealed.extend(done);
             }
         }
-        self.write_series(job)?;
+        let series_files = self.write_series(job)?;
         let checkpoint = Checkpoint {
             position: job.position,
             next_series: job.series_bound.0.0,
             next_file: self.next_file,
             catalog: job.catalog.clone(),
-            series_files: self.series_files.clone(),
+            series_files,
             shards,
         };
-        // Writing the checkpoint makes the names of the new files durable first: all are in one directory.
+        // The names of the new files are durable before a checkpoint lists them.
         self.disk.sync_dir(&self.data_dir).map_err(StorageError::io("sync", &self.data_dir))?;
+        // If this fails, the next start may find the old checkpoint or the new one.
+        self.listed.extend(checkpoint.files());
         checkpoint.write(&*self.disk, &self.data_dir)?;
+        self.listed = checkpoint.files().collect();
+        self.series_files = checkpoint.series_files;
         state.write().publish(job.position, &sealed);
-        let removed = log::delete_before(&*self.disk, &self.log_dir, job.position);
-        if let Err(error) = removed.and_then(|()| self.remove_unlisted(&checkpoint)) {
-            tracing::warn!(%error, "a file that is no longer needed stays");
+        if let Err(error) = log::delete_before(&*self.disk, &self.log_dir, job.position) {
+            tracing::warn!(%error, "a file of the log that is no longer needed stays");
         }
         Ok(())
     }
 
-    /// Removes the files of the data directory that count no longer, or were left over by a crash.
-    pub(super) fn remove_unlisted(&self, checkpoint: &Checkpoint) -> Result<(), StorageError> {
-        let listed: BTreeSet<String> = checkpoint.files().collect();
+    /// Removes the files of the data directory that count no longer, or were left over by a failure.
+    pub(super) fn remove_unlisted(&self) -> Result<(), StorageError> {
         let names = self.disk.list(&self.data_dir).map_err(StorageError::io("list", &self.data_dir))?;
         let is_ours = |name: &str| {
             [SEGMENT_PREFIX, series_file::PREFIX].iter().any(|prefix| name.starts_with(prefix))
                 || name.ends_with(TEMPORARY_SUFFIX)
         };
-        for name in names.into_iter().filter(|name| is_ours(name) && !listed.contains(name)) {
+        for name in names.into_iter().filter(|name| is_ours(name) && !self.listed.contains(name)) {
             let path = self.data_dir.join(name);
             self.disk.remove(&path).map_err(StorageError::io("remove", &path))?;
         }
@@ -90,23 +105,21 @@ impl Sealer {
     }
 
     /// Writes the series that no file holds yet, together with those of the newest files as long as these are small; all of
-    /// them if some were removed.
-    fn write_series(&mut self, job: &SealJob) -> Result<(), StorageError> {
-        if job.series_removed {
-            self.series_files.clear();
-        }
+    /// them if some were removed. Returns the files that hold all series then.
+    fn write_series(&mut self, job: &SealJob) -> Result<Vec<SeriesFile>, StorageError> {
+        let mut files = if job.series_removed { Vec::new() } else { self.series_files.clone() };
         let end = job.series_bound.0;
-        let mut first = self.series_files.last().map_or(SeriesId(0), |file| file.end);
+        let mut first = files.last().map_or(SeriesId(0), |file| file.end);
         if first == end {
-            return Ok(());
+            return Ok(files);
         }
-        while let Some(file) = self.series_files.pop_if(|file| file.span() <= 2 * (end.0 - first.0)) {
+        while let Some(file) = files.pop_if(|file| file.span() <= 2 * (end.0 - first.0)) {
             first = file.first;
         }
         let file = SeriesFile { number: self.take_number(), first, end };
         series_file::write(&*self.disk, &self.data_dir, file, &job.databases)?;
-        self.series_files.push(file);
-        Ok(())
+        files.push(file);
+        Ok(files)
     }
 
     fn take_number(&mut self) -> u64 {

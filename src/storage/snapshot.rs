@@ -13,7 +13,7 @@ use super::memtable::{ColumnBuffer, Memtable};
 use super::merge::{Piece, merge};
 use super::series_index::{SeriesBound, SeriesIndex};
 use super::state::{SegmentFile, Shard, State};
-use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
+use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp};
 use crate::query::{Batch, Block, SeriesId, SeriesPredicate, SeriesRef, Source};
 
 /// Some shards of one database at one instant.
@@ -41,6 +41,10 @@ impl Snapshot {
 impl Source for Snapshot {
     fn measurements(&self) -> Vec<Text> {
         self.index.read().measurements(self.bound)
+    }
+
+    fn shard_starts(&self) -> Vec<Timestamp> {
+        self.shards.iter().map(|(times, _)| times.min).collect()
     }
 
     fn field_types(&self, measurement: &[u8], range: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {

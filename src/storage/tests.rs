@@ -8,8 +8,8 @@ use crate::line_protocol::{ParsedBody, Precision, parse};
 use crate::model::{FieldType, Timestamp};
 use crate::query::{Batch, Column, SeriesPredicate, Source};
 
-mod crash;
 mod damage;
+mod faults;
 mod format;
 
 const DB: DatabaseId = DatabaseId(1);
@@ -29,13 +29,7 @@ impl Fixture {
 
     fn with(change: impl FnOnce(&mut StoreOptions)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut options = StoreOptions {
-            data_dir: dir.path().join("data"),
-            log_dir: dir.path().join("log"),
-            memtable_bytes_max: 1 << 20,
-            series_per_database_max: 0,
-            values_per_tag_max: 0,
-        };
+        let mut options = StoreOptions { memtable_bytes_max: 1 << 20, ..StoreOptions::in_directory(dir.path()) };
         change(&mut options);
         let mut fixture = Fixture { dir, options, store: None };
         fixture.reopen();
@@ -96,8 +90,7 @@ fn open_on(
         data_dir: "/data".into(),
         log_dir: "/log".into(),
         memtable_bytes_max,
-        series_per_database_max: 0,
-        values_per_tag_max: 0,
+        ..StoreOptions::in_directory(Path::new("/"))
     };
     Store::open_on(&(Arc::new(disk.clone()) as Arc<dyn Disk>), options, on_catalog)
 }
@@ -105,7 +98,7 @@ fn open_on(
 fn write(store: &Store, shard: ShardId, lines: &str) -> Result<WriteOutcome, StorageError> {
     let body = body(lines);
     let all: Vec<u32> = (0..body.points.len() as u32).collect();
-    let mut transaction = store.begin();
+    let mut transaction = store.begin_write()?;
     let outcome = transaction.write(DB, shard, &body, &all);
     transaction.commit().wait().and(outcome)
 }
@@ -172,17 +165,38 @@ fn what_was_acknowledged_is_there_after_reopening() {
     assert_eq!(f.dump()[4], "mem v 1=7 2=8");
 }
 
+// spec: storage.checkpoint.1
+#[test]
+fn files_that_are_no_longer_needed_go() {
+    let disk = MemoryDisk::default();
+    let store = open_on(&disk, 1 << 20, &mut |_| Ok(())).unwrap();
+    for round in 0..40 {
+        write(&store, SHARD, &format!("m v={round} {round}")).unwrap();
+        store.checkpoint(&|| Ok(Vec::new())).unwrap();
+    }
+    let names: Vec<String> = disk.names().iter().map(|path| path.display().to_string()).collect();
+    let of = |prefix: &str| names.iter().filter(|name| name.starts_with(prefix)).count();
+    assert!(of("/data/segment-") <= 7, "{names:?}");
+    assert_eq!((of("/data/series-"), of("/log/log-"), of("/data/checkpoint")), (1, 1, 1), "{names:?}");
+    let mut transaction = store.begin().unwrap();
+    transaction.drop_shards(DB, &[SHARD]);
+    transaction.commit().wait().unwrap();
+    store.checkpoint(&|| Ok(Vec::new())).unwrap();
+    let names = disk.names();
+    assert!(!names.iter().any(|path| path.display().to_string().contains("segment")), "{names:?}");
+}
+
 #[test]
 fn catalog_records_come_back_in_order() {
     let mut f = Fixture::new();
     for change in ["a", "b"] {
-        let mut transaction = f.store().begin();
+        let mut transaction = f.store().begin().unwrap();
         transaction.catalog_change(change.as_bytes());
         transaction.commit().wait().unwrap();
     }
     assert_eq!(f.reopen(), ["change a", "change b"]);
     f.store().checkpoint(&|| Ok(b"ab".to_vec())).unwrap();
-    let mut transaction = f.store().begin();
+    let mut transaction = f.store().begin().unwrap();
     transaction.catalog_change(b"c");
     transaction.commit().wait().unwrap();
     assert_eq!(f.reopen(), ["checkpoint ab", "change c"]);
@@ -193,7 +207,7 @@ fn a_dropped_transaction_leaves_no_trace() {
     let mut f = Fixture::new();
     f.write("m,a=1 v=1 1");
     let lines = body("m,a=2 w=1 1\nn v=1 1");
-    let mut transaction = f.store().begin();
+    let mut transaction = f.store().begin().unwrap();
     transaction.write(DB, SHARD, &lines, &[0, 1]).unwrap();
     transaction.write(DB, ShardId(2), &lines, &[0, 1]).unwrap();
     drop(transaction);
@@ -211,7 +225,7 @@ fn a_snapshot_does_not_change() {
     f.write("m,a=1 v=1 1");
     let source = f.store().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
     f.write("m,a=1 v=2 1\nm,a=2 v=2 1");
-    let mut transaction = f.store().begin();
+    let mut transaction = f.store().begin().unwrap();
     transaction.drop_measurement(DB, b"m");
     transaction.commit().wait().unwrap();
     assert_eq!(dump(&*source), ["m,a=1 v 1=1"]);
@@ -251,7 +265,7 @@ fn a_store_can_be_open_once() {
     // A log belongs to one store, too.
     let data_dir = f.dir.path().join("other");
     let other = Store::open(StoreOptions { data_dir, ..f.options.clone() }, &mut |_| Ok(()));
-    assert!(matches!(other, Err(StorageError::Locked(dir)) if dir == f.dir.path().join("log")));
+    assert!(matches!(other, Err(StorageError::Locked(dir)) if dir == f.dir.path().join("wal")));
 }
 
 mod refusals {
@@ -359,7 +373,7 @@ mod removals {
     fn a_delete_takes_values_and_series_without_any_left() {
         let mut f = Fixture::new();
         f.write("m,a=1 v=1 1\nm,a=1 v=2 2\nm,a=2 v=3 1");
-        let mut transaction = f.store().begin();
+        let mut transaction = f.store().begin().unwrap();
         transaction.delete(DB, &[SHARD], &f.ids("m"), range(1, 1));
         transaction.commit().wait().unwrap();
         for _ in 0..2 {
@@ -377,7 +391,7 @@ mod removals {
     fn dropping_a_measurement_frees_its_types() {
         let mut f = Fixture::new();
         f.write("m v=1 1\nn v=1 1");
-        let mut transaction = f.store().begin();
+        let mut transaction = f.store().begin().unwrap();
         transaction.drop_measurement(DB, b"m");
         transaction.commit().wait().unwrap();
         assert_eq!(f.write("m v=1i 1").stored, 1);
@@ -392,7 +406,7 @@ mod removals {
         let mut f = Fixture::new();
         f.write("m,a=1 v=1 1\nm,a=2 v=1 1");
         f.write_to(ShardId(2), "m,a=2 v=1 1\nm,a=3 v=1 1").unwrap();
-        let mut transaction = f.store().begin();
+        let mut transaction = f.store().begin().unwrap();
         transaction.drop_shards(DB, &[SHARD]);
         transaction.commit().wait().unwrap();
         for _ in 0..2 {
@@ -406,7 +420,7 @@ mod removals {
     fn dropping_a_database_leaves_nothing_of_it() {
         let mut f = Fixture::new();
         f.write("m,a=1 v=1 1");
-        let mut transaction = f.store().begin();
+        let mut transaction = f.store().begin().unwrap();
         transaction.drop_database(DB);
         transaction.commit().wait().unwrap();
         assert_eq!(f.series(), [""; 0]);

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use parking_lot::MutexGuard;
 
-use super::committer::{Item, Ticket};
 use super::error::StorageError;
 use super::live_schema::{LiveSchema, MeasurementNumber};
+use super::queue::{Item, Ticket};
 use super::record::{Entry, RECORD_BYTES_MAX, RecordBuilder};
 use super::shard_write::{self, Target, Written};
 use super::state::Shard;
@@ -30,10 +30,8 @@ pub struct Transaction<'s> {
     first_series: u64,
     undo: Vec<Undo>,
     removals: Vec<Removal>,
-    /// Why nothing is accepted.
+    /// Why it can't be committed.
     refusal: Option<StorageError>,
-    /// Whether there is no memory for points.
-    is_busy: bool,
 }
 
 /// What a dropped transaction takes back, beside series.
@@ -53,13 +51,12 @@ enum Removal {
 }
 
 impl<'s> Transaction<'s> {
-    pub(super) fn begin(shared: &'s Shared) -> Self {
-        let is_busy = shared.wait_for_memory().is_err();
+    pub(super) fn begin(shared: &'s Shared) -> Result<Self, StorageError> {
         let live = shared.live.lock();
-        let refusal = shared.check().err();
+        shared.check()?;
         let first_series = live.next_series;
         let record = RecordBuilder::default();
-        Transaction { shared, live, record, first_series, undo: Vec::new(), removals: Vec::new(), refusal, is_busy }
+        Ok(Transaction { shared, live, record, first_series, undo: Vec::new(), removals: Vec::new(), refusal: None })
     }
 
     /// Adds a catalog change.
@@ -80,9 +77,6 @@ impl<'s> Transaction<'s> {
     ) -> Result<WriteOutcome, StorageError> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.share());
-        }
-        if self.is_busy {
-            return Err(StorageError::Busy);
         }
         let index = self.shared.index(database);
         let LiveSchema { databases, next_series } = &mut *self.live;
@@ -163,7 +157,7 @@ impl<'s> Transaction<'s> {
             record.put(&Entry::RemoveSeries { database, series });
         }
         self.keep();
-        self.shared.queue.push(Item::Record(record.into_bytes())).wait()?;
+        self.shared.queue.push_alone(Item::Record(record.into_bytes())).wait()?;
         let removals = std::mem::take(&mut self.removals);
         self.follow(&removals);
         Ok(())

@@ -6,8 +6,10 @@
 //! | `spec` | the clauses, the citations of them, and that no identifier vanishes |
 //! | `fuzz-smoke` | runs every fuzz target for a few seconds |
 //! | `influxdb` | runs the conformance suite against an installed InfluxDB, a server that no one here wrote |
+//! | `compare` | measures writes and queries beside another server, in one run |
 
 mod citations;
+mod compare;
 mod files;
 mod floors;
 mod fuzz;
@@ -43,6 +45,8 @@ enum Chore {
     },
     /// Run the conformance suite against InfluxDB, if `influxd` is installed.
     Influxdb,
+    /// Measure what writes and queries cost beside another server, in one run.
+    Compare(compare::Options),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Spec { matrix, bless } => spec::check(&tree::root(), matrix, bless),
         Chore::FuzzSmoke { seconds } => fuzz::smoke(&tree::root(), seconds),
         Chore::Influxdb => influxdb::judge(&tree::root()),
+        Chore::Compare(options) => compare::compare(&tree::root(), &options),
     };
     match done {
         Ok(violations) if violations.is_empty() => ExitCode::SUCCESS,

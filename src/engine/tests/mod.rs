@@ -1,6 +1,7 @@
 //! Rules of statements and writes, on an engine with a real store in a temporary directory and a clock that stands still.
 
 mod authorization;
+mod continuous_queries;
 mod deletion;
 mod recovery;
 mod schema;
@@ -11,6 +12,7 @@ use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -35,6 +37,7 @@ impl Clock for TestClock {
 /// An engine and the directory that it lives in.
 struct Bench {
     engine: Engine,
+    disk: Arc<dyn Disk>,
     options: EngineOptions,
     clock: Arc<TestClock>,
     principal: Principal,
@@ -53,6 +56,10 @@ impl Bench {
     }
 
     fn with(change: impl FnOnce(&mut EngineOptions)) -> Self {
+        Bench::on(Arc::new(RealDisk), change)
+    }
+
+    fn on(disk: Arc<dyn Disk>, change: impl FnOnce(&mut EngineOptions)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut options = EngineOptions {
             data_dir: directory.path().join("data"),
@@ -61,24 +68,27 @@ impl Bench {
             memtable_bytes_max: 1 << 20,
             series_per_database_max: 0,
             values_per_tag_max: 0,
+            fsync_delay: Duration::ZERO,
+            write_timeout: Duration::from_secs(10),
             select_limits: SelectLimits::default(),
             query_timeout_ns: 0,
             concurrent_queries_max: 0,
             retention_check_ns: 0,
+            continuous_queries: ContinuousQueryOptions::default(),
             compat: Compat::default(),
         };
         change(&mut options);
         let clock = Arc::new(TestClock(AtomicI64::new(NOW)));
-        let engine = Engine::open_with_clock(options.clone(), clock.clone()).unwrap();
-        Bench { engine, options, clock, principal: Principal::Anyone, directory }
+        let engine = Engine::open_on(&disk, options.clone(), clock.clone()).unwrap();
+        Bench { engine, disk, options, clock, principal: Principal::Anyone, directory }
     }
 
     /// Closes the engine and opens another one on the same directory.
     fn reopen(self) -> Self {
-        let Bench { engine, options, clock, principal, directory } = self;
+        let Bench { engine, disk, options, clock, principal, directory } = self;
         drop(engine);
-        let engine = Engine::open_with_clock(options.clone(), clock.clone()).unwrap();
-        Bench { engine, options, clock, principal, directory }
+        let engine = Engine::open_on(&disk, options.clone(), clock.clone()).unwrap();
+        Bench { engine, disk, options, clock, principal, directory }
     }
 
     /// Requests come from this user from now on.

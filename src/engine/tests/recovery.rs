@@ -1,6 +1,7 @@
-//! What was acknowledged is there after the engine is opened again.
+//! What was acknowledged is there after the engine is opened again, and what is answered when the disk fails.
 
 use super::*;
+use crate::storage::memory_disk::{Failure, MemoryDisk, Trouble};
 
 // spec: statements.catalog.1, statements.catalog.2
 #[test]
@@ -24,4 +25,47 @@ fn a_reopened_engine_answers_as_before() {
     }
     assert_eq!(bench.write_to("d", "q", "n g=\"x\" -5000000000000000000"), "");
     assert!(bench.run("SHOW SHARDS").contains("| #3,d,q,#3,"), "numbers go on");
+}
+
+// spec: storage.durability.4, storage.durability.10
+#[test]
+fn changes_fail_when_the_log_does_and_queries_go_on() {
+    for is_full in [true, false] {
+        let disk = MemoryDisk::default();
+        let bench = Bench::on(Arc::new(disk.clone()), |_| {});
+        bench.done("CREATE DATABASE d");
+        assert_eq!(bench.write("m f=1 1"), "");
+        let first = if is_full {
+            disk.trouble(&bench.options.log_dir, Some(Trouble::Full));
+            "no storage space"
+        } else {
+            disk.fail_after(1, Failure::Once);
+            "other error"
+        };
+        assert_eq!(bench.write("m f=2 2"), format!("Internal storage failed: {first}"));
+        disk.trouble(&bench.options.log_dir, None);
+        assert_eq!(bench.write("m f=3 3"), "Internal storage is read-only after a disk error");
+        for statement in ["CREATE DATABASE e", "DROP MEASUREMENT m", "DELETE FROM m", "SELECT f INTO n FROM m"] {
+            assert_eq!(bench.run(statement), "0: error: storage is read-only after a disk error");
+        }
+        assert_eq!(bench.run("SELECT f FROM m"), "0: m{} time,f | 1,1");
+        assert_eq!(bench.run("SHOW DATABASES"), "0: databases{} name | d");
+        let bench = bench.reopen();
+        assert_eq!(bench.write("m f=4 4"), "");
+        assert_eq!(bench.run("SELECT f FROM m; SHOW DATABASES"), "0: m{} time,f | 1,1 | 4,4\n1: databases{} name | d");
+    }
+}
+
+// spec: storage.durability.8, storage.durability.10
+#[test]
+fn a_write_without_room_in_memory_is_refused_and_deletions_are_not() {
+    let disk = MemoryDisk::default();
+    let bench = Bench::on(Arc::new(disk.clone()), |options| {
+        (options.memtable_bytes_max, options.write_timeout) = (1000, Duration::ZERO);
+    });
+    bench.done("CREATE DATABASE d");
+    disk.trouble(&bench.options.data_dir, Some(Trouble::Full));
+    let refusal = (0..1000).map(|n| bench.write(&format!("m f={n} {n}"))).find(|answer| !answer.is_empty());
+    assert_eq!(refusal.unwrap(), "Unavailable timeout");
+    bench.done("CREATE DATABASE e; DELETE FROM m; DROP DATABASE d");
 }

@@ -302,6 +302,19 @@ fn the_same_user_again_is_no_error_and_a_changed_password_counts_at_once() {
     assert_eq!(bench.engine.login("", "q"), Err(LoginError::UsernameRequired));
 }
 
+// spec: statements.into.3
+#[test]
+fn empty_windows_become_no_points() {
+    let bench = Bench::new();
+    bench.done("CREATE DATABASE d");
+    bench.write("m f=1 0\nm f=2 20\nm f=2 20000");
+    let counts = "count(f) INTO n FROM m WHERE time >= 0 AND time < 30000 GROUP BY time(10u)";
+    assert_eq!(bench.run(&format!("SELECT {counts}")), "0: result{} time,written | 0,2");
+    assert_eq!(bench.run("SELECT * FROM n"), "0: n{} time,count | 0,2 | 20000,1");
+    assert_eq!(bench.run(&format!("SELECT {counts} fill(7)")), "0: result{} time,written | 0,3");
+    assert_eq!(bench.run("SELECT * FROM n"), "0: n{} time,count | 0,2 | 10000,7 | 20000,1");
+}
+
 // spec: statements.into.1, statements.into.2
 #[test]
 fn select_into_writes_rows_as_points() {

@@ -1,6 +1,11 @@
 //! The index of a segment file: one entry for each block, in pages that are read when they are needed, and the directory
 //! of the pages.
+//!
+//! An entry says only what is new: most blocks of a series have the times of a block that came before (a span), and the
+//! parts of the file stand in the order of the entries, so that their lengths say where they are.
 
+use super::block::checked;
+use super::layout::HEADER_LEN;
 use crate::codec::CodecError;
 use crate::codec::varint::{Reader, put_signed, put_varint};
 use crate::model::{FieldType, TimeRange, Timestamp};
@@ -9,8 +14,29 @@ use crate::storage::record::FieldId;
 
 /// A page is closed when it has this many bytes.
 pub(super) const PAGE_BYTES_MIN: usize = 4096;
-/// Set in the flags of an entry that has a summary of numbers; the two bits below it are the type.
-const HAS_NUMBERS: u8 = 4;
+
+/// The lowest two bits of the flags of an entry are the type of its values; these say what else there is.
+const HAS_NUMBERS: u8 = 1 << 2;
+const HAS_SUM: u8 = 1 << 3;
+const NEW_FIELD: u8 = 1 << 4;
+const NEW_SERIES: u8 = 1 << 5;
+const NEW_SPAN: u8 = 1 << 6;
+const UNUSED: u8 = 1 << 7;
+
+/// Where a part of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartRef {
+    /// Where it begins.
+    pub offset: u64,
+    /// Its length in bytes, checksum included.
+    pub len: u64,
+}
+
+impl PartRef {
+    fn end(self) -> u64 {
+        self.offset.saturating_add(self.len)
+    }
+}
 
 /// Where a block is, and what is known of it without reading it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,10 +47,10 @@ pub struct BlockEntry {
     pub field: FieldId,
     /// Times, count, type, numbers.
     pub summary: Summary,
-    /// Where the block begins in the file.
-    pub offset: u64,
-    /// Its length in bytes.
-    pub len: u64,
+    /// Where its times are.
+    pub times: PartRef,
+    /// Where its values are.
+    pub values: PartRef,
 }
 
 impl BlockEntry {
@@ -32,82 +58,195 @@ impl BlockEntry {
     pub(in crate::storage) fn key(&self) -> (SeriesId, FieldId) {
         (self.series, self.field)
     }
+}
 
-    /// Appends the entry. The series stands as the difference from that of the entry before in the page.
-    pub(super) fn put(&self, before: SeriesId, out: &mut Vec<u8>) {
-        let Summary { range, count, field_type, numbers } = self.summary;
-        put_varint(out, self.series.0 - before.0);
-        put_varint(out, u64::from(self.field.0));
-        out.push(field_type as u8 | if numbers.is_some() { HAS_NUMBERS } else { 0 });
-        put_varint(out, u64::from(count));
-        put_signed(out, range.min.0);
-        put_varint(out, range.max.0.wrapping_sub(range.min.0) as u64);
-        put_varint(out, self.offset);
-        put_varint(out, self.len);
-        match numbers {
-            Some(NumberSummary::Float { min, max, first, last }) => {
-                for value in [min, max, first, last] {
-                    out.extend_from_slice(&value.to_le_bytes());
-                }
-            }
-            Some(NumberSummary::Integer { min, max, first, last, sum }) => {
-                for value in [min, max, first, last] {
-                    put_signed(out, value);
-                }
-                out.push(u8::from(sum.is_some()));
-                if let Some(sum) = sum {
-                    put_signed(out, sum);
-                }
-            }
-            None => {}
+/// The times that some blocks of a series have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    range: TimeRange,
+    count: u32,
+    times: PartRef,
+}
+
+/// What the entries of a page so far say of the next one.
+#[derive(Debug, Default)]
+pub(super) struct PageState {
+    key: Option<(SeriesId, FieldId)>,
+    /// Of the current series.
+    spans: Vec<Span>,
+    /// The end of the last span, and where the last part ends.
+    last_time: i64,
+    end: u64,
+}
+
+impl PageState {
+    /// Appends an entry.
+    pub(super) fn put(&mut self, entry: &BlockEntry, out: &mut Vec<u8>) {
+        let Summary { range, count, field_type, numbers } = entry.summary;
+        let is_first = self.key.is_none();
+        let (series, field) = self.key.unwrap_or((SeriesId(0), FieldId(0)));
+        let mut flags = field_type as u8;
+        if is_first {
+            let PartRef { offset, .. } = entry.values;
+            self.end = if entry.times.end() == offset { entry.times.offset } else { offset };
+            put_varint(out, self.end);
         }
+        if is_first || entry.series != series {
+            flags |= NEW_SERIES | NEW_FIELD;
+            self.spans.clear();
+        } else if entry.field != field {
+            flags |= NEW_FIELD;
+        }
+        let span = Span { range, count, times: entry.times };
+        let known = self.spans.iter().position(|known| *known == span);
+        flags |= if known.is_none() { NEW_SPAN } else { 0 };
+        flags |= match numbers {
+            Some(NumberSummary::Integer { sum: Some(_), .. }) => HAS_NUMBERS | HAS_SUM,
+            Some(_) => HAS_NUMBERS,
+            None => 0,
+        };
+        out.push(flags);
+        if flags & NEW_SERIES != 0 {
+            put_varint(out, entry.series.0 - series.0);
+        }
+        if flags & NEW_FIELD != 0 {
+            put_varint(out, u64::from(entry.field.0));
+        }
+        match known {
+            Some(at) => put_varint(out, at as u64),
+            None => self.put_span(span, out),
+        }
+        debug_assert_eq!(self.end, entry.values.offset, "the parts of a file stand in the order of the entries");
+        put_varint(out, entry.values.len);
+        self.end += entry.values.len;
+        put_numbers(numbers, out);
+        self.key = Some(entry.key());
     }
 
-    fn take(before: SeriesId, reader: &mut Reader<'_>) -> Result<BlockEntry, CodecError> {
-        let series = SeriesId(before.0.wrapping_add(reader.varint()?));
-        let field = reader.varint()?.try_into().map_err(|_| CodecError::Malformed("a field id is too great"))?;
+    /// First time, duration, count, length of the times, and how far before the values they begin.
+    fn put_span(&mut self, span: Span, out: &mut Vec<u8>) {
+        let TimeRange { min, max } = span.range;
+        put_signed(out, min.0.wrapping_sub(self.last_time));
+        put_varint(out, max.0.wrapping_sub(min.0) as u64);
+        put_varint(out, u64::from(span.count));
+        put_varint(out, span.times.len);
+        // Times stand before the values that are the first to have them; 0 is there.
+        put_varint(out, self.end - span.times.offset);
+        if span.times.offset == self.end {
+            self.end += span.times.len;
+        }
+        self.last_time = max.0;
+        self.spans.push(span);
+    }
+
+    fn take(&mut self, reader: &mut Reader<'_>) -> Result<BlockEntry, CodecError> {
+        let is_first = self.key.is_none();
+        if is_first {
+            self.end = reader.varint()?;
+        }
         let flags = reader.u8()?;
+        let has = |flag: u8| flags & flag != 0;
         let field_type = FieldType::from_tag(flags & 3).ok_or(CodecError::Malformed("an unknown field type"))?;
-        let count = reader.count(super::BLOCK_VALUES_MAX)? as u32;
-        let min = reader.signed()?;
+        if has(UNUSED) || is_first && !has(NEW_SERIES) || has(NEW_SERIES) && !(has(NEW_FIELD) && has(NEW_SPAN)) {
+            return Err(CodecError::Malformed("an entry with impossible flags"));
+        }
+        let (mut series, mut field) = self.key.unwrap_or((SeriesId(0), FieldId(0)));
+        if has(NEW_SERIES) {
+            series = SeriesId(series.0.wrapping_add(reader.varint()?));
+            self.spans.clear();
+        }
+        if has(NEW_FIELD) {
+            field = FieldId(reader.varint()?.try_into().map_err(|_| CodecError::Malformed("a field id is too great"))?);
+        }
+        let span = if has(NEW_SPAN) {
+            self.take_span(reader)?
+        } else {
+            let at = reader.count(self.spans.len())?;
+            *self.spans.get(at).ok_or(CodecError::Malformed("an entry refers to no span"))?
+        };
+        let values = PartRef { offset: self.end, len: reader.varint()? };
+        self.end = values.end();
+        let numbers = take_numbers(field_type, has(HAS_NUMBERS), has(HAS_SUM), reader)?;
+        self.key = Some((series, field));
+        let summary = Summary { range: span.range, count: span.count, field_type, numbers };
+        Ok(BlockEntry { series, field, summary, times: span.times, values })
+    }
+
+    fn take_span(&mut self, reader: &mut Reader<'_>) -> Result<Span, CodecError> {
+        let min = self.last_time.wrapping_add(reader.signed()?);
         let max = min.wrapping_add(reader.varint()? as i64);
+        let count = reader.count(super::BLOCK_VALUES_MAX)? as u32;
         if max < min || count == 0 {
             return Err(CodecError::Malformed("a block without values"));
         }
-        let (offset, len) = (reader.varint()?, reader.varint()?);
-        let mut float = |_| Ok::<f64, CodecError>(f64::from_bits(reader.u64()?));
-        let numbers = match (flags & HAS_NUMBERS != 0, field_type) {
-            (false, _) => None,
-            (true, FieldType::Float) => {
-                let [min, max, first, last] = [float(0)?, float(1)?, float(2)?, float(3)?];
-                Some(NumberSummary::Float { min, max, first, last })
-            }
-            (true, FieldType::Integer) => Some(NumberSummary::Integer {
-                min: reader.signed()?,
-                max: reader.signed()?,
-                first: reader.signed()?,
-                last: reader.signed()?,
-                sum: if reader.u8()? == 1 { Some(reader.signed()?) } else { None },
-            }),
-            (true, _) => return Err(CodecError::Malformed("a summary of numbers that are none")),
+        let (len, back) = (reader.varint()?, reader.varint()?);
+        let offset = self.end.checked_sub(back).ok_or(CodecError::Malformed("times before the file"))?;
+        let span = Span {
+            range: TimeRange { min: Timestamp(min), max: Timestamp(max) },
+            count,
+            times: PartRef { offset, len },
         };
-        let range = TimeRange { min: Timestamp(min), max: Timestamp(max) };
-        let summary = Summary { range, count, field_type, numbers };
-        Ok(BlockEntry { series, field: FieldId(field), summary, offset, len })
+        if back == 0 {
+            self.end = span.times.end();
+        }
+        self.last_time = max;
+        self.spans.push(span);
+        Ok(span)
+    }
+}
+
+/// Floats in eight bytes each; of integers the least, the others as distances from it, and the sum, if it fits 64 bits.
+fn put_numbers(numbers: Option<NumberSummary>, out: &mut Vec<u8>) {
+    match numbers {
+        Some(NumberSummary::Float { min, max, first, last }) => {
+            for value in [min, max, first, last] {
+                out.extend_from_slice(&value.to_le_bytes());
+            }
+        }
+        Some(NumberSummary::Integer { min, max, first, last, sum }) => {
+            put_signed(out, min);
+            for value in [max, first, last] {
+                put_varint(out, value.wrapping_sub(min) as u64);
+            }
+            if let Some(sum) = sum {
+                put_signed(out, sum);
+            }
+        }
+        None => {}
+    }
+}
+
+fn take_numbers(
+    field_type: FieldType,
+    has_numbers: bool,
+    has_sum: bool,
+    reader: &mut Reader<'_>,
+) -> Result<Option<NumberSummary>, CodecError> {
+    match field_type {
+        _ if !has_numbers && !has_sum => Ok(None),
+        FieldType::Float if !has_sum => {
+            let mut float = || Ok::<f64, CodecError>(f64::from_bits(reader.u64()?));
+            let [min, max, first, last] = [float()?, float()?, float()?, float()?];
+            Ok(Some(NumberSummary::Float { min, max, first, last }))
+        }
+        FieldType::Integer if has_numbers => {
+            let min = reader.signed()?;
+            let mut above = || Ok::<i64, CodecError>(min.wrapping_add(reader.varint()? as i64));
+            let [max, first, last] = [above()?, above()?, above()?];
+            let sum = if has_sum { Some(reader.signed()?) } else { None };
+            Ok(Some(NumberSummary::Integer { min, max, first, last, sum }))
+        }
+        _ => Err(CodecError::Malformed("a summary of numbers that are none")),
     }
 }
 
 /// Reads the entries of a page, whose checksum is at its end. They come in order.
 pub(super) fn decode_page(bytes: &[u8]) -> Result<Vec<BlockEntry>, CodecError> {
-    let (content, crc) = bytes.split_last_chunk::<4>().ok_or(CodecError::Truncated)?;
-    if u32::from_le_bytes(*crc) != crc32c::crc32c(content) {
-        return Err(CodecError::Malformed("the checksum of an index page is wrong"));
-    }
-    let mut reader = Reader::new(content);
+    let mut reader = Reader::new(checked(bytes)?);
+    let mut state = PageState::default();
     let mut entries: Vec<BlockEntry> = Vec::new();
     while !reader.is_empty() {
-        let before = entries.last().map_or(SeriesId(0), |entry| entry.series);
-        let entry = BlockEntry::take(before, &mut reader)?;
+        let entry = state.take(&mut reader)?;
         let order = |e: &BlockEntry| (e.key(), e.summary.range.min);
         if entries.last().is_some_and(|last| order(last) >= order(&entry)) {
             return Err(CodecError::Malformed("the blocks of an index page are in no order"));
@@ -121,19 +260,21 @@ pub(super) fn decode_page(bytes: &[u8]) -> Result<Vec<BlockEntry>, CodecError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PageRef {
     pub(super) first: (SeriesId, FieldId),
-    pub(super) offset: u64,
-    pub(super) len: u64,
+    pub(super) part: PartRef,
 }
 
-/// The pages in order: how many, then series, field, offset and length of each; CRC-32C of all these.
+/// The pages in order: where the first begins, how many, then series (as a difference), field and length of each; CRC-32C of
+/// all these. One stands behind the other.
 pub(super) fn encode_directory(pages: &[PageRef]) -> Vec<u8> {
     let mut out = Vec::new();
+    put_varint(&mut out, pages.first().map_or(HEADER_LEN as u64, |page| page.part.offset));
     put_varint(&mut out, pages.len() as u64);
+    let mut before = 0;
     for page in pages {
-        put_varint(&mut out, page.first.0.0);
+        put_varint(&mut out, page.first.0.0 - before);
         put_varint(&mut out, u64::from(page.first.1.0));
-        put_varint(&mut out, page.offset);
-        put_varint(&mut out, page.len);
+        put_varint(&mut out, page.part.len);
+        before = page.first.0.0;
     }
     let crc = crc32c::crc32c(&out);
     out.extend_from_slice(&crc.to_le_bytes());
@@ -141,17 +282,18 @@ pub(super) fn encode_directory(pages: &[PageRef]) -> Vec<u8> {
 }
 
 pub(super) fn decode_directory(bytes: &[u8]) -> Result<Vec<PageRef>, CodecError> {
-    let (content, crc) = bytes.split_last_chunk::<4>().ok_or(CodecError::Truncated)?;
-    if u32::from_le_bytes(*crc) != crc32c::crc32c(content) {
-        return Err(CodecError::Malformed("the checksum of the directory is wrong"));
-    }
+    let content = checked(bytes)?;
     let mut reader = Reader::new(content);
-    let count = reader.count(content.len())?; // each has more than one byte
+    let mut offset = reader.varint()?;
+    let count = reader.count(content.len() / 3)?; // each has three bytes or more
     let mut pages = Vec::with_capacity(count);
+    let mut series = 0_u64;
     for _ in 0..count {
-        let series = SeriesId(reader.varint()?);
+        series = series.wrapping_add(reader.varint()?);
         let field = reader.varint()?.try_into().map_err(|_| CodecError::Malformed("a field id is too great"))?;
-        pages.push(PageRef { first: (series, FieldId(field)), offset: reader.varint()?, len: reader.varint()? });
+        let part = PartRef { offset, len: reader.varint()? };
+        offset = part.end();
+        pages.push(PageRef { first: (SeriesId(series), FieldId(field)), part });
     }
     if !reader.is_empty() || !pages.is_sorted_by_key(|page| page.first) {
         return Err(CodecError::Malformed("the pages of the directory are in no order"));

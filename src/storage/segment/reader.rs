@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::block::decode_block;
-use super::index::{BlockEntry, PageRef, decode_directory, decode_page};
+use parking_lot::Mutex;
+
+use super::block::{decode_times, decode_values};
+use super::index::{BlockEntry, PageRef, PartRef, decode_directory, decode_page};
 use super::layout::{FOOTER_LEN, Footer, HEADER_LEN, SegmentHeader};
 use crate::codec::CodecError;
 use crate::model::TimeRange;
@@ -45,6 +47,8 @@ pub struct Segment {
     footer: Footer,
     pages: Vec<PageRef>,
     bytes: u64,
+    /// The page that was read last, and where it begins.
+    last_page: Mutex<Option<(u64, Arc<Vec<BlockEntry>>)>>,
 }
 
 impl Segment {
@@ -65,9 +69,10 @@ impl Segment {
         let mut foot = [0; FOOTER_LEN];
         read_at(&*file, &mut foot, footer_at)?;
         let footer = Footer::decode(&foot).map_err(damaged(footer_at))?;
-        let directory = read_part(&*file, bytes, footer.directory_offset, footer.directory_len)?;
+        let directory = PartRef { offset: footer.directory_offset, len: footer.directory_len };
+        let directory = read_part(&*file, bytes, directory)?;
         let pages = decode_directory(&directory).map_err(damaged(footer.directory_offset))?;
-        Ok(Segment { path, file, header, footer, pages, bytes })
+        Ok(Segment { path, file, header, footer, pages, bytes, last_page: Mutex::default() })
     }
 
     /// What the file is.
@@ -92,15 +97,13 @@ impl Segment {
 
     /// The blocks of one field of one series, in time order.
     pub fn blocks_of(&self, series: SeriesId, field: FieldId) -> Result<Vec<BlockEntry>, SegmentError> {
-        let mut found = self.entries_between((series, field), (series, field))?;
-        found.retain(|entry| entry.key() == (series, field));
-        Ok(found)
+        self.entries_between((series, field), (series, field))
     }
 
     /// The fields of which a series has values, in order.
     pub fn fields_of(&self, series: SeriesId) -> Result<Vec<FieldId>, SegmentError> {
         let found = self.entries_between((series, FieldId(0)), (series, FieldId(u32::MAX)))?;
-        let mut fields: Vec<FieldId> = found.iter().filter(|e| e.series == series).map(|e| e.field).collect();
+        let mut fields: Vec<FieldId> = found.iter().map(|entry| entry.field).collect();
         fields.dedup();
         Ok(fields)
     }
@@ -112,17 +115,18 @@ impl Segment {
 
     /// Reads a block.
     pub fn decode(&self, entry: &BlockEntry) -> Result<Batch, SegmentError> {
-        let bytes = read_part(&*self.file, self.bytes, entry.offset, entry.len)?;
-        let batch = decode_block(&bytes, entry.summary.field_type).map_err(damaged(entry.offset))?;
-        let Summary { range, count, .. } = entry.summary;
-        let ends = (batch.times.first().copied(), batch.times.last().copied());
-        if batch.times.len() != count as usize || ends != (Some(range.min.0), Some(range.max.0)) {
-            return Err(damaged(entry.offset)(CodecError::Malformed("a block is not what the index says")));
+        let Summary { range, count, field_type, .. } = entry.summary;
+        let times = self.part(entry.times)?;
+        let times = decode_times(&times, count as usize).map_err(damaged(entry.times.offset))?;
+        if (times.first(), times.last()) != (Some(&range.min.0), Some(&range.max.0)) {
+            return Err(damaged(entry.times.offset)(CodecError::Malformed("times are not what the index says")));
         }
-        Ok(batch)
+        let values = self.part(entry.values)?;
+        let values = decode_values(&values, field_type, count as usize).map_err(damaged(entry.values.offset))?;
+        Ok(Batch { times, values })
     }
 
-    /// The entries of all pages that can hold keys from `min` to `max`.
+    /// The entries with keys from `min` to `max`.
     fn entries_between(
         &self,
         min: (SeriesId, FieldId),
@@ -133,14 +137,32 @@ impl Segment {
         let to = self.pages.partition_point(|page| page.first <= max);
         let mut entries = Vec::new();
         for page in self.pages.get(from..to).unwrap_or_default() {
-            entries.extend(self.page(page)?);
+            let decoded = self.page(page)?;
+            let from = decoded.partition_point(|entry| entry.key() < min);
+            entries.extend(decoded[from..].iter().take_while(|entry| entry.key() <= max));
         }
         Ok(entries)
     }
 
-    fn page(&self, page: &PageRef) -> Result<Vec<BlockEntry>, SegmentError> {
-        let bytes = read_part(&*self.file, self.bytes, page.offset, page.len)?;
-        decode_page(&bytes).map_err(damaged(page.offset))
+    /// A page, which is often the one that was asked for last: queries go through series in order.
+    fn page(&self, page: &PageRef) -> Result<Arc<Vec<BlockEntry>>, SegmentError> {
+        if let Some((offset, entries)) = &*self.last_page.lock()
+            && *offset == page.part.offset
+        {
+            return Ok(entries.clone());
+        }
+        let entries = Arc::new(self.read_page(page)?);
+        *self.last_page.lock() = Some((page.part.offset, entries.clone()));
+        Ok(entries)
+    }
+
+    fn read_page(&self, page: &PageRef) -> Result<Vec<BlockEntry>, SegmentError> {
+        let bytes = self.part(page.part)?;
+        decode_page(&bytes).map_err(damaged(page.part.offset))
+    }
+
+    fn part(&self, part: PartRef) -> Result<Vec<u8>, SegmentError> {
+        read_part(&*self.file, self.bytes, part)
     }
 }
 
@@ -169,7 +191,7 @@ impl Iterator for EntryCursor {
             }
             let page = self.segment.pages.get(self.page)?;
             self.page += 1;
-            match self.segment.page(page) {
+            match self.segment.read_page(page) {
                 Ok(entries) => self.entries = entries.into_iter(),
                 Err(error) => return Some(Err(error)),
             }
@@ -208,8 +230,8 @@ fn read_at(file: &dyn ReadFile, buffer: &mut [u8], offset: u64) -> Result<(), Se
     file.read_at(buffer, offset).map_err(|source| SegmentError::Io { offset, source })
 }
 
-/// Reads `len` bytes at `offset`, if the file of `bytes` has them.
-fn read_part(file: &dyn ReadFile, bytes: u64, offset: u64, len: u64) -> Result<Vec<u8>, SegmentError> {
+/// Reads a part, if the file of `bytes` has it.
+fn read_part(file: &dyn ReadFile, bytes: u64, PartRef { offset, len }: PartRef) -> Result<Vec<u8>, SegmentError> {
     if len > PART_BYTES_MAX || offset.checked_add(len).is_none_or(|end| end > bytes) {
         return Err(damaged(offset)(CodecError::Truncated));
     }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::block::{BLOCK_VALUES_MAX, encode_block, summarize};
-use super::index::{BlockEntry, PAGE_BYTES_MIN, PageRef, encode_directory};
+use super::block::{BLOCK_VALUES_MAX, encode_times, encode_values, summarize};
+use super::index::{BlockEntry, PAGE_BYTES_MIN, PageRef, PageState, PartRef, encode_directory};
 use super::layout::{Footer, SegmentHeader};
 use crate::model::{TimeRange, Timestamp};
 use crate::query::{Batch, Column, SeriesId, Summary};
@@ -18,6 +18,8 @@ const BUFFER_BYTES: usize = 1 << 20;
 const SUMMARY_VALUES_MIN: usize = 8;
 /// A block of strings is closed when they have this many bytes together.
 const STRING_BYTES_MAX: usize = 1 << 20;
+/// So many times of the current series are remembered, so that its fields can share them.
+const SHARED_TIMES_MAX: usize = 1 << 18;
 
 /// A segment file that is being written, under a temporary name.
 #[derive(Debug)]
@@ -29,7 +31,8 @@ pub struct SegmentWriter {
     buffer: Vec<u8>,
     /// How many bytes were handed to the disk.
     flushed: u64,
-    /// The entries of the open page.
+    /// The open page, and its entries.
+    page: PageState,
     entries: Vec<u8>,
     /// The pages that are closed.
     pages: Vec<(PageRef, Vec<u8>)>,
@@ -37,9 +40,17 @@ pub struct SegmentWriter {
     /// Values of the last column that may share a block with what follows.
     pending: Batch,
     pending_key: (SeriesId, FieldId),
-    last_series: SeriesId,
+    shared: SharedTimes,
     blocks: u64,
     range: Option<TimeRange>,
+}
+
+/// The times of the current series that are in the file.
+#[derive(Debug)]
+struct SharedTimes {
+    series: SeriesId,
+    times: Vec<(Vec<i64>, PartRef)>,
+    count: usize,
 }
 
 impl SegmentWriter {
@@ -56,12 +67,13 @@ impl SegmentWriter {
             file,
             buffer: header.encode().to_vec(),
             flushed: 0,
+            page: PageState::default(),
             entries: Vec::new(),
             pages: Vec::new(),
             page_first: None,
             pending: Batch { times: Vec::new(), values: Column::Float(Vec::new()) },
             pending_key: (SeriesId(0), FieldId(0)),
-            last_series: SeriesId(0),
+            shared: SharedTimes { series: SeriesId(0), times: Vec::new(), count: 0 },
             blocks: 0,
             range: None,
         })
@@ -109,37 +121,61 @@ impl SegmentWriter {
     fn add_block(&mut self, series: SeriesId, field: FieldId, batch: &Batch) -> Result<(), StorageError> {
         let (Some(&min), Some(&max)) = (batch.times.first(), batch.times.last()) else { return Ok(()) };
         let range = TimeRange { min: Timestamp(min), max: Timestamp(max) };
-        let offset = self.flushed + self.buffer.len() as u64;
-        encode_block(batch, &mut self.buffer);
-        let len = self.flushed + self.buffer.len() as u64 - offset;
+        let times = self.times_part(series, &batch.times);
+        let offset = self.end();
+        encode_values(&batch.values, &mut self.buffer);
+        let values = PartRef { offset, len: self.end() - offset };
         let numbers = if batch.times.len() >= SUMMARY_VALUES_MIN { summarize(&batch.values) } else { None };
         let count = batch.times.len() as u32;
         let summary = Summary { range, count, field_type: batch.values.field_type(), numbers };
-        self.index(BlockEntry { series, field, summary, offset, len });
+        self.index(&BlockEntry { series, field, summary, times, values });
         self.blocks += 1;
         let all = self.range.unwrap_or(range);
         self.range = Some(TimeRange { min: all.min.min(range.min), max: all.max.max(range.max) });
         if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
     }
 
-    fn index(&mut self, entry: BlockEntry) {
+    /// Where times are, which are written unless an earlier field of the series has the same.
+    fn times_part(&mut self, series: SeriesId, times: &[i64]) -> PartRef {
+        if self.shared.series != series {
+            self.shared = SharedTimes { series, times: Vec::new(), count: 0 };
+        }
+        if let Some((_, part)) = self.shared.times.iter().find(|(known, _)| known == times) {
+            return *part;
+        }
+        let offset = self.end();
+        encode_times(times, &mut self.buffer);
+        let part = PartRef { offset, len: self.end() - offset };
+        if self.shared.count + times.len() <= SHARED_TIMES_MAX {
+            self.shared.count += times.len();
+            self.shared.times.push((times.to_vec(), part));
+        }
+        part
+    }
+
+    /// Where the next byte will be in the file.
+    fn end(&self) -> u64 {
+        self.flushed + self.buffer.len() as u64
+    }
+
+    fn index(&mut self, entry: &BlockEntry) {
         if self.entries.len() >= PAGE_BYTES_MIN {
             self.close_page();
         }
         if self.page_first.is_none() {
-            self.page_first = Some((entry.series, entry.field));
-            self.last_series = SeriesId(0);
+            self.page_first = Some(entry.key());
         }
-        entry.put(self.last_series, &mut self.entries);
-        self.last_series = entry.series;
+        self.page.put(entry, &mut self.entries);
     }
 
     fn close_page(&mut self) {
         let Some(first) = self.page_first.take() else { return };
+        self.page = PageState::default();
         let mut page = std::mem::take(&mut self.entries);
         let crc = crc32c::crc32c(&page);
         page.extend_from_slice(&crc.to_le_bytes());
-        self.pages.push((PageRef { first, offset: 0, len: page.len() as u64 }, page));
+        let part = PartRef { offset: 0, len: page.len() as u64 }; // the place is known at the end
+        self.pages.push((PageRef { first, part }, page));
     }
 
     fn flush(&mut self) -> Result<(), StorageError> {
@@ -161,16 +197,12 @@ impl SegmentWriter {
         self.close_page();
         let mut refs = Vec::with_capacity(self.pages.len());
         for (page, bytes) in std::mem::take(&mut self.pages) {
-            refs.push(PageRef { offset: self.flushed + self.buffer.len() as u64, ..page });
+            refs.push(PageRef { part: PartRef { offset: self.end(), ..page.part }, ..page });
             self.buffer.extend_from_slice(&bytes);
         }
         let directory = encode_directory(&refs);
-        let footer = Footer {
-            directory_offset: self.flushed + self.buffer.len() as u64,
-            directory_len: directory.len() as u64,
-            blocks: self.blocks,
-            range,
-        };
+        let footer =
+            Footer { directory_offset: self.end(), directory_len: directory.len() as u64, blocks: self.blocks, range };
         self.buffer.extend_from_slice(&directory);
         self.buffer.extend_from_slice(&footer.encode());
         self.flush()?;

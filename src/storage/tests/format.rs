@@ -3,7 +3,8 @@
 use super::super::disk::read_all;
 use super::super::frame::{Frame, LogHeader, put_frame};
 use super::*;
-use crate::codec::{booleans, floats, integers, strings, times};
+use crate::codec::{CodecError, booleans, floats, integers, strings, times};
+use crate::model::Text;
 
 const PAGE: &str = include_str!("../../../spec/storage.md");
 
@@ -26,57 +27,66 @@ fn check(name: &str, bytes: &[u8]) {
     assert_eq!(hex(bytes), hex(&example(name)), "{name}");
 }
 
-fn encoded<T: ?Sized>(encode: impl Fn(&T, &mut Vec<u8>), values: &T) -> Vec<u8> {
+#[track_caller]
+fn check_codec<T: PartialEq + std::fmt::Debug + Clone>(
+    name: &str,
+    values: &[T],
+    encode: impl Fn(&[T], &mut Vec<u8>),
+    decode: impl Fn(&[u8], usize) -> Result<Vec<T>, CodecError>,
+) {
     let mut out = Vec::new();
     encode(values, &mut out);
-    out
+    check(name, &out);
+    assert_eq!(decode(&example(name), values.len()), Ok(values.to_vec()));
 }
 
-// spec: storage.codec.2
+// spec: storage.codec.2, storage.frame.1
 #[test]
 fn times_are_encoded_as_the_page_says() {
     const S: i64 = 1_000_000_000;
-    for (name, values) in [("times-regular", [S, 2 * S, 3 * S, 4 * S]), ("times-packed", [0, 10 * S, 20 * S, 31 * S])] {
-        check(name, &encoded(times::encode, &values[..]));
-        assert_eq!(times::decode(&example(name), 4), Ok(values.to_vec()));
-    }
+    let check = |name, values: &[i64]| check_codec(name, values, times::encode, times::decode);
+    check("times-regular", &[S, 2 * S, 3 * S, 4 * S]);
+    check("times-intervals", &[0, 10 * S, 20 * S, 31 * S, 42 * S, 53 * S]);
 }
 
 // spec: storage.codec.3
 #[test]
 fn floats_are_encoded_as_the_page_says() {
-    let examples: [(&str, &[f64]); 3] = [
-        ("floats-constant", &[1.5, 1.5]),
-        ("floats-xor", &[1.5, 1.25, 1.25, 1.375]),
-        ("floats-whole", &[1.0, 2.0, 4.0]),
-    ];
-    for (name, values) in examples {
-        check(name, &encoded(floats::encode, values));
-        assert_eq!(floats::decode(&example(name), 4), Ok(values.to_vec()));
-    }
+    let check = |name, values: &[f64]| check_codec(name, values, floats::encode, floats::decode);
+    check("floats-constant", &[1.5, 1.5]);
+    check("floats-decimals", &[20.1, 20.2, 20.4, 20.3, f64::INFINITY, 20.5]);
+    check("floats-raw", &[f64::MIN_POSITIVE, f64::MAX]);
+    // So many binary places are no short decimals.
+    let places = 2_f64.powi(-30);
+    check("floats-xor", &[1.5 + places, 1.25 + places, 1.25 + places, 1.375 + places]);
 }
 
-// spec: storage.codec.4
+// spec: storage.codec.4, storage.frame.1
 #[test]
 fn integers_are_encoded_as_the_page_says() {
-    for (name, values) in [("integers-regular", [5, 7, 9]), ("integers-packed", [1, 2, -4])] {
-        check(name, &encoded(integers::encode, &values[..]));
-        assert_eq!(integers::decode(&example(name), 4), Ok(values.to_vec()));
-    }
+    let check = |name, values: &[i64]| check_codec(name, values, integers::encode, integers::decode);
+    check("integers-regular", &[5, 7, 9]);
+    check("integers-steps", &[50, 51, 50, 50, 52, 1000, 1001, 1000, 1000]);
+    check("integers-offsets", &[7, 90, 12, 77]);
 }
 
 // spec: storage.codec.5, storage.codec.6
 #[test]
 fn booleans_and_strings_are_encoded_as_the_page_says() {
-    check("booleans", &encoded(booleans::encode, &[true, false, true][..]));
-    check("strings", &encoded(strings::encode, &["a".into(), "".into(), "bc".into()][..]));
+    check_codec("booleans-bits", &[true, false, true, false, true], booleans::encode, booleans::decode);
+    let runs = [[true; 20], [false; 20]].concat();
+    check_codec("booleans-runs", &runs, booleans::encode, booleans::decode);
+    let texts = |words: &[&str]| words.iter().map(|word| Text::from(*word)).collect::<Vec<_>>();
+    check_codec("strings-plain", &texts(&["a", "", "bc"]), strings::encode, strings::decode);
+    let words = ["up", "up", "up", "down", "up", "up", "up", "up"];
+    check_codec("strings-dictionary", &texts(&words), strings::encode, strings::decode);
 }
 
 /// A store in which one catalog change and one point were written and sealed, and one point that was not.
 fn example_disk() -> (MemoryDisk, Vec<Vec<u8>>) {
     let disk = MemoryDisk::default();
     let store = open_on(&disk, 1 << 20, &mut |_| Ok(())).unwrap();
-    let mut transaction = store.begin();
+    let mut transaction = store.begin().unwrap();
     transaction.catalog_change(b"db");
     transaction.commit().wait().unwrap();
     write(&store, SHARD, "cpu,host=a v=1.5,n=-3i 1000").unwrap();

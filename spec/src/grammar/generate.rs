@@ -1,0 +1,169 @@
+//! The generator: random sentences of a rule.
+//!
+//! A sentence is drawn from left to right. Every rule on the way costs one of a [`Size`]; when that is spent, the choices
+//! with the lowest trees are taken and nothing optional, so every sentence ends. Where prose forbids what was drawn, the part
+//! around is drawn again, and if that does not help, the part around that.
+
+use rand::{Rng, RngExt};
+
+use super::recognise::Beginning;
+use super::{Grammar, Node, Rule};
+
+/// How many rules a sentence may use before it must come to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub usize);
+
+/// How often a part is drawn again before the part around it is.
+const ATTEMPTS: usize = 8;
+
+/// How often parts of one sentence are drawn again, and how often whole sentences are.
+const ATTEMPTS_MAX: usize = 400;
+
+/// The height of the lowest tree of each rule; `usize::MAX` for rules that derive nothing.
+pub(super) fn heights(bodies: &[Node]) -> Vec<usize> {
+    let mut heights = vec![usize::MAX; bodies.len()];
+    loop {
+        let next: Vec<usize> = bodies.iter().map(|body| height(body, &heights).saturating_add(1)).collect();
+        if next == heights {
+            return heights;
+        }
+        heights = next;
+    }
+}
+
+fn height(node: &Node, rules: &[usize]) -> usize {
+    match node {
+        Node::Range(..) | Node::NotBefore(_) | Node::OtherThan(_) | Node::Repeat { least: 0, .. } => 0,
+        Node::Rule(rule) => rules[rule.0],
+        Node::Choice(choices) => choices.iter().map(|choice| height(choice, rules)).min().unwrap_or(usize::MAX),
+        Node::Sequence(parts) => parts.iter().map(|part| height(part, rules)).max().unwrap_or(0),
+        Node::Repeat { of, .. } => height(of, rules),
+    }
+}
+
+impl Grammar {
+    /// A random sentence of `rule`; `None` if it derives none, or prose forbids all that were drawn.
+    ///
+    /// ```
+    /// use fluxstone_spec::grammar::{Grammar, Size};
+    /// use rand::{SeedableRng, rngs::SmallRng};
+    /// let grammar = Grammar::read("sum = digit *( \"+\" digit )\ndigit = %x30-39\n").unwrap();
+    /// let sum = grammar.rule("sum").unwrap();
+    /// let sentence = grammar.sentence(sum, Size(20), &mut SmallRng::seed_from_u64(7)).unwrap();
+    /// assert!(grammar.derives(sum, &sentence));
+    /// ```
+    pub fn sentence(&self, rule: Rule, size: Size, random: &mut impl Rng) -> Option<Vec<u32>> {
+        if self.heights[rule.0] == usize::MAX {
+            return None;
+        }
+        (0..ATTEMPTS_MAX).find_map(|_| {
+            let mut draft = Draft { text: Vec::new(), forbidden: Vec::new(), left: size.0, attempts: ATTEMPTS_MAX };
+            self.draw_rule(rule, &mut draft, random).ok().map(|()| draft.text)
+        })
+    }
+
+    fn draw_rule(&self, rule: Rule, draft: &mut Draft, random: &mut impl Rng) -> Result<(), Forbidden> {
+        draft.left = draft.left.saturating_sub(1);
+        self.draw(&self.bodies[rule.0], draft.text.len(), draft, random)
+    }
+
+    /// Appends a text of `node`, which belongs to a rule that was begun at `begun`.
+    fn draw(&self, node: &Node, begun: usize, draft: &mut Draft, random: &mut impl Rng) -> Result<(), Forbidden> {
+        match node {
+            Node::Range(first, last) => {
+                draft.text.push(terminal(*first, *last, random));
+                draft.check(self)
+            }
+            Node::Rule(rule) => self.draw_rule(*rule, draft, random),
+            Node::NotBefore(rule) => {
+                draft.forbidden.push((draft.text.len(), *rule));
+                Ok(())
+            }
+            Node::OtherThan(rule) => {
+                if self.derives(*rule, &draft.text[begun..]) {
+                    Err(Forbidden)
+                } else {
+                    Ok(())
+                }
+            }
+            Node::Choice(choices) => {
+                let lowest = choices.iter().min_by_key(|choice| height(choice, &self.heights));
+                let any = choices.get(random.random_range(0..choices.len().max(1)));
+                let affordable = any.filter(|any| draft.left > 0 && height(any, &self.heights) < usize::MAX);
+                affordable.or(lowest).map_or(Ok(()), |choice| self.draw(choice, begun, draft, random))
+            }
+            Node::Sequence(parts) => {
+                draft.retry(|draft| parts.iter().try_for_each(|part| self.draw(part, begun, draft, random)))
+            }
+            Node::Repeat { of, least, most } => {
+                for _ in 0..*least {
+                    self.draw(of, begun, draft, random)?;
+                }
+                let mut more = most.map_or(usize::MAX, |most| most - least);
+                while more > 0 && draft.left > 0 && height(of, &self.heights) < usize::MAX && random.random() {
+                    more -= 1;
+                    draft.left -= 1;
+                    self.draw(of, begun, draft, random)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A terminal of a range; of long ranges rather one of ASCII, where grammars have most to say.
+fn terminal(first: u32, last: u32, random: &mut impl Rng) -> u32 {
+    let printable = (first.max(0x20), last.min(0x7E));
+    let (first, last) = if printable.0 <= printable.1 && random.random_ratio(7, 8) { printable } else { (first, last) };
+    random.random_range(first..=last)
+}
+
+/// What was drawn breaks what prose says.
+#[derive(Debug, Clone, Copy)]
+struct Forbidden;
+
+/// The sentence so far.
+struct Draft {
+    text: Vec<u32>,
+    /// The rules of which no text may begin there.
+    forbidden: Vec<(usize, Rule)>,
+    /// How many rules may still be used.
+    left: usize,
+    /// How many parts may still be drawn again.
+    attempts: usize,
+}
+
+impl Draft {
+    /// Whether all that was forbidden so far is respected. Forgets what can't be broken any more.
+    fn check(&mut self, grammar: &Grammar) -> Result<(), Forbidden> {
+        let mut broken = false;
+        let text = &self.text;
+        self.forbidden.retain(|(at, rule)| match grammar.beginning(*rule, &text[*at..]) {
+            Beginning::Never => false,
+            Beginning::Open => true,
+            Beginning::Derived => {
+                broken = true;
+                true
+            }
+        });
+        if broken { Err(Forbidden) } else { Ok(()) }
+    }
+
+    /// Draws a part, and draws it again while it is forbidden.
+    fn retry(&mut self, mut part: impl FnMut(&mut Draft) -> Result<(), Forbidden>) -> Result<(), Forbidden> {
+        let (length, forbidden, left) = (self.text.len(), self.forbidden.clone(), self.left);
+        for _ in 0..ATTEMPTS {
+            if part(self).is_ok() {
+                return Ok(());
+            }
+            self.text.truncate(length);
+            self.forbidden.clone_from(&forbidden);
+            self.left = left;
+            if self.attempts == 0 {
+                break;
+            }
+            self.attempts -= 1;
+        }
+        Err(Forbidden)
+    }
+}

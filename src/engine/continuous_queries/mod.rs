@@ -1,0 +1,170 @@
+//! Continuous queries: the SELECT ... INTO of each is run over the windows that have ended since it ran last.
+//!
+//! A thread looks at all of them every `run-interval`. What is remembered of the last runs is kept in memory only, so the
+//! first look after a start may compute windows again; a point written twice is the same point.
+
+mod schedule;
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crate::influxql::ast::{BinaryOp, Expr, ExprKind, Resample, Select, Statement, VarRef, Window};
+use crate::influxql::{Parameters, parse};
+use crate::model::{TimeRange, Timestamp};
+
+use super::prepare::Session;
+use super::{Core, PreparedQuery, Principal};
+use schedule::{Run, Schedule};
+
+/// Rows in a piece of an answer; the answer of SELECT INTO has one.
+const CHUNK_ROWS: usize = 10_000;
+
+/// What is known of all continuous queries, by database and name.
+#[derive(Debug, Default)]
+pub(super) struct ContinuousQueries(HashMap<(String, String), Known>);
+
+/// What is known of one.
+#[derive(Debug)]
+struct Known {
+    text: String,
+    /// `None` for one that never runs.
+    task: Option<Task>,
+    last_run: Option<i128>,
+}
+
+/// A query that can run.
+#[derive(Debug, Clone)]
+struct Task {
+    select: Select,
+    window: Window,
+    resample: Resample,
+}
+
+/// A run that is due.
+#[derive(Debug)]
+struct Due {
+    database: String,
+    name: String,
+    select: Select,
+    range: TimeRange,
+}
+
+impl Core {
+    /// Looks at all continuous queries once, and runs those that are due, until `cancelled` becomes true.
+    pub(super) fn run_continuous_queries(&self, known: &mut ContinuousQueries, cancelled: &AtomicBool) {
+        let now = self.clock.now();
+        for due in self.due(known, now) {
+            if cancelled.load(Ordering::Relaxed) {
+                return;
+            }
+            let Due { database, name, select, range } = due;
+            let started = Instant::now();
+            let error = self.run_one(&database, limited_to(select, range), cancelled);
+            match error {
+                Some(error) => tracing::error!(database, name, error, "a continuous query failed"),
+                None if self.options.continuous_queries.log_runs => {
+                    let (from, to) = (range.min, range.max);
+                    let elapsed = started.elapsed();
+                    tracing::info!(database, name, %from, %to, ?elapsed, "a continuous query ran");
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// The runs that are due, in the order of creation. They count as begun.
+    fn due(&self, known: &mut ContinuousQueries, now: Timestamp) -> Vec<Due> {
+        let catalog = self.catalog.visible();
+        let mut due = Vec::new();
+        for database in catalog.databases() {
+            for query in &database.continuous_queries {
+                let known = known.entry(&database.name, &query.name, &query.text);
+                let Some(task) = &known.task else { continue };
+                let schedule = Schedule::new(&task.window, task.resample, now);
+                let Some(Run { at, range }) = schedule.due(known.last_run, now) else { continue };
+                known.last_run = Some(at);
+                let Some(range) = range else { continue };
+                let (database, name) = (database.name.clone(), query.name.clone());
+                due.push(Due { database, name, select: task.select.clone(), range });
+            }
+        }
+        due
+    }
+
+    /// Runs a query as a request of its own, which SHOW QUERIES lists; gives its error.
+    fn run_one(&self, database: &str, select: Select, cancelled: &AtomicBool) -> Option<String> {
+        let session = Session {
+            principal: Principal::Anyone,
+            database: database.to_owned(),
+            read_only: false,
+            chunk_rows: CHUNK_ROWS,
+        };
+        let query = PreparedQuery { statements: vec![Statement::Select(Box::new(select))], session };
+        let mut error = None;
+        self.execute(query, cancelled, &mut |result| {
+            error = error.take().or(result.error);
+            ControlFlow::Continue(())
+        });
+        error
+    }
+}
+
+impl ContinuousQueries {
+    /// What is known of a query. When it was last run stays known even if it was dropped and made again meanwhile.
+    fn entry(&mut self, database: &str, name: &str, text: &str) -> &mut Known {
+        let known = self.0.entry((database.to_owned(), name.to_owned())).or_insert_with(|| Known {
+            text: text.to_owned(),
+            task: task(text),
+            last_run: None,
+        });
+        if known.text != text {
+            known.task = task(text);
+            text.clone_into(&mut known.text);
+        }
+        known
+    }
+}
+
+/// What a stored text asks for. A query without windows is stored, but never runs.
+fn task(text: &str) -> Option<Task> {
+    let statement = match parse(text, &Parameters::new()) {
+        Ok(query) => query.statements.into_iter().next()?,
+        Err(error) => {
+            tracing::error!(text, %error, "a stored continuous query can't be read");
+            return None;
+        }
+    };
+    let Statement::CreateContinuousQuery { resample, select, .. } = statement else { return None };
+    let window = select.group_by.window()?.clone();
+    Some(Task { select: *select, window, resample })
+}
+
+/// `select` with `range` in place of its own conditions on time.
+fn limited_to(mut select: Select, range: TimeRange) -> Select {
+    let is_time = |expr: &Expr| matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"));
+    let own = select.condition.take().map(|condition| {
+        condition.rewrite(&mut |expr| match &expr.kind {
+            ExprKind::Binary { lhs, rhs, .. } if is_time(lhs) || is_time(rhs) => {
+                Expr { kind: ExprKind::Boolean(true), span: expr.span }
+            }
+            _ => expr,
+        })
+    });
+    let bound = |op, time: Timestamp| {
+        let name = Expr::from(ExprKind::Var(VarRef { name: "time".to_owned(), cast: None }));
+        binary(op, name, Expr::from(ExprKind::Time(time)))
+    };
+    let bounds =
+        binary(BinaryOp::And, bound(BinaryOp::GreaterOrEqual, range.min), bound(BinaryOp::LessOrEqual, range.max));
+    select.condition = Some(match own {
+        Some(own) => binary(BinaryOp::And, Expr::from(ExprKind::Paren(Box::new(own))), bounds),
+        None => bounds,
+    });
+    select
+}
+
+fn binary(op: BinaryOp, lhs: Expr, rhs: Expr) -> Expr {
+    Expr::from(ExprKind::Binary { op, lhs: Box::new(lhs), rhs: Box::new(rhs) })
+}

@@ -1,0 +1,156 @@
+//! Continuous queries run by hand, on a clock that is moved.
+
+use super::super::continuous_queries::ContinuousQueries;
+use super::*;
+
+const MINUTE: i64 = 60 * 1_000_000_000;
+/// A start of an hour after [`NOW`].
+const HOUR: i64 = 1_488_330_000_000_000_000;
+
+/// An engine with the database `d`, and what its service would remember.
+struct Service {
+    bench: Bench,
+    known: ContinuousQueries,
+}
+
+impl Service {
+    fn new(create: &str) -> Self {
+        let bench = Bench::new();
+        bench
+            .done("CREATE DATABASE d; CREATE DATABASE e; CREATE RETENTION POLICY long ON d DURATION INF REPLICATION 1");
+        bench.done(create);
+        Service { bench, known: ContinuousQueries::default() }
+    }
+
+    /// A look at the clock, so many minutes after [`HOUR`].
+    fn look(&mut self, minute: i64) {
+        self.bench.clock.0.store(HOUR + minute * MINUTE, Ordering::Relaxed);
+        self.bench.engine.core.run_continuous_queries(&mut self.known, &AtomicBool::new(false));
+    }
+
+    fn write(&self, series: &str, field: &str, minute: i64) {
+        assert_eq!(self.bench.write(&format!("{series} {field} {}", HOUR + minute * MINUTE)), "");
+    }
+
+    /// An answer with times in minutes after [`HOUR`].
+    fn run(&self, text: &str) -> String {
+        let answer = self.bench.run(text);
+        let shown = |word: &str| match word.parse::<i64>() {
+            Ok(time) if time > HOUR / 2 => ((time - HOUR) / MINUTE).to_string(),
+            _ => word.to_owned(),
+        };
+        answer
+            .split(' ')
+            .map(|cells| cells.split(',').map(shown).collect::<Vec<_>>().join(","))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+// spec: statements.continuous-query.4, statements.continuous-query.5
+#[test]
+fn a_window_is_written_when_it_has_ended() {
+    let mut service =
+        Service::new("CREATE CONTINUOUS QUERY c ON d BEGIN SELECT mean(f) INTO t FROM m GROUP BY time(10m), h END");
+    service.look(3);
+    service.write("m,h=a", "f=1", 4);
+    service.write("m,h=a", "f=2", 9);
+    service.write("m,h=b", "f=5", 9);
+    service.write("m,h=b", "f=7", 10);
+    service.look(9);
+    assert_eq!(service.run("SELECT * FROM t"), "0:");
+    service.look(10);
+    assert_eq!(service.run("SELECT * FROM t"), "0: t{} time,h,mean | 0,a,1.5 | 0,b,5");
+    assert_eq!(service.run("SHOW TAG KEYS FROM t"), "0: t{} tagKey | h");
+    service.write("m,h=a", "f=100", 5);
+    service.look(20);
+    assert_eq!(service.run("SELECT * FROM t"), "0: t{} time,h,mean | 0,a,1.5 | 0,b,5 | 10,b,7");
+}
+
+// spec: statements.continuous-query.6
+#[test]
+fn conditions_on_time_give_way_and_others_stay() {
+    let create = "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1m BEGIN \
+                  SELECT sum(f) INTO t FROM m WHERE time > now() AND (h = 'a' OR h = 'b') GROUP BY time(10m) END";
+    let mut service = Service::new(create);
+    for (series, value, minute) in [("m,h=a", 1, 1), ("m,h=b", 2, 2), ("m,h=c", 4, 3), ("m,h=a", 8, 11)] {
+        service.write(series, &format!("f={value}"), minute);
+    }
+    service.look(5);
+    assert_eq!(service.run("SELECT * FROM t"), "0: t{} time,sum | 0,3");
+}
+
+// spec: statements.continuous-query.6, statements.into.2
+#[test]
+fn a_back_reference_writes_to_the_measurement_that_was_read() {
+    let create = "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1m BEGIN \
+                  SELECT max(f) INTO d.long.:MEASUREMENT FROM /^m/ GROUP BY time(10m) END";
+    let mut service = Service::new(create);
+    service.write("m1", "f=1", 1);
+    service.write("m2", "f=2", 2);
+    service.look(5);
+    assert_eq!(service.run("SELECT * FROM long.m1, long.m2"), "0: m1{} time,max | 0,1\n0: m2{} time,max | 0,2");
+}
+
+// spec: statements.continuous-query.4
+#[test]
+fn the_last_run_is_remembered_even_if_the_query_is_made_again() {
+    let create =
+        "CREATE CONTINUOUS QUERY c ON d RESAMPLE FOR 1h BEGIN SELECT sum(f) INTO t FROM m GROUP BY time(10m) END";
+    let mut service = Service::new(create);
+    service.look(3);
+    service.bench.done("DROP CONTINUOUS QUERY c ON d");
+    service.bench.done(&create.replace("INTO t", "INTO u"));
+    service.write("m", "f=1", -5);
+    service.look(9);
+    assert_eq!(service.run("SELECT * FROM u"), "0:");
+    service.look(10);
+    assert_eq!(service.run("SELECT * FROM u"), "0: u{} time,sum | -10,1");
+    service.known = ContinuousQueries::default();
+    service.write("m", "f=1", -6);
+    service.look(11);
+    assert_eq!(service.run("SELECT * FROM u"), "0: u{} time,sum | -10,2");
+}
+
+// spec: statements.continuous-query.4
+#[test]
+fn a_query_that_is_dropped_or_has_no_windows_does_not_run() {
+    let mut service = Service::new("CREATE CONTINUOUS QUERY raw ON d BEGIN SELECT f INTO t FROM m END");
+    let create =
+        "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1m BEGIN SELECT last(f) INTO u FROM m GROUP BY time(1h) END";
+    service.bench.done(create);
+    service.bench.done("DROP CONTINUOUS QUERY c ON d");
+    service.write("m", "f=1", 1);
+    service.look(5);
+    service.look(60);
+    assert_eq!(service.run("SHOW MEASUREMENTS"), "0: measurements{} name | m");
+}
+
+// spec: statements.continuous-query.7
+#[test]
+fn one_that_fails_does_not_keep_others_from_running() {
+    let mut service = Service::new(
+        "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1m BEGIN SELECT last(f) INTO e.autogen.t FROM m GROUP BY time(1h) END",
+    );
+    service.bench.done(
+        "CREATE CONTINUOUS QUERY c2 ON d RESAMPLE EVERY 1m BEGIN SELECT last(f) INTO t FROM m GROUP BY time(1h) END",
+    );
+    service.bench.done("DROP DATABASE e");
+    service.write("m", "f=1", 1);
+    service.look(5);
+    assert_eq!(service.run("SELECT * FROM t"), "0: t{} time,last | 0,1");
+}
+
+// spec: statements.continuous-query.3
+#[test]
+fn a_thread_looks_every_interval() {
+    let bench = Bench::with(|options| options.continuous_queries.run_interval_ns = 1_000_000);
+    bench.done("CREATE DATABASE d");
+    bench.write(&format!("m f=1 {NOW}"));
+    bench.done(
+        "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1s BEGIN SELECT last(f) INTO t FROM m GROUP BY time(1d) END",
+    );
+    while bench.run("SELECT last FROM t") == "0:" {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}

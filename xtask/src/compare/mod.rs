@@ -1,0 +1,177 @@
+//! `cargo xtask compare`: what Fluxstone costs beside another server that takes line protocol, measured in one run.
+//!
+//! Both servers get the same bytes in the same batches over as many connections, both acknowledge only what is on disk, and both
+//! answer the same queries in turn. What a phase measures is in a file of its own; this one holds the order of the phases.
+//! Servers are started for each data set, so that what one leaves in memory is not counted for the next, and end with this run,
+//! whatever ends it.
+
+mod agreement;
+mod client;
+mod data;
+mod load;
+mod queries;
+mod random;
+mod report;
+mod server;
+mod statistics;
+mod targets;
+mod usage;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use data::{DataSet, Kind};
+use report::{Outcome, SetOutcome};
+use server::{Program, Server};
+
+/// What is compared, and how much of it.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// The other server: the binary of an InfluxDB 1.x, which is started, or the URL of any server that runs and is empty.
+    #[arg(long, default_value = "influxd")]
+    peer: String,
+    /// The binary of Fluxstone; built in release mode if it is not given.
+    #[arg(long)]
+    server: Option<PathBuf>,
+    /// Hosts that report.
+    #[arg(long, default_value_t = 100)]
+    hosts: usize,
+    /// Hours that each host reports for, every 10 seconds.
+    #[arg(long, default_value_t = 12)]
+    hours: u64,
+    /// Series of the data set with many of them.
+    #[arg(long, default_value_t = 100_000)]
+    sensors: usize,
+    /// Lines in one request.
+    #[arg(long, default_value_t = 5000)]
+    batch: usize,
+    /// Connections that write at once.
+    #[arg(long, default_value_t = 2)]
+    connections: usize,
+    /// What the data and the choices in the queries follow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How often each query is sent, with other hosts and times.
+    #[arg(long, default_value_t = 11)]
+    runs: usize,
+    /// Only these data sets.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::ALL)]
+    sets: Vec<Kind>,
+    /// Only the queries whose name contains this.
+    #[arg(long, default_value = "")]
+    queries: String,
+    /// Writes the outcome as JSON, too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Compares. Answers that differ are violations; ratios that miss their targets are only printed.
+pub(crate) fn compare(root: &Path, options: &Options) -> anyhow::Result<Vec<String>> {
+    if options.hosts == 0 || options.hours == 0 || options.sensors == 0 || options.batch == 0 || options.runs == 0 {
+        bail!("there is nothing to compare with none of something");
+    }
+    let fluxstone = match &options.server {
+        Some(path) => path.clone(),
+        None => build(root)?,
+    };
+    let programs = [Program::fluxstone(&fluxstone)?, Program::peer(&options.peer)?];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = run(options, &programs) => outcome,
+            // What is dropped here ends the servers and removes their files.
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        }
+    })?;
+    println!("{}", report::table(&outcome));
+    if let Some(path) = &options.json {
+        let json = serde_json::to_string_pretty(&outcome)?;
+        std::fs::write(path, json + "\n").with_context(|| path.display().to_string())?;
+    }
+    Ok(outcome.differences().map(|(query, difference)| format!("{query}: the answers differ: {difference}")).collect())
+}
+
+/// Builds Fluxstone as it is shipped.
+fn build(root: &Path) -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = std::process::Command::new(cargo)
+        .args(["build", "--release", "--bin", "fluxstone"])
+        .current_dir(root)
+        .status()
+        .context("cargo")?;
+    if !built.success() {
+        bail!("Fluxstone can't be built");
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    Ok(target.join("release/fluxstone"))
+}
+
+async fn run(options: &Options, programs: &[Program; 2]) -> anyhow::Result<Outcome> {
+    let mut sets = Vec::new();
+    for &kind in &options.sets {
+        sets.push(run_set(options, programs, kind).await.with_context(|| format!("with the {kind}"))?);
+    }
+    Ok(Outcome {
+        servers: programs.each_ref().map(|program| program.title.clone()),
+        cores: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
+        hosts: options.hosts,
+        hours: options.hours,
+        batch: options.batch,
+        connections: options.connections,
+        seed: options.seed,
+        runs: options.runs,
+        targets: targets::judge(&sets),
+        sets,
+    })
+}
+
+async fn run_set(options: &Options, programs: &[Program; 2], kind: Kind) -> anyhow::Result<SetOutcome> {
+    let set = generate(options, kind).await;
+    let servers = [Server::start(&programs[0]).await?, Server::start(&programs[1]).await?];
+    let mut loads = [load::Load::default(), load::Load::default()];
+    for ((program, server), load) in programs.iter().zip(&servers).zip(&mut loads) {
+        let what = format!("{kind} into {}", program.name);
+        let bar = progress(format!("loading {what}"), set.batches.len());
+        *load = load::load(server, &set, options.connections, &bar).await.context(what.clone())?;
+        bar.finish_and_clear();
+        let bar = ProgressBar::new_spinner().with_message(format!("settling {what}"));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        load::settle(server, load).await.context(what)?;
+        bar.finish_and_clear();
+    }
+    let shapes: Vec<_> = queries::mix(kind).iter().filter(|shape| shape.name.contains(&options.queries)).collect();
+    let bar = progress(format!("querying {kind}"), shapes.len() * options.runs);
+    let mut answered = Vec::new();
+    for shape in shapes {
+        let texts = shape.texts(&set, options.seed, options.runs);
+        answered.push(queries::ask(&servers, shape.name, &texts, &bar).await?);
+    }
+    bar.finish_and_clear();
+    Ok(SetOutcome { kind, rows: set.rows, fields: set.fields, bytes: set.bytes(), loads, queries: answered })
+}
+
+async fn generate(options: &Options, kind: Kind) -> DataSet {
+    let mut generator = match kind {
+        Kind::Integers | Kind::Decimals => data::fleet(kind, options.seed, options.hosts, options.hours),
+        Kind::Series => data::sensors(options.seed, options.sensors),
+    };
+    let bar = progress(format!("generating {kind}"), generator.rows().div_ceil(options.batch));
+    let mut set = generator.empty_set();
+    while let Some(batch) = generator.batch(options.batch) {
+        set.batches.push(batch);
+        bar.inc(1);
+        // An interrupt is noticed between two batches.
+        tokio::task::yield_now().await;
+    }
+    bar.finish_and_clear();
+    set
+}
+
+fn progress(what: String, steps: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:32} {wide_bar} {pos}/{len} {elapsed}");
+    let bar = ProgressBar::new(steps as u64).with_message(what);
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

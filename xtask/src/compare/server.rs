@@ -1,0 +1,203 @@
+//! The servers: started on free loopback ports with data in temporary directories, or running somewhere already.
+//!
+//! Both get the same configuration file: every write is on disk before it is acknowledged, nothing is limited, and what is left in
+//! memory goes to its final place soon after the last write, so that there is an end to wait for.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use tempfile::TempDir;
+
+use super::client::Connection;
+use super::usage;
+
+/// The longest time from start to the first answer.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// What can be started, or is there already.
+#[derive(Debug, Clone)]
+pub(super) struct Program {
+    /// Short, for the head of a column.
+    pub(super) name: String,
+    /// What it says about itself.
+    pub(super) title: String,
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    /// A binary, and what stands before the path of its configuration file.
+    Binary(PathBuf, &'static [&'static str]),
+    /// `host:port`
+    Address(String),
+}
+
+/// A server that answers. It ends with this value, if it was started here.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) address: String,
+    started: Option<Started>,
+}
+
+#[derive(Debug)]
+struct Started {
+    process: Child,
+    directory: TempDir,
+}
+
+impl Program {
+    /// The server of this repository.
+    pub(super) fn fluxstone(binary: &Path) -> anyhow::Result<Program> {
+        Program::binary("Fluxstone", binary, &["--version"], &["serve", "--config"])
+    }
+
+    /// The other one: a URL, or the binary of an InfluxDB.
+    pub(super) fn peer(text: &str) -> anyhow::Result<Program> {
+        let Some(address) = text.strip_prefix("http://") else {
+            return Program::binary("InfluxDB", Path::new(text), &["version"], &["-config"]);
+        };
+        let address = address.trim_end_matches('/');
+        let address = if address.contains(':') { address.to_owned() } else { format!("{address}:80") };
+        Ok(Program { name: "peer".to_owned(), title: text.to_owned(), place: Place::Address(address) })
+    }
+
+    fn binary(name: &str, path: &Path, version: &[&str], serve: &'static [&'static str]) -> anyhow::Result<Program> {
+        let asked = Command::new(path).args(version).stderr(Stdio::null()).output();
+        let output = asked.with_context(|| path.display().to_string())?;
+        let title = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok(Program { name: name.to_owned(), title, place: Place::Binary(path.to_owned(), serve) })
+    }
+}
+
+impl Server {
+    /// Starts a server and waits until it answers.
+    pub(super) async fn start(program: &Program) -> anyhow::Result<Server> {
+        let mut server = match &program.place {
+            Place::Address(address) => Server { address: address.clone(), started: None },
+            Place::Binary(path, serve) => Server::spawn(path, serve)?,
+        };
+        server.wait_for_answer().await.with_context(|| program.name.clone())?;
+        Ok(server)
+    }
+
+    fn spawn(path: &Path, serve: &[&str]) -> anyhow::Result<Server> {
+        let directory = tempfile::Builder::new().prefix("compare-").tempdir()?;
+        let address = free_address()?;
+        let config = directory.path().join("server.conf");
+        std::fs::write(&config, configuration(&address, &free_address()?, directory.path()))?;
+        let output = || std::fs::File::create(directory.path().join("output")).map(Stdio::from);
+        let process = Command::new(path)
+            .args(serve)
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(output()?)
+            .stderr(output()?)
+            .spawn()
+            .with_context(|| path.display().to_string())?;
+        Ok(Server { address, started: Some(Started { process, directory }) })
+    }
+
+    async fn wait_for_answer(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let answer = match Connection::open(&self.address).await {
+                Ok(mut connection) => connection.ping().await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+            if let Some(started) = &mut self.started
+                && let Some(status) = started.process.try_wait()?
+            {
+                let output = std::fs::read(started.directory.path().join("output")).unwrap_or_default();
+                bail!("it ended with {status}: {}", String::from_utf8_lossy(&output));
+            }
+        }
+    }
+
+    /// Seconds of CPU used so far; unknown for a server that was not started here.
+    pub(super) fn cpu_s(&self) -> anyhow::Result<Option<f64>> {
+        self.started.as_ref().map(|started| usage::cpu_s(started.process.id())).transpose()
+    }
+
+    /// The most memory so far, in bytes; unknown for a server that was not started here.
+    pub(super) fn peak_memory(&self) -> anyhow::Result<Option<u64>> {
+        self.started.as_ref().map(|started| usage::peak_memory(started.process.id())).transpose()
+    }
+
+    /// What all files take, in bytes; unknown for a server that was not started here.
+    pub(super) fn disk_bytes(&self) -> anyhow::Result<Option<u64>> {
+        self.started.as_ref().map(|started| usage::disk_bytes(&started.directory.path().join("store"))).transpose()
+    }
+}
+
+/// Its directory goes after it.
+impl Drop for Started {
+    fn drop(&mut self) {
+        // Neither fails unless it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn free_address() -> anyhow::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
+
+fn configuration(address: &str, backup_address: &str, directory: &Path) -> String {
+    let path = |name: &str| directory.join("store").join(name).display().to_string();
+    format!(
+        r#"reporting-disabled = true
+bind-address = {backup_address:?}
+
+[meta]
+dir = {:?}
+
+[data]
+dir = {:?}
+wal-dir = {:?}
+wal-fsync-delay = "0s"
+max-series-per-database = 0
+max-values-per-tag = 0
+cache-snapshot-write-cold-duration = "3s"
+compact-full-write-cold-duration = "6s"
+compact-throughput = "1g"
+compact-throughput-burst = "1g"
+
+[http]
+bind-address = {address:?}
+log-enabled = false
+
+[monitor]
+store-enabled = false
+"#,
+        path("meta"),
+        path("data"),
+        path("wal"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_a_server_that_runs_already() {
+        for (url, expected) in [("http://127.0.0.1:8086/", "127.0.0.1:8086"), ("http://db.example", "db.example:80")] {
+            let program = Program::peer(url).unwrap();
+            assert!(matches!(&program.place, Place::Address(address) if address == expected), "{program:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_binary_is_named() {
+        let error = Program::peer("/nowhere/influxd").unwrap_err();
+        assert!(format!("{error:#}").starts_with("/nowhere/influxd: "));
+    }
+}

@@ -1,0 +1,44 @@
+//! What Fluxstone wants to be beside InfluxDB 1.6, as ratios within one run on one machine.
+
+use super::data::Kind;
+use super::queries::Answered;
+use super::report::SetOutcome;
+use super::statistics;
+
+/// One target, and whether this run met it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub(super) struct Verdict {
+    pub(super) target: String,
+    /// How many times more the peer needed.
+    pub(super) ratio: f64,
+    pub(super) at_least: f64,
+    pub(super) is_met: bool,
+}
+
+/// The verdicts about what was measured; what was not has none.
+pub(super) fn judge(sets: &[SetOutcome]) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    let mut target = |target: String, ratio: Option<f64>, at_least: f64| {
+        if let Some(ratio) = ratio {
+            verdicts.push(Verdict { target, ratio, at_least, is_met: ratio >= at_least });
+        }
+    };
+    for set in sets.iter().filter(|set| set.kind != Kind::Series) {
+        let kind = set.kind;
+        target(format!("{kind}: CPU to load"), set.ratio(|load| load.cpu_s), 8.0);
+        target(format!("{kind}: CPU until settled"), set.ratio(|load| load.settled_cpu_s), 8.0);
+        target(format!("{kind}: peak memory"), set.ratio(|load| load.peak_memory.map(|b| b as f64)), 2.0);
+        let on_disk = if kind == Kind::Decimals { 1.0 / 0.8 } else { 1.0 };
+        target(format!("{kind}: on disk"), set.ratio(|load| load.disk_bytes.map(|b| b as f64)), on_disk);
+    }
+    let queries = || sets.iter().flat_map(|set| &set.queries);
+    let ratios: Vec<f64> = queries().filter_map(Answered::ratio).collect();
+    let slowest = queries().filter_map(|q| Some((q.name, q.ratio()?))).min_by(|a, b| a.1.total_cmp(&b.1));
+    if let Some((name, ratio)) = slowest {
+        target(format!("slowest query ({name})"), Some(ratio), 1.0);
+    }
+    let double = queries().find(|query| query.name == "double-groupby-all");
+    target("double-groupby-all".to_owned(), double.and_then(Answered::ratio), 10.0);
+    target("queries, geometric mean".to_owned(), statistics::geometric_mean(&ratios), 8.0);
+    verdicts
+}

@@ -1,0 +1,71 @@
+//! What a process has used, from `/proc`, and what its files take.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+/// Seconds of CPU that a process and its threads have used, in user and kernel mode.
+pub(super) fn cpu_s(pid: u32) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let ticks = cpu_ticks(&stat).with_context(|| format!("/proc/{pid}/stat is not as it should be"))?;
+    Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// The most memory that a process has had at a time, in bytes.
+pub(super) fn peak_memory(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    high_water_mark(&status).with_context(|| format!("/proc/{pid}/status is not as it should be"))
+}
+
+/// What the files in a directory and below take on the disk, in bytes.
+pub(super) fn disk_bytes(directory: &Path) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
+        // Files come and go while the server compacts.
+        let Ok(entry) = entry else { continue };
+        let Ok(metadata) = entry.metadata() else { continue };
+        bytes += if metadata.is_dir() { disk_bytes(&entry.path()).unwrap_or(0) } else { metadata.blocks() * 512 };
+    }
+    Ok(bytes)
+}
+
+/// The 14th and 15th word; the second is a name in parentheses, in which anything may stand.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut words = rest.split_ascii_whitespace().skip(11);
+    let mut next = || words.next()?.parse::<u64>().ok();
+    Some(next()? + next()?)
+}
+
+fn high_water_mark(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_is_user_and_system_time() {
+        let stat = "17 (a) b (c)) S 1 17 17 0 -1 4194560 1 2 3 4 250 50 7 8 20 0 1 0 0 0 0";
+        assert_eq!(cpu_ticks(stat), Some(300));
+        assert_eq!(cpu_ticks("17"), None);
+    }
+
+    #[test]
+    fn peak_memory_is_the_high_water_mark() {
+        assert_eq!(high_water_mark("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 1 kB\n"), Some(2 << 20));
+        assert_eq!(high_water_mark("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn disk_use_counts_directories_below() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("below")).unwrap();
+        std::fs::write(directory.path().join("below/file"), [1; 10_000]).unwrap();
+        assert!(disk_bytes(directory.path()).unwrap() >= 10_000);
+    }
+}
