@@ -53,6 +53,10 @@ impl Source for Synthetic {
         vec![Text::from("cpu")]
     }
 
+    fn shard_starts(&self) -> Vec<Timestamp> {
+        Vec::new()
+    }
+
     fn field_types(&self, _: &[u8], _: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
         BTreeMap::from([(Text::from("idle"), vec![FieldType::Float])])
     }

@@ -36,6 +36,10 @@ pub enum Point {
     BareCondition,
     /// `compat.select.absent-operand`: AND and OR are false when one side compares an absent field.
     AbsentOperand,
+    /// `compat.select.time-twice`: of two projections of `time` side by side the second is a column of nulls.
+    TimeTwice,
+    /// `compat.select.slimit-order`: SLIMIT and SOFFSET count groups in the order of their values joined by `|`.
+    SlimitOrder,
     /// `compat.select.soffset`: SOFFSET without SLIMIT answers nothing.
     SoffsetAlone,
     /// `compat.delete.future`: DELETE and DROP SERIES without an upper bound on time spare the future.

@@ -1,7 +1,7 @@
 //! The executable semantics: what a write and a query mean, in the plainest Rust that says it.
 //!
 //! Where the prose of a clause leaves doubt, this is the text. Data is a list ([`points`]); a write puts points on it
-//! ([`mod@write`]); a query reads all of it ([`mod@select`]). Nothing here is fast, nothing is shared with the evaluator and
+//! ([`mod@write`]), a deletion takes some away ([`database`]); a query reads all of it ([`mod@select`]). Nothing here is fast, nothing is shared with the evaluator and
 //! the storage of the server, and each function names the clauses that it transcribes. The server is tested against it:
 //! equal data, equal statements, equal answers.
 //!
@@ -13,6 +13,7 @@
 
 pub mod aggregate;
 pub mod condition;
+pub mod database;
 pub mod grammar;
 pub mod points;
 pub mod select;

@@ -207,7 +207,7 @@ fn raw_columns(statement: &Select, schema: &Schema) -> Result<(Vec<Text>, Vec<Co
     let mut named = Vec::new();
     for field in &statement.fields {
         match &field.expr.kind {
-            ExprKind::Var(var) if var.cast.is_none() && !var.name.eq_ignore_ascii_case("time") => {
+            ExprKind::Var(var) if var.cast.is_none() && var.name != "time" => {
                 let name = Text::from(var.name.as_str());
                 let is_field = schema.fields.contains_key(&name);
                 let column = if is_field { Column::Field(name.clone()) } else { Column::Tag(name.clone()) };

@@ -30,6 +30,9 @@ impl<'w> Writer<'w> {
 
     /// Adds the rows of one piece.
     pub(super) fn add(&mut self, piece: &SeriesRows) -> Result<(), StatementError> {
+        if !piece.columns.iter().any(|column| *column == "time") {
+            return Err(StatementError::running("error finding time index in result"));
+        }
         let measurement = target_measurement(self.target.measurement.as_deref(), &piece.name);
         let mut series = Vec::new();
         line_protocol::escape_measurement(&measurement, &mut series);
@@ -143,7 +146,14 @@ impl Batch {
             points: self
                 .rows
                 .iter()
-                .map(|row| Point { series: text(row.series), fields: row.fields.clone(), time: row.time })
+                .zip(0..)
+                .map(|(row, number)| Point {
+                    series: text(row.series),
+                    series_number: number,
+                    fields: row.fields.clone(),
+                    keys_number: number,
+                    time: row.time,
+                })
                 .collect(),
             fields: self
                 .fields

@@ -16,7 +16,7 @@ pub(super) struct Collected<'r> {
     run: GroupRun<'r>,
     collection: &'r Collection,
     keys: &'r [PointExpr],
-    cursor: MergedCursor,
+    cursor: MergedCursor<'r>,
     /// The window that is being collected, under its start.
     open: Option<(i64, Box<dyn Collector>)>,
     ready: VecDeque<Point>,
@@ -28,17 +28,17 @@ impl<'r> Collected<'r> {
     pub(super) fn new(
         run: GroupRun<'r>,
         collection: &'r Collection,
-        reads: &ReadSet,
+        reads: &'r ReadSet,
         keys: &'r [PointExpr],
         range: TimeRange,
-    ) -> Result<Collected<'r>, QueryError> {
+    ) -> Collected<'r> {
         let order = if collection.takes_series_after_series() {
             MergeOrder::Window(run.plan.windows)
         } else {
             MergeOrder::Time
         };
-        let cursor = MergedCursor::new(run.plan, run.group, reads, range, order, run.execution)?;
-        Ok(Collected { run, collection, keys, cursor, open: None, ready: VecDeque::new(), is_done: false })
+        let cursor = MergedCursor::new(run.plan, run.group, reads, range, order);
+        Collected { run, collection, keys, cursor, open: None, ready: VecDeque::new(), is_done: false }
     }
 
     /// Takes the next point; false at the end.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{SeriesKey, TimeRange};
+use crate::model::{SeriesKey, TimeRange, Timestamp};
 
 use super::QueryError;
 use super::execution::Execution;
@@ -42,11 +42,15 @@ pub(super) enum MergeOrder {
 type Key = (i64, usize);
 
 /// The points of the series of a group in one order.
-pub(super) struct MergedCursor {
+pub(super) struct MergedCursor<'r> {
+    plan: &'r Plan,
+    group: &'r Group,
+    reads: &'r ReadSet,
+    order: MergeOrder,
+    /// The ranges that are still to be read, the next one last. Each begins with a heap of its own.
+    stretches: Vec<TimeRange>,
     heap: TieHeap<Key, (usize, Box<SeriesCursor>)>,
     current: Option<(Key, usize, Box<SeriesCursor>)>,
-    order: MergeOrder,
-    descending: bool,
 }
 
 impl SeriesCursor {
@@ -124,29 +128,22 @@ impl SeriesCursor {
     }
 }
 
-impl MergedCursor {
-    /// The points of `group` that have one of the fields of `reads`.
+impl<'r> MergedCursor<'r> {
+    /// The points of `group` in `range` that have one of the fields of `reads`.
     pub(super) fn new(
-        plan: &Plan,
-        group: &Group,
-        reads: &ReadSet,
+        plan: &'r Plan,
+        group: &'r Group,
+        reads: &'r ReadSet,
         range: TimeRange,
         order: MergeOrder,
-        execution: &Execution<'_>,
-    ) -> Result<MergedCursor, QueryError> {
-        let mut cursors = Vec::with_capacity(group.series.len());
-        for (number, member) in group.series.iter().enumerate() {
-            let mut cursor = Box::new(SeriesCursor::new(plan, member, reads, range, plan.descending)?);
-            if cursor.next_batch(execution)? {
-                let rank = if member.ordered { number } else { 0 };
-                cursors.push(((order.key(cursor.time(), plan.descending), rank), (number, cursor)));
-            }
+    ) -> MergedCursor<'r> {
+        // One series has no two points of one time, and windows take their series one after the other.
+        let is_whole = group.series.len() == 1 || matches!(order, MergeOrder::Window(_));
+        let mut stretches = if is_whole { vec![range] } else { cut_at(range, &plan.shard_starts) };
+        if !plan.descending {
+            stretches.reverse();
         }
-        if plan.descending {
-            cursors.reverse();
-        }
-        let heap = TieHeap::new(cursors);
-        Ok(MergedCursor { heap, current: None, order, descending: plan.descending })
+        MergedCursor { plan, group, reads, order, stretches, heap: TieHeap::new(Vec::new()), current: None }
     }
 
     /// Goes to the next point and gives it with the number of its series in the group.
@@ -154,18 +151,61 @@ impl MergedCursor {
         if let Some((key, number, mut cursor)) = self.current.take()
             && cursor.advance(execution)?
         {
-            let next_key = (self.order.key(cursor.time(), self.descending), key.1);
+            let next_key = (self.order.key(cursor.time(), self.plan.descending), key.1);
             if next_key == key && matches!(self.order, MergeOrder::Window(_)) {
                 self.current = Some((key, number, cursor));
             } else {
                 self.heap.push(next_key, (number, cursor));
             }
         }
-        if self.current.is_none() {
-            self.current = self.heap.pop().map(|(key, (number, cursor))| (key, number, cursor));
+        while self.current.is_none() {
+            if let Some((key, (number, cursor))) = self.heap.pop() {
+                self.current = Some((key, number, cursor));
+            } else if let Some(stretch) = self.stretches.pop() {
+                self.heap = self.heap_of(stretch, execution)?;
+            } else {
+                return Ok(None);
+            }
         }
         Ok(self.current.as_ref().map(|(_, number, cursor)| (*number, &**cursor)))
     }
+
+    /// The series that have points in `stretch`, each at its first one.
+    fn heap_of(
+        &self,
+        stretch: TimeRange,
+        execution: &Execution<'_>,
+    ) -> Result<TieHeap<Key, (usize, Box<SeriesCursor>)>, QueryError> {
+        let descending = self.plan.descending;
+        let mut cursors = Vec::with_capacity(self.group.series.len());
+        for (number, member) in self.group.series.iter().enumerate() {
+            let mut cursor = Box::new(SeriesCursor::new(self.plan, member, self.reads, stretch, descending)?);
+            if cursor.next_batch(execution)? {
+                let rank = if member.ordered { number } else { 0 };
+                cursors.push(((self.order.key(cursor.time(), descending), rank), (number, cursor)));
+            }
+        }
+        if descending {
+            cursors.reverse();
+        }
+        Ok(TieHeap::new(cursors))
+    }
+}
+
+/// The parts of `range` between the starts of shards.
+fn cut_at(range: TimeRange, starts: &[Timestamp]) -> Vec<TimeRange> {
+    let mut parts = vec![range];
+    for start in starts {
+        match parts.last_mut() {
+            Some(last) if last.min < *start && *start <= last.max => {
+                let rest = TimeRange { min: *start, max: last.max };
+                last.max = Timestamp(start.0 - 1);
+                parts.push(rest);
+            }
+            _ => {}
+        }
+    }
+    parts
 }
 
 impl MergeOrder {
@@ -178,5 +218,23 @@ impl MergeOrder {
         };
         // The complement turns the order round and can't overflow.
         if descending { !key } else { key }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(range: (i64, i64), starts: &[i64]) -> Vec<(i64, i64)> {
+        let starts: Vec<_> = starts.iter().copied().map(Timestamp).collect();
+        let range = TimeRange { min: Timestamp(range.0), max: Timestamp(range.1) };
+        cut_at(range, &starts).into_iter().map(|part| (part.min.0, part.max.0)).collect()
+    }
+
+    // spec: select.order.ties.2
+    #[test]
+    fn a_range_is_cut_where_shards_begin_inside_it() {
+        assert_eq!(parts((3, 20), &[0, 3, 5, 10, 20, 30]), [(3, 4), (5, 9), (10, 19), (20, 20)]);
+        assert_eq!(parts((3, 20), &[]), [(3, 20)]);
     }
 }

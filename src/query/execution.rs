@@ -76,6 +76,9 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
     pub(super) fn row(&mut self, write: impl FnOnce(&mut Vec<Value>)) -> Result<ControlFlow<()>, QueryError> {
         if self.skip > 0 {
             self.skip -= 1;
+            if self.skip.is_multiple_of(1024) {
+                self.execution.go_on()?;
+            }
             return Ok(ControlFlow::Continue(()));
         }
         if self.left == Some(0) {

@@ -5,12 +5,16 @@ use std::iter::Peekable;
 use crate::influxql::ast::Fill;
 use crate::model::{FieldType, TimeRange, Timestamp};
 
+use super::execution::Execution;
 use super::functions::Point;
 use super::windows::Windows;
 use super::{QueryError, Value};
 
+/// So many windows are filled before it is asked whether to go on.
+const WINDOWS_UNASKED_MAX: u32 = 1024;
+
 /// A stream of results by window in which every window of the range has one. An empty stream stays empty.
-pub(super) struct Filled<I: Iterator<Item = Result<Point, QueryError>>> {
+pub(super) struct Filled<'r, I: Iterator<Item = Result<Point, QueryError>>> {
     input: Peekable<I>,
     windows: Windows,
     fill: Fill,
@@ -25,9 +29,12 @@ pub(super) struct Filled<I: Iterator<Item = Result<Point, QueryError>>> {
     last: i64,
     previous: Option<Point>,
     is_done: bool,
+    execution: &'r Execution<'r>,
+    /// Windows filled since it was last asked whether to go on.
+    unasked: u32,
 }
 
-impl<I: Iterator<Item = Result<Point, QueryError>>> Filled<I> {
+impl<'r, I: Iterator<Item = Result<Point, QueryError>>> Filled<'r, I> {
     /// Fills the windows of `range`. Where the range is open at the side it begins, filling begins with the first point.
     pub(super) fn new(
         input: I,
@@ -36,6 +43,7 @@ impl<I: Iterator<Item = Result<Point, QueryError>>> Filled<I> {
         fill: Fill,
         (field_type, counts): (FieldType, bool),
         descending: bool,
+        execution: &'r Execution<'r>,
     ) -> Self {
         let start = |time: Timestamp| windows.start(time.0);
         let (first, last) = if descending {
@@ -58,6 +66,8 @@ impl<I: Iterator<Item = Result<Point, QueryError>>> Filled<I> {
             last,
             previous: None,
             is_done: false,
+            execution,
+            unasked: 0,
         }
     }
 
@@ -94,7 +104,7 @@ impl<I: Iterator<Item = Result<Point, QueryError>>> Filled<I> {
     }
 }
 
-impl<I: Iterator<Item = Result<Point, QueryError>>> Iterator for Filled<I> {
+impl<I: Iterator<Item = Result<Point, QueryError>>> Iterator for Filled<'_, I> {
     type Item = Result<Point, QueryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -132,6 +142,15 @@ impl<I: Iterator<Item = Result<Point, QueryError>>> Iterator for Filled<I> {
         if head.is_none() && self.is_before(self.last, expected) {
             self.is_done = true;
             return None;
+        }
+        // There may be more windows than anyone waits for.
+        self.unasked += 1;
+        if self.unasked == WINDOWS_UNASKED_MAX {
+            self.unasked = 0;
+            if let Err(error) = self.execution.go_on() {
+                self.is_done = true;
+                return Some(Err(error));
+            }
         }
         let value = self.filler(expected);
         let interval = self.windows.interval();

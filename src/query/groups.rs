@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use crate::compat::{Compat, Point};
+use crate::compat::Point;
 use crate::model::Text;
 
 use super::conditions::Residual;
 use super::execution::Execution;
 use super::plan::Plan;
-use super::points::FieldRead;
+use super::points::{FieldCursor, FieldRead};
 use super::{QueryError, SeriesRef, Source};
 
 /// The series that make one series of the answer.
@@ -74,7 +74,7 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group
                 Group { measurement: inputs[0].measurement.clone(), tags, series }
             })
             .collect();
-        limit_groups(plan, &mut of_measurement, execution.context.compat);
+        limit_groups(plan, &mut of_measurement, execution)?;
         series_count += distinct_series(&of_measurement);
         if plan.series_apart {
             of_measurement = of_measurement.into_iter().flat_map(Group::apart).collect();
@@ -95,27 +95,55 @@ fn distinct_series(groups: &[Group]) -> u64 {
     identities.len() as u64
 }
 
-fn limit_groups(plan: &Plan, groups: &mut Vec<Group>, compat: Compat) {
+fn limit_groups(plan: &Plan, groups: &mut Vec<Group>, execution: &Execution<'_>) -> Result<(), QueryError> {
     let limits = plan.limits;
-    if limits.soffset > 0 && limits.slimit == 0 && compat.observed(Point::SoffsetAlone) {
+    if limits.soffset > 0 && limits.slimit == 0 && execution.context.compat.observed(Point::SoffsetAlone) {
         groups.clear();
     }
     if limits.slimit == 0 && limits.soffset == 0 {
-        return;
+        return Ok(());
     }
     let fields = plan.selected_fields();
-    groups.retain(|group| group.series.iter().any(|member| has_values(plan, member, &fields)));
-    let skip = usize::try_from(limits.soffset).unwrap_or(usize::MAX).min(groups.len());
-    groups.drain(..skip);
-    if limits.slimit > 0 {
-        groups.truncate(usize::try_from(limits.slimit).unwrap_or(usize::MAX));
+    let mut counted = Vec::new();
+    for group in std::mem::take(groups) {
+        if group_has_values(plan, &group, &fields, execution)? {
+            counted.push(group);
+        }
     }
+    let counts_by_bars = execution.context.compat.observed(Point::SlimitOrder);
+    if counts_by_bars {
+        counted.sort_by_cached_key(|group| joined_values(group, b'|'));
+    }
+    let skip = usize::try_from(limits.soffset).unwrap_or(usize::MAX).min(counted.len());
+    counted.drain(..skip);
+    if limits.slimit > 0 {
+        counted.truncate(usize::try_from(limits.slimit).unwrap_or(usize::MAX));
+    }
+    if counts_by_bars {
+        counted.sort_by_cached_key(|group| joined_values(group, 0));
+    }
+    *groups = counted;
+    Ok(())
 }
 
-fn has_values(plan: &Plan, member: &Member, fields: &[&FieldRead]) -> bool {
-    let overlaps = |field: &&FieldRead| {
-        let blocks = member.source.blocks(member.series.id, &field.name, plan.range);
-        blocks.iter().any(|block| block.summary().range.overlaps(plan.range))
-    };
-    fields.iter().any(overlaps)
+/// The values of the grouped tags with `separator` between them.
+fn joined_values(group: &Group, separator: u8) -> Vec<u8> {
+    group.tags.iter().map(|(_, value)| value.as_bytes()).collect::<Vec<_>>().join(&separator)
+}
+
+fn group_has_values(
+    plan: &Plan,
+    group: &Group,
+    fields: &[&FieldRead],
+    execution: &Execution<'_>,
+) -> Result<bool, QueryError> {
+    for member in &group.series {
+        for field in fields {
+            let mut cursor = FieldCursor::new(&*member.source, member.series.id, field, plan.range, false);
+            if cursor.has_values(execution)? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }

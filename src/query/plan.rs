@@ -3,13 +3,14 @@
 //! A [`Plan`] is a plain value. It holds which measurements are read, which columns come out and how they are computed, which
 //! series a condition leaves, how rows are grouped and windowed, and how much of them is wanted. Its text is for people.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::compat::Point;
 use crate::influxql::ast::{self, Expr, ExprKind, Field, Fill, Limits, Order, Select, VarRef};
-use crate::model::{Text, TimeRange};
+use crate::model::{Text, TimeRange, Timestamp};
 
 use super::calls::{CallCompiler, CallPlan};
 use super::conditions::{Condition, Residual};
@@ -19,7 +20,7 @@ use super::point_expr::{PointCompiler, PointExpr};
 use super::points::FieldRead;
 use super::projections::point_projection;
 use super::schema::{Input, Schema, resolve};
-use super::time_bounds::{TimeBounds, is_time};
+use super::time_bounds::TimeBounds;
 use super::windows::Windows;
 use super::{Context, QueryError, SeriesRows, Sources, expand, subquery};
 
@@ -44,6 +45,8 @@ pub(super) struct Plan {
     pub(super) projection: Projection,
     /// Whether each series makes a series of the answer, whatever its tags.
     pub(super) series_apart: bool,
+    /// When shards of the sources begin, in order.
+    pub(super) shard_starts: Vec<Timestamp>,
     null_spoils: bool,
 }
 
@@ -155,7 +158,7 @@ pub(super) fn plan(
         Condition::compile(&condition, context.compat, &|name| schema.is_field(name))
     })?;
     let fields = folded_fields(expand::fields(select, &schema)?);
-    let (time_name, fields) = without_time(fields);
+    let (time_name, fields) = without_time(fields, context.compat.observed(Point::TimeTwice));
     let null_spoils = context.compat.observed(Point::AbsentOperand);
     let kind_of = |var: &VarRef| schema.kind(var);
     let (projection, mut wishes) = if fields.iter().any(|field| has_call(&field.expr)) {
@@ -167,10 +170,17 @@ pub(super) fn plan(
         let mut compiler = PointCompiler { kind_of: &kind_of, reads: Vec::new(), null_spoils };
         let outputs = fields.iter().map(|field| point_projection(&field.expr, &mut compiler));
         let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
+        let is_answer = |source: &ast::Source| matches!(source, ast::Source::Subquery(_));
+        if compiler.reads.is_empty() && select.sources.iter().all(is_answer) && outputs.iter().any(PointExpr::is_tag) {
+            // Rows of an answer are there whether they have stored values or not.
+            let all = schema.fields.iter();
+            compiler.reads.extend(all.map(|(name, read_as)| FieldRead { name: name.clone(), read_as: *read_as }));
+        }
         let reads = ReadSet::new(&mut compiler, &condition)?;
         (Projection::Points(PointPlan { reads, outputs }), fields.iter().map(wish).collect())
     };
     wishes.insert(0, Wish::Alias(time_name));
+    let shard_starts: BTreeSet<_> = inputs.iter().flat_map(|input| input.source.shard_starts()).collect();
     Ok(Plan {
         inputs,
         bounds,
@@ -184,6 +194,7 @@ pub(super) fn plan(
         columns: column_names(wishes),
         projection,
         series_apart: false,
+        shard_starts: shard_starts.into_iter().collect(),
         null_spoils,
         schema,
     })
@@ -260,11 +271,23 @@ fn folded_fields(fields: Vec<Field>) -> Vec<Field> {
     fields.into_iter().map(|field| Field { expr: fold(&field.expr, None), alias: field.alias }).collect()
 }
 
-/// Takes out the projections of `time`; the alias of the first names the time column.
-fn without_time(fields: Vec<Field>) -> (String, Vec<Field>) {
-    let (times, fields): (Vec<_>, Vec<_>) = fields.into_iter().partition(|field| is_time(&field.expr));
-    let name = times.into_iter().map(|field| field.alias).next().filter(|alias| !alias.is_empty());
-    (name.unwrap_or_else(|| "time".into()), fields)
+/// Takes out the projections of `time`; the alias of the first names the time column. Where `spares_second`, as 1.2.4 did, a
+/// projection behind one that was taken out stays whatever it is.
+fn without_time(fields: Vec<Field>, spares_second: bool) -> (String, Vec<Field>) {
+    let mut name = None;
+    let mut kept = Vec::with_capacity(fields.len());
+    let mut is_spared = false;
+    for field in fields {
+        let is_time = matches!(&field.expr.kind, ExprKind::Var(var) if var.name == "time");
+        if is_time && !is_spared {
+            is_spared = spares_second;
+            name = name.or(Some(field.alias));
+        } else {
+            is_spared = false;
+            kept.push(field);
+        }
+    }
+    (name.filter(|name| !name.is_empty()).unwrap_or_else(|| "time".into()), kept)
 }
 
 /// Whether an expression calls a function.

@@ -75,6 +75,11 @@ impl PointExpr {
         }
     }
 
+    /// Whether it is a tag and nothing else.
+    pub(super) fn is_tag(&self) -> bool {
+        matches!(self, PointExpr::Tag(_))
+    }
+
     /// Whether a condition holds at a point.
     pub(super) fn holds(&self, point: PointRow<'_>) -> bool {
         self.eval(point) == Scalar::Boolean(true)

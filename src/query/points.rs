@@ -227,6 +227,17 @@ impl FieldCursor {
         if self.descending { self.blocks.pop_back() } else { self.blocks.pop_front() }
     }
 
+    /// Whether there is a value left. Decodes only blocks that reach over both ends of the range.
+    pub(super) fn has_values(&mut self, execution: &Execution<'_>) -> Result<bool, QueryError> {
+        while let Some(block) = self.next_block() {
+            let TimeRange { min, max } = block.summary().range;
+            if self.range.contains(min) || self.range.contains(max) || self.decode(&*block, execution)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The part of `block` that belongs to the answer, in the type that was asked for.
     pub(super) fn decode(&self, block: &dyn Block, execution: &Execution<'_>) -> Result<Option<Run>, QueryError> {
         let batch = read_as(block.decode()?, self.read_as);

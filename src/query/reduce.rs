@@ -3,41 +3,117 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::model::{FieldType, TimeRange};
+use crate::model::{FieldType, TimeRange, Timestamp};
 
 use super::conditions::Residual;
 use super::cursor::SeriesCursor;
-use super::functions::{Partial, Reduction};
+use super::functions::{Partial, Point, Reduction};
 use super::groups::Member;
 use super::plan::ReadSet;
 use super::points::{FieldCursor, Values};
 use super::streams::{GroupRun, Stream};
+use super::windows::Windows;
 use super::{QueryError, Summary};
+
+/// Windows are reduced all at once if there are no more of them than this, and otherwise in parts of about so many values.
+const STATES_MAX: u64 = 1 << 16;
 
 /// The results of a reduction over the points of a group in `range`, in the order of the answer.
 pub(super) fn reduce<'r>(
     run: GroupRun<'r>,
     reduction: Reduction,
-    reads: &ReadSet,
+    reads: &'r ReadSet,
     input: FieldType,
     range: TimeRange,
-) -> Result<Stream<'r>, QueryError> {
-    let keeps_time = run.plan.windows.is_none() && run.calls.is_lone;
-    let needs_time = keeps_time || !run.calls.companion_reads.is_empty();
-    let mut windows = WindowStates { run, reduction, input, needs_time, states: BTreeMap::new() };
-    for (number, member) in run.group.series.iter().enumerate() {
-        windows.add_series(number, member, reads, range)?;
+) -> Stream<'r> {
+    let mut parts = match run.plan.windows {
+        Some(windows) if windows.count(range) > STATES_MAX => parts(run, windows, reads, range),
+        _ => vec![range],
+    };
+    if !run.plan.descending {
+        parts.reverse();
     }
-    let states = windows.states.into_iter();
-    let fixed = run.plan.windows.is_none().then(|| run.result_time());
-    let results = states.filter_map(move |(start, state)| {
-        let mut point = state.result(fixed.unwrap_or(start))?;
-        if let (true, Some(origin)) = (keeps_time, point.origin) {
-            point.time = origin.time;
+    Box::new(Reduced { run, reduction, reads, input, parts, results: Vec::new().into_iter() })
+}
+
+/// The results of a reduction, one part of the range after the other.
+struct Reduced<'r> {
+    run: GroupRun<'r>,
+    reduction: Reduction,
+    reads: &'r ReadSet,
+    input: FieldType,
+    /// What is left of the range, the next part last.
+    parts: Vec<TimeRange>,
+    results: std::vec::IntoIter<Point>,
+}
+
+impl Iterator for Reduced<'_> {
+    type Item = Result<Point, QueryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(point) = self.results.next() {
+                return Some(Ok(point));
+            }
+            let part = self.parts.pop()?;
+            match self.results_of(part) {
+                Ok(results) => self.results = results.into_iter(),
+                Err(error) => {
+                    self.parts.clear();
+                    return Some(Err(error));
+                }
+            }
         }
-        Some(Ok(point))
-    });
-    Ok(if run.plan.descending { Box::new(results.rev()) } else { Box::new(results) })
+    }
+}
+
+impl Reduced<'_> {
+    /// The results for the windows of `range`.
+    fn results_of(&self, range: TimeRange) -> Result<Vec<Point>, QueryError> {
+        let run = self.run;
+        let keeps_time = run.plan.windows.is_none() && run.calls.is_lone;
+        let needs_time = keeps_time || !run.calls.companion_reads.is_empty();
+        let (reduction, input) = (self.reduction, self.input);
+        let mut windows = WindowStates { run, reduction, input, needs_time, states: BTreeMap::new() };
+        for (number, member) in run.group.series.iter().enumerate() {
+            windows.add_series(number, member, self.reads, range)?;
+        }
+        let fixed = run.plan.windows.is_none().then(|| run.result_time());
+        let results = windows.states.into_iter().filter_map(|(start, state)| {
+            let mut point = state.result(fixed.unwrap_or(start))?;
+            if let (true, Some(origin)) = (keeps_time, point.origin) {
+                point.time = origin.time;
+            }
+            Some(point)
+        });
+        Ok(if run.plan.descending { results.rev().collect() } else { results.collect() })
+    }
+}
+
+/// `range` in parts that begin with windows and have about [`STATES_MAX`] values each, so that the memory for windows does not
+/// grow with their number.
+fn parts(run: GroupRun<'_>, windows: Windows, reads: &ReadSet, range: TimeRange) -> Vec<TimeRange> {
+    let mut blocks = Vec::new();
+    for member in &run.group.series {
+        for block in member.source.blocks(member.series.id, &reads.fields[0].name, range) {
+            let summary = block.summary();
+            blocks.push((summary.range.min, u64::from(summary.count)));
+        }
+    }
+    blocks.sort_unstable();
+    let mut parts = vec![range];
+    let mut values = 0;
+    for (min, count) in blocks {
+        let start = Timestamp(windows.start(min.0));
+        if let Some(last) = parts.last_mut().filter(|last| values >= STATES_MAX && last.min < start) {
+            let rest = TimeRange { min: start, max: last.max };
+            last.max = Timestamp(start.0 - 1);
+            parts.push(rest);
+            values = 0;
+        }
+        values += count;
+    }
+    parts
 }
 
 struct WindowStates<'r> {

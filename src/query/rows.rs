@@ -19,7 +19,7 @@ pub(super) fn write(
     if points.reads.selected == 0 {
         return Ok(());
     }
-    let mut merged = MergedCursor::new(plan, group, &points.reads, plan.range, MergeOrder::Time, execution)?;
+    let mut merged = MergedCursor::new(plan, group, &points.reads, plan.range, MergeOrder::Time);
     while let Some((_, cursor)) = merged.next(execution)? {
         let flow = writer.row(|cells| {
             cells.push(Value::Time(Timestamp(cursor.time())));

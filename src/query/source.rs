@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::influxql::ast::Regex;
-use crate::model::{FieldType, SeriesKey, TagSet, Text, TimeRange};
+use crate::model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
 /// One retention policy of one database at one instant. What it answers never changes.
 ///
@@ -12,6 +12,9 @@ use crate::model::{FieldType, SeriesKey, TagSet, Text, TimeRange};
 pub trait Source: Send + Sync {
     /// The measurements, in byte order.
     fn measurements(&self) -> Vec<Text>;
+
+    /// When its shards begin. The order of rows of equal times begins anew there.
+    fn shard_starts(&self) -> Vec<Timestamp>;
 
     /// The field keys of a measurement, each with the types it has in shards that overlap `range`, in the order of
     /// [`FieldType::ALL`].

@@ -137,39 +137,49 @@ impl<'r> GroupRun<'r> {
 
     /// The results of a call over points in `range`, filled.
     fn call(self, call: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
-        let stream: Stream<'r> = match (&call.function, &call.input) {
-            (_, CallInput::Nothing) => return Ok(Box::new(std::iter::empty())),
+        Ok(self.filled(self.unfilled(call, range)?, call, range))
+    }
+
+    /// The results of a call for a function that passes over nulls: windows are not filled only to be passed over.
+    fn inner_call(self, call: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
+        if self.plan.fill == Fill::Null && !counts(call) { self.unfilled(call, range) } else { self.call(call, range) }
+    }
+
+    fn unfilled(self, call: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
+        Ok(match (&call.function, &call.input) {
+            (_, CallInput::Nothing) => Box::new(std::iter::empty()),
             (Function::Reduce(reduction), CallInput::Points { reads, input_type, .. }) => {
-                reduce(self, *reduction, reads, *input_type, range)?
+                reduce(self, *reduction, reads, *input_type, range)
             }
             (Function::Collect(collection), CallInput::Points { reads, keys, .. }) => {
-                Box::new(Collected::new(self, collection, reads, keys, range)?)
+                Box::new(Collected::new(self, collection, reads, keys, range))
             }
             (Function::Transform(transformation), input) => {
-                let points = match input {
-                    CallInput::Points { reads, value, .. } => self.points(reads, value, range)?,
-                    CallInput::Call(inner) if transformation.looks_back() => self.call(inner, self.widened(range))?,
-                    CallInput::Call(inner) => self.call(inner, range)?,
+                let input = match input {
+                    CallInput::Points { reads, value, .. } => self.points(reads, value, range),
+                    CallInput::Call(inner) if transformation.looks_back() => {
+                        self.inner_call(inner, self.widened(range))?
+                    }
+                    CallInput::Call(inner) => self.inner_call(inner, range)?,
                     CallInput::Nothing => Box::new(std::iter::empty()),
                 };
-                return Ok(Box::new(Transformed { input: points, stage: transformation.start(self.plan.descending) }));
+                Box::new(Transformed { input, stage: transformation.start(self.plan.descending) })
             }
-            (Function::Forecast(forecast), CallInput::Call(inner)) => return self.forecast(forecast, inner, range),
+            (Function::Forecast(forecast), CallInput::Call(inner)) => self.forecast(forecast, inner, range)?,
             (Function::Forecast(_), CallInput::Points { .. }) => {
                 return Err(QueryError::Invalid("must use aggregate function with holt_winters".into()));
             }
             (Function::Reduce(_) | Function::Collect(_), CallInput::Call(_)) => {
                 return Err(QueryError::Unsupported("an aggregate of an aggregate".into()));
             }
-        };
-        Ok(self.filled(stream, call, range))
+        })
     }
 
     /// What is predicted from the results of a call.
     fn forecast(self, forecast: &Forecast, inner: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
         let Some(windows) = self.plan.windows else { return Ok(Box::new(std::iter::empty())) };
         let mut points = Vec::new();
-        for point in self.call(inner, range)? {
+        for point in self.inner_call(inner, range)? {
             let point = point?;
             if let Some(value) = Scalar::of(&point.value).as_float() {
                 points.push((point.time, value));
@@ -187,18 +197,19 @@ impl<'r> GroupRun<'r> {
     fn filled(self, stream: Stream<'r>, call: &CallNode, range: TimeRange) -> Stream<'r> {
         let never_filled = matches!(
             call.function,
-            Function::Collect(Collection::Distinct | Collection::Sample { .. }) | Function::Transform(_)
+            Function::Collect(Collection::Distinct | Collection::Sample { .. })
+                | Function::Transform(_)
+                | Function::Forecast(_)
         );
-        let counts =
-            matches!(call.function, Function::Reduce(Reduction::Count) | Function::Collect(Collection::CountDistinct));
         match self.plan.windows {
             Some(windows) if !never_filled && self.plan.fill != Fill::None => Box::new(Filled::new(
                 stream,
                 windows,
                 range,
                 self.plan.fill,
-                (call.result_type, counts),
+                (call.result_type, counts(call)),
                 self.plan.descending,
+                self.execution,
             )),
             _ => stream,
         }
@@ -216,9 +227,9 @@ impl<'r> GroupRun<'r> {
     }
 
     /// The values of an expression at the points of the group, in the order of time.
-    fn points(self, reads: &ReadSet, value: &'r PointExpr, range: TimeRange) -> Result<Stream<'r>, QueryError> {
-        let cursor = MergedCursor::new(self.plan, self.group, reads, range, MergeOrder::Time, self.execution)?;
-        Ok(Box::new(Points { cursor, value, execution: self.execution }))
+    fn points(self, reads: &'r ReadSet, value: &'r PointExpr, range: TimeRange) -> Stream<'r> {
+        let cursor = MergedCursor::new(self.plan, self.group, reads, range, MergeOrder::Time);
+        Box::new(Points { cursor, value, execution: self.execution })
     }
 
     /// The time of results that have none of their own: the lower bound, or the epoch.
@@ -227,12 +238,17 @@ impl<'r> GroupRun<'r> {
     }
 }
 
+/// Whether a call counts: then windows without a value have 0 rather than null.
+fn counts(call: &CallNode) -> bool {
+    matches!(call.function, Function::Reduce(Reduction::Count) | Function::Collect(Collection::CountDistinct))
+}
+
 fn map<'r>(stream: Stream<'r>, change: impl Fn(Scalar<'_>) -> Value + 'r) -> Stream<'r> {
     Box::new(stream.map(move |point| point.map(|point| Point { value: change(Scalar::of(&point.value)), ..point })))
 }
 
 struct Points<'r> {
-    cursor: MergedCursor,
+    cursor: MergedCursor<'r>,
     value: &'r PointExpr,
     execution: &'r Execution<'r>,
 }

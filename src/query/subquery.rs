@@ -30,6 +30,10 @@ pub(super) fn inputs(
     let mut plan = plan::plan(&inner, sources, context, outer.bounds, emit)?;
     plan.keep_series_apart();
     let mut answer = Answer::default();
+    // Rows of points keep the order that they have where they are stored; others come in the order of the answer.
+    if plan.series_apart {
+        answer.source.shard_starts.clone_from(&plan.shard_starts);
+    }
     evaluate::evaluate(&plan, context, &mut |piece| match piece {
         Some(piece) => {
             answer.add(piece);
@@ -77,6 +81,7 @@ struct Answer {
 /// The answer of a sub-query, to be read.
 #[derive(Default)]
 struct AnswerSource {
+    shard_starts: Vec<Timestamp>,
     /// The position of a series is its id.
     series: Vec<AnswerSeries>,
     fields: BTreeMap<Text, BTreeMap<Text, FieldType>>,
@@ -117,9 +122,7 @@ impl AnswerSource {
                 _ => None,
             })
             .collect();
-        if rows.first().map(|row| row.0) > rows.last().map(|row| row.0) {
-            rows.reverse();
-        }
+        // Stable: rows of equal times stay in the order of the answer.
         rows.sort_by_key(|row| row.0);
         while !rows.is_empty() {
             let mut later = Vec::new();
@@ -186,6 +189,10 @@ fn batch(rows: &[(i64, &[Value])], column: usize) -> Option<Batch> {
 impl Source for AnswerSource {
     fn measurements(&self) -> Vec<Text> {
         self.fields.keys().cloned().collect()
+    }
+
+    fn shard_starts(&self) -> Vec<Timestamp> {
+        self.shard_starts.clone()
     }
 
     fn field_types(&self, measurement: &[u8], _: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {

@@ -69,6 +69,10 @@ impl Source for MemorySource {
         names.into_iter().collect()
     }
 
+    fn shard_starts(&self) -> Vec<Timestamp> {
+        Vec::new()
+    }
+
     fn field_types(&self, measurement: &[u8], range: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
         let mut types: BTreeMap<Text, BTreeSet<FieldType>> = BTreeMap::new();
         for (_, fields) in self.of_measurement(measurement) {

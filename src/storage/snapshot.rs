@@ -13,7 +13,7 @@ use super::memtable::{ColumnBuffer, Memtable};
 use super::merge::{Piece, merge};
 use super::series_index::{SeriesBound, SeriesIndex};
 use super::state::{SegmentFile, Shard, State};
-use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
+use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp};
 use crate::query::{Batch, Block, SeriesId, SeriesPredicate, SeriesRef, Source};
 
 /// Some shards of one database at one instant.
@@ -41,6 +41,10 @@ impl Snapshot {
 impl Source for Snapshot {
     fn measurements(&self) -> Vec<Text> {
         self.index.read().measurements(self.bound)
+    }
+
+    fn shard_starts(&self) -> Vec<Timestamp> {
+        self.shards.iter().map(|(times, _)| times.min).collect()
     }
 
     fn field_types(&self, measurement: &[u8], range: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
@@ -94,9 +98,9 @@ impl Shard {
         }
         if let Some(frozen) = &self.sealing {
             let deleted = [deleted, &self.deleted_since(frozen.position, series)].concat();
-            pieces.extend(chunks(&frozen.memtable, series, field).filter_map(|c| Piece::in_memory(c, &deleted)));
+            pieces.extend(chunks(&frozen.memtable, series, field).filter_map(|c| Piece::in_memory(&c, &deleted)));
         }
-        pieces.extend(chunks(&self.active, series, field).filter_map(|c| Piece::in_memory(c, deleted)));
+        pieces.extend(chunks(&self.active, series, field).filter_map(|c| Piece::in_memory(&c, deleted)));
         pieces.retain(|piece| piece.range().overlaps(range));
         pieces
     }
@@ -116,6 +120,6 @@ impl Shard {
     }
 }
 
-fn chunks(memtable: &Memtable, series: SeriesId, field: Field) -> impl Iterator<Item = &Arc<Batch>> {
+fn chunks(memtable: &Memtable, series: SeriesId, field: Field) -> impl Iterator<Item = Arc<Batch>> {
     memtable.column(series, field.id).into_iter().flat_map(ColumnBuffer::chunks)
 }

@@ -192,3 +192,14 @@ fn points_of_one_request_become_visible_together() {
     });
     assert_eq!(bench.run("SELECT f FROM m").matches(" | ").count(), 4000);
 }
+
+// spec: statements.into.4
+#[test]
+fn into_needs_a_column_time() {
+    let bench = Bench::new();
+    bench.done("CREATE DATABASE d");
+    bench.write("m f=1 0");
+    assert_eq!(bench.run("SELECT f, time AS at INTO o FROM m"), "0: error: error finding time index in result");
+    assert_eq!(bench.run("SELECT * FROM o"), "0:");
+    assert_eq!(bench.run("SELECT f, time AS at INTO o FROM nosuch"), "0: result{} time,written | 0,0");
+}

@@ -294,7 +294,14 @@ impl CellEncoder {
             Value::Time(time) => json.integer(self.epoch.count(*time)),
             Value::Float(value) if value.is_finite() => json.float(*value),
             Value::Float(value) => {
-                self.infinity = self.infinity.or(Some(if *value < 0.0 { "-Inf" } else { "+Inf" }));
+                let spelt = if value.is_nan() {
+                    "NaN"
+                } else if *value < 0.0 {
+                    "-Inf"
+                } else {
+                    "+Inf"
+                };
+                self.infinity = self.infinity.or(Some(spelt));
                 json.raw(b"null");
             }
             Value::Integer(value) => json.integer(*value),

@@ -327,6 +327,8 @@ fn infinite_values_are_null_or_break_the_document() {
     let chunks = format!("{text}+Inf\n{text}-Inf\n{{\"results\":[{{\"statement_id\":1}}]}}\n");
     check(observed(CHUNKED), infinite(), &chunks);
     check(CSV, infinite(), "name,tags,time,v\nm,,1,+Inf\nn,,1,-Inf\n");
+    let nan = vec![result(0, series("m", vec![Value::Time(Timestamp(1)), Value::Float(f64::NAN)]))];
+    check(observed(PLAIN), nan, &format!("{text}NaN\n"));
 }
 
 // spec: http.csv.2, http.csv.3

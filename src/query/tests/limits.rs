@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::{NOW, check, context, pieces, select};
+use super::{NOW, check, check_profiles, context, pieces, select};
 use crate::compat::Profile;
 use crate::query::test_source::{MemorySource, OneSource};
 use crate::query::{Context, QueryError, SelectLimits, run};
@@ -94,4 +94,15 @@ fn a_query_stops_when_nobody_waits() {
         if pieces == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     assert_eq!((got, pieces), (Err(QueryError::Interrupted), 2));
+}
+
+// spec: select.limit.2, select.limit.4, compat.select.slimit-order.1
+#[test]
+fn slimit_counts_groups_with_values_in_the_order_of_the_answer() {
+    let o = "o,x=a,y=b v=4 1\no,x=a!,y=a v=2 1\no,x=0,y=0 v=1 1\no,x=0,y=0 v=1 9";
+    let query = "SELECT v FROM o WHERE time > 0s AND time < 2s GROUP BY x, y SLIMIT 1 SOFFSET 1";
+    check_profiles(o, query, &["o{x=a,y=b} time,v", "1 4"], &["o{x=a!,y=a} time,v", "1 2"]);
+    // The block from 1 to 9 has no value between.
+    let query = "SELECT v FROM o WHERE time > 1s AND time < 9s GROUP BY x SLIMIT 1";
+    check(&format!("{o}\no,x=z v=5 5"), query, &["o{x=z} time,v", "5 5"]);
 }

@@ -184,3 +184,14 @@ fn soffset_alone_skips_groups_or_leaves_none() {
     let points = "m,k=a v=1 1\nm,k=b v=2 1";
     check_profiles(points, "SELECT v FROM m GROUP BY k SOFFSET 1", &["m{k=b} time,v", "1 2"], &[]);
 }
+
+// spec: select.rows.4, compat.select.time-twice.1
+#[test]
+fn only_time_in_lower_case_is_the_time() {
+    let points = "m Time=1,TIME=2,v=3 5";
+    check(points, "SELECT * FROM m", &["m time,TIME,Time,v", "5 2 1 3"]);
+    check(points, "SELECT Time, time AS t FROM m", &["m t,Time", "5 1"]);
+    let twice = "SELECT time, time, v FROM m";
+    check_profiles(points, twice, &["m time,v", "5 3"], &["m time,time,v", "5 - 3"]);
+    check_profiles(points, "SELECT v, time, time, time FROM m", &["m time,v", "5 3"], &["m time,v,time", "5 3 -"]);
+}

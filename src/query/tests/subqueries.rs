@@ -132,3 +132,20 @@ fn a_sub_query_stops_when_nobody_waits() {
     let got = run(&query, &source, &context(Profile::Documented), &mut |_| ControlFlow::Break(()));
     assert_eq!(got, Err(QueryError::Interrupted));
 }
+
+// spec: select.sub.8
+#[test]
+fn rows_of_an_answer_are_there_where_only_tags_are_selected() {
+    let hosts = ["net time,host", "60 'a'", "60 'b'", "120 'c'"];
+    check(NET, "SELECT host FROM (SELECT max(rx) FROM net GROUP BY host)", &hosts);
+    check(NET, "SELECT dc FROM (SELECT max(rx) FROM net GROUP BY host)", &[]);
+    check(NET, "SELECT host FROM net", &[]);
+}
+
+// spec: select.sub.6
+#[test]
+fn rows_of_one_time_stay_in_the_order_of_an_answer_that_descends() {
+    let net = "net,host=a rx=10 0\nnet,host=b rx=20 0\nnet,host=b rx=30 60";
+    let want = ["net time,rx", "0 10", "0 20", "60 30"];
+    check(net, "SELECT rx FROM (SELECT rx FROM net ORDER BY time DESC LIMIT 9)", &want);
+}
