@@ -62,11 +62,14 @@ pub fn series_key(series: &[u8]) -> SeriesKey {
     }
 }
 
+/// Tags as they are spelt, key and value.
+pub type SpeltTags<'a> = Vec<(&'a [u8], &'a [u8])>;
+
 /// The measurement and the tags that make the `raw` of [`series_key`]: as spelt, the tags sorted by their keys.
-pub fn series_parts(series: &[u8]) -> (&[u8], Vec<(&[u8], &[u8])>) {
+pub fn series_parts(series: &[u8]) -> (&[u8], SpeltTags<'_>) {
     let mut input = series;
     let measurement = name(&mut input, |b| b == b',');
-    let mut spelt: Vec<(&[u8], &[u8])> = repeat(0.., tag).parse_next(&mut input).unwrap_or_default();
+    let mut spelt: SpeltTags<'_> = repeat(0.., tag).parse_next(&mut input).unwrap_or_default();
     spelt.sort_by_key(|(key, _)| *key);
     (measurement, spelt)
 }

@@ -25,7 +25,7 @@ pub(super) struct Rows {
     pub(super) names: Names,
     shapes: Vec<Shape>,
     shape_table: HashTable<u32>,
-    rows: Vec<Row>,
+    all: Vec<Row>,
     /// The symbols of the tag values of all rows, as spelt.
     values: Vec<Symbol>,
     row_table: HashTable<RowNumber>,
@@ -54,9 +54,9 @@ struct Row {
 impl Rows {
     /// Adds a series by its key. `id` is greater than all before it; `None` if it is not, or if there are too many.
     pub(super) fn add(&mut self, id: SeriesId, key: &[u8]) -> Option<RowNumber> {
-        let number = RowNumber::try_from(self.rows.len()).ok()?;
+        let number = RowNumber::try_from(self.all.len()).ok()?;
         let values_at = u32::try_from(self.values.len()).ok()?;
-        if self.rows.last().is_some_and(|last| last.id >= id) {
+        if self.all.last().is_some_and(|last| last.id >= id) {
             return None;
         }
         let (measurement, tags) = series_parts(key);
@@ -66,10 +66,10 @@ impl Rows {
             let value = self.names.intern(value);
             self.values.push(value);
         }
-        self.rows.push(Row { id, shape, values_at });
-        let Rows { shapes, rows, values, row_table, hasher, .. } = self;
+        self.all.push(Row { id, shape, values_at });
+        let Rows { shapes, all, values, row_table, hasher, .. } = self;
         let hash_of = |number: &RowNumber| {
-            let row = rows[*number as usize];
+            let row = all[*number as usize];
             hasher.hash_one((row.shape, values_of(shapes, values, row)))
         };
         row_table.insert_unique(hash_of(&number), number, hash_of);
@@ -111,7 +111,7 @@ impl Rows {
         let shape = self.find_shape(measurement, &keys)?;
         let values = tags.iter().map(|(_, value)| self.names.get(value)).collect::<Option<Vec<_>>>()?;
         let is_it = |number: &RowNumber| {
-            let row = self.rows[*number as usize];
+            let row = self.all[*number as usize];
             row.shape == shape && *values_of(&self.shapes, &self.values, row) == *values
         };
         self.row_table.find(self.hasher.hash_one((shape, &*values)), is_it).copied()
@@ -119,7 +119,7 @@ impl Rows {
 
     /// Takes a row out.
     pub(super) fn remove(&mut self, number: RowNumber) {
-        let Some(&row) = self.rows.get(number as usize) else { return };
+        let Some(&row) = self.all.get(number as usize) else { return };
         if row.shape == REMOVED {
             return;
         }
@@ -127,13 +127,13 @@ impl Rows {
         if let Ok(entry) = self.row_table.find_entry(hash, |other| *other == number) {
             entry.remove();
         }
-        self.rows[number as usize].shape = REMOVED;
+        self.all[number as usize].shape = REMOVED;
         self.removed += 1;
     }
 
     /// How many rows there are that were not removed.
     pub(super) fn len(&self) -> usize {
-        self.rows.len() - self.removed
+        self.all.len() - self.removed
     }
 
     /// How many rows were removed.
@@ -143,7 +143,7 @@ impl Rows {
 
     /// The number of the first row whose id is `id` or greater.
     pub(super) fn from(&self, id: SeriesId) -> RowNumber {
-        self.rows.partition_point(|row| row.id < id) as RowNumber
+        self.all.partition_point(|row| row.id < id) as RowNumber
     }
 
     /// The row of a series.
@@ -154,13 +154,13 @@ impl Rows {
 
     /// The rows of some numbers, without those that were removed.
     pub(super) fn numbers(&self, range: std::ops::Range<RowNumber>) -> impl Iterator<Item = RowNumber> {
-        let end = range.end.min(self.rows.len() as RowNumber);
+        let end = range.end.min(self.all.len() as RowNumber);
         (range.start..end).filter(|number| self.row(*number).is_some())
     }
 
     /// The id of a row.
     pub(super) fn id(&self, number: RowNumber) -> SeriesId {
-        self.rows[number as usize].id
+        self.all[number as usize].id
     }
 
     /// The measurement of a row that was not removed.
@@ -215,7 +215,7 @@ impl Rows {
     }
 
     fn row(&self, number: RowNumber) -> Option<Row> {
-        self.rows.get(number as usize).copied().filter(|row| row.shape != REMOVED)
+        self.all.get(number as usize).copied().filter(|row| row.shape != REMOVED)
     }
 
     fn spelt(&self, number: RowNumber) -> impl Iterator<Item = (Symbol, Symbol)> {
