@@ -69,7 +69,7 @@ pub(super) fn write_columns(
 ) -> Result<(), StorageError> {
     let mut columns = Columns::new(shard, merged_from)?;
     while let Some(ShardColumn { series, field, pieces }) = columns.next()? {
-        if index.read().key(series).is_none() {
+        if !index.read().contains(series) {
             continue;
         }
         for block in merge(pieces) {
@@ -135,7 +135,7 @@ impl<'a> Columns<'a> {
         if self.in_memory.next_if_eq(&key).is_some() {
             let column = self.memtable.and_then(|memtable| memtable.column(series, field));
             let chunks = column.into_iter().flat_map(ColumnBuffer::chunks);
-            pieces.extend(chunks.filter_map(|chunk| Piece::in_memory(chunk, &[])));
+            pieces.extend(chunks.filter_map(|chunk| Piece::in_memory(&chunk, &[])));
         }
         Ok(Some(ShardColumn { series, field, pieces }))
     }
