@@ -59,8 +59,9 @@ impl Database {
         }
     }
 
-    /// When the shards of a policy begin.
+    /// When the shards of a policy begin that were ever written to.
     pub fn shard_starts(&self, policy: &str) -> BTreeSet<Timestamp> {
-        self.shards(policy).iter().map(|shard| shard.times.min).collect()
+        let written = self.shards(policy).iter().filter(|shard| !shard.points.types.is_empty());
+        written.map(|shard| shard.times.min).collect()
     }
 }

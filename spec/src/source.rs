@@ -24,6 +24,7 @@ pub struct ModelStore {
 #[derive(Debug)]
 struct ModelSource {
     shards: Vec<Shard>,
+    shard_starts: Vec<Timestamp>,
     /// All series of the database. The place of one in the order of the keys is its id.
     series: Vec<Arc<SeriesKey>>,
     blocks: BTreeMap<(SeriesId, Text), Vec<Arc<ModelBlock>>>,
@@ -32,9 +33,9 @@ struct ModelSource {
 impl ModelStore {
     /// A store whose blocks have at most `block_values_max` values, so that small data has many blocks.
     pub fn new(database: &Database, block_values_max: usize) -> ModelStore {
-        let source = |shards: &[Shard]| Arc::new(ModelSource::new(database, shards, block_values_max.max(1)));
-        let policies = database.policies.iter().map(|(name, shards)| (name.clone(), source(shards)));
-        ModelStore { policies: policies.collect(), none: source(&[]) }
+        let source = |policy: &str| Arc::new(ModelSource::new(database, policy, block_values_max.max(1)));
+        let policies = database.policies.keys().map(|name| (name.clone(), source(name)));
+        ModelStore { policies: policies.collect(), none: source("no such policy") }
     }
 }
 
@@ -46,7 +47,8 @@ impl Sources for ModelStore {
 }
 
 impl ModelSource {
-    fn new(database: &Database, shards: &[Shard], block_values_max: usize) -> ModelSource {
+    fn new(database: &Database, policy: &str, block_values_max: usize) -> ModelSource {
+        let shards = database.shards(policy);
         let series: Vec<Arc<SeriesKey>> = database.series().into_iter().map(Arc::new).collect();
         let mut blocks: BTreeMap<(SeriesId, Text), Vec<Arc<ModelBlock>>> = BTreeMap::new();
         for shard in shards {
@@ -62,7 +64,8 @@ impl ModelSource {
                 blocks.entry(of).or_default().extend(chunks.map(Arc::new));
             }
         }
-        ModelSource { shards: shards.to_vec(), series, blocks }
+        let shard_starts = database.shard_starts(policy).into_iter().collect();
+        ModelSource { shards: shards.to_vec(), shard_starts, series, blocks }
     }
 
     fn of_measurement<'a>(&'a self, measurement: &'a [u8]) -> impl Iterator<Item = (SeriesId, &'a Arc<SeriesKey>)> {
@@ -78,7 +81,7 @@ impl Source for ModelSource {
     }
 
     fn shard_starts(&self) -> Vec<Timestamp> {
-        self.shards.iter().map(|shard| shard.times.min).collect()
+        self.shard_starts.clone()
     }
 
     fn field_types(&self, measurement: &[u8], range: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
