@@ -253,7 +253,7 @@ fn show_answer(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
         writeln!(out, "{name}: {rule}")?;
     }
     if let Some(body) = &answer.body {
-        writeln!(out, "\n{}", String::from_utf8_lossy(body).trim_end_matches('\n'))?;
+        writeln!(out, "\n{}", body.to_string().trim_end_matches('\n'))?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! The file of expected differences: cases that a target is known not to pass, each with its reason.
+//! The file of expected differences: cases that a target is known not to pass, grouped by reason.
 //!
 //! ```toml
 //! [[known]]
-//! case = "query.example"
 //! reason = "version 1.6 words this error differently"
+//! cases = ["query.example", "query.other"]
 //! ```
 
 use std::collections::BTreeMap;
@@ -42,8 +42,8 @@ struct FileText {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EntryText {
-    case: CaseId,
     reason: String,
+    cases: Vec<CaseId>,
 }
 
 impl Known {
@@ -68,8 +68,10 @@ impl Known {
         let file: FileText = toml::from_str(text).map_err(|error| KnownError::Syntax(name.to_owned(), error))?;
         let mut known = BTreeMap::new();
         for entry in file.known {
-            if known.insert(entry.case.clone(), entry.reason).is_some() {
-                return Err(KnownError::Twice(name.to_owned(), entry.case));
+            for case in entry.cases {
+                if known.insert(case.clone(), entry.reason.clone()).is_some() {
+                    return Err(KnownError::Twice(name.to_owned(), case));
+                }
             }
         }
         Ok(Known(known))
@@ -82,10 +84,10 @@ mod tests {
 
     #[test]
     fn each_case_stands_there_once_with_a_reason() {
-        let entry = "[[known]]\ncase = 'a.b'\nreason = 'old'\n";
+        let entry = "[[known]]\ncases = ['a.b', 'a.c']\nreason = 'old'\n";
         let known = Known::parse("k.toml", entry).unwrap();
         assert_eq!(known.reason(&CaseId::try_from("a.b".to_owned()).unwrap()), Some("old"));
         assert!(matches!(Known::parse("k.toml", &entry.repeat(2)), Err(KnownError::Twice(..))));
-        assert!(matches!(Known::parse("k.toml", "[[known]]\ncase = 'a.b'\n"), Err(KnownError::Syntax(..))));
+        assert!(matches!(Known::parse("k.toml", "[[known]]\ncases = ['a.b']\n"), Err(KnownError::Syntax(..))));
     }
 }

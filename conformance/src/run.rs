@@ -107,6 +107,11 @@ async fn run_case(settings: &Settings, case: &Case) -> Outcome {
         return outcome;
     }
     drop_owned(settings, &case.owns).await;
+    if case.needs.contains(&Need::Empty) && !is_empty(settings).await {
+        outcome.verdict = Verdict::NotApplicable;
+        outcome.reason = Some("needs a target without databases and users".to_owned());
+        return outcome;
+    }
     if let Err((verdict, reason)) = prepare(settings, case).await {
         outcome.verdict = verdict;
         outcome.reason = Some(reason);
@@ -203,6 +208,18 @@ async fn drop_owned(settings: &Settings, owned: &Owned) {
     }
 }
 
+/// Whether the target holds no databases, but those that servers keep for themselves, and no users.
+async fn is_empty(settings: &Settings) -> bool {
+    for statement in ["SHOW DATABASES", "SHOW USERS"] {
+        let request = as_admin(settings, query(statement));
+        match client::send(&settings.target, &request, settings.answer_limit).await {
+            Ok(response) if first_column(&response).iter().all(|name| name == "_internal") => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
 async fn server(settings: &Settings) -> String {
     let ping = Request { verb: "GET".to_owned(), target: "/ping".to_owned(), headers: Vec::new(), body: Vec::new() };
     let answer = client::send(&settings.target, &ping, settings.answer_limit).await;
@@ -227,7 +244,7 @@ fn query(statement: &str) -> Request {
 }
 
 fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
 /// Whether a `/query` answer holds an error, which comes with status 200.
@@ -305,6 +322,18 @@ mod tests {
     const OK: &str = "HTTP/1.1 204 No Content\r\n\r\n";
     const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
     const FAILED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{\"results\":[{\"error\":\"full\"}]}";
+
+    const LISTED: &str =
+        "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"results\":[{\"series\":[{\"values\":[[\"other\"]]}]}]}";
+
+    #[tokio::test]
+    async fn a_case_that_needs_an_empty_target_does_not_apply_to_one_that_holds_something() {
+        for (answers, verdict) in [(&[OK, OK, OK], Verdict::Exact), (&[OK, LISTED, OK], Verdict::NotApplicable)] {
+            let (settings, _) = scripted(answers).await;
+            let report = run(&settings, &[&case("needs = ['empty']")], |_| {}).await;
+            assert_eq!(report.outcomes[0].verdict, verdict);
+        }
+    }
 
     #[tokio::test]
     async fn what_a_case_owns_is_dropped_before_and_after_it() {

@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Answer, HeaderRule, Profile, Step};
+use crate::case::{Answer, BodyRule, HeaderRule, Profile, Step};
 use crate::client::Response;
 
 /// What came of a step or a case, from best to worst.
@@ -122,12 +122,15 @@ fn compare(expected: &Answer, response: &Response) -> Judgement {
             differences.push((format!("header {name}"), rule.to_string(), actual));
         }
     }
-    if let Some(body) = &expected.body
-        && response.body != body
+    if let Some(rule) = &expected.body
+        && !rule.admits(&response.body)
     {
-        let same = same_content(body, &response.body, response.header("content-type").as_deref());
+        let same = match rule {
+            BodyRule::Exactly(body) => same_content(body, &response.body, response.header("content-type").as_deref()),
+            BodyRule::Matches(_) => false,
+        };
         verdict = verdict.max(if same { Verdict::Equivalent } else { Verdict::Differs });
-        differences.push(("body".to_owned(), text(body), text(&response.body)));
+        differences.push(("body".to_owned(), rule.to_string(), text(&response.body)));
     }
     let differences =
         differences.into_iter().map(|(at, expected, actual)| Difference { at, expected, actual }).collect();

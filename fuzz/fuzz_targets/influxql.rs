@@ -1,19 +1,29 @@
 //! Arbitrary texts: parsing ends and never panics, a position in a message lies inside of the text, and what parses is
-//! written as a text that gives an equal tree.
+//! written as a text that gives an equal tree. Short texts are also judged by the grammar of the specification, which must
+//! agree.
 #![no_main]
 
 use fluxstone::influxql::ast::Statement;
-use fluxstone::influxql::{Parameter, Parameters, parse};
+use fluxstone::influxql::{ErrorKind, Parameter, Parameters, ParseError, parse};
+use fluxstone_spec::grammar::{INFLUXQL, characters};
 use libfuzzer_sys::fuzz_target;
+
+/// How long the texts are that the grammar judges. Its recogniser is polynomial, not fast.
+const JUDGED_BYTES_MAX: usize = 160;
 
 fuzz_target!(|text: &str| {
     let parameters: Parameters =
         [("p".to_owned(), Parameter::String("it's".to_owned())), ("q".to_owned(), Parameter::Number(-1.5))].into();
-    let query = match parse(text, &parameters) {
+    let outcome = parse(text, &parameters);
+    if text.len() <= JUDGED_BYTES_MAX && !text.contains('\0') {
+        agrees(text, outcome.as_ref().err());
+    }
+    let query = match outcome {
         Ok(query) => query,
         Err(error) => return check_position(&error.to_string(), text),
     };
-    let secret = |statement: &Statement| matches!(statement, Statement::CreateUser { .. } | Statement::SetPassword { .. });
+    let secret =
+        |statement: &Statement| matches!(statement, Statement::CreateUser { .. } | Statement::SetPassword { .. });
     if query.statements.iter().any(secret) {
         return;
     }
@@ -23,6 +33,16 @@ fuzz_target!(|text: &str| {
         Err(error) => panic!("{error}: {written:?}"),
     }
 });
+
+/// The grammar derives the text, if the parser refuses it for its meaning only or not at all.
+fn agrees(text: &str, error: Option<&ParseError>) {
+    let start = INFLUXQL.rule("text").expect("the grammar has a start");
+    match (INFLUXQL.derives(start, &characters(text)), error) {
+        (true, Some(error)) => assert_eq!(error.kind(), ErrorKind::Validation, "the grammar derives {text:?}: {error}"),
+        (false, None) => panic!("the grammar does not derive {text:?}"),
+        _ => {}
+    }
+}
 
 /// The line exists, and the character is at most two behind its end.
 fn check_position(message: &str, text: &str) {

@@ -1,67 +1,63 @@
-//! A database: shards of retention policies, each a list of points for its own times.
+//! A database: its shards and its series, and what deletions take from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fluxstone::model::{SeriesKey, Text, TimeRange, Timestamp};
+use fluxstone::line_protocol::ParsedBody;
+use fluxstone::model::{SeriesKey, ShardId, TimeRange};
 
 use crate::points::Points;
+use crate::write::{Outcome, TypeConflictInRequest, write};
 
-/// One shard.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Shard {
-    /// The times that it is for.
-    pub times: TimeRange,
-    /// What it holds.
-    pub points: Points,
-}
-
-/// One database: for each retention policy its shards, in the order of their times, which do not overlap.
+/// All that one database holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Database {
-    /// By name of the policy.
-    pub policies: BTreeMap<String, Vec<Shard>>,
+    /// The shards that were ever written to.
+    pub shards: BTreeMap<ShardId, Points>,
+    /// The series that listings show, with values or without.
+    pub series: BTreeSet<SeriesKey>,
 }
 
 impl Database {
-    /// The shards of a policy; none if there is no such policy.
-    pub fn shards(&self, policy: &str) -> &[Shard] {
-        self.policies.get(policy).map_or(&[], Vec::as_slice)
+    /// Applies the points of a body, all of which belong to one shard.
+    pub fn write(&mut self, shard: ShardId, body: &ParsedBody<'_>) -> Result<Outcome, TypeConflictInRequest> {
+        let is_new = !self.shards.contains_key(&shard);
+        let points = self.shards.entry(shard).or_default();
+        let outcome = write(points, body, is_new);
+        // Series belong to the whole database.
+        self.series.append(&mut points.series);
+        outcome
     }
 
-    /// All series. Measurements and tags are known to the whole database.
-    pub fn series(&self) -> BTreeSet<SeriesKey> {
-        self.policies.values().flatten().flat_map(|shard| shard.points.series.iter().cloned()).collect()
-    }
-
-    /// The measurements, in byte order.
-    pub fn measurements(&self) -> BTreeSet<Text> {
-        self.series().into_iter().map(|series| series.measurement).collect()
-    }
-
-    /// The tag keys of a measurement.
-    pub fn tag_keys(&self, measurement: &[u8]) -> BTreeSet<Text> {
-        let series = self.series().into_iter().filter(|series| series.measurement == *measurement);
-        series.flat_map(|series| series.tags.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>()).collect()
-    }
-
-    /// Removes the values of some series at some times from a policy. A series that is left without values anywhere is known no
-    /// more; the types of fields stay.
+    /// DELETE and DROP SERIES of these series.
     ///
-    /// Transcribes `statements.delete.4`.
-    pub fn delete(&mut self, policy: &str, series: &BTreeSet<SeriesKey>, range: TimeRange) {
-        for shard in self.policies.get_mut(policy).into_iter().flatten() {
-            shard.points.list.retain(|point| !(series.contains(&point.series) && range.contains(point.time)));
+    /// Transcribes `statements.delete.1` and `statements.delete.4`.
+    pub fn delete(&mut self, series: &BTreeSet<SeriesKey>, range: TimeRange) {
+        for points in self.shards.values_mut() {
+            points.list.retain(|point| !(series.contains(&point.series) && range.contains(point.time)));
         }
-        let points = self.policies.values().flatten().flat_map(|shard| &shard.points.list);
-        let alive: BTreeSet<SeriesKey> = points.map(|point| point.series.clone()).collect();
-        for shard in self.policies.values_mut().flatten() {
-            shard.points.series.retain(|known| !series.contains(known) || alive.contains(known));
-        }
+        self.forget_without_values(series);
     }
 
-    /// When the shards of a policy begin that were ever written to.
-    pub fn shard_starts(&self, policy: &str) -> BTreeSet<Timestamp> {
-        let written = self.shards(policy).iter().filter(|shard| !shard.points.types.is_empty());
-        written.map(|shard| shard.times.min).collect()
+    /// DROP MEASUREMENT. Transcribes `statements.delete.5`.
+    pub fn drop_measurement(&mut self, name: &[u8]) {
+        for points in self.shards.values_mut() {
+            points.list.retain(|point| point.series.measurement != *name);
+            points.types.retain(|(measurement, _), _| measurement != name);
+        }
+        self.series.retain(|series| series.measurement != *name);
+    }
+
+    /// DROP SHARD, or what becomes of a shard whose points have outlived their policy.
+    ///
+    /// Transcribes `statements.shard.4` and `statements.shard.5`.
+    pub fn drop_shard(&mut self, shard: ShardId) {
+        let Some(points) = self.shards.remove(&shard) else { return };
+        self.forget_without_values(&points.list.into_iter().map(|point| point.series).collect());
+    }
+
+    fn forget_without_values(&mut self, touched: &BTreeSet<SeriesKey>) {
+        let all = self.shards.values().flat_map(|points| &points.list);
+        let with_values: BTreeSet<&SeriesKey> = all.map(|point| &point.series).collect();
+        self.series.retain(|series| !touched.contains(series) || with_values.contains(series));
     }
 }

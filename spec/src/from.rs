@@ -6,7 +6,7 @@ use fluxstone::influxql::ast::{Dimension, Fill, Measurement, MeasurementName, Se
 use fluxstone::model::{FieldType, FieldValue, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 use fluxstone::query::Value;
 
-use crate::database::Database;
+use crate::policies::Policies;
 use crate::schema::{Row, Schema};
 use crate::select::{Answer, Refused, Table, answer};
 use crate::time::Bounds;
@@ -41,7 +41,7 @@ pub struct Series {
 ///
 /// Transcribes `select.from.1`.
 pub fn inputs(
-    database: &Database,
+    policies: &Policies,
     statement: &Select,
     now: Timestamp,
     bounds: Bounds,
@@ -50,9 +50,9 @@ pub fn inputs(
     let mut inputs = Vec::new();
     for source in &statement.sources {
         match source {
-            Source::Measurement(measurement) => inputs.extend(stored(database, measurement, range)),
+            Source::Measurement(measurement) => inputs.extend(stored(policies, measurement, range)),
             Source::Subquery(inner) => {
-                inputs.extend(answered(answer(database, &inside(inner, statement), now, bounds, true)?));
+                inputs.extend(answered(answer(policies, &inside(inner, statement), now, bounds, true)?));
             }
         }
     }
@@ -73,23 +73,23 @@ pub fn schema(inputs: &[Input]) -> Schema {
 }
 
 /// The measurements of a policy that have the name, or match. Their fields are those of the shards that the range touches.
-fn stored(database: &Database, wanted: &Measurement, range: TimeRange) -> Vec<Input> {
+fn stored(policies: &Policies, wanted: &Measurement, range: TimeRange) -> Vec<Input> {
     let is_named = |name: &Text| match &wanted.name {
         MeasurementName::Name(named) => *name == named.as_str(),
         MeasurementName::Regex(regex) => regex.is_match(name),
     };
-    let shards = database.shards(&wanted.policy);
-    let names = database.measurements().into_iter().filter(is_named);
+    let shards = policies.shards(&wanted.policy);
+    let names = policies.measurements().into_iter().filter(is_named);
     let input = |measurement: Text| {
-        let touched = shards.iter().filter(|shard| shard.times.overlaps(range));
-        let types = touched.flat_map(|shard| &shard.points.types);
+        let touched = shards.iter().filter(|(times, _)| times.overlaps(range));
+        let types = touched.flat_map(|(_, points)| &points.types);
         let fields = types.filter(|((of, _), _)| *of == measurement).map(|((_, field), kind)| (field.clone(), *kind));
-        let keys = database.series().into_iter().filter(|key| key.measurement == measurement);
+        let keys = policies.series_of(&measurement).cloned();
         Input {
             fields: fields.collect(),
-            series: keys.map(|key| stored_series(database, &wanted.policy, key)).collect(),
-            tags: database.tag_keys(&measurement),
-            shard_starts: database.shard_starts(&wanted.policy),
+            series: keys.map(|key| stored_series(policies, &wanted.policy, key)).collect(),
+            tags: policies.tag_keys(&measurement),
+            shard_starts: policies.shard_starts(&wanted.policy),
             measurement,
         }
     };
@@ -97,9 +97,9 @@ fn stored(database: &Database, wanted: &Measurement, range: TimeRange) -> Vec<In
 }
 
 /// A row wherever a series has a value.
-fn stored_series(database: &Database, policy: &str, key: SeriesKey) -> Series {
+fn stored_series(policies: &Policies, policy: &str, key: SeriesKey) -> Series {
     let mut rows: BTreeMap<Timestamp, BTreeMap<Text, FieldValue>> = BTreeMap::new();
-    for point in database.shards(policy).iter().flat_map(|shard| &shard.points.list) {
+    for point in policies.shards(policy).into_iter().flat_map(|(_, points)| &points.list) {
         if point.series == key {
             rows.entry(point.time).or_default().insert(point.field.clone(), point.value.clone());
         }

@@ -1,7 +1,8 @@
 //! The executable semantics: what a write and a query mean, in the plainest Rust that says it.
 //!
-//! Where the prose of a clause leaves doubt, this is the text. Data is lists of points in shards ([`points`], [`database`]); a
-//! write puts points on them ([`mod@write`]); a query reads all of them ([`mod@select`]). Nothing here is fast, nothing is shared
+//! Where the prose of a clause leaves doubt, this is the text. Data is lists of points in shards ([`points`]); a write puts points
+//! on them ([`mod@write`]), a deletion takes some away ([`database`]); a query reads all of them ([`mod@select`]), policy by policy
+//! ([`policies`]). Nothing here is fast, nothing is shared
 //! with the evaluator and the storage of the server but nouns and the syntax tree, and each function names the clauses that it
 //! transcribes. The server is tested against it: equal data, equal statements, equal answers.
 //!
@@ -35,6 +36,7 @@ pub mod group;
 pub mod into;
 pub mod operands;
 pub mod points;
+pub mod policies;
 pub mod results;
 pub mod rows;
 pub mod schema;

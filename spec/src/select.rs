@@ -7,9 +7,9 @@ use fluxstone::model::{Text, TimeRange, Timestamp};
 use fluxstone::query::Value;
 
 use crate::columns::{self, Columns};
-use crate::database::Database;
 use crate::from;
 use crate::group::{self, Group};
+use crate::policies::Policies;
 use crate::results;
 use crate::rows;
 use crate::schema::Schema;
@@ -62,8 +62,8 @@ pub struct Asked<'a> {
 }
 
 /// The answer to a statement, at the time `now`.
-pub fn select(database: &Database, statement: &Select, now: Timestamp) -> Result<Vec<Table>, Refused> {
-    Ok(answer(database, statement, now, Bounds::default(), false)?.tables)
+pub fn select(policies: &Policies, statement: &Select, now: Timestamp) -> Result<Vec<Table>, Refused> {
+    Ok(answer(policies, statement, now, Bounds::default(), false)?.tables)
 }
 
 /// The answer to a statement of whose times only those in `outer` are asked for. Where `is_inner`, and rows are points of which
@@ -71,7 +71,7 @@ pub fn select(database: &Database, statement: &Select, now: Timestamp) -> Result
 ///
 /// Transcribes `select.rows.3`, `select.time.range.2`, `statements.into.3`, `select.sub.3`, `select.sub.6`.
 pub fn answer(
-    database: &Database,
+    policies: &Policies,
     statement: &Select,
     now: Timestamp,
     outer: Bounds,
@@ -87,7 +87,7 @@ pub fn answer(
         range.max = now;
     }
     let inputs = from::inputs(
-        database,
+        policies,
         statement,
         now,
         Bounds { max: bounds.max.or(windows.map(|_| range.max)), ..bounds },

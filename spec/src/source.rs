@@ -1,4 +1,4 @@
-//! A database of lists as something that the server's evaluator can read.
+//! Lists of points as something that the server's evaluator can read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use fluxstone::query::{
     Sources, Summary,
 };
 
-use crate::database::{Database, Shard};
-use crate::points::Point;
+use crate::points::{Point, Points};
+use crate::policies::Policies;
 
-/// Answers the evaluator from a database; only policies are told apart.
+/// Answers the evaluator from one database, whichever is named.
 #[derive(Debug, Clone)]
 pub struct ModelStore {
     policies: BTreeMap<String, Arc<ModelSource>>,
@@ -23,7 +23,7 @@ pub struct ModelStore {
 /// Answers the evaluator from the shards of one policy.
 #[derive(Debug)]
 struct ModelSource {
-    shards: Vec<Shard>,
+    shards: Vec<(TimeRange, Points)>,
     shard_starts: Vec<Timestamp>,
     /// All series of the database. The place of one in the order of the keys is its id.
     series: Vec<Arc<SeriesKey>>,
@@ -32,10 +32,10 @@ struct ModelSource {
 
 impl ModelStore {
     /// A store whose blocks have at most `block_values_max` values, so that small data has many blocks.
-    pub fn new(database: &Database, block_values_max: usize) -> ModelStore {
-        let source = |policy: &str| Arc::new(ModelSource::new(database, policy, block_values_max.max(1)));
-        let policies = database.policies.keys().map(|name| (name.clone(), source(name)));
-        ModelStore { policies: policies.collect(), none: source("no such policy") }
+    pub fn new(policies: &Policies, block_values_max: usize) -> ModelStore {
+        let source = |policy: &str| Arc::new(ModelSource::new(policies, policy, block_values_max.max(1)));
+        let sources = policies.shards.keys().map(|name| (name.clone(), source(name)));
+        ModelStore { policies: sources.collect(), none: source("no such policy") }
     }
 }
 
@@ -47,13 +47,13 @@ impl Sources for ModelStore {
 }
 
 impl ModelSource {
-    fn new(database: &Database, policy: &str, block_values_max: usize) -> ModelSource {
-        let shards = database.shards(policy);
-        let series: Vec<Arc<SeriesKey>> = database.series().into_iter().map(Arc::new).collect();
+    fn new(policies: &Policies, policy: &str, block_values_max: usize) -> ModelSource {
+        let shards = policies.shards(policy);
+        let series: Vec<Arc<SeriesKey>> = policies.database.series.iter().cloned().map(Arc::new).collect();
         let mut blocks: BTreeMap<(SeriesId, Text), Vec<Arc<ModelBlock>>> = BTreeMap::new();
-        for shard in shards {
+        for (_, points) in &shards {
             let mut values: BTreeMap<(SeriesId, Text), Vec<&Point>> = BTreeMap::new();
-            for point in &shard.points.list {
+            for point in &points.list {
                 if let Some(place) = series.iter().position(|key| **key == point.series) {
                     values.entry((SeriesId(place as u64), point.field.clone())).or_default().push(point);
                 }
@@ -64,8 +64,9 @@ impl ModelSource {
                 blocks.entry(of).or_default().extend(chunks.map(Arc::new));
             }
         }
-        let shard_starts = database.shard_starts(policy).into_iter().collect();
-        ModelSource { shards: shards.to_vec(), shard_starts, series, blocks }
+        let shards = shards.into_iter().map(|(times, points)| (times, points.clone())).collect();
+        let shard_starts = policies.shard_starts(policy).into_iter().collect();
+        ModelSource { shards, shard_starts, series, blocks }
     }
 
     fn of_measurement<'a>(&'a self, measurement: &'a [u8]) -> impl Iterator<Item = (SeriesId, &'a Arc<SeriesKey>)> {
@@ -85,8 +86,8 @@ impl Source for ModelSource {
     }
 
     fn field_types(&self, measurement: &[u8], range: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
-        let touched = self.shards.iter().filter(|shard| shard.times.overlaps(range));
-        let types = touched.flat_map(|shard| &shard.points.types).filter(|((of, _), _)| *of == *measurement);
+        let touched = self.shards.iter().filter(|(times, _)| times.overlaps(range));
+        let types = touched.flat_map(|(_, points)| &points.types).filter(|((of, _), _)| *of == *measurement);
         let mut fields: BTreeMap<Text, Vec<FieldType>> = BTreeMap::new();
         for ((_, name), field_type) in types {
             let known = fields.entry(name.clone()).or_default();

@@ -61,8 +61,28 @@ pub enum Parameter {
 
 /// Why a text is no query. Displays as clients see it, without the prefix `error parsing query: `.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ParseError(pub String);
+#[error("{message}")]
+pub struct ParseError {
+    kind: ErrorKind,
+    message: String,
+}
+
+/// What kind of problem a text has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The grammar (`spec/grammar/influxql.abnf`) does not derive it.
+    Syntax,
+    /// As far as it was read, it may be a sentence of the grammar, but something in it can't be meant: a value out of its range,
+    /// a parameter that is not bound, calls that don't go together, a tree that is too deep.
+    Validation,
+}
+
+impl ParseError {
+    /// Whether the grammar or the validation found the problem.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
 
 /// Parses, binds `parameters` and validates all statements of `text`.
 ///

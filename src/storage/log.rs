@@ -154,6 +154,8 @@ pub(super) fn recover(
     each: &mut OnRecord<'_>,
 ) -> Result<LogWriter, StorageError> {
     remove_temporary(disk.as_ref(), dir)?;
+    // The names that are found may so far be in the system's memory only, and are about to be relied on.
+    disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
     let firsts = files(disk.as_ref(), dir)?;
     let needed = firsts.partition_point(|&first| first <= from).saturating_sub(1);
     let firsts = &firsts[needed..];

@@ -1,8 +1,8 @@
 //! A disk in memory that loses what it may lose, for simulations.
 //!
 //! It keeps what was written apart from what is durable. [`MemoryDisk::crash`] does what a power cut may do: of bytes that
-//! were not synced any parts may be missing, zero or changed, of changes of a directory that were not synced only the first
-//! ones may have happened. Bytes whose sync failed count as not synced for ever, though they can be read as if they were.
+//! were not synced any parts may be missing, zero or changed, of changes of a directory that were not synced any may not have
+//! happened. Bytes whose sync failed count as not synced for ever, though they can be read as if they were.
 //! [`MemoryDisk::fail_after`] makes operations fail, all from some point on or a single one, [`MemoryDisk::trouble`] all
 //! that need room or a descriptor, and [`MemoryDisk::photograph_after`] keeps the disk as it is between two operations.
 
@@ -93,9 +93,21 @@ impl MemoryDisk {
         (inner.fails_in, inner.failure, inner.has_failed) = (Some(operations), failure, false);
     }
 
+    /// Lets nothing fail any more.
+    pub fn heal(&self) {
+        let mut inner = self.inner.lock();
+        (inner.fails_in, inner.troubles) = (None, BTreeMap::new());
+    }
+
     /// Whether an operation has failed since the last [`MemoryDisk::fail_after`].
     pub fn has_failed(&self) -> bool {
         self.inner.lock().has_failed
+    }
+
+    /// Whether every operation fails from now on.
+    pub fn is_dead(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.failure == Failure::All && inner.fails_in == Some(0)
     }
 
     /// Puts the files of a directory into trouble, or ends it.
@@ -133,8 +145,14 @@ impl MemoryDisk {
         let dirs: Vec<&Path> = old.pending.iter().filter_map(NameChange::dir).collect();
         for dir in dirs.iter().collect::<BTreeSet<_>>() {
             let changes: Vec<_> = old.pending.iter().filter(|change| change.dir() == Some(dir)).collect();
+            // In order up to some point, as of a journal, or any of them.
             let happened = chance.below(changes.len() + 1);
-            changes.into_iter().take(happened).for_each(|change| change.apply(&mut names));
+            let any = chance.below(2) == 0;
+            for (nth, change) in changes.into_iter().enumerate() {
+                if if any { chance.below(2) == 0 } else { nth < happened } {
+                    change.apply(&mut names);
+                }
+            }
         }
         let mut files = HashMap::new();
         for inode in names.values() {

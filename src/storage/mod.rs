@@ -157,6 +157,8 @@ impl Store {
             locks.push(lock.ok_or_else(|| StorageError::Locked(dir.clone()))?);
         }
 
+        // What is found may so far be in the system's memory only, and is about to be relied on.
+        disk.sync_dir(data_dir).map_err(StorageError::io("sync", data_dir))?;
         let checkpoint = Checkpoint::read(&**disk, data_dir)?.unwrap_or_else(Checkpoint::empty);
         let mut state = checkpoint.load(&**disk, data_dir)?;
         let sealer = Sealer::new(disk.clone(), &options, &checkpoint);

@@ -8,7 +8,6 @@ use crate::line_protocol::{ParsedBody, Precision, parse};
 use crate::model::{FieldType, Timestamp};
 use crate::query::{Batch, Column, SeriesPredicate, Source};
 
-mod crash;
 mod damage;
 mod faults;
 mod format;
@@ -164,6 +163,27 @@ fn what_was_acknowledged_is_there_after_reopening() {
     f.write("mem v=8 2");
     f.reopen();
     assert_eq!(f.dump()[4], "mem v 1=7 2=8");
+}
+
+// spec: storage.checkpoint.1
+#[test]
+fn files_that_are_no_longer_needed_go() {
+    let disk = MemoryDisk::default();
+    let store = open_on(&disk, 1 << 20, &mut |_| Ok(())).unwrap();
+    for round in 0..40 {
+        write(&store, SHARD, &format!("m v={round} {round}")).unwrap();
+        store.checkpoint(&|| Ok(Vec::new())).unwrap();
+    }
+    let names: Vec<String> = disk.names().iter().map(|path| path.display().to_string()).collect();
+    let of = |prefix: &str| names.iter().filter(|name| name.starts_with(prefix)).count();
+    assert!(of("/data/segment-") <= 7, "{names:?}");
+    assert_eq!((of("/data/series-"), of("/log/log-"), of("/data/checkpoint")), (1, 1, 1), "{names:?}");
+    let mut transaction = store.begin().unwrap();
+    transaction.drop_shards(DB, &[SHARD]);
+    transaction.commit().wait().unwrap();
+    store.checkpoint(&|| Ok(Vec::new())).unwrap();
+    let names = disk.names();
+    assert!(!names.iter().any(|path| path.display().to_string().contains("segment")), "{names:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use fluxstone::influxql::ast::{Select, Statement};
 use fluxstone::influxql::{Parameters, parse};
 use fluxstone::model::Timestamp;
 use fluxstone::query::{Context, SelectLimits, SeriesRows, Sources, run};
-use fluxstone_spec::database::Database;
+use fluxstone_spec::policies::Policies;
 use fluxstone_spec::select::{Table, select};
 use fluxstone_spec::source::ModelStore;
 
@@ -51,8 +51,8 @@ pub(crate) fn evaluated(select: &Select, sources: &dyn Sources, chunk_rows: usiz
 }
 
 /// What the executable semantics answer.
-pub(crate) fn meant(select_: &Select, database: &Database) -> Result<Vec<Table>, String> {
-    select(database, select_, NOW).map_err(|refused| refused.0)
+pub(crate) fn meant(select_: &Select, policies: &Policies) -> Result<Vec<Table>, String> {
+    select(policies, select_, NOW).map_err(|refused| refused.0)
 }
 
 /// An answer as text, in which every difference shows: integers and floats, zeros with and without a sign.
@@ -66,7 +66,7 @@ pub(crate) fn shown(answer: &Result<Vec<Table>, String>) -> String {
 /// One database in its three forms.
 pub(crate) struct Bench {
     steps: Vec<Step>,
-    pub(crate) model: Database,
+    pub(crate) model: Policies,
     behind_seam: ModelStore,
     pub(crate) stored: Stored,
 }

@@ -14,7 +14,7 @@ pub(crate) enum Step {
     /// Lines of one shard, with times in nanoseconds.
     Write { policy: &'static str, shard: usize, lines: Vec<String> },
     /// The values of the series with one value of `host` at some times.
-    Delete { policy: &'static str, host: &'static str, range: TimeRange },
+    Delete { host: &'static str, range: TimeRange },
     /// What is in memory becomes files.
     Seal,
     /// The server is started anew.
@@ -62,11 +62,10 @@ pub(crate) fn steps(choices: &mut Choices<'_>) -> Vec<Step> {
 }
 
 fn delete(choices: &mut Choices<'_>) -> Step {
-    let policy = choices.one_of(&POLICIES);
     let host = choices.one_of(&["", "a", "b", "c"]);
     let ends = [time(choices), time(choices)];
     let range = TimeRange { min: Timestamp(ends[0].min(ends[1])), max: Timestamp(ends[0].max(ends[1])) };
-    Step::Delete { policy, host, range: if choices.once_in(3) { TimeRange::ALL } else { range } }
+    Step::Delete { host, range: if choices.once_in(3) { TimeRange::ALL } else { range } }
 }
 
 /// Some lines, by shard.

@@ -7,9 +7,7 @@ use fluxstone::line_protocol::{self, Precision};
 use fluxstone::model::{DatabaseId, ShardId, TimeRange};
 use fluxstone::query::{QueryError, Source, Sources};
 use fluxstone::storage::{Store, StoreOptions};
-use fluxstone_spec::database::{Database, Shard};
-use fluxstone_spec::points::Points;
-use fluxstone_spec::write::write;
+use fluxstone_spec::policies::Policies;
 use proptest::prelude::*;
 use proptest::sample::select as one_of;
 
@@ -37,14 +35,15 @@ proptest! {
         let options = StoreOptions::in_directory(dir.path());
         let open = || Store::open(options.clone(), &mut |_| Ok(())).expect("a directory that can be opened");
         let mut store = open();
-        let mut points = Points::default();
+        let mut policies = Policies::default();
+        policies.shards.insert(String::new(), vec![(SHARD, TimeRange::ALL)]);
         for (nth, (body, reopen)) in bodies.iter().enumerate() {
             let parsed = line_protocol::parse(body.as_bytes(), Precision::Microsecond, NOW);
             let all: Vec<u32> = (0..parsed.points.len() as u32).collect();
             let mut transaction = store.begin().expect("a disk that works");
             let taken = transaction.write(DATABASE, SHARD, &parsed, &all);
             transaction.commit().wait().expect("a disk that works");
-            let meant = write(&mut points, &parsed, nth == 0);
+            let meant = policies.database.write(SHARD, &parsed);
             let shown = (taken.ok().map(|it| (it.stored, it.dropped)), meant.ok().map(|it| (it.stored, it.dropped)));
             prop_assert_eq!(shown.0, shown.1, "storage, then semantics: {} of {:?}", nth, bodies);
             if *reopen {
@@ -53,8 +52,7 @@ proptest! {
             }
         }
         let everything = statement("SELECT * FROM m GROUP BY *").expect("a good statement");
-        let shards = vec![Shard { times: TimeRange::ALL, points }];
-        let meant = meant(&everything, &Database { policies: [(String::new(), shards)].into() });
+        let meant = meant(&everything, &policies);
         let kept = evaluated(&everything, &Snapshots(&store), 100);
         prop_assert_eq!(kept, meant, "storage, then semantics: {:?}", bodies);
     }

@@ -7,14 +7,12 @@ use std::sync::Arc;
 
 use fluxstone::influxql::ast::Measurement;
 use fluxstone::line_protocol::{self, Precision};
-use fluxstone::model::{DatabaseId, ShardId, TimeRange};
+use fluxstone::model::{DatabaseId, SeriesKey, ShardId, TimeRange};
 use fluxstone::query::{QueryError, SeriesPredicate, Source, Sources};
 use fluxstone::storage::disk::Disk;
 use fluxstone::storage::memory_disk::MemoryDisk;
 use fluxstone::storage::{Store, StoreOptions};
-use fluxstone_spec::database::{Database, Shard};
-use fluxstone_spec::points::Points;
-use fluxstone_spec::write::write;
+use fluxstone_spec::policies::Policies;
 
 use super::answers::NOW;
 use super::data::{POLICIES, Step, shards};
@@ -22,31 +20,29 @@ use super::data::{POLICIES, Step, shards};
 const DATABASE: DatabaseId = DatabaseId(1);
 
 /// The lists after all steps.
-pub(crate) fn model(steps: &[Step]) -> Database {
-    let mut database = Database::default();
+pub(crate) fn model(steps: &[Step]) -> Policies {
+    let mut policies = Policies::default();
     for policy in POLICIES {
-        let shard = |times| Shard { times, points: Points::default() };
-        database.policies.insert(policy.to_owned(), shards(policy).into_iter().map(shard).collect());
+        policies.shards.insert(policy.to_owned(), shards_of(policy));
     }
     for step in steps {
         match step {
             Step::Write { policy, shard, lines } => {
                 let body = lines.join("\n");
                 let parsed = line_protocol::parse(body.as_bytes(), Precision::Nanosecond, NOW);
-                let shard = &mut database.policies.get_mut(*policy).expect("a policy of the list")[*shard];
-                let outcome = write(&mut shard.points, &parsed, false).expect("only new shards refuse");
+                let outcome =
+                    policies.database.write(shard_id(policy, *shard), &parsed).expect("points without conflicts");
                 assert_eq!((outcome.stored, outcome.dropped), (parsed.points.len() as u64, 0), "{body}");
             }
-            Step::Delete { policy, host, range } => {
-                let of_host =
-                    |tags: &fluxstone::model::TagSet| tags.get(b"host").map_or(&b""[..], |tag| tag) == host.as_bytes();
-                let series: BTreeSet<_> = database.series().into_iter().filter(|key| of_host(&key.tags)).collect();
-                database.delete(policy, &series, *range);
+            Step::Delete { host, range } => {
+                let of_host = |key: &&SeriesKey| key.tags.get(b"host").map_or(&b""[..], |tag| tag) == host.as_bytes();
+                let series: BTreeSet<_> = policies.database.series.iter().filter(of_host).cloned().collect();
+                policies.database.delete(&series, *range);
             }
             Step::Seal | Step::Reopen => {}
         }
     }
-    database
+    policies
 }
 
 /// The server's storage after all steps, on a disk in memory.
@@ -86,12 +82,13 @@ impl Stored {
                 transaction.write(DATABASE, shard_id(policy, *shard), &parsed, &all).expect("points without conflicts");
                 transaction.commit().wait().expect("a disk that works");
             }
-            Step::Delete { policy, host, range } => {
-                let source = store.snapshot(DATABASE, &shards_of(policy));
+            Step::Delete { host, range } => {
+                let all: Vec<_> = POLICIES.into_iter().flat_map(shards_of).collect();
+                let source = store.snapshot(DATABASE, &shards_of(POLICIES[0]));
                 let of_host = SeriesPredicate::Equal { key: "host".into(), value: (*host).into() };
                 let series = source.measurements().into_iter().flat_map(|name| source.series(&name, &of_host));
                 let ids: Vec<_> = series.map(|series| series.id).collect();
-                let touched: Vec<_> = shards_of(policy).into_iter().map(|(id, _)| id).collect();
+                let touched: Vec<_> = all.into_iter().map(|(id, _)| id).collect();
                 let mut transaction = store.begin().expect("a store that takes changes");
                 transaction.delete(DATABASE, &touched, &ids, *range);
                 transaction.commit().wait().expect("a disk that works");

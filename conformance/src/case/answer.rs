@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
+use super::text::Text;
+
 /// Which of two labelled answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize, clap::ValueEnum)]
 pub enum Profile {
@@ -33,8 +35,36 @@ pub struct Answer {
     pub status: u16,
     /// The headers that are looked at; all others may be anything.
     pub headers: Vec<(String, HeaderRule)>,
-    /// The body, unpacked and without transfer coding; not looked at if absent.
-    pub body: Option<Vec<u8>>,
+    /// What the body, unpacked and without transfer coding, must be; it is not looked at if absent.
+    pub body: Option<BodyRule>,
+}
+
+/// What a body must be.
+#[derive(Debug, Clone)]
+pub enum BodyRule {
+    /// These bytes.
+    Exactly(Vec<u8>),
+    /// A text that the regular expression matches somewhere, for what varies.
+    Matches(regex::bytes::Regex),
+}
+
+impl BodyRule {
+    /// Whether the body keeps the rule.
+    pub fn admits(&self, body: &[u8]) -> bool {
+        match self {
+            BodyRule::Exactly(bytes) => bytes == body,
+            BodyRule::Matches(regex) => regex.is_match(body),
+        }
+    }
+}
+
+impl std::fmt::Display for BodyRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            BodyRule::Exactly(bytes) => f.write_str(&String::from_utf8_lossy(bytes)),
+            BodyRule::Matches(regex) => write!(f, "/{regex}/"),
+        }
+    }
 }
 
 /// What a header must be.
@@ -77,8 +107,22 @@ pub struct AnswerText {
     status: u16,
     #[serde(default)]
     headers: HeaderRules,
-    body: Option<String>,
+    body: Option<BodyText>,
     body_base64: Option<String>,
+}
+
+/// A body as a case file spells it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum BodyText {
+    Exactly(Text),
+    Matches(Pattern),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pattern {
+    matches: String,
 }
 
 /// The second answer of a step, with its label.
@@ -92,7 +136,7 @@ pub(super) struct AlternativeText {
     status: u16,
     #[serde(default)]
     headers: HeaderRules,
-    body: Option<String>,
+    body: Option<BodyText>,
     body_base64: Option<String>,
 }
 
@@ -112,6 +156,9 @@ pub enum AnswerError {
     /// `body_base64` is not Base64.
     #[error("`body_base64` is not Base64: {0}")]
     Base64(String),
+    /// A pattern that is no regular expression.
+    #[error("`body`: {0}")]
+    Pattern(String),
 }
 
 impl TryFrom<AnswerText> for Answer {
@@ -123,9 +170,14 @@ impl TryFrom<AnswerText> for Answer {
         }
         let body = match (text.body, text.body_base64) {
             (None, None) => None,
-            (Some(body), None) => Some(body.into_bytes()),
+            (Some(BodyText::Exactly(body)), None) => Some(BodyRule::Exactly(body.0.into_bytes())),
+            (Some(BodyText::Matches(Pattern { matches })), None) => {
+                let regex = regex::bytes::Regex::new(&matches).map_err(|e| AnswerError::Pattern(e.to_string()))?;
+                Some(BodyRule::Matches(regex))
+            }
             (None, Some(base64)) => {
-                Some(BASE64.decode(base64).map_err(|error| AnswerError::Base64(error.to_string()))?)
+                let bytes = BASE64.decode(base64).map_err(|error| AnswerError::Base64(error.to_string()))?;
+                Some(BodyRule::Exactly(bytes))
             }
             (Some(_), Some(_)) => return Err(AnswerError::SeveralBodies),
         };
@@ -185,6 +237,16 @@ mod tests {
     }
 
     #[test]
+    fn a_body_is_a_text_its_pieces_or_a_pattern() {
+        let admits = |rule: &str, body: &[u8]| {
+            answer(&format!("status = 200\nbody = {rule}")).unwrap().body.unwrap().admits(body)
+        };
+        assert!(admits("'aaa'", b"aaa") && !admits("'aaa'", b"aa"));
+        assert!(admits("[{ text = 'a', times = 3 }]", b"aaa"));
+        assert!(admits("{ matches = '^a+$' }", b"aaa") && !admits("{ matches = '^a+$' }", b"ab"));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for text in [
             "headers = {}",
@@ -195,6 +257,9 @@ mod tests {
             "status = 200\nheaders = { A = { matches = 'x', absent = true } }",
             "status = 200\nheaders = { A = [] }",
             "status = 200\ncontent = 'x'",
+            "status = 200\nbody = 1",
+            "status = 200\nbody = { matches = '(' }",
+            "status = 200\nbody = { matches = 'x', other = 'y' }",
         ] {
             assert!(answer(text).is_err(), "{text}");
         }

@@ -7,6 +7,7 @@
 mod answer;
 mod id;
 mod request;
+mod text;
 
 use std::collections::BTreeMap;
 
@@ -14,9 +15,10 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use answer::{AlternativeText, HeaderRules};
-pub use answer::{Answer, AnswerError, AnswerText, HeaderRule, Profile};
+pub use answer::{Answer, AnswerError, AnswerText, BodyRule, HeaderRule, Profile};
 pub use id::{CaseId, ClauseId, IdError};
 pub use request::{Pairs, Part, Request, RequestError, RequestText};
+pub use text::Text;
 
 /// One case: what is prepared, sent and expected, and what it rests on.
 #[derive(Debug, Clone)]
@@ -89,6 +91,8 @@ pub enum Level {
 pub enum Need {
     /// Authentication is on, and the runner has the credentials of an administrator.
     Auth,
+    /// The target holds no databases (but `_internal`) and no users, since answers list them all.
+    Empty,
 }
 
 /// What a case creates: dropped by the runner before and after it.
@@ -195,7 +199,7 @@ struct StepText {
     params: Pairs,
     #[serde(default)]
     headers: Pairs,
-    body: Option<String>,
+    body: Option<Text>,
     body_base64: Option<String>,
     form: Option<Pairs>,
     multipart: Option<Vec<Part>>,

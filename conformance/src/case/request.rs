@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use super::text::Text;
+
 /// All but the unreserved characters of RFC 3986 are encoded, as `curl --data-urlencode` does.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -40,7 +42,7 @@ pub struct RequestText {
     #[serde(default)]
     pub headers: Pairs,
     /// The body as text.
-    pub body: Option<String>,
+    pub body: Option<Text>,
     /// The body as bytes in Base64.
     pub body_base64: Option<String>,
     /// The body as an url-encoded form.
@@ -181,14 +183,14 @@ fn request_line(line: &str) -> Result<(&str, &str), RequestError> {
 }
 
 fn body(
-    text: Option<String>,
+    text: Option<Text>,
     base64: Option<String>,
     form: Option<Pairs>,
     parts: Option<Vec<Part>>,
 ) -> Result<(Vec<u8>, Option<String>), RequestError> {
     match (text, base64, form, parts) {
         (None, None, None, None) => Ok((Vec::new(), None)),
-        (Some(text), None, None, None) => Ok((text.into_bytes(), None)),
+        (Some(text), None, None, None) => Ok((text.0.into_bytes(), None)),
         (None, Some(base64), None, None) => {
             let bytes = BASE64.decode(base64).map_err(|e| RequestError::Base64(e.to_string()))?;
             Ok((bytes, None))

@@ -1,8 +1,9 @@
 //! The generator: random sentences of a rule.
 //!
 //! A sentence is drawn from left to right. Every rule on the way costs one of a [`Size`]; when that is spent, the choices
-//! with the lowest trees are taken and nothing optional, so every sentence ends. Where prose forbids what was drawn, the part
-//! around is drawn again, and if that does not help, the part around that.
+//! with the lowest trees are taken and nothing optional, so every sentence ends. Where prose forbids what was drawn, the
+//! smallest part around that could help is drawn again, then with something optional perhaps, and if that does not help, the
+//! part around that.
 
 use rand::{Rng, RngExt};
 
@@ -57,7 +58,8 @@ impl Grammar {
             return None;
         }
         (0..ATTEMPTS_MAX).find_map(|_| {
-            let mut draft = Draft { text: Vec::new(), forbidden: Vec::new(), left: size.0, attempts: ATTEMPTS_MAX };
+            let mut draft =
+                Draft { text: Vec::new(), forbidden: Vec::new(), left: size.0, again: false, attempts: ATTEMPTS_MAX };
             self.draw_rule(rule, &mut draft, random).ok().map(|()| draft.text)
         })
     }
@@ -65,6 +67,18 @@ impl Grammar {
     fn draw_rule(&self, rule: Rule, draft: &mut Draft, random: &mut impl Rng) -> Result<(), Forbidden> {
         draft.left = draft.left.saturating_sub(1);
         self.draw(&self.bodies[rule.0], draft.text.len(), draft, random)
+    }
+
+    /// Whether the empty text is one of `node`.
+    fn may_be_empty(&self, node: &Node) -> bool {
+        match node {
+            Node::Range(..) => false,
+            Node::NotBefore(_) | Node::OtherThan(_) | Node::Repeat { least: 0, .. } => true,
+            Node::Rule(rule) => self.network.may_begin(*rule, None),
+            Node::Choice(choices) => choices.iter().any(|choice| self.may_be_empty(choice)),
+            Node::Sequence(parts) => parts.iter().all(|part| self.may_be_empty(part)),
+            Node::Repeat { of, .. } => self.may_be_empty(of),
+        }
     }
 
     /// Appends a text of `node`, which belongs to a rule that was begun at `begun`.
@@ -81,7 +95,7 @@ impl Grammar {
             }
             Node::OtherThan(rule) => {
                 if self.derives(*rule, &draft.text[begun..]) {
-                    Err(Forbidden)
+                    Err(Forbidden { from: begun })
                 } else {
                     Ok(())
                 }
@@ -93,16 +107,22 @@ impl Grammar {
                 affordable.or(lowest).map_or(Ok(()), |choice| self.draw(choice, begun, draft, random))
             }
             Node::Sequence(parts) => {
-                draft.retry(|draft| parts.iter().try_for_each(|part| self.draw(part, begun, draft, random)))
+                let may_begin_otherwise = parts.first().is_some_and(|part| self.may_be_empty(part));
+                draft.retry(may_begin_otherwise, |draft| {
+                    parts.iter().try_for_each(|part| self.draw(part, begun, draft, random))
+                })
             }
             Node::Repeat { of, least, most } => {
                 for _ in 0..*least {
                     self.draw(of, begun, draft, random)?;
                 }
                 let mut more = most.map_or(usize::MAX, |most| most - least);
-                while more > 0 && draft.left > 0 && height(of, &self.heights) < usize::MAX && random.random() {
+                if height(of, &self.heights) == usize::MAX {
+                    more = 0;
+                }
+                while more > 0 && (draft.left > 0 || draft.again) && random.random() {
                     more -= 1;
-                    draft.left -= 1;
+                    draft.left = draft.left.saturating_sub(1);
                     self.draw(of, begun, draft, random)?;
                 }
                 Ok(())
@@ -118,9 +138,11 @@ fn terminal(first: u32, last: u32, random: &mut impl Rng) -> u32 {
     random.random_range(first..=last)
 }
 
-/// What was drawn breaks what prose says.
+/// What was drawn, from some place on, breaks what prose says.
 #[derive(Debug, Clone, Copy)]
-struct Forbidden;
+struct Forbidden {
+    from: usize,
+}
 
 /// The sentence so far.
 struct Draft {
@@ -129,6 +151,8 @@ struct Draft {
     forbidden: Vec<(usize, Rule)>,
     /// How many rules may still be used.
     left: usize,
+    /// Whether the innermost part is drawn again.
+    again: bool,
     /// How many parts may still be drawn again.
     attempts: usize,
 }
@@ -136,34 +160,42 @@ struct Draft {
 impl Draft {
     /// Whether all that was forbidden so far is respected. Forgets what can't be broken any more.
     fn check(&mut self, grammar: &Grammar) -> Result<(), Forbidden> {
-        let mut broken = false;
+        let mut broken = None;
         let text = &self.text;
         self.forbidden.retain(|(at, rule)| match grammar.beginning(*rule, &text[*at..]) {
             Beginning::Never => false,
             Beginning::Open => true,
             Beginning::Derived => {
-                broken = true;
+                broken = Some(Forbidden { from: *at });
                 true
             }
         });
-        if broken { Err(Forbidden) } else { Ok(()) }
+        broken.map_or(Ok(()), Err)
     }
 
-    /// Draws a part, and draws it again while it is forbidden.
-    fn retry(&mut self, mut part: impl FnMut(&mut Draft) -> Result<(), Forbidden>) -> Result<(), Forbidden> {
+    /// Draws a part, and draws it again while it is forbidden. In vain, and so not done, if it is forbidden from where it begins
+    /// or before, unless it `may_begin_otherwise`.
+    fn retry(
+        &mut self,
+        may_begin_otherwise: bool,
+        mut part: impl FnMut(&mut Draft) -> Result<(), Forbidden>,
+    ) -> Result<(), Forbidden> {
         let (length, forbidden, left) = (self.text.len(), self.forbidden.clone(), self.left);
+        let around = std::mem::replace(&mut self.again, false);
+        let mut outcome = part(self);
         for _ in 0..ATTEMPTS {
-            if part(self).is_ok() {
-                return Ok(());
-            }
-            self.text.truncate(length);
-            self.forbidden.clone_from(&forbidden);
-            self.left = left;
-            if self.attempts == 0 {
+            let Err(Forbidden { from }) = outcome else { break };
+            if self.attempts == 0 || (from <= length && !may_begin_otherwise) {
                 break;
             }
             self.attempts -= 1;
+            self.text.truncate(length);
+            self.forbidden.clone_from(&forbidden);
+            self.left = left;
+            self.again = true;
+            outcome = part(self);
         }
-        Err(Forbidden)
+        self.again = around;
+        outcome
     }
 }

@@ -4,7 +4,7 @@
 //! [`Grammar::mutate`] breaks one, perhaps; [`Grammar::derives`] says of any text whether a rule derives it. So a parser and
 //! its grammar are held against each other: what is drawn must be accepted, and of what is broken both must think alike.
 //!
-//! Terminals are numbers: bytes for line protocol, code points for texts. A file defines every rule that it uses, those of
+//! Terminals are numbers: bytes for line protocol, code points for InfluxQL. A file defines every rule that it uses, those of
 //! RFC 5234's appendix too. What ABNF has no notation for stands in prose values, of which two forms are known:
 //!
 //! - `<not before RULE>` matches nothing, where no text that RULE derives begins. This says that a word is as long as it can be.
@@ -100,6 +100,10 @@ impl Grammar {
 /// `spec/grammar/line-protocol.abnf`; its terminals are bytes, its start is `body`.
 pub static LINE_PROTOCOL: LazyLock<Grammar> =
     LazyLock::new(|| of_file("line-protocol.abnf", include_str!("../../grammar/line-protocol.abnf")));
+
+/// `spec/grammar/influxql.abnf`; its terminals are code points, its start is `text`.
+pub static INFLUXQL: LazyLock<Grammar> =
+    LazyLock::new(|| of_file("influxql.abnf", include_str!("../../grammar/influxql.abnf")));
 
 /// The grammar of a file of this crate, which is well-formed, as a test shows.
 fn of_file(name: &str, text: &str) -> Grammar {

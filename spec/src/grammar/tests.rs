@@ -132,9 +132,11 @@ proptest! {
     #[test]
     fn what_is_drawn_is_derived(seed in any::<u64>(), size in 0..60usize) {
         let mut random = SmallRng::seed_from_u64(seed);
-        for (name, rule) in LINE_PROTOCOL.rules() {
-            let sentence = LINE_PROTOCOL.sentence(rule, Size(size), &mut random);
-            prop_assert!(sentence.is_some_and(|sentence| LINE_PROTOCOL.derives(rule, &sentence)), "{}", name);
+        for grammar in [&*LINE_PROTOCOL, &*INFLUXQL] {
+            for (name, rule) in grammar.rules() {
+                let sentence = grammar.sentence(rule, Size(size), &mut random);
+                prop_assert!(sentence.is_some_and(|sentence| grammar.derives(rule, &sentence)), "{}", name);
+            }
         }
     }
 }

@@ -197,9 +197,9 @@ pub struct Regex {
 }
 
 impl Regex {
-    /// Whether some part of `text` matches.
+    /// Whether some part of `text` matches. Bytes that are no UTF-8 are read as U+FFFD.
     pub fn is_match(&self, text: &[u8]) -> bool {
-        self.compiled.is_match(text)
+        self.compiled.is_match(String::from_utf8_lossy(text).as_bytes())
     }
 }
 
@@ -212,5 +212,19 @@ impl PartialEq for Regex {
 impl fmt::Debug for Regex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "/{}/", self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: influxql.regex.3
+    #[test]
+    fn a_byte_that_is_no_utf8_is_a_character_to_a_regular_expression() {
+        let regex =
+            |text: &str| Regex { text: text.to_owned(), compiled: Arc::new(regex::bytes::Regex::new(text).unwrap()) };
+        assert!(regex("^m.$").is_match(b"m\xff"));
+        assert!(!regex("^m$").is_match(b"m\xff"));
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
     let select = select(input, Role::ContinuousQuery)?;
     if !select.is_raw() && select.group_by.window().is_none() {
         let last = input.state.taken.unwrap_or_else(|| peek(input));
-        return Err(last.missing("GROUP BY time(...)"));
+        return Err(last.wrong(last.but_expected("GROUP BY time(...)")));
     }
     validate::resample(resample, &select).map_err(|error| plain(error.to_string()))?;
     keyword(Keyword::End).parse_next(input)?;
@@ -31,7 +31,8 @@ fn resample<'t>(input: &mut Input<'t>) -> Parsed<'t, Resample> {
     let every = positive(clause(Keyword::Every, duration(None))(input)?);
     let for_ = positive(clause(Keyword::For, duration(None))(input)?);
     if every.is_none() && for_.is_none() {
-        return Err(peek(input).unexpected(&["EVERY", "FOR"]));
+        let next = peek(input);
+        return Err(next.wrong(next.but_expected("EVERY, FOR")));
     }
     Ok(Resample { every, for_ })
 }

@@ -2,15 +2,15 @@
 
 use winnow::Parser;
 use winnow::combinator::preceded;
-use winnow::error::ErrMode;
 
 use super::select::condition;
 use super::source::measurements;
 use super::{
-    Fault, Input, Parsed, clause, identifier, keyword, name_on_database, number_u64, peek, peek_raw, take, token,
+    Input, Parsed, clause, identifier, keyword, name_on_database, number_u64, peek, peek_raw, take, token,
+    ungrammatical,
 };
 use crate::influxql::ast::{Expr, Measurement, Statement};
-use crate::influxql::token::{Keyword, Kind};
+use crate::influxql::token::{Keyword, Kind, Place};
 
 /// What follows DROP. The message about a wrong word leaves DATABASE out, as InfluxDB's does.
 pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
@@ -64,7 +64,7 @@ pub(super) fn delete<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
 fn what_to_remove<'t>(input: &mut Input<'t>) -> Parsed<'t, (Vec<Measurement>, Option<Expr>)> {
     let first = peek(input);
     let sources = clause(Keyword::From, measurements)(input)?.unwrap_or_default();
-    let unsupported = |what: &str| ErrMode::Cut(Fault::AtStart { message: format!("{what} not supported") });
+    let unsupported = |what: &str| ungrammatical(format!("{what} not supported"), Place::At(0));
     // The last one that is wrong is reported, and its policy before its database.
     if let Some(wrong) = sources.iter().rev().find(|source| !source.database.is_empty() || !source.policy.is_empty()) {
         return Err(unsupported(if wrong.policy.is_empty() { "database" } else { "retention policy" }));

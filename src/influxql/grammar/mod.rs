@@ -36,7 +36,7 @@ use super::lexer::{self, Lexed};
 use super::position::{Position, character_before};
 use super::regex_literal;
 use super::token::{Keyword, Kind, Place, Token};
-use super::{Parameters, ParseError};
+use super::{ErrorKind, Parameters, ParseError};
 use crate::model::Nanos;
 
 /// How deep parentheses, calls and sub-queries may be nested in each other.
@@ -73,10 +73,8 @@ pub(super) enum Fault<'t> {
     /// As above, with one expectation.
     Missing { found: Token<'t>, expected: &'static str },
     /// `TEXT at line L, char C`.
-    Positioned { message: String, place: Place },
-    /// `TEXT at line 1, char 1`, whatever the place.
-    AtStart { message: String },
-    /// A text without a position.
+    Positioned { kind: ErrorKind, message: String, place: Place },
+    /// A text without a position, from validation.
     Plain { message: String },
 }
 
@@ -95,26 +93,30 @@ impl<'t> ParserError<Input<'t>> for Fault<'t> {
 
 impl Fault<'_> {
     fn into_error(self, text: &str) -> ParseError {
-        let positioned = |message: &str, place| {
+        let positioned = |kind, message: &str, place| {
             let Position { line, character } = Position::of(place, text);
-            ParseError(format!("{message} at line {line}, char {character}"))
+            ParseError { kind, message: format!("{message} at line {line}, char {character}") }
         };
         let unexpected = |found: Token<'_>, expected: &str| {
-            positioned(&format!("found {}, expected {expected}", found.found()), found.place)
+            positioned(ErrorKind::Syntax, &found.but_expected(expected), found.place)
         };
         match self {
             Fault::Unexpected { found, expected } => unexpected(found, &expected.join(", ")),
             Fault::Missing { found, expected } => unexpected(found, expected),
-            Fault::Positioned { message, place } => positioned(&message, place),
-            Fault::AtStart { message } => positioned(&message, Place::At(0)),
-            Fault::Plain { message } => ParseError(message),
+            Fault::Positioned { kind, message, place } => positioned(kind, &message, place),
+            Fault::Plain { message } => ParseError { kind: ErrorKind::Validation, message },
         }
     }
 }
 
-/// A fault without a position.
+/// A fault of validation, without a position.
 fn plain<'t>(message: impl Into<String>) -> ErrMode<Fault<'t>> {
     ErrMode::Cut(Fault::Plain { message: message.into() })
+}
+
+/// A fault of the grammar that is said to be at `place`.
+fn ungrammatical<'t>(message: impl Into<String>, place: Place) -> ErrMode<Fault<'t>> {
+    ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Syntax, message: message.into(), place })
 }
 
 impl<'t> Token<'t> {
@@ -128,9 +130,13 @@ impl<'t> Token<'t> {
         ErrMode::Backtrack(Fault::Missing { found: self, expected })
     }
 
-    /// A message about this token.
+    /// A message of validation about this token.
     fn wrong(self, message: impl Into<String>) -> ErrMode<Fault<'t>> {
-        ErrMode::Cut(Fault::Positioned { message: message.into(), place: self.place })
+        ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Validation, message: message.into(), place: self.place })
+    }
+
+    fn but_expected(self, expected: &str) -> String {
+        format!("found {}, expected {expected}", self.found())
     }
 }
 
@@ -142,7 +148,9 @@ pub(super) fn query(text: &str, parameters: &Parameters) -> Result<Query, ParseE
     let statements = statements(&mut input).map_err(|error| match error {
         ErrMode::Backtrack(fault) | ErrMode::Cut(fault) => fault.into_error(text),
         // Only partial input is incomplete, and ours is whole.
-        ErrMode::Incomplete(_) => ParseError("unexpected end of the text".to_owned()),
+        ErrMode::Incomplete(_) => {
+            ParseError { kind: ErrorKind::Syntax, message: "unexpected end of the text".to_owned() }
+        }
     })?;
     Ok(Query { statements })
 }
@@ -395,9 +403,10 @@ fn regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Regex>> {
     }
     let text = input.state.text;
     let place = Place::At(character_before(text, start));
-    let wrong = |message| ErrMode::Cut(Fault::Positioned { message, place });
-    let (pattern, end) = lexer::regex(text, start).ok_or_else(|| wrong("bad regex: ".to_owned()))?;
-    let compiled = regex_literal::compile(&pattern).map_err(|error| wrong(error.to_string()))?;
+    let (pattern, end) = lexer::regex(text, start).ok_or_else(|| ungrammatical("bad regex: ", place))?;
+    let compiled = regex_literal::compile(&pattern).map_err(|error| {
+        ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Validation, message: error.to_string(), place })
+    })?;
     input.next_slice(end - start);
     input.state.read_to = end;
     Ok(Some(compiled))

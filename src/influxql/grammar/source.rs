@@ -2,15 +2,14 @@
 
 use winnow::Parser;
 use winnow::combinator::cut_err;
-use winnow::error::ErrMode;
 
 use super::{
-    Fault, Input, Parsed, character_ahead, comma_separated, identifier, keyword, kind, nested, peek, peek_raw, regex,
-    take,
+    Input, Parsed, character_ahead, comma_separated, identifier, keyword, kind, nested, peek, peek_raw, regex, take,
+    ungrammatical,
 };
 use crate::influxql::ast::{Measurement, MeasurementName, Regex, Source, Target};
 use crate::influxql::print::bare;
-use crate::influxql::token::{Keyword, Kind};
+use crate::influxql::token::{Keyword, Kind, Place};
 
 /// How many parts a dotted name may have.
 const SEGMENTS_MAX: usize = 3;
@@ -32,8 +31,7 @@ pub(super) fn segments<'t>(input: &mut Input<'t>) -> Parsed<'t, Vec<String>> {
         }
     }
     if segments.len() > SEGMENTS_MAX {
-        let message = format!("too many segments in {}", quoted(&segments));
-        return Err(ErrMode::Cut(Fault::AtStart { message }));
+        return Err(ungrammatical(format!("too many segments in {}", quoted(&segments)), Place::At(0)));
     }
     Ok(segments)
 }

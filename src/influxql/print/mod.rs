@@ -168,6 +168,8 @@ impl Display for Target {
         qualifiers(f, &self.database, &self.policy)?;
         match &self.measurement {
             Some(name) => Name(name).fmt(f),
+            // It can only be said behind a dot.
+            None if self.database.is_empty() && self.policy.is_empty() => f.write_str("\"\".:MEASUREMENT"),
             None => f.write_str(":MEASUREMENT"),
         }
     }

@@ -1,0 +1,257 @@
+//! The promises of storage under simulation: random histories of changes, seals, failing disks, power cuts and starts on a
+//! disk in memory, compared with the executable semantics at every step.
+//!
+//! A power cut is tried in the middle of every step and after it, on copies of the disk, beside those that are steps of the
+//! history. After each one the store must open, hold everything that was acknowledged, and of the change under way all or
+//! nothing. `PROPTEST_CASES` sets the number of histories.
+
+mod history;
+mod machine;
+mod model;
+mod writers;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use fluxstone::storage::StorageError;
+use fluxstone::storage::memory_disk::{Failure, MemoryDisk};
+use proptest::prelude::*;
+use proptest::strategy::BoxedStrategy;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+
+use history::{Change, Event, Setup, Step};
+use machine::{DATA_DIR, Machine, options};
+use model::Model;
+
+/// Histories in a run where `PROPTEST_CASES` is not set.
+const HISTORIES: u32 = 250;
+
+static COUNTS: Counts = Counts::new();
+
+/// What was simulated.
+struct Counts {
+    histories: AtomicU64,
+    steps: AtomicU64,
+    power_cuts: AtomicU64,
+    failures: AtomicU64,
+}
+
+impl Counts {
+    const fn new() -> Self {
+        Counts {
+            histories: AtomicU64::new(0),
+            steps: AtomicU64::new(0),
+            power_cuts: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+        }
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The cases of a property: as many as `PROPTEST_CASES` says.
+fn config(cases: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
+    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 5_000, ..default }
+}
+
+/// Past the capture of what tests print: these numbers are for everyone.
+fn report(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// What may happen next depends on nothing. What did happen depends on where the disk failed, so the model is kept beside
+/// the store.
+struct Histories;
+
+impl ReferenceStateMachine for Histories {
+    type State = Setup;
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<Setup> {
+        history::setup().boxed()
+    }
+
+    fn transitions(_: &Setup) -> BoxedStrategy<Step> {
+        history::step().boxed()
+    }
+
+    fn apply(setup: Setup, _: &Step) -> Setup {
+        setup
+    }
+}
+
+/// A store, its disk, and what it should hold.
+struct Simulation {
+    setup: Setup,
+    disk: MemoryDisk,
+    machine: Option<Machine>,
+    model: Model,
+}
+
+impl StateMachineTest for Simulation {
+    type SystemUnderTest = Simulation;
+    type Reference = Histories;
+
+    fn init_test(setup: &Setup) -> Simulation {
+        count(&COUNTS.histories);
+        let disk = MemoryDisk::default();
+        let machine = Machine::start(&disk, options(setup.memtable_bytes_max)).expect("an empty disk");
+        Simulation { setup: *setup, disk, machine: Some(machine), model: Model::new() }
+    }
+
+    fn apply(mut simulation: Simulation, _: &Setup, step: Step) -> Simulation {
+        count(&COUNTS.steps);
+        simulation.step(&step);
+        simulation
+    }
+
+    fn check_invariants(simulation: &Simulation, _: &Setup) {
+        assert_eq!(simulation.machine().dump(&simulation.model), simulation.model.dump(), "store, then model");
+    }
+}
+
+impl Simulation {
+    fn machine(&self) -> &Machine {
+        self.machine.as_ref().expect("open between steps")
+    }
+
+    fn step(&mut self, step: &Step) {
+        self.disk.photograph_after(step.photograph_after);
+        let before = self.model.clone();
+        match &step.event {
+            Event::Change(change) => self.change(change, step.seed),
+            Event::Checkpoint => self.checkpoint(step.seed),
+            Event::Failure(after, failure) => self.disk.fail_after(*after, *failure),
+            Event::Trouble(trouble) => self.disk.trouble(Path::new(DATA_DIR), *trouble),
+            Event::Restart => {
+                self.machine = None;
+                self.start(std::slice::from_ref(&before), step.seed);
+            }
+            Event::PowerCut(survives) => {
+                self.machine = None;
+                self.disk = self.disk.crash(step.seed);
+                count(&COUNTS.power_cuts);
+                self.cut_again(*survives, step.seed);
+                self.start(std::slice::from_ref(&before), step.seed);
+            }
+        }
+        // The power may have gone in the middle of it, or now.
+        if let Some(photograph) = self.disk.photograph() {
+            self.power_cut(&photograph, &[before, self.model.clone()], step.seed);
+        }
+        self.power_cut(&self.disk, std::slice::from_ref(&self.model), step.seed ^ 1);
+    }
+
+    fn change(&mut self, change: &Change, seed: u64) {
+        let before = self.model.clone();
+        let machine = self.machine.as_mut().expect("open between steps");
+        match machine.run(change, &before) {
+            Ok(()) => self.model.apply(change),
+            // Nothing of it was logged.
+            Err(StorageError::Busy) => {}
+            Err(_) => {
+                let mut after = before.clone();
+                after.apply(change);
+                self.failed(&[before, after], seed);
+            }
+        }
+    }
+
+    fn checkpoint(&mut self, seed: u64) {
+        if self.machine().checkpoint().is_err() && self.machine().store.begin().is_err() {
+            let before = self.model.clone();
+            self.failed(&[before], seed);
+        }
+    }
+
+    /// A change was not acknowledged: the store shows what was before it, takes no change any more, and after a start holds
+    /// one of `possible`.
+    fn failed(&mut self, possible: &[Model], seed: u64) {
+        count(&COUNTS.failures);
+        let machine = self.machine.take().expect("open between steps");
+        assert!(matches!(machine.store.begin(), Err(StorageError::ReadOnly)));
+        assert_eq!(machine.dump(&possible[0]), possible[0].dump(), "what was not acknowledged is visible");
+        drop(machine);
+        // The machine is started again, or only the server where the disk goes on.
+        if seed.is_multiple_of(2) || self.disk.is_dead() {
+            self.disk = self.disk.crash(seed);
+            count(&COUNTS.power_cuts);
+        }
+        self.start(possible, seed);
+    }
+
+    /// Opens the store, which must hold one of `possible`.
+    fn start(&mut self, possible: &[Model], seed: u64) {
+        self.disk.trouble(Path::new(DATA_DIR), None);
+        let started = Machine::start(&self.disk, options(self.setup.memtable_bytes_max));
+        let machine = started.unwrap_or_else(|error| {
+            // A failure that was still to come has come while the store was opened.
+            assert!(self.disk.has_failed(), "the store does not open: {error}");
+            count(&COUNTS.failures);
+            self.disk = self.disk.crash(seed);
+            count(&COUNTS.power_cuts);
+            open(&self.disk, self.setup)
+        });
+        self.model = found(&machine, possible);
+        self.machine = Some(machine);
+    }
+
+    /// The power fails while a copy of the store starts, and while it starts after that.
+    fn cut_again(&mut self, survives: u64, seed: u64) {
+        self.disk.fail_after(survives, Failure::All);
+        drop(Machine::start(&self.disk, options(self.setup.memtable_bytes_max)));
+        self.disk = self.disk.crash(seed.rotate_left(7));
+        count(&COUNTS.power_cuts);
+    }
+
+    /// A power cut on a copy of a disk.
+    fn power_cut(&self, disk: &MemoryDisk, possible: &[Model], seed: u64) {
+        count(&COUNTS.power_cuts);
+        let machine = open(&disk.crash(seed), self.setup);
+        found(&machine, possible);
+    }
+}
+
+fn open(disk: &MemoryDisk, setup: Setup) -> Machine {
+    let started = Machine::start(disk, options(setup.memtable_bytes_max));
+    started.unwrap_or_else(|error| panic!("what a power cut left does not open: {error}"))
+}
+
+/// The one of `possible` that a machine holds.
+fn found(machine: &Machine, possible: &[Model]) -> Model {
+    let is_it = |model: &&Model| machine.dump(model) == model.dump();
+    possible.iter().find(is_it).cloned().unwrap_or_else(|| {
+        let dumps: Vec<_> = possible.iter().map(Model::dump).collect();
+        panic!("found {:#?}\nbut expected one of {dumps:#?}", machine.dump(&possible[0]))
+    })
+}
+
+prop_state_machine! {
+    #![proptest_config(config(HISTORIES))]
+    fn run_histories(sequential 1..40 => Simulation);
+}
+
+// spec: storage.durability.1, storage.durability.2, storage.durability.3, storage.durability.4, storage.durability.7
+// spec: storage.checkpoint.3, storage.segment.1, storage.record.1, storage.record.4, storage.log.6
+#[test]
+fn after_any_history_what_was_acknowledged_is_there_and_nothing_half() {
+    let began = Instant::now();
+    run_histories();
+    let Counts { histories, steps, power_cuts, failures } = &COUNTS;
+    let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    report(&format!(
+        "simulation: {} histories with {} steps, {} power cuts and {} failures of the disk in {:.1?}",
+        of(histories),
+        of(steps),
+        of(power_cuts),
+        of(failures),
+        began.elapsed()
+    ));
+    assert!(of(power_cuts) > of(histories) && of(failures) > 0);
+}
