@@ -49,7 +49,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), CommandError> {
     result
 }
 
-/// Each segment file and each connection is an open file, and the usual soft limit of 1,024 suits neither.
+/// Each connection is an open file, and some hundred segment files are: the usual soft limit of 1,024 is too low.
 fn raise_open_files_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

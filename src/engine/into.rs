@@ -146,7 +146,14 @@ impl Batch {
             points: self
                 .rows
                 .iter()
-                .map(|row| Point { series: text(row.series), fields: row.fields.clone(), time: row.time })
+                .zip(0..)
+                .map(|(row, number)| Point {
+                    series: text(row.series),
+                    series_number: number,
+                    fields: row.fields.clone(),
+                    keys_number: number,
+                    time: row.time,
+                })
                 .collect(),
             fields: self
                 .fields

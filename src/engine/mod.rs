@@ -47,7 +47,8 @@ pub use request::{
 use crate::catalog::{Catalog, Change};
 use crate::compat::Compat;
 use crate::model::Timestamp;
-use crate::storage::disk::{Disk, RealDisk};
+use crate::storage::disk::Disk;
+use crate::storage::real_disk::RealDisk;
 use crate::storage::{CatalogRecord, StorageError, Store, StoreOptions};
 
 /// How to open an engine: the parts of the configuration that concern it.
@@ -121,7 +122,7 @@ impl Engine {
 
     /// Opens an engine that takes the time from `clock`.
     pub fn open_with_clock(options: EngineOptions, clock: Arc<dyn Clock>) -> Result<Engine, StorageError> {
-        Engine::open_on(&(Arc::new(RealDisk) as Arc<dyn Disk>), options, clock)
+        Engine::open_on(&(Arc::new(RealDisk::default()) as Arc<dyn Disk>), options, clock)
     }
 
     /// As [`Engine::open_with_clock`], on a disk of the caller's.

@@ -3,14 +3,15 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyDataStream, Full};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
+use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError, oneshot};
 
 use crate::compat::{Compat, Point};
@@ -35,6 +36,9 @@ const CHUNK_ROWS: usize = 10_000;
 
 /// Rows of a series in a piece at most: they are in memory together.
 const CHUNK_ROWS_MAX: usize = 100_000;
+
+/// How long the head of an answer waits for the first piece of it, so that both leave together.
+const HEAD_DELAY_MAX: Duration = Duration::from_millis(20);
 
 /// Why a query is refused before anything of it runs.
 #[derive(Debug, thiserror::Error)]
@@ -223,18 +227,23 @@ impl<A: Api> QueryJob<A> {
         })
     }
 
-    /// Runs the query into a stream.
-    fn stream(&self, query: A::Prepared, options: AnswerOptions, mut sender: StreamSender) {
+    /// Runs the query into a stream. Calls `begun` when the first piece of the answer is there, so that head and piece leave
+    /// together: most answers are one piece.
+    fn stream(&self, query: A::Prepared, options: AnswerOptions, mut sender: StreamSender, begun: impl FnOnce()) {
         let api = &self.shared.api;
         let bytes = &self.shared.counters.query_bytes;
         let mut answer = Answer::new(options);
         let cancelled = sender.cancelled();
         let mut gone = false;
+        let mut begun = Some(begun);
         api.execute(query, cancelled.get(), &mut |piece| {
             let next = answer.add(piece);
             if let Some(ready) = answer.ready() {
                 bytes.add(ready.len() as u64);
                 gone = sender.send(ready).is_break();
+                if let Some(begun) = begun.take() {
+                    begun();
+                }
             }
             if gone { ControlFlow::Break(()) } else { next }
         });
@@ -243,10 +252,14 @@ impl<A: Api> QueryJob<A> {
             bytes.add(rest.len() as u64);
             sender.finish(rest);
         }
+        if let Some(begun) = begun {
+            begun();
+        }
     }
 }
 
-/// Prepares and runs a query on a thread of its own. Returns when it is accepted, with what its answer is read from.
+/// Prepares and runs a query on a thread of its own. Returns when its answer begins, or may be long in
+/// coming, with what it is read from.
 async fn run_streaming<A: Api>(
     job: QueryJob<A>,
     options: AnswerOptions,
@@ -256,21 +269,26 @@ async fn run_streaming<A: Api>(
     // Closed never: only dropped with the server.
     let turn = Arc::clone(&shared.queries).acquire_owned().await.ok();
     let (sender, body) = stream(gzip);
-    let (accepted, acceptance) = oneshot::channel();
+    let (accepted, mut acceptance) = oneshot::channel();
+    let is_prepared = Arc::new(AtomicBool::new(false));
+    let now_prepared = Arc::clone(&is_prepared);
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        match job.prepare() {
+        let prepared = job.prepare();
+        now_prepared.store(prepared.is_ok(), Ordering::Release);
+        match prepared {
             Err(refusal) => drop(accepted.send(Err(refusal))),
-            Ok(query) => {
-                // Nobody waits any more: the client is gone.
-                if accepted.send(Ok(())).is_ok() {
-                    job.stream(query, options, sender);
-                }
-            }
+            // If nobody waits any more, the client is gone, and the stream knows it.
+            Ok(query) => job.stream(query, options, sender, || drop(accepted.send(Ok(())))),
         }
     });
-    accepted_by(&shared, acceptance).await?;
-    Ok(body)
+    loop {
+        match tokio::time::timeout(HEAD_DELAY_MAX, &mut acceptance).await {
+            Ok(result) => return accepted_by(&shared, result).map(|()| body),
+            Err(_) if is_prepared.load(Ordering::Acquire) => return Ok(body),
+            Err(_) => {}
+        }
+    }
 }
 
 /// Prepares a query and leaves it to run. Returns when it is accepted.
@@ -288,14 +306,14 @@ async fn run_apart<A: Api>(job: QueryJob<A>, turn: OwnedSemaphorePermit) -> Resu
             }
         }
     });
-    accepted_by(&shared, acceptance).await
+    accepted_by(&shared, acceptance.await)
 }
 
-async fn accepted_by<A: Api>(
+fn accepted_by<A: Api>(
     shared: &Shared<A>,
-    acceptance: oneshot::Receiver<Result<(), QueryRefusal>>,
+    acceptance: Result<Result<(), QueryRefusal>, RecvError>,
 ) -> Result<(), Refusal> {
-    let Ok(result) = acceptance.await else {
+    let Ok(result) = acceptance else {
         shared.counters.panics.add(1);
         return Err(Refusal::Panicked);
     };

@@ -4,13 +4,15 @@
 //! tags). Clients see which fault comes first, so the faults of values are found while scanning, and a set with a part too
 //! few or too many is `invalid field format` only at its end.
 
+use std::ops::Range;
+
 use memchr::memchr2;
 use winnow::Parser;
 use winnow::stream::Stream;
 use winnow::token::take_till;
 
 use super::fault::Fault;
-use super::number::number;
+use super::number::{number, plain_number};
 use super::{Field, Value, skip_blanks};
 
 /// What is done about bytes between the closing quote of a string and the end of its field.
@@ -22,17 +24,37 @@ pub(super) enum StringTail {
     CutsLastByte,
 }
 
+/// Whether a point has the field keys of another, in the same order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keys {
+    OfModel,
+    Others,
+}
+
 /// Parses the fields onto the end of `fields`. Skips blanks before them and stops at the space behind them.
+///
+/// The keys are probably those of the `model`, the fields of a good line before.
 pub(super) fn field_set<'a>(
     input: &mut &'a [u8],
     fields: &mut Vec<Field<'a>>,
+    model: Range<usize>,
     string_tail: StringTail,
-) -> Result<(), Fault<'a>> {
+) -> Result<Keys, Fault<'a>> {
     skip_blanks(input);
+    let first = fields.len();
+    let mut repeated = 0;
     let (mut equals, mut commas) = (0usize, 0usize);
     let mut misplaced = false;
     loop {
-        let key = field_key(input);
+        let expected = model.start + (fields.len() - first);
+        let expected = if expected < model.end { fields.get(expected).map(|field| field.key) } else { None };
+        let key = match expected.and_then(|expected| repeated_key(input, expected)) {
+            Some(key) => {
+                repeated += 1;
+                key
+            }
+            None => field_key(input),
+        };
         match input.first() {
             Some(b'=') => {}
             Some(b',') => {
@@ -59,7 +81,18 @@ pub(super) fn field_set<'a>(
         }
         fields.push(Field { key, value });
     }
-    if misplaced || equals == 0 || equals != commas + 1 { Err(Fault::InvalidFieldFormat) } else { Ok(()) }
+    if misplaced || equals == 0 || equals != commas + 1 {
+        return Err(Fault::InvalidFieldFormat);
+    }
+    let is_repetition = repeated == model.len() && repeated == fields.len() - first;
+    Ok(if is_repetition { Keys::OfModel } else { Keys::Others })
+}
+
+/// The key that a good line had, if it stands here up to its equals sign: nothing else could be read then.
+#[inline]
+fn repeated_key<'a>(input: &mut &'a [u8], expected: &[u8]) -> Option<&'a [u8]> {
+    let is_here = input.get(expected.len()) == Some(&b'=') && input.starts_with(expected);
+    is_here.then(|| input.next_slice(expected.len()))
 }
 
 /// Up to an unescaped equals sign, comma or space.
@@ -80,7 +113,10 @@ fn field_value<'a>(input: &mut &'a [u8], strings: bool) -> Result<(Value<'a>, bo
     match input.first() {
         None | Some(b',' | b' ') => Err(Fault::MissingFieldValue),
         Some(b'"') => string(input, strings),
-        Some(b'0'..=b'9' | b'-' | b'.' | b'n' | b'N') => Ok((number(word(input)?)?, false)),
+        Some(b'0'..=b'9' | b'-' | b'.' | b'n' | b'N') => match plain_number(input) {
+            Some(value) => Ok((value, false)),
+            None => Ok((number(word(input)?)?, false)),
+        },
         Some(_) => Ok((boolean(word(input)?)?, false)),
     }
 }

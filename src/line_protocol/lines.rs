@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr3};
 
 use super::skip_blanks;
 use crate::compat::{Compat, Point};
@@ -73,10 +73,10 @@ struct LineEnd {
 
 /// Finds the end of the line that `body` begins with.
 fn line_end(body: &[u8]) -> LineEnd {
-    let newline = memchr(b'\n', body).unwrap_or(body.len());
     // Most lines have neither strings nor escapes, and end at the first newline.
-    if memchr2(b'"', b'\\', &body[..newline]).is_none() {
-        return LineEnd { len: newline, cut_escape: false };
+    let first = memchr3(b'\n', b'"', b'\\', body).unwrap_or(body.len());
+    if body.get(first).is_none_or(|&byte| byte == b'\n') {
+        return LineEnd { len: first, cut_escape: false };
     }
     let (mut in_fields, mut quoted) = (false, false);
     let (mut equals, mut commas) = (0usize, 0usize);

@@ -11,6 +11,7 @@ mod fault;
 mod fields;
 mod lines;
 mod number;
+mod repetition;
 mod series;
 mod timestamp;
 
@@ -25,12 +26,15 @@ pub use escape::{
 };
 pub use series::series_key;
 
+use winnow::stream::Stream;
+
 use crate::compat::{self, Compat};
 use crate::model::Timestamp;
 
 use fault::Fault;
-use fields::StringTail;
+use fields::{Keys, StringTail};
 use lines::Lines;
+use repetition::SeriesTexts;
 use series::TagKeys;
 
 /// The unit of the timestamps of a request.
@@ -96,8 +100,12 @@ pub struct Point<'a> {
     /// The line up to the space before the fields: measurement and tags as spelt, tags in the order written. This is what
     /// a known series is looked up by; [`series_key`] takes it apart.
     pub series: &'a [u8],
+    /// Points of a body with the same number have the same `series`.
+    pub series_number: u32,
     /// Where its fields stand in [`ParsedBody::fields`].
     pub fields: std::ops::Range<u32>,
+    /// Points of a body with the same number have the same field keys in the same order.
+    pub keys_number: u32,
     /// The time, in nanoseconds; the request's default time cut to the precision where the line has none.
     pub time: Timestamp,
 }
@@ -157,13 +165,20 @@ pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, compat: Compa
         fields: Vec::with_capacity(body.len() / 32),
         errors: Vec::new(),
     };
-    let default_time = timestamp::truncate(now, precision);
-    let string_tail =
-        if compat.observed(compat::Point::WriteStringTail) { StringTail::CutsLastByte } else { StringTail::Refused };
-    let mut tag_keys = TagKeys::default();
+    let mut reader = PointReader {
+        precision,
+        default_time: timestamp::truncate(now, precision),
+        string_tail: if compat.observed(compat::Point::WriteStringTail) {
+            StringTail::CutsLastByte
+        } else {
+            StringTail::Refused
+        },
+        tag_keys: TagKeys::default(),
+        texts: SeriesTexts::default(),
+    };
     for line in Lines::new(body, compat) {
         let fields_before = parsed.fields.len();
-        match point(line.text, &mut tag_keys, &mut parsed.fields, string_tail, precision, default_time) {
+        match reader.point(line.text, &mut parsed) {
             Ok(point) => parsed.points.push(point),
             Err(fault) => {
                 parsed.fields.truncate(fields_before);
@@ -174,23 +189,41 @@ pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, compat: Compa
     parsed
 }
 
-/// Parses one line into a point; its fields go to the end of `fields`.
-fn point<'a>(
-    line: &'a [u8],
-    tag_keys: &mut TagKeys<'a>,
-    fields: &mut Vec<Field<'a>>,
-    string_tail: StringTail,
+/// Reads lines one after the other, and remembers of them what helps to read the next.
+struct PointReader<'a> {
     precision: Precision,
     default_time: Timestamp,
-) -> Result<Point<'a>, Fault<'a>> {
-    let mut input = line;
-    let series = series::series(&mut input, tag_keys)?;
-    let first_field = fields.len();
-    fields::field_set(&mut input, fields, string_tail)?;
-    let time = timestamp::timestamp(&mut input, precision)?.unwrap_or(default_time);
-    // A range of more than 2^32 fields takes a body of 16 GiB, which no server accepts.
-    let index = |at: usize| u32::try_from(at).map_err(|_| Fault::PointIsInvalid);
-    Ok(Point { series, fields: index(first_field)?..index(fields.len())?, time })
+    string_tail: StringTail,
+    tag_keys: TagKeys<'a>,
+    texts: SeriesTexts<'a>,
+}
+
+impl<'a> PointReader<'a> {
+    /// Parses one line into a point; its fields go to the end of those of `parsed`.
+    fn point(&mut self, line: &'a [u8], parsed: &mut ParsedBody<'a>) -> Result<Point<'a>, Fault<'a>> {
+        // A range of more than 2^32 fields takes a body of 16 GiB, which no server accepts.
+        let index = |at: usize| u32::try_from(at).map_err(|_| Fault::PointIsInvalid);
+        let first_field = index(parsed.fields.len())?;
+        let before = parsed.points.last();
+        let model = before.map_or(0..0, |point| point.fields.start as usize..point.fields.end as usize);
+
+        let mut input = line;
+        let known = self.texts.find(line);
+        let series = match known {
+            Some((series, _)) => input.next_slice(series.len()),
+            None => series::series(&mut input, &mut self.tag_keys)?,
+        };
+        let keys = fields::field_set(&mut input, &mut parsed.fields, model, self.string_tail)?;
+        let time = timestamp::timestamp(&mut input, self.precision)?.unwrap_or(self.default_time);
+
+        let series_number = known.map_or_else(|| self.texts.number(series), |(_, number)| number);
+        let keys_number = match (before, keys) {
+            (None, _) => 0,
+            (Some(before), Keys::OfModel) => before.keys_number,
+            (Some(before), Keys::Others) => before.keys_number + 1,
+        };
+        Ok(Point { series, series_number, fields: first_field..index(parsed.fields.len())?, keys_number, time })
+    }
 }
 
 /// Skips what may stand in front of a line, its fields and its timestamp: spaces, tabs and NULs.

@@ -136,6 +136,26 @@ proptest! {
         }
     }
 
+    #[test]
+    fn a_line_means_the_same_whatever_stands_before_it(lines in prop::collection::vec(pieces(), 0..12)) {
+        let lines: Vec<&[u8]> = lines.iter().filter(|line| !line.contains(&b'\n') && !line.contains(&b'"')).map(|line| &line[..]).collect();
+        // Each of them twice, so that series and keys repeat.
+        let body = [&lines[..], &lines[..]].concat().join(&b"\n"[..]);
+        let parsed = parse(&body, Precision::Second, NOW);
+        let alone: Vec<ParsedBody<'_>> = lines.iter().map(|line| parse(line, Precision::Second, NOW)).collect();
+        let points = || alone.iter().flat_map(|one| one.points.iter().map(move |point| (one, point)));
+        prop_assert_eq!(parsed.points.len(), 2 * points().count());
+        for (point, (one, expected)) in parsed.points.iter().zip(points().chain(points())) {
+            prop_assert_eq!((point.series, point.time), (expected.series, expected.time));
+            prop_assert_eq!(parsed.fields_of(point), one.fields_of(expected));
+        }
+        for (a, b) in parsed.points.iter().zip(parsed.points.iter().skip(1)) {
+            prop_assert_eq!(a.series_number == b.series_number, a.series == b.series);
+            let keys = |point| parsed.fields_of(point).iter().map(|field| field.key).collect::<Vec<_>>();
+            prop_assert!(a.keys_number != b.keys_number || keys(a) == keys(b));
+        }
+    }
+
     // spec: lp.tag.3, lp.body.6
     #[test]
     fn tag_keys_are_judged_line_by_line(lines in prop::collection::vec(prop::collection::vec(0..5u8, 0..5), 0..12)) {

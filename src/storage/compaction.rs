@@ -135,7 +135,7 @@ impl<'a> Columns<'a> {
         if self.in_memory.next_if_eq(&key).is_some() {
             let column = self.memtable.and_then(|memtable| memtable.column(series, field));
             let chunks = column.into_iter().flat_map(ColumnBuffer::chunks);
-            pieces.extend(chunks.filter_map(|chunk| Piece::in_memory(chunk, &[])));
+            pieces.extend(chunks.filter_map(|chunk| Piece::in_memory(&chunk, &[])));
         }
         Ok(Some(ShardColumn { series, field, pieces }))
     }

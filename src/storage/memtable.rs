@@ -16,7 +16,9 @@ use crate::query::{Batch, Column, SeriesId};
 const BUCKETS: usize = 256;
 /// A chunk is closed when it has this many values.
 const CHUNK_VALUES_MAX: usize = 1024;
-/// The end of a column that a snapshot holds is closed rather than copied if it has at least this many values.
+/// A new chunk behind a closed one has memory for this many.
+const CHUNK_VALUES_FIRST: usize = 256;
+/// The end of a column that a snapshot holds is closed when it is copied, if it has at least this many values.
 const CHUNK_VALUES_COPIED_MAX: usize = 64;
 /// Estimated memory of a column and of a series, beside the values.
 const COLUMN_BYTES: usize = 160;
@@ -36,10 +38,24 @@ pub(super) struct Memtable {
 }
 
 /// The values of one field of one series in the order in which they were written: closed chunks and an open end.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct ColumnBuffer {
     closed: Vec<Arc<Batch>>,
-    open: Arc<Batch>,
+    open: Batch,
+}
+
+/// Made when a snapshot holds the column that is written to. The values of the copy's end are closed unless they are few, so
+/// that no value is copied often, however many snapshots there are.
+impl Clone for ColumnBuffer {
+    fn clone(&self) -> Self {
+        let mut closed = self.closed.clone();
+        let mut open = self.open.clone();
+        if open.times.len() >= CHUNK_VALUES_COPIED_MAX {
+            let empty = empty_like(&open.values, 0);
+            closed.push(Arc::new(std::mem::replace(&mut open, empty)));
+        }
+        ColumnBuffer { closed, open }
+    }
 }
 
 impl Memtable {
@@ -140,18 +156,16 @@ impl ColumnBuffer {
             Cell::String(_) => Column::String(Vec::new()),
             Cell::Boolean(_) => Column::Boolean(Vec::new()),
         };
-        ColumnBuffer { closed: Vec::new(), open: Arc::new(Batch { times: Vec::new(), values }) }
+        ColumnBuffer { closed: Vec::new(), open: Batch { times: Vec::new(), values } }
     }
 
     /// Appends a value and returns the memory it takes.
     fn push(&mut self, time: Timestamp, cell: Cell<'_>) -> Result<usize, CodecError> {
-        let len = self.open.times.len();
-        let is_shared = len >= CHUNK_VALUES_COPIED_MAX && Arc::get_mut(&mut self.open).is_none();
-        if is_shared || len >= CHUNK_VALUES_MAX {
-            let empty = Arc::new(Batch { times: Vec::new(), values: empty_like(&self.open.values) });
-            self.closed.push(std::mem::replace(&mut self.open, empty));
+        if self.open.times.len() >= CHUNK_VALUES_MAX {
+            let empty = empty_like(&self.open.values, CHUNK_VALUES_FIRST);
+            self.closed.push(Arc::new(std::mem::replace(&mut self.open, empty)));
         }
-        let open = Arc::make_mut(&mut self.open);
+        let open = &mut self.open;
         let bytes = match (&mut open.values, cell) {
             (Column::Float(values), Cell::Float(value)) => {
                 values.push(value);
@@ -175,21 +189,23 @@ impl ColumnBuffer {
         Ok(bytes)
     }
 
-    /// The chunks in the order in which they were written. Times within them may be in any order.
-    pub(super) fn chunks(&self) -> impl Iterator<Item = &Arc<Batch>> {
-        self.closed.iter().chain(std::iter::once(&self.open).filter(|open| !open.times.is_empty()))
+    /// The chunks in the order in which they were written. Times within them may be in any order. The open one is copied.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = Arc<Batch>> {
+        let open = (!self.open.times.is_empty()).then(|| Arc::new(self.open.clone()));
+        self.closed.iter().cloned().chain(open)
     }
 
     /// Deletes the values at some times; whether any are left.
     fn delete(&mut self, range: TimeRange) -> bool {
         let is_hit = |chunk: &Batch| chunk.times.iter().any(|t| range.contains(Timestamp(*t)));
-        for chunk in self.closed.iter_mut().chain(std::iter::once(&mut self.open)) {
-            if is_hit(chunk) {
-                *chunk = Arc::new(without(chunk, range));
-            }
+        for chunk in self.closed.iter_mut().filter(|chunk| is_hit(chunk)) {
+            *chunk = Arc::new(without(chunk, range));
+        }
+        if is_hit(&self.open) {
+            self.open = without(&self.open, range);
         }
         self.closed.retain(|chunk| !chunk.times.is_empty());
-        self.chunks().next().is_some()
+        !(self.closed.is_empty() && self.open.times.is_empty())
     }
 }
 
@@ -209,11 +225,13 @@ pub(super) fn without(batch: &Batch, range: TimeRange) -> Batch {
     Batch { times: keep(times, times, range), values }
 }
 
-fn empty_like(column: &Column) -> Column {
-    match column {
-        Column::Float(_) => Column::Float(Vec::new()),
-        Column::Integer(_) => Column::Integer(Vec::new()),
-        Column::String(_) => Column::String(Vec::new()),
-        Column::Boolean(_) => Column::Boolean(Vec::new()),
-    }
+/// A batch of the type of `column` without values, with memory for some.
+fn empty_like(column: &Column, capacity: usize) -> Batch {
+    let values = match column {
+        Column::Float(_) => Column::Float(Vec::with_capacity(capacity)),
+        Column::Integer(_) => Column::Integer(Vec::with_capacity(capacity)),
+        Column::String(_) => Column::String(Vec::with_capacity(capacity)),
+        Column::Boolean(_) => Column::Boolean(Vec::with_capacity(capacity)),
+    };
+    Batch { times: Vec::with_capacity(capacity), values }
 }

@@ -8,7 +8,7 @@
 //! each to the state (`state`: `series_index`, `fields`, `memtable`). The way of a query: `snapshot` collects what holds
 //! values, `merge` makes blocks of it. Sealing: when memtables are full, the `sealer` thread writes them to segment files
 //! ([`segment`], `compaction`), lists these in the `checkpoint`, and drops the log before it. All files are reached through
-//! [`disk`].
+//! [`disk`], which is [`real_disk`] or, in simulations, [`memory_disk`].
 
 mod checkpoint;
 mod committer;
@@ -23,6 +23,7 @@ pub mod memory_disk;
 mod memtable;
 mod merge;
 mod queue;
+pub mod real_disk;
 pub mod record;
 mod sealer;
 pub mod segment;
@@ -52,10 +53,11 @@ use parking_lot::{Mutex, RwLock};
 use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
 use crate::query::Source;
 use checkpoint::Checkpoint;
-use disk::{Disk, RealDisk};
+use disk::Disk;
 use live_schema::LiveSchema;
 use log::LogWriter;
 use queue::{CommitQueue, Item};
+use real_disk::RealDisk;
 use sealer::Sealer;
 use series_index::{SeriesBound, SeriesIndex};
 use shard_write::Limits;
@@ -140,7 +142,7 @@ impl Store {
         options: StoreOptions,
         on_catalog: &mut dyn FnMut(CatalogRecord<'_>) -> Result<(), String>,
     ) -> Result<Store, StorageError> {
-        Store::open_on(&(Arc::new(RealDisk) as Arc<dyn Disk>), options, on_catalog)
+        Store::open_on(&(Arc::new(RealDisk::default()) as Arc<dyn Disk>), options, on_catalog)
     }
 
     /// As [`Store::open`], on a disk of the caller's.

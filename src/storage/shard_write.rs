@@ -49,7 +49,7 @@ pub(super) struct Written {
 /// A point after the limits were looked at.
 enum Resolved {
     Known(KnownSeries),
-    New(SeriesKey),
+    New(Box<SeriesKey>),
     Dropped,
 }
 
@@ -65,6 +65,7 @@ pub(super) fn write(target: Target<'_>, body: &ParsedBody<'_>, points: &[u32], r
         definitions: RecordBuilder::default(),
         new_fields: Vec::new(),
         field_ids: Vec::new(),
+        layout: None,
         outcome: WriteOutcome::default(),
         is_new_shard,
         is_doomed: false,
@@ -82,6 +83,13 @@ pub(super) fn write(target: Target<'_>, body: &ParsedBody<'_>, points: &[u32], r
     write.finish()
 }
 
+/// What the keys of a point stand for that was kept: the next point mostly has the same.
+struct Layout {
+    measurement: MeasurementNumber,
+    keys_number: u32,
+    fields: Vec<Field>,
+}
+
 struct ShardWrite<'t> {
     target: Target<'t>,
     shard: LiveShard,
@@ -90,6 +98,7 @@ struct ShardWrite<'t> {
     new_fields: Vec<(MeasurementNumber, Text)>,
     /// The fields of the current point; `None` for `time`.
     field_ids: Vec<Option<FieldId>>,
+    layout: Option<Layout>,
     outcome: WriteOutcome,
     is_new_shard: bool,
     /// A new field came with two types: series are still registered, nothing else is.
@@ -100,9 +109,15 @@ impl ShardWrite<'_> {
     /// Looks up the series of all points, and checks the number of tag values against what was there before the first.
     fn resolve(&mut self, points: &[&Point<'_>]) -> Vec<Resolved> {
         let mut resolved = Vec::with_capacity(points.len());
+        let numbers = points.iter().map(|point| point.series_number as usize + 1).max().unwrap_or(0);
+        let mut by_number = vec![None; numbers];
         for point in points {
-            let series = match self.target.live.find(point.series) {
-                Some(known) => Resolved::Known(known),
+            let known = &mut by_number[point.series_number as usize];
+            if known.is_none() {
+                *known = self.target.live.find(point.series);
+            }
+            let series = match known {
+                Some(known) => Resolved::Known(*known),
                 None => self.resolve_unknown(point),
             };
             resolved.push(series);
@@ -121,7 +136,7 @@ impl ShardWrite<'_> {
                 self.drop_point(1, reason);
                 Resolved::Dropped
             }
-            None => Resolved::New(key),
+            None => Resolved::New(Box::new(key)),
         }
     }
 
@@ -147,11 +162,14 @@ impl ShardWrite<'_> {
         let series = match series {
             Resolved::Dropped => return,
             Resolved::Known(known) => known,
-            Resolved::New(key) => match self.register(body, point, key) {
+            Resolved::New(key) => match self.register(body, point, *key) {
                 Ok(known) => known,
                 Err(reason) => return self.drop_point(1, reason),
             },
         };
+        if self.keep_as_before(body, point, series) {
+            return;
+        }
         if has_only_time(body, point) {
             let measurement = series_key(point.series).measurement;
             return self.drop_point(1, DropReason::TimeField { measurement });
@@ -235,7 +253,36 @@ impl ShardWrite<'_> {
             self.outcome.dropped += conflicts;
         } else {
             self.keep(body, point, series.id);
+            self.remember_layout(body, point, series);
         }
+    }
+
+    /// Keeps a point that has the keys and types of one that was kept before.
+    fn keep_as_before(&mut self, body: &ParsedBody<'_>, point: &Point<'_>, series: KnownSeries) -> bool {
+        let Some(layout) = &self.layout else { return false };
+        let fields = body.fields_of(point);
+        let is_known = (layout.measurement, layout.keys_number) == (series.measurement, point.keys_number)
+            && fields.iter().zip(&layout.fields).all(|(field, known)| field_type(&field.value) == known.field_type);
+        if !is_known || self.is_doomed {
+            return false;
+        }
+        self.rows.begin_row(series.id, point.time, fields.len() as u32);
+        for (field, known) in fields.iter().zip(&layout.fields) {
+            put_cell(&mut self.rows, known.id, &field.value);
+        }
+        self.outcome.stored += 1;
+        true
+    }
+
+    /// Remembers a point that was just kept, unless one of its fields was not.
+    fn remember_layout(&mut self, body: &ParsedBody<'_>, point: &Point<'_>, series: KnownSeries) {
+        let fields = body.fields_of(point).iter().zip(&self.field_ids);
+        let fields = fields.map(|(field, id)| Some(Field { id: (*id)?, field_type: field_type(&field.value) }));
+        self.layout = fields.collect::<Option<Vec<Field>>>().map(|fields| Layout {
+            measurement: series.measurement,
+            keys_number: point.keys_number,
+            fields,
+        });
     }
 
     /// The field at place `at` of a point, which becomes known now unless the point `is_lost`.
@@ -278,12 +325,8 @@ impl ShardWrite<'_> {
         let count = self.field_ids.iter().flatten().count() as u32;
         self.rows.begin_row(series, point.time, count);
         for (field, id) in body.fields_of(point).iter().zip(&self.field_ids) {
-            let Some(id) = *id else { continue };
-            match field.value {
-                Value::Float(value) => self.rows.cell(id, Cell::Float(value)),
-                Value::Integer(value) => self.rows.cell(id, Cell::Integer(value)),
-                Value::String(value) => self.rows.cell(id, Cell::String(&unescape_string(value))),
-                Value::Boolean(value) => self.rows.cell(id, Cell::Boolean(value)),
+            if let Some(id) = *id {
+                put_cell(&mut self.rows, id, &field.value);
             }
         }
         self.outcome.stored += 1;
@@ -311,6 +354,15 @@ enum Found {
     Time,
     NotAdded,
     Field(Field),
+}
+
+fn put_cell(rows: &mut PointsBuilder, field: FieldId, value: &Value<'_>) {
+    match *value {
+        Value::Float(value) => rows.cell(field, Cell::Float(value)),
+        Value::Integer(value) => rows.cell(field, Cell::Integer(value)),
+        Value::String(value) => rows.cell(field, Cell::String(&unescape_string(value))),
+        Value::Boolean(value) => rows.cell(field, Cell::Boolean(value)),
+    }
 }
 
 fn has_only_time(body: &ParsedBody<'_>, point: &Point<'_>) -> bool {

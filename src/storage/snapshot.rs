@@ -100,9 +100,9 @@ impl Shard {
         }
         if let Some(frozen) = &self.sealing {
             let deleted = [deleted, &self.deleted_since(frozen.position, series)].concat();
-            pieces.extend(chunks(&frozen.memtable, series, field).filter_map(|c| Piece::in_memory(c, &deleted)));
+            pieces.extend(chunks(&frozen.memtable, series, field).filter_map(|c| Piece::in_memory(&c, &deleted)));
         }
-        pieces.extend(chunks(&self.active, series, field).filter_map(|c| Piece::in_memory(c, deleted)));
+        pieces.extend(chunks(&self.active, series, field).filter_map(|c| Piece::in_memory(&c, deleted)));
         pieces.retain(|piece| piece.range().overlaps(range));
         pieces
     }
@@ -122,6 +122,6 @@ impl Shard {
     }
 }
 
-fn chunks(memtable: &Memtable, series: SeriesId, field: Field) -> impl Iterator<Item = &Arc<Batch>> {
+fn chunks(memtable: &Memtable, series: SeriesId, field: Field) -> impl Iterator<Item = Arc<Batch>> {
     memtable.column(series, field.id).into_iter().flat_map(ColumnBuffer::chunks)
 }

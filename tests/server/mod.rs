@@ -1,4 +1,5 @@
-//! Starts the real server for a test, on a free port of the loopback interface, and ends it when dropped.
+//! Starts the real server for a test, on a free port of the loopback interface, and ends it when dropped. `FLUXSTONE_SERVER`
+//! names another binary than the one that was built with the test.
 
 #![allow(dead_code, reason = "each integration test uses a part of it")]
 #![allow(unreachable_pub, reason = "a test crate has no interface to keep small")]
@@ -37,7 +38,8 @@ impl Server {
     }
 
     fn start(arguments: &[&str]) -> Server {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_fluxstone"))
+        let server = std::env::var_os("FLUXSTONE_SERVER").unwrap_or_else(|| env!("CARGO_BIN_EXE_fluxstone").into());
+        let mut process = Command::new(server)
             .args(["serve", "--bind", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())

@@ -6,6 +6,7 @@
 //! | `spec` | the clauses, the citations of them, and that no identifier vanishes |
 //! | `fuzz-smoke` | runs every fuzz target for a few seconds |
 //! | `influxdb` | runs the conformance suite against an installed InfluxDB, a server that no one here wrote |
+//! | `kill-rounds` | kills the server while clients write, many times, and looks for what was acknowledged |
 //! | `compare` | measures writes and queries beside another server, in one run |
 
 mod citations;
@@ -14,6 +15,7 @@ mod files;
 mod floors;
 mod fuzz;
 mod influxdb;
+mod kills;
 mod lock;
 mod spec;
 mod tree;
@@ -45,6 +47,8 @@ enum Chore {
     },
     /// Run the conformance suite against InfluxDB, if `influxd` is installed.
     Influxdb,
+    /// Kill the server while clients write, and look for what was acknowledged.
+    KillRounds(kills::Options),
     /// Measure what writes and queries cost beside another server, in one run.
     Compare(compare::Options),
 }
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         Chore::Spec { matrix, bless } => spec::check(&tree::root(), matrix, bless),
         Chore::FuzzSmoke { seconds } => fuzz::smoke(&tree::root(), seconds),
         Chore::Influxdb => influxdb::judge(&tree::root()),
+        Chore::KillRounds(options) => kills::rounds(&tree::root(), &options),
         Chore::Compare(options) => compare::compare(&tree::root(), &options),
     };
     match done {

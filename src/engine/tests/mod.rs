@@ -56,7 +56,7 @@ impl Bench {
     }
 
     fn with(change: impl FnOnce(&mut EngineOptions)) -> Self {
-        Bench::on(Arc::new(RealDisk), change)
+        Bench::on(Arc::new(RealDisk::default()), change)
     }
 
     fn on(disk: Arc<dyn Disk>, change: impl FnOnce(&mut EngineOptions)) -> Self {

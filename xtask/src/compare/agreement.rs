@@ -27,12 +27,17 @@ impl Agreement {
         if ours == peers {
             return Agreement::Equal;
         }
-        if let (Some(ours), Some(peers)) = (in_order(ours), in_order(peers))
-            && ours == peers
-        {
+        let ordered = in_order(ours).zip(in_order(peers));
+        if ordered.as_ref().is_some_and(|(ours, peers)| ours == peers) {
             return Agreement::Reordered;
         }
-        Agreement::Different(format!("{query}\n{}", first_difference(ours, peers)))
+        // The order may be what differs first, but it is not what counts.
+        let texts = ordered.map(|(ours, peers)| (ours.to_string(), peers.to_string()));
+        let difference = match &texts {
+            Some((ours, peers)) if ours != peers => first_difference(ours.as_bytes(), peers.as_bytes()),
+            _ => first_difference(ours, peers),
+        };
+        Agreement::Different(format!("{query}\n{difference}"))
     }
 
     /// The worse of two, and of two differences the first.

@@ -1,7 +1,8 @@
 //! The servers: started on free loopback ports with data in temporary directories, or running somewhere already.
 //!
 //! Both get the same configuration file: every write is on disk before it is acknowledged, nothing is limited, and what is left in
-//! memory goes to its final place soon after the last write, so that there is an end to wait for.
+//! memory goes to its final place soon after the last write, so that there is an end to wait for. What one of them does not know is
+//! without effect on it, such as the profile that has Fluxstone answer exactly as InfluxDB does.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -176,6 +177,9 @@ log-enabled = false
 
 [monitor]
 store-enabled = false
+
+[compat]
+profile = "1.2.4"
 "#,
         path("meta"),
         path("data"),

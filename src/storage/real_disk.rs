@@ -1,0 +1,285 @@
+//! The file system of the machine.
+//!
+//! Files that are read have no descriptor of their own: a bounded number of descriptors is shared by those that were read
+//! last, so that a store may have more files than a process may open. Invariant: a file that someone can still read keeps a
+//! descriptor from the moment at which its name is removed.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, OnceLock, Weak};
+
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+use super::disk::{AppendFile, Disk, ReadFile};
+
+/// How many descriptors files that are read share.
+const DESCRIPTORS_MAX: usize = 512;
+
+/// The file system of the machine. Clones share their descriptors.
+#[derive(Debug, Clone)]
+pub struct RealDisk {
+    descriptors: Arc<Descriptors>,
+}
+
+impl Default for RealDisk {
+    fn default() -> Self {
+        RealDisk::with_descriptors(DESCRIPTORS_MAX)
+    }
+}
+
+impl RealDisk {
+    /// A disk whose files that are read share this many descriptors; at least one.
+    fn with_descriptors(max: usize) -> Self {
+        RealDisk { descriptors: Arc::new(Descriptors { max, shared: Mutex::default() }) }
+    }
+}
+
+impl Disk for RealDisk {
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        if dir.is_dir() {
+            return Ok(());
+        }
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.create_dir_all(parent)?;
+        match fs::create_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => self.sync_dir(parent),
+        }
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        // A name that is no UTF-8 is none of ours.
+        fs::read_dir(dir)?.filter_map(|entry| entry.map(|e| e.file_name().into_string().ok()).transpose()).collect()
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
+        Ok(Box::new(File::create(path)?))
+    }
+
+    fn append(&self, path: &Path, len: u64) -> io::Result<Box<dyn AppendFile>> {
+        let file = OpenOptions::new().append(true).open(path)?;
+        if file.metadata()?.len() != len {
+            file.set_len(len)?;
+        }
+        // What was read from it may so far be in the page cache only, and is about to be relied on.
+        file.sync_all()?;
+        Ok(Box::new(file))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
+        Ok(self.descriptors.open(path)?)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.descriptors.keep(to)?;
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.descriptors.keep(path)?;
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn fmt::Debug + Send + Sync>>> {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+impl AppendFile for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// Files that can be read, and the descriptors of some of them.
+#[derive(Debug)]
+struct Descriptors {
+    max: usize,
+    shared: Mutex<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// By path, the one that was opened last.
+    files: HashMap<Arc<Path>, Weak<StoredFile>>,
+    open: HashMap<FileNumber, Descriptor>,
+    last_number: u64,
+    /// Counts readings.
+    readings: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct FileNumber(u64);
+
+#[derive(Debug)]
+struct Descriptor {
+    file: Arc<File>,
+    last_reading: u64,
+}
+
+/// A file that can be read.
+#[derive(Debug)]
+struct StoredFile {
+    number: FileNumber,
+    path: Arc<Path>,
+    len: u64,
+    /// Its descriptor, since its name was removed.
+    own: OnceLock<Arc<File>>,
+    descriptors: Arc<Descriptors>,
+}
+
+impl Descriptors {
+    fn open(self: &Arc<Self>, path: &Path) -> io::Result<Arc<StoredFile>> {
+        self.keep(path)?;
+        let file = Arc::new(File::open(path)?);
+        let path: Arc<Path> = path.into();
+        let len = file.metadata()?.len();
+        let mut shared = self.shared.lock();
+        shared.last_number += 1;
+        let number = FileNumber(shared.last_number);
+        let stored =
+            Arc::new(StoredFile { number, path: path.clone(), len, own: OnceLock::new(), descriptors: self.clone() });
+        shared.files.insert(path, Arc::downgrade(&stored));
+        shared.remember(number, file, self.max);
+        Ok(stored)
+    }
+
+    /// Sees to it that whoever has the file at `path` can read it still when that name is gone.
+    fn keep(&self, path: &Path) -> io::Result<()> {
+        let stored = self.shared.lock().files.get(path).and_then(Weak::upgrade);
+        if let Some(stored) = stored {
+            let file = stored.descriptor()?;
+            stored.own.get_or_init(|| file);
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Keeps a descriptor, and closes the one that was read least recently if there are too many.
+    fn remember(&mut self, number: FileNumber, file: Arc<File>, max: usize) {
+        if self.open.len() >= max {
+            let oldest = self.open.iter().min_by_key(|(_, descriptor)| descriptor.last_reading);
+            if let Some(oldest) = oldest.map(|(number, _)| *number) {
+                self.open.remove(&oldest);
+            }
+        }
+        self.readings += 1;
+        self.open.insert(number, Descriptor { file, last_reading: self.readings });
+    }
+
+    fn find(&mut self, number: FileNumber) -> Option<Arc<File>> {
+        let descriptor = self.open.get_mut(&number)?;
+        self.readings += 1;
+        descriptor.last_reading = self.readings;
+        Some(descriptor.file.clone())
+    }
+}
+
+impl StoredFile {
+    fn descriptor(&self) -> io::Result<Arc<File>> {
+        if let Some(file) = self.own.get() {
+            return Ok(file.clone());
+        }
+        if let Some(file) = self.descriptors.shared.lock().find(self.number) {
+            return Ok(file);
+        }
+        let opened = File::open(&self.path);
+        // The name may have been removed meanwhile.
+        if let Some(file) = self.own.get() {
+            return Ok(file.clone());
+        }
+        let file = Arc::new(opened?);
+        self.descriptors.shared.lock().remember(self.number, file.clone(), self.descriptors.max);
+        Ok(file)
+    }
+}
+
+impl ReadFile for StoredFile {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.len)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.descriptor()?.read_exact_at(buffer, offset)
+    }
+}
+
+impl Drop for StoredFile {
+    fn drop(&mut self) {
+        let mut shared = self.descriptors.shared.lock();
+        shared.open.remove(&self.number);
+        // Another file may have the name by now.
+        if shared.files.get(&self.path).is_some_and(|file| file.strong_count() == 0) {
+            shared.files.remove(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(file: &dyn ReadFile) -> Vec<u8> {
+        let mut bytes = vec![0; file.length().unwrap() as usize];
+        file.read_at(&mut bytes, 0).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn many_files_are_read_through_few_descriptors() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::with_descriptors(3);
+        let path = |n: u8| dir.path().join(n.to_string());
+        let files: Vec<_> = (0..10)
+            .map(|n| {
+                disk.create(&path(n)).unwrap().append(&[n; 4]).unwrap();
+                disk.open(&path(n)).unwrap()
+            })
+            .collect();
+        let open = || disk.descriptors.shared.lock().open.len();
+        for _ in 0..3 {
+            for (n, file) in (0..).zip(&files) {
+                assert_eq!(content(&**file), [n; 4]);
+                assert_eq!(open(), 3);
+            }
+        }
+        drop(files);
+        assert_eq!((open(), disk.descriptors.shared.lock().files.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_file_whose_name_is_gone_can_be_read_by_those_who_have_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::with_descriptors(1);
+        let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+        disk.create(&one).unwrap().append(b"one").unwrap();
+        disk.create(&other).unwrap().append(b"other").unwrap();
+        let first = disk.open(&one).unwrap();
+        let again = disk.open(&one).unwrap();
+        let second = disk.open(&other).unwrap();
+        disk.rename(&other, &one).unwrap();
+        assert_eq!(content(&*first), b"one");
+        disk.remove(&one).unwrap();
+        drop(second);
+        assert_eq!((content(&*first), content(&*again)), (b"one".to_vec(), b"one".to_vec()));
+        assert!(disk.open(&one).is_err());
+    }
+}
