@@ -58,7 +58,7 @@ pub(crate) fn meant(select_: &Select, policies: &Policies) -> Result<Vec<Table>,
 /// An answer as text, in which every difference shows: integers and floats, zeros with and without a sign.
 pub(crate) fn shown(answer: &Result<Vec<Table>, String>) -> String {
     match answer {
-        Ok(tables) => tables.iter().map(|table| format!("{table:?}\n")).collect(),
+        Ok(tables) => tables.iter().map(|table| format!("{table:?}")).collect::<Vec<_>>().join("\n"),
         Err(error) => format!("error: {error}\n"),
     }
 }

@@ -101,7 +101,7 @@ fn line(choices: &mut Choices<'_>, types: usize, time: i64) -> Option<String> {
     for (key, values) in [("host", ["", "a", "b", "c"]), ("dc", ["", "x", "y", "x"])] {
         let value = choices.one_of(&values);
         if !value.is_empty() && (key == "host" || tag_dc) {
-            series.push_str(&format!(",{key}={value}"));
+            series = format!("{series},{key}={value}");
         }
     }
     let present = choices.below(64);

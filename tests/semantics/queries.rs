@@ -25,23 +25,19 @@ fn statement(choices: &mut Choices<'_>, depth: usize) -> (String, Names) {
     let (from, names) = sources(choices, depth);
     let (grouped, tags) = grouped_tags(choices, &names);
     let kind = choices.below(8);
-    let (fields, shown, windows) = match kind {
-        0..=2 => {
-            let (fields, shown) = raw_fields(choices, &names, depth > 0);
-            (fields, shown, None)
-        }
-        _ => {
-            let windows = (kind > 4).then(|| windows(choices));
-            let (fields, shown) = calls(choices, &names, windows.is_some(), depth > 0);
-            (fields, shown, windows)
-        }
+    let windows = (kind > 4).then(|| windows(choices));
+    let (fields, shown) = if kind < 3 {
+        raw_fields(choices, &names, depth > 0)
+    } else {
+        calls(choices, &names, windows.is_some(), depth > 0)
     };
     let mut text = format!("SELECT {fields} FROM {from}");
     text.push_str(&where_clause(choices, &names, windows.is_some()));
     let fill = if windows.is_some() { fill(choices) } else { "" };
     let dimensions: Vec<String> = windows.into_iter().chain(grouped).collect();
     if !dimensions.is_empty() {
-        text.push_str(&format!(" GROUP BY {}", dimensions.join(", ")));
+        text.push_str(" GROUP BY ");
+        text.push_str(&dimensions.join(", "));
     }
     text.push_str(fill);
     text.push_str(tail(choices));
