@@ -1,13 +1,149 @@
-//! Statements other than SELECT.
+//! The statements: what each is made of, and how it is written ([`crate::influxql::print`] says what `{}` and `{:#}` mean).
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Duration, Literal, Name, displays, list, order_and_limits, where_clause};
-use crate::influxql::ast::{
-    Expr, Measurement, MeasurementFilter, Password, Privilege, Query, Resample, RetentionOptions, Show, Statement,
+use super::{
+    Expr, Measurement, MeasurementFilter, Password, Privilege, Resample, RetentionOptions, Select, Show,
     SubscriptionMode, TagKeyFilter,
 };
+use crate::influxql::duration::Literal as Duration;
+use crate::influxql::print::{Literal, Name, displays, list, order_and_limits, where_clause};
 use crate::model::Nanos;
+
+/// The statements of one request, in order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Query {
+    /// The statements.
+    pub statements: Vec<Statement>,
+}
+
+/// One statement.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields of each statement are named as in its grammar")]
+pub enum Statement {
+    Select(Box<Select>),
+    Delete {
+        sources: Vec<Measurement>,
+        condition: Option<Expr>,
+    },
+    DropSeries {
+        sources: Vec<Measurement>,
+        condition: Option<Expr>,
+    },
+    DropMeasurement {
+        name: String,
+    },
+    CreateDatabase {
+        name: String,
+        with: Option<RetentionOptions>,
+    },
+    DropDatabase {
+        name: String,
+    },
+    CreateRetentionPolicy {
+        name: String,
+        database: String,
+        options: RetentionOptions,
+        default: bool,
+    },
+    AlterRetentionPolicy {
+        name: String,
+        database: String,
+        options: RetentionOptions,
+        default: bool,
+    },
+    DropRetentionPolicy {
+        name: String,
+        database: String,
+    },
+    CreateUser {
+        name: String,
+        password: Password,
+        admin: bool,
+    },
+    DropUser {
+        name: String,
+    },
+    SetPassword {
+        user: String,
+        password: Password,
+    },
+    Grant {
+        privilege: Privilege,
+        database: String,
+        user: String,
+    },
+    GrantAdmin {
+        user: String,
+    },
+    Revoke {
+        privilege: Privilege,
+        database: String,
+        user: String,
+    },
+    RevokeAdmin {
+        user: String,
+    },
+    CreateContinuousQuery {
+        name: String,
+        database: String,
+        resample: Resample,
+        select: Box<Select>,
+    },
+    DropContinuousQuery {
+        name: String,
+        database: String,
+    },
+    CreateSubscription {
+        name: String,
+        database: String,
+        policy: String,
+        mode: SubscriptionMode,
+        destinations: Vec<String>,
+    },
+    DropSubscription {
+        name: String,
+        database: String,
+        policy: String,
+    },
+    DropShard {
+        id: u64,
+    },
+    KillQuery {
+        id: u64,
+        host: Option<String>,
+    },
+    ShowContinuousQueries,
+    ShowDatabases,
+    ShowDiagnostics {
+        module: Option<String>,
+    },
+    ShowFieldKeys(Show),
+    ShowGrants {
+        user: String,
+    },
+    ShowMeasurements {
+        show: Show,
+        with: Option<MeasurementFilter>,
+    },
+    ShowQueries,
+    ShowRetentionPolicies {
+        database: Option<String>,
+    },
+    ShowSeries(Show),
+    ShowShardGroups,
+    ShowShards,
+    ShowStats {
+        module: Option<String>,
+    },
+    ShowSubscriptions,
+    ShowTagKeys(Show),
+    ShowTagValues {
+        show: Show,
+        keys: TagKeyFilter,
+    },
+    ShowUsers,
+}
 
 impl Display for Query {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -72,39 +208,32 @@ impl Display for Statement {
             Statement::DropShard { id } => write!(f, "DROP SHARD {id}"),
             Statement::KillQuery { id, host: None } => write!(f, "KILL QUERY {id}"),
             Statement::KillQuery { id, host: Some(host) } => write!(f, "KILL QUERY {id} ON {}", Name(host)),
-            show => show_statement(f, show),
-        }
-    }
-}
-
-fn show_statement(f: &mut Formatter<'_>, statement: &Statement) -> fmt::Result {
-    match statement {
-        Statement::ShowContinuousQueries => f.write_str("SHOW CONTINUOUS QUERIES"),
-        Statement::ShowDatabases => f.write_str("SHOW DATABASES"),
-        Statement::ShowDiagnostics { module } => for_module(f, "SHOW DIAGNOSTICS", module.as_deref()),
-        Statement::ShowFieldKeys(show) => write_show(f, "SHOW FIELD KEYS", show, |_| Ok(())),
-        Statement::ShowGrants { user } => write!(f, "SHOW GRANTS FOR {}", Name(user)),
-        Statement::ShowMeasurements { show, with } => write_show(f, "SHOW MEASUREMENTS", show, |f| match with {
-            Some(MeasurementFilter { op, source }) => {
-                write!(f, " WITH MEASUREMENT {} ", op.symbol())?;
-                source.fmt(f)
+            Statement::ShowContinuousQueries => f.write_str("SHOW CONTINUOUS QUERIES"),
+            Statement::ShowDatabases => f.write_str("SHOW DATABASES"),
+            Statement::ShowDiagnostics { module } => for_module(f, "SHOW DIAGNOSTICS", module.as_deref()),
+            Statement::ShowFieldKeys(show) => write_show(f, "SHOW FIELD KEYS", show, |_| Ok(())),
+            Statement::ShowGrants { user } => write!(f, "SHOW GRANTS FOR {}", Name(user)),
+            Statement::ShowMeasurements { show, with } => write_show(f, "SHOW MEASUREMENTS", show, |f| match with {
+                Some(MeasurementFilter { op, source }) => {
+                    write!(f, " WITH MEASUREMENT {} ", op.symbol())?;
+                    source.fmt(f)
+                }
+                None => Ok(()),
+            }),
+            Statement::ShowQueries => f.write_str("SHOW QUERIES"),
+            Statement::ShowRetentionPolicies { database } => {
+                f.write_str("SHOW RETENTION POLICIES")?;
+                on(f, database.as_deref())
             }
-            None => Ok(()),
-        }),
-        Statement::ShowQueries => f.write_str("SHOW QUERIES"),
-        Statement::ShowRetentionPolicies { database } => {
-            f.write_str("SHOW RETENTION POLICIES")?;
-            on(f, database.as_deref())
+            Statement::ShowSeries(show) => write_show(f, "SHOW SERIES", show, |_| Ok(())),
+            Statement::ShowShardGroups => f.write_str("SHOW SHARD GROUPS"),
+            Statement::ShowShards => f.write_str("SHOW SHARDS"),
+            Statement::ShowStats { module } => for_module(f, "SHOW STATS", module.as_deref()),
+            Statement::ShowSubscriptions => f.write_str("SHOW SUBSCRIPTIONS"),
+            Statement::ShowTagKeys(show) => write_show(f, "SHOW TAG KEYS", show, |_| Ok(())),
+            Statement::ShowTagValues { show, keys } => write_show(f, "SHOW TAG VALUES", show, |f| keys.fmt(f)),
+            Statement::ShowUsers => f.write_str("SHOW USERS"),
         }
-        Statement::ShowSeries(show) => write_show(f, "SHOW SERIES", show, |_| Ok(())),
-        Statement::ShowShardGroups => f.write_str("SHOW SHARD GROUPS"),
-        Statement::ShowShards => f.write_str("SHOW SHARDS"),
-        Statement::ShowStats { module } => for_module(f, "SHOW STATS", module.as_deref()),
-        Statement::ShowSubscriptions => f.write_str("SHOW SUBSCRIPTIONS"),
-        Statement::ShowTagKeys(show) => write_show(f, "SHOW TAG KEYS", show, |_| Ok(())),
-        Statement::ShowTagValues { show, keys } => write_show(f, "SHOW TAG VALUES", show, |f| keys.fmt(f)),
-        Statement::ShowUsers => f.write_str("SHOW USERS"),
-        _ => Err(fmt::Error), // all others are written by `Statement`
     }
 }
 

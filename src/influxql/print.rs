@@ -3,9 +3,7 @@
 //! Keywords are in capitals, names are quoted only where they must be, operators stand between single blanks. `{}` writes
 //! what InfluxDB writes: numbers have three decimals, passwords are `[REDACTED]`, some durations are written as Go does.
 //! `{:#}` writes literals that say exactly what is meant, so that parsing the text again gives an equal tree, except that
-//! passwords are never written.
-
-mod statements;
+//! passwords are never written. Statements are written where they are defined, in [`super::ast`].
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
@@ -40,7 +38,7 @@ impl Display for Name<'_> {
 }
 
 /// Displays a string literal.
-struct Literal<'a>(&'a str);
+pub(super) struct Literal<'a>(pub(super) &'a str);
 
 impl Display for Literal<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -62,7 +60,11 @@ fn quoted(f: &mut Formatter<'_>, text: &str, quote: char) -> fmt::Result {
 }
 
 /// Writes `items` with ", " between them.
-fn list<T>(f: &mut Formatter<'_>, items: &[T], write: impl Fn(&mut Formatter<'_>, &T) -> fmt::Result) -> fmt::Result {
+pub(super) fn list<T>(
+    f: &mut Formatter<'_>,
+    items: &[T],
+    write: impl Fn(&mut Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
             f.write_str(", ")?;
@@ -72,7 +74,7 @@ fn list<T>(f: &mut Formatter<'_>, items: &[T], write: impl Fn(&mut Formatter<'_>
     Ok(())
 }
 
-fn displays<T: Display>(f: &mut Formatter<'_>, items: &[T]) -> fmt::Result {
+pub(super) fn displays<T: Display>(f: &mut Formatter<'_>, items: &[T]) -> fmt::Result {
     list(f, items, |f, item| item.fmt(f))
 }
 
@@ -104,13 +106,13 @@ impl Display for Select {
     }
 }
 
-fn where_clause(f: &mut Formatter<'_>, condition: Option<&Expr>) -> fmt::Result {
+pub(super) fn where_clause(f: &mut Formatter<'_>, condition: Option<&Expr>) -> fmt::Result {
     let Some(condition) = condition else { return Ok(()) };
     f.write_str(" WHERE ")?;
     condition.fmt(f)
 }
 
-fn order_and_limits(f: &mut Formatter<'_>, order: Option<Order>, limits: Limits) -> fmt::Result {
+pub(super) fn order_and_limits(f: &mut Formatter<'_>, order: Option<Order>, limits: Limits) -> fmt::Result {
     f.write_str(match order {
         None => "",
         Some(Order::Ascending) => " ORDER BY time ASC",
