@@ -6,8 +6,8 @@
 //!
 //! What was compiled lately is kept ([`recent`]), for dashboards ask the same again and again.
 //!
-//! Differences that remain: properties are those of a newer Unicode; a pattern
-//! whose compiled form is larger than [`COMPILED_BYTES_MAX`] or that nests deeper than the engine's limit is refused.
+//! Differences that remain: properties are those of a newer Unicode; a pattern whose compiled form is larger than
+//! [`COMPILED_BYTES_MAX`] or that nests deeper than the engine's limit is refused.
 
 mod class;
 mod recent;
@@ -215,7 +215,7 @@ mod tests {
         }
     }
 
-    // spec: influxql.regex.6
+    // spec: influxql.regex.3
     #[test]
     fn bytes_that_are_no_text_match_as_the_replacement_character_does() {
         for (pattern, matches) in [(".", true), ("^\\W$", true), ("[^a]", true), ("^\\x{FFFD}$", true), ("\\pL", false)]
