@@ -115,7 +115,7 @@ fn windows_without_values_cost_nothing_where_they_have_no_rows() {
     let lines = "m v=1 -4000000000\nm v=2 0\nm v=4 4000000000";
     let ends = "time >= -4500000000000000000 AND time < 4500000000s GROUP BY time(1u)";
     let rows = |call: &str, fill: &str, want: &[&str]| {
-        check(lines, &format!("SELECT {call} FROM m WHERE {ends} {fill}"), want)
+        check(lines, &format!("SELECT {call} FROM m WHERE {ends} {fill}"), want);
     };
     rows("sum(v)", "fill(none)", &["m time,sum", "-4000000000 1", "0 2", "4000000000 4"]);
     rows("sum(v)", "fill(none) ORDER BY time DESC LIMIT 1", &["m time,sum", "4000000000 4"]);
