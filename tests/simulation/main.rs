@@ -124,8 +124,16 @@ impl Simulation {
     fn step(&mut self, step: &Step) {
         self.disk.photograph_after(step.photograph_after);
         let before = self.model.clone();
+        // What a power cut in the middle may leave: that the change was never acknowledged, and is not there in the end,
+        // does not mean that it was not on the disk for a moment.
+        let mut possible = vec![before.clone()];
         match &step.event {
-            Event::Change(change) => self.change(change, step.seed),
+            Event::Change(change) => {
+                let mut after = before.clone();
+                after.apply(change);
+                possible.push(after);
+                self.change(change, step.seed);
+            }
             Event::Checkpoint => self.checkpoint(step.seed),
             Event::Failure(after, failure) => self.disk.fail_after(*after, *failure),
             Event::Trouble(trouble) => self.disk.trouble(Path::new(DATA_DIR), *trouble),
@@ -143,7 +151,7 @@ impl Simulation {
         }
         // The power may have gone in the middle of it, or now.
         if let Some(photograph) = self.disk.photograph() {
-            self.power_cut(&photograph, &[before, self.model.clone()], step.seed);
+            self.power_cut(&photograph, &possible, step.seed);
         }
         self.power_cut(&self.disk, std::slice::from_ref(&self.model), step.seed ^ 1);
     }
