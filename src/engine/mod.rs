@@ -68,6 +68,8 @@ pub struct EngineOptions {
     pub values_per_tag_max: u64,
     /// `[data] wal-fsync-delay`.
     pub fsync_delay: Duration,
+    /// `[data] cache-snapshot-write-cold-duration`.
+    pub seal_idle_after: Duration,
     /// `[coordinator] write-timeout`.
     pub write_timeout: Duration,
     /// `[coordinator] max-select-point`, `max-select-series`, `max-select-buckets`.
@@ -141,6 +143,7 @@ impl Engine {
                 series_per_database_max: options.series_per_database_max,
                 values_per_tag_max: options.values_per_tag_max,
                 fsync_delay: options.fsync_delay,
+                seal_idle_after: options.seal_idle_after,
                 write_timeout: options.write_timeout,
             },
             &mut |record| replay(&mut catalog, &record),
