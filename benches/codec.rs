@@ -80,9 +80,9 @@ fn codecs(criterion: &mut Criterion) {
     let kinds = [
         ("walk", walk().map(|v| (v * 100.0).round() / 100.0).collect()),
         ("counter", counter().map(|v| v as f64).collect()),
-        ("gauge", noise(1_000).map(|n| 20.0 + n as f64 / 100.0).collect()),
+        ("gauge", noise(1_000).map(|n| (2_000 + n) as f64 / 100.0).collect()),
         ("constant", vec![21.5; VALUES]),
-        ("walk-binary", walk().collect()),
+        ("walk-binary", walk().map(|v| v / 3.0).collect()),
         ("random", noise(u64::MAX).map(f64::from_bits).collect()),
     ];
     measure(criterion, "floats", &kinds, floats::encode, floats::decode);

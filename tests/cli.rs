@@ -1,5 +1,6 @@
 //! The command line: settings are printed and refused as the specification says, and an ephemeral server leaves nothing behind.
 
+mod client;
 mod server;
 
 use std::process::{Command, Output};
@@ -86,4 +87,48 @@ fn a_port_that_is_taken_is_said_to_be() {
     assert_eq!(output.status.code(), Some(1));
     let message = text(&output.stderr);
     assert!(message.contains(&format!("can't listen on {address}")), "{message}");
+}
+
+// spec: storage.log.7, storage.log.10
+#[test]
+fn a_damaged_log_is_refused_with_its_place_and_can_be_cut() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let server = Server::on(folder);
+    let mut connection = client::Connection::open(server.address());
+    connection.query("CREATE DATABASE points").expect("an answer");
+    for n in [1, 2, 3] {
+        let line = format!("m v={n} {n}");
+        assert_eq!(connection.request("POST", "/write?db=points", &line).expect("an answer").0, 204);
+    }
+    server.kill();
+    let log = folder.join("wal/log-00000000000000000001");
+    let mut bytes = std::fs::read(&log).expect("the log");
+    let frames: Vec<usize> = memchr::memmem::find_iter(&bytes, b"FXFR").collect();
+    bytes[frames[2] + 40] ^= 1;
+    std::fs::write(&log, bytes).expect("a change");
+
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fluxstone"));
+        let output = command.args(arguments).arg("--data-dir").arg(folder).output().expect("the command runs");
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let place = format!("log-00000000000000000001: at offset {}: the checksum of the frame is wrong", frames[2]);
+    let (code, _, message) = run(&["serve", "--bind", "127.0.0.1:0"]);
+    assert_eq!(code, Some(1));
+    assert!(message.contains(&place) && message.contains("fluxstone repair"), "{message}");
+    let (code, found, _) = run(&["repair"]);
+    assert!(
+        code == Some(1) && found.contains(&place) && found.contains("1 changes of it can still be read"),
+        "{found}"
+    );
+    let (code, cut, _) = run(&["repair", "--cut"]);
+    assert!(code == Some(0) && cut.contains("log-00000000000000000001.damaged"), "{cut}");
+    let (code, sound, _) = run(&["repair"]);
+    assert!(code == Some(0) && sound.contains("is sound"), "{sound}");
+    let server = Server::on(folder);
+    let rows = client::Connection::open(server.address()).rows("SELECT v FROM m");
+    assert_eq!(serde_json::json!(rows), serde_json::json!([[1, 1]]));
+    let (code, _, message) = run(&["repair"]);
+    assert!(code == Some(1) && message.contains("in use by another process"), "{message}");
 }

@@ -1,4 +1,4 @@
-//! Continuous queries: stored and shown as their normal text.
+//! Continuous queries: stored as text, which others read and show.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::{Catalog, CatalogError, Change};
 pub struct ContinuousQuery {
     /// Unique within its database.
     pub name: String,
-    /// The whole CREATE CONTINUOUS QUERY statement in normal form, all names filled in.
+    /// The whole CREATE CONTINUOUS QUERY statement in normal form with exact numbers, all names filled in.
     pub text: String,
 }
 

@@ -1,5 +1,6 @@
-//! The command line: `fluxstone serve` and `fluxstone config`.
+//! The command line: `fluxstone serve`, `fluxstone config` and `fluxstone repair`.
 
+mod repair;
 mod serve;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{ConfigError, Loaded, load};
+use crate::storage::StorageError;
 
 /// A server for the InfluxDB 1.2 HTTP API.
 #[derive(Debug, Parser)]
@@ -23,6 +25,8 @@ enum Command {
     Serve(ServeArguments),
     /// Print the effective settings, as a configuration file.
     Config(ConfigArguments),
+    /// Say where the log is damaged, if a server does not start for that, and cut it there if asked to.
+    Repair(RepairArguments),
 }
 
 /// Where settings come from.
@@ -52,6 +56,19 @@ struct ServeArguments {
     auth: bool,
 }
 
+/// The server must not be running.
+#[derive(Debug, Args)]
+struct RepairArguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// Where data are kept.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Keep what precedes the damage, and set aside what follows.
+    #[arg(long)]
+    cut: bool,
+}
+
 /// Why a command failed. Displays as the user sees it.
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
@@ -62,7 +79,9 @@ enum CommandError {
     #[error("can't listen on {address}: {error}")]
     Listen { address: String, error: std::io::Error },
     #[error("can't open the data in {}: {error}", path.display())]
-    Open { path: PathBuf, error: crate::storage::StorageError },
+    Open { path: PathBuf, error: StorageError },
+    #[error("the log is damaged")]
+    Damaged,
     #[error("{what}: {error}")]
     System { what: &'static str, error: std::io::Error },
     #[error("can't print the settings: {0}")]
@@ -76,11 +95,15 @@ pub fn run() -> ExitCode {
     let result = match arguments.command {
         Command::Serve(serve) => serve::serve(&serve),
         Command::Config(config) => print_settings(&config),
+        Command::Repair(arguments) => repair::repair(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fluxstone: {error}");
+            if matches!(error, CommandError::Open { error: StorageError::DamagedLog { .. }, .. }) {
+                eprintln!("fluxstone: `fluxstone repair`, with the same settings, says what can be kept");
+            }
             ExitCode::FAILURE
         }
     }

@@ -12,8 +12,8 @@ use super::varint::{Reader, put_varint};
 pub(super) const FRAME: usize = 256;
 /// Modes from here on are Rice codes; below, the mode is the width, 0 to 64.
 const MODE_RICE: u8 = 65;
-/// The most low bits of a Rice code.
-const LOW_MAX: u32 = 62;
+/// The most low bits of a Rice code that is written; the mode has room for 62.
+const LOW_MAX: u32 = 48;
 /// Set in the mode of a frame with patches.
 const HAS_PATCHES: u8 = 0x80;
 /// Numbers that have this many bits more than the low bits of a Rice code are patched: they would take 16 bits and more.
@@ -57,31 +57,31 @@ impl Layout {
     /// The smallest one, by the number of values of each length in bits and their sums.
     fn choose(values: &[u64]) -> Layout {
         let mut counts = [0_u64; 65];
-        let mut sums = [0_u64; 65];
+        let mut sums = [0_u64; 65]; // those of lengths that a Rice code can have do not overflow
         for &value in values {
             let bits = bits_of(value) as usize;
             counts[bits] += 1;
-            sums[bits] = sums[bits].saturating_add(value);
+            sums[bits] = sums[bits].wrapping_add(value);
         }
-        let widest = (0..=64).rev().find(|&bits| counts[bits as usize] > 0).unwrap_or(0);
+        // What the patches cost if all values of more bits are patched.
+        let mut patches = [0; 66];
+        for bits in (0..=64).rev() {
+            patches[bits] = patches[bits + 1] + counts[bits] * (8 + 8 * (bits as u64).div_ceil(7));
+        }
         let cost = |layout: Layout| -> u64 {
-            let fixed = u64::from(layout.low + u32::from(layout.is_rice)) * values.len() as u64;
-            let above = (0..=widest).map(|bits| {
-                let (count, sum) = (counts[bits as usize], sums[bits as usize]);
-                if layout.patches(bits) {
-                    count * (8 + 8 * u64::from(bits.div_ceil(7)))
-                } else if layout.is_rice && bits > layout.low {
-                    // What the low bits cut off is half of their range, on the average.
-                    (sum >> layout.low).saturating_sub(if layout.low > 0 { count / 2 } else { 0 })
-                } else {
-                    0
-                }
+            let low = layout.low as usize;
+            if !layout.is_rice {
+                return (low * values.len()) as u64 + patches[low + 1];
+            }
+            let unary = (low + 1..=low + UNARY_BITS_MAX as usize).map(|bits| {
+                // What the low bits cut off is half of their range, on the average.
+                (sums[bits] >> low).saturating_sub(if low > 0 { counts[bits] / 2 } else { 0 })
             });
-            fixed + above.sum::<u64>()
+            ((low + 1) * values.len()) as u64 + unary.sum::<u64>() + patches[low + UNARY_BITS_MAX as usize + 1]
         };
-        let widths = (0..=widest).map(|low| Layout { low, is_rice: false });
-        let rice = (0..=widest.min(LOW_MAX)).map(|low| Layout { low, is_rice: true });
-        let smallest = widths.rev().chain(rice.rev()).min_by_key(|layout| cost(*layout));
+        let widths = (0..=64).rev().map(|low| Layout { low, is_rice: false });
+        let rice = (0..=LOW_MAX).rev().map(|low| Layout { low, is_rice: true });
+        let smallest = widths.chain(rice).min_by_key(|layout| cost(*layout));
         smallest.unwrap_or(Layout { low: 64, is_rice: false })
     }
 
@@ -291,6 +291,16 @@ mod tests {
         values[255] = 1 << 40;
         assert_eq!(without, 1 + 64);
         assert!(check(&values) <= without + 1 + 2 + 10 + 6);
+    }
+
+    #[test]
+    fn noise_takes_no_more_than_its_bits() {
+        let noise =
+            |i: u64| (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let values: Vec<u64> = (0..FRAME as u64).map(noise).collect();
+        assert_eq!(check(&values), 1 + 8 * FRAME);
+        let values: Vec<u64> = values.iter().map(|v| v >> 40).collect();
+        assert!(check(&values) <= 1 + 3 * FRAME);
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Core {
             Statement::DropSeries { sources, condition } => self.drop_series(sources, condition.as_ref(), run)?,
             Statement::DropMeasurement { name } => self.drop_measurement(name, run)?,
             other => self.change(|catalog, transaction| {
-                let changes = self.decide(catalog, other, &normal_form)?;
+                let changes = self.decide(catalog, other)?;
                 drop_data(catalog, &changes, transaction);
                 Ok::<_, StatementError>(changes)
             })?,
@@ -48,7 +48,7 @@ impl Core {
     }
 
     /// The decision of the catalog on a statement that needs nothing else.
-    fn decide(&self, catalog: &Catalog, statement: &Statement, normal_form: &str) -> Result<Vec<Change>, CatalogError> {
+    fn decide(&self, catalog: &Catalog, statement: &Statement) -> Result<Vec<Change>, CatalogError> {
         match statement {
             Statement::CreateDatabase { name, with } => {
                 catalog.create_database(name, with.as_ref(), self.options.retention_autocreate)
@@ -76,7 +76,8 @@ impl Core {
             Statement::GrantAdmin { user } => catalog.set_admin(user, true),
             Statement::RevokeAdmin { user } => catalog.set_admin(user, false),
             Statement::CreateContinuousQuery { name, database, .. } => {
-                catalog.create_continuous_query(database, name, normal_form.to_owned())
+                // With exact numbers: this is what will be run.
+                catalog.create_continuous_query(database, name, format!("{statement:#}"))
             }
             Statement::DropContinuousQuery { name, database } => catalog.drop_continuous_query(database, name),
             Statement::CreateSubscription { name, database, policy, mode, destinations } => {

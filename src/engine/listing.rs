@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, CatalogError, Database, Privileges, RetentionPolicy, ShardGroup};
 use crate::influxql::ast::Statement;
+use crate::influxql::{Parameters, parse};
 use crate::model::Text;
 use crate::query::{SeriesRows, Value};
 
@@ -142,9 +143,14 @@ fn shard_groups(catalog: &Catalog) -> SeriesRows {
 fn continuous_queries(database: &Database) -> SeriesRows {
     let mut series = listing(&database.name, &["name", "query"]);
     for query in &database.continuous_queries {
-        series.cells.extend([text(&query.name), text(&query.text)]);
+        series.cells.extend([text(&query.name), text(&shown(&query.text))]);
     }
     series
+}
+
+/// The normal form of a stored statement, which is kept with exact numbers.
+fn shown(stored: &str) -> String {
+    parse(stored, &Parameters::new()).map_or_else(|_| stored.to_owned(), |query| query.to_string())
 }
 
 /// Nothing for a database without subscriptions.

@@ -46,11 +46,7 @@ pub(super) fn series<'a>(input: &mut &'a [u8], tag_keys: &mut TagKeys<'a>) -> Re
 /// assert_eq!(*key.tags.get(b"dc").unwrap(), "x,y");
 /// ```
 pub fn series_key(series: &[u8]) -> SeriesKey {
-    let mut input = series;
-    let measurement = name(&mut input, |b| b == b',');
-    let mut spelt: Vec<(&[u8], &[u8])> = repeat(0.., tag).parse_next(&mut input).unwrap_or_default();
-    spelt.sort_by_key(|(key, _)| *key);
-
+    let (measurement, spelt) = series_parts(series);
     let mut raw = Vec::with_capacity(series.len());
     raw.extend_from_slice(measurement);
     for (key, value) in &spelt {
@@ -64,6 +60,18 @@ pub fn series_key(series: &[u8]) -> SeriesKey {
         measurement: Text::from(&*unescape_measurement(measurement)),
         tags: TagSet::new(spelt.into_iter().map(|(key, value)| (text(key), text(value))).collect()),
     }
+}
+
+/// Tags as they are spelt, key and value.
+pub type SpeltTags<'a> = Vec<(&'a [u8], &'a [u8])>;
+
+/// The measurement and the tags that make the `raw` of [`series_key`]: as spelt, the tags sorted by their keys.
+pub fn series_parts(series: &[u8]) -> (&[u8], SpeltTags<'_>) {
+    let mut input = series;
+    let measurement = name(&mut input, |b| b == b',');
+    let mut spelt: SpeltTags<'_> = repeat(0.., tag).parse_next(&mut input).unwrap_or_default();
+    spelt.sort_by_key(|(key, _)| *key);
+    (measurement, spelt)
 }
 
 /// Any bytes but a comma at once, up to an unescaped comma or space.

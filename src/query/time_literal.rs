@@ -14,26 +14,29 @@ pub(super) fn looks_like_time(text: &str) -> bool {
 }
 
 /// Nanoseconds since the epoch of `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS[.fraction]` (UTC) or RFC 3339. `None` where the text is
-/// none of them; years that 64 bits can't hold are good times here.
+/// none of them; years that 64 bits can't hold are good times here. The hour may have one digit, more blanks may stand before
+/// it, and the decimal mark may be a comma.
 pub(super) fn parse(text: &str) -> Option<i128> {
     let date: jiff::civil::Date = text.get(..10).filter(|_| looks_like_time(text))?.parse().ok()?;
     let rest = &text[10..];
     let (clock, zone) = match rest.as_bytes().first() {
         None => return Some(nanoseconds(date.at(0, 0, 0, 0), 0)),
-        Some(b' ') => (&rest[1..], ""),
+        Some(b' ') => (rest.trim_start_matches(' '), ""),
         Some(b'T') => {
             let zone_at = rest.find(['Z', '+', '-'])?;
             (&rest[1..zone_at], &rest[zone_at..])
         }
         Some(_) => return None,
     };
-    let (hms, fraction) = match clock.split_once('.') {
+    let (hms, fraction) = match clock.split_once(['.', ',']) {
         Some((hms, fraction)) if !fraction.is_empty() => (hms, fraction),
         Some(_) => return None,
         None => (clock, ""),
     };
     let mut parts = hms.split(':');
-    let (hour, minute, second) = (two_digits(parts.next()?)?, two_digits(parts.next()?)?, two_digits(parts.next()?)?);
+    let hour = parts.next()?;
+    let hour = if hour.len() == 1 { hour.parse().ok()? } else { two_digits(hour)? };
+    let (minute, second) = (two_digits(parts.next()?)?, two_digits(parts.next()?)?);
     if parts.next().is_some() || fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
@@ -103,6 +106,21 @@ mod tests {
         assert_eq!(parse_bound("1969-12-31 23:59:59.999999999"), Ok(Timestamp(-1)));
     }
 
+    // spec: select.time.literal.4
+    #[test]
+    fn a_clock_may_be_written_a_little_otherwise() {
+        let want = Ok(Timestamp(1_488_330_978_250_000_000));
+        for text in [
+            "2017-03-01 1:16:18.25",
+            "2017-03-01   01:16:18.25",
+            "2017-03-01 01:16:18,25",
+            "2017-03-01T1:16:18,25Z",
+            "2017-03-01T2:16:18.25+01:00",
+        ] {
+            assert_eq!(parse_bound(text), want, "{text}");
+        }
+    }
+
     // spec: select.time.literal.2
     #[test]
     fn what_begins_like_a_date_must_be_a_time() {
@@ -116,6 +134,12 @@ mod tests {
             "2017-03-01 04:00:00Z",
             "2017-03-01t04:00:00z",
             "2017-03-01 04:00:00.",
+            "2017-03-01 04:0:0",
+            "2017-03-01 004:00:00",
+            "2017-03-01  ",
+            "2017-03-01T 4:00:00Z",
+            "2017-03-01 +4:00:00",
+            "2017-03-01 04:00:60",
         ] {
             assert!(looks_like_time(text));
             assert_eq!(parse_bound(text), Err(QueryError::Invalid("invalid timestamp string".into())), "{text}");

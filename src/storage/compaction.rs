@@ -69,7 +69,7 @@ pub(super) fn write_columns(
 ) -> Result<(), StorageError> {
     let mut columns = Columns::new(shard, merged_from)?;
     while let Some(ShardColumn { series, field, pieces }) = columns.next()? {
-        if index.read().key(series).is_none() {
+        if !index.read().contains(series) {
             continue;
         }
         for block in merge(pieces) {

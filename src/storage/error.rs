@@ -25,6 +25,16 @@ pub enum StorageError {
         /// What is wrong, and where.
         problem: String,
     },
+    /// The log is not what was synced, from some place on.
+    #[error("{path}: at offset {offset}: {problem}")]
+    DamagedLog {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: usize,
+        /// What is wrong.
+        problem: String,
+    },
     /// Another process has the directory open.
     #[error("{0} is in use by another process")]
     Locked(PathBuf),
@@ -44,7 +54,9 @@ impl StorageError {
     pub fn client_text(&self) -> String {
         match self {
             StorageError::Io { source, .. } => format!("storage failed: {}", source.kind()),
-            StorageError::Damaged { .. } => "stored data are damaged: the server's log says where".to_owned(),
+            StorageError::Damaged { .. } | StorageError::DamagedLog { .. } => {
+                "stored data are damaged: the server's log says where".to_owned()
+            }
             StorageError::Locked(_) => "storage is in use by another process".to_owned(),
             other => other.to_string(),
         }
@@ -68,6 +80,9 @@ impl StorageError {
             }
             StorageError::Damaged { path, problem } => {
                 StorageError::Damaged { path: path.clone(), problem: problem.clone() }
+            }
+            StorageError::DamagedLog { path, offset, problem } => {
+                StorageError::DamagedLog { path: path.clone(), offset: *offset, problem: problem.clone() }
             }
             StorageError::Locked(path) => StorageError::Locked(path.clone()),
             StorageError::TypeConflictInRequest => StorageError::TypeConflictInRequest,

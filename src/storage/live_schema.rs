@@ -9,13 +9,12 @@ use hashbrown::HashMap;
 
 use super::fields::{Field, FieldTable};
 use super::record::FieldId;
-use super::series_index::SeriesBound;
 use super::state::State;
-use crate::model::{DatabaseId, FieldType, SeriesKey, ShardId, Text};
+use crate::model::{DatabaseId, FieldType, ShardId, Text};
 use crate::query::SeriesId;
 
-/// Spellings that are not canonical are forgotten when there are more of them than series and than this.
-const SPELLINGS_MIN: usize = 65_536;
+/// Spellings are forgotten when there are more of them: the index finds the series, more slowly.
+const SPELLINGS_MAX: usize = 131_072;
 
 /// All databases.
 #[derive(Debug, Default)]
@@ -28,10 +27,8 @@ pub(super) struct LiveSchema {
 /// One database.
 #[derive(Debug, Default)]
 pub(super) struct LiveDatabase {
-    /// Series by the text before the fields, as written: one look-up for a point of a known series.
+    /// Series by the text before the fields, as written: one look-up for a point of a series that was seen lately.
     spellings: HashMap<Text, KnownSeries>,
-    /// How many spellings are not canonical.
-    variants: usize,
     measurements: HashMap<Text, MeasurementNumber>,
     next_measurement: u32,
     pub(super) shards: HashMap<ShardId, LiveShard>,
@@ -46,8 +43,6 @@ pub(super) struct MeasurementNumber(u32);
 pub(super) struct KnownSeries {
     pub(super) id: SeriesId,
     pub(super) measurement: MeasurementNumber,
-    /// Whether the spelling it was found by is that of the key, with sorted tags.
-    is_canonical: bool,
 }
 
 /// One shard.
@@ -71,9 +66,6 @@ impl LiveSchema {
         let mut live = LiveSchema { databases: HashMap::new(), next_series: state.series_bound.0.0 };
         for (id, database) in state.databases() {
             let target = live.databases.entry(*id).or_default();
-            for (series, key) in database.index.read().iter_from(SeriesId(0), SeriesBound::ALL) {
-                target.add_series(series, key);
-            }
             for (shard, content) in database.shards() {
                 let table = LiveShard::new(&content.fields, target);
                 target.shards.insert(*shard, table);
@@ -90,28 +82,19 @@ impl LiveDatabase {
         self.spellings.get(spelling).copied()
     }
 
-    /// Remembers another spelling of a known series.
-    pub(super) fn add_spelling(&mut self, spelling: &[u8], series: KnownSeries) {
-        if self.variants > SPELLINGS_MIN.max(self.spellings.len() / 2) {
-            self.spellings.retain(|_, known| known.is_canonical);
-            self.variants = 0;
+    /// Remembers how a series was spelt.
+    pub(super) fn remember(&mut self, spelling: &[u8], id: SeriesId, measurement: &Text) -> KnownSeries {
+        if self.spellings.len() >= SPELLINGS_MAX {
+            self.spellings.clear();
         }
-        self.variants += 1;
-        self.spellings.insert(Text::from(spelling), KnownSeries { is_canonical: false, ..series });
-    }
-
-    /// Adds a series under its canonical spelling.
-    pub(super) fn add_series(&mut self, id: SeriesId, key: &SeriesKey) -> KnownSeries {
-        let measurement = self.number(&key.measurement);
-        let known = KnownSeries { id, measurement, is_canonical: true };
-        self.spellings.insert(key.raw.clone(), known);
+        let known = KnownSeries { id, measurement: self.number(measurement) };
+        self.spellings.insert(Text::from(spelling), known);
         known
     }
 
-    /// Forgets all spellings of some series.
-    pub(super) fn remove_series(&mut self, is_removed: impl Fn(SeriesId) -> bool) {
-        self.spellings.retain(|_, known| !is_removed(known.id));
-        self.variants = self.spellings.values().filter(|known| !known.is_canonical).count();
+    /// Forgets all spellings, since series were removed.
+    pub(super) fn forget_spellings(&mut self) {
+        self.spellings.clear();
     }
 
     /// Forgets the field types of a measurement.

@@ -156,44 +156,100 @@ pub(super) fn recover(
     remove_temporary(disk.as_ref(), dir)?;
     // The names that are found may so far be in the system's memory only, and are about to be relied on.
     disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
-    let firsts = files(disk.as_ref(), dir)?;
-    let needed = firsts.partition_point(|&first| first <= from).saturating_sub(1);
-    let firsts = &firsts[needed..];
-    let Some((&last, _)) = firsts.split_last() else {
+    let Extent { last, next, damage } = scan(disk.as_ref(), dir, from, each)?;
+    if let Some(Damage { path, offset, problem, .. }) = damage {
+        return Err(StorageError::DamagedLog { path, offset, problem });
+    }
+    let Some(LastFile { path, header, end, len }) = last else {
         return LogWriter::begin(disk.clone(), dir, from);
     };
-    let mut next = firsts[0].min(from);
-    if firsts[0] > from {
-        let path = dir.join(file_name(firsts[0]));
-        return Err(StorageError::damaged(&path, format!("the log before it, from record {from} on, is missing")));
+    if end < len {
+        tracing::warn!(file = %path.display(), offset = end, bytes = len - end,
+            "cut off the end of the log that a crash left unfinished");
     }
-    for &first in firsts {
+    let file = disk.append(&path, end as u64).map_err(StorageError::io("open", &path))?;
+    if next < from {
+        // The checkpoint knows more than the log holds: the log must go on behind the checkpoint.
+        return LogWriter::begin(disk.clone(), dir, from);
+    }
+    Ok(LogWriter::at_end(disk.clone(), path, file, header, end as u64, next))
+}
+
+/// How far a log can be read.
+#[derive(Debug)]
+pub(super) struct Extent {
+    /// The last file of which anything can be read; none if there is none.
+    last: Option<LastFile>,
+    /// The position behind the last record that can be read.
+    pub(super) next: u64,
+    /// Why no more can be read, unless that is the end of the log.
+    pub(super) damage: Option<Damage>,
+}
+
+/// The file with the last record that can be read.
+#[derive(Debug)]
+struct LastFile {
+    path: PathBuf,
+    header: LogHeader,
+    /// Where its last good frame ends.
+    end: usize,
+    len: usize,
+}
+
+/// Bytes of the log that are not what was synced.
+#[derive(Debug)]
+pub(super) struct Damage {
+    pub(super) path: PathBuf,
+    /// Where the bytes begin.
+    pub(super) offset: usize,
+    pub(super) problem: String,
+    /// The files behind that one, in order.
+    pub(super) later: Vec<PathBuf>,
+}
+
+/// Reads the log from position `from` on, as far as that goes, and hands each record to `each`.
+pub(super) fn scan(disk: &dyn Disk, dir: &Path, from: u64, each: &mut OnRecord<'_>) -> Result<Extent, StorageError> {
+    let firsts = files(disk, dir)?;
+    let needed = firsts.partition_point(|&first| first <= from).saturating_sub(1);
+    let firsts = &firsts[needed..];
+    let mut extent = Extent { last: None, next: from, damage: None };
+    for (nth, &first) in firsts.iter().enumerate() {
         let path = dir.join(file_name(first));
-        if first != firsts[0] && first != next {
-            let problem = format!("the log before it ends at record {next}, this file begins at {first}");
-            return Err(StorageError::damaged(&path, problem));
-        }
-        let bytes = read_all(disk.as_ref(), &path).map_err(StorageError::io("read", &path))?;
-        let header = match LogHeader::decode(&bytes) {
-            Ok(header) if header.first == first => header,
-            Ok(_) => return Err(StorageError::damaged(&path, "its name is not that of its first record")),
-            Err(error) => return Err(StorageError::damaged(&path, error.to_string())),
+        let later = || firsts[nth + 1..].iter().map(|first| dir.join(file_name(*first))).collect::<Vec<_>>();
+        let bytes = read_all(disk, &path).map_err(StorageError::io("read", &path))?;
+        let header = match header_of(&bytes, first, nth, &extent) {
+            Ok(header) => header,
+            Err(problem) => {
+                extent.damage = Some(Damage { path, offset: 0, problem, later: later() });
+                break;
+            }
         };
-        next = first;
-        let end = read_frames(&path, &bytes, header, first == last, &mut |position, record| {
-            next = position + 1;
+        extent.next = first;
+        let is_last = nth + 1 == firsts.len();
+        let (end, problem) = read_frames(&path, &bytes, header, is_last, &mut |position, record| {
+            extent.next = position + 1;
             if position >= from { each(position, record) } else { Ok(()) }
         })?;
-        if first == last {
-            let file = disk.append(&path, end as u64).map_err(StorageError::io("open", &path))?;
-            if next < from {
-                // The checkpoint knows more than the log holds: the log must go on behind the checkpoint.
-                return LogWriter::begin(disk.clone(), dir, from);
-            }
-            return Ok(LogWriter::at_end(disk.clone(), path, file, header, end as u64, next));
+        extent.last = Some(LastFile { path: path.clone(), header, end, len: bytes.len() });
+        if let Some(problem) = problem {
+            extent.damage = Some(Damage { path, offset: end, problem, later: later() });
+            break;
         }
     }
-    LogWriter::begin(disk.clone(), dir, next)
+    Ok(extent)
+}
+
+/// The header of the `nth` file, whose name says that its first record is `first`.
+fn header_of(bytes: &[u8], first: u64, nth: usize, before: &Extent) -> Result<LogHeader, String> {
+    let next = before.next;
+    if nth == 0 && first > next {
+        return Err(format!("the log before it, from record {next} on, is missing"));
+    }
+    if nth > 0 && first != next {
+        return Err(format!("the log before it ends at record {next}, this file begins at {first}"));
+    }
+    let header = LogHeader::decode(bytes).map_err(|error| error.to_string())?;
+    if header.first == first { Ok(header) } else { Err("its name is not that of its first record".to_owned()) }
 }
 
 /// Deletes the files that hold only records before `position`.
@@ -208,31 +264,24 @@ pub(super) fn delete_before(disk: &dyn Disk, dir: &Path, position: u64) -> Resul
     Ok(())
 }
 
-/// Reads all frames of a file and returns where they end. Only in the last file may a bad frame follow them.
+/// Reads the frames of a file; returns where they end, and what is wrong there unless it is the end of the log. Only in the
+/// last file may a bad frame be that, with no good one behind it.
 fn read_frames(
     path: &Path,
     bytes: &[u8],
     header: LogHeader,
     is_last: bool,
     each: &mut OnRecord<'_>,
-) -> Result<usize, StorageError> {
+) -> Result<(usize, Option<String>), StorageError> {
     let mut at = LOG_HEADER_LEN;
     let mut next = header.first;
     while at < bytes.len() {
         let frame = match Frame::decode(header.salt, &bytes[at..]) {
             Ok(frame) if frame.first == next => frame,
-            Ok(frame) => {
-                let problem = format!("at offset {at}: record {} where {next} should be", frame.first);
-                return Err(StorageError::damaged(path, problem));
-            }
+            Ok(frame) => return Ok((at, Some(format!("record {} where {next} should be", frame.first)))),
             Err(error) => {
-                let good = find_frame(header.salt, &bytes[at + 1..]);
-                if is_last && good.is_none() {
-                    tracing::warn!(file = %path.display(), offset = at, bytes = bytes.len() - at,
-                        "cut off the end of the log that a crash left unfinished");
-                    return Ok(at);
-                }
-                return Err(StorageError::damaged(path, format!("at offset {at}: {error}")));
+                let is_end = is_last && find_frame(header.salt, &bytes[at + 1..]).is_none();
+                return Ok((at, (!is_end).then(|| error.to_string())));
             }
         };
         for record in frame.records() {
@@ -242,7 +291,21 @@ fn read_frames(
         next += u64::from(frame.count);
         at += frame.len;
     }
-    Ok(at)
+    Ok((at, None))
+}
+
+/// How many records can be read in what follows the first `offset` bytes of a file, whatever is wrong between them.
+pub(super) fn records_behind(disk: &dyn Disk, path: &Path, offset: usize) -> Result<u64, StorageError> {
+    let bytes = read_all(disk, path).map_err(StorageError::io("read", path))?;
+    let Ok(header) = LogHeader::decode(&bytes) else { return Ok(0) };
+    let mut rest = bytes.get(offset.max(LOG_HEADER_LEN)..).unwrap_or_default();
+    let mut records = 0;
+    while let Some(at) = find_frame(header.salt, rest) {
+        let Ok(frame) = Frame::decode(header.salt, &rest[at..]) else { break };
+        records += u64::from(frame.count);
+        rest = &rest[at + frame.len..];
+    }
+    Ok(records)
 }
 
 /// The first positions of all files, ascending.

@@ -8,7 +8,8 @@
 //! each to the state (`state`: `series_index`, `fields`, `memtable`). The way of a query: `snapshot` collects what holds
 //! values, `merge` makes blocks of it. Sealing: when memtables are full, the `sealer` thread writes them to segment files
 //! ([`segment`], `compaction`), lists these in the `checkpoint`, and drops the log before it. All files are reached through
-//! [`disk`], which is [`real_disk`] or, in simulations, [`memory_disk`].
+//! [`disk`], which is [`real_disk`] or, in simulations, [`memory_disk`]. A log that is
+//! damaged can be cut by hand with [`repair`].
 
 mod checkpoint;
 mod committer;
@@ -25,6 +26,7 @@ mod merge;
 mod queue;
 pub mod real_disk;
 pub mod record;
+pub mod repair;
 mod sealer;
 pub mod segment;
 mod series_file;
@@ -155,13 +157,10 @@ impl Store {
         on_catalog: &mut dyn FnMut(CatalogRecord<'_>) -> Result<(), String>,
     ) -> Result<Store, StorageError> {
         let StoreOptions { data_dir, log_dir, .. } = &options;
-        let mut locks = Vec::new();
-        for dir in [data_dir, log_dir].into_iter().collect::<BTreeSet<_>>() {
+        for dir in [data_dir, log_dir] {
             disk.create_dir_all(dir).map_err(StorageError::io("create", dir))?;
-            let lock = disk.lock(&dir.join(LOCK_FILE)).map_err(StorageError::io("lock", dir))?;
-            locks.push(lock.ok_or_else(|| StorageError::Locked(dir.clone()))?);
         }
-
+        let locks = lock_directories(&**disk, &options)?;
         // What is found may so far be in the system's memory only, and is about to be relied on.
         disk.sync_dir(data_dir).map_err(StorageError::io("sync", data_dir))?;
         let checkpoint = Checkpoint::read(&**disk, data_dir)?.unwrap_or_else(Checkpoint::empty);
@@ -281,6 +280,16 @@ impl Store {
         let index = index.read();
         Some(ask(&index, bound))
     }
+}
+
+/// Takes the locks of the directories of a store.
+fn lock_directories(disk: &dyn Disk, options: &StoreOptions) -> Result<Vec<Lock>, StorageError> {
+    let mut locks = Vec::new();
+    for dir in BTreeSet::from([&options.data_dir, &options.log_dir]) {
+        let lock = disk.lock(&dir.join(LOCK_FILE)).map_err(StorageError::io("lock", dir))?;
+        locks.push(lock.ok_or_else(|| StorageError::Locked(dir.clone()))?);
+    }
+    Ok(locks)
 }
 
 /// Waits for what was committed, and stops the threads.

@@ -8,7 +8,6 @@ use super::series_index::SeriesBound;
 use super::state::{SealDatabase, State};
 use crate::codec::CodecError;
 use crate::codec::varint::{Reader, put_bytes, put_varint};
-use crate::line_protocol::series_key;
 use crate::model::DatabaseId;
 use crate::query::SeriesId;
 
@@ -58,7 +57,7 @@ pub(super) fn write(
         let mut before = 0;
         for (id, key) in index.iter_from(file.first, end) {
             put_varint(&mut bytes, id.0 - before);
-            put_bytes(&mut bytes, &key.raw);
+            put_bytes(&mut bytes, &key);
             before = id.0;
         }
     }
@@ -91,7 +90,7 @@ fn decode(bytes: &[u8], state: &mut State) -> Result<(), CodecError> {
         let mut id = 0_u64;
         for _ in 0..count {
             id = id.wrapping_add(reader.varint()?);
-            index.insert(SeriesId(id), series_key(reader.bytes()?));
+            index.insert(SeriesId(id), reader.bytes()?);
         }
     }
     Ok(())

@@ -126,11 +126,10 @@ impl ShardWrite<'_> {
     }
 
     fn resolve_unknown(&mut self, point: &Point<'_>) -> Resolved {
-        let key = series_key(point.series);
-        if let Some(known) = self.target.live.find(&key.raw) {
-            self.target.live.add_spelling(point.series, known);
+        if let Some(known) = self.find_in_index(point.series) {
             return Resolved::Known(known);
         }
+        let key = series_key(point.series);
         match self.tag_over_limit(&key) {
             Some(reason) => {
                 self.drop_point(1, reason);
@@ -138,6 +137,13 @@ impl ShardWrite<'_> {
             }
             None => Resolved::New(Box::new(key)),
         }
+    }
+
+    /// A series whose spelling was not seen lately.
+    fn find_in_index(&mut self, series: &[u8]) -> Option<KnownSeries> {
+        let index = self.target.index.read();
+        let (id, measurement) = index.find(series)?;
+        Some(self.target.live.remember(series, id, measurement))
     }
 
     fn tag_over_limit(&self, key: &SeriesKey) -> Option<DropReason> {
@@ -187,7 +193,7 @@ impl ShardWrite<'_> {
         key: SeriesKey,
     ) -> Result<KnownSeries, DropReason> {
         // An earlier point of this request may have registered it.
-        if let Some(known) = self.target.live.find(&key.raw) {
+        if let Some(known) = self.find_in_index(point.series) {
             return Ok(known);
         }
         if key.tags.get(TIME).is_some() {
@@ -204,12 +210,9 @@ impl ShardWrite<'_> {
         let id = SeriesId(*self.target.next_series);
         *self.target.next_series += 1;
         self.definitions.put(&Entry::Series { database: self.target.database, id, key: &key.raw });
-        let known = self.target.live.add_series(id, &key);
-        if point.series != key.raw.as_bytes() {
-            self.target.live.add_spelling(point.series, known);
-        }
+        let known = self.target.live.remember(point.series, id, &key.measurement);
         // Readers share the index, but don't see the series before its record is on disk.
-        self.target.index.write().insert(id, key);
+        self.target.index.write().insert(id, &key.raw);
         Ok(known)
     }
 

@@ -61,16 +61,14 @@ impl Source for Snapshot {
     }
 
     fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
-        let mut series = self.index.read().candidates(measurement, predicate, self.bound);
-        series.retain(|series| predicate.holds(&series.key.tags));
-        series
+        self.index.read().matching(measurement, predicate, self.bound)
     }
 
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {
-        let Some(key) = self.index.read().key(series).cloned() else { return Vec::new() };
+        let Some(measurement) = self.index.read().measurement_of(series).cloned() else { return Vec::new() };
         let overlapping = self.shards.iter().filter(|(shard_range, _)| shard_range.overlaps(range));
         overlapping
-            .filter_map(|(times, shard)| Some((*times, shard, shard.fields.of(&key.measurement)?.get(field)?)))
+            .filter_map(|(times, shard)| Some((*times, shard, shard.fields.of(&measurement)?.get(field)?)))
             .flat_map(|(times, shard, field)| {
                 let mut pieces = shard.pieces(series, *field, range.intersect(times), &[]);
                 for piece in &mut pieces {

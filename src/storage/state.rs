@@ -16,7 +16,6 @@ use super::record::{Entries, Entry};
 use super::segment::Segment;
 use super::series_index::{SeriesBound, SeriesIndex};
 use crate::codec::CodecError;
-use crate::line_protocol::series_key;
 use crate::model::{DatabaseId, ShardId, TimeRange};
 use crate::query::SeriesId;
 
@@ -172,8 +171,8 @@ impl State {
                 self.series_bound = self.series_bound.max(SeriesBound(SeriesId(id.0.saturating_add(1))));
                 let index = &self.database_mut(database).index;
                 // While the server runs, the writer has put it there already.
-                if index.read().key(id).is_none() {
-                    index.write().insert(id, series_key(key));
+                if !index.read().contains(id) {
+                    index.write().insert(id, key);
                 }
             }
             Entry::Shard { database, shard } => {
@@ -204,9 +203,9 @@ impl State {
             Entry::RemoveSeries { database, series } => self.remove_series(database, &series),
             Entry::DropMeasurement { database, measurement } => {
                 let index = self.database_mut(database).index.clone();
-                let series = index.read().series_of(measurement, SeriesBound::ALL);
+                let series = index.read().series_of(measurement);
                 drop(index);
-                self.remove_series(database, &series.iter().map(|s| s.id).collect::<Vec<_>>());
+                self.remove_series(database, &series);
                 self.database_mut(database).forget_fields(measurement);
             }
             Entry::DropShards { database, shards } => {

@@ -179,10 +179,10 @@ impl<'s> Transaction<'s> {
             series.sort_unstable();
             series.dedup();
             series.retain(|series| {
-                let Some(key) = index.read().key(*series).cloned() else { return false };
+                let Some(measurement) = index.read().measurement_of(*series).cloned() else { return false };
                 let keeps = |(id, shard): &(ShardId, Arc<Shard>)| {
                     deleted_ranges(*id, *series, &removals)
-                        .is_some_and(|deleted| shard.has_values(*series, &key.measurement, &deleted))
+                        .is_some_and(|deleted| shard.has_values(*series, &measurement, &deleted))
                 };
                 !shards.iter().any(keeps)
             });
@@ -201,8 +201,7 @@ impl<'s> Transaction<'s> {
                 continue;
             };
             let Some(live) = self.live.databases.get_mut(&id) else { continue };
-            let index = database.index.read();
-            live.remove_series(|series| index.key(series).is_none());
+            live.forget_spellings();
             live.shards.retain(|shard, _| database.shard(*shard).is_some());
             for removal in removals {
                 if let Removal::Measurement(of, name) = removal
@@ -279,7 +278,7 @@ impl Drop for Transaction<'_> {
         if self.live.next_series > first.0 {
             let state = self.shared.state.read();
             for (id, live) in &mut self.live.databases {
-                live.remove_series(|series| series >= first);
+                live.forget_spellings();
                 if let Some(database) = state.database(*id) {
                     let mut index = database.index.write();
                     let added: Vec<SeriesId> = index.ids_from(first);

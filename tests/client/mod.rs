@@ -1,5 +1,7 @@
 //! A plain HTTP client for tests.
 
+#![allow(dead_code, reason = "each integration test uses a part of it")]
+
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
 
@@ -46,14 +48,15 @@ impl Connection {
 
     /// The rows of the first series of a query's answer.
     pub(crate) fn rows(&mut self, text: &str) -> Vec<Vec<Value>> {
-        let answer = self.query(text).unwrap();
+        let answer = self.query(text).expect("an answer");
         let rows = &answer["results"][0]["series"][0]["values"];
-        rows.as_array().map_or(Vec::new(), |rows| rows.iter().map(|row| row.as_array().unwrap().clone()).collect())
+        rows.as_array()
+            .map_or(Vec::new(), |rows| rows.iter().map(|row| row.as_array().expect("a row").clone()).collect())
     }
 
     /// The first column of a query's answer, as text.
     pub(crate) fn column(&mut self, text: &str) -> Vec<String> {
-        self.rows(text).iter().map(|row| row[0].as_str().unwrap().to_owned()).collect()
+        self.rows(text).iter().map(|row| row[0].as_str().expect("a text").to_owned()).collect()
     }
 }
 

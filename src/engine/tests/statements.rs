@@ -351,6 +351,20 @@ fn continuous_queries_are_stored_with_their_names_filled_in() {
     assert_eq!(error, "0: error: retention policy not found: d.p");
 }
 
+// spec: statements.continuous-query.1
+#[test]
+fn continuous_queries_keep_the_digits_that_their_normal_form_leaves_out() {
+    let bench = Bench::new();
+    bench.done("CREATE DATABASE d");
+    let create =
+        |factor: &str| format!("CREATE CONTINUOUS QUERY c ON d BEGIN SELECT f * {factor} INTO d..t FROM d..m END");
+    bench.done(&create("0.00025"));
+    let shown = bench.run("SHOW CONTINUOUS QUERIES");
+    assert!(shown.contains("SELECT f * 0.000 INTO d.autogen.t"), "{shown}");
+    bench.done(&create("0.00025"));
+    assert_eq!(bench.run(&create("0.00026")), "0: error: continuous query already exists");
+}
+
 // spec: statements.subscription.1
 #[test]
 fn subscriptions_are_listed_where_there_are_any() {

@@ -1,21 +1,28 @@
 //! Regular expression literals: InfluxQL documents the syntax of RE2, the `regex` crate has one of its own.
 //!
 //! [`compile`] reads the pattern as RE2 reads it, refuses what RE2 refuses with RE2's words, and hands the engine an equal
-//! pattern in its own syntax. So `\d`, `\s`, `\w` and `\b` are ASCII, `{` is a literal where it begins no repetition,
+//! pattern in its own syntax. What was compiled lately is kept ([`recent`]), for dashboards ask the same again and again. So `\d`, `\s`, `\w` and `\b` are ASCII, `{` is a literal where it begins no repetition,
 //! `\Q...\E` quotes, and none of the engine's extensions (`(?x)`, `[a&&b]`, `\u{..}`, `\<`) exist.
 //!
 //! Differences that remain: `\p{..}` takes names in any spelling and more of them; inside a bracket, `(?i)` also folds `\w`;
 //! a pattern whose compiled form is larger than [`COMPILED_BYTES_MAX`] or that nests deeper than the engine's limit is refused.
 
 mod class;
+mod recent;
 mod translate;
 
 use std::sync::Arc;
 
 use super::ast::Regex;
+use recent::Recent;
 
 /// How much memory a compiled pattern may take.
 const COMPILED_BYTES_MAX: usize = 4 << 20;
+
+/// How much memory a compiled pattern may take that is kept for the next query.
+const KEPT_BYTES_MAX: usize = 256 << 10;
+
+static RECENT: Recent = Recent::new();
 
 /// Why a text is no regular expression. Displays as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,12 +75,22 @@ impl Reason {
 /// # Errors
 /// The first thing that RE2 would refuse, or that the pattern is too large.
 pub fn compile(pattern: &str) -> Result<Regex, RegexError> {
+    if let Some(regex) = RECENT.find(pattern) {
+        return Ok(regex);
+    }
     let translated = translate::translate(pattern)?;
-    let compiled = regex::bytes::RegexBuilder::new(&translated).size_limit(COMPILED_BYTES_MAX).build();
-    match compiled {
+    let compile = |bytes_max| match regex::bytes::RegexBuilder::new(&translated).size_limit(bytes_max).build() {
         Ok(compiled) => Ok(Regex { text: pattern.to_owned(), compiled: Arc::new(compiled) }),
-        Err(regex::Error::CompiledTooBig(_)) => Err(Reason::TooLarge.at(pattern)),
-        Err(_) => Err(Reason::Unsupported.at(pattern)),
+        Err(regex::Error::CompiledTooBig(_)) => Err(Reason::TooLarge),
+        Err(_) => Err(Reason::Unsupported),
+    };
+    match compile(KEPT_BYTES_MAX) {
+        Ok(regex) => {
+            RECENT.keep(regex.clone());
+            Ok(regex)
+        }
+        Err(Reason::TooLarge) => compile(COMPILED_BYTES_MAX).map_err(|reason| reason.at(pattern)),
+        Err(reason) => Err(reason.at(pattern)),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::memory_disk::Trouble;
+use super::super::repair::{LogDamage, cut_damage, find_damage};
 use super::*;
 
 /// A disk on which three batches were written, each one frame of the log.
@@ -62,9 +64,8 @@ fn a_bad_frame_with_a_good_one_behind_it_is_damage() {
     for at in starts[1]..starts[2] {
         let copy = disk.crash(1);
         copy.damage(&path, |bytes| bytes[at] ^= 0x10);
-        let Err(StorageError::Damaged { path: file, problem }) = open(&copy) else { panic!("byte {at}") };
-        assert_eq!(file, path);
-        assert!(problem.starts_with(&format!("at offset {}: ", starts[1])), "{problem}");
+        let Err(StorageError::DamagedLog { path: file, offset, .. }) = open(&copy) else { panic!("byte {at}") };
+        assert_eq!((file, offset), (path.clone(), starts[1]));
     }
 }
 
@@ -82,8 +83,76 @@ fn missing_log_is_damage() {
     assert_ne!(old, new);
     // Without its checkpoint, the log no longer begins where it must.
     disk.remove(&file_of(&disk, "checkpoint")).unwrap();
-    let Err(StorageError::Damaged { path, problem }) = open(&disk) else { panic!("opened") };
-    assert_eq!((path, &*problem), (new, "the log before it, from record 1 on, is missing"));
+    let Err(StorageError::DamagedLog { path, offset, problem }) = open(&disk) else { panic!("opened") };
+    assert_eq!((path, offset, &*problem), (new, 0, "the log before it, from record 1 on, is missing"));
+}
+
+/// Cuts the log of a disk; what was found, and the files that were set aside.
+fn repair(disk: &MemoryDisk) -> (Option<LogDamage>, Vec<PathBuf>) {
+    let options =
+        StoreOptions { log_dir: "/log".into(), data_dir: "/data".into(), ..StoreOptions::in_directory(Path::new("/")) };
+    let found = find_damage(disk, &options).unwrap();
+    (found, cut_damage(disk, &options).unwrap())
+}
+
+// spec: storage.log.10
+#[test]
+fn a_damaged_log_can_be_cut_and_what_is_cut_off_is_kept() {
+    let (disk, path) = three_frames();
+    assert_eq!(repair(&disk), (None, Vec::new()));
+    let starts = frames(&disk, &path);
+    let mut tail = Vec::new();
+    disk.damage(&path, |bytes| {
+        bytes[starts[1] + 30] ^= 1;
+        tail = bytes[starts[1]..].to_vec();
+    });
+    let (found, set_aside) = repair(&disk);
+    let found = found.unwrap();
+    assert_eq!((&found.path, found.offset, found.readable_changes), (&path, starts[1] as u64, 1));
+    assert_eq!(set_aside, [PathBuf::from(format!("{}.damaged", path.display()))]);
+    disk.damage(&set_aside[0], |bytes| assert_eq!(*bytes, tail));
+    // The log goes on where it was cut.
+    for (lines, expected) in [("m v=5 5", "m v 1=1 5=5"), ("m v=6 6", "m v 1=1 5=5 6=6")] {
+        let store = open(&disk).unwrap();
+        write(&store, SHARD, lines).unwrap();
+        assert_eq!(values(&store), [expected]);
+    }
+    // And may be damaged again.
+    let second = frames(&disk, &path)[1];
+    disk.damage(&path, |bytes| bytes[second + 30] ^= 1);
+    let (_, set_aside) = repair(&disk);
+    assert_eq!(set_aside, [PathBuf::from(format!("{}.damaged-2", path.display()))]);
+    assert_eq!(values(&open(&disk).unwrap()), ["m v 1=1"]);
+}
+
+// spec: storage.log.10
+#[test]
+fn files_behind_the_damage_are_set_aside_whole() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    write(&store, SHARD, "m v=1 1").unwrap();
+    // The checkpoint can't be written, the log gets a new file all the same.
+    disk.trouble(Path::new("/data"), Some(Trouble::Full));
+    store.checkpoint(&|| Ok(Vec::new())).unwrap_err();
+    write(&store, SHARD, "m v=2 2").unwrap();
+    drop(store);
+    disk.heal();
+    let logs = |disk: &MemoryDisk| {
+        let names = disk.names().into_iter().map(|path| path.display().to_string());
+        names.filter(|name| name.starts_with("/log/log-")).collect::<Vec<_>>()
+    };
+    let both = logs(&disk);
+    assert_eq!(both.len(), 2);
+    // A bad header, or none at all.
+    for damage in [(|bytes: &mut Vec<u8>| bytes[9] ^= 1) as fn(&mut Vec<u8>), Vec::clear] {
+        let copy = disk.crash(1);
+        copy.damage(Path::new(&both[0]), damage);
+        let Err(StorageError::DamagedLog { offset: 0, .. }) = open(&copy) else { panic!("opened") };
+        let (found, set_aside) = repair(&copy);
+        assert_eq!(found.unwrap().readable_changes, 1);
+        assert_eq!(set_aside, [0, 1].map(|at: usize| PathBuf::from(format!("{}.damaged", both[at]))));
+        assert_eq!(values(&open(&copy).unwrap()), [""; 0]);
+    }
 }
 
 // spec: storage.checkpoint.1, storage.segment.2

@@ -1,0 +1,95 @@
+//! Repair: what to do with a log that is damaged in the middle. The server refuses to start on it, since whatever it did
+//! would lose acknowledged changes; here somebody decides, and nothing is deleted.
+
+use std::path::{Path, PathBuf};
+
+use super::checkpoint::Checkpoint;
+use super::disk::{Disk, read_all};
+use super::error::StorageError;
+use super::{StoreOptions, lock_directories, log};
+
+/// The end of the names of files that were set aside.
+const SET_ASIDE: &str = ".damaged";
+
+/// A damaged place of the log, and what is behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDamage {
+    /// The file.
+    pub path: PathBuf,
+    /// Where the damage begins.
+    pub offset: u64,
+    /// What is wrong there.
+    pub problem: String,
+    /// The files behind that one.
+    pub later: Vec<PathBuf>,
+    /// How many changes behind the damage can be read still. They can't be kept, since they build on those that can't.
+    pub readable_changes: u64,
+}
+
+/// Looks for the first damage of a log. Changes nothing.
+pub fn find_damage(disk: &dyn Disk, options: &StoreOptions) -> Result<Option<LogDamage>, StorageError> {
+    let _locks = lock_directories(disk, options)?;
+    find(disk, options)
+}
+
+/// Cuts the log at its first damage, so that a store opens with the changes before it. What is behind is set aside in
+/// files whose names are returned.
+pub fn cut_damage(disk: &dyn Disk, options: &StoreOptions) -> Result<Vec<PathBuf>, StorageError> {
+    let _locks = lock_directories(disk, options)?;
+    let Some(damage) = find(disk, options)? else { return Ok(Vec::new()) };
+    let mut set_aside = Vec::new();
+    // The last file first: a power cut leaves a log that is damaged still, at the same place.
+    for path in damage.later.iter().rev() {
+        set_aside.push(set_file_aside(disk, &options.log_dir, path)?);
+    }
+    if damage.offset == 0 {
+        set_aside.push(set_file_aside(disk, &options.log_dir, &damage.path)?);
+    } else {
+        let bytes = read_all(disk, &damage.path).map_err(StorageError::io("read", &damage.path))?;
+        let copy = free_name(disk, &options.log_dir, &damage.path)?;
+        let tail = bytes.get(damage.offset as usize..).unwrap_or_default();
+        write_new(disk, &copy, tail).map_err(StorageError::io("write", &copy))?;
+        disk.sync_dir(&options.log_dir).map_err(StorageError::io("sync", &options.log_dir))?;
+        disk.append(&damage.path, damage.offset).map_err(StorageError::io("cut", &damage.path))?;
+        set_aside.push(copy);
+    }
+    set_aside.reverse();
+    Ok(set_aside)
+}
+
+fn find(disk: &dyn Disk, options: &StoreOptions) -> Result<Option<LogDamage>, StorageError> {
+    let checkpoint = Checkpoint::read(disk, &options.data_dir)?.unwrap_or_else(Checkpoint::empty);
+    let extent = log::scan(disk, &options.log_dir, checkpoint.position, &mut |_, _| Ok(()))?;
+    let Some(log::Damage { path, offset, problem, later }) = extent.damage else { return Ok(None) };
+    let mut readable_changes = log::records_behind(disk, &path, offset)?;
+    for path in &later {
+        readable_changes += log::records_behind(disk, path, 0)?;
+    }
+    Ok(Some(LogDamage { path, offset: offset as u64, problem, later, readable_changes }))
+}
+
+fn set_file_aside(disk: &dyn Disk, dir: &Path, path: &Path) -> Result<PathBuf, StorageError> {
+    let name = free_name(disk, dir, path)?;
+    disk.rename(path, &name).map_err(StorageError::io("rename", path))?;
+    disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
+    Ok(name)
+}
+
+/// A name for what is set aside of a file, in its directory.
+fn free_name(disk: &dyn Disk, dir: &Path, path: &Path) -> Result<PathBuf, StorageError> {
+    let taken = disk.list(dir).map_err(StorageError::io("list", dir))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut free = format!("{name}{SET_ASIDE}");
+    let mut number = 2;
+    while taken.contains(&free) {
+        free = format!("{name}{SET_ASIDE}-{number}");
+        number += 1;
+    }
+    Ok(dir.join(free))
+}
+
+fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = disk.create(path)?;
+    file.append(bytes)?;
+    file.sync()
+}

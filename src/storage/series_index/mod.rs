@@ -1,0 +1,319 @@
+//! The series index of one database: which series there are, and which of them have which tags.
+//!
+//! Series are added by writers before their log record is on disk, so every question names the [`SeriesBound`] up to which
+//! series count: ids ascend in log order. Removing is for changes that wait until no reader can see the index.
+//!
+//! It is made for a million series: names are held once (`names`), a series is a row of their numbers (`rows`), tags lead to
+//! bitmaps of rows (`postings`), and keys are put together when they are asked for.
+
+mod names;
+mod order;
+mod postings;
+mod rows;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::model::Text;
+use crate::query::{SeriesId, SeriesPredicate, SeriesRef};
+use order::KeyOrder;
+use postings::{MeasurementPostings, RowSet};
+use rows::{RowNumber, Rows};
+
+/// Removed rows are cleared away when there are as many as others, and at least this many.
+const REMOVED_MIN: usize = 1024;
+/// A set of series is sorted by itself if it has at most this part of its measurement; else the whole order is used.
+const SORTED_PART: u64 = 8;
+
+/// Series with smaller ids are visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SeriesBound(pub(super) SeriesId);
+
+impl SeriesBound {
+    /// Nothing is hidden.
+    pub(super) const ALL: SeriesBound = SeriesBound(SeriesId(u64::MAX));
+}
+
+/// The series of one database.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SeriesIndex {
+    rows: Rows,
+    measurements: BTreeMap<Text, Measurement>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Measurement {
+    postings: MeasurementPostings,
+    order: KeyOrder,
+}
+
+impl SeriesIndex {
+    /// Adds a series by any spelling of its key. `id` is greater than all before it; one that is there already stays as it
+    /// is.
+    pub(super) fn insert(&mut self, id: SeriesId, key: &[u8]) {
+        let Some(row) = self.rows.add(id, key) else { return };
+        let Some(name) = self.rows.measurement(row) else { return };
+        let measurement = match self.measurements.get_mut(name.as_bytes()) {
+            Some(measurement) => measurement,
+            None => self.measurements.entry(name.clone()).or_default(),
+        };
+        measurement.postings.add(row, &self.rows.tags(row), &self.rows.names);
+    }
+
+    /// Takes series out, with measurements and tags that only they had.
+    pub(super) fn remove(&mut self, series: &[SeriesId]) {
+        for row in series.iter().filter_map(|id| self.rows.number(*id)).collect::<Vec<_>>() {
+            let Some(name) = self.rows.measurement(row).cloned() else { continue };
+            if let Some(measurement) = self.measurements.get_mut(&name) {
+                measurement.postings.remove(row, &self.rows.tags(row), &self.rows.names);
+                measurement.order = KeyOrder::default();
+                if measurement.postings.rows().is_empty() {
+                    self.measurements.remove(&name);
+                }
+            }
+            self.rows.remove(row);
+        }
+        if self.rows.removed() > self.rows.len().max(REMOVED_MIN) {
+            let mut fresh = SeriesIndex::default();
+            for (id, key) in self.iter_from(SeriesId(0), SeriesBound::ALL) {
+                fresh.insert(id, &key);
+            }
+            *self = fresh;
+        }
+    }
+
+    /// How many series there are.
+    pub(super) fn len(&self, bound: SeriesBound) -> usize {
+        if bound == SeriesBound::ALL { self.rows.len() } else { self.rows.numbers(0..self.end(bound)).count() }
+    }
+
+    /// The series that a line names, by any spelling of its key, and its measurement.
+    pub(super) fn find(&self, series: &[u8]) -> Option<(SeriesId, &Text)> {
+        let row = self.rows.find(series)?;
+        Some((self.rows.id(row), self.rows.measurement(row)?))
+    }
+
+    /// Whether a series is there.
+    pub(super) fn contains(&self, id: SeriesId) -> bool {
+        self.rows.number(id).is_some()
+    }
+
+    /// The measurement of a series.
+    pub(super) fn measurement_of(&self, id: SeriesId) -> Option<&Text> {
+        self.rows.measurement(self.rows.number(id)?)
+    }
+
+    /// The ids from `first` on.
+    pub(super) fn ids_from(&self, first: SeriesId) -> Vec<SeriesId> {
+        self.rows.numbers(self.rows.from(first)..RowNumber::MAX).map(|row| self.rows.id(row)).collect()
+    }
+
+    /// The series from `first` on with their keys, tags sorted and as spelt, in the order of their ids.
+    pub(super) fn iter_from(&self, first: SeriesId, bound: SeriesBound) -> impl Iterator<Item = (SeriesId, Vec<u8>)> {
+        let rows = self.rows.numbers(self.rows.from(first)..self.end(bound));
+        rows.map(|row| (self.rows.id(row), self.rows.raw(row).concat()))
+    }
+
+    /// Whether the measurement has a series.
+    pub(super) fn has_measurement(&self, measurement: &[u8], bound: SeriesBound) -> bool {
+        self.measurements.get(measurement).is_some_and(|m| m.is_visible(self.end(bound)))
+    }
+
+    /// How many values a tag key of a measurement has, and whether `value` is one of them. `None` without the measurement.
+    pub(super) fn tag_values(&self, measurement: &[u8], key: &[u8], value: &[u8]) -> Option<(usize, bool)> {
+        let postings = &self.measurements.get(measurement)?.postings;
+        Some(postings.tag_values(key, self.rows.names.get(value)))
+    }
+
+    /// The measurements in byte order.
+    pub(super) fn measurements(&self, bound: SeriesBound) -> Vec<Text> {
+        let visible = self.measurements.iter().filter(|(_, m)| m.is_visible(self.end(bound)));
+        visible.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The tag keys of a measurement.
+    pub(super) fn tag_keys(&self, measurement: &[u8], bound: SeriesBound) -> BTreeSet<Text> {
+        let Some(measurement) = self.measurements.get(measurement) else { return BTreeSet::new() };
+        measurement.postings.tag_keys(self.end(bound)).cloned().collect()
+    }
+
+    /// The ids of all series of a measurement, in order.
+    pub(super) fn series_of(&self, measurement: &[u8]) -> Vec<SeriesId> {
+        let rows = self.measurements.get(measurement).into_iter().flat_map(|m| m.postings.rows());
+        rows.map(|row| self.rows.id(row)).collect()
+    }
+
+    /// The series of a measurement for which `predicate` holds, in the order of their keys.
+    pub(super) fn matching(
+        &self,
+        measurement: &[u8],
+        predicate: &SeriesPredicate,
+        bound: SeriesBound,
+    ) -> Vec<SeriesRef> {
+        let Some(measurement) = self.measurements.get(measurement) else { return Vec::new() };
+        let mut set = measurement.postings.matching(predicate, &self.rows.names);
+        set.remove_range(self.end(bound)..);
+        let rows = measurement.sorted(&set, &self.rows);
+        let key = |row: RowNumber| Some(SeriesRef { id: self.rows.id(row), key: Arc::new(self.rows.key(row)?) });
+        rows.into_iter().filter_map(key).collect()
+    }
+
+    /// Rows from here on are hidden.
+    fn end(&self, bound: SeriesBound) -> RowNumber {
+        self.rows.from(bound.0)
+    }
+}
+
+impl Measurement {
+    fn is_visible(&self, end: RowNumber) -> bool {
+        self.postings.rows().min().is_some_and(|least| least < end)
+    }
+
+    /// Rows of this measurement in the order of their keys.
+    fn sorted(&self, set: &RowSet, rows: &Rows) -> Vec<RowNumber> {
+        if set.len() <= self.postings.rows().len() / SORTED_PART {
+            let mut sorted: Vec<RowNumber> = set.iter().collect();
+            sorted.sort_unstable_by(|a, b| rows.compare(*a, *b));
+            return sorted;
+        }
+        self.order.of(self.postings.rows(), rows).iter().copied().filter(|row| set.contains(*row)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::influxql::ast::Regex;
+    use crate::line_protocol::series_key;
+    use crate::model::SeriesKey;
+
+    fn index(keys: &[&str]) -> SeriesIndex {
+        let mut index = SeriesIndex::default();
+        for (id, key) in (1..).zip(keys) {
+            index.insert(SeriesId(id), key.as_bytes());
+        }
+        index
+    }
+
+    fn equal(key: &str, value: &str) -> SeriesPredicate {
+        SeriesPredicate::Equal { key: key.into(), value: value.into() }
+    }
+
+    fn raw(series: &[SeriesRef]) -> Vec<String> {
+        series.iter().map(|s| s.key.to_string()).collect()
+    }
+
+    fn all(index: &SeriesIndex, bound: SeriesBound) -> Vec<String> {
+        raw(&index.matching(b"m", &SeriesPredicate::All, bound))
+    }
+
+    #[test]
+    fn series_come_in_the_order_of_their_keys() {
+        let index = index(&["m,b=1", "m", "m,a=2,b=1", "n,b=1"]);
+        assert_eq!(all(&index, SeriesBound::ALL), ["m", "m,a=2,b=1", "m,b=1"]);
+        assert_eq!(raw(&index.matching(b"m", &equal("b", "1"), SeriesBound::ALL)), ["m,a=2,b=1", "m,b=1"]);
+        let both = SeriesPredicate::And(Box::new(equal("a", "2")), Box::new(equal("b", "1")));
+        assert_eq!(raw(&index.matching(b"m", &both, SeriesBound::ALL)), ["m,a=2,b=1"]);
+    }
+
+    fn regex(pattern: &str) -> Regex {
+        let compiled = Arc::new(regex::bytes::Regex::new(pattern).unwrap());
+        Regex { text: pattern.to_owned(), compiled }
+    }
+
+    /// Predicates on the tags `a` and `b`, whose values are `x`, `y`, `z` or none.
+    fn predicate() -> impl Strategy<Value = SeriesPredicate> {
+        let test = (prop_oneof!["a", "b"], prop_oneof!["x", "y", "z", ""], 0..4).prop_map(|(key, value, kind)| {
+            let (key, pattern) = (Text::from(key), regex(&format!("^[{value}x]?$")));
+            match kind {
+                0 => SeriesPredicate::Equal { key, value: value.into() },
+                1 => SeriesPredicate::NotEqual { key, value: value.into() },
+                2 => SeriesPredicate::Match { key, regex: pattern },
+                _ => SeriesPredicate::NotMatch { key, regex: pattern },
+            }
+        });
+        let leaf = prop_oneof![6 => test, 1 => Just(SeriesPredicate::All), 1 => Just(SeriesPredicate::None)];
+        leaf.prop_recursive(3, 8, 2, |inner| {
+            (inner.clone(), inner, any::<bool>()).prop_map(|(a, b, both)| {
+                let (a, b) = (Box::new(a), Box::new(b));
+                if both { SeriesPredicate::And(a, b) } else { SeriesPredicate::Or(a, b) }
+            })
+        })
+    }
+
+    proptest! {
+        /// Against the meaning of predicates, with series removed and hidden.
+        #[test]
+        fn the_index_finds_the_series_for_which_a_predicate_holds(
+            keys in proptest::collection::btree_set("m(,a=[xyz])?(,b=([xyz]|x,|x=))?(,c=[x-z]{1,2})?", 0..30),
+            removed in proptest::collection::vec(1_u64..30, 0..5),
+            bound in 1_u64..40,
+            predicate in predicate(),
+        ) {
+            // An escaped comma or equals sign.
+            let keys: Vec<String> = keys.into_iter().map(|k| k.replace("x,,", "x\\,,").replace("x=", "x\\=")).collect();
+            let mut keys: Vec<&str> = keys.iter().map(String::as_str).filter(|k| !k.ends_with(',')).collect();
+            keys.reverse();
+            let mut index = index(&keys);
+            index.remove(&removed.iter().copied().map(SeriesId).collect::<Vec<_>>());
+            let shown = |id: u64| !removed.contains(&id) && id < bound;
+            let series = (1..).zip(&keys).filter(|(id, _)| shown(*id)).map(|(_, key)| series_key(key.as_bytes()));
+            let mut want: Vec<SeriesKey> = series.filter(|key| predicate.holds(&key.tags)).collect();
+            want.sort();
+            let got = index.matching(b"m", &predicate, SeriesBound(SeriesId(bound)));
+            let parts = |key: &SeriesKey| (key.raw.clone(), key.measurement.clone(), key.tags.clone());
+            prop_assert_eq!(
+                got.iter().map(|s| parts(&s.key)).collect::<Vec<_>>(),
+                want.iter().map(parts).collect::<Vec<_>>()
+            );
+            for (id, key) in (1..).zip(&keys) {
+                let found = index.find(key.as_bytes()).map(|(id, _)| id.0);
+                prop_assert_eq!(found, (!removed.contains(&id)).then_some(id));
+            }
+        }
+    }
+
+    #[test]
+    fn a_series_is_found_with_its_tags_in_any_order() {
+        let index = index(&["m,a=1,b=2", r"m\ 2,a=1"]);
+        assert_eq!(index.find(b"m,b=2,a=1"), Some((SeriesId(1), &"m".into())));
+        assert_eq!(index.find(br"m\ 2,a=1"), Some((SeriesId(2), &"m 2".into())));
+        assert_eq!(index.find(b"m,a=2,b=1"), None);
+    }
+
+    #[test]
+    fn removed_series_are_cleared_away() {
+        let keys: Vec<String> = (0..5000).map(|i| format!("m,a={i}")).collect();
+        let mut index = index(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+        index.remove(&(1..4990).map(SeriesId).collect::<Vec<_>>());
+        assert_eq!((index.len(SeriesBound::ALL), index.rows.removed()), (11, 0));
+        assert_eq!(index.ids_from(SeriesId(0)), (4990..=5000).map(SeriesId).collect::<Vec<_>>());
+        assert_eq!(index.measurement_of(SeriesId(4995)), Some(&"m".into()));
+        assert!(index.contains(SeriesId(5000)) && !index.contains(SeriesId(1)));
+        index.insert(SeriesId(6000), b"m,a=1");
+        assert_eq!(index.find(b"m,a=1").map(|(id, _)| id), Some(SeriesId(6000)));
+    }
+
+    #[test]
+    fn series_at_or_above_the_bound_are_hidden() {
+        let index = index(&["m,b=1", "m,c=1", "n"]);
+        let bound = SeriesBound(SeriesId(2));
+        assert_eq!(index.measurements(bound), ["m"]);
+        assert_eq!(all(&index, bound), ["m,b=1"]);
+        assert_eq!(index.tag_keys(b"m", bound), BTreeSet::from(["b".into()]));
+        assert!(!index.has_measurement(b"n", bound));
+        assert_eq!(index.len(bound), 1);
+    }
+
+    #[test]
+    fn what_only_removed_series_had_goes_with_them() {
+        let mut index = index(&["m,a=1,b=1", "m,b=1", "n"]);
+        index.remove(&[SeriesId(1), SeriesId(3)]);
+        assert_eq!(index.measurements(SeriesBound::ALL), ["m"]);
+        assert_eq!(index.tag_keys(b"m", SeriesBound::ALL), BTreeSet::from(["b".into()]));
+        assert_eq!(index.tag_values(b"m", b"b", b"1"), Some((1, true)));
+        assert_eq!(index.len(SeriesBound::ALL), 1);
+    }
+}

@@ -1,0 +1,233 @@
+//! The series themselves: each is a row of symbols, 4 bytes for each tag, under a shape that it shares with all series of
+//! its measurement that have the same tag keys.
+//!
+//! Rows are numbered from 0 on in the order of their ids. Numbers of rows that were removed are not used again.
+
+use std::cmp::Ordering;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::names::{Names, Symbol};
+use crate::line_protocol::{series_parts, unescape_measurement};
+use crate::model::{SeriesKey, TagSet, Text};
+use crate::query::SeriesId;
+
+/// The number of a row.
+pub(super) type RowNumber = u32;
+
+/// The shape of rows that were removed.
+const REMOVED: u32 = u32::MAX;
+
+/// All rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rows {
+    pub(super) names: Names,
+    shapes: Vec<Shape>,
+    shape_table: HashTable<u32>,
+    all: Vec<Row>,
+    /// The symbols of the tag values of all rows, as spelt.
+    values: Vec<Symbol>,
+    row_table: HashTable<RowNumber>,
+    hasher: DefaultHashBuilder,
+    removed: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Shape {
+    /// As spelt.
+    measurement: Text,
+    /// What that stands for.
+    name: Text,
+    /// As spelt, in order.
+    keys: Box<[Symbol]>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    id: SeriesId,
+    shape: u32,
+    /// Where its values begin.
+    values_at: u32,
+}
+
+impl Rows {
+    /// Adds a series by its key. `id` is greater than all before it; `None` if it is not, or if there are too many.
+    pub(super) fn add(&mut self, id: SeriesId, key: &[u8]) -> Option<RowNumber> {
+        let number = RowNumber::try_from(self.all.len()).ok()?;
+        let values_at = u32::try_from(self.values.len()).ok()?;
+        if self.all.last().is_some_and(|last| last.id >= id) {
+            return None;
+        }
+        let (measurement, tags) = series_parts(key);
+        let keys: Vec<Symbol> = tags.iter().map(|(key, _)| self.names.intern(key)).collect();
+        let shape = self.shape_of(measurement, &keys);
+        for (_, value) in &tags {
+            let value = self.names.intern(value);
+            self.values.push(value);
+        }
+        self.all.push(Row { id, shape, values_at });
+        let Rows { shapes, all, values, row_table, hasher, .. } = self;
+        let hash_of = |number: &RowNumber| {
+            let row = all[*number as usize];
+            hasher.hash_one((row.shape, values_of(shapes, values, row)))
+        };
+        row_table.insert_unique(hash_of(&number), number, hash_of);
+        Some(number)
+    }
+
+    /// The shape of a measurement and tag keys, added if it is not there.
+    fn shape_of(&mut self, measurement: &[u8], keys: &[Symbol]) -> u32 {
+        if let Some(shape) = self.find_shape(measurement, keys) {
+            return shape;
+        }
+        let number = self.shapes.len() as u32;
+        let name = unescape_measurement(measurement);
+        let known = self.shapes.iter().rev().map(|shape| &shape.name).find(|known| ***known == *name);
+        let name = known.cloned().unwrap_or_else(|| Text::from(&*name));
+        let spelt = if *name == *measurement { name.clone() } else { Text::from(measurement) };
+        self.shapes.push(Shape { measurement: spelt, name, keys: keys.into() });
+        let Rows { shapes, shape_table, hasher, .. } = self;
+        let hash_of = |number: &u32| {
+            let shape = &shapes[*number as usize];
+            hasher.hash_one((shape.measurement.as_bytes(), &*shape.keys))
+        };
+        shape_table.insert_unique(hash_of(&number), number, hash_of);
+        number
+    }
+
+    fn find_shape(&self, measurement: &[u8], keys: &[Symbol]) -> Option<u32> {
+        let is_it = |number: &u32| {
+            let shape = &self.shapes[*number as usize];
+            *shape.measurement == *measurement && *shape.keys == *keys
+        };
+        self.shape_table.find(self.hasher.hash_one((measurement, keys)), is_it).copied()
+    }
+
+    /// The row of a series by any spelling of its key, that is, with its tags in any order.
+    pub(super) fn find(&self, series: &[u8]) -> Option<RowNumber> {
+        let (measurement, tags) = series_parts(series);
+        let keys = tags.iter().map(|(key, _)| self.names.get(key)).collect::<Option<Vec<_>>>()?;
+        let shape = self.find_shape(measurement, &keys)?;
+        let values = tags.iter().map(|(_, value)| self.names.get(value)).collect::<Option<Vec<_>>>()?;
+        let is_it = |number: &RowNumber| {
+            let row = self.all[*number as usize];
+            row.shape == shape && *values_of(&self.shapes, &self.values, row) == *values
+        };
+        self.row_table.find(self.hasher.hash_one((shape, &*values)), is_it).copied()
+    }
+
+    /// Takes a row out.
+    pub(super) fn remove(&mut self, number: RowNumber) {
+        let Some(&row) = self.all.get(number as usize) else { return };
+        if row.shape == REMOVED {
+            return;
+        }
+        let hash = self.hasher.hash_one((row.shape, values_of(&self.shapes, &self.values, row)));
+        if let Ok(entry) = self.row_table.find_entry(hash, |other| *other == number) {
+            entry.remove();
+        }
+        self.all[number as usize].shape = REMOVED;
+        self.removed += 1;
+    }
+
+    /// How many rows there are that were not removed.
+    pub(super) fn len(&self) -> usize {
+        self.all.len() - self.removed
+    }
+
+    /// How many rows were removed.
+    pub(super) fn removed(&self) -> usize {
+        self.removed
+    }
+
+    /// The number of the first row whose id is `id` or greater.
+    pub(super) fn from(&self, id: SeriesId) -> RowNumber {
+        self.all.partition_point(|row| row.id < id) as RowNumber
+    }
+
+    /// The row of a series.
+    pub(super) fn number(&self, id: SeriesId) -> Option<RowNumber> {
+        let number = self.from(id);
+        self.row(number).filter(|row| row.id == id).map(|_| number)
+    }
+
+    /// The rows of some numbers, without those that were removed.
+    pub(super) fn numbers(&self, range: std::ops::Range<RowNumber>) -> impl Iterator<Item = RowNumber> {
+        let end = range.end.min(self.all.len() as RowNumber);
+        (range.start..end).filter(|number| self.row(*number).is_some())
+    }
+
+    /// The id of a row.
+    pub(super) fn id(&self, number: RowNumber) -> SeriesId {
+        self.all[number as usize].id
+    }
+
+    /// The measurement of a row that was not removed.
+    pub(super) fn measurement(&self, number: RowNumber) -> Option<&Text> {
+        Some(&self.shapes[self.row(number)?.shape as usize].name)
+    }
+
+    /// The tags of a row, what they stand for: of equal keys only the first.
+    pub(super) fn tags(&self, number: RowNumber) -> Vec<(Symbol, Symbol)> {
+        let mut tags: Vec<(Symbol, Symbol)> = Vec::new();
+        for (key, value) in self.spelt(number) {
+            let key = self.names.meaning(key);
+            if !tags.iter().any(|(known, _)| *known == key) {
+                tags.push((key, self.names.meaning(value)));
+            }
+        }
+        tags
+    }
+
+    /// The whole key of a row that was not removed.
+    pub(super) fn key(&self, number: RowNumber) -> Option<SeriesKey> {
+        let measurement = self.measurement(number)?.clone();
+        let raw = Text::from(self.raw(number).concat());
+        let text = |symbol| self.names.text(symbol).clone();
+        let tags = self.tags(number).into_iter().map(|(key, value)| (text(key), text(value)));
+        Some(SeriesKey { raw, measurement, tags: TagSet::new(tags.collect()) })
+    }
+
+    /// What the key of a row is made of, as spelt.
+    pub(super) fn raw(&self, number: RowNumber) -> Vec<&[u8]> {
+        let shape = self.row(number).map(|row| &self.shapes[row.shape as usize]);
+        let mut parts: Vec<&[u8]> = Vec::with_capacity(1 + 4 * shape.map_or(0, |shape| shape.keys.len()));
+        parts.extend(shape.map(|shape| &*shape.measurement));
+        for (key, value) in self.spelt(number) {
+            parts.extend([&b","[..], self.names.text(key), b"=", self.names.text(value)]);
+        }
+        parts
+    }
+
+    /// The order of the keys of two rows: that of their bytes, as spelt.
+    pub(super) fn compare(&self, a: RowNumber, b: RowNumber) -> Ordering {
+        let (Some(row_a), Some(row_b)) = (self.row(a), self.row(b)) else { return a.cmp(&b) };
+        let mut same = 0;
+        if row_a.shape == row_b.shape {
+            // Up to the first value that differs, the bytes are the same.
+            let values = |row| values_of(&self.shapes, &self.values, row);
+            let pairs = values(row_a).iter().zip(values(row_b));
+            same = 4 + 4 * pairs.take_while(|(a, b)| a == b).count();
+        }
+        let bytes = |number| self.raw(number).into_iter().skip(same).flatten();
+        bytes(a).cmp(bytes(b))
+    }
+
+    fn row(&self, number: RowNumber) -> Option<Row> {
+        self.all.get(number as usize).copied().filter(|row| row.shape != REMOVED)
+    }
+
+    fn spelt(&self, number: RowNumber) -> impl Iterator<Item = (Symbol, Symbol)> {
+        let row = self.row(number);
+        let keys = row.map_or(&[][..], |row| &*self.shapes[row.shape as usize].keys);
+        let values = row.map_or(&[][..], |row| values_of(&self.shapes, &self.values, row));
+        keys.iter().copied().zip(values.iter().copied())
+    }
+}
+
+/// The tag values of a row that was not removed.
+fn values_of<'v>(shapes: &[Shape], values: &'v [Symbol], row: Row) -> &'v [Symbol] {
+    let at = row.values_at as usize;
+    &values[at..at + shapes[row.shape as usize].keys.len()]
+}
