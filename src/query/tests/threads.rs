@@ -21,7 +21,7 @@ fn points(series: usize) -> String {
 }
 
 fn on(threads: usize, chunk_rows: usize) -> Context {
-    Context { threads, chunk_rows, ..context(Profile::Documented) }
+    Context { chunk_rows, threads, ..context(Profile::Documented) }
 }
 
 const QUERIES: [&str; 6] = [
