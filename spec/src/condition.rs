@@ -1,169 +1,165 @@
-//! WHERE: which times are asked for, and which rows are kept.
+//! WHERE: which rows are kept.
 
-use fluxstone::influxql::ast::{BinaryOp, Expr, ExprKind, Regex};
-use fluxstone::model::{FieldValue, Timestamp};
+use std::collections::BTreeMap;
 
-use crate::select::{Row, Schema, Unspecified};
+use fluxstone::influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
+use fluxstone::model::{SeriesKey, Text, Timestamp};
+use fluxstone::query::Value;
 
-/// The times that the comparisons with `time` leave; a side without a comparison is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Bounds {
-    /// The first time.
-    pub min: Option<Timestamp>,
-    /// The last time.
-    pub max: Option<Timestamp>,
-}
+use crate::operands::is_constant;
+use crate::schema::{Meaning, Row, Schema};
+use crate::time::is_time;
+use crate::value::{Division, arithmetic, compare};
 
-impl Bounds {
-    /// Whether `time` is asked for.
-    pub fn contain(self, time: Timestamp) -> bool {
-        self.min.is_none_or(|min| min <= time) && self.max.is_none_or(|max| time <= max)
-    }
-}
-
-/// The bounds of a condition. Comparisons with `time` have to be joined to the rest by AND, outside all parentheses with OR.
+/// Whether a row is kept, whatever its time. The whole condition is evaluated at the row; what is not true counts as false.
 ///
-/// Transcribes `select.time.range.1`, `select.time.range.3`.
-pub fn bounds(condition: &Expr) -> Result<Bounds, Unspecified> {
-    match &condition.kind {
-        ExprKind::Paren(inner) => bounds(inner),
-        ExprKind::Binary { op: BinaryOp::And, lhs, rhs } => {
-            let (left, right) = (bounds(lhs)?, bounds(rhs)?);
-            let narrower = |a: Option<Timestamp>, b: Option<Timestamp>, pick: fn(Timestamp, Timestamp) -> Timestamp| {
-                match (a, b) {
-                    (Some(a), Some(b)) => Some(pick(a, b)),
-                    (one, other) => one.or(other),
-                }
-            };
-            Ok(Bounds {
-                min: narrower(left.min, right.min, Timestamp::max),
-                max: narrower(left.max, right.max, Timestamp::min),
-            })
-        }
-        ExprKind::Binary { op, lhs, rhs } if is_time(lhs) => {
-            let ExprKind::Integer(nanos) = rhs.kind else { return Err(Unspecified("a time that is no integer")) };
-            let (at, after, before) = (Timestamp(nanos), Timestamp(nanos + 1), Timestamp(nanos - 1));
-            match op {
-                BinaryOp::Equal => Ok(Bounds { min: Some(at), max: Some(at) }),
-                BinaryOp::Greater => Ok(Bounds { min: Some(after), max: None }),
-                BinaryOp::GreaterOrEqual => Ok(Bounds { min: Some(at), max: None }),
-                BinaryOp::Less => Ok(Bounds { min: None, max: Some(before) }),
-                BinaryOp::LessOrEqual => Ok(Bounds { min: None, max: Some(at) }),
-                _ => Err(Unspecified("this operator with time")),
-            }
-        }
-        _ if mentions_time(condition) => Err(Unspecified("time under OR, or on the right")),
-        _ => Ok(Bounds::default()),
-    }
-}
-
-fn is_time(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"))
-}
-
-fn mentions_time(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Paren(inner) => mentions_time(inner),
-        ExprKind::Binary { lhs, rhs, .. } => mentions_time(lhs) || mentions_time(rhs),
-        _ => is_time(expr),
-    }
-}
-
-/// Whether a row that lies in the bounds is kept. A comparison with an absent field is false.
-///
-/// Transcribes `select.where.1`, `select.where.logic.1`, `select.where.time.1`.
-pub fn holds(condition: &Expr, row: &Row, schema: &Schema) -> Result<bool, Unspecified> {
+/// Transcribes `select.where.1`, `select.where.logic.1`, `select.where.time.1`, `select.where.constant.1`,
+/// `select.where.constant.2`.
+pub fn holds(condition: &Expr, row: &Row, schema: &Schema) -> bool {
     match &condition.kind {
         ExprKind::Paren(inner) => holds(inner, row, schema),
-        ExprKind::Binary { op: BinaryOp::And, lhs, rhs } => Ok(holds(lhs, row, schema)? & holds(rhs, row, schema)?),
-        ExprKind::Binary { op: BinaryOp::Or, lhs, rhs } => Ok(holds(lhs, row, schema)? | holds(rhs, row, schema)?),
-        ExprKind::Binary { lhs, .. } if is_time(lhs) => Ok(true),
-        ExprKind::Binary { op, lhs, rhs } if op.is_comparison() => {
-            let (left, right) = (operand(lhs, row, schema)?, operand(rhs, row, schema)?);
-            let tag_against_other = |a, b| is_tag(a, schema) && !matches!(b, Operand::String(_) | Operand::Regex(_));
-            if tag_against_other(lhs, right) || tag_against_other(rhs, left) {
-                return Err(Unspecified("a tag compared with something that is no text"));
-            }
-            Ok(compare(*op, left, right))
-        }
-        _ => Err(Unspecified("a condition that compares nothing")),
+        ExprKind::Binary { op: BinaryOp::And, lhs, rhs } => holds(lhs, row, schema) & holds(rhs, row, schema),
+        ExprKind::Binary { op: BinaryOp::Or, lhs, rhs } => holds(lhs, row, schema) | holds(rhs, row, schema),
+        ExprKind::Binary { lhs, rhs, .. } if is_time(lhs) || is_time(rhs) => true,
+        ExprKind::Binary { op, lhs, rhs } if op.is_comparison() => comparison(*op, lhs, rhs, row, schema),
+        ExprKind::Binary { .. } => keeps_all(condition, schema),
+        ExprKind::Boolean(known) => *known,
+        ExprKind::Var(var) if is_field(var, schema) => schema.meaning(var).of(row) == Value::Boolean(true),
+        _ => false,
     }
 }
 
-/// One side of a comparison.
-#[derive(Clone, Copy)]
-enum Operand<'a> {
-    Absent,
-    Float(f64),
-    Integer(i64),
-    String(&'a [u8]),
-    Boolean(bool),
-    Regex(&'a Regex),
-}
-
-fn is_tag(expr: &Expr, schema: &Schema) -> bool {
-    matches!(&expr.kind, ExprKind::Var(var) if !schema.fields.contains_key(var.name.as_bytes()))
-}
-
-/// What a side stands for in a row. A name is a field if the measurement has one of that name, a tag otherwise; an absent
-/// tag is the empty text. Transcribes `select.columns.kind.1`, `select.where.tag.1`.
-fn operand<'a>(expr: &'a Expr, row: &'a Row, schema: &Schema) -> Result<Operand<'a>, Unspecified> {
-    Ok(match &expr.kind {
-        ExprKind::Paren(inner) => return operand(inner, row, schema),
-        ExprKind::Var(var) if var.cast.is_some() => return Err(Unspecified("a cast")),
-        ExprKind::Var(var) if schema.fields.contains_key(var.name.as_bytes()) => {
-            match row.fields.get(var.name.as_bytes()) {
-                None => Operand::Absent,
-                Some(FieldValue::Float(value)) => Operand::Float(*value),
-                Some(FieldValue::Integer(value)) => Operand::Integer(*value),
-                Some(FieldValue::String(value)) => Operand::String(value),
-                Some(FieldValue::Boolean(value)) => Operand::Boolean(*value),
-            }
-        }
-        ExprKind::Var(var) => Operand::String(row.series.tags.get(var.name.as_bytes()).map_or(b"", |value| value)),
-        ExprKind::Integer(value) => Operand::Integer(*value),
-        ExprKind::Number(value) => Operand::Float(*value),
-        ExprKind::String(value) => Operand::String(value.as_bytes()),
-        ExprKind::Boolean(value) => Operand::Boolean(*value),
-        ExprKind::Regex(regex) => Operand::Regex(regex),
-        _ => return Err(Unspecified("arithmetic in a condition")),
-    })
-}
-
-/// Integers are compared exactly, other numbers as floats. Texts and booleans know only equality. All else is false.
+/// Arithmetic of a field and a literal, or another field, is a condition that keeps every row.
 ///
-/// Transcribes `select.where.field.1`, `select.where.field.2`, `select.where.tag.2`.
-fn compare(op: BinaryOp, left: Operand<'_>, right: Operand<'_>) -> bool {
-    match (left, right) {
-        (Operand::Integer(a), Operand::Integer(b)) => ordered(op, &a, &b),
-        (Operand::Integer(a), Operand::Float(b)) => ordered(op, &(a as f64), &b),
-        (Operand::Float(a), Operand::Integer(b)) => ordered(op, &a, &(b as f64)),
-        (Operand::Float(a), Operand::Float(b)) => ordered(op, &a, &b),
-        (Operand::String(a), Operand::String(b)) => equal(op, a, b),
-        (Operand::Boolean(a), Operand::Boolean(b)) => equal(op, &a, &b),
-        (Operand::String(text), Operand::Regex(regex)) => match op {
-            BinaryOp::Match => regex.is_match(text),
-            BinaryOp::NotMatch => !regex.is_match(text),
-            _ => false,
-        },
+/// Transcribes `select.where.arithmetic.1`.
+fn keeps_all(condition: &Expr, schema: &Schema) -> bool {
+    let ExprKind::Binary { lhs, rhs, .. } = &condition.kind else { return false };
+    let is_plain = |side: &Expr| !matches!(side.kind, ExprKind::Binary { .. } | ExprKind::Paren(_));
+    let reads_field = |side: &Expr| matches!(&side.kind, ExprKind::Var(var) if is_field(var, schema));
+    is_plain(lhs) && is_plain(rhs) && (reads_field(lhs) || reads_field(rhs))
+}
+
+/// Whether a name is a field; what is none is a tag, whether the sources have it or not.
+fn is_field(var: &VarRef, schema: &Schema) -> bool {
+    match var.cast {
+        None => schema.fields.contains_key(var.name.as_bytes()),
+        Some(cast) => cast != Cast::Tag,
+    }
+}
+
+/// A side that is a tag by itself, and its key.
+fn tag<'a>(side: &'a Expr, schema: &Schema) -> Option<&'a str> {
+    match &side.kind {
+        ExprKind::Var(var) if !is_field(var, schema) => Some(&var.name),
+        _ => None,
+    }
+}
+
+fn comparison(op: BinaryOp, lhs: &Expr, rhs: &Expr, row: &Row, schema: &Schema) -> bool {
+    match (tag(lhs, schema), tag(rhs, schema)) {
+        (Some(left), Some(right)) => two_tags(op, left, right, row),
+        (Some(key), None) if is_literal(rhs) => tag_and_literal(op, key, rhs, row),
+        (None, Some(key)) if is_literal(lhs) => tag_and_literal(op, key, lhs, row),
+        _ => {
+            let left = operand(lhs, row, schema);
+            match (&rhs.kind, left) {
+                (ExprKind::Regex(regex), Value::String(text)) => regex.is_match(&text) == (op == BinaryOp::Match),
+                (ExprKind::Regex(_), _) => false,
+                (_, left) => compare(op, &left, &operand(rhs, row, schema)),
+            }
+        }
+    }
+}
+
+/// Whether a condition can be true for some row of a series: comparisons of tags are decided by the series, those of fields are
+/// open.
+///
+/// Transcribes `select.where.logic.1`.
+pub fn may_hold(condition: &Expr, series: &SeriesKey, schema: &Schema) -> bool {
+    match &condition.kind {
+        ExprKind::Paren(inner) => may_hold(inner, series, schema),
+        ExprKind::Binary { op: BinaryOp::And, lhs, rhs } => {
+            may_hold(lhs, series, schema) & may_hold(rhs, series, schema)
+        }
+        ExprKind::Binary { op: BinaryOp::Or, lhs, rhs } => {
+            may_hold(lhs, series, schema) | may_hold(rhs, series, schema)
+        }
+        ExprKind::Binary { op, lhs, rhs } if op.is_comparison() && is_open(lhs, schema) | is_open(rhs, schema) => true,
+        ExprKind::Var(var) => is_field(var, schema),
+        _ => {
+            let nothing = Row { series: series.clone(), time: Timestamp::EPOCH, fields: BTreeMap::new() };
+            holds(condition, &nothing, schema)
+        }
+    }
+}
+
+/// Whether a side of a comparison is known only at a row.
+fn is_open(side: &Expr, schema: &Schema) -> bool {
+    match &side.kind {
+        ExprKind::Var(var) => is_field(var, schema) && !is_time(side),
+        ExprKind::Paren(_) | ExprKind::Binary { .. } => !is_constant(side),
         _ => false,
     }
 }
 
-fn ordered<T: PartialOrd>(op: BinaryOp, a: &T, b: &T) -> bool {
+fn is_literal(side: &Expr) -> bool {
+    !matches!(side.kind, ExprKind::Var(_) | ExprKind::Binary { .. } | ExprKind::Paren(_))
+}
+
+/// Equal are two tags that are both there with one value. Transcribes `select.where.tag.3`.
+fn two_tags(op: BinaryOp, left: &str, right: &str, row: &Row) -> bool {
+    let value = |key: &str| row.series.tags.get(key.as_bytes());
+    let is_same = value(left).is_some() && value(left) == value(right);
     match op {
-        BinaryOp::Less => a < b,
-        BinaryOp::LessOrEqual => a <= b,
-        BinaryOp::Greater => a > b,
-        BinaryOp::GreaterOrEqual => a >= b,
-        _ => equal(op, a, b),
+        BinaryOp::Equal => is_same,
+        BinaryOp::NotEqual => !is_same,
+        _ => false,
     }
 }
 
-fn equal<T: PartialEq + ?Sized>(op: BinaryOp, a: &T, b: &T) -> bool {
-    match op {
-        BinaryOp::Equal => a == b,
-        BinaryOp::NotEqual => a != b,
+/// An absent tag is the empty text; `_name` is the measurement. No tag equals what is no text.
+///
+/// Transcribes `select.where.tag.1`, `select.where.tag.2`, `select.where.tag.4`, `select.where.tag.5`.
+fn tag_and_literal(op: BinaryOp, key: &str, literal: &Expr, row: &Row) -> bool {
+    let value = match key {
+        "_name" => row.series.measurement.clone(),
+        _ => row.series.tags.get(key.as_bytes()).cloned().unwrap_or_default(),
+    };
+    let is_same = match &literal.kind {
+        ExprKind::String(text) => value == text.as_str(),
+        ExprKind::Regex(regex) => regex.is_match(&value),
         _ => false,
+    };
+    match op {
+        BinaryOp::Equal | BinaryOp::Match => is_same,
+        BinaryOp::NotEqual | BinaryOp::NotMatch => !is_same,
+        _ => false,
+    }
+}
+
+/// The value of one side of a comparison. An absent tag is null here, beside fields.
+///
+/// Transcribes `select.where.arithmetic.1`, `select.where.tag.6`.
+fn operand(side: &Expr, row: &Row, schema: &Schema) -> Value {
+    match &side.kind {
+        ExprKind::Paren(inner) => operand(inner, row, schema),
+        ExprKind::Var(var) if is_field(var, schema) => schema.meaning(var).of(row),
+        ExprKind::Var(var) => Meaning::Tag(Text::from(var.name.as_str())).of(row),
+        ExprKind::Binary { op, lhs, rhs } => {
+            let division = if is_constant(side) { Division::Exact } else { Division::TowardZero };
+            arithmetic(*op, &operand(lhs, row, schema), &operand(rhs, row, schema), division)
+        }
+        other => literal(other),
+    }
+}
+
+/// The value of a literal; null for those that no field can hold.
+pub fn literal(kind: &ExprKind) -> Value {
+    match kind {
+        ExprKind::Integer(value) => Value::Integer(*value),
+        ExprKind::Number(value) => Value::Float(*value),
+        ExprKind::String(text) => Value::String(Text::from(text.as_str())),
+        ExprKind::Boolean(value) => Value::Boolean(*value),
+        _ => Value::Null,
     }
 }

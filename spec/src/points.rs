@@ -39,15 +39,4 @@ impl Points {
             None => self.list.push(new),
         }
     }
-
-    /// The tag keys of one measurement.
-    pub fn tag_keys(&self, measurement: &[u8]) -> BTreeSet<Text> {
-        let series = self.series.iter().filter(|series| series.measurement == *measurement);
-        series.flat_map(|series| series.tags.iter()).map(|(key, _)| key.clone()).collect()
-    }
-
-    /// The values of one measurement.
-    pub fn of_measurement<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a Point> {
-        self.list.iter().filter(move |point| point.series.measurement == *name)
-    }
 }

@@ -1,77 +1,122 @@
-//! The list of points as something that the server's evaluator can read.
+//! Lists of points as something that the server's evaluator can read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fluxstone::influxql::ast::Measurement;
-use fluxstone::model::{FieldType, FieldValue, Text, TimeRange, Timestamp};
+use fluxstone::model::{FieldType, FieldValue, SeriesKey, Text, TimeRange, Timestamp};
 use fluxstone::query::{
     Batch, Block, Column, NumberSummary, QueryError, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError,
     Sources, Summary,
 };
 
 use crate::points::{Point, Points};
+use crate::policies::Policies;
 
-/// Answers the evaluator from a list of points.
+/// Answers the evaluator from one database, whichever is named.
 #[derive(Debug, Clone)]
 pub struct ModelStore {
-    points: Arc<Points>,
-    block_values_max: usize,
+    policies: BTreeMap<String, Arc<ModelSource>>,
+    none: Arc<ModelSource>,
+}
+
+/// Answers the evaluator from the shards of one policy.
+#[derive(Debug)]
+struct ModelSource {
+    shards: Vec<(TimeRange, Points)>,
+    shard_starts: Vec<Timestamp>,
+    /// All series of the database. The place of one in the order of the keys is its id.
+    series: Vec<Arc<SeriesKey>>,
+    blocks: BTreeMap<(SeriesId, Text), Vec<Arc<ModelBlock>>>,
 }
 
 impl ModelStore {
     /// A store whose blocks have at most `block_values_max` values, so that small data has many blocks.
-    pub fn new(points: Points, block_values_max: usize) -> ModelStore {
-        ModelStore { points: Arc::new(points), block_values_max: block_values_max.max(1) }
+    pub fn new(policies: &Policies, block_values_max: usize) -> ModelStore {
+        let source = |policy: &str| Arc::new(ModelSource::new(policies, policy, block_values_max.max(1)));
+        let sources = policies.shards.keys().map(|name| (name.clone(), source(name)));
+        ModelStore { policies: sources.collect(), none: source("no such policy") }
     }
 }
 
-/// All measurements are in the one store, whatever database and policy are named.
 impl Sources for ModelStore {
-    fn source(&self, _: &Measurement) -> Result<Arc<dyn Source>, QueryError> {
-        Ok(Arc::new(self.clone()))
+    fn source(&self, measurement: &Measurement) -> Result<Arc<dyn Source>, QueryError> {
+        let source = self.policies.get(&measurement.policy).unwrap_or(&self.none);
+        Ok(source.clone() as Arc<dyn Source>)
     }
 }
 
-impl Source for ModelStore {
+impl ModelSource {
+    fn new(policies: &Policies, policy: &str, block_values_max: usize) -> ModelSource {
+        let shards = policies.shards(policy);
+        let series: Vec<Arc<SeriesKey>> = policies.database.series.iter().cloned().map(Arc::new).collect();
+        let mut blocks: BTreeMap<(SeriesId, Text), Vec<Arc<ModelBlock>>> = BTreeMap::new();
+        for (_, points) in &shards {
+            let mut values: BTreeMap<(SeriesId, Text), Vec<&Point>> = BTreeMap::new();
+            for point in &points.list {
+                if let Some(place) = series.iter().position(|key| **key == point.series) {
+                    values.entry((SeriesId(place as u64), point.field.clone())).or_default().push(point);
+                }
+            }
+            for (of, mut points) in values {
+                points.sort_by_key(|point| point.time);
+                let chunks = points.chunks(block_values_max).filter_map(ModelBlock::of);
+                blocks.entry(of).or_default().extend(chunks.map(Arc::new));
+            }
+        }
+        let shards = shards.into_iter().map(|(times, points)| (times, points.clone())).collect();
+        let shard_starts = policies.shard_starts(policy).into_iter().collect();
+        ModelSource { shards, shard_starts, series, blocks }
+    }
+
+    fn of_measurement<'a>(&'a self, measurement: &'a [u8]) -> impl Iterator<Item = (SeriesId, &'a Arc<SeriesKey>)> {
+        let numbered = (0..).map(SeriesId).zip(&self.series);
+        numbered.filter(move |(_, key)| key.measurement == *measurement)
+    }
+}
+
+impl Source for ModelSource {
     fn measurements(&self) -> Vec<Text> {
-        let names: BTreeSet<Text> = self.points.series.iter().map(|series| series.measurement.clone()).collect();
+        let names: BTreeSet<Text> = self.series.iter().map(|series| series.measurement.clone()).collect();
         names.into_iter().collect()
     }
 
     fn shard_starts(&self) -> Vec<Timestamp> {
-        Vec::new()
+        self.shard_starts.clone()
     }
 
-    fn field_types(&self, measurement: &[u8], _: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
-        // The one shard overlaps every range.
-        let fields = self.points.types.iter().filter(|((of, _), _)| *of == *measurement);
-        fields.map(|((_, name), field_type)| (name.clone(), vec![*field_type])).collect()
+    fn field_types(&self, measurement: &[u8], range: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
+        let touched = self.shards.iter().filter(|(times, _)| times.overlaps(range));
+        let types = touched.flat_map(|(_, points)| &points.types).filter(|((of, _), _)| *of == *measurement);
+        let mut fields: BTreeMap<Text, Vec<FieldType>> = BTreeMap::new();
+        for ((_, name), field_type) in types {
+            let known = fields.entry(name.clone()).or_default();
+            known.push(*field_type);
+            known.sort();
+            known.dedup();
+        }
+        fields
     }
 
     fn tag_keys(&self, measurement: &[u8]) -> BTreeSet<Text> {
-        self.points.tag_keys(measurement)
+        let tags = self.of_measurement(measurement).flat_map(|(_, key)| key.tags.iter());
+        tags.map(|(key, _)| key.clone()).collect()
     }
 
     fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
-        // The place of a series in the order of the keys is its id.
-        let numbered = (0..).map(SeriesId).zip(&self.points.series);
-        let wanted = numbered.filter(|(_, key)| key.measurement == *measurement && predicate.holds(&key.tags));
-        wanted.map(|(id, key)| SeriesRef { id, key: Arc::new(key.clone()) }).collect()
+        let wanted = self.of_measurement(measurement).filter(|(_, key)| predicate.holds(&key.tags));
+        wanted.map(|(id, key)| SeriesRef { id, key: key.clone() }).collect()
     }
 
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {
-        let Some(key) = self.points.series.iter().nth(series.0 as usize) else { return Vec::new() };
-        let wanted = self.points.list.iter().filter(|point| point.series == *key && point.field == *field);
-        let mut values: Vec<&Point> = wanted.collect();
-        values.sort_by_key(|point| point.time);
-        let blocks = values.chunks(self.block_values_max).filter_map(ModelBlock::of);
+        let blocks = self.blocks.get(&(series, Text::from(field))).into_iter().flatten();
         let overlapping = blocks.filter(|block| block.summary.range.overlaps(range));
-        overlapping.map(|block| Arc::new(block) as Arc<dyn Block>).collect()
+        overlapping.map(|block| block.clone() as Arc<dyn Block>).collect()
     }
 }
 
 /// Some values of one field of one series.
+#[derive(Debug)]
 struct ModelBlock {
     summary: Summary,
     batch: Arc<Batch>,

@@ -143,7 +143,7 @@ impl Catalog {
 }
 
 fn check_minimum(duration: Nanos) -> Result<(), CatalogError> {
-    if duration > Nanos(0) && duration < SHORTEST_DURATION {
+    if duration != Nanos(0) && duration < SHORTEST_DURATION {
         return Err(CatalogError::PolicyDurationTooLow);
     }
     Ok(())

@@ -9,19 +9,22 @@
 //! | `grammar` | tokens to tree, one file for each family of statements |
 //! | `validate`, `calls` | what SELECT must satisfy beyond its grammar |
 //! | `duration`, `regex_literal` | two kinds of literals |
-//! | `print` | tree to text |
+//! | `print` | tree to text: expressions, clauses and what all need; statements are written in [`ast`] |
 //! | `visit` | walking and rewriting trees |
 //!
 //! # Adding a statement
 //!
-//! 1. The tree: a variant of [`ast::Statement`], whose fields are named as in the grammar.
-//! 2. The parser: a function in the file of its family in `grammar/`, called where the family's second word is looked at
-//!    (or from `statement` in `grammar/mod.rs`, for a new first word). A word that must be reserved joins `token.rs`.
-//! 3. The text: an arm in `print.rs`, and one in the generator of the round trip in `tests.rs`.
-//! 4. The specification: a clause in `spec/influxql.md` with the grammar and the exact messages, and cases in
-//!    a file of `conformance/cases/`.
+//! Say, `SHOW SHARD n`, which is none today. Four places, and the compiler asks for the first two and for its meaning in the engine:
 //!
-//! The compiler then asks for the rest: the engine matches on all statements.
+//! 1. The tree, `ast/statement.rs`: a variant of [`ast::Statement`], its fields named as in the grammar, and an arm of its
+//!    `Display`, which writes it.
+//! 2. The parser, a file of its family in `grammar/` (here `show.rs`): a function that returns the variant, called where the
+//!    family looks at the second word. Only a new first word is looked at elsewhere (`statement` in `grammar/mod.rs`), and only
+//!    a new reserved word joins the list in `token.rs`.
+//! 3. The specification: a clause on `spec/influxql.md` with the grammar and the exact messages, and the rule in
+//!    `spec/grammar/influxql.abnf`. From then on `tests/grammars` draws the statement, parses it, writes and reads it back, and
+//!    holds broken ones against the rule: forget one of these places, or contradict yourself in one, and it fails.
+//! 4. The cases: a file under `conformance/cases/`.
 
 pub mod ast;
 mod calls;

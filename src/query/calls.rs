@@ -10,7 +10,7 @@ use super::conditions::Condition;
 use super::functions::{Collection, Forecast, Function, Transformation};
 use super::names::Wish;
 use super::plan::{ReadSet, wish};
-use super::point_expr::{ColumnKind, PointCompiler, PointExpr};
+use super::point_expr::{ColumnKind, Literal, PointCompiler, PointExpr};
 use super::points::FieldRead;
 use super::projections::{Operand, arithmetic_type, literal_value, point_operand, point_projection};
 use super::{QueryError, Value, go_names};
@@ -364,12 +364,10 @@ impl CallPlan {
         for (name, output) in columns.iter().zip(&self.outputs) {
             match output {
                 Output::Stream(stream) => writeln!(f, "column {name}: {stream}")?,
-                Output::Companion(value) => writeln!(f, "column {name}: {value} of the chosen point")?,
+                Output::Companion(value) => {
+                    writeln!(f, "column {name}: {} of the chosen point", value.shown(&self.companion_reads))?;
+                }
             }
-        }
-        if !self.companion_reads.is_empty() {
-            let selected = self.companion_reads.len();
-            writeln!(f, "chosen points have {}", ReadSet { fields: self.companion_reads.clone(), selected })?;
         }
         Ok(())
     }
@@ -379,7 +377,7 @@ impl fmt::Display for StreamExpr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StreamExpr::Call(call) => write!(f, "{call}"),
-            StreamExpr::Literal(value) => write!(f, "{value:?}"),
+            StreamExpr::Literal(value) => write!(f, "{}", Literal(value)),
             StreamExpr::Binary { op, lhs, rhs } => write!(f, "({lhs} {} {rhs})", op.symbol()),
         }
     }
@@ -387,11 +385,16 @@ impl fmt::Display for StreamExpr {
 
 impl fmt::Display for CallNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}::{} of ", self.function, self.result_type)?;
         match &self.input {
-            CallInput::Nothing => f.write_str("nothing"),
-            CallInput::Points { reads, value, .. } => write!(f, "{value} in {reads}"),
-            CallInput::Call(inner) => write!(f, "({inner})"),
+            CallInput::Nothing => write!(f, "{} of nothing", self.function)?,
+            CallInput::Points { reads, value, keys, .. } => {
+                write!(f, "{} of {}", self.function, value.shown(&reads.fields))?;
+                for (at, key) in keys.iter().enumerate() {
+                    write!(f, "{} {}", if at == 0 { " for each" } else { "," }, key.shown(&reads.fields))?;
+                }
+            }
+            CallInput::Call(inner) => write!(f, "{} of ({inner})", self.function)?,
         }
+        write!(f, " as {}", self.result_type)
     }
 }

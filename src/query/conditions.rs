@@ -222,7 +222,7 @@ impl fmt::Display for Condition {
             Condition::Always => f.write_str("any"),
             Condition::Never => f.write_str("none"),
             Condition::Tags(test) => write!(f, "{test}"),
-            Condition::Points(_) => f.write_str("(its points are asked)"),
+            Condition::Points(expr) => write!(f, "{expr}"),
             Condition::And(a, b) => write!(f, "({a} and {b})"),
             Condition::Or(a, b) => write!(f, "({a} or {b})"),
         }

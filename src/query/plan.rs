@@ -307,18 +307,26 @@ impl fmt::Display for Plan {
         writeln!(f, "read {}", texts(&measurements))?;
         let order = if self.descending { "descending" } else { "ascending" };
         writeln!(f, "times {} to {}, {order}", self.range.min, self.range.max)?;
-        writeln!(f, "series where {}", self.condition)?;
+        writeln!(f, "points where {}", self.condition)?;
         if !self.dimensions.is_empty() {
             writeln!(f, "group by {}", texts(&self.dimensions))?;
         }
         if let Some(windows) = &self.windows {
-            writeln!(f, "{windows}, fill {:?}", self.fill)?;
+            let fill = match self.fill {
+                Fill::Null => "null".to_owned(),
+                Fill::None => "none".to_owned(),
+                Fill::Previous => "previous".to_owned(),
+                Fill::Linear => "linear".to_owned(),
+                Fill::Integer(number) => number.to_string(),
+                Fill::Number(number) => number.to_string(),
+            };
+            writeln!(f, "{windows}, fill {fill}")?;
         }
         match &self.projection {
             Projection::Points(points) => {
                 writeln!(f, "rows of {}", points.reads)?;
                 for (name, output) in self.columns[1..].iter().zip(&points.outputs) {
-                    writeln!(f, "column {name}: {output}")?;
+                    writeln!(f, "column {name}: {}", output.shown(&points.reads.fields))?;
                 }
             }
             Projection::Calls(calls) => calls.describe(&self.columns[1..], f)?,
@@ -333,11 +341,10 @@ impl fmt::Display for Plan {
 
 impl fmt::Display for ReadSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let read = |read: &FieldRead| format!("{}::{}", read.name, read.read_as);
         let (selected, asked) = self.fields.split_at(self.selected);
-        f.write_str(&selected.iter().map(read).collect::<Vec<_>>().join(", "))?;
+        f.write_str(&selected.iter().map(FieldRead::to_string).collect::<Vec<_>>().join(", "))?;
         if !asked.is_empty() {
-            write!(f, "; asking {}", asked.iter().map(read).collect::<Vec<_>>().join(", "))?;
+            write!(f, "; asking {}", asked.iter().map(FieldRead::to_string).collect::<Vec<_>>().join(", "))?;
         }
         Ok(())
     }

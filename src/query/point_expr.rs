@@ -120,19 +120,53 @@ fn logical<'a>(and: bool, lhs: Scalar<'_>, rhs: Scalar<'_>, null_spoils: bool) -
     Scalar::Boolean(if and { a && b } else { a || b })
 }
 
-impl fmt::Display for PointExpr {
+impl PointExpr {
+    /// The expression as text, with the names of the columns that it reads.
+    pub(super) fn shown<'a>(&'a self, reads: &'a [FieldRead]) -> impl fmt::Display + 'a {
+        Shown { expr: self, reads }
+    }
+}
+
+/// See [`PointExpr::shown`].
+struct Shown<'a> {
+    expr: &'a PointExpr,
+    reads: &'a [FieldRead],
+}
+
+impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PointExpr::Column(column) => write!(f, "#{column}"),
+        let shown = |expr| Shown { expr, reads: self.reads };
+        match self.expr {
+            PointExpr::Column(column) => match self.reads.get(*column) {
+                Some(read) => write!(f, "{read}"),
+                None => write!(f, "#{column}"),
+            },
             PointExpr::Tag(key) => write!(f, "tag {key}"),
-            PointExpr::Literal(value) => write!(f, "{value:?}"),
+            PointExpr::Literal(value) => write!(f, "{}", Literal(value)),
             PointExpr::Arithmetic { op, lhs, rhs, .. } | PointExpr::Compare { op, lhs, rhs } => {
-                write!(f, "({lhs} {} {rhs})", op.symbol())
+                write!(f, "({} {} {})", shown(lhs), op.symbol(), shown(rhs))
             }
             PointExpr::Matches { text, regex, wanted } => {
-                write!(f, "({text} {}~ {regex:?})", if *wanted { "=" } else { "!" })
+                write!(f, "({} {}~ {regex:?})", shown(text), if *wanted { "=" } else { "!" })
             }
-            PointExpr::Logical { and, lhs, rhs, .. } => write!(f, "({lhs} {} {rhs})", if *and { "AND" } else { "OR" }),
+            PointExpr::Logical { and, lhs, rhs, .. } => {
+                write!(f, "({} {} {})", shown(lhs), if *and { "AND" } else { "OR" }, shown(rhs))
+            }
+        }
+    }
+}
+
+/// A literal as text.
+pub(super) struct Literal<'a>(pub(super) &'a Value);
+
+impl fmt::Display for Literal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Float(value) => write!(f, "{value:?}"),
+            Value::Integer(value) => write!(f, "{value}"),
+            Value::String(value) => write!(f, "'{value}'"),
+            Value::Boolean(value) => write!(f, "{value}"),
+            _ => f.write_str("null"),
         }
     }
 }

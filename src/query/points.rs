@@ -6,6 +6,7 @@
 //! always ascend.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::model::{FieldType, Text, TimeRange, Timestamp};
@@ -20,6 +21,12 @@ pub(super) struct FieldRead {
     pub(super) name: Text,
     /// Integers are read as floats and floats, cut toward zero, as integers; values of other types are absent.
     pub(super) read_as: FieldType,
+}
+
+impl fmt::Display for FieldRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.name, self.read_as)
+    }
 }
 
 /// A part of a decoded block.

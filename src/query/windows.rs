@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::influxql::ast::{Window, WindowOffset};
-use crate::model::{TimeRange, Timestamp};
+use crate::model::{Nanos, TimeRange, Timestamp};
 
 /// Windows of `interval` nanoseconds that start at `offset` and every interval before and after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,14 +54,13 @@ impl Windows {
 
 impl fmt::Display for Windows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "windows of {} ns from {} ns", self.interval, self.offset)
+        write!(f, "windows of {} from {}", Nanos(self.interval).go_text(), Nanos(self.offset).go_text())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Nanos;
 
     fn start(interval: i64, offset: i64, time: i64) -> i64 {
         let offset = Some(WindowOffset::Duration(Nanos(offset)));

@@ -1,8 +1,9 @@
 //! Compaction: what a shard has in segment files and in a closed memtable, column by column, into one new segment file.
 //!
-//! Which files are merged: always the newest ones, as long as they are not much larger than what is being added, so that a
-//! value is rewritten a few times at most and a shard has few files; and those of which something was deleted, with all
-//! that are newer. What was deleted, overwritten or belongs to a removed series is left out.
+//! Which files are merged: always the newest ones, as long as they are not much larger than what is merged already, so that
+//! each file of a shard has more than twice the values of the next newer one; and those of which something was deleted, with
+//! all that are newer. What was deleted, overwritten or belongs to a removed series is left out. Why this ends, and how often
+//! a value is rewritten, stands in the clauses `storage.compaction.*`.
 
 use std::iter::Peekable;
 use std::sync::Arc;
@@ -15,49 +16,69 @@ use super::merge::{Piece, merge};
 use super::record::FieldId;
 use super::segment::{BlockEntry, EntryCursor, Segment, SegmentError, SegmentWriter};
 use super::series_index::SeriesIndex;
-use super::state::Shard;
+use super::state::{SegmentFile, Shard, Tombstone};
 use crate::query::SeriesId;
 
-/// Files are merged that have up to this many times the bytes of what is newer.
+/// Files are merged that have up to this many times the values of what is newer.
 const GROWTH: u64 = 2;
-/// Values in memory take about this many times the bytes that they take in a file.
-const MEMORY_FACTOR: u64 = 4;
 
-/// The segment from which on all are merged; the number of segments, if none is.
-///
-/// Errs if a file can't be read to see whether it holds anything that was deleted.
-pub(super) fn first_to_merge(shard: &Shard, removed: &[SeriesId]) -> Result<usize, StorageError> {
-    Ok(first_small(shard).min(first_with_deletes(shard, removed)?))
+/// What is done with a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// The segment from which on all are merged; the number of segments, if none is.
+    pub(super) merged_from: usize,
+    /// Whether no file that stays has values that were deleted.
+    pub(super) deletes_done: bool,
 }
 
-fn first_small(shard: &Shard) -> usize {
-    let mut first = shard.segments.len();
-    let Some(frozen) = &shard.sealing else { return first };
-    let mut bytes = frozen.memtable.bytes() as u64 / MEMORY_FACTOR;
-    for file in shard.segments.iter().rev() {
-        if file.segment.bytes() > GROWTH * bytes {
-            break;
+impl Plan {
+    /// Plans for the files behind the last one that can't be read: that stays where it is, with all that are older.
+    pub(super) fn new(shard: &Shard, removed: &[SeriesId]) -> Plan {
+        loop {
+            let unreadable = shard.segments.iter().rposition(|file| file.segment.is_unreadable());
+            let (stay, files) = shard.segments.split_at(unreadable.map_or(0, |at| at + 1));
+            // An error means that one more file can't be read, so this happens at most once for each.
+            let Ok(with_deletes) = first_with_deletes(shard, files, removed) else { continue };
+            let sizes: Vec<u64> = files.iter().map(|file| file.segment.values()).collect();
+            let new = shard.sealing.as_ref().map_or(0, |frozen| frozen.memtable.values());
+            let merged_from = stay.len() + first_to_merge(&sizes, new, with_deletes);
+            let deletes_done = stay.iter().all(|file| tombstones_of(shard, &file.segment).next().is_none());
+            return Plan { merged_from, deletes_done };
         }
-        bytes += file.segment.bytes();
+    }
+}
+
+/// The first of some files, oldest first, that is merged with the newer ones and `new` values from memory, where those from
+/// `with_deletes` on have to be.
+fn first_to_merge(sizes: &[u64], new: u64, with_deletes: usize) -> usize {
+    let mut first = with_deletes.min(sizes.len());
+    let mut merged = new + sizes[first..].iter().sum::<u64>();
+    while let Some(size) = first.checked_sub(1).map(|before| sizes[before])
+        && size <= GROWTH * merged
+    {
         first -= 1;
+        merged += size;
     }
     first
 }
 
-/// The first segment that holds values of a removed series, or values that a tombstone may concern.
-fn first_with_deletes(shard: &Shard, removed: &[SeriesId]) -> Result<usize, StorageError> {
-    for (at, file) in shard.segments.iter().enumerate() {
-        let segment = &*file.segment;
-        let later = shard.tombstones.iter().filter(|t| t.position >= segment.header().position);
-        let concerned = later.filter(|t| t.range.overlaps(segment.range())).flat_map(|t| t.series.iter());
+/// The deletes that may concern values of a file.
+fn tombstones_of<'s>(shard: &'s Shard, segment: &Segment) -> impl Iterator<Item = &'s Tombstone> {
+    let (position, range) = (segment.header().position, segment.range());
+    shard.tombstones.iter().filter(move |t| t.position >= position && t.range.overlaps(range))
+}
+
+/// The first file that holds values of a removed series, or values that a tombstone may concern.
+fn first_with_deletes(shard: &Shard, files: &[SegmentFile], removed: &[SeriesId]) -> Result<usize, SegmentError> {
+    for (at, file) in files.iter().enumerate() {
+        let concerned = tombstones_of(shard, &file.segment).flat_map(|t| t.series.iter());
         for series in removed.iter().chain(concerned) {
-            let fields = segment.fields_of(*series).map_err(|error| unreadable(segment, &error))?;
-            if !fields.is_empty() {
+            if !file.segment.fields_of(*series)?.is_empty() {
                 return Ok(at);
             }
         }
     }
-    Ok(shard.segments.len())
+    Ok(files.len())
 }
 
 /// Writes what the segments from `merged_from` on and the closed memtable hold, of series that are in the index.
@@ -161,4 +182,65 @@ impl Input {
 
 fn unreadable(segment: &Segment, error: &SegmentError) -> StorageError {
     StorageError::damaged(segment.path(), error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A file: how many values it has, and how often the oldest of them were written again.
+    #[derive(Debug, Clone, Copy)]
+    struct File {
+        values: u64,
+        rewrites: i32,
+    }
+
+    /// Merges as planned; `kept` of a thousand values remain of those merged.
+    fn seal(files: &mut Vec<File>, new: u64, with_deletes: usize, kept: u64) {
+        let sizes: Vec<u64> = files.iter().map(|file| file.values).collect();
+        let first = first_to_merge(&sizes, new, with_deletes);
+        let merged = files.split_off(first);
+        let values = (new + merged.iter().map(|file| file.values).sum::<u64>()) * kept / 1000;
+        let rewrites = merged.iter().map(|file| file.rewrites + 1).max().unwrap_or(0);
+        if values > 0 {
+            files.push(File { values, rewrites });
+        }
+    }
+
+    proptest! {
+        // spec: storage.compaction.2
+        #[test]
+        fn each_file_has_more_than_twice_the_values_of_the_next(
+            steps in proptest::collection::vec((0_u64..2000, proptest::option::weighted(0.2, 0_usize..10), 0_u64..=1000), 0..200)
+        ) {
+            let mut files = Vec::new();
+            let mut written = 0;
+            for (new, with_deletes, kept) in steps {
+                written += new;
+                let count = files.len();
+                seal(&mut files, new, with_deletes.unwrap_or(count), kept);
+                prop_assert!(files.windows(2).all(|pair| pair[0].values > 2 * pair[1].values), "{:?}", files);
+                prop_assert!(files.len() <= 1 + written.max(1).ilog2() as usize);
+            }
+        }
+
+        // spec: storage.compaction.3
+        #[test]
+        fn a_value_is_rewritten_only_into_a_file_half_as_large_again(new in proptest::collection::vec(1_u64..2000, 0..300)) {
+            let mut files = Vec::new();
+            for new in new {
+                let count = files.len();
+                seal(&mut files, new, count, 1000);
+                prop_assert!(files.iter().all(|file| 1.5_f64.powi(file.rewrites) <= file.values as f64), "{:?}", files);
+            }
+        }
+
+        // spec: storage.compaction.3
+        #[test]
+        fn with_nothing_new_and_nothing_deleted_nothing_is_merged(sizes in proptest::collection::vec(1_u64..1000, 0..20)) {
+            prop_assert_eq!(first_to_merge(&sizes, 0, sizes.len()), sizes.len());
+        }
+    }
 }

@@ -64,6 +64,12 @@ impl Memtable {
         self.buckets.iter().all(|bucket| bucket.is_empty())
     }
 
+    /// How many values there are, times that were written twice counted twice.
+    pub(super) fn values(&self) -> u64 {
+        let columns = self.buckets.iter().flat_map(|bucket| bucket.values()).flat_map(|columns| columns.iter());
+        columns.map(|(_, column)| column.values()).sum()
+    }
+
     /// The memory that the values take, estimated.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -193,6 +199,11 @@ impl ColumnBuffer {
     pub(super) fn chunks(&self) -> impl Iterator<Item = Arc<Batch>> {
         let open = (!self.open.times.is_empty()).then(|| Arc::new(self.open.clone()));
         self.closed.iter().cloned().chain(open)
+    }
+
+    fn values(&self) -> u64 {
+        let closed: usize = self.closed.iter().map(|chunk| chunk.times.len()).sum();
+        (closed + self.open.times.len()) as u64
     }
 
     /// Deletes the values at some times; whether any are left.

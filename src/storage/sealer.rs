@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 
 use super::StoreOptions;
 use super::checkpoint::{Checkpoint, CheckpointShard, SEGMENT_PREFIX, segment_name};
-use super::compaction;
+use super::compaction::{self, Plan};
 use super::disk::{Disk, TEMPORARY_SUFFIX};
 use super::error::StorageError;
 use super::log;
@@ -137,28 +137,34 @@ impl Sealer {
         shard: &Shard,
     ) -> Result<Option<SealedShard>, StorageError> {
         let all = shard.segments.len();
-        let first = compaction::first_to_merge(shard, &database.removed);
-        let merged_from = first.as_ref().map_or(all, |first| *first);
-        let nothing_to_write = shard.sealing.is_none() && merged_from == all;
-        if nothing_to_write && shard.tombstones.is_empty() {
-            return Ok(None);
-        }
-        let mut done =
-            SealedShard { database: database.id, shard: id, merged_from, new: None, deletes_done: first.is_ok() };
+        let mut plan = Plan::new(shard, &database.removed);
+        let mut done = SealedShard {
+            database: database.id,
+            shard: id,
+            merged_from: plan.merged_from,
+            new: None,
+            deletes_done: plan.deletes_done,
+        };
+        let nothing_to_write = shard.sealing.is_none() && plan.merged_from == all;
         if nothing_to_write {
-            return Ok(Some(done));
+            return Ok((!shard.tombstones.is_empty()).then_some(done));
         }
         let header = SegmentHeader { database: database.id, shard: id, position };
-        match self.write_segment(header, database, shard, merged_from) {
-            Ok(new) => done.new = new,
-            // The old files stay as they are, and what is in memory gets a file of its own.
-            Err(error @ StorageError::Damaged { .. }) if merged_from < all => {
-                tracing::error!(%error, "segment files can't be merged");
-                done.new = self.write_segment(header, database, shard, all)?;
-                (done.merged_from, done.deletes_done) = (all, false);
+        done.new = loop {
+            match self.write_segment(header, database, shard, plan.merged_from) {
+                Err(error @ StorageError::Damaged { .. }) if plan.merged_from < all => {
+                    // The file that can't be read stays as it is, and those behind it are merged without it.
+                    let next = Plan::new(shard, &database.removed);
+                    if next.merged_from <= plan.merged_from {
+                        return Err(error);
+                    }
+                    tracing::error!(%error, "a segment file can't be merged");
+                    plan = next;
+                }
+                written => break written?,
             }
-            Err(error) => return Err(error),
-        }
+        };
+        (done.merged_from, done.deletes_done) = (plan.merged_from, plan.deletes_done);
         Ok(Some(done))
     }
 

@@ -1,5 +1,6 @@
 //! Series files: the definitions of series that were new between two checkpoints, immutable.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::disk::{Disk, read_all, replace};
@@ -7,12 +8,19 @@ use super::error::StorageError;
 use super::series_index::SeriesBound;
 use super::state::{SealDatabase, State};
 use crate::codec::CodecError;
+use crate::codec::strings::unpack;
 use crate::codec::varint::{Reader, put_bytes, put_varint};
 use crate::model::DatabaseId;
 use crate::query::SeriesId;
 
 const MAGIC: [u8; 4] = *b"FXSR";
 const VERSION: u32 = 1;
+/// A piece is closed when its keys have this many bytes.
+const PIECE_BYTES_MIN: usize = 1 << 20;
+/// A piece with more is damage: one key more than the least.
+const PIECE_BYTES_MAX: usize = 1 << 22;
+/// Keys are much alike; the fastest level finds that.
+const ZSTD_LEVEL: i32 = 1;
 
 /// One file as the checkpoint lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,22 +57,52 @@ pub(super) fn write(
     let end = SeriesBound(file.end);
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&VERSION.to_le_bytes());
-    put_varint(&mut bytes, databases.len() as u64);
     for database in databases {
         let index = database.index.read();
-        put_varint(&mut bytes, database.id.0);
-        put_varint(&mut bytes, index.iter_from(file.first, end).count() as u64);
-        let mut before = 0;
+        let mut piece = Piece::default();
         for (id, key) in index.iter_from(file.first, end) {
-            put_varint(&mut bytes, id.0 - before);
-            put_bytes(&mut bytes, &key);
-            before = id.0;
+            piece.add(id, &key);
+            if piece.keys.len() >= PIECE_BYTES_MIN {
+                piece.close(database.id, &mut bytes);
+            }
         }
+        piece.close(database.id, &mut bytes);
     }
     let crc = crc32c::crc32c(&bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
     let name = file_name(file.number);
     replace(disk, dir, &name, &bytes).map_err(StorageError::io("write", &dir.join(name)))
+}
+
+/// Series of one database that are compressed together.
+#[derive(Debug, Default)]
+struct Piece {
+    count: u64,
+    last: u64,
+    keys: Vec<u8>,
+}
+
+impl Piece {
+    fn add(&mut self, id: SeriesId, key: &[u8]) {
+        put_varint(&mut self.keys, id.0 - self.last);
+        put_bytes(&mut self.keys, key);
+        self.last = id.0;
+        self.count += 1;
+    }
+
+    /// Appends the piece, unless it is empty, and begins the next one.
+    fn close(&mut self, database: DatabaseId, out: &mut Vec<u8>) {
+        let Piece { count, keys, .. } = std::mem::take(self);
+        if count == 0 {
+            return;
+        }
+        put_varint(out, database.0);
+        put_varint(out, count);
+        // Compressing into memory does not fail; if it did, keys as they are would be as good.
+        let packed = zstd::bulk::compress(&keys, ZSTD_LEVEL).ok().filter(|packed| packed.len() < keys.len());
+        put_varint(out, packed.as_ref().map_or(0, |_| keys.len() as u64));
+        put_bytes(out, packed.as_ref().unwrap_or(&keys));
+    }
 }
 
 /// Reads a file into the index of `state`.
@@ -83,14 +121,20 @@ fn decode(bytes: &[u8], state: &mut State) -> Result<(), CodecError> {
     if reader.u32()? != VERSION {
         return Err(CodecError::Malformed("a series file of an unknown version"));
     }
-    for _ in 0..reader.varint()? {
+    while !reader.is_empty() {
         let index = &state.database_mut(DatabaseId(reader.varint()?)).index;
-        let mut index = index.write();
         let count = reader.varint()?;
+        let plain_len = reader.count(PIECE_BYTES_MAX)?;
+        let mut keys = Cow::Borrowed(reader.bytes()?);
+        if plain_len > 0 {
+            keys = Cow::Owned(unpack(&keys, plain_len)?);
+        }
+        let mut keys = Reader::new(&keys);
+        let mut index = index.write();
         let mut id = 0_u64;
         for _ in 0..count {
-            id = id.wrapping_add(reader.varint()?);
-            index.insert(SeriesId(id), reader.bytes()?);
+            id = id.wrapping_add(keys.varint()?);
+            index.insert(SeriesId(id), keys.bytes()?);
         }
     }
     Ok(())

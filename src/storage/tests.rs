@@ -10,6 +10,7 @@ use crate::query::{Batch, Column, SeriesPredicate, Source};
 
 mod damage;
 mod faults;
+mod fixtures;
 mod format;
 
 const DB: DatabaseId = DatabaseId(1);

@@ -32,7 +32,7 @@ fn parse_bound(text: &str) -> Result<Query, ParseError> {
 }
 
 /// Parser and grammar think alike of a text. Whether the grammar derives it.
-fn agreed(text: &str) -> Result<bool, TestCaseError> {
+pub(crate) fn agreed(text: &str) -> Result<bool, TestCaseError> {
     let derived = INFLUXQL.derives(start(), &characters(text));
     match parse_bound(text) {
         Ok(_) => prop_assert!(derived, "the parser accepts {:?}", text),
@@ -66,6 +66,9 @@ proptest! {
         if !written.contains("[REDACTED]") {
             let again = parse(&written, &Parameters::new());
             prop_assert_eq!(again.as_ref(), Ok(&query), "{:?} was written {}", drawn, written);
+            // What InfluxDB writes may have lost digits, but not the shape.
+            let shown = query.to_string();
+            prop_assert!(parse(&shown, &Parameters::new()).is_ok() || shown.contains("WITH DURATION"), "{}", shown);
         }
     }
 }
@@ -89,7 +92,7 @@ fn the_same_words_are_reserved() {
 fn what_is_drawn_says_something() {
     let mut random = SmallRng::seed_from_u64(0);
     for (rule, least) in [
-        ("select-statement", 20),
+        ("select-statement", 35),
         ("delete-statement", 60),
         ("drop-statement", 80),
         ("create-statement", 50),

@@ -38,7 +38,7 @@ fn faults(body: &[u8]) -> (usize, Vec<String>) {
 }
 
 /// Parser and grammar think alike of a body.
-fn agreed(body: &[u8]) -> Result<bool, TestCaseError> {
+pub(crate) fn agreed(body: &[u8]) -> Result<bool, TestCaseError> {
     let derived = LINE_PROTOCOL.derives(rule("body"), &bytes(body));
     let (bad_lines, grammatical) = faults(body);
     let shown = body.escape_ascii();

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each integration test uses a part of it")]
 #![allow(unreachable_pub, reason = "a test crate has no interface to keep small")]
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -37,9 +38,22 @@ impl Server {
         Server::start(&["--data-dir", &data_dir.display().to_string(), "--config", &config.display().to_string()])
     }
 
+    /// A server that another command runs: the arguments are its program and what that gets.
+    pub fn run_by(mut command: Command, arguments: &[&str]) -> Server {
+        command.arg(Server::program());
+        Server::spawn(command, arguments)
+    }
+
     fn start(arguments: &[&str]) -> Server {
-        let server = std::env::var_os("FLUXSTONE_SERVER").unwrap_or_else(|| env!("CARGO_BIN_EXE_fluxstone").into());
-        let mut process = Command::new(server)
+        Server::spawn(Command::new(Server::program()), arguments)
+    }
+
+    fn program() -> OsString {
+        std::env::var_os("FLUXSTONE_SERVER").unwrap_or_else(|| env!("CARGO_BIN_EXE_fluxstone").into())
+    }
+
+    fn spawn(mut command: Command, arguments: &[&str]) -> Server {
+        let mut process = command
             .args(["serve", "--bind", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())
@@ -61,6 +75,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Ends it as a power cut would: no clean-up, no flush.

@@ -4,147 +4,14 @@
 //! Invariant: a tree that [`super::parse`] returned has passed the static validation of `validate.rs`.
 
 mod expression;
+mod statement;
 
 use std::fmt;
 
 use crate::model::Nanos;
 
 pub use expression::{BinaryOp, Cast, Expr, ExprKind, Regex, Span, VarRef, WildcardKind};
-
-/// The statements of one request, in order.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Query {
-    /// The statements.
-    pub statements: Vec<Statement>,
-}
-
-/// One statement.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "the fields of each statement are named as in its grammar")]
-pub enum Statement {
-    Select(Box<Select>),
-    Delete {
-        sources: Vec<Measurement>,
-        condition: Option<Expr>,
-    },
-    DropSeries {
-        sources: Vec<Measurement>,
-        condition: Option<Expr>,
-    },
-    DropMeasurement {
-        name: String,
-    },
-    CreateDatabase {
-        name: String,
-        with: Option<RetentionOptions>,
-    },
-    DropDatabase {
-        name: String,
-    },
-    CreateRetentionPolicy {
-        name: String,
-        database: String,
-        options: RetentionOptions,
-        default: bool,
-    },
-    AlterRetentionPolicy {
-        name: String,
-        database: String,
-        options: RetentionOptions,
-        default: bool,
-    },
-    DropRetentionPolicy {
-        name: String,
-        database: String,
-    },
-    CreateUser {
-        name: String,
-        password: Password,
-        admin: bool,
-    },
-    DropUser {
-        name: String,
-    },
-    SetPassword {
-        user: String,
-        password: Password,
-    },
-    Grant {
-        privilege: Privilege,
-        database: String,
-        user: String,
-    },
-    GrantAdmin {
-        user: String,
-    },
-    Revoke {
-        privilege: Privilege,
-        database: String,
-        user: String,
-    },
-    RevokeAdmin {
-        user: String,
-    },
-    CreateContinuousQuery {
-        name: String,
-        database: String,
-        resample: Resample,
-        select: Box<Select>,
-    },
-    DropContinuousQuery {
-        name: String,
-        database: String,
-    },
-    CreateSubscription {
-        name: String,
-        database: String,
-        policy: String,
-        mode: SubscriptionMode,
-        destinations: Vec<String>,
-    },
-    DropSubscription {
-        name: String,
-        database: String,
-        policy: String,
-    },
-    DropShard {
-        id: u64,
-    },
-    KillQuery {
-        id: u64,
-        host: Option<String>,
-    },
-    ShowContinuousQueries,
-    ShowDatabases,
-    ShowDiagnostics {
-        module: Option<String>,
-    },
-    ShowFieldKeys(Show),
-    ShowGrants {
-        user: String,
-    },
-    ShowMeasurements {
-        show: Show,
-        with: Option<MeasurementFilter>,
-    },
-    ShowQueries,
-    ShowRetentionPolicies {
-        database: Option<String>,
-    },
-    ShowSeries(Show),
-    ShowShardGroups,
-    ShowShards,
-    ShowStats {
-        module: Option<String>,
-    },
-    ShowSubscriptions,
-    ShowTagKeys(Show),
-    ShowTagValues {
-        show: Show,
-        keys: TagKeyFilter,
-    },
-    ShowUsers,
-}
+pub use statement::{Query, Statement};
 
 /// What the SHOW statements of the schema have in common. Parts that a statement's grammar lacks are empty.
 #[derive(Debug, Clone, PartialEq, Default)]

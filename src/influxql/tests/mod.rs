@@ -1,11 +1,11 @@
 //! Tests of the whole way from text to tree and back. One `check` for all tables: a text, and the message or the normalised
 //! text that comes of it.
 
-mod generator;
+mod any_text;
 mod limits;
 mod messages;
 mod normal_form;
-mod round_trip;
+
 mod trees;
 
 use super::{Parameters, parse};

@@ -22,8 +22,10 @@ pub(super) use predictors::Forecast;
 pub(super) use reduction::{Partial, Reduction};
 pub(super) use transformations::{Stage, Transformation};
 
+use std::fmt;
+
 use super::Value;
-use crate::model::FieldType;
+use crate::model::{FieldType, Nanos};
 
 /// A value of a stream of points, null included.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,6 +104,52 @@ impl Function {
             | Function::Transform(Transformation::Derivative { .. } | Transformation::MovingAverage { .. })
             | Function::Forecast(_) => FieldType::Float,
             Function::Reduce(_) | Function::Collect(_) | Function::Transform(_) => input,
+        }
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Function::Reduce(reduction) => match reduction {
+                Reduction::Count => f.write_str("count"),
+                Reduction::Sum => f.write_str("sum"),
+                Reduction::Mean => f.write_str("mean"),
+                Reduction::Spread => f.write_str("spread"),
+                Reduction::First => f.write_str("first"),
+                Reduction::Last => f.write_str("last"),
+                Reduction::Min => f.write_str("min"),
+                Reduction::Max => f.write_str("max"),
+            },
+            Function::Collect(collection) => match collection {
+                Collection::Median => f.write_str("median"),
+                Collection::Mode => f.write_str("mode"),
+                Collection::Stddev => f.write_str("stddev"),
+                Collection::Distinct => f.write_str("distinct values"),
+                Collection::CountDistinct => f.write_str("count of distinct values"),
+                Collection::Percentile { percent } => write!(f, "percentile {percent}"),
+                Collection::Sample { size } => write!(f, "sample of {size}"),
+                Collection::Best { size, greatest: true, .. } => write!(f, "top {size}"),
+                Collection::Best { size, greatest: false, .. } => write!(f, "bottom {size}"),
+            },
+            Function::Transform(transformation) => match transformation {
+                Transformation::Derivative { unit, non_negative } => {
+                    write!(
+                        f,
+                        "{}derivative by {}",
+                        if *non_negative { "non-negative " } else { "" },
+                        Nanos(*unit).go_text()
+                    )
+                }
+                Transformation::Difference => f.write_str("difference"),
+                Transformation::Elapsed { unit } => write!(f, "elapsed {}", Nanos(*unit).go_text()),
+                Transformation::CumulativeSum => f.write_str("cumulative sum"),
+                Transformation::MovingAverage { size } => write!(f, "moving average over {size}"),
+            },
+            Function::Forecast(Forecast { horizon, season, with_fit }) => {
+                write!(f, "{horizon} values predicted by seasons of {season}")?;
+                if *with_fit { f.write_str(", with the fit,") } else { Ok(()) }
+            }
         }
     }
 }

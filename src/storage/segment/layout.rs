@@ -26,7 +26,7 @@ pub struct SegmentHeader {
 pub(super) struct Footer {
     pub(super) directory_offset: u64,
     pub(super) directory_len: u64,
-    pub(super) blocks: u64,
+    pub(super) values: u64,
     pub(super) range: TimeRange,
 }
 
@@ -66,12 +66,12 @@ impl SegmentHeader {
 }
 
 impl Footer {
-    /// Offset and length of the directory, number of blocks, first and last time, CRC-32C of all these, magic.
+    /// Offset and length of the directory, number of values, first and last time, CRC-32C of all these, magic.
     pub(super) fn encode(self) -> [u8; FOOTER_LEN] {
         let mut bytes = [0; FOOTER_LEN];
         bytes[..8].copy_from_slice(&self.directory_offset.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.directory_len.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.blocks.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.values.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.range.min.0.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.range.max.0.to_le_bytes());
         let crc = crc32c::crc32c(&bytes[..40]);
@@ -85,7 +85,7 @@ impl Footer {
         let footer = Footer {
             directory_offset: reader.u64()?,
             directory_len: reader.u64()?,
-            blocks: reader.u64()?,
+            values: reader.u64()?,
             range: TimeRange {
                 min: Timestamp(i64::from_le_bytes(reader.array()?)),
                 max: Timestamp(i64::from_le_bytes(reader.array()?)),

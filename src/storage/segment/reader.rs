@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -49,6 +50,7 @@ pub struct Segment {
     bytes: u64,
     /// The page that was read last, and where it begins.
     last_page: Mutex<Option<(u64, Arc<Vec<BlockEntry>>)>>,
+    is_unreadable: AtomicBool,
 }
 
 impl Segment {
@@ -72,7 +74,8 @@ impl Segment {
         let directory = PartRef { offset: footer.directory_offset, len: footer.directory_len };
         let directory = read_part(&*file, bytes, directory)?;
         let pages = decode_directory(&directory).map_err(damaged(footer.directory_offset))?;
-        Ok(Segment { path, file, header, footer, pages, bytes, last_page: Mutex::default() })
+        let is_unreadable = AtomicBool::new(false);
+        Ok(Segment { path, file, header, footer, pages, bytes, last_page: Mutex::default(), is_unreadable })
     }
 
     /// What the file is.
@@ -85,9 +88,14 @@ impl Segment {
         self.footer.range
     }
 
-    /// The length of the file.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
+    /// How many values the file holds.
+    pub fn values(&self) -> u64 {
+        self.footer.values
+    }
+
+    /// Whether a part of the file could not be read since it was opened.
+    pub fn is_unreadable(&self) -> bool {
+        self.is_unreadable.load(Ordering::Relaxed)
     }
 
     /// Where the file is.
@@ -115,6 +123,10 @@ impl Segment {
 
     /// Reads a block.
     pub fn decode(&self, entry: &BlockEntry) -> Result<Batch, SegmentError> {
+        self.read_block(entry).inspect_err(|_| self.is_unreadable.store(true, Ordering::Relaxed))
+    }
+
+    fn read_block(&self, entry: &BlockEntry) -> Result<Batch, SegmentError> {
         let Summary { range, count, field_type, .. } = entry.summary;
         let times = self.part(entry.times)?;
         let times = decode_times(&times, count as usize).map_err(damaged(entry.times.offset))?;
@@ -157,8 +169,8 @@ impl Segment {
     }
 
     fn read_page(&self, page: &PageRef) -> Result<Vec<BlockEntry>, SegmentError> {
-        let bytes = self.part(page.part)?;
-        decode_page(&bytes).map_err(damaged(page.part.offset))
+        let entries = self.part(page.part).and_then(|b| decode_page(&b).map_err(damaged(page.part.offset)));
+        entries.inspect_err(|_| self.is_unreadable.store(true, Ordering::Relaxed))
     }
 
     fn part(&self, part: PartRef) -> Result<Vec<u8>, SegmentError> {

@@ -41,7 +41,7 @@ pub struct SegmentWriter {
     pending: Batch,
     pending_key: (SeriesId, FieldId),
     shared: SharedTimes,
-    blocks: u64,
+    values: u64,
     range: Option<TimeRange>,
 }
 
@@ -74,7 +74,7 @@ impl SegmentWriter {
             pending: Batch { times: Vec::new(), values: Column::Float(Vec::new()) },
             pending_key: (SeriesId(0), FieldId(0)),
             shared: SharedTimes { series: SeriesId(0), times: Vec::new(), count: 0 },
-            blocks: 0,
+            values: 0,
             range: None,
         })
     }
@@ -129,7 +129,7 @@ impl SegmentWriter {
         let count = batch.times.len() as u32;
         let summary = Summary { range, count, field_type: batch.values.field_type(), numbers };
         self.index(&BlockEntry { series, field, summary, times, values });
-        self.blocks += 1;
+        self.values += u64::from(count);
         let all = self.range.unwrap_or(range);
         self.range = Some(TimeRange { min: all.min.min(range.min), max: all.max.max(range.max) });
         if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
@@ -202,7 +202,7 @@ impl SegmentWriter {
         }
         let directory = encode_directory(&refs);
         let footer =
-            Footer { directory_offset: self.end(), directory_len: directory.len() as u64, blocks: self.blocks, range };
+            Footer { directory_offset: self.end(), directory_len: directory.len() as u64, values: self.values, range };
         self.buffer.extend_from_slice(&directory);
         self.buffer.extend_from_slice(&footer.encode());
         self.flush()?;

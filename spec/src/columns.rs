@@ -1,0 +1,185 @@
+//! The columns of an answer: what SELECT names, wildcards written out, and what they are called.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fluxstone::influxql::ast::{Cast, Dimension, Expr, ExprKind, Regex, Select, VarRef, WildcardKind};
+use fluxstone::model::{FieldType, Text};
+
+use crate::schema::Schema;
+use crate::select::Refused;
+
+/// A column that is written out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// The alias; empty is none.
+    pub alias: String,
+    /// What it holds.
+    pub expr: Expr,
+}
+
+/// All columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Columns {
+    /// What the first one, the time, is called.
+    pub time: String,
+    /// The others.
+    pub list: Vec<Column>,
+}
+
+/// The columns of a statement.
+///
+/// Transcribes `select.rows.4`, `select.columns.wildcard.1`.
+pub fn columns(statement: &Select, schema: &Schema) -> Result<Columns, Refused> {
+    let mut list = Vec::new();
+    let mut times = Vec::new();
+    for field in &statement.fields {
+        match &field.expr.kind {
+            ExprKind::Var(var) if var.name == "time" => times.push(field.alias.clone()),
+            ExprKind::Wildcard(kind) => list.extend(all_names(statement, schema, *kind, None)),
+            ExprKind::Regex(regex) => list.extend(all_names(statement, schema, None, Some(regex))),
+            ExprKind::Call { .. } => list.extend(calls(&field.expr, &field.alias, schema)?),
+            _ => list.push(Column { alias: field.alias.clone(), expr: field.expr.clone() }),
+        }
+    }
+    let alias = times.into_iter().next().filter(|alias| !alias.is_empty());
+    Ok(Columns { time: alias.unwrap_or_else(|| "time".into()), list })
+}
+
+/// All fields, and all tags that are not grouped, sorted by name, a field before a tag.
+///
+/// Transcribes `select.columns.wildcard.1`.
+fn all_names(statement: &Select, schema: &Schema, kind: Option<WildcardKind>, regex: Option<&Regex>) -> Vec<Column> {
+    let dimensions = &statement.group_by.dimensions;
+    let groups_all = dimensions.iter().any(|it| matches!(it, Dimension::Wildcard | Dimension::Regex(_)));
+    let is_grouped =
+        |key: &Text| dimensions.iter().any(|it| matches!(it, Dimension::Tag(name) if *key == name.as_str()));
+    let mut all: BTreeMap<(Text, bool), Cast> = BTreeMap::new();
+    if kind != Some(WildcardKind::Tag) {
+        all.extend(schema.fields.keys().map(|name| ((name.clone(), false), Cast::Field)));
+    }
+    if kind != Some(WildcardKind::Field) && !groups_all {
+        let tags = schema.tags.iter().filter(|key| !is_grouped(key));
+        all.extend(tags.map(|key| ((key.clone(), true), Cast::Tag)));
+    }
+    let matching = all.into_iter().filter(|((name, _), _)| regex.is_none_or(|regex| regex.is_match(name)));
+    matching.map(|((name, _), cast)| Column { alias: String::new(), expr: column(&name, cast) }).collect()
+}
+
+fn column(name: &Text, cast: Cast) -> Expr {
+    ExprKind::Var(VarRef { name: name.to_string(), cast: Some(cast) }).into()
+}
+
+/// A call of a wildcard is a call for each field that the function takes.
+///
+/// Transcribes `functions.wildcard.1`.
+fn calls(expr: &Expr, alias: &str, schema: &Schema) -> Result<Vec<Column>, Refused> {
+    let (function, regex) = match innermost(expr) {
+        Some((function, ExprKind::Wildcard(Some(WildcardKind::Tag)))) => {
+            return Err(Refused(format!("unable to use tag wildcard in {function}()")));
+        }
+        Some((function, ExprKind::Wildcard(_))) => (function, None),
+        Some((function, ExprKind::Regex(regex))) => (function, Some(regex)),
+        _ => return Ok(vec![Column { alias: alias.into(), expr: expr.clone() }]),
+    };
+    let outer = match &expr.kind {
+        ExprKind::Call { name, .. } if alias.is_empty() => name,
+        _ => alias,
+    };
+    let takes_strings = ["count", "first", "last", "distinct", "elapsed", "mode", "sample"].contains(&function);
+    let takes_booleans = takes_strings || ["min", "max"].contains(&function);
+    let takes = |field_type: FieldType| match field_type {
+        FieldType::Float | FieldType::Integer => true,
+        FieldType::String => takes_strings,
+        FieldType::Boolean => takes_booleans,
+    };
+    let fields = schema
+        .fields
+        .iter()
+        .filter(|(name, field_type)| takes(**field_type) && regex.is_none_or(|regex| regex.is_match(name)));
+    let call = |name: &Text| Column {
+        alias: format!("{outer}_{name}"),
+        expr: with_innermost(expr, &column(name, Cast::Field)),
+    };
+    Ok(fields.map(|(name, _)| call(name)).collect())
+}
+
+/// The name of the innermost call, and its first argument.
+fn innermost(expr: &Expr) -> Option<(&str, &ExprKind)> {
+    let ExprKind::Call { name, args } = &expr.kind else { return None };
+    match args.first() {
+        Some(inner @ Expr { kind: ExprKind::Call { .. }, .. }) => innermost(inner),
+        Some(argument) => Some((name, &argument.kind)),
+        None => None,
+    }
+}
+
+fn with_innermost(expr: &Expr, column: &Expr) -> Expr {
+    let ExprKind::Call { name, args } = &expr.kind else { return column.clone() };
+    let first = args.iter().take(1).map(|first| with_innermost(first, column));
+    let args = first.chain(args.iter().skip(1).cloned()).collect();
+    ExprKind::Call { name: name.clone(), args }.into()
+}
+
+/// Whether an expression calls a function.
+pub fn has_call(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Call { .. } | ExprKind::Distinct(_) => true,
+        ExprKind::Paren(inner) => has_call(inner),
+        ExprKind::Binary { lhs, rhs, .. } => has_call(lhs) || has_call(rhs),
+        _ => false,
+    }
+}
+
+/// The names between the field and the number of `top` and `bottom`, each of which makes a column.
+///
+/// Transcribes `functions.top.2`.
+pub fn ranking_names(expr: &Expr) -> Vec<&Expr> {
+    match &expr.kind {
+        ExprKind::Call { name, args } if ["top", "bottom"].contains(&name.as_str()) => {
+            args[1..args.len() - 1].iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+impl Columns {
+    /// The names of the columns, the time in front: the alias, or else the own name, with `_1`, `_2` ... behind it if it is taken.
+    ///
+    /// Transcribes `select.columns.names.1`, `select.columns.names.2`.
+    pub fn names(&self) -> Vec<Text> {
+        let mut wanted = Vec::new();
+        for column in &self.list {
+            wanted.push((column.alias.clone(), own_name(&column.expr)));
+            wanted.extend(ranking_names(&column.expr).into_iter().map(|name| (String::new(), own_name(name))));
+        }
+        let aliases = wanted.iter().map(|(alias, _)| alias).filter(|alias| !alias.is_empty());
+        let mut taken: BTreeSet<String> = aliases.cloned().collect();
+        let mut names = vec![Text::from(self.time.as_str())];
+        for (alias, own) in wanted {
+            let mut name = if alias.is_empty() { own.clone() } else { alias.clone() };
+            let mut k = 0;
+            while alias.is_empty() && taken.contains(&name) {
+                k += 1;
+                name = format!("{own}_{k}");
+            }
+            taken.insert(name.clone());
+            names.push(Text::from(name));
+        }
+        names
+    }
+}
+
+/// Transcribes `select.columns.names.1`.
+fn own_name(expr: &Expr) -> String {
+    match &expr.kind {
+        ExprKind::Var(var) => var.name.clone(),
+        ExprKind::Call { name, .. } => name.clone(),
+        ExprKind::Distinct(_) => "distinct".into(),
+        ExprKind::Paren(inner) => own_name(inner),
+        ExprKind::Binary { lhs, rhs, .. } => {
+            let sides = [own_name(lhs), own_name(rhs)];
+            sides.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join("_")
+        }
+        _ => String::new(),
+    }
+}

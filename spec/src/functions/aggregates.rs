@@ -1,0 +1,133 @@
+//! Aggregates: one value for each window, made of all its values. (`distinct` may make several.)
+
+use fluxstone::influxql::ast::BinaryOp;
+use fluxstone::model::Timestamp;
+use fluxstone::query::Value;
+
+use super::{Point, Values};
+use crate::value::{Division, arithmetic, float, order};
+
+/// An aggregate has no time of its own.
+fn aggregate(value: Value) -> Point {
+    Point::new(Timestamp::EPOCH, value)
+}
+
+/// [functions.count.1] How many values there are.
+pub fn count(values: &Values) -> Point {
+    aggregate(Value::Integer(values.merged.len() as i64))
+}
+
+/// [functions.count.1] How many different values there are.
+pub fn count_distinct(values: &Values) -> Point {
+    aggregate(Value::Integer(distinct(values).len() as i64))
+}
+
+/// [functions.distinct.1] Each value once, 0 and −0 being one, in the order of the time at which it is first met in the order of
+/// the query, then of the values.
+pub fn distinct(values: &Values) -> Vec<Point> {
+    let mut first: Vec<Point> = Vec::new();
+    for point in &values.merged {
+        if !first.iter().any(|known| known.value == point.value) {
+            first.push(Point::new(point.time, point.value.clone()));
+        }
+    }
+    first.sort_by(|a, b| a.time.cmp(&b.time).then(order(&a.value, &b.value)));
+    first
+}
+
+/// [functions.sum.1, functions.order.1] The values of each series are added in time order, then the sums of the series in their
+/// order, each time beginning with 0. Integers wrap.
+pub fn sum(values: &Values) -> Point {
+    let sums: Vec<Value> = values.by_series.iter().map(|series| sum_of(series.iter().map(|p| &p.value))).collect();
+    aggregate(sum_of(sums.iter()))
+}
+
+fn sum_of<'a>(values: impl Iterator<Item = &'a Value>) -> Value {
+    let mut sum = Value::Integer(0);
+    for value in values {
+        if let (Value::Integer(0), Value::Float(_)) = (&sum, value) {
+            sum = Value::Float(0.0);
+        }
+        sum = arithmetic(BinaryOp::Add, &sum, value, Division::Exact);
+    }
+    sum
+}
+
+/// [functions.mean.1] The mean of the means of the series, each weighted by its number of values; a weight of one is left out.
+pub fn mean(values: &Values) -> Point {
+    let mut sum_of_means = 0.0;
+    let mut count = 0;
+    for series in &values.by_series {
+        let sum = float(&sum_of(series.iter().map(|point| &point.value))).unwrap_or(f64::NAN);
+        let mean = sum / series.len() as f64;
+        sum_of_means += if series.len() >= 2 { mean * series.len() as f64 } else { mean };
+        count += series.len();
+    }
+    aggregate(Value::Float(sum_of_means / count as f64))
+}
+
+fn sorted(points: &[Point]) -> Vec<Point> {
+    let mut sorted = points.to_vec();
+    sorted.sort_by(|a, b| order(&a.value, &b.value));
+    sorted
+}
+
+/// [functions.median.1] The middle of the sorted values, or halfway between the two in the middle.
+pub fn median(values: &Values) -> Point {
+    let sorted = sorted(&values.merged);
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 {
+        return aggregate(float(&sorted[middle].value).map_or(Value::Null, Value::Float));
+    }
+    let (low, high) = (&sorted[middle - 1].value, &sorted[middle].value);
+    let distance = arithmetic(BinaryOp::Subtract, high, low, Division::Exact);
+    let half = float(&distance).zip(float(low)).map(|(distance, low)| low + distance / 2.0);
+    aggregate(half.map_or(Value::Null, Value::Float))
+}
+
+/// [functions.mode.1] A scan of the sorted values, equal ones series after series: the run of a value is compared with the best
+/// from its second value on. Of booleans, true if at least half of them are.
+pub fn mode(values: &Values) -> Point {
+    let sorted = sorted(&values.in_turn);
+    if let Value::Boolean(_) = sorted[0].value {
+        let truths = sorted.iter().filter(|point| point.value == Value::Boolean(true)).count();
+        return aggregate(Value::Boolean(truths * 2 >= sorted.len()));
+    }
+    let (mut run, mut run_length, mut run_began) = (&sorted[0].value, 0, sorted[0].time);
+    let (mut best, mut best_length, mut best_taken) = (&sorted[0].value, 0, sorted[0].time);
+    for point in &sorted {
+        if point.value != *run {
+            (run, run_length, run_began) = (&point.value, 1, point.time);
+            continue;
+        }
+        run_length += 1;
+        let stays = best_length > run_length || best_length == run_length && run_began > best_taken;
+        if !stays {
+            (best, best_length, best_taken) = (run, run_length, point.time);
+        }
+    }
+    aggregate(best.clone())
+}
+
+/// [functions.spread.1] The greatest minus the least value, integers wrapping.
+pub fn spread(values: &Values) -> Point {
+    let sorted = sorted(&values.merged);
+    let (least, greatest) = (&sorted[0].value, &sorted[sorted.len() - 1].value);
+    aggregate(arithmetic(BinaryOp::Subtract, greatest, least, Division::Exact))
+}
+
+/// [functions.stddev.1, functions.series.1] The deviation of a sample, by a running mean and then the squares of the distances from
+/// it, series after series; null for a single value.
+pub fn stddev(values: &Values) -> Point {
+    let numbers: Vec<f64> = values.in_turn.iter().filter_map(|point| float(&point.value)).collect();
+    let mut mean = 0.0;
+    for (k, x) in (1..).zip(&numbers) {
+        mean += (x - mean) / f64::from(k);
+    }
+    let mut squares = 0.0;
+    for x in &numbers {
+        squares += (x - mean) * (x - mean);
+    }
+    let others = numbers.len() - 1;
+    aggregate(if others == 0 { Value::Null } else { Value::Float((squares / others as f64).sqrt()) })
+}

@@ -1,0 +1,101 @@
+//! Groups: which rows belong together, and how many groups are wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fluxstone::influxql::ast::{Dimension, Limits, Select};
+use fluxstone::model::{Text, TimeRange};
+use fluxstone::query::Value;
+
+use crate::condition;
+use crate::from::{Input, Series};
+use crate::schema::{Meaning, Row, Schema};
+
+/// The series of one measurement that have one combination of values of the grouped tags.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// The measurement.
+    pub measurement: Text,
+    /// The grouped tags in key order; an absent tag has an empty value.
+    pub tags: Vec<(Text, Text)>,
+    /// Its series, in the order of their keys, each with all its rows and those that WHERE keeps.
+    pub series: Vec<Member>,
+}
+
+/// A series of a group.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The series, with the rows that WHERE keeps.
+    pub series: Series,
+    /// All its rows.
+    pub all_rows: Vec<Row>,
+}
+
+/// The groups of all inputs, by measurement, then by the values of the tags. Series of which no row can be kept, whatever its
+/// fields are, belong to none.
+///
+/// Transcribes `select.group.1`, `select.order.1`, `select.where.1`.
+pub fn groups(inputs: Vec<Input>, statement: &Select, schema: &Schema) -> Vec<Group> {
+    let keys = grouped_tags(statement, schema);
+    let mut groups: BTreeMap<(Text, Vec<Text>), Group> = BTreeMap::new();
+    for input in inputs {
+        for mut series in input.series {
+            let condition = statement.condition.as_ref();
+            if condition.is_some_and(|condition| !condition::may_hold(condition, &series.key, schema)) {
+                continue;
+            }
+            let value = |key: &Text| series.key.tags.get(key).cloned().unwrap_or_default();
+            let tags: Vec<(Text, Text)> = keys.iter().map(|key| (key.clone(), value(key))).collect();
+            let order = tags.iter().map(|(_, value)| value.clone()).collect();
+            let all_rows = series.rows.clone();
+            series.rows.retain(|row| condition.is_none_or(|condition| condition::holds(condition, row, schema)));
+            let measurement = input.measurement.clone();
+            let group = groups.entry((measurement.clone(), order));
+            let group = group.or_insert(Group { measurement, tags, series: Vec::new() });
+            group.series.push(Member { series, all_rows });
+        }
+    }
+    for group in groups.values_mut() {
+        group.series.sort_by_key(|member| member.series.key.clone());
+    }
+    groups.into_values().collect()
+}
+
+/// The keys of the tags that GROUP BY names, each once, sorted.
+fn grouped_tags(statement: &Select, schema: &Schema) -> BTreeSet<Text> {
+    let mut keys = BTreeSet::new();
+    for dimension in &statement.group_by.dimensions {
+        match dimension {
+            Dimension::Time(_) => {}
+            Dimension::Tag(key) => keys.extend([Text::from(key.as_str())]),
+            Dimension::Wildcard => keys.extend(schema.tags.iter().cloned()),
+            Dimension::Regex(regex) => keys.extend(schema.tags.iter().filter(|key| regex.is_match(key)).cloned()),
+        }
+    }
+    keys
+}
+
+/// Keeps of each measurement the groups that SOFFSET and SLIMIT leave, counting those that have a value of `fields` in the range.
+///
+/// Transcribes `select.limit.2`, `select.limit.3`, `select.limit.4`.
+pub fn limit(groups: &mut Vec<Group>, limits: Limits, fields: &[Meaning], range: TimeRange) {
+    if limits.slimit == 0 && limits.soffset == 0 {
+        return;
+    }
+    let has_value = |row: &Row| range.contains(row.time) && fields.iter().any(|field| field.of(row) != Value::Null);
+    let mut counts: BTreeMap<Text, u64> = BTreeMap::new();
+    groups.retain(|group| {
+        if !group.series.iter().flat_map(|member| &member.all_rows).any(has_value) {
+            return false;
+        }
+        let count = counts.entry(group.measurement.clone()).or_default();
+        *count += 1;
+        *count > limits.soffset && (limits.slimit == 0 || *count <= limits.soffset + limits.slimit)
+    });
+}
+
+/// Each series as a group of its own.
+pub fn apart(group: Group) -> Vec<Group> {
+    let Group { measurement, tags, series } = group;
+    let alone = |member| Group { measurement: measurement.clone(), tags: tags.clone(), series: vec![member] };
+    series.into_iter().map(alone).collect()
+}

@@ -1,0 +1,168 @@
+//! Rows that are points: which points of a group there are, in which order, and what their columns hold.
+
+use std::collections::BTreeSet;
+
+use fluxstone::influxql::ast::{Expr, ExprKind, Select, Source};
+use fluxstone::model::{TimeRange, Timestamp};
+use fluxstone::query::Value;
+
+use crate::columns::Columns;
+use crate::condition::literal;
+use crate::group::Group;
+use crate::schema::{Meaning, Row, Schema};
+use crate::select::Asked;
+use crate::tie_order;
+use crate::time::Windows;
+use crate::value::{Division, arithmetic};
+
+/// A row with the number of its series in the group.
+pub type Numbered = (usize, Row);
+
+/// The rows of a group without functions: one wherever a selected field has a value.
+///
+/// Transcribes `select.rows.1`, `select.rows.2`, `select.sub.8`.
+pub fn rows(group: &Group, columns: &Columns, statement: &Select, asked: &Asked<'_>) -> Vec<Vec<Value>> {
+    let schema = asked.schema;
+    let fields = selected_fields(columns, statement, schema);
+    let merged = merged(&lists(group, &fields, asked.range), asked);
+    let row = |(_, row): Numbered| {
+        let mut cells = vec![Value::Time(row.time)];
+        cells.extend(columns.list.iter().map(|column| evaluate(&column.expr, &row, schema)));
+        cells
+    };
+    merged.into_iter().map(row).collect()
+}
+
+/// The fields that make rows: those that are selected, or, where only tags of sub-queries are, all.
+///
+/// Transcribes `select.rows.1`, `select.sub.8`.
+pub fn selected_fields(columns: &Columns, statement: &Select, schema: &Schema) -> Vec<Meaning> {
+    let fields: Vec<Meaning> = columns.list.iter().flat_map(|column| fields_of(&column.expr, schema)).collect();
+    let is_answer = |source: &Source| matches!(source, Source::Subquery(_));
+    let is_tag =
+        |expr: &Expr| matches!(&expr.kind, ExprKind::Var(var) if matches!(schema.meaning(var), Meaning::Tag(_)));
+    let has_tag = columns.list.iter().any(|column| is_tag(&column.expr));
+    if fields.is_empty() && has_tag && statement.sources.iter().all(is_answer) {
+        let all = schema.fields.iter();
+        return all.map(|(name, field_type)| Meaning::Field(name.clone(), *field_type)).collect();
+    }
+    fields
+}
+
+/// The fields that an expression reads.
+pub fn fields_of(expr: &Expr, schema: &Schema) -> Vec<Meaning> {
+    match &expr.kind {
+        ExprKind::Paren(inner) => fields_of(inner, schema),
+        ExprKind::Binary { lhs, rhs, .. } => [fields_of(lhs, schema), fields_of(rhs, schema)].concat(),
+        ExprKind::Var(var) => match schema.meaning(var) {
+            field @ Meaning::Field(..) => vec![field],
+            Meaning::Tag(_) | Meaning::Nothing => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// The value of an expression in a row. Transcribes `select.arithmetic.1`, `select.arithmetic.2`, `select.arithmetic.3`.
+pub fn evaluate(expr: &Expr, row: &Row, schema: &Schema) -> Value {
+    match &expr.kind {
+        ExprKind::Paren(inner) => evaluate(inner, row, schema),
+        ExprKind::Var(var) => schema.meaning(var).of(row),
+        ExprKind::Binary { op, lhs, rhs } => {
+            arithmetic(*op, &evaluate(lhs, row, schema), &evaluate(rhs, row, schema), Division::Exact)
+        }
+        other => literal(other),
+    }
+}
+
+/// For each series of a group its rows in `range` that have one of `fields`, in time order.
+pub fn lists(group: &Group, fields: &[Meaning], range: TimeRange) -> Vec<List> {
+    let mut lists = Vec::new();
+    for (number, member) in group.series.iter().enumerate() {
+        let has_value =
+            |row: &&Row| range.contains(row.time) && fields.iter().any(|field| field.of(row) != Value::Null);
+        let rows: Vec<Row> = member.series.rows.iter().filter(has_value).cloned().collect();
+        if !rows.is_empty() {
+            lists.push(List { number, place: if member.series.is_placed { number } else { 0 }, rows });
+        }
+    }
+    lists
+}
+
+/// Some rows of one series of a group.
+pub struct List {
+    /// The number of the series in the group.
+    pub number: usize,
+    /// What decides between rows of equal times, where series are placed.
+    pub place: usize,
+    /// In time order.
+    pub rows: Vec<Row>,
+}
+
+/// The rows of several series in the order of the query: shard after shard, in each by time.
+///
+/// Transcribes `select.order.1`, `select.order.2`, `select.order.ties.1`, `select.order.ties.2`, `select.sub.6`.
+pub fn merged(lists: &[List], asked: &Asked<'_>) -> Vec<Numbered> {
+    let mut merged = Vec::new();
+    for stretch in stretches(asked.shard_starts, asked.is_descending) {
+        let mut parts = Vec::new();
+        for list in lists {
+            let inside = list.rows.iter().filter(|row| stretch.contains(row.time));
+            let mut part: Vec<_> = inside.map(|row| ((row.time, list.place), (list.number, row.clone()))).collect();
+            if asked.is_descending {
+                part.reverse();
+            }
+            parts.push(part);
+        }
+        merged.extend(in_tie_order(parts, asked.is_descending));
+    }
+    merged
+}
+
+/// The rows of several series window after window, in each series after series.
+///
+/// Transcribes `functions.series.1`.
+pub fn in_turn(lists: &[List], asked: &Asked<'_>) -> Vec<Numbered> {
+    let window = |row: &Row| asked.windows.map_or(Timestamp::EPOCH, |windows: Windows| windows.start(row.time));
+    let mut chunked = Vec::new();
+    for list in lists {
+        let mut chunks: Vec<((Timestamp, usize), Vec<Numbered>)> = Vec::new();
+        let mut rows = list.rows.clone();
+        if asked.is_descending {
+            rows.reverse();
+        }
+        for row in rows {
+            let key = (window(&row), list.place);
+            match chunks.last_mut() {
+                Some((last, chunk)) if *last == key => chunk.push((list.number, row)),
+                _ => chunks.push((key, vec![(list.number, row)])),
+            }
+        }
+        chunked.push(chunks);
+    }
+    in_tie_order(chunked, asked.is_descending).into_iter().flatten().collect()
+}
+
+/// Merges lists by time; rows of equal times whose series have places come in the order of these.
+fn in_tie_order<T>(mut lists: Vec<Vec<((Timestamp, usize), T)>>, is_descending: bool) -> Vec<T> {
+    if is_descending {
+        lists.reverse();
+    }
+    let merged =
+        tie_order::merge(lists, |(a, _), (b, _)| if a.0 == b.0 { a.1 < b.1 } else { (a.0 < b.0) != is_descending });
+    merged.into_iter().map(|(_, item)| item).collect()
+}
+
+/// The stretches of time between the starts of shards, in the order of the query.
+fn stretches(starts: &BTreeSet<Timestamp>, is_descending: bool) -> Vec<TimeRange> {
+    let mut stretches = Vec::new();
+    let mut min = Timestamp(i64::MIN);
+    for start in starts {
+        stretches.push(TimeRange { min, max: Timestamp(start.0 - 1) });
+        min = *start;
+    }
+    stretches.push(TimeRange { min, max: Timestamp(i64::MAX) });
+    if is_descending {
+        stretches.reverse();
+    }
+    stretches
+}

@@ -1,0 +1,162 @@
+//! Times: the range that a condition leaves, and the windows of GROUP BY time.
+
+use fluxstone::influxql::ast::{BinaryOp, Expr, ExprKind, Window, WindowOffset};
+use fluxstone::model::{TimeRange, Timestamp};
+
+use crate::select::Refused;
+
+/// The times that the comparisons with `time` leave; a side without a comparison is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bounds {
+    /// The first time.
+    pub min: Option<Timestamp>,
+    /// The last time.
+    pub max: Option<Timestamp>,
+}
+
+impl Bounds {
+    /// The times that both leave.
+    #[must_use]
+    pub fn and(self, other: Bounds) -> Bounds {
+        let mut both = self;
+        both.narrow_min(other.min);
+        both.narrow_max(other.max);
+        both
+    }
+
+    /// The range; where it is open it reaches to the end of time.
+    pub fn range(self) -> TimeRange {
+        TimeRange { min: self.min.unwrap_or(Timestamp::MIN), max: self.max.unwrap_or(Timestamp::MAX) }
+    }
+
+    fn narrow_min(&mut self, min: Option<Timestamp>) {
+        self.min = match (self.min, min) {
+            (Some(a), Some(b)) => Some(a.max(b)),
+            (one, other) => one.or(other),
+        };
+    }
+
+    fn narrow_max(&mut self, max: Option<Timestamp>) {
+        self.max = match (self.max, max) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, other) => one.or(other),
+        };
+    }
+}
+
+/// The bounds of a condition: those of all its comparisons with `time`, wherever they stand.
+///
+/// Transcribes `select.time.range.1`, `select.time.range.2`, `select.time.range.3`.
+pub fn bounds(condition: &Expr, now: Timestamp) -> Result<Bounds, Refused> {
+    match &condition.kind {
+        ExprKind::Paren(inner) => bounds(inner, now),
+        ExprKind::Binary { op, lhs, rhs } => {
+            let mut all = bounds(lhs, now)?.and(bounds(rhs, now)?);
+            let comparison = if is_time(lhs) {
+                Some((*op, rhs))
+            } else if is_time(rhs) {
+                Some((mirrored(*op), lhs))
+            } else {
+                None
+            };
+            if let Some((op, other)) = comparison {
+                let Some(Constant::Time(at) | Constant::Duration(at) | Constant::Integer(at)) = constant(other, now)
+                else {
+                    return Err(Refused("invalid operation: time and something that is no time".into()));
+                };
+                match op {
+                    BinaryOp::Equal => all = all.and(Bounds { min: Some(Timestamp(at)), max: Some(Timestamp(at)) }),
+                    BinaryOp::Greater => all.narrow_min(Some(Timestamp(at.saturating_add(1)))),
+                    BinaryOp::GreaterOrEqual => all.narrow_min(Some(Timestamp(at))),
+                    BinaryOp::Less => all.narrow_max(Some(Timestamp(at.saturating_sub(1)))),
+                    BinaryOp::LessOrEqual => all.narrow_max(Some(Timestamp(at))),
+                    _ => {}
+                }
+            }
+            Ok(all)
+        }
+        _ => Ok(Bounds::default()),
+    }
+}
+
+/// Whether an expression of a condition is the time, in any case.
+pub fn is_time(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"))
+}
+
+fn mirrored(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Less => BinaryOp::Greater,
+        BinaryOp::LessOrEqual => BinaryOp::GreaterOrEqual,
+        BinaryOp::Greater => BinaryOp::Less,
+        BinaryOp::GreaterOrEqual => BinaryOp::LessOrEqual,
+        other => other,
+    }
+}
+
+/// What stands beside `time`.
+#[derive(Debug, Clone, Copy)]
+enum Constant {
+    Time(i64),
+    Duration(i64),
+    Integer(i64),
+}
+
+/// A time, a length of time, a number of nanoseconds, and sums and differences of them.
+///
+/// Transcribes `select.time.literal.1`, `select.time.arithmetic.1`.
+fn constant(expr: &Expr, now: Timestamp) -> Option<Constant> {
+    match &expr.kind {
+        ExprKind::Paren(inner) => constant(inner, now),
+        ExprKind::Call { name, .. } if name == "now" => Some(Constant::Time(now.0)),
+        ExprKind::Duration(length) => Some(Constant::Duration(length.0)),
+        ExprKind::Integer(nanoseconds) => Some(Constant::Integer(*nanoseconds)),
+        ExprKind::Number(nanoseconds) => Some(Constant::Integer(*nanoseconds as i64)),
+        ExprKind::String(text) => Timestamp::parse(text).ok().map(|time| Constant::Time(time.0)),
+        ExprKind::Binary { op, lhs, rhs } => {
+            use Constant::{Duration, Integer, Time};
+            let sign = match op {
+                BinaryOp::Add => 1,
+                BinaryOp::Subtract => -1,
+                _ => return None,
+            };
+            Some(match (constant(lhs, now)?, constant(rhs, now)?) {
+                (Time(a), Duration(b) | Integer(b)) | (Integer(a), Duration(b)) => Time(a + sign * b),
+                (Duration(a) | Integer(a), Time(b)) if sign == 1 => Time(a + b),
+                (Time(a), Time(b)) if sign == -1 => Duration(a - b),
+                (Duration(a), Duration(b)) => Duration(a + sign * b),
+                (Integer(a), Integer(b)) => Integer(a + sign * b),
+                _ => return None,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The windows of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// Their length.
+    pub interval: i64,
+    /// The start of one of them.
+    pub offset: i64,
+}
+
+impl Windows {
+    /// Transcribes `select.group.time.1`.
+    pub fn new(window: &Window, now: Timestamp) -> Windows {
+        let offset = match window.offset {
+            None => 0,
+            Some(WindowOffset::Duration(offset)) => offset.0,
+            Some(WindowOffset::Now) => now.0,
+        };
+        Windows { interval: window.interval.0, offset: offset % window.interval.0 }
+    }
+
+    /// The start of the window that `time` falls into. Transcribes `select.group.time.1`.
+    pub fn start(self, time: Timestamp) -> Timestamp {
+        let Windows { interval, offset } = self;
+        let windows = (i128::from(time.0) - i128::from(offset)).div_euclid(interval.into());
+        Timestamp((i128::from(offset) + windows * i128::from(interval)) as i64)
+    }
+}

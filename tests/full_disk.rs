@@ -1,0 +1,115 @@
+//! A real disk that is full: the server runs on a file system of one MiB that no one else sees. Where such a file system can't
+//! be made without privileges, these tests say so and do nothing.
+
+mod client;
+mod server;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use client::Connection;
+use server::Server;
+
+/// Mounts the file system on a directory, in a namespace of its own, and goes on with the rest of the arguments.
+const IN_SMALL_FILE_SYSTEM: [&str; 6] = [
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--mount",
+    "sh",
+    "-c", // the script, the directory, the command
+];
+const SCRIPT: &str =
+    "mount -t tmpfs -o size=1m tmpfs \"$0\" && head -c \"$BALLAST\" /dev/zero > \"$0/ballast\" && exec \"$@\"";
+
+/// The command that runs another one where `directory` is small, and has so many bytes taken; none if there can't be one.
+fn small_file_system(directory: &Path, ballast: usize) -> Option<Command> {
+    let make = |then: Option<&str>| {
+        let mut command = Command::new(IN_SMALL_FILE_SYSTEM[0]);
+        command.args(&IN_SMALL_FILE_SYSTEM[1..]).arg(SCRIPT).arg(directory).env("BALLAST", ballast.to_string());
+        command.args(then);
+        command
+    };
+    if make(Some("true")).output().is_ok_and(|output| output.status.success()) {
+        return Some(make(None));
+    }
+    let _ = writeln!(std::io::stderr(), "skipped: no small file system can be made here");
+    None
+}
+
+/// A line of about 16 KiB that does not get smaller by compression.
+fn line(number: u64) -> String {
+    let mut state = number + 1;
+    let mut letters = String::new();
+    while letters.len() < 16 << 10 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        letters.push(char::from(b'a' + (state >> 60) as u8));
+    }
+    format!("m s=\"{letters}\" {number}")
+}
+
+/// Writes points until one is refused; how many were taken, and the refusal.
+fn write_until_refused(connection: &mut Connection, first: u64) -> (u64, u16, String) {
+    for number in first..first + 10_000 {
+        let (status, body) =
+            connection.request("POST", "/write?db=points", &line(number)).expect("an answer to each write");
+        if status != 204 {
+            return (number, status, body);
+        }
+    }
+    panic!("a small disk takes everything");
+}
+
+fn count(connection: &mut Connection) -> u64 {
+    connection.rows("SELECT count(s) FROM m").first().map_or(0, |row| row[1].as_u64().expect("a count"))
+}
+
+// spec: storage.durability.4, storage.durability.10
+#[test]
+fn a_full_log_refuses_writes_and_queries_go_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let Some(command) = small_file_system(folder.path(), 0) else { return };
+    let server = Server::run_by(command, &["--data-dir", &folder.path().display().to_string()]);
+    let mut connection = Connection::open(server.address());
+    connection.query("CREATE DATABASE points").expect("an answer");
+    let (taken, status, body) = write_until_refused(&mut connection, 0);
+    assert_eq!((status, body.trim()), (500, r#"{"error":"storage failed: no storage space"}"#));
+    assert!(taken > 30, "{taken}");
+    let read_only = r#"{"error":"storage is read-only after a disk error"}"#;
+    let (_, status, body) = write_until_refused(&mut connection, taken);
+    assert_eq!((status, body.trim()), (500, read_only));
+    assert_eq!(count(&mut connection), taken);
+}
+
+// spec: storage.durability.7, storage.durability.8, storage.durability.10
+#[test]
+fn a_full_data_directory_stops_writes_only_while_memory_is_full() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    let Some(command) = small_file_system(&data, 1 << 20) else { return };
+    let config = folder.path().join("fluxstone.toml");
+    let log = folder.path().join("wal");
+    let text = format!(
+        "[data]\ndir = {:?}\nwal-dir = {:?}\ncache-max-memory-size = \"64k\"\n[coordinator]\nwrite-timeout = \"50ms\"\n",
+        data.display().to_string(),
+        log.display().to_string()
+    );
+    std::fs::write(&config, text).expect("a configuration file");
+    let server = Server::run_by(command, &["--config", &config.display().to_string()]);
+    let mut connection = Connection::open(server.address());
+    connection.query("CREATE DATABASE points").expect("an answer");
+    let (taken, status, body) = write_until_refused(&mut connection, 0);
+    assert_eq!((status, body.trim()), (503, r#"{"error":"timeout"}"#));
+    assert_eq!(count(&mut connection), taken);
+    // There is room again: the server finds it by itself.
+    let ballast = format!("/proc/{}/root{}/ballast", server.id(), data.display());
+    std::fs::remove_file(ballast).expect("the file that fills the disk");
+    let began = Instant::now();
+    while connection.request("POST", "/write?db=points", &line(taken)).expect("an answer").0 != 204 {
+        assert!(began.elapsed() < Duration::from_mins(2), "sealing goes on");
+    }
+    assert_eq!(count(&mut connection), taken + 1);
+}

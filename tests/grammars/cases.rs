@@ -1,0 +1,59 @@
+//! Parser and grammar on every text that the conformance cases send.
+
+use fluxstone_conformance::case::{Request, Step};
+use fluxstone_conformance::suite::Suite;
+
+use super::{influxql, line_protocol};
+
+/// The steps of all cases.
+fn steps() -> Vec<Step> {
+    let suite = Suite::embedded().expect("the cases are well-formed");
+    suite.cases.into_iter().flat_map(|case| case.steps).collect()
+}
+
+fn path_and_query(request: &Request) -> (&str, &str) {
+    request.target.split_once('?').unwrap_or((&request.target, ""))
+}
+
+fn header<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+    request.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+/// The parameter `q`, of the target or of a form.
+fn query(request: &Request) -> Option<String> {
+    let (path, query) = path_and_query(request);
+    let form = header(request, "Content-Type") == Some("application/x-www-form-urlencoded");
+    let form = if form { request.body.as_slice() } else { &[] };
+    let mut pairs = form_urlencoded::parse(form).chain(form_urlencoded::parse(query.as_bytes()));
+    pairs.find(|(key, _)| path == "/query" && key == "q").map(|(_, value)| value.into_owned())
+}
+
+// spec: influxql.grammar.1, influxql.error.1
+#[test]
+fn parser_and_grammar_of_influxql_agree_on_the_queries_of_all_cases() {
+    let (mut judged, mut refused) = (0, 0);
+    for step in steps() {
+        let Some(text) = query(&step.request).filter(|text| !text.contains('\0')) else { continue };
+        judged += 1;
+        if !influxql::agreed(&text).unwrap_or_else(|error| panic!("{error}")) {
+            refused += 1;
+            assert_ne!(step.expected.status, 200, "{text:?}");
+        }
+    }
+    assert!(judged > 50 && refused > 0, "{refused} of {judged}");
+}
+
+// spec: lp.point.1
+#[test]
+fn parser_and_grammar_of_line_protocol_agree_on_the_bodies_of_all_cases() {
+    let mut judged = 0;
+    for Step { request, .. } in steps() {
+        // The recogniser is not made for the few bodies that are large.
+        let plain = header(&request, "Content-Encoding").is_none() && request.body.len() < 10_000;
+        if path_and_query(&request).0 == "/write" && plain {
+            judged += 1;
+            line_protocol::agreed(&request.body).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+    assert!(judged > 100, "{judged}");
+}
