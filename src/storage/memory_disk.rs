@@ -4,7 +4,7 @@
 //! were not synced any parts may be missing, zero or changed, of changes of a directory that were not synced any may not have
 //! happened. Bytes whose sync failed count as not synced for ever, though they can be read as if they were.
 //! [`MemoryDisk::fail_after`] makes operations fail, all from some point on or a single one, [`MemoryDisk::trouble`] all
-//! that need room or a descriptor, and [`MemoryDisk::photograph_after`] keeps the disk as it is between two operations.
+//! that need room or a descriptor, and [`MemoryDisk::photograph_from`] keeps the disk as it is between operations.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -42,9 +42,9 @@ struct Inner {
     troubles: BTreeMap<PathBuf, Trouble>,
     /// How many operations there were.
     operations: u64,
-    /// Operations until the photograph.
-    photograph_in: Option<u64>,
-    photograph: Option<Box<Inner>>,
+    /// Operations until the next photograph, and from one to the next; none, if none is to be taken.
+    photograph_in: Option<(u64, u64)>,
+    photographs: Vec<Inner>,
 }
 
 type Inode = u64;
@@ -119,16 +119,19 @@ impl MemoryDisk {
         };
     }
 
-    /// Keeps the disk as it will be after the next `operations`, for [`MemoryDisk::photograph`].
-    pub fn photograph_after(&self, operations: u64) {
+    /// Keeps the disk as it will be after the next `operations` and after every `further` from then on, for
+    /// [`MemoryDisk::photographs`].
+    pub fn photograph_from(&self, operations: u64, further: u64) {
         let mut inner = self.inner.lock();
-        (inner.photograph_in, inner.photograph) = (Some(operations), None);
+        (inner.photograph_in, inner.photographs) = (Some((operations, further.max(1))), Vec::new());
     }
 
-    /// The disk as it was when its photograph was taken, if the time came.
-    pub fn photograph(&self) -> Option<MemoryDisk> {
-        let photograph = self.inner.lock().photograph.take()?;
-        Some(MemoryDisk { inner: Arc::new(Mutex::new(*photograph)) })
+    /// Takes the photographs, and ends their taking.
+    pub fn photographs(&self) -> Vec<MemoryDisk> {
+        let mut inner = self.inner.lock();
+        inner.photograph_in = None;
+        let photographs = std::mem::take(&mut inner.photographs);
+        photographs.into_iter().map(|inner| MemoryDisk { inner: Arc::new(Mutex::new(inner)) }).collect()
     }
 
     /// How many operations there were that change anything.
@@ -215,11 +218,14 @@ impl Inner {
     fn operate(&mut self) -> io::Result<()> {
         self.operations += 1;
         match self.photograph_in {
-            Some(0) => {
-                self.photograph_in = None;
-                self.photograph = Some(Box::new(Inner { fails_in: None, ..self.clone() }));
+            Some((0, further)) => {
+                let earlier = std::mem::take(&mut self.photographs);
+                let photograph = self.clone();
+                self.photographs = earlier;
+                self.photographs.push(photograph);
+                self.photograph_in = Some((further - 1, further));
             }
-            Some(left) => self.photograph_in = Some(left - 1),
+            Some((left, further)) => self.photograph_in = Some((left - 1, further)),
             None => {}
         }
         match &mut self.fails_in {

@@ -24,7 +24,7 @@ pub(crate) struct Setup {
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) event: Event,
-    /// After how many operations of the disk the disk is photographed: a power cut in the middle.
+    /// After how many operations of the disk a power cut is tried for the first time.
     pub(crate) photograph_after: u64,
     /// What power cuts leave.
     pub(crate) seed: u64,
@@ -80,7 +80,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
 }
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {
-    (event(), 0_u64..30, any::<u64>()).prop_map(|(event, photograph_after, seed)| Step {
+    (event(), 0..crate::PHOTOGRAPH_EVERY, any::<u64>()).prop_map(|(event, photograph_after, seed)| Step {
         event,
         photograph_after,
         seed,

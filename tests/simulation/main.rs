@@ -26,7 +26,10 @@ use machine::{DATA_DIR, Machine, options};
 use model::Model;
 
 /// Histories in a run where `PROPTEST_CASES` is not set.
-const HISTORIES: u32 = 250;
+const HISTORIES: u32 = 200;
+
+/// A power cut is tried after so many operations of the disk, and again after so many.
+const PHOTOGRAPH_EVERY: u64 = 3;
 
 static COUNTS: Counts = Counts::new();
 
@@ -122,7 +125,8 @@ impl Simulation {
     }
 
     fn step(&mut self, step: &Step) {
-        self.disk.photograph_after(step.photograph_after);
+        self.disk.photograph_from(step.photograph_after, PHOTOGRAPH_EVERY);
+        let disk = self.disk.clone();
         let before = self.model.clone();
         // What a power cut in the middle may leave: that the change was never acknowledged, and is not there in the end,
         // does not mean that it was not on the disk for a moment.
@@ -150,8 +154,8 @@ impl Simulation {
             }
         }
         // The power may have gone in the middle of it, or now.
-        if let Some(photograph) = self.disk.photograph() {
-            self.power_cut(&photograph, &possible, step.seed);
+        for (nth, photograph) in (0..).zip(disk.photographs()) {
+            self.power_cut(&photograph, &possible, step.seed.wrapping_add(nth));
         }
         self.power_cut(&self.disk, std::slice::from_ref(&self.model), step.seed ^ 1);
     }
