@@ -113,7 +113,8 @@ fn bench(criterion: &mut Criterion, name: &str, hosts: usize, text: &str) {
     let sources = Only(Arc::new(Synthetic::new(hosts)));
     let select = select(text);
     let now = Timestamp(POINTS * 10 * SECOND);
-    let context = Context { now, chunk_rows: 10_000, limits: SelectLimits::default(), compat: Compat::default() };
+    let context =
+        Context { now, chunk_rows: 10_000, limits: SelectLimits::default(), threads: 1, compat: Compat::default() };
     let mut group = criterion.benchmark_group("query");
     group.throughput(Throughput::Elements(POINTS as u64 * hosts as u64));
     group.sample_size(20);

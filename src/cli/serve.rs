@@ -141,6 +141,7 @@ fn engine_options(settings: &Settings) -> EngineOptions {
         series_per_database_max: data.max_series_per_database,
         values_per_tag_max: data.max_values_per_tag,
         fsync_delay: data.wal_fsync_delay.0,
+        seal_idle_after: data.cache_snapshot_write_cold_duration.0,
         write_timeout: coordinator.write_timeout.0,
         select_limits: SelectLimits {
             points_max: coordinator.max_select_point,

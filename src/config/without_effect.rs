@@ -26,7 +26,6 @@ pub(super) const GROUPS: &[Group] = &[
             "engine",
             "index-version",
             "cache-snapshot-memory-size",
-            "cache-snapshot-write-cold-duration",
             "compact-full-write-cold-duration",
             "max-points-per-block",
         ],

@@ -68,6 +68,8 @@ pub struct EngineOptions {
     pub values_per_tag_max: u64,
     /// `[data] wal-fsync-delay`.
     pub fsync_delay: Duration,
+    /// `[data] cache-snapshot-write-cold-duration`.
+    pub seal_idle_after: Duration,
     /// `[coordinator] write-timeout`.
     pub write_timeout: Duration,
     /// `[coordinator] max-select-point`, `max-select-series`, `max-select-buckets`.
@@ -110,6 +112,8 @@ struct Core {
     clock: Arc<dyn Clock>,
     passwords: passwords::Passwords,
     queries: queries::Registry,
+    /// How many threads may work on one query.
+    query_threads: usize,
     counters: diagnostics::Counters,
     started: Timestamp,
 }
@@ -141,6 +145,7 @@ impl Engine {
                 series_per_database_max: options.series_per_database_max,
                 values_per_tag_max: options.values_per_tag_max,
                 fsync_delay: options.fsync_delay,
+                seal_idle_after: options.seal_idle_after,
                 write_timeout: options.write_timeout,
             },
             &mut |record| replay(&mut catalog, &record),
@@ -152,6 +157,7 @@ impl Engine {
             clock,
             passwords: passwords::Passwords::default(),
             queries: queries::Registry::new(options.concurrent_queries_max),
+            query_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             counters: diagnostics::Counters::default(),
             options,
         });

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use super::execution::{Execution, SeriesWriter};
-use super::groups::groups;
+use super::groups::{Group, groups};
 use super::plan::{Plan, Projection};
 use super::streams::{self, GroupRun};
-use super::{Context, QueryError, SeriesRows, rows};
+use super::{Context, QueryError, SeriesRows, parallel, rows};
 
 /// Evaluates `plan` and hands the pieces of the answer to `emit`.
 pub(super) fn evaluate(
@@ -23,13 +23,26 @@ pub(super) fn evaluate(
     if plan.descending && plan.reverses_groups() {
         groups.reverse();
     }
+    if parallel::pays(context, &groups) {
+        parallel::evaluate(plan, &groups, context, &execution)
+    } else {
+        in_order(plan, &groups, &execution)
+    }
+}
+
+/// Evaluates groups one after the other.
+pub(super) fn in_order<'r>(
+    plan: &'r Plan,
+    groups: &'r [Group],
+    execution: &'r Execution<'r>,
+) -> Result<(), QueryError> {
     let limit = (plan.limits.limit > 0).then_some(plan.limits.limit);
-    for group in &groups {
+    for group in groups {
         let (name, tags) = (group.measurement.clone(), group.tags.clone());
-        let writer = SeriesWriter::new(&execution, name, tags, plan.columns.clone(), plan.limits.offset, limit);
+        let writer = SeriesWriter::new(execution, name, tags, plan.columns.clone(), plan.limits.offset, limit);
         match &plan.projection {
-            Projection::Points(points) => rows::write(plan, points, group, &execution, writer)?,
-            Projection::Calls(calls) => streams::write(GroupRun { plan, calls, group, execution: &execution }, writer)?,
+            Projection::Points(points) => rows::write(plan, points, group, execution, writer)?,
+            Projection::Calls(calls) => streams::write(GroupRun { plan, calls, group, execution }, writer)?,
         }
     }
     Ok(())

@@ -40,7 +40,8 @@ impl<'a> Execution<'a> {
         self.hand_out(None)
     }
 
-    fn hand_out(&self, piece: Option<SeriesRows>) -> Result<(), QueryError> {
+    /// Hands out a piece.
+    pub(super) fn hand_out(&self, piece: Option<SeriesRows>) -> Result<(), QueryError> {
         match (self.emit.borrow_mut())(piece) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(QueryError::Interrupted),

@@ -10,7 +10,7 @@
 //! | the condition | `fold` (constants), `time_bounds` and `time_literal` (the range), `conditions` (series and points) |
 //! | the plan | `plan`, `projections` (arithmetic), `calls` (functions), `point_expr` (expressions over points), `windows` |
 //! | reading | `source` (the seam), `groups` (which series), `points` (blocks to columns), `cursor` and `tie_heap` (merging) |
-//! | results | `rows` (points), `streams` with `reduce`, `collect`, `fill` (functions), `execution` (pieces, limits, kills) |
+//! | results | `rows` (points), `streams` with `reduce`, `collect`, `fill` (functions), `execution` (pieces, limits, kills), `parallel` (threads) |
 //! | functions | `functions`, one file for each family |
 //!
 //! # Adding a function
@@ -31,6 +31,7 @@ pub mod functions;
 mod go_names;
 mod groups;
 mod names;
+mod parallel;
 mod plan;
 mod point_expr;
 mod points;
@@ -83,6 +84,8 @@ pub struct Context {
     pub chunk_rows: usize,
     /// Limits of the `[coordinator]` section; zero is none.
     pub limits: SelectLimits,
+    /// How many threads may work on it at once; more than one if that is worth it, never more.
+    pub threads: usize,
     /// Which answers to give where documentation and InfluxDB 1.2.4 disagree.
     pub compat: Compat,
 }

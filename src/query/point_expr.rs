@@ -75,6 +75,27 @@ impl PointExpr {
         }
     }
 
+    /// The same for one series, with the values of its tags written in: they need not be looked up for every point.
+    pub(super) fn of_series(&self, key: &SeriesKey) -> PointExpr {
+        let bound = |inner: &PointExpr| Box::new(inner.of_series(key));
+        match self {
+            PointExpr::Tag(name) => {
+                PointExpr::Literal(key.tags.get(name).map_or(Value::Null, |value| Value::String(value.clone())))
+            }
+            PointExpr::Column(_) | PointExpr::Literal(_) => self.clone(),
+            PointExpr::Arithmetic { op, lhs, rhs, division } => {
+                PointExpr::Arithmetic { op: *op, lhs: bound(lhs), rhs: bound(rhs), division: *division }
+            }
+            PointExpr::Compare { op, lhs, rhs } => PointExpr::Compare { op: *op, lhs: bound(lhs), rhs: bound(rhs) },
+            PointExpr::Matches { text, regex, wanted } => {
+                PointExpr::Matches { text: bound(text), regex: regex.clone(), wanted: *wanted }
+            }
+            PointExpr::Logical { and, lhs, rhs, null_spoils } => {
+                PointExpr::Logical { and: *and, lhs: bound(lhs), rhs: bound(rhs), null_spoils: *null_spoils }
+            }
+        }
+    }
+
     /// Whether it is a tag and nothing else.
     pub(super) fn is_tag(&self) -> bool {
         matches!(self, PointExpr::Tag(_))

@@ -6,6 +6,7 @@ use super::cursor::{MergeOrder, MergedCursor};
 use super::execution::{Execution, SeriesWriter};
 use super::groups::Group;
 use super::plan::{Plan, PointPlan};
+use super::point_expr::PointExpr;
 use super::{QueryError, Value};
 
 /// Writes the rows of one group, one for each point.
@@ -20,10 +21,15 @@ pub(super) fn write(
         return Ok(());
     }
     let mut merged = MergedCursor::new(plan, group, &points.reads, plan.range, MergeOrder::Time);
-    while let Some((_, cursor)) = merged.next(execution)? {
+    // The columns of each series, made when its first point comes.
+    let mut outputs: Vec<Option<Box<[PointExpr]>>> = vec![None; group.series.len()];
+    while let Some((number, cursor)) = merged.next(execution)? {
+        let point = cursor.point();
+        let outputs = outputs[number]
+            .get_or_insert_with(|| points.outputs.iter().map(|output| output.of_series(point.key)).collect());
         let flow = writer.row(|cells| {
             cells.push(Value::Time(Timestamp(cursor.time())));
-            cells.extend(points.outputs.iter().map(|output| output.eval(cursor.point()).to_value()));
+            cells.extend(outputs.iter().map(|output| output.eval(point).to_value()));
         })?;
         if flow.is_break() {
             break;

@@ -84,6 +84,8 @@ pub struct StoreOptions {
     pub values_per_tag_max: u64,
     /// `wal-fsync-delay`: how long a change waits for others to share its sync. It is acknowledged after that, always.
     pub fsync_delay: Duration,
+    /// `cache-snapshot-write-cold-duration`: what is in memtables is sealed, full or not, when there was no change for so long.
+    pub seal_idle_after: Duration,
     /// `write-timeout`: how long a write waits while memory is full because sealing does not keep up, or fails.
     pub write_timeout: Duration,
 }
@@ -98,6 +100,7 @@ impl StoreOptions {
             series_per_database_max: 0,
             values_per_tag_max: 0,
             fsync_delay: Duration::ZERO,
+            seal_idle_after: Duration::from_mins(10),
             write_timeout: Duration::from_secs(10),
         }
     }
@@ -183,7 +186,7 @@ impl Store {
     ) -> Result<Store, StorageError> {
         let shared = Arc::new(Shared {
             live: Mutex::new(LiveSchema::new(&state)),
-            queue: CommitQueue::new(options.fsync_delay),
+            queue: CommitQueue::new(options.fsync_delay, options.seal_idle_after),
             options,
             state: RwLock::new(state),
             is_read_only: AtomicBool::new(false),
@@ -194,8 +197,11 @@ impl Store {
         store.spawn("sealer", move || committer::run_sealer(&for_sealer, sealer, &sealer_jobs))?;
         let for_committer = shared.clone();
         store.spawn("committer", move || committer::run_committer(&for_committer, log, &jobs))?;
-        if shared.state.read().memory.active > shared.options.memtable_bytes_max {
+        let unsealed_bytes = shared.state.read().memory.active;
+        if unsealed_bytes > shared.options.memtable_bytes_max {
             shared.queue.want_seal();
+        } else if unsealed_bytes > 0 {
+            shared.queue.unsealed();
         }
         Ok(store)
     }

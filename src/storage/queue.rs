@@ -18,6 +18,8 @@ pub(super) struct CommitQueue {
     inner: Mutex<Waiting>,
     /// How long the first record of a group waits for others.
     fsync_delay: Duration,
+    /// Everything is sealed when no record came for so long.
+    idle_after: Duration,
     /// Something was enqueued, sealing ended, or the store closes.
     filled: Condvar,
     /// Everything that was enqueued is done.
@@ -39,6 +41,8 @@ struct Waiting {
     is_busy: bool,
     phase: Phase,
     seals: Seals,
+    /// When everything is to be sealed unless a record comes.
+    idle_at: Option<Instant>,
 }
 
 /// Runs of the sealer: wanted, under way and done.
@@ -131,11 +135,13 @@ impl Drop for Pending {
 }
 
 impl CommitQueue {
-    /// An empty queue, in which the first record of a group waits for others as long as `fsync_delay`.
-    pub(super) fn new(fsync_delay: Duration) -> Self {
+    /// An empty queue, in which the first record of a group waits for others as long as `fsync_delay`, and everything is sealed
+    /// when none comes for `idle_after`.
+    pub(super) fn new(fsync_delay: Duration, idle_after: Duration) -> Self {
         CommitQueue {
             inner: Mutex::default(),
             fsync_delay,
+            idle_after,
             filled: Condvar::new(),
             drained: Condvar::new(),
             sealed: Condvar::new(),
@@ -175,6 +181,12 @@ impl CommitQueue {
         while waiting.is_busy || !waiting.items.is_empty() {
             self.drained.wait(&mut waiting);
         }
+    }
+
+    /// Says that there is something to seal, if nothing comes for some time.
+    pub(super) fn unsealed(&self) {
+        self.inner.lock().idle_at = Instant::now().checked_add(self.idle_after);
+        self.filled.notify_one();
     }
 
     /// Asks for everything to be sealed that is applied now; the run that does it, for [`CommitQueue::wait_sealed_until`].
@@ -274,12 +286,14 @@ impl CommitQueue {
             if waiting.seals.is_wanted && waiting.seals.begun == waiting.seals.ended {
                 waiting.seals.is_wanted = false;
                 waiting.seals.begun += 1;
+                waiting.idle_at = None;
                 return Some(Work::Seal);
             }
             if let Some(since) = waiting.since {
                 let due = since.checked_add(self.fsync_delay);
                 if waiting.is_urgent() || due.is_some_and(|due| due <= Instant::now()) {
                     waiting.is_busy = true;
+                    waiting.idle_at = Instant::now().checked_add(self.idle_after);
                     return Some(Work::Group(waiting.take_group()));
                 }
                 match due {
@@ -293,7 +307,16 @@ impl CommitQueue {
             if waiting.phase > Phase::Open {
                 return None;
             }
-            self.filled.wait(&mut waiting);
+            match waiting.idle_at {
+                Some(idle_at) if idle_at <= Instant::now() => {
+                    waiting.idle_at = None;
+                    waiting.seals.want();
+                }
+                Some(idle_at) => {
+                    self.filled.wait_until(&mut waiting, idle_at);
+                }
+                None => self.filled.wait(&mut waiting),
+            }
         }
     }
 }

@@ -27,7 +27,8 @@ pub(crate) fn statement(text: &str) -> Option<Select> {
 
 /// What the evaluator answers, with pieces put together.
 pub(crate) fn evaluated(select: &Select, sources: &dyn Sources, chunk_rows: usize) -> Result<Vec<Table>, String> {
-    let context = Context { now: NOW, chunk_rows, limits: SelectLimits::default(), compat: Compat::default() };
+    let context =
+        Context { now: NOW, chunk_rows, limits: SelectLimits::default(), threads: 3, compat: Compat::default() };
     let mut tables: Vec<Table> = Vec::new();
     let mut goes_on = false;
     let mut take = |piece: SeriesRows| {

@@ -69,6 +69,7 @@ impl Bench {
             series_per_database_max: 0,
             values_per_tag_max: 0,
             fsync_delay: Duration::ZERO,
+            seal_idle_after: Duration::from_mins(10),
             write_timeout: Duration::from_secs(10),
             select_limits: SelectLimits::default(),
             query_timeout_ns: 0,

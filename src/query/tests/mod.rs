@@ -11,6 +11,7 @@ mod limits;
 mod plans;
 mod rows;
 mod subqueries;
+mod threads;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ const NOW: Timestamp = Timestamp(1_000_000_000_000);
 
 fn context(profile: Profile) -> Context {
     let compat = Compat { profile, ..Compat::default() };
-    Context { now: NOW, chunk_rows: 1000, limits: SelectLimits::default(), compat }
+    Context { now: NOW, chunk_rows: 1000, limits: SelectLimits::default(), threads: 1, compat }
 }
 
 fn select(query: &str) -> Select {

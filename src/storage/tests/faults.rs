@@ -103,6 +103,22 @@ fn begin(store: &Store, lines: &str) -> Commit {
     transaction.commit()
 }
 
+// spec: storage.durability.11
+#[test]
+fn what_is_in_memory_is_sealed_when_no_change_comes() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk, |options| options.seal_idle_after = Duration::from_millis(1));
+    begin(&store, "m v=1 1").wait().unwrap();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while store.shared.state.read().memory.active > 0 {
+        assert!(Instant::now() < deadline, "nothing is sealed");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(values(&store), ["m v 1=1"]);
+    drop(store);
+    assert_eq!(after_power_cut(&disk), ["m v 1=1"]);
+}
+
 // spec: storage.durability.9
 #[test]
 fn changes_that_wait_for_the_delay_share_one_sync_and_are_not_visible_before_it() {
