@@ -177,7 +177,7 @@ impl CommitQueue {
         }
     }
 
-    /// Asks for everything to be sealed that is applied now; the run that does it, for [`CommitQueue::wait_sealed`].
+    /// Asks for everything to be sealed that is applied now; the run that does it, for [`CommitQueue::wait_sealed_until`].
     pub(super) fn want_seal(&self) -> SealNumber {
         let number = self.inner.lock().seals.want();
         self.filled.notify_one();

@@ -15,6 +15,8 @@ pub(super) struct Class {
 #[derive(Debug)]
 enum Item {
     Range(char, char),
+    /// All characters but these. Where case does not matter, it does not matter to these, so they must not be turned around here.
+    AllBut(&'static [(char, char)]),
     /// A property by name, or all characters without it.
     Property {
         name: String,
@@ -27,7 +29,15 @@ impl Display for Class {
         f.write_str(if self.negated { "[^" } else { "[" })?;
         for item in &self.items {
             match item {
-                Item::Range(first, last) => write!(f, "\\x{{{:X}}}-\\x{{{:X}}}", *first as u32, *last as u32)?,
+                Item::Range(first, last) => range_text(f, (*first, *last))?,
+                Item::AllBut(ranges) => {
+                    f.write_str("[^")?;
+                    ranges.iter().try_for_each(|range| range_text(f, *range))?;
+                    f.write_char(']')?;
+                }
+                // In RE2 characters that mean nothing yet are of no category.
+                Item::Property { name, negated: false } if name == "C" => f.write_str(r"\p{Cc}\p{Cf}\p{Co}")?,
+                Item::Property { name, negated: true } if name == "C" => f.write_str(r"[^\p{Cc}\p{Cf}\p{Co}]")?,
                 Item::Property { name, negated: false } => write!(f, "\\p{{{name}}}")?,
                 Item::Property { name, negated: true } => write!(f, "\\P{{{name}}}")?,
             }
@@ -36,22 +46,18 @@ impl Display for Class {
     }
 }
 
+fn range_text(f: &mut fmt::Formatter<'_>, (first, last): (char, char)) -> fmt::Result {
+    write!(f, "\\x{{{:X}}}-\\x{{{:X}}}", first as u32, last as u32)
+}
+
 impl Class {
-    /// Adds the characters of `ranges`, which are sorted, or all others.
-    fn add(&mut self, ranges: &[(char, char)], negated: bool) {
-        if !negated {
+    /// Adds the characters of `ranges`, or all others.
+    fn add(&mut self, ranges: &'static [(char, char)], negated: bool) {
+        if negated {
+            self.items.push(Item::AllBut(ranges));
+        } else {
             self.items.extend(ranges.iter().map(|(first, last)| Item::Range(*first, *last)));
-            return;
         }
-        let mut next = Some('\0');
-        for (first, last) in ranges {
-            if let Some(from) = next.filter(|from| from < first) {
-                let before = char::from_u32(*first as u32 - 1).unwrap_or(from);
-                self.items.push(Item::Range(from, before));
-            }
-            next = char::from_u32(*last as u32 + 1);
-        }
-        self.items.extend(next.map(|from| Item::Range(from, char::MAX)));
     }
 }
 
@@ -75,6 +81,32 @@ const NAMED: &[(&str, &[(char, char)])] = &[
     ("upper", &[('A', 'Z')]),
     ("word", WORD),
     ("xdigit", &[('0', '9'), ('A', 'F'), ('a', 'f')]),
+];
+
+/// The general categories of Unicode that have a name in RE2, but for surrogates, which are no characters.
+#[rustfmt::skip]
+const CATEGORIES: &[&str] = &[
+    "Any", "C", "Cc", "Cf", "Co", "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No", "P", "Pc",
+    "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs",
+];
+
+/// The scripts of Unicode 8, which have no other names in RE2.
+#[rustfmt::skip]
+const SCRIPTS: &[&str] = &[
+    "Ahom", "Anatolian_Hieroglyphs", "Arabic", "Armenian", "Avestan", "Balinese", "Bamum", "Bassa_Vah", "Batak", "Bengali",
+    "Bopomofo", "Brahmi", "Braille", "Buginese", "Buhid", "Canadian_Aboriginal", "Carian", "Caucasian_Albanian", "Chakma", "Cham",
+    "Cherokee", "Common", "Coptic", "Cuneiform", "Cypriot", "Cyrillic", "Deseret", "Devanagari", "Duployan",
+    "Egyptian_Hieroglyphs", "Elbasan", "Ethiopic", "Georgian", "Glagolitic", "Gothic", "Grantha", "Greek", "Gujarati", "Gurmukhi",
+    "Han", "Hangul", "Hanunoo", "Hatran", "Hebrew", "Hiragana", "Imperial_Aramaic", "Inherited", "Inscriptional_Pahlavi",
+    "Inscriptional_Parthian", "Javanese", "Kaithi", "Kannada", "Katakana", "Kayah_Li", "Kharoshthi", "Khmer", "Khojki",
+    "Khudawadi", "Lao", "Latin", "Lepcha", "Limbu", "Linear_A", "Linear_B", "Lisu", "Lycian", "Lydian", "Mahajani", "Malayalam",
+    "Mandaic", "Manichaean", "Meetei_Mayek", "Mende_Kikakui", "Meroitic_Cursive", "Meroitic_Hieroglyphs", "Miao", "Modi",
+    "Mongolian", "Mro", "Multani", "Myanmar", "Nabataean", "New_Tai_Lue", "Nko", "Ogham", "Ol_Chiki", "Old_Hungarian",
+    "Old_Italic", "Old_North_Arabian", "Old_Permic", "Old_Persian", "Old_South_Arabian", "Old_Turkic", "Oriya", "Osmanya",
+    "Pahawh_Hmong", "Palmyrene", "Pau_Cin_Hau", "Phags_Pa", "Phoenician", "Psalter_Pahlavi", "Rejang", "Runic", "Samaritan",
+    "Saurashtra", "Sharada", "Shavian", "Siddham", "SignWriting", "Sinhala", "Sora_Sompeng", "Sundanese", "Syloti_Nagri",
+    "Syriac", "Tagalog", "Tagbanwa", "Tai_Le", "Tai_Tham", "Tai_Viet", "Takri", "Tamil", "Telugu", "Thaana", "Thai", "Tibetan",
+    "Tifinagh", "Tirhuta", "Ugaritic", "Vai", "Warang_Citi", "Yi",
 ];
 
 /// The class in brackets at the beginning of `text`, and what follows it.
@@ -169,8 +201,7 @@ fn property<'p>(text: &str, negated: bool, after: &'p str) -> Result<(Class, &'p
     };
     let positive = name.strip_prefix('^');
     let property = positive.unwrap_or(name);
-    let plain = !property.is_empty() && property.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
-    if !plain || regex::Regex::new(&format!("\\p{{{property}}}")).is_err() {
+    if !CATEGORIES.contains(&property) && !SCRIPTS.contains(&property) {
         return Err(Reason::CharacterRange.at(consumed(text, after)));
     }
     let item = Item::Property { name: property.to_owned(), negated: negated != positive.is_some() };
@@ -228,4 +259,19 @@ fn hexadecimal<'p>(text: &str, after: &'p str) -> Result<(char, &'p str), RegexE
     }
     // Surrogates are no characters, and match what can't be: the replacement character is as close as it gets.
     Ok((char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER), chars.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_knows_all_properties() {
+        for name in CATEGORIES.iter().chain(SCRIPTS) {
+            for escape in [format!("\\p{{{name}}}"), format!("\\P{{{name}}}")] {
+                let (class, _) = escaped(&escape).unwrap().unwrap();
+                assert!(regex::bytes::Regex::new(&class.to_string()).is_ok(), "{escape}");
+            }
+        }
+    }
 }

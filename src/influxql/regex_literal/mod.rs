@@ -1,11 +1,13 @@
 //! Regular expression literals: InfluxQL documents the syntax of RE2, the `regex` crate has one of its own.
 //!
 //! [`compile`] reads the pattern as RE2 reads it, refuses what RE2 refuses with RE2's words, and hands the engine an equal
-//! pattern in its own syntax. What was compiled lately is kept ([`recent`]), for dashboards ask the same again and again. So `\d`, `\s`, `\w` and `\b` are ASCII, `{` is a literal where it begins no repetition,
+//! pattern in its own syntax. So `\d`, `\s`, `\w` and `\b` are ASCII, `{` is a literal where it begins no repetition,
 //! `\Q...\E` quotes, and none of the engine's extensions (`(?x)`, `[a&&b]`, `\u{..}`, `\<`) exist.
 //!
-//! Differences that remain: `\p{..}` takes names in any spelling and more of them; inside a bracket, `(?i)` also folds `\w`;
-//! a pattern whose compiled form is larger than [`COMPILED_BYTES_MAX`] or that nests deeper than the engine's limit is refused.
+//! What was compiled lately is kept ([`recent`]), for dashboards ask the same again and again.
+//!
+//! Differences that remain: properties are those of a newer Unicode; a pattern whose compiled form is larger than
+//! [`COMPILED_BYTES_MAX`] or that nests deeper than the engine's limit is refused.
 
 mod class;
 mod recent;
@@ -139,12 +141,16 @@ mod tests {
             ("[[:no:]]", "invalid character class range: `[:no:]`"),
             ("\\p{Klingon}", "invalid character class range: `\\p{Klingon}`"),
             ("\\pX", "invalid character class range: `\\pX`"),
+            ("\\p{greek}", "invalid character class range: `\\p{greek}`"),
+            ("\\p{Grek}", "invalid character class range: `\\p{Grek}`"),
+            ("\\P{Alphabetic}", "invalid character class range: `\\P{Alphabetic}`"),
+            ("\\p{Letter}", "invalid character class range: `\\p{Letter}`"),
         ] {
             assert_eq!(refused(pattern), message, "{pattern}");
         }
     }
 
-    // spec: influxql.regex.3
+    // spec: influxql.regex.3, influxql.regex.5
     #[test]
     fn patterns_mean_what_they_mean_in_re2() {
         for (pattern, matching, other) in [
@@ -170,6 +176,13 @@ mod tests {
             ("^[[:upper:]]$", "A", "a"),
             ("^[[:^upper:]x]$", "a", "A"),
             ("^[[:word:]]$", "_", "-"),
+            ("(?i)^\\W$", "-", "s"),
+            ("(?i)^[\\W_]$", "_", "k"),
+            ("(?i)^[[:^upper:]]$", "1", "a"),
+            ("(?i)^\\w$", "ſ", "é"),
+            ("^[^\\W]$", "a", "-"),
+            ("^\\pC$", "\u{1}", "\u{378}"),
+            ("^\\PC$", "\u{378}", "\u{1}"),
             ("^o{2}$", "oo", "ooo"),
             ("^a{$", "a{", "a"),
             ("^a{,2}$", "a{,2}", "aa"),
@@ -199,6 +212,15 @@ mod tests {
             assert!(regex.is_match(matching.as_bytes()), "{pattern} matches {matching:?}");
             let all = pattern.is_empty();
             assert_eq!(regex.is_match(other.as_bytes()), all, "{pattern} matches {other:?}");
+        }
+    }
+
+    // spec: influxql.regex.3
+    #[test]
+    fn bytes_that_are_no_text_match_as_the_replacement_character_does() {
+        for (pattern, matches) in [(".", true), ("^\\W$", true), ("[^a]", true), ("^\\x{FFFD}$", true), ("\\pL", false)]
+        {
+            assert_eq!(compile(pattern).unwrap().is_match(b"\xff"), matches, "{pattern}");
         }
     }
 

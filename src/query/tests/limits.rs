@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::{NOW, check, check_profiles, context, pieces, select};
 use crate::compat::Profile;
+use crate::model::Timestamp;
 use crate::query::test_source::{MemorySource, OneSource};
-use crate::query::{Context, QueryError, SelectLimits, run};
+use crate::query::{Context, QueryError, SelectLimits, Value, run};
 
 const Q: &str = "q,k=a v=11 1\nq,k=a v=12 2\nq,k=a v=13 3\nq,k=b v=21 1\nq,k=b v=22 2\nq,k=c v=31 1\nr,k=z v=1 1";
 
@@ -105,4 +106,63 @@ fn slimit_counts_groups_with_values_in_the_order_of_the_answer() {
     // The block from 1 to 9 has no value between.
     let query = "SELECT v FROM o WHERE time > 1s AND time < 9s GROUP BY x SLIMIT 1";
     check(&format!("{o}\no,x=z v=5 5"), query, &["o{x=z} time,v", "5 5"]);
+}
+
+// spec: select.group.time.2, select.fill.1
+#[test]
+fn windows_without_values_cost_nothing_where_they_have_no_rows() {
+    // Three hundred years of microseconds: a query that looked at each window would never end.
+    let lines = "m v=1 -4000000000\nm v=2 0\nm v=4 4000000000";
+    let ends = "time >= -4500000000000000000 AND time < 4500000000s GROUP BY time(1u)";
+    let rows = |call: &str, fill: &str, want: &[&str]| {
+        check(lines, &format!("SELECT {call} FROM m WHERE {ends} {fill}"), want);
+    };
+    rows("sum(v)", "fill(none)", &["m time,sum", "-4000000000 1", "0 2", "4000000000 4"]);
+    rows("sum(v)", "fill(none) ORDER BY time DESC LIMIT 1", &["m time,sum", "4000000000 4"]);
+    rows("median(v)", "fill(none)", &["m time,median", "-4000000000 1", "0 2", "4000000000 4"]);
+    rows("difference(mean(v))", "", &["m time,difference", "0 1", "4000000000 2"]);
+    rows("count(v)", "fill(null) LIMIT 1", &["m time,count", "-4500000000 0i"]);
+}
+
+// spec: select.pieces.1
+#[test]
+fn filling_stops_when_nobody_waits_even_where_no_row_comes_of_it() {
+    let points = "m v=1 0\nm v=2 4000000000";
+    let source = OneSource(Arc::new(MemorySource::new(points, 2)));
+    for query in [
+        "SELECT sum(v) FROM m WHERE time >= 0s AND time < 4500000000s GROUP BY time(1u) OFFSET 9000000000000000",
+        "SELECT sum(v) FROM m WHERE time >= 0s AND time < 4500000000s GROUP BY time(1u) fill(previous) OFFSET 9000000000000000",
+        "SELECT difference(count(v)) FROM m WHERE time >= 0s AND time < 4500000000s GROUP BY time(1u) OFFSET 9000000000000000",
+    ] {
+        let mut asked = 0;
+        let got = run(&select(query), &source, &context(Profile::Documented), &mut |_| {
+            asked += 1;
+            if asked == 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!(got, Err(QueryError::Interrupted), "{query}");
+    }
+}
+
+// spec: select.group.time.2, functions.sum.1
+#[test]
+fn very_many_windows_are_reduced_in_parts() {
+    let lines =
+        (0..80_000).map(|time| format!("m,k={} v={}i {time}", time % 2, time % 7)).collect::<Vec<_>>().join("\n");
+    let source = OneSource(Arc::new(MemorySource::new(&lines, 1000)));
+    let answer = |order: &str| {
+        let query = "SELECT sum(v), max(v) FROM m WHERE time >= 0s AND time < 160000s GROUP BY time(1s) fill(none)";
+        let mut cells = Vec::new();
+        run(&select(&format!("{query} ORDER BY time {order}")), &source, &context(Profile::Documented), &mut |piece| {
+            cells.extend(piece.into_iter().flat_map(|piece| piece.cells));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        cells
+    };
+    let row = |time: i64| {
+        let value = Value::Integer(time % 7);
+        [Value::Time(Timestamp(time * 1_000_000_000)), value.clone(), value]
+    };
+    assert!(answer("ASC") == (0..80_000).flat_map(row).collect::<Vec<_>>());
+    assert!(answer("DESC") == (0..80_000).rev().flat_map(row).collect::<Vec<_>>());
 }
