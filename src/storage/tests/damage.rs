@@ -198,3 +198,26 @@ fn a_damaged_block_fails_the_query_that_reads_it_and_is_never_lost_by_merging() 
     let blocks = source.blocks(series, b"v", TimeRange::ALL);
     assert_eq!(blocks.iter().map(|block| block.decode().is_ok()).collect::<Vec<_>>(), [false, true]);
 }
+
+// spec: storage.compaction.1
+#[test]
+fn files_behind_a_damaged_one_are_merged_without_it() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    write(&store, SHARD, "m v=1 1").unwrap();
+    store.checkpoint(&|| Ok(Vec::new())).unwrap();
+    let damaged = file_of(&disk, "segment-");
+    disk.damage(&damaged, |bytes| bytes[45] ^= 1);
+    for round in 2..30 {
+        write(&store, SHARD, &format!("m v={round} {round}")).unwrap();
+        store.checkpoint(&|| Ok(Vec::new())).unwrap();
+        let segments: Vec<_> =
+            disk.names().into_iter().filter(|path| path.to_string_lossy().contains("segment-")).collect();
+        assert!(segments.contains(&damaged) && segments.len() <= 7, "{segments:?}");
+    }
+    let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+    let series = source.series(b"m", &SeriesPredicate::All)[0].id;
+    let blocks = source.blocks(series, b"v", TimeRange::ALL);
+    let counts: Vec<Option<usize>> = blocks.iter().map(|block| block.decode().ok().map(|b| b.times.len())).collect();
+    assert_eq!((counts[0], counts.iter().flatten().sum::<usize>()), (None, 28));
+}
