@@ -32,7 +32,7 @@ fn query(request: &Request) -> Option<String> {
 #[test]
 fn parser_and_grammar_of_influxql_agree_on_the_queries_of_all_cases() {
     let (mut judged, mut refused) = (0, 0);
-    for step in steps() {
+    for step in steps().into_iter().filter(|step| step.request.verb != "OPTIONS") {
         let Some(text) = query(&step.request).filter(|text| !text.contains('\0')) else { continue };
         judged += 1;
         if !influxql::agreed(&text).unwrap_or_else(|error| panic!("{error}")) {
