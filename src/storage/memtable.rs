@@ -21,8 +21,10 @@ const CHUNK_VALUES_FIRST: usize = 256;
 /// The end of a column that a snapshot holds is closed when it is copied, if it has at least this many values.
 const CHUNK_VALUES_COPIED_MAX: usize = 64;
 /// Estimated memory of a column and of a series, beside the values.
-const COLUMN_BYTES: usize = 160;
+const COLUMN_BYTES: usize = 192;
 const SERIES_BYTES: usize = 96;
+/// A new series has memory for the fields of its first point, up to this many: most series have no others.
+const FIELDS_FIRST_MAX: usize = 64;
 const STRING_BYTES: usize = 32;
 
 /// The columns of one series.
@@ -91,7 +93,7 @@ impl Memtable {
         let bucket = Arc::make_mut(&mut self.buckets[row.series.0 as usize % BUCKETS]);
         let columns = bucket.entry(row.series).or_insert_with(|| {
             self.bytes += SERIES_BYTES;
-            Arc::default()
+            Arc::new(SeriesColumns::with_capacity((row.fields as usize).min(FIELDS_FIRST_MAX)))
         });
         let columns = Arc::make_mut(columns);
         for at in 0..row.fields as usize {
