@@ -137,12 +137,12 @@ fn take_decimals(mut reader: Reader<'_>, count: usize) -> Result<Vec<f64>, Codec
 /// The integer that `value` is when it is scaled by `power`, if dividing it gives the same bits again.
 #[inline]
 fn scaled(value: f64, power: f64) -> Option<i64> {
-    /// Adding and taking away 1.5 * 2^52 rounds to the nearest whole number.
+    /// Adding and taking away 1.5 * 2^52 rounds to the nearest whole number ...
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    /// Whole numbers below are exact.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
+    /// ... as long as that is less than 2^51: beyond, the sum can be a half.
+    const WHOLE_MAX: f64 = 2_251_799_813_685_248.0;
     let whole = value * power + ROUND - ROUND;
-    ((whole / power).to_bits() == value.to_bits() && whole.abs() < EXACT).then_some(whole as i64)
+    ((whole / power).to_bits() == value.to_bits() && whole.abs() < WHOLE_MAX).then_some(whole as i64)
 }
 
 /// The exponent of ten that promises the fewest bits, by a sample; `None` if most values have no short decimal form.
@@ -303,6 +303,19 @@ mod tests {
 
     use super::*;
 
+    // spec: storage.codec.3
+    #[test]
+    fn great_values_whose_scaled_form_has_a_half_read_back() {
+        let values =
+            [-41_255_400_997_960.08, 1.0e-311, -41_255_400_998_277.516, -41_255_401_029_632.0, -41_255_400_998_277.5];
+        let mut bytes = Vec::new();
+        encode(&values, &mut bytes);
+        assert_eq!(
+            decode(&bytes, values.len()).unwrap().into_iter().map(f64::to_bits).collect::<Vec<_>>(),
+            values.map(f64::to_bits)
+        );
+    }
+
     fn encoded(values: &[f64]) -> Vec<u8> {
         let mut out = Vec::new();
         encode(values, &mut out);
@@ -326,6 +339,16 @@ mod tests {
         #[test]
         fn all_bit_patterns_read_back(values in proptest::collection::vec(any_bits(), 0..100)) {
             check(&values);
+        }
+
+        // spec: storage.codec.3
+        #[test]
+        fn decimals_of_any_size_read_back(
+            wholes in proptest::collection::vec(any::<i64>(), 1..40),
+            shift in 0_u32..63,
+            exponent in 0_usize..POWERS.len(),
+        ) {
+            check(&wholes.iter().map(|whole| (whole >> shift) as f64 / POWERS[exponent]).collect::<Vec<_>>());
         }
 
         // spec: storage.codec.3

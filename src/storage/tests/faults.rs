@@ -185,7 +185,7 @@ fn sealing_that_fails_takes_nothing_away_and_goes_on_when_there_is_room() {
 #[test]
 fn a_store_whose_sealing_fails_can_be_closed() {
     let disk = MemoryDisk::default();
-    let store = open(&disk, |options| options.memtable_bytes_max = 100);
+    let store = open(&disk, |options| options.memtable_bytes_max = 200);
     disk.trouble(Path::new(DATA), Some(Trouble::Full));
     write(&store, SHARD, "m v=1 1").unwrap();
     store.checkpoint(&|| Ok(Vec::new())).unwrap_err();
