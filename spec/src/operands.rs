@@ -53,6 +53,10 @@ pub fn operand(expr: &Expr, asked: &Asked<'_>) -> Result<Operand, Refused> {
 /// The type of `left op right`. Transcribes `select.arithmetic.1`, `select.arithmetic.5`.
 fn result(op: BinaryOp, left: Operand, right: Operand) -> Result<FieldType, Refused> {
     let is_number = |side: Operand| matches!(side.field_type, Some(FieldType::Float | FieldType::Integer));
+    if left.is_literal && right.is_literal {
+        let (a, b) = (left.called, right.called);
+        return Err(Refused(format!("unable to construct an iterator from two literals: LHS: {a}, RHS: {b}")));
+    }
     if !is_number(left) {
         let side = match (left.is_literal, right.is_literal) {
             (true, _) => "lhs ",

@@ -47,6 +47,11 @@ pub(super) fn arithmetic_type(op: BinaryOp, lhs: Operand, rhs: Operand) -> Resul
     };
     let is_integer = |side: Operand| side.field_type == Some(FieldType::Integer);
     let is_number = |side: Operand| is_integer(side) || side.field_type == Some(FieldType::Float);
+    if lhs.is_literal && rhs.is_literal {
+        let (lhs, rhs) = (lhs.go_name, rhs.go_name);
+        let text = format!("unable to construct an iterator from two literals: LHS: {lhs}, RHS: {rhs}");
+        return Err(QueryError::Invalid(text));
+    }
     if !is_number(lhs) {
         let side = match (lhs.is_literal, rhs.is_literal) {
             (true, _) => "lhs ",

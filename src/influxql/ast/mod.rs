@@ -182,12 +182,13 @@ pub struct GroupBy {
 }
 
 impl GroupBy {
-    /// `time(interval, offset)`, if there is a window of positive length.
+    /// `time(interval, offset)`, if the first one has a positive length.
     pub fn window(&self) -> Option<&Window> {
-        self.dimensions.iter().find_map(|d| match d {
-            Dimension::Time(window) if window.interval.0 > 0 => Some(window),
+        let first = self.dimensions.iter().find_map(|d| match d {
+            Dimension::Time(window) => Some(window),
             _ => None,
-        })
+        });
+        first.filter(|window| window.interval.0 > 0)
     }
 }
 

@@ -75,6 +75,10 @@ fn what_can_t_be_computed_is_an_error_with_go_names() {
             "first(s) * 2",
             "unable to construct rhs transform iterator from *influxql.stringInterruptIterator and *influxql.IntegerLiteral",
         ),
+        (
+            "1 + 'x'",
+            "unable to construct an iterator from two literals: LHS: *influxql.IntegerLiteral, RHS: *influxql.StringLiteral",
+        ),
         ("5", "invalid expression type: *influxql.IntegerLiteral"),
         ("* + 1", "invalid expression type: *influxql.Wildcard"),
     ] {

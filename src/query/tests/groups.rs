@@ -125,6 +125,16 @@ fn previous_and_linear_look_at_neighbours() {
     );
 }
 
+// spec: select.group.time.1
+#[test]
+fn the_first_window_decides() {
+    check(
+        TIDE,
+        "SELECT count(h) FROM tide WHERE time >= 1m AND time <= 5m GROUP BY time(0s), time(2m)",
+        &["tide time,count", "60 5i"],
+    );
+}
+
 // spec: select.fill.3
 #[test]
 fn fill_needs_windows() {
