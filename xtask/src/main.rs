@@ -17,6 +17,7 @@ mod fuzz;
 mod influxdb;
 mod kills;
 mod lock;
+mod seeds;
 mod spec;
 mod tree;
 
@@ -39,8 +40,11 @@ enum Chore {
         #[arg(long)]
         bless: bool,
     },
-    /// Run every fuzz target for a short time, if cargo-fuzz and a nightly toolchain are installed.
+    /// Run every fuzz target for a short time, if cargo-fuzz is installed.
     FuzzSmoke {
+        /// Only the targets whose name contains this.
+        #[arg(long, default_value = "")]
+        only: String,
         /// How long each target runs.
         #[arg(long, default_value_t = 10)]
         seconds: u32,
@@ -57,7 +61,7 @@ fn main() -> ExitCode {
     let done = match Chore::parse() {
         Chore::Check => check(),
         Chore::Spec { matrix, bless } => spec::check(&tree::root(), matrix, bless),
-        Chore::FuzzSmoke { seconds } => fuzz::smoke(&tree::root(), seconds),
+        Chore::FuzzSmoke { only, seconds } => fuzz::smoke(&tree::root(), &only, seconds),
         Chore::Influxdb => influxdb::judge(&tree::root()),
         Chore::KillRounds(options) => kills::rounds(&tree::root(), &options),
         Chore::Compare(options) => compare::compare(&tree::root(), &options),
