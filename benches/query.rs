@@ -40,7 +40,7 @@ impl Synthetic {
         let times: Vec<i64> = (0..POINTS).map(|at| at * 10 * SECOND).collect();
         let block = |times: &[i64]| {
             let values = times.iter().map(|time| (time / SECOND % 977) as f64 / 8.0).collect();
-            Arc::new(MemoryBlock(Arc::new(Batch { times: times.to_vec(), values: Column::Float(values) })))
+            Arc::new(MemoryBlock(Arc::new(Batch { times: Arc::new(times.to_vec()), values: Column::Float(values) })))
         };
         let mut series: Vec<_> = (0..hosts).map(key).collect();
         series.sort();

@@ -83,7 +83,7 @@ fn file_of(content: &[u8], directory: usize) -> Vec<u8> {
 }
 
 fn read(bytes: Vec<u8>) {
-    let Ok(segment) = Segment::read(Arc::new(Bytes(bytes)), PathBuf::from("fuzz")) else { return };
+    let Ok(segment) = Segment::read(Arc::new(Bytes(bytes)), PathBuf::from("fuzz"), Arc::default()) else { return };
     let segment = Arc::new(segment);
     for entry in segment.entries() {
         let Ok(entry) = entry else { continue };

@@ -144,7 +144,7 @@ impl ModelBlock {
             numbers: numbers(&column),
         };
         let times = values.iter().map(|point| point.time).map(|Timestamp(nanos)| nanos).collect();
-        Some(ModelBlock { summary, batch: Arc::new(Batch { times, values: column }) })
+        Some(ModelBlock { summary, batch: Arc::new(Batch { times: Arc::new(times), values: column }) })
     }
 }
 

@@ -36,6 +36,11 @@ pub trait Block: Send + Sync {
     /// What is known without decoding.
     fn summary(&self) -> Summary;
 
+    /// The times, if that is cheaper than decoding all.
+    fn times(&self) -> Result<Arc<Vec<i64>>, SourceError> {
+        self.decode().map(|batch| batch.times.clone())
+    }
+
     /// The values. Errors when the stored bytes are damaged.
     fn decode(&self) -> Result<Arc<Batch>, SourceError>;
 }
@@ -89,8 +94,8 @@ pub enum NumberSummary {
 /// Decoded values: `times[i]` belongs to value `i`. Times ascend strictly.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// Nanoseconds since the epoch.
-    pub times: Vec<i64>,
+    /// Nanoseconds since the epoch. The fields of a series mostly have the same times, and then share them.
+    pub times: Arc<Vec<i64>>,
     /// As many as `times`.
     pub values: Column,
 }

@@ -174,7 +174,7 @@ fn batch(rows: &[(i64, &[Value])], column: usize) -> Option<Batch> {
                 _ => None,
             });
             let (times, values) = found.unzip();
-            Some(Batch { times, values: Column::$kind(values) })
+            Some(Batch { times: Arc::new(times), values: Column::$kind(values) })
         }};
     }
     match first {

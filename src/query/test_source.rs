@@ -139,7 +139,7 @@ impl MemoryBlock {
                     .collect(),
             )
         };
-        MemoryBlock(Arc::new(Batch { times, values: column }))
+        MemoryBlock(Arc::new(Batch { times: Arc::new(times), values: column }))
     }
 }
 

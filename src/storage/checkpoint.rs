@@ -10,7 +10,7 @@ use super::disk::{Disk, read_all, replace};
 use super::error::StorageError;
 use super::fields::{Field, FieldTable};
 use super::record::FieldId;
-use super::segment::Segment;
+use super::segment::{ReadCache, Segment};
 use super::series_file::{self, SeriesFile};
 use super::series_index::SeriesBound;
 use super::state::{CatalogBytes, SegmentFile, State, Tombstone};
@@ -78,7 +78,7 @@ impl Checkpoint {
     }
 
     /// The state as of the checkpoint, with the files it lists.
-    pub(super) fn load(&self, disk: &dyn Disk, dir: &Path) -> Result<State, StorageError> {
+    pub(super) fn load(&self, disk: &dyn Disk, dir: &Path, cache: &Arc<ReadCache>) -> Result<State, StorageError> {
         let mut state = State::new();
         state.position = self.position;
         state.series_bound = SeriesBound(SeriesId(self.next_series));
@@ -93,7 +93,7 @@ impl Checkpoint {
             for &number in &shard.segments {
                 let path = dir.join(segment_name(number));
                 let segment =
-                    Segment::open(disk, &path).map_err(|error| StorageError::damaged(&path, error.to_string()))?;
+                    Segment::open(disk, &path, cache.clone()).map_err(|error| StorageError::damaged(&path, error.to_string()))?;
                 let header = segment.header();
                 if (header.database, header.shard) != (shard.database, shard.shard) {
                     return Err(StorageError::damaged(&path, "the file belongs to another shard"));

@@ -43,7 +43,14 @@ pub(super) struct Memtable {
 #[derive(Debug)]
 pub(super) struct ColumnBuffer {
     closed: Vec<Arc<Batch>>,
-    open: Batch,
+    open: Open,
+}
+
+/// The end of a column, which grows.
+#[derive(Debug, Clone)]
+struct Open {
+    times: Vec<i64>,
+    values: Column,
 }
 
 /// Made when a snapshot holds the column that is written to. The values of the copy's end are closed unless they are few, so
@@ -53,8 +60,7 @@ impl Clone for ColumnBuffer {
         let mut closed = self.closed.clone();
         let mut open = self.open.clone();
         if open.times.len() >= CHUNK_VALUES_COPIED_MAX {
-            let empty = empty_like(&open.values, 0);
-            closed.push(Arc::new(std::mem::replace(&mut open, empty)));
+            closed.push(open.close(0));
         }
         ColumnBuffer { closed, open }
     }
@@ -164,14 +170,13 @@ impl ColumnBuffer {
             Cell::String(_) => Column::String(Vec::new()),
             Cell::Boolean(_) => Column::Boolean(Vec::new()),
         };
-        ColumnBuffer { closed: Vec::new(), open: Batch { times: Vec::new(), values } }
+        ColumnBuffer { closed: Vec::new(), open: Open { times: Vec::new(), values } }
     }
 
     /// Appends a value and returns the memory it takes.
     fn push(&mut self, time: Timestamp, cell: Cell<'_>) -> Result<usize, CodecError> {
         if self.open.times.len() >= CHUNK_VALUES_MAX {
-            let empty = empty_like(&self.open.values, CHUNK_VALUES_FIRST);
-            self.closed.push(Arc::new(std::mem::replace(&mut self.open, empty)));
+            self.closed.push(self.open.close(CHUNK_VALUES_FIRST));
         }
         let open = &mut self.open;
         let bytes = match (&mut open.values, cell) {
@@ -199,7 +204,7 @@ impl ColumnBuffer {
 
     /// The chunks in the order in which they were written. Times within them may be in any order. The open one is copied.
     pub(super) fn chunks(&self) -> impl Iterator<Item = Arc<Batch>> {
-        let open = (!self.open.times.is_empty()).then(|| Arc::new(self.open.clone()));
+        let open = (!self.open.times.is_empty()).then(|| Arc::new(self.open.clone().into_batch()));
         self.closed.iter().cloned().chain(open)
     }
 
@@ -210,41 +215,52 @@ impl ColumnBuffer {
 
     /// Deletes the values at some times; whether any are left.
     fn delete(&mut self, range: TimeRange) -> bool {
-        let is_hit = |chunk: &Batch| chunk.times.iter().any(|t| range.contains(Timestamp(*t)));
-        for chunk in self.closed.iter_mut().filter(|chunk| is_hit(chunk)) {
-            *chunk = Arc::new(without(chunk, range));
+        let is_hit = |times: &[i64]| times.iter().any(|t| range.contains(Timestamp(*t)));
+        for chunk in self.closed.iter_mut().filter(|chunk| is_hit(&chunk.times)) {
+            *chunk = Arc::new(without(&chunk.times, &chunk.values, range).into_batch());
         }
-        if is_hit(&self.open) {
-            self.open = without(&self.open, range);
+        if is_hit(&self.open.times) {
+            self.open = without(&self.open.times, &self.open.values, range);
         }
         self.closed.retain(|chunk| !chunk.times.is_empty());
         !(self.closed.is_empty() && self.open.times.is_empty())
     }
 }
 
-/// The values of a batch that are outside of `range`.
-pub(super) fn without(batch: &Batch, range: TimeRange) -> Batch {
+impl Open {
+    /// Gives what is there, and has memory for `capacity` values then.
+    fn close(&mut self, capacity: usize) -> Arc<Batch> {
+        let empty = empty_like(&self.values, capacity);
+        Arc::new(std::mem::replace(self, empty).into_batch())
+    }
+
+    fn into_batch(self) -> Batch {
+        Batch { times: Arc::new(self.times), values: self.values }
+    }
+}
+
+/// The values at times outside of `range`.
+fn without(times: &[i64], values: &Column, range: TimeRange) -> Open {
     fn keep<T: Clone>(values: &[T], times: &[i64], range: TimeRange) -> Vec<T> {
         let outside = values.iter().zip(times).filter(|(_, t)| !range.contains(Timestamp(**t)));
         outside.map(|(value, _)| value.clone()).collect()
     }
-    let times = &batch.times;
-    let values = match &batch.values {
+    let values = match values {
         Column::Float(v) => Column::Float(keep(v, times, range)),
         Column::Integer(v) => Column::Integer(keep(v, times, range)),
         Column::String(v) => Column::String(keep(v, times, range)),
         Column::Boolean(v) => Column::Boolean(keep(v, times, range)),
     };
-    Batch { times: keep(times, times, range), values }
+    Open { times: keep(times, times, range), values }
 }
 
-/// A batch of the type of `column` without values, with memory for some.
-fn empty_like(column: &Column, capacity: usize) -> Batch {
+/// The end of a column of the type of `column`, without values, with memory for some.
+fn empty_like(column: &Column, capacity: usize) -> Open {
     let values = match column {
         Column::Float(_) => Column::Float(Vec::with_capacity(capacity)),
         Column::Integer(_) => Column::Integer(Vec::with_capacity(capacity)),
         Column::String(_) => Column::String(Vec::with_capacity(capacity)),
         Column::Boolean(_) => Column::Boolean(Vec::with_capacity(capacity)),
     };
-    Batch { times: Vec::with_capacity(capacity), values }
+    Open { times: Vec::with_capacity(capacity), values }
 }

@@ -1,9 +1,12 @@
 //! Merging: from the pieces that hold values of one field of one series, in the order in which they were written, to
 //! blocks in time order that do not overlap. The value written last wins.
 //!
-//! A piece that overlaps no other, and of which nothing was deleted, goes through as it is, undecoded.
+//! A piece that overlaps no other, and of which nothing was deleted, goes through as it is. Of pieces that overlap, the times say
+//! which values count; values are decoded when somebody asks for them.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use super::segment::{BlockEntry, Segment, SegmentError, StoredBlock};
 use crate::model::{FieldType, TimeRange, Timestamp};
@@ -123,85 +126,198 @@ pub(super) fn merge(pieces: Vec<Piece>) -> Vec<Arc<dyn Block>> {
     for (order, piece) in by_time {
         let range = piece.range();
         if !cluster.is_empty() && range.min > end {
-            blocks.extend(merge_cluster(std::mem::take(&mut cluster)));
+            merge_cluster(std::mem::take(&mut cluster), &mut blocks);
         }
         end = if cluster.is_empty() { range.max } else { end.max(range.max) };
         cluster.push((order, piece));
     }
-    blocks.extend(merge_cluster(cluster));
+    merge_cluster(cluster, &mut blocks);
     blocks
 }
 
 /// Merges pieces that overlap one another.
-fn merge_cluster(mut cluster: Vec<(usize, Piece)>) -> Option<Arc<dyn Block>> {
+fn merge_cluster(mut cluster: Vec<(usize, Piece)>, blocks: &mut Vec<Arc<dyn Block>>) {
     if let [(_, piece)] = &cluster[..]
         && piece.is_clean()
     {
-        return Some(piece.block.clone());
+        blocks.push(piece.block.clone());
+        return;
     }
     cluster.sort_by_key(|(order, _)| *order);
-    let newest = cluster.last()?.1.block.summary();
-    match merge_values(&cluster, newest.field_type) {
-        Ok(batch) => MemoryBlock::new(Arc::new(batch)).map(|block| Arc::new(block) as Arc<dyn Block>),
+    let Some(newest) = cluster.last().map(|(_, piece)| piece.block.summary()) else { return };
+    match Overlap::new(&cluster, newest.field_type) {
+        Ok(overlap) => overlap.blocks(blocks),
         Err(error) => {
             let ranges = || cluster.iter().map(|(_, piece)| piece.range());
-            let range = TimeRange { min: ranges().map(|r| r.min).min()?, max: ranges().map(|r| r.max).max()? };
-            let summary = Summary { range, numbers: None, ..newest };
-            Some(Arc::new(FailedBlock { summary, error }))
+            let min = ranges().map(|r| r.min).min().unwrap_or(newest.range.min);
+            let max = ranges().map(|r| r.max).max().unwrap_or(newest.range.max);
+            let summary = Summary { range: TimeRange { min, max }, numbers: None, ..newest };
+            blocks.push(Arc::new(FailedBlock { summary, error }));
         }
     }
 }
 
-/// The values of all pieces, sorted by time, each time once.
-fn merge_values(cluster: &[(usize, Piece)], field_type: FieldType) -> Result<Batch, SourceError> {
-    let mut times = Vec::new();
-    let mut columns = Vec::with_capacity(cluster.len());
-    for (_, piece) in cluster {
-        let batch = piece.block.decode()?;
-        if batch.values.field_type() != field_type {
-            return Err(SourceError("a field has values of two types in one shard".to_owned()));
+/// A piece whose times are known. Its values are decoded once, for all blocks that are made of it.
+struct Opened {
+    block: Arc<dyn Block>,
+    times: Arc<Vec<i64>>,
+    batch: OnceLock<Result<Arc<Batch>, SourceError>>,
+}
+
+impl Opened {
+    fn batch(&self) -> Result<&Arc<Batch>, SourceError> {
+        self.batch.get_or_init(|| self.block.decode()).as_ref().map_err(Clone::clone)
+    }
+}
+
+/// Pieces that overlap one another, in the order in which they were written.
+struct Overlap<'p> {
+    pieces: Vec<(&'p Piece, Arc<Opened>)>,
+    field_type: FieldType,
+}
+
+impl<'p> Overlap<'p> {
+    fn new(cluster: &'p [(usize, Piece)], field_type: FieldType) -> Result<Self, SourceError> {
+        let mut pieces = Vec::with_capacity(cluster.len());
+        for (_, piece) in cluster {
+            if piece.block.summary().field_type != field_type {
+                return Err(SourceError("a field has values of two types in one shard".to_owned()));
+            }
+            let (block, times) = (piece.block.clone(), piece.block.times()?);
+            pieces.push((piece, Arc::new(Opened { block, times, batch: OnceLock::new() })));
         }
-        let column = columns.len() as u32;
-        for (at, time) in batch.times.iter().enumerate() {
-            if !piece.deleted.iter().any(|range| range.contains(Timestamp(*time))) {
-                times.push((*time, column, at as u32));
+        Ok(Overlap { pieces, field_type })
+    }
+
+    /// Cuts the time at the ends of the pieces: where there is one piece it is taken as it is, and elsewhere they are merged.
+    fn blocks(&self, blocks: &mut Vec<Arc<dyn Block>>) {
+        let ends = |piece: &Piece| [i128::from(piece.range().min.0), i128::from(piece.range().max.0) + 1];
+        let cuts: BTreeSet<i128> = self.pieces.iter().flat_map(|(piece, _)| ends(piece)).collect();
+        let cuts: Vec<i128> = cuts.into_iter().collect();
+        let mut merged: Option<Range<i128>> = None;
+        for pair in cuts.windows(2) {
+            let (from, to) = (pair[0], pair[1]);
+            let mut here = self.pieces.iter().filter(|(piece, _)| ends(piece)[0] < to && ends(piece)[1] > from);
+            if let (Some((piece, opened)), None) = (here.next(), here.next())
+                && piece.is_clean()
+            {
+                blocks.extend(merged.take().and_then(|range| self.merged(range)));
+                let at = |cut: i128| opened.times.partition_point(|time| i128::from(*time) < cut);
+                blocks.extend(self.block(vec![opened.clone()], Picks::Neighbours(at(from)..at(to))));
+            } else {
+                merged = Some(merged.map_or(from, |range| range.start)..to);
             }
         }
-        columns.push(batch);
+        blocks.extend(merged.and_then(|range| self.merged(range)));
     }
-    times.sort_by_key(|(time, ..)| *time); // stable: values of one time stay in the order of writing
-    let is_last = |i: usize| times.get(i + 1).is_none_or(|next| next.0 != times[i].0);
-    let picked: Vec<(i64, u32, u32)> = (0..times.len()).filter(|i| is_last(*i)).map(|i| times[i]).collect();
 
-    let values = match field_type {
-        FieldType::Float => Column::Float(pick(&picked, &columns, |c| match c {
-            Column::Float(v) => Some(v),
-            _ => None,
-        })),
-        FieldType::Integer => Column::Integer(pick(&picked, &columns, |c| match c {
-            Column::Integer(v) => Some(v),
-            _ => None,
-        })),
-        FieldType::String => Column::String(pick(&picked, &columns, |c| match c {
-            Column::String(v) => Some(v),
-            _ => None,
-        })),
-        FieldType::Boolean => Column::Boolean(pick(&picked, &columns, |c| match c {
-            Column::Boolean(v) => Some(v),
-            _ => None,
-        })),
-    };
-    Ok(Batch { times: picked.iter().map(|(time, ..)| *time).collect(), values })
+    /// The values of all pieces in a range, sorted by time, each time once.
+    fn merged(&self, range: Range<i128>) -> Option<Arc<dyn Block>> {
+        let mut found: Vec<(i64, u32, u32)> = Vec::new();
+        for (number, (piece, opened)) in (0..).zip(&self.pieces) {
+            let places = if piece.is_ordered {
+                let at = |cut: i128| opened.times.partition_point(|time| i128::from(*time) < cut);
+                at(range.start)..at(range.end)
+            } else {
+                0..opened.times.len()
+            };
+            for at in places {
+                let time = opened.times[at];
+                let is_deleted = || piece.deleted.iter().any(|range| range.contains(Timestamp(time)));
+                if range.contains(&i128::from(time)) && !is_deleted() {
+                    found.push((time, number, at as u32));
+                }
+            }
+        }
+        found.sort_by_key(|(time, ..)| *time); // stable: values of one time stay in the order of writing
+        let is_last = |at: usize| found.get(at + 1).is_none_or(|next| next.0 != found[at].0);
+        let picked = (0..found.len()).filter(|at| is_last(*at)).map(|at| found[at]).collect();
+        self.block(self.pieces.iter().map(|(_, opened)| opened.clone()).collect(), Picks::Scattered(picked))
+    }
+
+    /// A block of chosen values; none if there are none.
+    fn block(&self, pieces: Vec<Arc<Opened>>, picks: Picks) -> Option<Arc<dyn Block>> {
+        let ends = match &picks {
+            Picks::Neighbours(places) => {
+                let times = &pieces.first()?.times[places.clone()];
+                (*times.first()?, *times.last()?, times.len())
+            }
+            Picks::Scattered(picked) => (picked.first()?.0, picked.last()?.0, picked.len()),
+        };
+        let range = TimeRange { min: Timestamp(ends.0), max: Timestamp(ends.1) };
+        let summary = Summary { range, count: ends.2 as u32, field_type: self.field_type, numbers: None };
+        Some(Arc::new(MergedBlock { pieces, picks, summary }))
+    }
 }
 
-/// The picked values out of the columns, which are all of one type.
-fn pick<T: Clone>(
-    picked: &[(i64, u32, u32)],
-    columns: &[Arc<Batch>],
-    values_of: impl Fn(&Column) -> Option<&Vec<T>>,
-) -> Vec<T> {
-    let columns: Vec<&[T]> = columns.iter().map(|c| values_of(&c.values).map_or(&[][..], Vec::as_slice)).collect();
-    picked.iter().map(|(_, column, at)| columns[*column as usize][*at as usize].clone()).collect()
+/// Which values of some pieces make a block.
+#[derive(Debug)]
+enum Picks {
+    /// Values of the only piece.
+    Neighbours(Range<usize>),
+    /// Time, piece and place of each.
+    Scattered(Vec<(i64, u32, u32)>),
+}
+
+/// Values that are picked out of several pieces when they are asked for.
+struct MergedBlock {
+    pieces: Vec<Arc<Opened>>,
+    picks: Picks,
+    summary: Summary,
+}
+
+impl Block for MergedBlock {
+    fn summary(&self) -> Summary {
+        self.summary
+    }
+
+    fn times(&self) -> Result<Arc<Vec<i64>>, SourceError> {
+        let times = match (&self.picks, &self.pieces[..]) {
+            (Picks::Neighbours(places), [piece, ..]) => piece.times[places.clone()].to_vec(),
+            (Picks::Neighbours(_), []) => Vec::new(),
+            (Picks::Scattered(picked), _) => picked.iter().map(|(time, ..)| *time).collect(),
+        };
+        Ok(Arc::new(times))
+    }
+
+    fn decode(&self) -> Result<Arc<Batch>, SourceError> {
+        let batches = self.pieces.iter().map(|piece| piece.batch()).collect::<Result<Vec<_>, _>>()?;
+        macro_rules! column {
+            ($kind:ident) => {{
+                let columns = batches.iter().map(|batch| match &batch.values {
+                    Column::$kind(values) => &values[..],
+                    _ => &[],
+                });
+                Column::$kind(self.picks.pick(&columns.collect::<Vec<_>>()))
+            }};
+        }
+        let values = match self.summary.field_type {
+            FieldType::Float => column!(Float),
+            FieldType::Integer => column!(Integer),
+            FieldType::String => column!(String),
+            FieldType::Boolean => column!(Boolean),
+        };
+        let times = self.times()?;
+        if values.len() != times.len() {
+            return Err(SourceError("a field has values of two types in one shard".to_owned()));
+        }
+        Ok(Arc::new(Batch { times, values }))
+    }
+}
+
+impl Picks {
+    /// The values out of the columns; fewer than there should be, if a column has not what it should.
+    fn pick<T: Clone>(&self, columns: &[&[T]]) -> Vec<T> {
+        match self {
+            Picks::Neighbours(places) => {
+                columns.first().and_then(|column| column.get(places.clone())).unwrap_or_default().to_vec()
+            }
+            Picks::Scattered(picked) => {
+                let value = |(_, column, at): &(i64, u32, u32)| columns.get(*column as usize)?.get(*at as usize);
+                picked.iter().filter_map(value).cloned().collect()
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -213,8 +329,8 @@ mod tests {
     use super::*;
 
     fn piece(points: &[(i64, i64)], deleted: &[TimeRange]) -> Option<Piece> {
-        let (times, values) = points.iter().copied().unzip();
-        Piece::in_memory(&Arc::new(Batch { times, values: Column::Integer(values) }), deleted)
+        let (times, values): (Vec<i64>, Vec<i64>) = points.iter().copied().unzip();
+        Piece::in_memory(&Arc::new(Batch { times: Arc::new(times), values: Column::Integer(values) }), deleted)
     }
 
     fn points(blocks: &[Arc<dyn Block>]) -> Vec<(i64, i64)> {

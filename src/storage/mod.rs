@@ -61,6 +61,7 @@ use log::LogWriter;
 use queue::{CommitQueue, Item};
 use real_disk::RealDisk;
 use sealer::Sealer;
+use segment::ReadCache;
 use series_index::{SeriesBound, SeriesIndex};
 use shard_write::Limits;
 use snapshot::Snapshot;
@@ -164,8 +165,9 @@ impl Store {
         // What is found may so far be in the system's memory only, and is about to be relied on.
         disk.sync_dir(data_dir).map_err(StorageError::io("sync", data_dir))?;
         let checkpoint = Checkpoint::read(&**disk, data_dir)?.unwrap_or_else(Checkpoint::empty);
-        let mut state = checkpoint.load(&**disk, data_dir)?;
-        let sealer = Sealer::new(disk.clone(), &options, &checkpoint);
+        let cache = Arc::<ReadCache>::default();
+        let mut state = checkpoint.load(&**disk, data_dir, &cache)?;
+        let sealer = Sealer::new(disk.clone(), cache, &options, &checkpoint);
         sealer.remove_unlisted()?;
         let log = log::recover(disk, log_dir, state.position, &mut |position, record| {
             let applied = state.apply(record);

@@ -16,7 +16,7 @@ use super::compaction::{self, Plan};
 use super::disk::{Disk, TEMPORARY_SUFFIX};
 use super::error::StorageError;
 use super::log;
-use super::segment::{Segment, SegmentHeader, SegmentWriter};
+use super::segment::{ReadCache, Segment, SegmentHeader, SegmentWriter};
 use super::series_file::{self, SeriesFile};
 use super::state::{SealDatabase, SealJob, SealedShard, SegmentFile, Shard, State};
 use crate::model::{DatabaseId, ShardId};
@@ -26,6 +26,7 @@ use crate::query::SeriesId;
 #[derive(Debug)]
 pub(super) struct Sealer {
     disk: Arc<dyn Disk>,
+    cache: Arc<ReadCache>,
     data_dir: PathBuf,
     log_dir: PathBuf,
     next_file: u64,
@@ -36,9 +37,15 @@ pub(super) struct Sealer {
 
 impl Sealer {
     /// Goes on after `checkpoint`, the last one.
-    pub(super) fn new(disk: Arc<dyn Disk>, options: &StoreOptions, checkpoint: &Checkpoint) -> Self {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        cache: Arc<ReadCache>,
+        options: &StoreOptions,
+        checkpoint: &Checkpoint,
+    ) -> Self {
         Sealer {
             disk,
+            cache,
             data_dir: options.data_dir.clone(),
             log_dir: options.log_dir.clone(),
             next_file: checkpoint.next_file,
@@ -183,7 +190,7 @@ impl Sealer {
         if !writer.finish()? {
             return Ok(None);
         }
-        let segment = Segment::open(&*self.disk, &path)
+        let segment = Segment::open(&*self.disk, &path, self.cache.clone())
             .map_err(|error| StorageError::damaged(&path, format!("just written: {error}")))?;
         Ok(Some(SegmentFile { number, segment: Arc::new(segment) }))
     }

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
-
 use super::block::{decode_times, decode_values};
+use super::cache::{FileCache, ReadCache};
 use super::index::{BlockEntry, PageRef, PartRef, decode_directory, decode_page};
 use super::layout::{FOOTER_LEN, Footer, HEADER_LEN, SegmentHeader};
 use crate::codec::CodecError;
@@ -48,20 +47,19 @@ pub struct Segment {
     footer: Footer,
     pages: Vec<PageRef>,
     bytes: u64,
-    /// The page that was read last, and where it begins.
-    last_page: Mutex<Option<(u64, Arc<Vec<BlockEntry>>)>>,
+    cache: FileCache,
     is_unreadable: AtomicBool,
 }
 
 impl Segment {
     /// Opens the file at `path`: checks header and footer and reads the directory.
-    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Segment, SegmentError> {
+    pub fn open(disk: &dyn Disk, path: &Path, cache: Arc<ReadCache>) -> Result<Segment, SegmentError> {
         let file = disk.open(path).map_err(|source| SegmentError::Io { offset: 0, source })?;
-        Segment::read(file, path.to_owned())
+        Segment::read(file, path.to_owned(), cache)
     }
 
     /// As [`Segment::open`], from a file that is open.
-    pub fn read(file: Arc<dyn ReadFile>, path: PathBuf) -> Result<Segment, SegmentError> {
+    pub fn read(file: Arc<dyn ReadFile>, path: PathBuf, cache: Arc<ReadCache>) -> Result<Segment, SegmentError> {
         let bytes = file.length().map_err(|source| SegmentError::Io { offset: 0, source })?;
         let too_short = || SegmentError::Damaged { offset: bytes, source: CodecError::Truncated };
         let footer_at = bytes.checked_sub(FOOTER_LEN as u64).ok_or_else(too_short)?;
@@ -75,7 +73,7 @@ impl Segment {
         let directory = read_part(&*file, bytes, directory)?;
         let pages = decode_directory(&directory).map_err(damaged(footer.directory_offset))?;
         let is_unreadable = AtomicBool::new(false);
-        Ok(Segment { path, file, header, footer, pages, bytes, last_page: Mutex::default(), is_unreadable })
+        Ok(Segment { path, file, header, footer, pages, bytes, cache: FileCache::new(cache), is_unreadable })
     }
 
     /// What the file is.
@@ -128,8 +126,7 @@ impl Segment {
 
     fn read_block(&self, entry: &BlockEntry) -> Result<Batch, SegmentError> {
         let Summary { range, count, field_type, .. } = entry.summary;
-        let times = self.part(entry.times)?;
-        let times = decode_times(&times, count as usize).map_err(damaged(entry.times.offset))?;
+        let times = self.times(entry)?;
         if (times.first(), times.last()) != (Some(&range.min.0), Some(&range.max.0)) {
             return Err(damaged(entry.times.offset)(CodecError::Malformed("times are not what the index says")));
         }
@@ -156,16 +153,23 @@ impl Segment {
         Ok(entries)
     }
 
-    /// A page, which is often the one that was asked for last: queries go through series in order.
     fn page(&self, page: &PageRef) -> Result<Arc<Vec<BlockEntry>>, SegmentError> {
-        if let Some((offset, entries)) = &*self.last_page.lock()
-            && *offset == page.part.offset
-        {
-            return Ok(entries.clone());
+        self.cache.page(page.part.offset, || self.read_page(page))
+    }
+
+    /// The times of a block.
+    fn times(&self, entry: &BlockEntry) -> Result<Arc<Vec<i64>>, SegmentError> {
+        let times = self.cache.times(entry.times.offset, || {
+            let times = self.part(entry.times)?;
+            decode_times(&times, entry.summary.count as usize).map_err(damaged(entry.times.offset))
+        });
+        let times = times.inspect_err(|_: &SegmentError| self.is_unreadable.store(true, Ordering::Relaxed))?;
+        // They may have been read for another block, which the index says has the same.
+        if times.len() == entry.summary.count as usize {
+            Ok(times)
+        } else {
+            Err(damaged(entry.times.offset)(CodecError::Malformed("times are not what the index says")))
         }
-        let entries = Arc::new(self.read_page(page)?);
-        *self.last_page.lock() = Some((page.part.offset, entries.clone()));
-        Ok(entries)
     }
 
     fn read_page(&self, page: &PageRef) -> Result<Vec<BlockEntry>, SegmentError> {
@@ -223,6 +227,10 @@ pub struct StoredBlock {
 impl Block for StoredBlock {
     fn summary(&self) -> Summary {
         self.entry.summary
+    }
+
+    fn times(&self) -> Result<Arc<Vec<i64>>, SourceError> {
+        self.segment.times(&self.entry).map_err(|error| self.segment.source_error(&error))
     }
 
     fn decode(&self) -> Result<Arc<Batch>, SourceError> {

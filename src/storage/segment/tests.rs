@@ -20,7 +20,7 @@ fn written(columns: &Columns) -> Option<Arc<Segment>> {
     for ((series, field), batch) in columns {
         writer.add(*series, *field, batch).unwrap();
     }
-    writer.finish().unwrap().then(|| Arc::new(Segment::open(&disk, path).unwrap()))
+    writer.finish().unwrap().then(|| Arc::new(Segment::open(&disk, path, Arc::default()).unwrap()))
 }
 
 fn times(count: usize) -> Vec<i64> {
@@ -39,10 +39,10 @@ fn read(segment: &Segment, (series, field): (SeriesId, FieldId)) -> Vec<Batch> {
 #[test]
 fn values_of_all_types_read_back() {
     let columns: Columns = vec![
-        (key(1, 0), Batch { times: times(3), values: Column::Float(vec![1.5, -0.0, f64::NAN]) }),
-        (key(1, 1), Batch { times: times(2), values: Column::String(vec!["".into(), "x\0".into()]) }),
-        (key(9, 0), Batch { times: times(3), values: Column::Boolean(vec![true, false, true]) }),
-        (key(9, 7), Batch { times: times(1), values: Column::Integer(vec![i64::MIN]) }),
+        (key(1, 0), Batch { times: times(3).into(), values: Column::Float(vec![1.5, -0.0, f64::NAN]) }),
+        (key(1, 1), Batch { times: times(2).into(), values: Column::String(vec!["".into(), "x\0".into()]) }),
+        (key(9, 0), Batch { times: times(3).into(), values: Column::Boolean(vec![true, false, true]) }),
+        (key(9, 7), Batch { times: times(1).into(), values: Column::Integer(vec![i64::MIN]) }),
     ];
     let segment = written(&columns).unwrap();
     assert_eq!(segment.header(), HEADER);
@@ -59,18 +59,18 @@ fn values_of_all_types_read_back() {
 #[test]
 fn a_long_column_is_cut_into_blocks() {
     let values = (0..5_000).map(f64::from).collect();
-    let segment = written(&vec![(key(1, 0), Batch { times: times(5_000), values: Column::Float(values) })]).unwrap();
+    let segment = written(&vec![(key(1, 0), Batch { times: times(5_000).into(), values: Column::Float(values) })]).unwrap();
     let lengths: Vec<usize> = read(&segment, key(1, 0)).iter().map(|batch| batch.times.len()).collect();
     assert_eq!(lengths, [2048, 2048, 904]);
     let long = Text::from("x".repeat(600_000));
     let strings = Column::String(vec![long; 3]);
-    let segment = written(&vec![(key(1, 0), Batch { times: times(3), values: strings })]).unwrap();
+    let segment = written(&vec![(key(1, 0), Batch { times: times(3).into(), values: strings })]).unwrap();
     assert_eq!(read(&segment, key(1, 0)).len(), 3);
 }
 
 #[test]
 fn columns_are_found_in_an_index_of_many_pages() {
-    let batch = |value| Batch { times: times(1), values: Column::Integer(vec![value]) };
+    let batch = |value| Batch { times: times(1).into(), values: Column::Integer(vec![value]) };
     let keys = (1..2_000).flat_map(|series| [key(series, 0), key(series, 3)]);
     let columns: Columns = keys.map(|key| (key, batch((key.0.0 * 10 + u64::from(key.1.0)) as i64))).collect();
     let segment = written(&columns).unwrap();
@@ -85,7 +85,7 @@ fn columns_are_found_in_an_index_of_many_pages() {
 #[test]
 fn summaries_say_what_is_in_the_block() {
     let numbers = |values: Column| {
-        let batch = Batch { times: times(values.len()), values };
+        let batch = Batch { times: times(values.len()).into(), values };
         let segment = written(&vec![(key(1, 0), batch)]).unwrap();
         let summary = segment.blocks_of(SeriesId(1), FieldId(0)).unwrap()[0].summary;
         assert_eq!((summary.range.min.0, summary.count), (-500, 9));
@@ -111,7 +111,7 @@ fn without_values_there_is_no_file() {
 fn a_column_of_two_types_is_refused() {
     let disk = MemoryDisk::default();
     let mut writer = SegmentWriter::create(Arc::new(disk), Path::new("/data/x"), HEADER).unwrap();
-    let batch = |values| Batch { times: times(1), values };
+    let batch = |values| Batch { times: times(1).into(), values };
     writer.add(SeriesId(1), FieldId(0), &batch(Column::Float(vec![1.0]))).unwrap();
     assert!(writer.add(SeriesId(1), FieldId(0), &batch(Column::Integer(vec![1]))).is_err());
 }

@@ -71,7 +71,7 @@ impl SegmentWriter {
             entries: Vec::new(),
             pages: Vec::new(),
             page_first: None,
-            pending: Batch { times: Vec::new(), values: Column::Float(Vec::new()) },
+            pending: Batch { times: Arc::default(), values: Column::Float(Vec::new()) },
             pending_key: (SeriesId(0), FieldId(0)),
             shared: SharedTimes { series: SeriesId(0), times: Vec::new(), count: 0 },
             values: 0,
@@ -234,7 +234,7 @@ fn append(batch: &mut Batch, more: &Batch) -> bool {
         (Column::Boolean(a), Column::Boolean(b)) => a.extend_from_slice(b),
         _ => return false,
     }
-    batch.times.extend_from_slice(&more.times);
+    Arc::make_mut(&mut batch.times).extend_from_slice(&more.times);
     true
 }
 
@@ -245,7 +245,7 @@ fn truncate(batch: &mut Batch, len: usize) {
         Column::String(v) => v.truncate(len),
         Column::Boolean(v) => v.truncate(len),
     }
-    batch.times.truncate(len);
+    Arc::make_mut(&mut batch.times).truncate(len);
 }
 
 /// The values from index `from` up to `to`.
@@ -256,5 +256,5 @@ fn part(batch: &Batch, from: usize, to: usize) -> Batch {
         Column::String(v) => Column::String(v[from..to].to_vec()),
         Column::Boolean(v) => Column::Boolean(v[from..to].to_vec()),
     };
-    Batch { times: batch.times[from..to].to_vec(), values }
+    Batch { times: Arc::new(batch.times[from..to].to_vec()), values }
 }
