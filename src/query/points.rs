@@ -300,10 +300,14 @@ impl RowReader {
         let descending = self.descending;
         let live = || self.cursors.iter().filter_map(|cursor| cursor.run.as_ref());
         let count = live().map(|run| run.times().len()).min()?;
-        let part = |times: &[i64]| if descending { times.len() - count..times.len() } else { 0..count };
-        let mut slices = live().map(|run| &run.times()[part(run.times())]);
-        let first = slices.next()?;
-        if !slices.all(|times| times == first) {
+        let part = |run: &Run| if descending { run.to - count..run.to } else { run.from..run.from + count };
+        let mut runs = live();
+        let first = runs.next()?;
+        let has_times_of_first = |run: &Run| {
+            let is_shared = Arc::ptr_eq(&run.batch.times, &first.batch.times) && part(run) == part(first);
+            is_shared || run.batch.times[part(run)] == first.batch.times[part(first)]
+        };
+        if !runs.all(has_times_of_first) {
             return None;
         }
         let mut times = None;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::iter::Peekable;
 
+use crate::influxql::ast::Limits;
 use crate::model::{FieldType, TimeRange, Timestamp};
 
 use super::conditions::Residual;
@@ -27,7 +29,9 @@ pub(super) fn reduce<'r>(
     range: TimeRange,
 ) -> Stream<'r> {
     let mut parts = match run.plan.windows {
-        Some(windows) if windows.count(range) > STATES_MAX => parts(run, windows, reads, range),
+        Some(windows) if windows.count(range) > STATES_MAX || run.plan.limits.limit > 0 => {
+            parts(run, windows, reads, range)
+        }
         _ => vec![range],
     };
     if !run.plan.descending {
@@ -74,33 +78,41 @@ impl Reduced<'_> {
         let keeps_time = run.plan.windows.is_none() && run.calls.is_lone;
         let needs_time = keeps_time || !run.calls.companion_reads.is_empty();
         let (reduction, input) = (self.reduction, self.input);
-        let mut windows = WindowStates { run, reduction, input, needs_time, states: BTreeMap::new() };
+        let mut windows = WindowStates { run, reduction, input, needs_time, states: States::default() };
         for (number, member) in run.group.series.iter().enumerate() {
+            windows.states.begin_series();
             windows.add_series(number, member, self.reads, range)?;
         }
         let fixed = run.plan.windows.is_none().then(|| run.result_time());
-        let results = windows.states.into_iter().filter_map(|(start, state)| {
+        let results = windows.states.in_order().filter_map(|(start, state)| {
             let mut point = state.result(fixed.unwrap_or(start))?;
             if let (true, Some(origin)) = (keeps_time, point.origin) {
                 point.time = origin.time;
             }
             Some(point)
         });
-        Ok(if run.plan.descending { results.rev().collect() } else { results.collect() })
+        let mut results: Vec<Point> = results.collect();
+        if run.plan.descending {
+            results.reverse();
+        }
+        Ok(results)
     }
 }
 
 /// `range` in parts that begin with windows and have about [`STATES_MAX`] values each, so that the memory for windows does not
-/// grow with their number.
+/// grow with their number. Where only so many rows are wanted, the windows that they probably come from are a part of their own.
 fn parts(run: GroupRun<'_>, windows: Windows, reads: &ReadSet, range: TimeRange) -> Vec<TimeRange> {
     let mut blocks = Vec::new();
+    let mut end = range.min;
     for member in &run.group.series {
         for block in member.source.blocks(member.series.id, &reads.fields[0].name, range) {
             let summary = block.summary();
             blocks.push((summary.range.min, u64::from(summary.count)));
+            end = end.max(summary.range.max.min(range.max));
         }
     }
     blocks.sort_unstable();
+    let begin = blocks.first().map_or(range.min, |(min, _)| *min.max(&range.min));
     let mut parts = vec![range];
     let mut values = 0;
     for (min, count) in blocks {
@@ -113,7 +125,34 @@ fn parts(run: GroupRun<'_>, windows: Windows, reads: &ReadSet, range: TimeRange)
         }
         values += count;
     }
+    if let Some(cut) = wanted_until(run, windows, begin, end) {
+        split(&mut parts, cut);
+    }
     parts
+}
+
+/// The start of the window at which the rows that LIMIT and OFFSET ask for end, or begin where they descend, if every window
+/// from the first value on gives one.
+fn wanted_until(run: GroupRun<'_>, windows: Windows, begin: Timestamp, end: Timestamp) -> Option<Timestamp> {
+    let Limits { limit, offset, .. } = run.plan.limits;
+    if limit == 0 {
+        return None;
+    }
+    let rows = i64::try_from(limit.checked_add(offset)?).ok()?;
+    let cut = if run.plan.descending {
+        windows.start(end.0).checked_sub(windows.interval().checked_mul(rows - 1)?)
+    } else {
+        windows.start(begin.0).checked_add(windows.interval().checked_mul(rows)?)
+    };
+    cut.map(Timestamp)
+}
+
+/// Cuts the part in two that has `cut` inside.
+fn split(parts: &mut Vec<TimeRange>, cut: Timestamp) {
+    let Some(at) = parts.iter().position(|part| part.min < cut && cut <= part.max) else { return };
+    let rest = TimeRange { min: cut, max: parts[at].max };
+    parts[at].max = Timestamp(cut.0 - 1);
+    parts.insert(at + 1, rest);
 }
 
 struct WindowStates<'r> {
@@ -122,7 +161,7 @@ struct WindowStates<'r> {
     input: FieldType,
     needs_time: bool,
     /// By the start of the window; without windows there is one, at zero.
-    states: BTreeMap<i64, Partial>,
+    states: States,
 }
 
 /// The reduction of one series in one window.
@@ -215,11 +254,73 @@ impl WindowStates<'_> {
 
     fn close(&mut self, open: Option<Open>) {
         let Some(Open { start, state }) = open else { return };
-        match self.states.entry(start) {
-            Entry::Vacant(free) => {
-                free.insert(state.close());
-            }
-            Entry::Occupied(mut present) => present.get_mut().combine(state.close()),
+        self.states.add(start, state.close());
+    }
+}
+
+/// The states of windows. The series of a group mostly have values in the same windows, so those of the first series stand in a
+/// row, through which the others go from left to right; only windows that the first one has not are searched for.
+#[derive(Default)]
+struct States {
+    /// Those of the first series that had any, in order.
+    row: Vec<(i64, Partial)>,
+    /// All others.
+    rest: BTreeMap<i64, Partial>,
+    /// Where in `row` the present series is; `None` while it is the first.
+    at: Option<usize>,
+}
+
+impl States {
+    /// The states that are added from here on are those of another series.
+    fn begin_series(&mut self) {
+        self.at = (!self.row.is_empty()).then_some(0);
+    }
+
+    /// Adds what a series has in a window. The windows of one series come in order.
+    fn add(&mut self, start: i64, state: Partial) {
+        let Some(at) = &mut self.at else {
+            self.row.push((start, state));
+            return;
+        };
+        if self.row.get(*at).is_some_and(|(here, _)| *here < start) {
+            *at += 1;
+        }
+        if self.row.get(*at).is_some_and(|(here, _)| *here < start) {
+            *at += self.row[*at..].partition_point(|(here, _)| *here < start);
+        }
+        match self.row.get_mut(*at) {
+            Some((here, present)) if *here == start => present.combine(state),
+            _ => match self.rest.entry(start) {
+                Entry::Vacant(free) => drop(free.insert(state)),
+                Entry::Occupied(mut present) => present.get_mut().combine(state),
+            },
+        }
+    }
+
+    /// All states, in the order of their windows.
+    fn in_order(self) -> impl Iterator<Item = (i64, Partial)> {
+        InOrder { row: self.row.into_iter().peekable(), rest: self.rest.into_iter().peekable() }
+    }
+}
+
+/// Merges two sequences that have no window in common.
+struct InOrder<A: Iterator, B: Iterator> {
+    row: Peekable<A>,
+    rest: Peekable<B>,
+}
+
+impl<A, B> Iterator for InOrder<A, B>
+where
+    A: Iterator<Item = (i64, Partial)>,
+    B: Iterator<Item = (i64, Partial)>,
+{
+    type Item = (i64, Partial);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match (self.row.peek(), self.rest.peek()) {
+            (Some((row, _)), Some((rest, _))) if rest < row => self.rest.next(),
+            (Some(_), _) => self.row.next(),
+            (None, _) => self.rest.next(),
         }
     }
 }

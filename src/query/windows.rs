@@ -32,6 +32,12 @@ impl Windows {
 
     /// When the window of `time` starts.
     pub(super) fn start(self, time: i64) -> i64 {
+        let quick = time.checked_sub(self.offset).and_then(|t| time.checked_sub(t.rem_euclid(self.interval)));
+        quick.unwrap_or_else(|| self.start_at_the_edge(time))
+    }
+
+    /// The same where 64 bits are not enough.
+    fn start_at_the_edge(self, time: i64) -> i64 {
         let from_offset = i128::from(time) - i128::from(self.offset);
         let start = i128::from(time) - from_offset.rem_euclid(i128::from(self.interval));
         start.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
@@ -77,5 +83,7 @@ mod tests {
         assert_eq!(start(10, -3, 6), -3);
         assert_eq!(start(10, -3, 7), 7);
         assert_eq!(start(10, 0, i64::MIN), i64::MIN);
+        assert_eq!(start(10, 9, i64::MIN + 3), i64::MIN);
+        assert_eq!(start(10, -9, i64::MAX), i64::MAX - 6);
     }
 }

@@ -118,10 +118,10 @@ impl Rule {
             Rule::First => 0,
             Rule::Last => values.len().checked_sub(1)?,
             Rule::Min | Rule::Max => {
-                let mut best = 0;
-                for (at, value) in values.iter().enumerate().skip(1) {
-                    if better(value, &values[best]) {
-                        best = at;
+                let (mut best, mut best_value) = (0, values.first()?);
+                for (at, value) in values.iter().enumerate() {
+                    if better(value, best_value) {
+                        (best, best_value) = (at, value);
                     }
                 }
                 best

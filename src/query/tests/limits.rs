@@ -166,3 +166,33 @@ fn very_many_windows_are_reduced_in_parts() {
     assert!(answer("ASC") == (0..80_000).flat_map(row).collect::<Vec<_>>());
     assert!(answer("DESC") == (0..80_000).rev().flat_map(row).collect::<Vec<_>>());
 }
+
+// spec: select.limit.1, select.group.time.2
+#[test]
+fn a_limit_gives_the_first_rows_of_the_whole_answer_wherever_the_values_are() {
+    let points = "m,k=a v=1 100\nm,k=b v=2 101\nm,k=a v=3 130\nm,k=b v=4 200\nm,k=a v=5 900";
+    let source = OneSource(Arc::new(MemorySource::new(points, 2)));
+    let rows = |query: &str| {
+        let mut cells = Vec::new();
+        run(&select(query), &source, &context(Profile::Documented), &mut |piece| {
+            cells.extend(piece.into_iter().flat_map(|piece| piece.cells));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        cells.chunks(3).map(<[Value]>::to_vec).collect::<Vec<_>>()
+    };
+    for range in ["time < 1000s", "time >= 50s AND time < 950s", "time >= 95s AND time <= 129s", "time >= 0s"] {
+        for fill in ["null", "none", "previous", "linear", "7"] {
+            for order in ["ASC", "DESC"] {
+                let query = format!(
+                    "SELECT sum(v), max(v) FROM m WHERE {range} GROUP BY time(10s) fill({fill}) ORDER BY time {order}"
+                );
+                let all = rows(&query);
+                for (limit, offset) in [(1, 0), (3, 0), (2, 5), (4, 80)] {
+                    let want: Vec<_> = all.iter().skip(offset).take(limit).cloned().collect();
+                    assert_eq!(rows(&format!("{query} LIMIT {limit} OFFSET {offset}")), want, "{query}");
+                }
+            }
+        }
+    }
+}
