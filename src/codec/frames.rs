@@ -125,19 +125,25 @@ fn put_frame(values: &[u64], out: &mut Vec<u8>) {
 fn take_frame(reader: &mut Reader<'_>, values: &mut [u64]) -> Result<(), CodecError> {
     let mode = reader.u8()?;
     let layout = Layout::of_mode(mode & !HAS_PATCHES);
+    if mode & HAS_PATCHES == 0 {
+        return take_kept(reader, layout, values);
+    }
     let mut patches = [(0_u8, 0_u64); FRAME];
-    let count = if mode & HAS_PATCHES == 0 { 0 } else { usize::from(reader.u8()?) };
+    let count = usize::from(reader.u8()?);
     for patch in &mut patches[..count] {
         *patch = (reader.u8()?, reader.varint()?);
     }
-    take_low(reader, layout.low, values)?;
-    if layout.is_rice {
-        take_unary(reader, layout.low, values)?;
-    }
+    take_kept(reader, layout, values)?;
     for (at, value) in &patches[..count] {
         *values.get_mut(usize::from(*at)).ok_or(CodecError::Malformed("a patch is outside of its frame"))? = *value;
     }
     Ok(())
+}
+
+/// The numbers without patches.
+fn take_kept(reader: &mut Reader<'_>, layout: Layout, values: &mut [u64]) -> Result<(), CodecError> {
+    take_low(reader, layout.low, values)?;
+    if layout.is_rice { take_unary(reader, layout.low, values) } else { Ok(()) }
 }
 
 /// The low bits of each number one behind the other, the lowest first, filled up to a whole byte.
@@ -159,8 +165,38 @@ fn put_low(values: &[u64], low: u32, out: &mut Vec<u8>) {
 }
 
 fn take_low(reader: &mut Reader<'_>, low: u32, values: &mut [u64]) -> Result<(), CodecError> {
-    const WORD: usize = 16;
     let packed = reader.take((values.len() * low as usize).div_ceil(8))?;
+    match low {
+        0 => values.fill(0),
+        1 => unpack::<1>(packed, values),
+        2 => unpack::<2>(packed, values),
+        3 => unpack::<3>(packed, values),
+        4 => unpack::<4>(packed, values),
+        5 => unpack::<5>(packed, values),
+        6 => unpack::<6>(packed, values),
+        7 => unpack::<7>(packed, values),
+        8 => unpack::<8>(packed, values),
+        _ => unpack_wide(packed, low, values),
+    }
+    Ok(())
+}
+
+/// Numbers of up to eight bits: eight of them fill as many bytes as each has bits, and the compiler knows every shift.
+fn unpack<const LOW: usize>(packed: &[u8], values: &mut [u64]) {
+    let mut bytes = packed.chunks(LOW);
+    for eight in values.chunks_mut(8) {
+        let mut word = [0; 8];
+        let chunk = bytes.next().unwrap_or_default();
+        word[..chunk.len()].copy_from_slice(chunk);
+        let word = u64::from_le_bytes(word);
+        let unpacked: [u64; 8] = std::array::from_fn(|at| word >> (at * LOW) & mask(LOW as u32));
+        eight.copy_from_slice(&unpacked[..eight.len()]);
+    }
+}
+
+/// Numbers of any width.
+fn unpack_wide(packed: &[u8], low: u32, values: &mut [u64]) {
+    const WORD: usize = 16;
     // Behind the bytes there is room for a whole word, so that reading one needs no look at the end.
     let mut bytes = [0; FRAME * 8 + WORD];
     bytes[..packed.len()].copy_from_slice(packed);
@@ -178,7 +214,6 @@ fn take_low(reader: &mut Reader<'_>, low: u32, values: &mut [u64]) -> Result<(),
             *value = (u128::from_le_bytes(word) >> (at * low % 8)) as u64 & mask;
         }
     }
-    Ok(())
 }
 
 /// For each number as many zeros as its part above the low bits says, and a one; the lowest bit first, filled up to a whole

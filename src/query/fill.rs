@@ -136,7 +136,9 @@ impl<I: Iterator<Item = Result<Point, QueryError>>> Iterator for Filled<'_, I> {
             };
             self.next = following;
             self.is_done = following.is_none() && self.input.peek().is_none();
-            self.previous = point.as_ref().ok().cloned();
+            if matches!(self.fill, Fill::Previous | Fill::Linear) {
+                self.previous = point.as_ref().ok().cloned();
+            }
             return Some(point);
         }
         if head.is_none() && self.is_before(self.last, expected) {

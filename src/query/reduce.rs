@@ -138,7 +138,8 @@ fn wanted_until(run: GroupRun<'_>, windows: Windows, begin: Timestamp, end: Time
     if limit == 0 {
         return None;
     }
-    let rows = i64::try_from(limit.checked_add(offset)?).ok()?;
+    // One more, since a result is taken out of its stream when the next one is known.
+    let rows = i64::try_from(limit.checked_add(offset)?.checked_add(1)?).ok()?;
     let cut = if run.plan.descending {
         windows.start(end.0).checked_sub(windows.interval().checked_mul(rows - 1)?)
     } else {

@@ -1,5 +1,5 @@
-//! What segment files were read for lately, decoded: index pages, and times, which the fields of a series share. Bounded, and
-//! shared by all files of a store.
+//! What segment files were read for lately: index pages and times, decoded, since the fields of a series share them, and the bytes
+//! around the last readings, since queries go through files in order. Bounded, and shared by all files of a store.
 //!
 //! Parts are kept in two generations. What is found in the older one moves to the younger; when the younger has half of the bytes
 //! that there may be, it becomes the older, and what was not asked for meanwhile goes.
@@ -12,15 +12,16 @@ use parking_lot::Mutex;
 
 use super::index::BlockEntry;
 
-/// Bytes of decoded parts in memory, about.
-const BYTES_MAX: usize = 16 << 20;
+/// Bytes of one kind of parts in memory, about.
+const BYTES_MAX: usize = 8 << 20;
 
-/// Decoded parts of segment files.
+/// Parts of segment files.
 #[derive(Debug, Default)]
 pub struct ReadCache {
     next_file: AtomicU64,
     pages: Mutex<Generations<Vec<BlockEntry>>>,
     times: Mutex<Generations<Vec<i64>>>,
+    bytes: Mutex<Generations<Vec<u8>>>,
 }
 
 /// One segment file within a [`ReadCache`].
@@ -56,8 +57,7 @@ impl<T> Generations<Vec<T>> {
 
     fn put(&mut self, key: (u64, u64), part: Arc<Vec<T>>) {
         let bytes = part.len() * size_of::<T>();
-        // Each of the two kinds of parts has two generations.
-        if self.young_bytes + bytes > BYTES_MAX / 4 {
+        if self.young_bytes + bytes > BYTES_MAX / 2 {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
@@ -89,6 +89,15 @@ impl FileCache {
         read: impl FnOnce() -> Result<Vec<i64>, E>,
     ) -> Result<Arc<Vec<i64>>, E> {
         get_or_read(&self.cache.times, (self.file, offset), read)
+    }
+
+    /// The bytes at `offset`, which are read if they are not there.
+    pub(super) fn bytes<E>(
+        &self,
+        offset: u64,
+        read: impl FnOnce() -> Result<Vec<u8>, E>,
+    ) -> Result<Arc<Vec<u8>>, E> {
+        get_or_read(&self.cache.bytes, (self.file, offset), read)
     }
 }
 
@@ -126,7 +135,7 @@ mod tests {
         }
         assert_eq!(reads, 1);
         let times = cache.times.lock();
-        assert!((times.young.len() + times.old.len()) * 2048 * 8 <= BYTES_MAX / 2);
+        assert!((times.young.len() + times.old.len()) * 2048 * 8 <= BYTES_MAX);
     }
 
     #[test]

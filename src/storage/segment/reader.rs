@@ -17,6 +17,9 @@ use crate::storage::record::FieldId;
 /// The most bytes of a block, an index page or a directory; more is damage.
 const PART_BYTES_MAX: u64 = 1 << 31;
 
+/// Small parts are read in strips of the file of this length.
+const STRIP_BYTES: u64 = 16 << 10;
+
 /// Why a part of a segment file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SegmentError {
@@ -177,8 +180,19 @@ impl Segment {
         entries.inspect_err(|_| self.is_unreadable.store(true, Ordering::Relaxed))
     }
 
+    /// The bytes of a part. Small ones are read with what is around them: its neighbours are mostly wanted next.
     fn part(&self, part: PartRef) -> Result<Vec<u8>, SegmentError> {
-        read_part(&*self.file, self.bytes, part)
+        let PartRef { offset, len } = part;
+        let start = offset - offset % STRIP_BYTES;
+        if len > STRIP_BYTES || offset.checked_add(len).is_none_or(|end| end > self.bytes.min(start + STRIP_BYTES)) {
+            return read_part(&*self.file, self.bytes, part);
+        }
+        let strip = self.cache.bytes(start, || {
+            let len = STRIP_BYTES.min(self.bytes - start);
+            read_part(&*self.file, self.bytes, PartRef { offset: start, len })
+        })?;
+        let from = (offset - start) as usize;
+        Ok(strip[from..from + len as usize].to_vec())
     }
 }
 
