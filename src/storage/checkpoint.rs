@@ -92,8 +92,8 @@ impl Checkpoint {
             target.tombstones = shard.tombstones.clone();
             for &number in &shard.segments {
                 let path = dir.join(segment_name(number));
-                let segment =
-                    Segment::open(disk, &path, cache.clone()).map_err(|error| StorageError::damaged(&path, error.to_string()))?;
+                let segment = Segment::open(disk, &path, cache.clone())
+                    .map_err(|error| StorageError::damaged(&path, error.to_string()))?;
                 let header = segment.header();
                 if (header.database, header.shard) != (shard.database, shard.shard) {
                     return Err(StorageError::damaged(&path, "the file belongs to another shard"));

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::error::StorageError;
-use super::memtable::{ColumnBuffer, Memtable};
+use super::memtable::Memtable;
 use super::merge::{Piece, merge};
 use super::record::FieldId;
-use super::segment::{BlockEntry, EntryCursor, Segment, SegmentError, SegmentWriter};
+use super::segment::{BlockEntry, Segment, SegmentError, SegmentWriter, SequentialReader};
 use super::series_index::SeriesIndex;
 use super::state::{SegmentFile, Shard, Tombstone};
 use crate::query::SeriesId;
@@ -115,8 +115,7 @@ struct Columns<'a> {
 
 /// A segment file that is read from its beginning.
 struct Input {
-    segment: Arc<Segment>,
-    cursor: EntryCursor,
+    reader: SequentialReader,
     next: Option<BlockEntry>,
 }
 
@@ -135,8 +134,8 @@ impl<'a> Columns<'a> {
         let memtable = shard.sealing.as_deref().map(|frozen| &frozen.memtable);
         let mut in_memory: Vec<(SeriesId, FieldId)> = Vec::new();
         for series in memtable.into_iter().flat_map(Memtable::series) {
-            let columns = memtable.and_then(|memtable| memtable.columns(series));
-            in_memory.extend(columns.into_iter().flatten().map(|(field, _)| (series, *field)));
+            let fields = memtable.map_or_else(Vec::new, |memtable| memtable.fields(series));
+            in_memory.extend(fields.into_iter().map(|field| (series, field)));
         }
         in_memory.sort_unstable();
         Ok(Columns { shard, segments, memtable, in_memory: in_memory.into_iter().peekable() })
@@ -148,15 +147,14 @@ impl<'a> Columns<'a> {
         let (series, field) = key;
         let mut pieces = Vec::new();
         for input in &mut self.segments {
-            let deleted = self.shard.deleted_since(input.segment.header().position, series);
+            let deleted = self.shard.deleted_since(input.reader.segment().header().position, series);
             while let Some(entry) = input.take_if(key)? {
-                pieces.push(Piece::stored(&input.segment, entry, &deleted));
+                pieces.push(Piece::new(input.reader.block(entry), true, &deleted));
             }
         }
         if self.in_memory.next_if_eq(&key).is_some() {
-            let column = self.memtable.and_then(|memtable| memtable.column(series, field));
-            let chunks = column.into_iter().flat_map(ColumnBuffer::chunks);
-            pieces.extend(chunks.filter_map(|chunk| Piece::in_memory(&chunk, &[])));
+            let chunks = self.memtable.map_or_else(Vec::new, |memtable| memtable.chunks(series, field));
+            pieces.extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
         }
         Ok(Some(ShardColumn { series, field, pieces }))
     }
@@ -164,7 +162,7 @@ impl<'a> Columns<'a> {
 
 impl Input {
     fn new(segment: &Arc<Segment>) -> Result<Self, StorageError> {
-        let mut input = Input { segment: segment.clone(), cursor: segment.entries(), next: None };
+        let mut input = Input { reader: SequentialReader::new(segment), next: None };
         input.advance()?;
         Ok(input)
     }
@@ -175,7 +173,8 @@ impl Input {
     }
 
     fn advance(&mut self) -> Result<Option<BlockEntry>, StorageError> {
-        let next = self.cursor.next().transpose().map_err(|error| unreadable(&self.segment, &error))?;
+        let next = self.reader.next_entry().transpose();
+        let next = next.map_err(|error| unreadable(self.reader.segment(), &error))?;
         Ok(std::mem::replace(&mut self.next, next))
     }
 }

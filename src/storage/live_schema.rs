@@ -9,12 +9,10 @@ use hashbrown::HashMap;
 
 use super::fields::{Field, FieldTable};
 use super::record::FieldId;
+use super::spellings::Spellings;
 use super::state::State;
 use crate::model::{DatabaseId, FieldType, ShardId, Text};
 use crate::query::SeriesId;
-
-/// Spellings are forgotten when there are more of them: the index finds the series, more slowly.
-const SPELLINGS_MAX: usize = 131_072;
 
 /// All databases.
 #[derive(Debug, Default)]
@@ -28,7 +26,7 @@ pub(super) struct LiveSchema {
 #[derive(Debug, Default)]
 pub(super) struct LiveDatabase {
     /// Series by the text before the fields, as written: one look-up for a point of a series that was seen lately.
-    spellings: HashMap<Text, KnownSeries>,
+    spellings: Spellings,
     measurements: HashMap<Text, MeasurementNumber>,
     next_measurement: u32,
     pub(super) shards: HashMap<ShardId, LiveShard>,
@@ -36,7 +34,7 @@ pub(super) struct LiveDatabase {
 
 /// A measurement within [`LiveDatabase`]; cheaper to compare and to hash than its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct MeasurementNumber(u32);
+pub(super) struct MeasurementNumber(pub(super) u32);
 
 /// A series that has an id.
 #[derive(Debug, Clone, Copy)]
@@ -78,17 +76,14 @@ impl LiveSchema {
 impl LiveDatabase {
     /// The series of a point by what stands before its fields.
     #[inline]
-    pub(super) fn find(&self, spelling: &[u8]) -> Option<KnownSeries> {
-        self.spellings.get(spelling).copied()
+    pub(super) fn find(&mut self, spelling: &[u8]) -> Option<KnownSeries> {
+        self.spellings.find(spelling)
     }
 
     /// Remembers how a series was spelt.
     pub(super) fn remember(&mut self, spelling: &[u8], id: SeriesId, measurement: &Text) -> KnownSeries {
-        if self.spellings.len() >= SPELLINGS_MAX {
-            self.spellings.clear();
-        }
         let known = KnownSeries { id, measurement: self.number(measurement) };
-        self.spellings.insert(Text::from(spelling), known);
+        self.spellings.insert(spelling, known);
         known
     }
 

@@ -1,4 +1,7 @@
-//! Memtables: the values of one shard that no segment file holds yet, in append-only columns.
+//! Memtables: the values of one shard that no segment file holds yet.
+//!
+//! A series begins as a few points in a row, if they are numbers of one field; with more values, fields or strings it becomes
+//! append-only columns. So a million series of a point each take little, and long columns are written to without a look back.
 //!
 //! Everything is shared by `Arc` and copied only when written to while a snapshot holds it, and then only the buckets,
 //! series and column ends that are touched: cloning a memtable costs a few pointers, however much it holds.
@@ -6,30 +9,33 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry as MapEntry;
 
+use super::column_buffer::ColumnBuffer;
+use super::few_points::FewPoints;
 use super::record::{Cell, FieldId, RowHead, Rows};
 use crate::codec::CodecError;
-use crate::model::{Text, TimeRange, Timestamp};
-use crate::query::{Batch, Column, SeriesId};
+use crate::model::{TimeRange, Timestamp};
+use crate::query::{Batch, SeriesId};
 
 /// How many buckets the series are spread over, so that copying one for a snapshot's sake copies a part of them.
 const BUCKETS: usize = 256;
-/// A chunk is closed when it has this many values.
-const CHUNK_VALUES_MAX: usize = 1024;
-/// A new chunk behind a closed one has memory for this many.
-const CHUNK_VALUES_FIRST: usize = 256;
-/// The end of a column that a snapshot holds is closed when it is copied, if it has at least this many values.
-const CHUNK_VALUES_COPIED_MAX: usize = 64;
-/// Estimated memory of a column and of a series, beside the values.
+/// Estimated memory of a series, of one that has columns, and of a column, beside the values.
+const SERIES_BYTES: usize = 80;
+const COLUMNS_BYTES: usize = 64;
 const COLUMN_BYTES: usize = 192;
-const SERIES_BYTES: usize = 96;
 /// A new series has memory for the fields of its first point, up to this many: most series have no others.
 const FIELDS_FIRST_MAX: usize = 64;
-const STRING_BYTES: usize = 32;
 
-/// The columns of one series.
-pub(super) type SeriesColumns = Vec<(FieldId, ColumnBuffer)>;
-type Bucket = HashMap<SeriesId, Arc<SeriesColumns>>;
+/// The values of one series.
+#[derive(Debug, Clone)]
+enum Series {
+    Few(FewPoints),
+    Columns(Arc<SeriesColumns>),
+}
+
+type SeriesColumns = Vec<(FieldId, ColumnBuffer)>;
+type Bucket = HashMap<SeriesId, Series>;
 
 /// Values of one shard in memory.
 #[derive(Debug, Clone, Default)]
@@ -37,33 +43,6 @@ pub(super) struct Memtable {
     /// None, or [`BUCKETS`].
     buckets: Vec<Arc<Bucket>>,
     bytes: usize,
-}
-
-/// The values of one field of one series in the order in which they were written: closed chunks and an open end.
-#[derive(Debug)]
-pub(super) struct ColumnBuffer {
-    closed: Vec<Arc<Batch>>,
-    open: Open,
-}
-
-/// The end of a column, which grows.
-#[derive(Debug, Clone)]
-struct Open {
-    times: Vec<i64>,
-    values: Column,
-}
-
-/// Made when a snapshot holds the column that is written to. The values of the copy's end are closed unless they are few, so
-/// that no value is copied often, however many snapshots there are.
-impl Clone for ColumnBuffer {
-    fn clone(&self) -> Self {
-        let mut closed = self.closed.clone();
-        let mut open = self.open.clone();
-        if open.times.len() >= CHUNK_VALUES_COPIED_MAX {
-            closed.push(open.close(0));
-        }
-        ColumnBuffer { closed, open }
-    }
 }
 
 impl Memtable {
@@ -74,8 +53,7 @@ impl Memtable {
 
     /// How many values there are, times that were written twice counted twice.
     pub(super) fn values(&self) -> u64 {
-        let columns = self.buckets.iter().flat_map(|bucket| bucket.values()).flat_map(|columns| columns.iter());
-        columns.map(|(_, column)| column.values()).sum()
+        self.buckets.iter().flat_map(|bucket| bucket.values()).map(Series::values).sum()
     }
 
     /// The memory that the values take, estimated.
@@ -90,45 +68,63 @@ impl Memtable {
             self.buckets = vec![empty; BUCKETS];
         }
         while let Some(row) = rows.next_row()? {
-            self.insert_row(row, &mut rows)?;
+            self.bytes += self.insert_row(row, &mut rows)?;
         }
         Ok(())
     }
 
-    fn insert_row(&mut self, row: RowHead, rows: &mut Rows<'_>) -> Result<(), CodecError> {
+    /// Appends a point, and returns the memory that it takes.
+    fn insert_row(&mut self, row: RowHead, rows: &mut Rows<'_>) -> Result<usize, CodecError> {
         let bucket = Arc::make_mut(&mut self.buckets[row.series.0 as usize % BUCKETS]);
-        let columns = bucket.entry(row.series).or_insert_with(|| {
-            self.bytes += SERIES_BYTES;
-            Arc::new(SeriesColumns::with_capacity((row.fields as usize).min(FIELDS_FIRST_MAX)))
+        let entry = bucket.entry(row.series);
+        if row.fields == 1 {
+            let (field, cell) = rows.next_cell()?;
+            return match entry {
+                MapEntry::Occupied(series) => series.into_mut().push(row.time, field, cell),
+                MapEntry::Vacant(free) => {
+                    let (series, bytes) = Series::new(row.time, field, cell)?;
+                    free.insert(series);
+                    Ok(bytes)
+                }
+            };
+        }
+        let mut bytes = 0;
+        let series = entry.or_insert_with(|| {
+            bytes += SERIES_BYTES + COLUMNS_BYTES;
+            Series::Columns(Arc::new(SeriesColumns::with_capacity((row.fields as usize).min(FIELDS_FIRST_MAX))))
         });
-        let columns = Arc::make_mut(columns);
+        let columns = series.columns(&mut bytes)?;
         for at in 0..row.fields as usize {
             let (field, cell) = rows.next_cell()?;
-            // Points of a series mostly have the same fields in the same order.
-            let found = match columns.get(at) {
-                Some((id, _)) if *id == field => Some(at),
-                _ => columns.iter().position(|(id, _)| *id == field),
-            };
-            if let Some(at) = found {
-                self.bytes += columns[at].1.push(row.time, cell)?;
-            } else {
-                let mut column = ColumnBuffer::new(cell);
-                self.bytes += COLUMN_BYTES + column.push(row.time, cell)?;
-                columns.push((field, column));
-            }
+            bytes += push(columns, at, row.time, field, cell)?;
         }
-        Ok(())
+        Ok(bytes)
     }
 
-    /// The column of a field of a series.
-    pub(super) fn column(&self, series: SeriesId, field: FieldId) -> Option<&ColumnBuffer> {
-        self.columns(series)?.iter().find(|(id, _)| *id == field).map(|(_, column)| column)
+    /// The fields of which a series has values.
+    pub(super) fn fields(&self, series: SeriesId) -> Vec<FieldId> {
+        match self.series_of(series) {
+            None => Vec::new(),
+            Some(Series::Few(few)) => vec![few.field()],
+            Some(Series::Columns(columns)) => columns.iter().map(|(field, _)| *field).collect(),
+        }
     }
 
-    /// The columns of a series.
-    pub(super) fn columns(&self, series: SeriesId) -> Option<&SeriesColumns> {
-        let bucket = self.buckets.get(series.0 as usize % BUCKETS)?;
-        bucket.get(&series).map(|columns| &**columns)
+    /// The values of a field of a series in chunks, in the order in which they were written. Times within them may be in any
+    /// order.
+    pub(super) fn chunks(&self, series: SeriesId, field: FieldId) -> Vec<Arc<Batch>> {
+        match self.series_of(series) {
+            Some(Series::Few(few)) if few.field() == field => vec![Arc::new(few.to_batch())],
+            Some(Series::Columns(columns)) => {
+                let column = columns.iter().find(|(id, _)| *id == field);
+                column.into_iter().flat_map(|(_, column)| column.chunks()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn series_of(&self, series: SeriesId) -> Option<&Series> {
+        self.buckets.get(series.0 as usize % BUCKETS)?.get(&series)
     }
 
     /// The series that have values here, in no order.
@@ -143,12 +139,17 @@ impl Memtable {
             return;
         }
         let bucket = Arc::make_mut(bucket);
-        if let Some(columns) = bucket.get_mut(&series) {
-            let columns = Arc::make_mut(columns);
-            columns.retain_mut(|(_, column)| column.delete(range));
-            if columns.is_empty() {
-                bucket.remove(&series);
+        let is_left = match bucket.get_mut(&series) {
+            None => true,
+            Some(Series::Few(few)) => few.delete(range),
+            Some(Series::Columns(columns)) => {
+                let columns = Arc::make_mut(columns);
+                columns.retain_mut(|(_, column)| column.delete(range));
+                !columns.is_empty()
             }
+        };
+        if !is_left {
+            bucket.remove(&series);
         }
     }
 
@@ -162,105 +163,71 @@ impl Memtable {
     }
 }
 
-impl ColumnBuffer {
-    fn new(first: Cell<'_>) -> Self {
-        let values = match first {
-            Cell::Float(_) => Column::Float(Vec::new()),
-            Cell::Integer(_) => Column::Integer(Vec::new()),
-            Cell::String(_) => Column::String(Vec::new()),
-            Cell::Boolean(_) => Column::Boolean(Vec::new()),
-        };
-        ColumnBuffer { closed: Vec::new(), open: Open { times: Vec::new(), values } }
-    }
-
-    /// Appends a value and returns the memory it takes.
-    fn push(&mut self, time: Timestamp, cell: Cell<'_>) -> Result<usize, CodecError> {
-        if self.open.times.len() >= CHUNK_VALUES_MAX {
-            self.closed.push(self.open.close(CHUNK_VALUES_FIRST));
+impl Series {
+    /// A series with one value, and the memory that it takes.
+    fn new(time: Timestamp, field: FieldId, cell: Cell<'_>) -> Result<(Series, usize), CodecError> {
+        if let Some(few) = FewPoints::new(time, field, cell) {
+            return Ok((Series::Few(few), SERIES_BYTES));
         }
-        let open = &mut self.open;
-        let bytes = match (&mut open.values, cell) {
-            (Column::Float(values), Cell::Float(value)) => {
-                values.push(value);
-                16
-            }
-            (Column::Integer(values), Cell::Integer(value)) => {
-                values.push(value);
-                16
-            }
-            (Column::String(values), Cell::String(value)) => {
-                values.push(Text::from(value));
-                8 + STRING_BYTES + value.len()
-            }
-            (Column::Boolean(values), Cell::Boolean(value)) => {
-                values.push(value);
-                9
-            }
-            _ => return Err(CodecError::Malformed("a field has values of two types")),
-        };
-        open.times.push(time.0);
-        Ok(bytes)
+        let mut columns = SeriesColumns::with_capacity(1);
+        let bytes = push(&mut columns, 0, time, field, cell)?;
+        Ok((Series::Columns(Arc::new(columns)), SERIES_BYTES + COLUMNS_BYTES + bytes))
     }
 
-    /// The chunks in the order in which they were written. Times within them may be in any order. The open one is copied.
-    pub(super) fn chunks(&self) -> impl Iterator<Item = Arc<Batch>> {
-        let open = (!self.open.times.is_empty()).then(|| Arc::new(self.open.clone().into_batch()));
-        self.closed.iter().cloned().chain(open)
+    /// Appends a value, and returns the memory that it takes.
+    fn push(&mut self, time: Timestamp, field: FieldId, cell: Cell<'_>) -> Result<usize, CodecError> {
+        if let Series::Few(few) = self
+            && few.push(time, field, cell)
+        {
+            return Ok(FewPoints::POINT_BYTES);
+        }
+        let mut bytes = 0;
+        let columns = self.columns(&mut bytes)?;
+        Ok(bytes + push(columns, 0, time, field, cell)?)
+    }
+
+    /// The columns of the series, which is turned into such if it is not. The memory for that is added to `bytes`.
+    fn columns(&mut self, bytes: &mut usize) -> Result<&mut SeriesColumns, CodecError> {
+        if let Series::Few(few) = self {
+            let mut columns = SeriesColumns::with_capacity(1);
+            for (time, cell) in few.points() {
+                *bytes += push(&mut columns, 0, time, few.field(), cell)?;
+            }
+            *bytes += COLUMNS_BYTES;
+            *self = Series::Columns(Arc::new(columns));
+        }
+        match self {
+            Series::Columns(columns) => Ok(Arc::make_mut(columns)),
+            Series::Few(_) => Err(CodecError::Malformed("a series has no columns")),
+        }
     }
 
     fn values(&self) -> u64 {
-        let closed: usize = self.closed.iter().map(|chunk| chunk.times.len()).sum();
-        (closed + self.open.times.len()) as u64
-    }
-
-    /// Deletes the values at some times; whether any are left.
-    fn delete(&mut self, range: TimeRange) -> bool {
-        let is_hit = |times: &[i64]| times.iter().any(|t| range.contains(Timestamp(*t)));
-        for chunk in self.closed.iter_mut().filter(|chunk| is_hit(&chunk.times)) {
-            *chunk = Arc::new(without(&chunk.times, &chunk.values, range).into_batch());
+        match self {
+            Series::Few(few) => few.points().count() as u64,
+            Series::Columns(columns) => columns.iter().map(|(_, column)| column.values()).sum(),
         }
-        if is_hit(&self.open.times) {
-            self.open = without(&self.open.times, &self.open.values, range);
-        }
-        self.closed.retain(|chunk| !chunk.times.is_empty());
-        !(self.closed.is_empty() && self.open.times.is_empty())
     }
 }
 
-impl Open {
-    /// Gives what is there, and has memory for `capacity` values then.
-    fn close(&mut self, capacity: usize) -> Arc<Batch> {
-        let empty = empty_like(&self.values, capacity);
-        Arc::new(std::mem::replace(self, empty).into_batch())
-    }
-
-    fn into_batch(self) -> Batch {
-        Batch { times: Arc::new(self.times), values: self.values }
-    }
-}
-
-/// The values at times outside of `range`.
-fn without(times: &[i64], values: &Column, range: TimeRange) -> Open {
-    fn keep<T: Clone>(values: &[T], times: &[i64], range: TimeRange) -> Vec<T> {
-        let outside = values.iter().zip(times).filter(|(_, t)| !range.contains(Timestamp(**t)));
-        outside.map(|(value, _)| value.clone()).collect()
-    }
-    let values = match values {
-        Column::Float(v) => Column::Float(keep(v, times, range)),
-        Column::Integer(v) => Column::Integer(keep(v, times, range)),
-        Column::String(v) => Column::String(keep(v, times, range)),
-        Column::Boolean(v) => Column::Boolean(keep(v, times, range)),
+/// Appends a value to the column of its field, which is probably the one at place `at`: points of a series mostly have the same
+/// fields in the same order.
+fn push(
+    columns: &mut SeriesColumns,
+    at: usize,
+    time: Timestamp,
+    field: FieldId,
+    cell: Cell<'_>,
+) -> Result<usize, CodecError> {
+    let found = match columns.get(at) {
+        Some((id, _)) if *id == field => Some(at),
+        _ => columns.iter().position(|(id, _)| *id == field),
     };
-    Open { times: keep(times, times, range), values }
-}
-
-/// The end of a column of the type of `column`, without values, with memory for some.
-fn empty_like(column: &Column, capacity: usize) -> Open {
-    let values = match column {
-        Column::Float(_) => Column::Float(Vec::with_capacity(capacity)),
-        Column::Integer(_) => Column::Integer(Vec::with_capacity(capacity)),
-        Column::String(_) => Column::String(Vec::with_capacity(capacity)),
-        Column::Boolean(_) => Column::Boolean(Vec::with_capacity(capacity)),
-    };
-    Open { times: Vec::with_capacity(capacity), values }
+    if let Some(at) = found {
+        return columns[at].1.push(time, cell);
+    }
+    let mut column = ColumnBuffer::new(cell);
+    let bytes = column.push(time, cell)?;
+    columns.push((field, column));
+    Ok(COLUMN_BYTES + bytes)
 }

@@ -54,7 +54,8 @@ impl Piece {
         Piece::new(Arc::new(FailedBlock { summary, error: segment.source_error(error) }), true, &[])
     }
 
-    fn new(block: Arc<dyn Block>, is_ordered: bool, deleted: &[TimeRange]) -> Piece {
+    /// A block, whose times ascend strictly if it `is_ordered`.
+    pub(super) fn new(block: Arc<dyn Block>, is_ordered: bool, deleted: &[TimeRange]) -> Piece {
         let range = block.summary().range;
         let deleted = deleted.iter().copied().filter(|d| d.overlaps(range)).collect();
         Piece { block, is_ordered, deleted }

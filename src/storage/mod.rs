@@ -12,10 +12,12 @@
 //! damaged can be cut by hand with [`repair`].
 
 mod checkpoint;
+mod column_buffer;
 mod committer;
 mod compaction;
 pub mod disk;
 mod error;
+mod few_points;
 mod fields;
 pub mod frame;
 mod live_schema;
@@ -33,6 +35,7 @@ mod series_file;
 mod series_index;
 mod shard_write;
 mod snapshot;
+mod spellings;
 mod state;
 #[cfg(test)]
 mod tests;

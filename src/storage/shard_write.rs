@@ -193,7 +193,8 @@ impl ShardWrite<'_> {
         key: SeriesKey,
     ) -> Result<KnownSeries, DropReason> {
         // An earlier point of this request may have registered it.
-        if let Some(known) = self.find_in_index(point.series) {
+        let known = self.target.live.find(point.series).or_else(|| self.find_in_index(point.series));
+        if let Some(known) = known {
             return Ok(known);
         }
         if key.tags.get(TIME).is_some() {

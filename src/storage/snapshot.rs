@@ -9,12 +9,12 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::fields::Field;
-use super::memtable::{ColumnBuffer, Memtable};
+use super::memtable::Memtable;
 use super::merge::{Piece, merge};
 use super::series_index::{SeriesBound, SeriesIndex};
 use super::state::{SegmentFile, Shard, State};
 use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp};
-use crate::query::{Batch, Block, SeriesId, SeriesPredicate, SeriesRef, Source};
+use crate::query::{Block, SeriesId, SeriesPredicate, SeriesRef, Source};
 
 /// Some shards of one database at one instant.
 pub(super) struct Snapshot {
@@ -98,9 +98,11 @@ impl Shard {
         }
         if let Some(frozen) = &self.sealing {
             let deleted = [deleted, &self.deleted_since(frozen.position, series)].concat();
-            pieces.extend(chunks(&frozen.memtable, series, field).filter_map(|c| Piece::in_memory(&c, &deleted)));
+            let chunks = frozen.memtable.chunks(series, field.id);
+            pieces.extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &deleted)));
         }
-        pieces.extend(chunks(&self.active, series, field).filter_map(|c| Piece::in_memory(&c, deleted)));
+        let chunks = self.active.chunks(series, field.id);
+        pieces.extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, deleted)));
         pieces.retain(|piece| piece.range().overlaps(range));
         pieces
     }
@@ -118,8 +120,4 @@ impl Shard {
         let stored = self.segments.iter().flat_map(|file| file.segment.entries().filter_map(Result::ok));
         in_memory.chain(stored.map(|entry| entry.series)).collect()
     }
-}
-
-fn chunks(memtable: &Memtable, series: SeriesId, field: Field) -> impl Iterator<Item = Arc<Batch>> {
-    memtable.column(series, field.id).into_iter().flat_map(ColumnBuffer::chunks)
 }

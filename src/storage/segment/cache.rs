@@ -83,20 +83,12 @@ impl FileCache {
     }
 
     /// The times at `offset`, which are read if they are not there.
-    pub(super) fn times<E>(
-        &self,
-        offset: u64,
-        read: impl FnOnce() -> Result<Vec<i64>, E>,
-    ) -> Result<Arc<Vec<i64>>, E> {
+    pub(super) fn times<E>(&self, offset: u64, read: impl FnOnce() -> Result<Vec<i64>, E>) -> Result<Arc<Vec<i64>>, E> {
         get_or_read(&self.cache.times, (self.file, offset), read)
     }
 
     /// The bytes at `offset`, which are read if they are not there.
-    pub(super) fn bytes<E>(
-        &self,
-        offset: u64,
-        read: impl FnOnce() -> Result<Vec<u8>, E>,
-    ) -> Result<Arc<Vec<u8>>, E> {
+    pub(super) fn bytes<E>(&self, offset: u64, read: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Arc<Vec<u8>>, E> {
         get_or_read(&self.cache.bytes, (self.file, offset), read)
     }
 }

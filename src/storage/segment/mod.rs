@@ -9,13 +9,15 @@ mod cache;
 mod index;
 mod layout;
 mod reader;
+mod sequential;
 mod writer;
 
 pub use block::{BLOCK_VALUES_MAX, decode_times, decode_values, encode_times, encode_values};
 pub use cache::ReadCache;
 pub use index::{BlockEntry, PartRef};
 pub use layout::SegmentHeader;
-pub use reader::{EntryCursor, Segment, SegmentError, StoredBlock};
+pub use reader::{Segment, SegmentError, StoredBlock};
+pub use sequential::SequentialReader;
 pub use writer::SegmentWriter;
 
 #[cfg(test)]

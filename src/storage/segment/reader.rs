@@ -128,14 +128,29 @@ impl Segment {
     }
 
     fn read_block(&self, entry: &BlockEntry) -> Result<Batch, SegmentError> {
-        let Summary { range, count, field_type, .. } = entry.summary;
         let times = self.times(entry)?;
+        Segment::block_of(entry, times, &self.part(entry.values)?)
+    }
+
+    /// The times of a block out of their bytes.
+    pub(super) fn times_of(entry: &BlockEntry, bytes: &[u8]) -> Result<Vec<i64>, SegmentError> {
+        decode_times(bytes, entry.summary.count as usize).map_err(damaged(entry.times.offset))
+    }
+
+    /// A block out of its times and the bytes of its values.
+    pub(super) fn block_of(entry: &BlockEntry, times: Arc<Vec<i64>>, values: &[u8]) -> Result<Batch, SegmentError> {
+        let Summary { range, count, field_type, .. } = entry.summary;
         if (times.first(), times.last()) != (Some(&range.min.0), Some(&range.max.0)) {
             return Err(damaged(entry.times.offset)(CodecError::Malformed("times are not what the index says")));
         }
-        let values = self.part(entry.values)?;
-        let values = decode_values(&values, field_type, count as usize).map_err(damaged(entry.values.offset))?;
+        let values = decode_values(values, field_type, count as usize).map_err(damaged(entry.values.offset))?;
         Ok(Batch { times, values })
+    }
+
+    /// The bytes of a part and of what is behind it, up to `bytes`.
+    pub(super) fn strip(&self, part: PartRef, bytes: u64) -> Result<Vec<u8>, SegmentError> {
+        let len = part.len.max(bytes.min(self.bytes.saturating_sub(part.offset)));
+        read_part(&*self.file, self.bytes, PartRef { len, ..part })
     }
 
     /// The entries with keys from `min` to `max`.
@@ -164,7 +179,7 @@ impl Segment {
     fn times(&self, entry: &BlockEntry) -> Result<Arc<Vec<i64>>, SegmentError> {
         let times = self.cache.times(entry.times.offset, || {
             let times = self.part(entry.times)?;
-            decode_times(&times, entry.summary.count as usize).map_err(damaged(entry.times.offset))
+            Segment::times_of(entry, &times)
         });
         let times = times.inspect_err(|_: &SegmentError| self.is_unreadable.store(true, Ordering::Relaxed))?;
         // They may have been read for another block, which the index says has the same.
@@ -202,13 +217,6 @@ pub struct EntryCursor {
     segment: Arc<Segment>,
     page: usize,
     entries: std::vec::IntoIter<BlockEntry>,
-}
-
-impl EntryCursor {
-    /// The file.
-    pub fn segment(&self) -> &Arc<Segment> {
-        &self.segment
-    }
 }
 
 impl Iterator for EntryCursor {
@@ -253,6 +261,12 @@ impl Block for StoredBlock {
 }
 
 impl Segment {
+    /// The error as queries report it, of a part that the file should have.
+    pub(super) fn unreadable(&self, error: &SegmentError) -> SourceError {
+        self.is_unreadable.store(true, Ordering::Relaxed);
+        self.source_error(error)
+    }
+
     /// The error as queries report it.
     pub(in crate::storage) fn source_error(&self, error: &SegmentError) -> SourceError {
         tracing::error!(file = %self.path.display(), %error, "stored values can't be read");

@@ -59,7 +59,8 @@ fn values_of_all_types_read_back() {
 #[test]
 fn a_long_column_is_cut_into_blocks() {
     let values = (0..5_000).map(f64::from).collect();
-    let segment = written(&vec![(key(1, 0), Batch { times: times(5_000).into(), values: Column::Float(values) })]).unwrap();
+    let segment =
+        written(&vec![(key(1, 0), Batch { times: times(5_000).into(), values: Column::Float(values) })]).unwrap();
     let lengths: Vec<usize> = read(&segment, key(1, 0)).iter().map(|batch| batch.times.len()).collect();
     assert_eq!(lengths, [2048, 2048, 904]);
     let long = Text::from("x".repeat(600_000));

@@ -1,0 +1,148 @@
+//! The values of one field of one series in a memtable: closed chunks, which snapshots share, and an open end, which grows.
+
+use std::sync::Arc;
+
+use super::record::Cell;
+use crate::codec::CodecError;
+use crate::model::{Text, TimeRange, Timestamp};
+use crate::query::{Batch, Column};
+
+/// A chunk is closed when it has this many values.
+const CHUNK_VALUES_MAX: usize = 1024;
+/// A new chunk behind a closed one has memory for this many.
+const CHUNK_VALUES_FIRST: usize = 256;
+/// The end of a column that a snapshot holds is closed when it is copied, if it has at least this many values.
+const CHUNK_VALUES_COPIED_MAX: usize = 64;
+const STRING_BYTES: usize = 32;
+
+/// The values of one field of one series in the order in which they were written: closed chunks and an open end.
+#[derive(Debug)]
+pub(super) struct ColumnBuffer {
+    closed: Vec<Arc<Batch>>,
+    open: Open,
+}
+
+/// The end of a column, which grows.
+#[derive(Debug, Clone)]
+struct Open {
+    times: Vec<i64>,
+    values: Column,
+}
+
+/// Made when a snapshot holds the column that is written to. The values of the copy's end are closed unless they are few, so
+/// that no value is copied often, however many snapshots there are.
+impl Clone for ColumnBuffer {
+    fn clone(&self) -> Self {
+        let mut closed = self.closed.clone();
+        let mut open = self.open.clone();
+        if open.times.len() >= CHUNK_VALUES_COPIED_MAX {
+            closed.push(open.close(0));
+        }
+        ColumnBuffer { closed, open }
+    }
+}
+
+impl ColumnBuffer {
+    /// A column without values, of the type of its first one.
+    pub(super) fn new(first: Cell<'_>) -> Self {
+        let values = match first {
+            Cell::Float(_) => Column::Float(Vec::new()),
+            Cell::Integer(_) => Column::Integer(Vec::new()),
+            Cell::String(_) => Column::String(Vec::new()),
+            Cell::Boolean(_) => Column::Boolean(Vec::new()),
+        };
+        ColumnBuffer { closed: Vec::new(), open: Open { times: Vec::new(), values } }
+    }
+
+    /// Appends a value and returns the memory it takes.
+    pub(super) fn push(&mut self, time: Timestamp, cell: Cell<'_>) -> Result<usize, CodecError> {
+        if self.open.times.len() >= CHUNK_VALUES_MAX {
+            self.closed.push(self.open.close(CHUNK_VALUES_FIRST));
+        }
+        let open = &mut self.open;
+        let bytes = match (&mut open.values, cell) {
+            (Column::Float(values), Cell::Float(value)) => {
+                values.push(value);
+                16
+            }
+            (Column::Integer(values), Cell::Integer(value)) => {
+                values.push(value);
+                16
+            }
+            (Column::String(values), Cell::String(value)) => {
+                values.push(Text::from(value));
+                8 + STRING_BYTES + value.len()
+            }
+            (Column::Boolean(values), Cell::Boolean(value)) => {
+                values.push(value);
+                9
+            }
+            _ => return Err(CodecError::Malformed("a field has values of two types")),
+        };
+        open.times.push(time.0);
+        Ok(bytes)
+    }
+
+    /// The chunks in the order in which they were written. Times within them may be in any order. The open one is copied.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = Arc<Batch>> {
+        let open = (!self.open.times.is_empty()).then(|| Arc::new(self.open.clone().into_batch()));
+        self.closed.iter().cloned().chain(open)
+    }
+
+    /// How many values there are.
+    pub(super) fn values(&self) -> u64 {
+        let closed: usize = self.closed.iter().map(|chunk| chunk.times.len()).sum();
+        (closed + self.open.times.len()) as u64
+    }
+
+    /// Deletes the values at some times; whether any are left.
+    pub(super) fn delete(&mut self, range: TimeRange) -> bool {
+        let is_hit = |times: &[i64]| times.iter().any(|t| range.contains(Timestamp(*t)));
+        for chunk in self.closed.iter_mut().filter(|chunk| is_hit(&chunk.times)) {
+            *chunk = Arc::new(without(&chunk.times, &chunk.values, range).into_batch());
+        }
+        if is_hit(&self.open.times) {
+            self.open = without(&self.open.times, &self.open.values, range);
+        }
+        self.closed.retain(|chunk| !chunk.times.is_empty());
+        !(self.closed.is_empty() && self.open.times.is_empty())
+    }
+}
+
+impl Open {
+    /// Gives what is there, and has memory for `capacity` values then.
+    fn close(&mut self, capacity: usize) -> Arc<Batch> {
+        let empty = empty_like(&self.values, capacity);
+        Arc::new(std::mem::replace(self, empty).into_batch())
+    }
+
+    fn into_batch(self) -> Batch {
+        Batch { times: Arc::new(self.times), values: self.values }
+    }
+}
+
+/// The values at times outside of `range`.
+fn without(times: &[i64], values: &Column, range: TimeRange) -> Open {
+    fn keep<T: Clone>(values: &[T], times: &[i64], range: TimeRange) -> Vec<T> {
+        let outside = values.iter().zip(times).filter(|(_, t)| !range.contains(Timestamp(**t)));
+        outside.map(|(value, _)| value.clone()).collect()
+    }
+    let values = match values {
+        Column::Float(v) => Column::Float(keep(v, times, range)),
+        Column::Integer(v) => Column::Integer(keep(v, times, range)),
+        Column::String(v) => Column::String(keep(v, times, range)),
+        Column::Boolean(v) => Column::Boolean(keep(v, times, range)),
+    };
+    Open { times: keep(times, times, range), values }
+}
+
+/// The end of a column of the type of `column`, without values, with memory for some.
+fn empty_like(column: &Column, capacity: usize) -> Open {
+    let values = match column {
+        Column::Float(_) => Column::Float(Vec::with_capacity(capacity)),
+        Column::Integer(_) => Column::Integer(Vec::with_capacity(capacity)),
+        Column::String(_) => Column::String(Vec::with_capacity(capacity)),
+        Column::Boolean(_) => Column::Boolean(Vec::with_capacity(capacity)),
+    };
+    Open { times: Vec::with_capacity(capacity), values }
+}

@@ -1,0 +1,81 @@
+//! A few numbers of one field of one series in a memtable: the first stands in place, others in one piece of memory.
+
+use smallvec::{SmallVec, smallvec};
+
+use super::record::{Cell, FieldId};
+use crate::model::{FieldType, TimeRange, Timestamp};
+use crate::query::{Batch, Column};
+
+/// More are kept in a column.
+const POINTS_MAX: usize = 8;
+
+/// Numbers or booleans in the order in which they were written.
+#[derive(Debug, Clone)]
+pub(super) struct FewPoints {
+    field: FieldId,
+    field_type: FieldType,
+    /// Times, and the values as bits.
+    points: SmallVec<[(i64, u64); 1]>,
+}
+
+impl FewPoints {
+    /// The memory that another point takes, estimated.
+    pub(super) const POINT_BYTES: usize = 24;
+
+    /// One point; `None` for a string.
+    pub(super) fn new(time: Timestamp, field: FieldId, cell: Cell<'_>) -> Option<FewPoints> {
+        Some(FewPoints { field, field_type: cell.field_type(), points: smallvec![(time.0, bits(cell)?)] })
+    }
+
+    /// Appends a point, if there is room for it and it has the same field and type.
+    pub(super) fn push(&mut self, time: Timestamp, field: FieldId, cell: Cell<'_>) -> bool {
+        let fits = self.points.len() < POINTS_MAX && (field, cell.field_type()) == (self.field, self.field_type);
+        match bits(cell).filter(|_| fits) {
+            Some(bits) => self.points.push((time.0, bits)),
+            None => return false,
+        }
+        true
+    }
+
+    pub(super) fn field(&self) -> FieldId {
+        self.field
+    }
+
+    pub(super) fn points(&self) -> impl ExactSizeIterator<Item = (Timestamp, Cell<'static>)> {
+        self.points.iter().map(|&(time, bits)| {
+            let cell = match self.field_type {
+                FieldType::Float => Cell::Float(f64::from_bits(bits)),
+                FieldType::Boolean => Cell::Boolean(bits != 0),
+                FieldType::Integer | FieldType::String => Cell::Integer(bits as i64),
+            };
+            (Timestamp(time), cell)
+        })
+    }
+
+    pub(super) fn to_batch(&self) -> Batch {
+        let bits = self.points.iter().map(|(_, bits)| *bits);
+        let values = match self.field_type {
+            FieldType::Float => Column::Float(bits.map(f64::from_bits).collect()),
+            FieldType::Boolean => Column::Boolean(bits.map(|bits| bits != 0).collect()),
+            FieldType::Integer | FieldType::String => Column::Integer(bits.map(|bits| bits as i64).collect()),
+        };
+        let times: Vec<i64> = self.points.iter().map(|(time, _)| *time).collect();
+        Batch { times: times.into(), values }
+    }
+
+    /// Deletes the values at some times; whether any are left.
+    pub(super) fn delete(&mut self, range: TimeRange) -> bool {
+        self.points.retain(|(time, _)| !range.contains(Timestamp(*time)));
+        !self.points.is_empty()
+    }
+}
+
+/// A value as bits; a string has none.
+fn bits(cell: Cell<'_>) -> Option<u64> {
+    match cell {
+        Cell::Float(value) => Some(value.to_bits()),
+        Cell::Integer(value) => Some(value as u64),
+        Cell::Boolean(value) => Some(u64::from(value)),
+        Cell::String(_) => None,
+    }
+}
