@@ -113,20 +113,16 @@ fn stored_series(policies: &Policies, policy: &str, key: SeriesKey) -> Series {
 ///
 /// Transcribes `select.sub.1`, `select.sub.2`, `select.sub.3`, `select.sub.5`.
 fn inside(inner: &Select, outer: &Select) -> Select {
-    let mut inner = inner.clone();
-    inner.into = None;
+    let mut inner = inner.clone().without_target();
     let has_windows = inner.group_by.window().is_some();
     for dimension in &outer.group_by.dimensions {
         match dimension {
             Dimension::Time(_) if has_windows => {}
-            Dimension::Time(_) | Dimension::Tag(_) => inner.group_by.dimensions.push(dimension.clone()),
+            Dimension::Time(_) | Dimension::Tag(_) => inner = inner.grouped_by_also(dimension.clone()),
             Dimension::Wildcard | Dimension::Regex(_) => {}
         }
     }
-    if matches!(inner.fill, None | Some(Fill::Null)) {
-        inner.fill = Some(Fill::None);
-    }
-    inner
+    if matches!(inner.fill, None | Some(Fill::Null)) { inner.with_fill(Fill::None) } else { inner }
 }
 
 /// An answer as measurements: its columns are fields, its grouped tags are tags.

@@ -39,18 +39,7 @@ pub(super) fn fill_in(
 
 /// Fills in all names of a SELECT: the target first, then the sources, subqueries included.
 pub(super) fn fill_in_select(catalog: &Catalog, default: &str, select: &mut Select) -> Result<(), StatementError> {
-    if let Some(target) = &mut select.into {
-        fill_in(catalog, default, &mut target.database, &mut target.policy)?;
-    }
-    for source in &mut select.sources {
-        match source {
-            Source::Measurement(measurement) => {
-                fill_in(catalog, default, &mut measurement.database, &mut measurement.policy)?;
-            }
-            Source::Subquery(inner) => fill_in_select(catalog, default, inner)?,
-        }
-    }
-    Ok(())
+    select.rename_places(&mut |database, policy| fill_in(catalog, default, database, policy))
 }
 
 /// All measurements that a SELECT reads, those of subqueries included, as they stand in the text.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::influxql::ast::{Fill, Measurement, Select, Statement};
+use crate::influxql::ast::{Fill, Measurement, Select};
 use crate::model::{Text, Timestamp};
 use crate::query::{self, Context, QueryError, Source, Sources, Value};
 
@@ -43,11 +43,11 @@ impl Core {
         let mut messages = Vec::new();
         if run.session.read_only {
             let annotated = query::annotate_types(&select, &sources, &context)?;
-            messages.push(read_only_warning(&Statement::Select(Box::new(annotated)).to_string()));
+            messages.push(read_only_warning(&annotated.to_string()));
         }
         if matches!(select.fill, None | Some(Fill::Null)) {
             // Nothing is no point, but the count of an empty window would be one.
-            select.fill = Some(Fill::None);
+            select = select.with_fill(Fill::None);
         }
         let mut writer = Writer::new(self, target);
         evaluate(&select, &sources, &context, run, &mut |piece| {

@@ -2,11 +2,12 @@
 //!
 //! Names are not checked: an unknown function is only noticed when the statement runs.
 
-use super::ast::{Expr, ExprKind, Select};
-use super::validate::{Checked, Role, invalid};
+use super::ast::{Expr, ExprKind, SelectClauses};
+use super::invalid::Invalid;
+use super::validate::{Checked, Role};
 
 /// Checks each call, left to right, nested ones only as arguments.
-pub(super) fn check(select: &Select, role: Role) -> Checked {
+pub(super) fn check(select: &SelectClauses, role: Role) -> Checked {
     let windows = select.group_by.window().is_some();
     // The same for all calls, but reported only by those that it concerns.
     let mixture = mixture(select);
@@ -38,16 +39,16 @@ fn is_transformation(name: &str) -> bool {
 }
 
 /// Without windows transformations take columns.
-pub(super) fn transform_no_calls(select: &Select) -> Checked {
+pub(super) fn transform_no_calls(select: &SelectClauses) -> Checked {
     let of_call = |args: &[Expr]| matches!(args.first().map(|arg| &arg.kind), Some(ExprKind::Call { .. }));
     match select.calls().find(|(name, args)| is_transformation(name) && of_call(args)) {
-        Some((name, _)) => invalid(format!("{name} aggregate requires a GROUP BY interval")),
+        Some((name, _)) => Err(Invalid::CallWithoutWindows(name.to_owned())),
         None => Ok(()),
     }
 }
 
 /// One selector may stand beside anything, several only beside each other, other calls only beside calls.
-fn mixture(select: &Select) -> Checked {
+fn mixture(select: &SelectClauses) -> Checked {
     let selector = |(name, _): (&str, &[Expr])| {
         matches!(name, "top" | "bottom" | "max" | "min" | "first" | "last" | "percentile" | "sample")
     };
@@ -55,37 +56,35 @@ fn mixture(select: &Select) -> Checked {
     match (select.calls().all(selector), with_calls) {
         (_, all) if all == select.fields.len() => Ok(()),
         (true, 1) => Ok(()),
-        (true, _) => invalid("mixing multiple selector functions with tags or fields is not supported"),
-        (false, _) => invalid("mixing aggregate and non-aggregate queries is not supported"),
+        (true, _) => Err(Invalid::SelectorsAndColumns),
+        (false, _) => Err(Invalid::CallsAndColumns),
     }
 }
 
 fn count(name: &str, args: &[Expr], expected: usize) -> Checked {
-    invalid(format!("invalid number of arguments for {name}, expected {expected}, got {}", args.len()))
+    Err(Invalid::Arguments { name: name.to_owned(), expected, got: args.len() })
 }
 
-fn top_or_bottom(select: &Select, name: &str, args: &[Expr]) -> Checked {
+fn top_or_bottom(select: &SelectClauses, name: &str, args: &[Expr]) -> Checked {
     let [columns @ .., last] = args else { return too_few(name, args) };
     if columns.is_empty() {
         return too_few(name, args);
     }
     let ExprKind::Integer(n) = last.kind else {
-        return invalid(format!("expected integer as last argument in {name}(), found {last}"));
+        return Err(Invalid::RankingSize { name: name.to_owned(), found: last.to_string() });
     };
     let limit = i64::try_from(select.limits.limit).unwrap_or(i64::MAX);
     if limit != 0 && n > limit {
-        return invalid(format!(
-            "limit ({n}) in {name} function can not be larger than the LIMIT ({limit}) in the select statement"
-        ));
+        return Err(Invalid::RankingOverLimit { size: n, name: name.to_owned(), limit });
     }
     match columns.iter().find(|column| !matches!(column.kind, ExprKind::Var(_))) {
-        Some(wrong) => invalid(format!("only fields or tags are allowed in {name}(), found {wrong}")),
+        Some(wrong) => Err(Invalid::RankingColumn { name: name.to_owned(), found: wrong.to_string() }),
         None => Ok(()),
     }
 }
 
 fn too_few(name: &str, args: &[Expr]) -> Checked {
-    invalid(format!("invalid number of arguments for {name}, expected at least 2, got {}", args.len()))
+    Err(Invalid::TooFewArguments { name: name.to_owned(), least: 2, got: args.len() })
 }
 
 fn percentile(args: &[Expr]) -> Checked {
@@ -93,7 +92,7 @@ fn percentile(args: &[Expr]) -> Checked {
     columns_only("percentile", column)?;
     match n.kind {
         ExprKind::Integer(_) | ExprKind::Number(_) => Ok(()),
-        _ => invalid("expected float argument in percentile()"),
+        _ => Err(Invalid::NoNumber { kind: "float", name: "percentile" }),
     }
 }
 
@@ -102,7 +101,7 @@ fn sample(args: &[Expr]) -> Checked {
     columns_only("sample", column)?;
     match n.kind {
         ExprKind::Integer(_) => Ok(()),
-        _ => invalid("expected integer argument in sample()"),
+        _ => Err(Invalid::NoNumber { kind: "integer", name: "sample" }),
     }
 }
 
@@ -110,7 +109,7 @@ fn sample(args: &[Expr]) -> Checked {
 fn columns_only(name: &str, arg: &Expr) -> Checked {
     match arg.kind {
         ExprKind::Var(_) | ExprKind::Wildcard(_) | ExprKind::Regex(_) => Ok(()),
-        _ => invalid(format!("expected field argument in {name}()")),
+        _ => Err(Invalid::NoColumn(name.to_owned())),
     }
 }
 
@@ -119,16 +118,15 @@ fn transformation_arguments(name: &str, args: &[Expr]) -> Checked {
         ("derivative" | "non_negative_derivative" | "elapsed", [_]) => Ok(()),
         ("derivative" | "non_negative_derivative" | "elapsed", [_, unit]) => match unit.kind {
             ExprKind::Duration(_) => Ok(()),
-            _ => invalid(format!("second argument to {name} must be a duration, got {}", go_type(unit))),
+            _ => Err(Invalid::UnitIsNoDuration { name: name.to_owned(), got: go_type(unit) }),
         },
-        ("derivative" | "non_negative_derivative" | "elapsed", _) => invalid(format!(
-            "invalid number of arguments for {name}, expected at least 1 but no more than 2, got {}",
-            args.len()
-        )),
+        ("derivative" | "non_negative_derivative" | "elapsed", _) => {
+            Err(Invalid::OneOrTwoArguments { name: name.to_owned(), got: args.len() })
+        }
         ("moving_average", [_, window]) => match window.kind {
             ExprKind::Integer(n) if n > 1 => Ok(()),
-            ExprKind::Integer(n) => invalid(format!("moving_average window must be greater than 1, got {n}")),
-            _ => invalid(format!("second argument for moving_average must be an integer, got {}", go_type(window))),
+            ExprKind::Integer(n) => Err(Invalid::AverageOverTooFew(n)),
+            _ => Err(Invalid::AverageOverNoInteger(go_type(window))),
         },
         ("moving_average", _) => count(name, args, 2),
         (_, [_]) => Ok(()),
@@ -137,19 +135,17 @@ fn transformation_arguments(name: &str, args: &[Expr]) -> Checked {
 }
 
 /// Transformations take calls exactly where there are windows.
-fn transformed(select: &Select, windows: bool, needs_windows: bool, name: &str, args: &[Expr]) -> Checked {
+fn transformed(select: &SelectClauses, windows: bool, needs_windows: bool, name: &str, args: &[Expr]) -> Checked {
     match args.first().map(|arg| &arg.kind) {
-        Some(ExprKind::Call { .. }) if !windows && needs_windows => {
-            invalid(format!("{name} aggregate requires a GROUP BY interval"))
-        }
+        Some(ExprKind::Call { .. }) if !windows && needs_windows => Err(Invalid::CallWithoutWindows(name.to_owned())),
         Some(ExprKind::Call { name: inner, args }) => inner_call(select, inner, args),
-        _ if windows => invalid(format!("aggregate function required inside the call to {name}")),
+        _ if windows => Err(Invalid::ColumnWithWindows(name.to_owned())),
         _ => Ok(()),
     }
 }
 
 /// A call whose windows are transformed.
-fn inner_call(select: &Select, name: &str, args: &[Expr]) -> Checked {
+fn inner_call(select: &SelectClauses, name: &str, args: &[Expr]) -> Checked {
     match (name, args) {
         ("top" | "bottom", _) => top_or_bottom(select, name, args),
         ("percentile", _) => percentile(args),
@@ -161,35 +157,38 @@ fn inner_call(select: &Select, name: &str, args: &[Expr]) -> Checked {
 fn holt_winters(windows: bool, name: &str, args: &[Expr]) -> Checked {
     let [of, n, season] = args else { return count(name, args, 3) };
     if !matches!(of.kind, ExprKind::Call { .. }) {
-        return invalid(format!("must use aggregate function with {name}"));
+        return Err(Invalid::ForecastOfNoCall(name.to_owned()));
     }
     if !windows {
-        return invalid(format!("{name} aggregate requires a GROUP BY interval"));
+        return Err(Invalid::CallWithoutWindows(name.to_owned()));
     }
     match n.kind {
         ExprKind::Integer(n) if n > 0 => {}
-        ExprKind::Integer(n) => return invalid(format!("second arg to {name} must be greater than 0, got {n}")),
-        _ => return invalid(format!("expected integer argument as second arg in {name}")),
+        ExprKind::Integer(n) => return Err(Invalid::ForecastOfNothing { name: name.to_owned(), got: n }),
+        _ => return Err(Invalid::ForecastNoInteger { which: "second", name: name.to_owned() }),
     }
     match season.kind {
         ExprKind::Integer(_) => Ok(()),
-        _ => invalid(format!("expected integer argument as third arg in {name}")),
+        _ => Err(Invalid::ForecastNoInteger { which: "third", name: name.to_owned() }),
     }
 }
 
 /// Any other function, known or not, takes columns; count takes `distinct` as well.
 fn aggregate(name: &str, args: &[Expr]) -> Checked {
-    const ONE_DISTINCT: &str = "count(distinct <field>) can only have one argument";
     let [arg] = args else {
         let distinct_word = matches!(args.first().map(|arg| &arg.kind), Some(ExprKind::Distinct(_)));
-        return if name == "count" && distinct_word { invalid(ONE_DISTINCT) } else { count(name, args, 1) };
+        return if name == "count" && distinct_word {
+            Err(Invalid::CountDistinctArguments)
+        } else {
+            count(name, args, 1)
+        };
     };
     match &arg.kind {
         ExprKind::Distinct(_) if name == "count" => Ok(()),
         ExprKind::Call { name: inner, args } if name == "count" && inner == "distinct" => match &args[..] {
             [Expr { kind: ExprKind::Var(_), .. }] => Ok(()),
-            [_] => invalid("expected field argument in distinct()"),
-            _ => invalid(ONE_DISTINCT),
+            [_] => Err(Invalid::NoColumn("distinct".to_owned())),
+            _ => Err(Invalid::CountDistinctArguments),
         },
         _ => columns_only(name, arg),
     }

@@ -8,6 +8,7 @@
 //! | `token`, `lexer`, `position` | text to tokens, and where they stand |
 //! | `grammar` | tokens to tree, one file for each family of statements |
 //! | `validate`, `calls` | what SELECT must satisfy beyond its grammar |
+//! | `invalid` | the table of the messages of validation |
 //! | `duration`, `regex_literal` | two kinds of literals |
 //! | `print` | tree to text: expressions, clauses and what all need; statements are written in [`ast`] |
 //! | `visit` | walking and rewriting trees |
@@ -30,6 +31,7 @@ pub mod ast;
 mod calls;
 mod duration;
 mod grammar;
+mod invalid;
 mod lexer;
 mod position;
 mod print;

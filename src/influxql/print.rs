@@ -8,8 +8,8 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use super::ast::{
-    Cast, Dimension, Expr, ExprKind, Field, Fill, Limits, Measurement, MeasurementName, Order, Regex, Select, Source,
-    Target, VarRef, WildcardKind, Window, WindowOffset,
+    Cast, Dimension, Expr, ExprKind, Field, Fill, Limits, Measurement, MeasurementName, Order, Regex, Select,
+    SelectClauses, Source, Target, VarRef, WildcardKind, Window, WindowOffset,
 };
 use super::duration::Literal as Duration;
 use super::token::reserved;
@@ -79,6 +79,12 @@ pub(super) fn displays<T: Display>(f: &mut Formatter<'_>, items: &[T]) -> fmt::R
 }
 
 impl Display for Select {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        SelectClauses::fmt(self, f)
+    }
+}
+
+impl Display for SelectClauses {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("SELECT ")?;
         displays(f, &self.fields)?;

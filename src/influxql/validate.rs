@@ -4,25 +4,15 @@
 //! A sub-query is checked when it has been read, what depends on the queries around it when the outermost has been.
 
 use super::ast::{
-    BinaryOp, Dimension, Expr, ExprKind, Field, Fill, GroupBy, Limits, Order, Resample, Select, Source, Target, Window,
-    WindowOffset,
+    BinaryOp, Dimension, Expr, ExprKind, Field, Fill, GroupBy, Limits, Order, Resample, Select, SelectClauses, Source,
+    Target, Window, WindowOffset,
 };
 use super::calls;
-use super::duration::Literal;
+use super::invalid::Invalid;
 use crate::model::Nanos;
-
-/// What is wrong with a statement that the grammar allows. Displays as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Invalid(pub(super) String);
 
 /// The outcome of a check.
 pub(super) type Checked = Result<(), Invalid>;
-
-/// The refusal with this text.
-pub(super) fn invalid<T>(text: impl Into<String>) -> Result<T, Invalid> {
-    Err(Invalid(text.into()))
-}
 
 /// Where a SELECT stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,11 +59,11 @@ pub(super) fn select(unchecked: Unchecked, role: Role) -> Result<Select, Invalid
         _ => Ok(()),
     })?;
     let group_by = group_by(dimensions)?;
-    let select = Select { fields, into, sources, condition, group_by, fill, order, limits };
+    let select = SelectClauses { fields, into, sources, condition, group_by, fill, order, limits };
     distinct(&select.fields)?;
     calls::check(&select, role)?;
     if select.group_by.window().is_some() && select.is_raw() {
-        return invalid("GROUP BY requires at least one aggregate function");
+        return Err(Invalid::WindowsWithoutCall);
     }
     if role == Role::Statement {
         windows_are_bounded(&select, false)?;
@@ -81,7 +71,7 @@ pub(super) fn select(unchecked: Unchecked, role: Role) -> Result<Select, Invalid
     if role != Role::Subquery {
         transformations_have_windows(&select)?;
     }
-    Ok(select)
+    Ok(Select::validated(select))
 }
 
 /// Some other column than time must be named.
@@ -90,7 +80,7 @@ fn names(fields: &[Field]) -> Checked {
     for field in fields {
         names_in(&field.expr, &mut names);
     }
-    if names == ["time"] { invalid("at least 1 non-time field must be queried") } else { Ok(()) }
+    if names == ["time"] { Err(Invalid::OnlyTime) } else { Ok(()) }
 }
 
 /// The columns that an expression names: of calls only those that are arguments themselves.
@@ -120,7 +110,7 @@ fn arithmetic(expr: &Expr) -> Checked {
     fn operands(expr: &Expr, seen: &mut Operands) -> Checked {
         match &expr.kind {
             ExprKind::Call { name, .. } if name == "top" || name == "bottom" => {
-                invalid(format!("cannot use {name}() inside of a binary expression"))
+                Err(Invalid::RankingInArithmetic(name.clone()))
             }
             ExprKind::Call { args, .. } => {
                 seen.calls = true;
@@ -141,7 +131,7 @@ fn arithmetic(expr: &Expr) -> Checked {
     let mut seen = Operands::default();
     operands(expr, &mut seen)?;
     if seen.calls && seen.columns {
-        return invalid("binary expressions cannot mix aggregates and raw fields");
+        return Err(Invalid::ArithmeticOfCallsAndColumns);
     }
     Ok(())
 }
@@ -158,12 +148,12 @@ fn group_by(dimensions: Vec<Expr>) -> Result<GroupBy, Invalid> {
                 Dimension::Time(window)
             }
             ExprKind::Var(column) if column.name.eq_ignore_ascii_case("time") => {
-                return invalid("time() is a function and expects at least one argument");
+                return Err(Invalid::TimeIsNoColumn);
             }
             ExprKind::Var(column) => Dimension::Tag(column.name),
             ExprKind::Wildcard(_) => Dimension::Wildcard,
             ExprKind::Regex(regex) => Dimension::Regex(regex),
-            _ => return invalid("only time and tag dimensions allowed"),
+            _ => return Err(Invalid::NoDimension),
         };
         checked.dimensions.push(dimension);
     }
@@ -173,30 +163,30 @@ fn group_by(dimensions: Vec<Expr>) -> Result<GroupBy, Invalid> {
 /// A call as a dimension. `interval` is that of the window before it, zero if there is none.
 fn window(name: &str, args: &[Expr], interval: Nanos) -> Result<Window, Invalid> {
     if name != "time" {
-        return invalid("only time() calls allowed in dimensions");
+        return Err(Invalid::CallAsDimension);
     }
     let (first, offset) = match args {
         [first] => (first, None),
         [first, offset] => (first, Some(offset)),
-        _ => return invalid("time dimension expected 1 or 2 arguments"),
+        _ => return Err(Invalid::WindowArguments),
     };
     let ExprKind::Duration(length) = first.kind else {
-        return invalid("time dimension must have duration argument");
+        return Err(Invalid::WindowLength);
     };
     if interval.0 != 0 {
-        return invalid("multiple time dimensions not allowed");
+        return Err(Invalid::SeveralWindows);
     }
     let offset = match offset.map(|offset| &offset.kind) {
         None => None,
         Some(ExprKind::Duration(offset)) => Some(WindowOffset::Duration(*offset)),
         Some(ExprKind::Call { name, .. }) if name != "now" => {
-            return invalid("time dimension offset function must be now()");
+            return Err(Invalid::WindowOffsetCall);
         }
         Some(ExprKind::Call { args, .. }) if !args.is_empty() => {
-            return invalid("time dimension offset now() function requires no arguments");
+            return Err(Invalid::WindowOffsetNowArguments);
         }
         Some(ExprKind::Call { .. }) => Some(WindowOffset::Now),
-        Some(_) => return invalid("time dimension offset must be duration or now()"),
+        Some(_) => return Err(Invalid::WindowOffset),
     };
     Ok(Window { interval: length, offset })
 }
@@ -212,22 +202,20 @@ fn distinct(fields: &[Field]) -> Checked {
         return Ok(());
     }
     if fields.len() > 1 {
-        return invalid("aggregate function distinct() can not be combined with other functions or fields");
+        return Err(Invalid::DistinctNotAlone);
     }
     match fields.first().map(|field| &field.expr.kind) {
-        Some(ExprKind::Call { args, .. }) if args.is_empty() => {
-            invalid("distinct function requires at least one argument")
-        }
-        Some(ExprKind::Call { args, .. }) if args.len() > 1 => invalid("distinct function can only have one argument"),
+        Some(ExprKind::Call { args, .. }) if args.is_empty() => Err(Invalid::DistinctWithoutArgument),
+        Some(ExprKind::Call { args, .. }) if args.len() > 1 => Err(Invalid::DistinctArguments),
         _ => Ok(()),
     }
 }
 
 /// Windows of calls need a bound on time, in this query or in one around it.
-fn windows_are_bounded(select: &Select, bounded: bool) -> Checked {
+fn windows_are_bounded(select: &SelectClauses, bounded: bool) -> Checked {
     let bounded = bounded || select.condition.as_ref().is_some_and(compares_time);
     if !bounded && select.group_by.window().is_some() && !select.is_raw() {
-        return invalid("aggregate functions with GROUP BY time require a WHERE time clause");
+        return Err(Invalid::WindowsWithoutBound);
     }
     select.subqueries().try_for_each(|inner| windows_are_bounded(inner, bounded))
 }
@@ -247,12 +235,12 @@ fn compares_time(condition: &Expr) -> bool {
 }
 
 /// Transformations of calls need windows, in this query or in one around it.
-fn transformations_have_windows(select: &Select) -> Checked {
+fn transformations_have_windows(select: &SelectClauses) -> Checked {
     if select.group_by.window().is_some() {
         return Ok(());
     }
     calls::transform_no_calls(select)?;
-    select.subqueries().try_for_each(transformations_have_windows)
+    select.subqueries().try_for_each(|inner| transformations_have_windows(inner))
 }
 
 /// `FOR` must cover a window and the time between two runs.
@@ -260,11 +248,7 @@ pub(super) fn resample(resample: Resample, select: &Select) -> Checked {
     let interval = select.group_by.window().map_or(Nanos(0), |window| window.interval);
     let least = interval.max(resample.every.unwrap_or_default());
     match resample.for_ {
-        Some(got) if got < least => invalid(format!(
-            "FOR duration must be >= GROUP BY time duration: must be a minimum of {}, got {}",
-            Literal(least),
-            Literal(got)
-        )),
+        Some(got) if got < least => Err(Invalid::ResampleTooShort { least, got }),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! Walking and rewriting trees. Depth is bounded by the parser, so recursion is safe.
 
-use super::ast::{Expr, ExprKind, Select, Source};
+use super::ast::{Expr, ExprKind, Select, SelectClauses, Source};
 
 impl Expr {
     /// Hands this expression and all inside it to `visit`, outer before inner, left before right.
@@ -64,7 +64,7 @@ impl Expr {
     }
 }
 
-impl Select {
+impl SelectClauses {
     /// The sub-queries among the sources.
     pub fn subqueries(&self) -> impl Iterator<Item = &Select> {
         self.sources.iter().filter_map(|source| match source {

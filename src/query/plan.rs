@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::compat::Point;
-use crate::influxql::ast::{self, Expr, ExprKind, Field, Fill, Limits, Order, Select, VarRef};
+use crate::influxql::ast::{self, Expr, ExprKind, Field, Fill, Limits, Order, Select, SelectClauses, VarRef};
 use crate::model::{Text, TimeRange, Timestamp};
 
 use super::calls::{CallCompiler, CallPlan};
@@ -133,9 +133,9 @@ impl Scope {
 ///
 /// # Errors
 /// As [`super::run`], for what is found before any value is read.
-pub fn annotate_types(select: &Select, sources: &dyn Sources, context: &Context) -> Result<Select, QueryError> {
+pub fn annotate_types(select: &Select, sources: &dyn Sources, context: &Context) -> Result<SelectClauses, QueryError> {
     let Scope { schema, .. } = Scope::new(select, sources, context, TimeBounds::default(), None)?;
-    let mut annotated = select.clone();
+    let mut annotated = SelectClauses::clone(select);
     annotated.fields = expand::fields(select, &schema)?;
     annotated.condition = select.condition.as_ref().map(|condition| expand::typed(condition, &schema));
     annotated.group_by.dimensions = expand::named_dimensions(select, &schema);

@@ -51,8 +51,7 @@ pub(super) fn inputs(
 /// The inner query with the outer groups, and the outer windows if it has none. Windows without a value are left out unless
 /// a fill puts one there.
 fn adapted(inner: &Select, outer: &Outer<'_>) -> Select {
-    let mut inner = inner.clone();
-    inner.into = None;
+    let mut inner = inner.clone().without_target();
     let has_windows = inner.group_by.window().is_some();
     for dimension in &outer.select.group_by.dimensions {
         // Patterns stand for what the inner query shows, so they have nothing to say inside.
@@ -62,13 +61,10 @@ fn adapted(inner: &Select, outer: &Outer<'_>) -> Select {
             Dimension::Wildcard | Dimension::Regex(_) => false,
         };
         if goes_inside {
-            inner.group_by.dimensions.push(dimension.clone());
+            inner = inner.grouped_by_also(dimension.clone());
         }
     }
-    if matches!(inner.fill, None | Some(Fill::Null)) {
-        inner.fill = Some(Fill::None);
-    }
-    inner
+    if matches!(inner.fill, None | Some(Fill::Null)) { inner.with_fill(Fill::None) } else { inner }
 }
 
 /// The answer of a sub-query while it comes in.

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::influxql::ast::{BinaryOp, Expr, ExprKind, Resample, Select, Statement, VarRef, Window};
+use crate::influxql::ast::{Resample, Select, Statement, Window};
 use crate::influxql::{Parameters, parse};
 use crate::model::{TimeRange, Timestamp};
 
@@ -61,7 +61,7 @@ impl Core {
             }
             let Due { database, name, select, range } = due;
             let started = Instant::now();
-            let error = self.run_one(&database, limited_to(select, range), cancelled);
+            let error = self.run_one(&database, select.limited_to(range), cancelled);
             match error {
                 Some(error) => tracing::error!(database, name, error, "a continuous query failed"),
                 None if self.options.continuous_queries.log_runs => {
@@ -139,32 +139,4 @@ fn task(text: &str) -> Option<Task> {
     let Statement::CreateContinuousQuery { resample, select, .. } = statement else { return None };
     let window = select.group_by.window()?.clone();
     Some(Task { select: *select, window, resample })
-}
-
-/// `select` with `range` in place of its own conditions on time.
-fn limited_to(mut select: Select, range: TimeRange) -> Select {
-    let is_time = |expr: &Expr| matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"));
-    let own = select.condition.take().map(|condition| {
-        condition.rewrite(&mut |expr| match &expr.kind {
-            ExprKind::Binary { lhs, rhs, .. } if is_time(lhs) || is_time(rhs) => {
-                Expr { kind: ExprKind::Boolean(true), span: expr.span }
-            }
-            _ => expr,
-        })
-    });
-    let bound = |op, time: Timestamp| {
-        let name = Expr::from(ExprKind::Var(VarRef { name: "time".to_owned(), cast: None }));
-        binary(op, name, Expr::from(ExprKind::Time(time)))
-    };
-    let bounds =
-        binary(BinaryOp::And, bound(BinaryOp::GreaterOrEqual, range.min), bound(BinaryOp::LessOrEqual, range.max));
-    select.condition = Some(match own {
-        Some(own) => binary(BinaryOp::And, Expr::from(ExprKind::Paren(Box::new(own))), bounds),
-        None => bounds,
-    });
-    select
-}
-
-fn binary(op: BinaryOp, lhs: Expr, rhs: Expr) -> Expr {
-    Expr::from(ExprKind::Binary { op, lhs: Box::new(lhs), rhs: Box::new(rhs) })
 }

@@ -1,9 +1,10 @@
 //! The syntax tree of InfluxQL: immutable values that say what was written.
 //!
 //! Spans are carried for messages and ignored by comparison: two trees are equal when they mean the same text.
-//! Invariant: a tree that [`super::parse`] returned has passed the static validation of `validate.rs`.
+//! Invariant: a [`Select`] has passed the static validation of `validate.rs`.
 
 mod expression;
+mod select;
 mod statement;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::fmt;
 use crate::model::Nanos;
 
 pub use expression::{BinaryOp, Cast, Expr, ExprKind, Regex, Span, VarRef, WildcardKind};
+pub use select::{Select, SelectClauses};
 pub use statement::{Query, Statement};
 
 /// What the SHOW statements of the schema have in common. Parts that a statement's grammar lacks are empty.
@@ -102,27 +104,6 @@ pub enum SubscriptionMode {
     All,
     /// Each point to one destination.
     Any,
-}
-
-/// A SELECT statement.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Select {
-    /// The projections, at least one.
-    pub fields: Vec<Field>,
-    /// `INTO ...`.
-    pub into: Option<Target>,
-    /// `FROM ...`, at least one.
-    pub sources: Vec<Source>,
-    /// `WHERE ...`.
-    pub condition: Option<Expr>,
-    /// `GROUP BY ...`.
-    pub group_by: GroupBy,
-    /// `fill(...)`; `None` is "not written", which means null.
-    pub fill: Option<Fill>,
-    /// `ORDER BY time ...`; `None` is ascending.
-    pub order: Option<Order>,
-    /// LIMIT, OFFSET, SLIMIT, SOFFSET.
-    pub limits: Limits,
 }
 
 /// One projection.

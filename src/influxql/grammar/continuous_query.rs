@@ -20,7 +20,7 @@ pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
         let last = input.state.taken.unwrap_or_else(|| peek(input));
         return Err(last.wrong(last.but_expected("GROUP BY time(...)")));
     }
-    validate::resample(resample, &select).map_err(|error| plain(error.to_string()))?;
+    validate::resample(resample, &select).map_err(|problem| plain(&problem))?;
     keyword(Keyword::End).parse_next(input)?;
     Ok(Statement::CreateContinuousQuery { name, database, resample, select: Box::new(select) })
 }

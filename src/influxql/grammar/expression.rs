@@ -9,6 +9,7 @@ use super::{
 use crate::influxql::Parameter;
 use crate::influxql::ast::{BinaryOp, Cast, Expr, ExprKind, Span, VarRef, WildcardKind};
 use crate::influxql::duration;
+use crate::influxql::invalid::Invalid;
 use crate::influxql::token::{Keyword, Kind, Token};
 use crate::model::Nanos;
 
@@ -235,12 +236,12 @@ fn parameter<'t>(input: &mut Input<'t>, name: Token<'t>) -> Parsed<'t, Deep> {
     token(input)?;
     let name = name.content();
     if name.is_empty() {
-        return Err(plain("empty bound parameter"));
+        return Err(plain(&Invalid::EmptyParameter));
     }
     let kind = match input.state.parameters.get(&*name) {
-        None => return Err(plain(format!("missing parameter: {name}"))),
+        None => return Err(plain(&Invalid::MissingParameter(name.into_owned()))),
         Some(Parameter::Unbindable(go_type)) => {
-            return Err(plain(format!("unable to bind parameter with type {go_type}")));
+            return Err(plain(&Invalid::UnbindableParameter(go_type)));
         }
         Some(Parameter::String(value)) => ExprKind::String(value.clone()),
         Some(Parameter::Integer(value)) => ExprKind::Integer(*value),

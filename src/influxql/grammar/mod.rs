@@ -32,6 +32,7 @@ use winnow::{ModalResult, Parser, Stateful};
 
 use super::ast::{Query, Regex, Statement};
 use super::duration::{self, DurationError};
+use super::invalid::Invalid;
 use super::lexer::{self, Lexed};
 use super::position::{Position, character_before};
 use super::regex_literal;
@@ -110,8 +111,8 @@ impl Fault<'_> {
 }
 
 /// A fault of validation, without a position.
-fn plain<'t>(message: impl Into<String>) -> ErrMode<Fault<'t>> {
-    ErrMode::Cut(Fault::Plain { message: message.into() })
+fn plain<'t>(problem: &Invalid) -> ErrMode<Fault<'t>> {
+    ErrMode::Cut(Fault::Plain { message: problem.to_string() })
 }
 
 /// A fault of the grammar that is said to be at `place`.

@@ -10,6 +10,7 @@ use super::{
     skip_space, take,
 };
 use crate::influxql::ast::{Expr, ExprKind, Field, Fill, Limits, Order, Select, Source, Span, Statement};
+use crate::influxql::invalid::Invalid;
 use crate::influxql::position::Position;
 use crate::influxql::token::{Keyword, Kind};
 use crate::influxql::validate::{self, Role, Unchecked};
@@ -42,7 +43,7 @@ pub(super) fn select<'t>(input: &mut Input<'t>, role: Role) -> Parsed<'t, Select
         soffset: limit(Keyword::Soffset)(input)?,
     };
     let unchecked = Unchecked { fields, into, sources, condition, dimensions, fill, order, limits };
-    validate::select(unchecked, role).map_err(|error| plain(error.to_string()))
+    validate::select(unchecked, role).map_err(|problem| plain(&problem))
 }
 
 fn subquery<'t>(input: &mut Input<'t>) -> Parsed<'t, Source> {
@@ -58,11 +59,7 @@ fn field<'t>(input: &mut Input<'t>) -> Parsed<'t, Field> {
         let expr = expression(input)?;
         if let Some(op) = validate::comparison_in_field(&expr) {
             let Position { line, character } = Position::of(at.place, input.state.text);
-            return Err(plain(format!(
-                "invalid operator {} in SELECT clause at line {line}, char {character}; \
-                 operator is intended for WHERE clause",
-                op.symbol()
-            )));
+            return Err(plain(&Invalid::OperatorInField { operator: op.symbol(), line, character }));
         }
         expr
     };
@@ -109,10 +106,10 @@ fn fill<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Fill>> {
         return Ok(None);
     }
     let ExprKind::Call { args, .. } = cut_err(expression).parse_next(input)?.kind else {
-        return Err(plain("fill must be a function call"));
+        return Err(plain(&Invalid::FillIsNoCall));
     };
     let [option] = &args[..] else {
-        return Err(plain("fill requires an argument, e.g.: 0, null, none, previous, linear"));
+        return Err(plain(&Invalid::FillArguments));
     };
     Ok(Some(match &option.kind {
         ExprKind::Var(column) if column.cast.is_none() => match &*column.name {
@@ -120,24 +117,23 @@ fn fill<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Fill>> {
             "none" => Fill::None,
             "previous" => Fill::Previous,
             "linear" => Fill::Linear,
-            _ => return Err(plain("expected number argument in fill()")),
+            _ => return Err(plain(&Invalid::FillOption)),
         },
         ExprKind::Integer(value) => Fill::Integer(*value),
         ExprKind::Number(value) => Fill::Number(*value),
-        _ => return Err(plain("expected number argument in fill()")),
+        _ => return Err(plain(&Invalid::FillOption)),
     }))
 }
 
 /// `ORDER BY time [ASC|DESC]`, or the direction alone.
 pub(super) fn order<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Order>> {
     clause(Keyword::Order, |input| {
-        const UNSUPPORTED: &str = "only ORDER BY time supported at this time";
         keyword(Keyword::By).parse_next(input)?;
         let first = peek(input);
         let order = if first.kind == Kind::Identifier {
             let (name, order) = sort_field(input)?;
             if name != "time" {
-                return Err(plain(UNSUPPORTED));
+                return Err(plain(&Invalid::OrderNotByTime));
             }
             order
         } else {
@@ -149,7 +145,7 @@ pub(super) fn order<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Order>> {
             sort_field(input)?;
             more += 1;
         }
-        if more > 0 { Err(plain(UNSUPPORTED)) } else { Ok(order) }
+        if more > 0 { Err(plain(&Invalid::OrderNotByTime)) } else { Ok(order) }
     })(input)
 }
 

@@ -19,7 +19,7 @@ fn exercise(text: &str) {
     assert_eq!(parse(&printed, &Parameters::new()).unwrap(), query);
     let crate::influxql::ast::Statement::Select(select) = query.statements.into_iter().next().unwrap() else { return };
     let mut count = 0;
-    for expr in select.fields.into_iter().map(|field| field.expr).chain(select.condition) {
+    for expr in select.fields.clone().into_iter().map(|field| field.expr).chain(select.condition.clone()) {
         expr.clone().walk(&mut |_| count += 1);
         let _ = expr.rewrite(&mut |expr| expr);
     }

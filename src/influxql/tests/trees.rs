@@ -32,7 +32,7 @@ fn spans_reach_from_the_first_byte_to_the_last() {
     let text = "SELECT a FROM m WHERE 'é' = a + (b * max( c))";
     let Statement::Select(select) = statement(text) else { panic!("{text}") };
     let mut written = Vec::new();
-    select.condition.unwrap().walk(&mut |Expr { span, .. }| {
+    select.condition.clone().unwrap().walk(&mut |Expr { span, .. }| {
         written.push(&text[span.start as usize..span.end as usize]);
     });
     assert_eq!(
@@ -55,7 +55,7 @@ fn spans_reach_from_the_first_byte_to_the_last() {
 fn rewriting_goes_from_the_inside_out() {
     let Statement::Select(select) = statement("SELECT a FROM m WHERE a + (1 + 2) > 3 AND f(4)") else { panic!() };
     let mut seen = Vec::new();
-    let condition = select.condition.unwrap().rewrite(&mut |expr| {
+    let condition = select.condition.clone().unwrap().rewrite(&mut |expr| {
         seen.push(expr.to_string());
         match expr.kind {
             ExprKind::Integer(n) => ExprKind::Integer(n * 10).into(),

@@ -31,7 +31,7 @@ fn operators_bind_by_precedence_and_to_the_left() {
             let crate::influxql::ast::Statement::Select(select) = query.statements.into_iter().next().unwrap() else {
                 panic!("{text}")
             };
-            select.condition.unwrap().rewrite(&mut |expr| match expr.kind {
+            select.condition.clone().unwrap().rewrite(&mut |expr| match expr.kind {
                 crate::influxql::ast::ExprKind::Paren(inner) => *inner,
                 kind => kind.into(),
             })

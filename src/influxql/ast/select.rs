@@ -1,0 +1,127 @@
+//! SELECT: its clauses as they were written, and the statement that has passed static validation.
+
+use std::ops::Deref;
+
+use super::{
+    BinaryOp, Dimension, Expr, ExprKind, Field, Fill, GroupBy, Limits, Measurement, Order, Source, Target, VarRef,
+};
+use crate::model::{TimeRange, Timestamp};
+
+/// The clauses of a SELECT.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SelectClauses {
+    /// The projections, at least one.
+    pub fields: Vec<Field>,
+    /// `INTO ...`.
+    pub into: Option<Target>,
+    /// `FROM ...`, at least one.
+    pub sources: Vec<Source>,
+    /// `WHERE ...`.
+    pub condition: Option<Expr>,
+    /// `GROUP BY ...`.
+    pub group_by: GroupBy,
+    /// `fill(...)`; `None` is "not written", which means null.
+    pub fill: Option<Fill>,
+    /// `ORDER BY time ...`; `None` is ascending.
+    pub order: Option<Order>,
+    /// LIMIT, OFFSET, SLIMIT, SOFFSET.
+    pub limits: Limits,
+}
+
+/// A SELECT that can be planned: its clauses have passed static validation, and so have its sub-queries.
+///
+/// Only [`crate::influxql::parse`] makes one. The clauses can be read, and changed by the methods below only, none of which can
+/// make it invalid.
+///
+/// ```
+/// use fluxstone::influxql::{Parameters, ast::{Fill, Statement}, parse};
+/// let query = parse("SELECT mean(v) FROM m WHERE time > 0 GROUP BY time(1m)", &Parameters::new()).unwrap();
+/// let Statement::Select(select) = &query.statements[0] else { unreachable!() };
+/// assert_eq!(select.clone().with_fill(Fill::None).fill, Some(Fill::None));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Select(SelectClauses);
+
+impl Deref for Select {
+    type Target = SelectClauses;
+
+    fn deref(&self) -> &SelectClauses {
+        &self.0
+    }
+}
+
+impl Select {
+    /// The statement of clauses that were found to be valid: for validation alone.
+    pub(in crate::influxql) fn validated(clauses: SelectClauses) -> Select {
+        Select(clauses)
+    }
+
+    /// Without INTO.
+    #[must_use]
+    pub fn without_target(mut self) -> Select {
+        self.0.into = None;
+        self
+    }
+
+    /// With that in windows without a value.
+    #[must_use]
+    pub fn with_fill(mut self, fill: Fill) -> Select {
+        self.0.fill = Some(fill);
+        self
+    }
+
+    /// Grouped by one more dimension, as a sub-query is by those of the query around it. A query without calls takes no
+    /// notice of windows that come so.
+    #[must_use]
+    pub fn grouped_by_also(mut self, dimension: Dimension) -> Select {
+        self.0.group_by.dimensions.push(dimension);
+        self
+    }
+
+    /// Hands the database and the retention policy of the target and then of each source to `rename`, in the order of the text,
+    /// those of sub-queries included.
+    ///
+    /// # Errors
+    /// The first of `rename`; names before it are changed then.
+    pub fn rename_places<E>(
+        &mut self,
+        rename: &mut impl FnMut(&mut String, &mut String) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(target) = &mut self.0.into {
+            rename(&mut target.database, &mut target.policy)?;
+        }
+        self.0.sources.iter_mut().try_for_each(|source| match source {
+            Source::Measurement(Measurement { database, policy, .. }) => rename(database, policy),
+            Source::Subquery(inner) => inner.rename_places(rename),
+        })
+    }
+
+    /// With `range` in place of its own conditions on time.
+    #[must_use]
+    pub fn limited_to(mut self, range: TimeRange) -> Select {
+        let is_time = |expr: &Expr| matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"));
+        let own = self.0.condition.take().map(|condition| {
+            condition.rewrite(&mut |expr| match &expr.kind {
+                ExprKind::Binary { lhs, rhs, .. } if is_time(lhs) || is_time(rhs) => {
+                    Expr { kind: ExprKind::Boolean(true), span: expr.span }
+                }
+                _ => expr,
+            })
+        });
+        let bound = |op, time: Timestamp| {
+            let name = Expr::from(ExprKind::Var(VarRef { name: "time".to_owned(), cast: None }));
+            binary(op, name, Expr::from(ExprKind::Time(time)))
+        };
+        let bounds =
+            binary(BinaryOp::And, bound(BinaryOp::GreaterOrEqual, range.min), bound(BinaryOp::LessOrEqual, range.max));
+        self.0.condition = Some(match own {
+            Some(own) => binary(BinaryOp::And, Expr::from(ExprKind::Paren(Box::new(own))), bounds),
+            None => bounds,
+        });
+        self
+    }
+}
+
+fn binary(op: BinaryOp, lhs: Expr, rhs: Expr) -> Expr {
+    Expr::from(ExprKind::Binary { op, lhs: Box::new(lhs), rhs: Box::new(rhs) })
+}

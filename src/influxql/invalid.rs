@@ -1,0 +1,153 @@
+//! All that can be wrong with a statement that the grammar allows, with the texts that clients see: the table of the messages of
+//! validation. Each stands in the clause of `spec/influxql.md` that says when it comes; a test holds both against each other.
+
+use super::duration::Literal;
+use crate::model::Nanos;
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(super) enum Invalid {
+    // The clauses of SELECT.
+    #[error(
+        "invalid operator {operator} in SELECT clause at line {line}, char {character}; operator is intended for WHERE clause"
+    )]
+    OperatorInField { operator: &'static str, line: usize, character: usize },
+    #[error("at least 1 non-time field must be queried")]
+    OnlyTime,
+    #[error("fill must be a function call")]
+    FillIsNoCall,
+    #[error("fill requires an argument, e.g.: 0, null, none, previous, linear")]
+    FillArguments,
+    #[error("expected number argument in fill()")]
+    FillOption,
+    #[error("only ORDER BY time supported at this time")]
+    OrderNotByTime,
+
+    // Bound parameters.
+    #[error("empty bound parameter")]
+    EmptyParameter,
+    #[error("missing parameter: {0}")]
+    MissingParameter(String),
+    #[error("unable to bind parameter with type {0}")]
+    UnbindableParameter(&'static str),
+
+    // Arithmetic.
+    #[error("cannot use {0}() inside of a binary expression")]
+    RankingInArithmetic(String),
+    #[error("binary expressions cannot mix aggregates and raw fields")]
+    ArithmeticOfCallsAndColumns,
+
+    // GROUP BY.
+    #[error("time() is a function and expects at least one argument")]
+    TimeIsNoColumn,
+    #[error("only time and tag dimensions allowed")]
+    NoDimension,
+    #[error("only time() calls allowed in dimensions")]
+    CallAsDimension,
+    #[error("time dimension expected 1 or 2 arguments")]
+    WindowArguments,
+    #[error("time dimension must have duration argument")]
+    WindowLength,
+    #[error("multiple time dimensions not allowed")]
+    SeveralWindows,
+    #[error("time dimension offset function must be now()")]
+    WindowOffsetCall,
+    #[error("time dimension offset now() function requires no arguments")]
+    WindowOffsetNowArguments,
+    #[error("time dimension offset must be duration or now()")]
+    WindowOffset,
+    #[error("GROUP BY requires at least one aggregate function")]
+    WindowsWithoutCall,
+    #[error("aggregate functions with GROUP BY time require a WHERE time clause")]
+    WindowsWithoutBound,
+
+    // What may stand beside what.
+    #[error("aggregate function distinct() can not be combined with other functions or fields")]
+    DistinctNotAlone,
+    #[error("distinct function requires at least one argument")]
+    DistinctWithoutArgument,
+    #[error("distinct function can only have one argument")]
+    DistinctArguments,
+    #[error("mixing multiple selector functions with tags or fields is not supported")]
+    SelectorsAndColumns,
+    #[error("mixing aggregate and non-aggregate queries is not supported")]
+    CallsAndColumns,
+
+    // Arguments of functions.
+    #[error("invalid number of arguments for {name}, expected {expected}, got {got}")]
+    Arguments { name: String, expected: usize, got: usize },
+    #[error("invalid number of arguments for {name}, expected at least {least}, got {got}")]
+    TooFewArguments { name: String, least: usize, got: usize },
+    #[error("invalid number of arguments for {name}, expected at least 1 but no more than 2, got {got}")]
+    OneOrTwoArguments { name: String, got: usize },
+    #[error("expected field argument in {0}()")]
+    NoColumn(String),
+    #[error("expected {kind} argument in {name}()")]
+    NoNumber { kind: &'static str, name: &'static str },
+    #[error("count(distinct <field>) can only have one argument")]
+    CountDistinctArguments,
+    #[error("expected integer as last argument in {name}(), found {found}")]
+    RankingSize { name: String, found: String },
+    #[error("limit ({size}) in {name} function can not be larger than the LIMIT ({limit}) in the select statement")]
+    RankingOverLimit { size: i64, name: String, limit: i64 },
+    #[error("only fields or tags are allowed in {name}(), found {found}")]
+    RankingColumn { name: String, found: String },
+
+    // Transformations and forecasts.
+    #[error("{0} aggregate requires a GROUP BY interval")]
+    CallWithoutWindows(String),
+    #[error("aggregate function required inside the call to {0}")]
+    ColumnWithWindows(String),
+    #[error("second argument to {name} must be a duration, got {got}")]
+    UnitIsNoDuration { name: String, got: &'static str },
+    #[error("moving_average window must be greater than 1, got {0}")]
+    AverageOverTooFew(i64),
+    #[error("second argument for moving_average must be an integer, got {0}")]
+    AverageOverNoInteger(&'static str),
+    #[error("must use aggregate function with {0}")]
+    ForecastOfNoCall(String),
+    #[error("expected integer argument as {which} arg in {name}")]
+    ForecastNoInteger { which: &'static str, name: String },
+    #[error("second arg to {name} must be greater than 0, got {got}")]
+    ForecastOfNothing { name: String, got: i64 },
+
+    // Continuous queries.
+    #[error(
+        "FOR duration must be >= GROUP BY time duration: must be a minimum of {}, got {}",
+        Literal(*least),
+        Literal(*got)
+    )]
+    ResampleTooShort { least: Nanos, got: Nanos },
+}
+
+#[cfg(test)]
+mod tests {
+    /// The templates of the messages in this file.
+    fn templates() -> Vec<String> {
+        let table = include_str!("invalid.rs").split("#[cfg(test)]").next().unwrap_or_default();
+        let quoted = table.split("#[error(").skip(1);
+        quoted.filter_map(|rest| Some(rest.split_once('"')?.1.split_once('"')?.0.to_owned())).collect()
+    }
+
+    /// Texts in which every letter behind a placeholder of the other may differ: a text between `{` and `}` in one stands for a name
+    /// in capitals in the other.
+    fn fits(template: &str, clause: &str) -> bool {
+        let mut pattern = String::from("`");
+        for (at, part) in template.split(['{', '}']).enumerate() {
+            // Every other part is a placeholder. The specification writes a letter, or a word that the rule is about.
+            pattern += &if at % 2 == 0 { regex::escape(part) } else { "[A-Za-z0-9_.*]+".to_owned() };
+        }
+        pattern.push('`');
+        regex::Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(clause))
+    }
+
+    // spec: influxql.validation.1, influxql.validation.8, influxql.validation.12
+    #[test]
+    fn every_message_stands_in_the_specification() {
+        let page = include_str!("../../spec/influxql.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        let templates = templates();
+        assert!(templates.len() > 40, "{templates:?}");
+        let missing: Vec<_> = templates.iter().filter(|template| !fits(template, &page)).collect();
+        assert!(missing.is_empty(), "{missing:#?}");
+    }
+}
