@@ -93,13 +93,12 @@ impl Here {
             let to = from.checked_add(usize::try_from(part.len).ok()?)?;
             (to <= here.bytes.len()).then_some(from..to)
         };
-        let range = match has(self) {
-            Some(range) => range,
-            None => {
-                self.bytes = segment.strip(part, STRIP_BYTES)?;
-                self.offset = part.offset;
-                0..part.len as usize
-            }
+        let range = if let Some(range) = has(self) {
+            range
+        } else {
+            self.bytes = segment.strip(part, STRIP_BYTES)?;
+            self.offset = part.offset;
+            0..part.len as usize
         };
         Ok(&self.bytes[range])
     }
