@@ -29,6 +29,9 @@ pub(super) fn fold(expr: &Expr, now: Option<Timestamp>) -> Expr {
 fn fold_binary(op: BinaryOp, lhs: Expr, rhs: Expr) -> ExprKind {
     if op.is_logical() {
         match (&lhs.kind, &rhs.kind) {
+            // Bounds on time decide which shards are looked at, and with them which types there are, even where nothing is true.
+            (ExprKind::Boolean(false), _) if op == BinaryOp::And && names_time(&rhs) => {}
+            (_, ExprKind::Boolean(false)) if op == BinaryOp::And && names_time(&lhs) => {}
             (ExprKind::Boolean(known), _) => return short_circuit(op, *known, rhs),
             (_, ExprKind::Boolean(known)) => return short_circuit(op, *known, lhs),
             _ => {}
@@ -38,6 +41,10 @@ fn fold_binary(op: BinaryOp, lhs: Expr, rhs: Expr) -> ExprKind {
         Some(folded) => folded,
         None => ExprKind::Binary { op, lhs: Box::new(lhs), rhs: Box::new(rhs) },
     }
+}
+
+fn names_time(expr: &Expr) -> bool {
+    expr.any(|expr| matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time")))
 }
 
 /// `known op other` of AND and OR.

@@ -172,3 +172,11 @@ fn bad_times_are_errors() {
         check(G, &format!("SELECT a FROM g WHERE {condition}"), &[error]);
     }
 }
+
+// spec: select.time.range.1
+#[test]
+fn bounds_on_time_count_even_where_nothing_is_true() {
+    let query = "SELECT i * b FROM m WHERE 'a' = 'b' AND time > 20s AND time < 10s";
+    check("m i=1i,b=true 15", query, &[]);
+    check("m i=1i,b=true 15", "SELECT i FROM m WHERE time >= 0s AND 'a' = 'b'", &[]);
+}
