@@ -1,15 +1,20 @@
 //! How fast a store takes points and seals them: rows for each second, from parsed points to what a snapshot sees.
 //!
 //! Rows are like those of the Time Series Benchmark Suite's DevOps use case, with one tag and ten integer fields. The log
-//! is written and synced, on the disk of the temporary directory.
+//! is written and synced, on the disk of the temporary directory, but for `memtable`, whose disk is memory: what is left is
+//! the record, its checksum, and putting the values into the memtable. `look-up` finds the series of rows of one field among
+//! 200,000; `commit` is one row, from its text to the disk.
 
 use std::fmt::Write;
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fluxstone::line_protocol::{Precision, parse};
 use fluxstone::model::{DatabaseId, ShardId, TimeRange, Timestamp};
 use fluxstone::query::SeriesPredicate;
+use fluxstone::storage::disk::Disk;
+use fluxstone::storage::memory_disk::MemoryDisk;
 use fluxstone::storage::{Store, StoreOptions};
 
 const DATABASE: DatabaseId = DatabaseId(1);
@@ -17,6 +22,7 @@ const SHARD: ShardId = ShardId(1);
 const ROWS: u64 = 5_000;
 const HOSTS: u64 = 100;
 const FIELDS: u64 = 10;
+const SENSORS: u64 = 200_000;
 
 /// A body of `ROWS` lines, the times from `start` on.
 fn body(start: u64) -> String {
@@ -109,5 +115,59 @@ fn storage(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, storage);
+/// Rows of one field, each of another series, from number `first` on.
+fn sensors(first: u64) -> String {
+    let mut body = String::new();
+    for sensor in first..first + ROWS {
+        writeln!(body, "reading,sensor=sensor_{sensor},site=site_{} value=1.5 {sensor}", sensor % 1000)
+            .expect("strings take everything");
+    }
+    body
+}
+
+fn parts(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("storage");
+    group.throughput(Throughput::Elements(ROWS));
+
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(&dir, 1 << 30);
+    for first in (0..SENSORS).step_by(ROWS as usize) {
+        write(&store, &sensors(first));
+    }
+    let text = sensors(SENSORS / 2);
+    let parsed = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
+    let all: Vec<u32> = (0..parsed.points.len() as u32).collect();
+    group.bench_function("look-up", |bencher| {
+        bencher.iter(|| {
+            let mut transaction = store.begin().expect("a good disk");
+            transaction.write(DATABASE, SHARD, black_box(&parsed), &all).expect("good points")
+        });
+    });
+
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::default());
+    let options = StoreOptions { memtable_bytes_max: 64 << 20, ..StoreOptions::in_directory("store".as_ref()) };
+    let in_memory = Store::open_on(&disk, options, &mut |_| Ok(())).expect("an empty disk");
+    let mut start = 0;
+    group.bench_function("memtable", |bencher| {
+        bencher.iter_batched(
+            || {
+                start += ROWS / HOSTS;
+                body(start)
+            },
+            |text| write(&in_memory, &text),
+            BatchSize::LargeInput,
+        );
+    });
+
+    group.throughput(Throughput::Elements(1));
+    let mut time = 0;
+    group.bench_function("commit", |bencher| {
+        bencher.iter(|| {
+            time += 1;
+            write(&store, &format!("reading,sensor=sensor_7,site=site_7 value=2.5 {time}"));
+        });
+    });
+}
+
+criterion_group!(benches, storage, parts);
 criterion_main!(benches);
