@@ -114,16 +114,17 @@ impl SeriesCursor {
     fn choose_rows(&mut self) {
         self.rows.clear();
         let rows = 0..self.batch.times().len() as u32;
-        let (batch, key) = (&self.batch, &*self.key);
-        let wanted = |row: &u32| {
-            let row = *row as usize;
-            (!self.asks_more || (0..self.selected).any(|column| batch.has(column, row)))
-                && self.filter.as_ref().is_none_or(|filter| filter.holds(PointRow { key, batch, row }))
-        };
         if self.descending {
-            self.rows.extend(rows.rev().filter(wanted));
+            self.rows.extend(rows.rev());
         } else {
-            self.rows.extend(rows.filter(wanted));
+            self.rows.extend(rows);
+        }
+        let batch = &self.batch;
+        if self.asks_more {
+            self.rows.retain(|row| (0..self.selected).any(|column| batch.has(column, *row as usize)));
+        }
+        if let Some(filter) = &self.filter {
+            filter.keep(&self.key, batch, &mut self.rows);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::influxql::ast::{BinaryOp, Cast, Expr, ExprKind, Regex, VarRef};
 use crate::model::{FieldType, SeriesKey, Text};
 
-use super::points::{FieldRead, RowBatch};
+use super::points::{FieldRead, RowBatch, Values};
 use super::scalar::{self, Division, Scalar};
 use super::{QueryError, Value};
 
@@ -101,9 +101,51 @@ impl PointExpr {
         matches!(self, PointExpr::Tag(_))
     }
 
+    /// Leaves those rows of a batch at which a condition holds. Comparisons of a number with a constant, which most conditions
+    /// are made of, go through the column at once.
+    pub(super) fn keep(&self, key: &SeriesKey, batch: &RowBatch, rows: &mut Vec<u32>) {
+        match self {
+            PointExpr::Logical { and: true, lhs, rhs, .. } => {
+                lhs.keep(key, batch, rows);
+                rhs.keep(key, batch, rows);
+            }
+            PointExpr::Compare { op, lhs, rhs } => match (&**lhs, &**rhs) {
+                (PointExpr::Column(column), PointExpr::Literal(limit))
+                    if keep_numbers(*op, batch.dense(*column), limit, rows) => {}
+                _ => rows.retain(|row| self.holds(PointRow { key, batch, row: *row as usize })),
+            },
+            _ => rows.retain(|row| self.holds(PointRow { key, batch, row: *row as usize })),
+        }
+    }
+
     /// Whether a condition holds at a point.
     pub(super) fn holds(&self, point: PointRow<'_>) -> bool {
         self.eval(point) == Scalar::Boolean(true)
+    }
+}
+
+/// Leaves the rows whose number compares like that with `limit`; false if they are no numbers.
+fn keep_numbers(op: BinaryOp, values: Option<Values<'_>>, limit: &Value, rows: &mut Vec<u32>) -> bool {
+    match (values, limit) {
+        (Some(Values::Integer(v)), Value::Integer(limit)) => keep_ordered(op, rows, *limit, |row| v[row]),
+        (Some(Values::Integer(v)), Value::Float(limit)) => keep_ordered(op, rows, *limit, |row| v[row] as f64),
+        (Some(Values::Float(v)), Value::Float(limit)) => keep_ordered(op, rows, *limit, |row| v[row]),
+        (Some(Values::Float(v)), Value::Integer(limit)) => keep_ordered(op, rows, *limit as f64, |row| v[row]),
+        _ => return false,
+    }
+    true
+}
+
+/// One loop for each operator, as [`scalar::compare`] has them.
+fn keep_ordered<T: PartialOrd + Copy>(op: BinaryOp, rows: &mut Vec<u32>, limit: T, value: impl Fn(usize) -> T) {
+    match op {
+        BinaryOp::Equal => rows.retain(|row| value(*row as usize) == limit),
+        BinaryOp::NotEqual => rows.retain(|row| value(*row as usize) != limit),
+        BinaryOp::Less => rows.retain(|row| value(*row as usize) < limit),
+        BinaryOp::LessOrEqual => rows.retain(|row| value(*row as usize) <= limit),
+        BinaryOp::Greater => rows.retain(|row| value(*row as usize) > limit),
+        BinaryOp::GreaterOrEqual => rows.retain(|row| value(*row as usize) >= limit),
+        _ => rows.clear(),
     }
 }
 
