@@ -78,6 +78,20 @@ impl Piece {
         }
     }
 
+    /// Whether a value is left that was not deleted. Only a piece that was deleted in part is read for that; one that can't be
+    /// read counts as having some.
+    pub(super) fn keeps_a_value(&self) -> bool {
+        let TimeRange { min, max } = self.range();
+        if self.deleted.is_empty() {
+            return true;
+        }
+        if self.deleted.iter().any(|range| range.contains(min) && range.contains(max)) {
+            return false;
+        }
+        let is_left = |time: &i64| !self.deleted.iter().any(|range| range.contains(Timestamp(*time)));
+        self.block.times().map_or(true, |times| times.iter().any(is_left))
+    }
+
     fn is_clean(&self) -> bool {
         self.is_ordered && self.deleted.is_empty()
     }
@@ -369,6 +383,20 @@ mod tests {
             prop_assert_eq!(points(&blocks), want);
             let ranges: Vec<TimeRange> = blocks.iter().map(|b| b.summary().range).collect();
             prop_assert!(ranges.windows(2).all(|pair| pair[0].max < pair[1].min));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_piece_keeps_a_value_if_merging_it_leaves_one(
+            written in proptest::collection::vec((0_i64..50, any::<i64>()), 1..20),
+            lost in proptest::collection::vec((0_i64..50, 0_i64..50), 0..4),
+        ) {
+            let lost: Vec<TimeRange> =
+                lost.iter().map(|(a, b)| TimeRange { min: Timestamp(*a), max: Timestamp(*b) }).collect();
+            let piece = piece(&written, &lost).unwrap();
+            let keeps = piece.keeps_a_value();
+            prop_assert_eq!(keeps, !merge(vec![piece]).is_empty());
         }
     }
 

@@ -110,7 +110,10 @@ impl Shard {
     /// Whether a series of a measurement has a value at a time that is not in one of `deleted`.
     pub(super) fn has_values(&self, series: SeriesId, measurement: &[u8], deleted: &[TimeRange]) -> bool {
         let fields = self.fields.of(measurement).into_iter().flat_map(BTreeMap::values);
-        fields.into_iter().any(|field| !merge(self.pieces(series, *field, TimeRange::ALL, deleted)).is_empty())
+        fields.into_iter().any(|field| {
+            // That a value was overwritten does not change whether there is one, so each piece is judged by itself.
+            self.pieces(series, *field, TimeRange::ALL, deleted).iter().any(Piece::keeps_a_value)
+        })
     }
 
     /// The series that may have values here. Those of a segment file that can't be read are left out.
