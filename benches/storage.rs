@@ -3,7 +3,7 @@
 //! Rows are like those of the Time Series Benchmark Suite's DevOps use case, with one tag and ten integer fields. The log
 //! is written and synced, on the disk of the temporary directory, but for `memtable`, whose disk is memory: what is left is
 //! the record, its checksum, and putting the values into the memtable. `look-up` finds the series of rows of one field among
-//! 200,000; `commit` is one row, from its text to the disk.
+//! 200,000; `create` is rows of new series; `commit` is one row, from its text to the disk.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -153,6 +153,18 @@ fn parts(criterion: &mut Criterion) {
             || {
                 start += ROWS / HOSTS;
                 body(start)
+            },
+            |text| write(&in_memory, &text),
+            BatchSize::LargeInput,
+        );
+    });
+
+    let mut first = 0;
+    group.bench_function("create", |bencher| {
+        bencher.iter_batched(
+            || {
+                first += ROWS;
+                sensors(first)
             },
             |text| write(&in_memory, &text),
             BatchSize::LargeInput,

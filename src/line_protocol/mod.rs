@@ -24,7 +24,7 @@ pub use escape::{
     escape_field_key, escape_measurement, escape_string, escape_tag, unescape_field_key, unescape_measurement,
     unescape_string, unescape_tag,
 };
-pub use series::{SpeltTags, series_key, series_parts};
+pub use series::{SpeltSeries, series_key};
 
 use winnow::stream::Stream;
 

@@ -3,6 +3,8 @@
 //! Names keep their escapes. A comma, space or equals sign belongs to a name exactly if the byte before it is a backslash;
 //! a backslash can't be escaped.
 
+use std::borrow::Cow;
+
 use winnow::Parser;
 use winnow::combinator::{preceded, repeat, separated_pair};
 use winnow::stream::Stream;
@@ -46,32 +48,60 @@ pub(super) fn series<'a>(input: &mut &'a [u8], tag_keys: &mut TagKeys<'a>) -> Re
 /// assert_eq!(*key.tags.get(b"dc").unwrap(), "x,y");
 /// ```
 pub fn series_key(series: &[u8]) -> SeriesKey {
-    let (measurement, spelt) = series_parts(series);
-    let mut raw = Vec::with_capacity(series.len());
-    raw.extend_from_slice(measurement);
-    for (key, value) in &spelt {
-        for part in [b",", *key, b"=", *value] {
-            raw.extend_from_slice(part);
-        }
-    }
-    let text = |name| Text::from(&*unescape_tag(name));
-    SeriesKey {
-        raw: Text::from(raw),
-        measurement: Text::from(&*unescape_measurement(measurement)),
-        tags: TagSet::new(spelt.into_iter().map(|(key, value)| (text(key), text(value))).collect()),
-    }
+    SpeltSeries::new(series).key()
 }
 
-/// Tags as they are spelt, key and value.
-pub type SpeltTags<'a> = Vec<(&'a [u8], &'a [u8])>;
+/// A series as a line spells it, cut into its parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpeltSeries<'a> {
+    /// The text that was cut.
+    text: &'a [u8],
+    /// The measurement, as spelt.
+    pub measurement: &'a [u8],
+    /// The tags, keys and values as spelt, sorted by their keys.
+    pub tags: Vec<(&'a [u8], &'a [u8])>,
+    /// Whether the parts stand like that in the text.
+    is_in_order: bool,
+}
 
-/// The measurement and the tags that make the `raw` of [`series_key`]: as spelt, the tags sorted by their keys.
-pub fn series_parts(series: &[u8]) -> (&[u8], SpeltTags<'_>) {
-    let mut input = series;
-    let measurement = name(&mut input, |b| b == b',');
-    let mut spelt: SpeltTags<'_> = repeat(0.., tag).parse_next(&mut input).unwrap_or_default();
-    spelt.sort_by_key(|(key, _)| *key);
-    (measurement, spelt)
+impl<'a> SpeltSeries<'a> {
+    /// Cuts a [`super::Point::series`]; of any other text, what can be read of it counts.
+    pub fn new(text: &'a [u8]) -> Self {
+        let mut input = text;
+        let measurement = name(&mut input, |b| b == b',');
+        let mut tags: Vec<_> = repeat(0.., tag).parse_next(&mut input).unwrap_or_default();
+        let length = measurement.len() + tags.iter().map(|(key, value)| key.len() + value.len() + 2).sum::<usize>();
+        let is_in_order = length == text.len() && tags.is_sorted_by_key(|(key, _)| *key);
+        if !is_in_order {
+            tags.sort_by_key(|(key, _)| *key);
+        }
+        SpeltSeries { text, measurement, tags, is_in_order }
+    }
+
+    /// The measurement and the sorted tags as one text.
+    pub fn raw(&self) -> Cow<'a, [u8]> {
+        if self.is_in_order {
+            return Cow::Borrowed(self.text);
+        }
+        let mut raw = Vec::with_capacity(self.text.len());
+        raw.extend_from_slice(self.measurement);
+        for (key, value) in &self.tags {
+            for part in [b",", *key, b"=", *value] {
+                raw.extend_from_slice(part);
+            }
+        }
+        Cow::Owned(raw)
+    }
+
+    /// All of it with names of its own, unescaped.
+    pub fn key(&self) -> SeriesKey {
+        let text = |name| Text::from(&*unescape_tag(name));
+        SeriesKey {
+            raw: Text::from(&*self.raw()),
+            measurement: Text::from(&*unescape_measurement(self.measurement)),
+            tags: TagSet::new(self.tags.iter().map(|(key, value)| (text(key), text(value))).collect()),
+        }
+    }
 }
 
 /// Any bytes but a comma at once, up to an unescaped comma or space.

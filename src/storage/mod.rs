@@ -37,6 +37,7 @@ mod shard_write;
 mod snapshot;
 mod spellings;
 mod state;
+mod stored_hash;
 #[cfg(test)]
 mod tests;
 mod transaction;

@@ -10,8 +10,11 @@ use super::live_schema::{KnownSeries, LiveDatabase, LiveShard, MeasurementNumber
 use super::record::{Cell, Entry, FieldId, PointsBuilder, RecordBuilder};
 use super::series_index::{SeriesBound, SeriesIndex};
 use super::{DropReason, StorageError, WriteOutcome};
-use crate::line_protocol::{self, ParsedBody, Point, Value, series_key, unescape_field_key, unescape_string};
-use crate::model::{DatabaseId, FieldType, SeriesKey, ShardId, Text};
+use crate::line_protocol::{
+    self, ParsedBody, Point, SpeltSeries, Value, series_key, unescape_field_key, unescape_measurement, unescape_string,
+    unescape_tag,
+};
+use crate::model::{DatabaseId, FieldType, ShardId, Text};
 use crate::query::SeriesId;
 
 /// The name that neither a tag nor a field can have.
@@ -47,9 +50,9 @@ pub(super) struct Written {
 }
 
 /// A point after the limits were looked at.
-enum Resolved {
+enum Resolved<'a> {
     Known(KnownSeries),
-    New(Box<SeriesKey>),
+    New(SpeltSeries<'a>),
     Dropped,
 }
 
@@ -66,6 +69,7 @@ pub(super) fn write(target: Target<'_>, body: &ParsedBody<'_>, points: &[u32], r
         new_fields: Vec::new(),
         field_ids: Vec::new(),
         layout: None,
+        known: Vec::new(),
         outcome: WriteOutcome::default(),
         is_new_shard,
         is_doomed: false,
@@ -99,6 +103,8 @@ struct ShardWrite<'t> {
     /// The fields of the current point; `None` for `time`.
     field_ids: Vec<Option<FieldId>>,
     layout: Option<Layout>,
+    /// The series of the points that are known so far, by their numbers in the body.
+    known: Vec<Option<KnownSeries>>,
     outcome: WriteOutcome,
     is_new_shard: bool,
     /// A new field came with two types: series are still registered, nothing else is.
@@ -107,17 +113,17 @@ struct ShardWrite<'t> {
 
 impl ShardWrite<'_> {
     /// Looks up the series of all points, and checks the number of tag values against what was there before the first.
-    fn resolve(&mut self, points: &[&Point<'_>]) -> Vec<Resolved> {
-        let mut resolved = Vec::with_capacity(points.len());
+    fn resolve<'a>(&mut self, points: &[&Point<'a>]) -> Vec<Resolved<'a>> {
         let numbers = points.iter().map(|point| point.series_number as usize + 1).max().unwrap_or(0);
-        let mut by_number = vec![None; numbers];
+        self.known = vec![None; numbers];
+        let mut resolved = Vec::with_capacity(points.len());
         for point in points {
-            let known = &mut by_number[point.series_number as usize];
-            if known.is_none() {
-                *known = self.target.live.find(point.series);
+            let number = point.series_number as usize;
+            if self.known[number].is_none() {
+                self.known[number] = self.target.live.find(point.series);
             }
-            let series = match known {
-                Some(known) => Resolved::Known(*known),
+            let series = match self.known[number] {
+                Some(known) => Resolved::Known(known),
                 None => self.resolve_unknown(point),
             };
             resolved.push(series);
@@ -125,50 +131,30 @@ impl ShardWrite<'_> {
         resolved
     }
 
-    fn resolve_unknown(&mut self, point: &Point<'_>) -> Resolved {
-        if let Some(known) = self.find_in_index(point.series) {
+    /// A series whose spelling was not seen lately.
+    fn resolve_unknown<'a>(&mut self, point: &Point<'a>) -> Resolved<'a> {
+        let spelt = SpeltSeries::new(point.series);
+        let index = self.target.index.read();
+        if let Some((id, measurement)) = index.find(&spelt) {
+            let known = self.target.live.remember(point.series, id, measurement);
+            self.known[point.series_number as usize] = Some(known);
             return Resolved::Known(known);
         }
-        let key = series_key(point.series);
-        match self.tag_over_limit(&key) {
+        match tag_over_limit(&spelt, &index, self.target.limits.values_per_tag_max) {
             Some(reason) => {
+                drop(index);
                 self.drop_point(1, reason);
                 Resolved::Dropped
             }
-            None => Resolved::New(Box::new(key)),
+            None => Resolved::New(spelt),
         }
     }
 
-    /// A series whose spelling was not seen lately.
-    fn find_in_index(&mut self, series: &[u8]) -> Option<KnownSeries> {
-        let index = self.target.index.read();
-        let (id, measurement) = index.find(series)?;
-        Some(self.target.live.remember(series, id, measurement))
-    }
-
-    fn tag_over_limit(&self, key: &SeriesKey) -> Option<DropReason> {
-        let max = self.target.limits.values_per_tag_max;
-        if max == 0 {
-            return None;
-        }
-        let index = self.target.index.read();
-        key.tags.iter().find_map(|(tag, value)| {
-            let (values, is_known) = index.tag_values(&key.measurement, tag, value)?;
-            (!is_known && values as u64 >= max).then(|| DropReason::TagValueLimit {
-                measurement: key.measurement.clone(),
-                key: tag.clone(),
-                value: value.clone(),
-                values: values as u64,
-                max,
-            })
-        })
-    }
-
-    fn point(&mut self, body: &ParsedBody<'_>, point: &Point<'_>, series: Resolved) {
+    fn point(&mut self, body: &ParsedBody<'_>, point: &Point<'_>, series: Resolved<'_>) {
         let series = match series {
             Resolved::Dropped => return,
             Resolved::Known(known) => known,
-            Resolved::New(key) => match self.register(body, point, *key) {
+            Resolved::New(spelt) => match self.register(body, point, &spelt) {
                 Ok(known) => known,
                 Err(reason) => return self.drop_point(1, reason),
             },
@@ -185,35 +171,40 @@ impl ShardWrite<'_> {
         }
     }
 
-    /// Makes a series known, if names and limits allow it.
+    /// Makes a series known, if names and limits allow it. An earlier point of this request may have made it known, with this
+    /// spelling or another.
     fn register(
         &mut self,
         body: &ParsedBody<'_>,
         point: &Point<'_>,
-        key: SeriesKey,
+        spelt: &SpeltSeries<'_>,
     ) -> Result<KnownSeries, DropReason> {
-        // An earlier point of this request may have registered it.
-        let known = self.target.live.find(point.series).or_else(|| self.find_in_index(point.series));
-        if let Some(known) = known {
+        let number = point.series_number as usize;
+        if let Some(known) = self.known[number] {
             return Ok(known);
         }
-        if key.tags.get(TIME).is_some() {
-            return Err(DropReason::TimeTag { measurement: key.measurement });
+        if spelt.tags.iter().any(|(key, _)| *unescape_tag(key) == *TIME) {
+            return Err(DropReason::TimeTag { measurement: spelt.key().measurement });
         }
         if has_only_time(body, point) {
-            return Err(DropReason::TimeField { measurement: key.measurement });
+            return Err(DropReason::TimeField { measurement: spelt.key().measurement });
         }
-        let max = self.target.limits.series_per_database_max;
-        let series = self.target.index.read().len(SeriesBound::ALL) as u64;
-        if max > 0 && series >= max {
+        let mut index = self.target.index.write();
+        let (series, max) = (index.len(SeriesBound::ALL) as u64, self.target.limits.series_per_database_max);
+        if max > 0 && series >= max && index.find(spelt).is_none() {
             return Err(DropReason::SeriesLimit { series, max });
         }
-        let id = SeriesId(*self.target.next_series);
-        *self.target.next_series += 1;
-        self.definitions.put(&Entry::Series { database: self.target.database, id, key: &key.raw });
-        let known = self.target.live.remember(point.series, id, &key.measurement);
+        let new = SeriesId(*self.target.next_series);
         // Readers share the index, but don't see the series before its record is on disk.
-        self.target.index.write().insert(id, &key.raw);
+        let Some((id, measurement)) = index.find_or_add(new, spelt) else {
+            return Err(DropReason::SeriesLimit { series, max: u64::from(u32::MAX) });
+        };
+        if id == new {
+            *self.target.next_series += 1;
+            self.definitions.put(&Entry::Series { database: self.target.database, id, key: &spelt.raw() });
+        }
+        let known = self.target.live.remember(point.series, id, measurement);
+        self.known[number] = Some(known);
         Ok(known)
     }
 
@@ -351,6 +342,24 @@ impl ShardWrite<'_> {
         let ShardWrite { definitions, new_fields, is_new_shard, .. } = self;
         Written { record, definitions, new_fields, is_new_shard, outcome }
     }
+}
+
+/// The first tag of a new series that has too many values already; a limit of zero is none.
+fn tag_over_limit(spelt: &SpeltSeries<'_>, index: &SeriesIndex, max: u64) -> Option<DropReason> {
+    let measurement = unescape_measurement(spelt.measurement);
+    let values = |key: &[u8]| index.tag_values(&measurement, key) as u64;
+    if max == 0 || spelt.tags.iter().all(|(key, _)| values(&unescape_tag(key)) < max) {
+        return None;
+    }
+    let key = spelt.key();
+    let over = key.tags.iter().find(|(tag, value)| values(tag) >= max && !index.has_tag(&measurement, tag, value));
+    over.map(|(tag, value)| DropReason::TagValueLimit {
+        measurement: key.measurement.clone(),
+        key: tag.clone(),
+        value: value.clone(),
+        values: values(tag),
+        max,
+    })
 }
 
 /// What a field key stands for.

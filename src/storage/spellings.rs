@@ -1,14 +1,13 @@
 //! The spellings of series that were written lately: one look-up on the text before the fields gives the series.
 //!
 //! Texts stand one behind the other in large pieces of memory, and the table holds their places only: a series costs its text and
-//! about 30 bytes. Memory is bounded: when the younger of two generations is full it becomes the older, and what nobody asked
+//! about 36 bytes. Memory is bounded: when the younger of two generations is full it becomes the older, and what nobody asked
 //! for since it became that is forgotten. The series index finds those again, more slowly.
-
-use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::live_schema::{KnownSeries, MeasurementNumber};
+use super::stored_hash::StoredHash;
 use crate::query::SeriesId;
 
 /// Bytes of a generation.
@@ -33,33 +32,38 @@ struct Generation {
     bytes: usize,
 }
 
-/// Where a spelling stands: the number of the piece and the offset in it.
+/// Where a spelling stands: the number of the piece and the offset in it, and the hash.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     piece: u16,
     offset: u32,
+    hash: StoredHash,
 }
 
 impl Spellings {
     /// The series of that spelling.
     #[inline]
     pub(super) fn find(&mut self, spelling: &[u8]) -> Option<KnownSeries> {
-        let hash = self.hasher.hash_one(spelling);
+        let hash = StoredHash::of(&self.hasher, spelling);
         if let Some(known) = self.young.find(hash, spelling) {
             return Some(known);
         }
         let known = self.old.find(hash, spelling)?;
-        self.insert(spelling, known);
+        self.insert_hashed(spelling, hash, known);
         Some(known)
     }
 
     /// Remembers a spelling that is not there.
     pub(super) fn insert(&mut self, spelling: &[u8], known: KnownSeries) {
+        self.insert_hashed(spelling, StoredHash::of(&self.hasher, spelling), known);
+    }
+
+    fn insert_hashed(&mut self, spelling: &[u8], hash: StoredHash, known: KnownSeries) {
         let Ok(length) = u32::try_from(spelling.len()) else { return };
         if self.young.bytes + spelling.len() + HEAD_BYTES > GENERATION_BYTES_MAX {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(&self.hasher, spelling, length, known);
+        self.young.insert(spelling, length, hash, known);
     }
 
     /// Forgets everything.
@@ -69,12 +73,12 @@ impl Spellings {
 }
 
 impl Generation {
-    fn find(&self, hash: u64, spelling: &[u8]) -> Option<KnownSeries> {
-        let is_it = |place: &Place| text_at(&self.pieces, *place) == spelling;
-        self.table.find(hash, is_it).map(|place| known_at(&self.pieces, *place))
+    fn find(&self, hash: StoredHash, spelling: &[u8]) -> Option<KnownSeries> {
+        let is_it = |place: &Place| place.hash == hash && text_at(&self.pieces, *place) == spelling;
+        self.table.find(hash.whole(), is_it).map(|place| known_at(&self.pieces, *place))
     }
 
-    fn insert(&mut self, hasher: &DefaultHashBuilder, spelling: &[u8], length: u32, known: KnownSeries) {
+    fn insert(&mut self, spelling: &[u8], length: u32, hash: StoredHash, known: KnownSeries) {
         let bytes = HEAD_BYTES + spelling.len();
         let has_room = |piece: &Vec<u8>| piece.capacity() - piece.len() >= bytes;
         if !self.pieces.last().is_some_and(has_room) {
@@ -83,15 +87,13 @@ impl Generation {
         // A generation has some hundred pieces at most, and a piece is shorter than the longest text, which is below 4 GiB.
         let piece_number = (self.pieces.len() - 1) as u16;
         let Some(piece) = self.pieces.last_mut() else { return };
-        let place = Place { piece: piece_number, offset: piece.len() as u32 };
+        let place = Place { piece: piece_number, offset: piece.len() as u32, hash };
         piece.extend_from_slice(&length.to_le_bytes());
         piece.extend_from_slice(&known.measurement.0.to_le_bytes());
         piece.extend_from_slice(&known.id.0.to_le_bytes());
         piece.extend_from_slice(spelling);
         self.bytes += bytes;
-        let Generation { table, pieces, .. } = self;
-        let hash_of = |place: &Place| hasher.hash_one(text_at(pieces, *place));
-        table.insert_unique(hasher.hash_one(spelling), place, hash_of);
+        self.table.insert_unique(hash.whole(), place, |place| place.hash.whole());
     }
 }
 

@@ -171,7 +171,7 @@ impl State {
                 self.series_bound = self.series_bound.max(SeriesBound(SeriesId(id.0.saturating_add(1))));
                 let index = &self.database_mut(database).index;
                 // While the server runs, the writer has put it there already.
-                if !index.read().contains(id) {
+                if !index.read().has_reached(id) {
                     index.write().insert(id, key);
                 }
             }

@@ -275,6 +275,7 @@ fn deleted_ranges(id: ShardId, series: SeriesId, removals: &[&Removal]) -> Optio
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         let first = SeriesId(self.first_series);
+        // Their ids are not used again, for the index knows them as removed.
         if self.live.next_series > first.0 {
             let state = self.shared.state.read();
             for (id, live) in &mut self.live.databases {
@@ -285,7 +286,6 @@ impl Drop for Transaction<'_> {
                     index.remove(&added);
                 }
             }
-            self.live.next_series = first.0;
         }
         for undo in self.undo.drain(..).rev() {
             match undo {

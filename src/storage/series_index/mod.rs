@@ -14,6 +14,7 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::line_protocol::SpeltSeries;
 use crate::model::Text;
 use crate::query::{SeriesId, SeriesPredicate, SeriesRef};
 use order::KeyOrder;
@@ -51,13 +52,22 @@ impl SeriesIndex {
     /// Adds a series by any spelling of its key. `id` is greater than all before it; one that is there already stays as it
     /// is.
     pub(super) fn insert(&mut self, id: SeriesId, key: &[u8]) {
-        let Some(row) = self.rows.add(id, key) else { return };
-        let Some(name) = self.rows.measurement(row) else { return };
-        let measurement = match self.measurements.get_mut(name.as_bytes()) {
-            Some(measurement) => measurement,
-            None => self.measurements.entry(name.clone()).or_default(),
-        };
-        measurement.postings.add(row, &self.rows.tags(row), &self.rows.names);
+        self.find_or_add(id, &SpeltSeries::new(key));
+    }
+
+    /// The series that a line names, and its measurement. If there is none it is added with that id, which is greater than all
+    /// before it; `None` if it is not, or if there are too many.
+    pub(super) fn find_or_add(&mut self, id: SeriesId, series: &SpeltSeries<'_>) -> Option<(SeriesId, &Text)> {
+        let (row, is_new) = self.rows.find_or_add(id, series)?;
+        let name = self.rows.measurement(row)?;
+        if is_new {
+            let measurement = match self.measurements.get_mut(name.as_bytes()) {
+                Some(measurement) => measurement,
+                None => self.measurements.entry(name.clone()).or_default(),
+            };
+            measurement.postings.add(row, &self.rows.tags(row));
+        }
+        Some((self.rows.id(row), name))
     }
 
     /// Takes series out, with measurements and tags that only they had.
@@ -65,7 +75,7 @@ impl SeriesIndex {
         for row in series.iter().filter_map(|id| self.rows.number(*id)).collect::<Vec<_>>() {
             let Some(name) = self.rows.measurement(row).cloned() else { continue };
             if let Some(measurement) = self.measurements.get_mut(&name) {
-                measurement.postings.remove(row, &self.rows.tags(row), &self.rows.names);
+                measurement.postings.remove(row, &self.rows.tags(row));
                 measurement.order = KeyOrder::default();
                 if measurement.postings.rows().is_empty() {
                     self.measurements.remove(&name);
@@ -88,7 +98,7 @@ impl SeriesIndex {
     }
 
     /// The series that a line names, by any spelling of its key, and its measurement.
-    pub(super) fn find(&self, series: &[u8]) -> Option<(SeriesId, &Text)> {
+    pub(super) fn find(&self, series: &SpeltSeries<'_>) -> Option<(SeriesId, &Text)> {
         let row = self.rows.find(series)?;
         Some((self.rows.id(row), self.rows.measurement(row)?))
     }
@@ -96,6 +106,11 @@ impl SeriesIndex {
     /// Whether a series is there.
     pub(super) fn contains(&self, id: SeriesId) -> bool {
         self.rows.number(id).is_some()
+    }
+
+    /// Whether a series with this id or a greater one is there, or was.
+    pub(super) fn has_reached(&self, id: SeriesId) -> bool {
+        self.rows.has_reached(id)
     }
 
     /// The measurement of a series.
@@ -119,10 +134,14 @@ impl SeriesIndex {
         self.measurements.get(measurement).is_some_and(|m| m.is_visible(self.end(bound)))
     }
 
-    /// How many values a tag key of a measurement has, and whether `value` is one of them. `None` without the measurement.
-    pub(super) fn tag_values(&self, measurement: &[u8], key: &[u8], value: &[u8]) -> Option<(usize, bool)> {
-        let postings = &self.measurements.get(measurement)?.postings;
-        Some(postings.tag_values(key, self.rows.names.get(value)))
+    /// How many values a tag key of a measurement has.
+    pub(super) fn tag_values(&self, measurement: &[u8], key: &[u8]) -> usize {
+        self.measurements.get(measurement).map_or(0, |m| m.postings.tag_values(key, &self.rows.names))
+    }
+
+    /// Whether a series of a measurement has a tag.
+    pub(super) fn has_tag(&self, measurement: &[u8], key: &[u8], value: &[u8]) -> bool {
+        self.measurements.get(measurement).is_some_and(|m| m.postings.has_tag(key, value, &self.rows.names))
     }
 
     /// The measurements in byte order.
@@ -134,7 +153,7 @@ impl SeriesIndex {
     /// The tag keys of a measurement.
     pub(super) fn tag_keys(&self, measurement: &[u8], bound: SeriesBound) -> BTreeSet<Text> {
         let Some(measurement) = self.measurements.get(measurement) else { return BTreeSet::new() };
-        measurement.postings.tag_keys(self.end(bound)).cloned().collect()
+        measurement.postings.tag_keys(self.end(bound), &self.rows.names).cloned().collect()
     }
 
     /// The ids of all series of a measurement, in order.
@@ -195,6 +214,10 @@ mod tests {
             index.insert(SeriesId(id), key.as_bytes());
         }
         index
+    }
+
+    fn find(index: &SeriesIndex, series: &str) -> Option<(u64, Text)> {
+        index.find(&SpeltSeries::new(series.as_bytes())).map(|(id, measurement)| (id.0, measurement.clone()))
     }
 
     fn equal(key: &str, value: &str) -> SeriesPredicate {
@@ -269,7 +292,7 @@ mod tests {
                 want.iter().map(parts).collect::<Vec<_>>()
             );
             for (id, key) in (1..).zip(&keys) {
-                let found = index.find(key.as_bytes()).map(|(id, _)| id.0);
+                let found = find(&index, key).map(|(id, _)| id);
                 prop_assert_eq!(found, (!removed.contains(&id)).then_some(id));
             }
         }
@@ -278,9 +301,9 @@ mod tests {
     #[test]
     fn a_series_is_found_with_its_tags_in_any_order() {
         let index = index(&["m,a=1,b=2", r"m\ 2,a=1"]);
-        assert_eq!(index.find(b"m,b=2,a=1"), Some((SeriesId(1), &"m".into())));
-        assert_eq!(index.find(br"m\ 2,a=1"), Some((SeriesId(2), &"m 2".into())));
-        assert_eq!(index.find(b"m,a=2,b=1"), None);
+        assert_eq!(find(&index, "m,b=2,a=1"), Some((1, "m".into())));
+        assert_eq!(find(&index, r"m\ 2,a=1"), Some((2, "m 2".into())));
+        assert_eq!(find(&index, "m,a=2,b=1"), None);
     }
 
     #[test]
@@ -291,9 +314,10 @@ mod tests {
         assert_eq!((index.len(SeriesBound::ALL), index.rows.removed()), (11, 0));
         assert_eq!(index.ids_from(SeriesId(0)), (4990..=5000).map(SeriesId).collect::<Vec<_>>());
         assert_eq!(index.measurement_of(SeriesId(4995)), Some(&"m".into()));
-        assert!(index.contains(SeriesId(5000)) && !index.contains(SeriesId(1)));
+        assert_eq!((index.measurement_of(SeriesId(5000)).is_some(), index.measurement_of(SeriesId(1))), (true, None));
+        assert!(index.has_reached(SeriesId(5000)) && !index.has_reached(SeriesId(5001)));
         index.insert(SeriesId(6000), b"m,a=1");
-        assert_eq!(index.find(b"m,a=1").map(|(id, _)| id), Some(SeriesId(6000)));
+        assert_eq!(find(&index, "m,a=1").map(|(id, _)| id), Some(6000));
     }
 
     #[test]
@@ -313,7 +337,8 @@ mod tests {
         index.remove(&[SeriesId(1), SeriesId(3)]);
         assert_eq!(index.measurements(SeriesBound::ALL), ["m"]);
         assert_eq!(index.tag_keys(b"m", SeriesBound::ALL), BTreeSet::from(["b".into()]));
-        assert_eq!(index.tag_values(b"m", b"b", b"1"), Some((1, true)));
+        assert_eq!((index.tag_values(b"m", b"a"), index.tag_values(b"m", b"b")), (0, 1));
+        assert!(index.has_tag(b"m", b"b", b"1") && !index.has_tag(b"m", b"a", b"1"));
         assert_eq!(index.len(SeriesBound::ALL), 1);
     }
 }

@@ -1,9 +1,8 @@
 //! Texts, each held once and known by a number: the spellings of tag keys and tag values, and what they stand for.
 
-use std::hash::BuildHasher;
-
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::super::stored_hash::StoredHash;
 use crate::line_protocol::unescape_tag;
 use crate::model::Text;
 
@@ -16,20 +15,20 @@ pub(super) struct Names {
     texts: Vec<Text>,
     /// For each text the symbol of what it stands for when it is read as the spelling of a tag key or value.
     meanings: Vec<Symbol>,
-    table: HashTable<Symbol>,
+    table: HashTable<(Symbol, StoredHash)>,
     hasher: DefaultHashBuilder,
 }
 
 impl Names {
     /// The symbol of a text that is there.
     pub(super) fn get(&self, text: &[u8]) -> Option<Symbol> {
-        let is_it = |symbol: &Symbol| self.texts[*symbol as usize].as_bytes() == text;
-        self.table.find(self.hasher.hash_one(text), is_it).copied()
+        self.find(text, StoredHash::of(&self.hasher, text))
     }
 
     /// The symbol of a text, which is added if it is not there.
     pub(super) fn intern(&mut self, text: &[u8]) -> Symbol {
-        if let Some(symbol) = self.get(text) {
+        let hash = StoredHash::of(&self.hasher, text);
+        if let Some(symbol) = self.find(text, hash) {
             return symbol;
         }
         // Unescaping makes a text shorter, so this ends.
@@ -38,10 +37,15 @@ impl Names {
         let symbol = self.texts.len() as Symbol;
         self.texts.push(Text::from(text));
         self.meanings.push(meaning.unwrap_or(symbol));
-        let Names { texts, table, hasher, .. } = self;
-        let hash_of = |symbol: &Symbol| hasher.hash_one(texts[*symbol as usize].as_bytes());
-        table.insert_unique(hasher.hash_one(text), symbol, hash_of);
+        self.table.insert_unique(hash.whole(), (symbol, hash), |(_, hash)| hash.whole());
         symbol
+    }
+
+    fn find(&self, text: &[u8], hash: StoredHash) -> Option<Symbol> {
+        let is_it = |(symbol, known): &(Symbol, StoredHash)| {
+            *known == hash && self.texts[*symbol as usize].as_bytes() == text
+        };
+        self.table.find(hash.whole(), is_it).map(|(symbol, _)| *symbol)
     }
 
     /// The text of a symbol.

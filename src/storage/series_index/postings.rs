@@ -1,6 +1,5 @@
 //! Which series have which tags: for each tag key and tag value of a measurement a set of rows.
 
-use std::collections::BTreeMap;
 use std::ops::{BitAnd, BitOr, Sub};
 
 use hashbrown::HashMap;
@@ -26,33 +25,23 @@ enum Posting {
 pub(super) struct MeasurementPostings {
     rows: RowSet,
     /// By tag key, then tag value.
-    tags: BTreeMap<Text, HashMap<Symbol, Posting>>,
+    tags: HashMap<Symbol, HashMap<Symbol, Posting>>,
 }
 
 impl MeasurementPostings {
     /// Adds a row that is greater than all before.
-    pub(super) fn add(&mut self, row: RowNumber, tags: &[(Symbol, Symbol)], names: &Names) {
-        self.rows.insert(row);
+    pub(super) fn add(&mut self, row: RowNumber, tags: &[(Symbol, Symbol)]) {
+        push(&mut self.rows, row);
         for (key, value) in tags {
-            let key = names.text(*key);
-            let values = match self.tags.get_mut(key.as_bytes()) {
-                Some(values) => values,
-                None => self.tags.entry(key.clone()).or_default(),
-            };
-            match values.get_mut(value) {
-                Some(posting) => posting.add(row),
-                None => {
-                    values.insert(*value, Posting::One(row));
-                }
-            }
+            let values = self.tags.entry(*key).or_default();
+            values.entry(*value).and_modify(|posting| posting.add(row)).or_insert(Posting::One(row));
         }
     }
 
     /// Takes a row out, with tags that only it had.
-    pub(super) fn remove(&mut self, row: RowNumber, tags: &[(Symbol, Symbol)], names: &Names) {
+    pub(super) fn remove(&mut self, row: RowNumber, tags: &[(Symbol, Symbol)]) {
         self.rows.remove(row);
         for (key, value) in tags {
-            let key = names.text(*key).as_bytes();
             let Some(values) = self.tags.get_mut(key) else { continue };
             if values.get_mut(value).is_some_and(|posting| posting.remove(row)) {
                 values.remove(value);
@@ -68,16 +57,28 @@ impl MeasurementPostings {
         &self.rows
     }
 
-    /// How many values a tag key has, and whether `value` is one of them.
-    pub(super) fn tag_values(&self, key: &[u8], value: Option<Symbol>) -> (usize, bool) {
-        let Some(values) = self.tags.get(key) else { return (0, false) };
-        (values.len(), value.is_some_and(|value| values.contains_key(&value)))
+    /// How many values a tag key has.
+    pub(super) fn tag_values(&self, key: &[u8], names: &Names) -> usize {
+        self.values_of(key, names).map_or(0, HashMap::len)
     }
 
-    /// The tag keys that rows before `end` have.
-    pub(super) fn tag_keys(&self, end: RowNumber) -> impl Iterator<Item = &Text> {
+    /// Whether a row has a tag.
+    pub(super) fn has_tag(&self, key: &[u8], value: &[u8], names: &Names) -> bool {
+        self.posting(key, value, names).is_some()
+    }
+
+    /// The tag keys that rows before `end` have, in no order.
+    pub(super) fn tag_keys<'p>(&'p self, end: RowNumber, names: &'p Names) -> impl Iterator<Item = &'p Text> {
         let is_visible = move |values: &HashMap<Symbol, Posting>| values.values().any(|posting| posting.least() < end);
-        self.tags.iter().filter(move |(_, values)| is_visible(values)).map(|(key, _)| key)
+        self.tags.iter().filter(move |(_, values)| is_visible(values)).map(|(key, _)| names.text(*key))
+    }
+
+    fn values_of(&self, key: &[u8], names: &Names) -> Option<&HashMap<Symbol, Posting>> {
+        self.tags.get(&names.get(key)?)
+    }
+
+    fn posting(&self, key: &[u8], value: &[u8], names: &Names) -> Option<&Posting> {
+        self.values_of(key, names)?.get(&names.get(value)?)
     }
 
     /// The rows for which `predicate` holds. A row without a tag has the empty text as its value.
@@ -85,10 +86,9 @@ impl MeasurementPostings {
         match predicate {
             SeriesPredicate::All => self.rows.clone(),
             SeriesPredicate::None => RowSet::new(),
-            SeriesPredicate::Equal { key, value } if value.is_empty() => self.without(key),
+            SeriesPredicate::Equal { key, value } if value.is_empty() => self.without(key, names),
             SeriesPredicate::Equal { key, value } => {
-                let posting = names.get(value).and_then(|value| self.tags.get(key)?.get(&value));
-                posting.map_or_else(RowSet::new, Posting::rows)
+                self.posting(key, value, names).map_or_else(RowSet::new, Posting::rows)
             }
             SeriesPredicate::NotEqual { key, value } => {
                 let equal = SeriesPredicate::Equal { key: key.clone(), value: value.clone() };
@@ -96,10 +96,10 @@ impl MeasurementPostings {
             }
             // The pattern is tried once for each value, not for each series.
             SeriesPredicate::Match { key, regex } => {
-                let values = self.tags.get(key).into_iter().flatten();
+                let values = self.values_of(key, names).into_iter().flatten();
                 let matched = values.filter(|(value, _)| regex.is_match(names.text(**value)));
                 let with = union(matched.map(|(_, posting)| posting));
-                if regex.is_match(b"") { with.bitor(self.without(key)) } else { with }
+                if regex.is_match(b"") { with.bitor(self.without(key, names)) } else { with }
             }
             SeriesPredicate::NotMatch { key, regex } => {
                 let matching = SeriesPredicate::Match { key: key.clone(), regex: regex.clone() };
@@ -111,8 +111,8 @@ impl MeasurementPostings {
     }
 
     /// The rows that do not have a tag key.
-    fn without(&self, key: &[u8]) -> RowSet {
-        (&self.rows).sub(union(self.tags.get(key).into_iter().flat_map(HashMap::values)))
+    fn without(&self, key: &[u8], names: &Names) -> RowSet {
+        (&self.rows).sub(union(self.values_of(key, names).into_iter().flat_map(HashMap::values)))
     }
 }
 
@@ -120,9 +120,7 @@ impl Posting {
     fn add(&mut self, row: RowNumber) {
         match self {
             Posting::One(one) => *self = Posting::Many(Box::new([*one, row].into_iter().collect())),
-            Posting::Many(rows) => {
-                rows.insert(row);
-            }
+            Posting::Many(rows) => push(rows, row),
         }
     }
 
@@ -149,6 +147,13 @@ impl Posting {
             Posting::One(one) => [*one].into_iter().collect(),
             Posting::Many(rows) => RowSet::clone(rows),
         }
+    }
+}
+
+/// Adds a row that is mostly greater than all before.
+fn push(rows: &mut RowSet, row: RowNumber) {
+    if rows.try_push(row).is_err() {
+        rows.insert(row);
     }
 }
 

@@ -6,15 +6,23 @@
 use std::cmp::Ordering;
 use std::hash::BuildHasher;
 
+use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
+use smallvec::SmallVec;
 
+use super::super::stored_hash::StoredHash;
 use super::names::{Names, Symbol};
-use crate::line_protocol::{series_parts, unescape_measurement};
+use crate::line_protocol::{SpeltSeries, unescape_measurement};
 use crate::model::{SeriesKey, TagSet, Text};
 use crate::query::SeriesId;
 
 /// The number of a row.
 pub(super) type RowNumber = u32;
+
+/// The symbols of a row.
+type Symbols = SmallVec<[Symbol; 16]>;
+/// The tags of a row: key and value.
+pub(super) type Tags = SmallVec<[(Symbol, Symbol); 16]>;
 
 /// The shape of rows that were removed.
 const REMOVED: u32 = u32::MAX;
@@ -28,7 +36,7 @@ pub(super) struct Rows {
     all: Vec<Row>,
     /// The symbols of the tag values of all rows, as spelt.
     values: Vec<Symbol>,
-    row_table: HashTable<RowNumber>,
+    row_table: HashTable<(RowNumber, StoredHash)>,
     hasher: DefaultHashBuilder,
     removed: usize,
 }
@@ -52,28 +60,37 @@ struct Row {
 }
 
 impl Rows {
-    /// Adds a series by its key. `id` is greater than all before it; `None` if it is not, or if there are too many.
-    pub(super) fn add(&mut self, id: SeriesId, key: &[u8]) -> Option<RowNumber> {
+    /// The row of a series by any spelling of its key, and whether it was added because there was none. `id` is greater than
+    /// all before it; `None` if it is not, or if there are too many rows.
+    pub(super) fn find_or_add(&mut self, id: SeriesId, series: &SpeltSeries<'_>) -> Option<(RowNumber, bool)> {
         let number = RowNumber::try_from(self.all.len()).ok()?;
         let values_at = u32::try_from(self.values.len()).ok()?;
-        if self.all.last().is_some_and(|last| last.id >= id) {
+        if self.has_reached(id) {
             return None;
         }
-        let (measurement, tags) = series_parts(key);
-        let keys: Vec<Symbol> = tags.iter().map(|(key, _)| self.names.intern(key)).collect();
-        let shape = self.shape_of(measurement, &keys);
-        for (_, value) in &tags {
-            let value = self.names.intern(value);
-            self.values.push(value);
-        }
-        self.all.push(Row { id, shape, values_at });
-        let Rows { shapes, all, values, row_table, hasher, .. } = self;
-        let hash_of = |number: &RowNumber| {
+        let keys: Symbols = series.tags.iter().map(|(key, _)| self.names.intern(key)).collect();
+        let shape = self.shape_of(series.measurement, &keys);
+        let new: Symbols = series.tags.iter().map(|(_, value)| self.names.intern(value)).collect();
+        let hash = StoredHash::of(&self.hasher, (shape, &*new));
+        let Rows { shapes, all, values, row_table, .. } = self;
+        let is_it = |(number, known): &(RowNumber, StoredHash)| {
             let row = all[*number as usize];
-            hasher.hash_one((row.shape, values_of(shapes, values, row)))
+            *known == hash && row.shape == shape && *values_of(shapes, values, row) == *new
         };
-        row_table.insert_unique(hash_of(&number), number, hash_of);
-        Some(number)
+        match row_table.entry(hash.whole(), is_it, |(_, hash)| hash.whole()) {
+            Entry::Occupied(entry) => Some((entry.get().0, false)),
+            Entry::Vacant(entry) => {
+                entry.insert((number, hash));
+                self.all.push(Row { id, shape, values_at });
+                self.values.extend_from_slice(&new);
+                Some((number, true))
+            }
+        }
+    }
+
+    /// Whether there is, or was, a series with this id or a greater one.
+    pub(super) fn has_reached(&self, id: SeriesId) -> bool {
+        self.all.last().is_some_and(|last| last.id >= id)
     }
 
     /// The shape of a measurement and tag keys, added if it is not there.
@@ -105,16 +122,16 @@ impl Rows {
     }
 
     /// The row of a series by any spelling of its key, that is, with its tags in any order.
-    pub(super) fn find(&self, series: &[u8]) -> Option<RowNumber> {
-        let (measurement, tags) = series_parts(series);
-        let keys = tags.iter().map(|(key, _)| self.names.get(key)).collect::<Option<Vec<_>>>()?;
-        let shape = self.find_shape(measurement, &keys)?;
-        let values = tags.iter().map(|(_, value)| self.names.get(value)).collect::<Option<Vec<_>>>()?;
-        let is_it = |number: &RowNumber| {
+    pub(super) fn find(&self, series: &SpeltSeries<'_>) -> Option<RowNumber> {
+        let keys = series.tags.iter().map(|(key, _)| self.names.get(key)).collect::<Option<Symbols>>()?;
+        let shape = self.find_shape(series.measurement, &keys)?;
+        let values = series.tags.iter().map(|(_, value)| self.names.get(value)).collect::<Option<Symbols>>()?;
+        let hash = StoredHash::of(&self.hasher, (shape, &*values));
+        let is_it = |(number, known): &(RowNumber, StoredHash)| {
             let row = self.all[*number as usize];
-            row.shape == shape && *values_of(&self.shapes, &self.values, row) == *values
+            *known == hash && row.shape == shape && *values_of(&self.shapes, &self.values, row) == *values
         };
-        self.row_table.find(self.hasher.hash_one((shape, &*values)), is_it).copied()
+        self.row_table.find(hash.whole(), is_it).map(|(number, _)| *number)
     }
 
     /// Takes a row out.
@@ -123,8 +140,8 @@ impl Rows {
         if row.shape == REMOVED {
             return;
         }
-        let hash = self.hasher.hash_one((row.shape, values_of(&self.shapes, &self.values, row)));
-        if let Ok(entry) = self.row_table.find_entry(hash, |other| *other == number) {
+        let hash = StoredHash::of(&self.hasher, (row.shape, values_of(&self.shapes, &self.values, row)));
+        if let Ok(entry) = self.row_table.find_entry(hash.whole(), |(other, _)| *other == number) {
             entry.remove();
         }
         self.all[number as usize].shape = REMOVED;
@@ -169,8 +186,8 @@ impl Rows {
     }
 
     /// The tags of a row, what they stand for: of equal keys only the first.
-    pub(super) fn tags(&self, number: RowNumber) -> Vec<(Symbol, Symbol)> {
-        let mut tags: Vec<(Symbol, Symbol)> = Vec::new();
+    pub(super) fn tags(&self, number: RowNumber) -> Tags {
+        let mut tags = Tags::new();
         for (key, value) in self.spelt(number) {
             let key = self.names.meaning(key);
             if !tags.iter().any(|(known, _)| *known == key) {
