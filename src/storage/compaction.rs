@@ -11,7 +11,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::error::StorageError;
-use super::memtable::Memtable;
+use super::memtable::MemoryColumn;
 use super::merge::{Piece, merge};
 use super::record::FieldId;
 use super::segment::{BlockEntry, Segment, SegmentError, SegmentWriter, SequentialReader};
@@ -109,8 +109,7 @@ struct Columns<'a> {
     shard: &'a Shard,
     /// Oldest first.
     segments: Vec<Input>,
-    memtable: Option<&'a Memtable>,
-    in_memory: Peekable<std::vec::IntoIter<(SeriesId, FieldId)>>,
+    in_memory: Peekable<std::vec::IntoIter<MemoryColumn<'a>>>,
 }
 
 /// A segment file that is read from its beginning.
@@ -131,19 +130,13 @@ impl<'a> Columns<'a> {
     fn new(shard: &'a Shard, merged_from: usize) -> Result<Self, StorageError> {
         let files = shard.segments.get(merged_from..).unwrap_or_default();
         let segments = files.iter().map(|file| Input::new(&file.segment)).collect::<Result<_, _>>()?;
-        let memtable = shard.sealing.as_deref().map(|frozen| &frozen.memtable);
-        let mut in_memory: Vec<(SeriesId, FieldId)> = Vec::new();
-        for series in memtable.into_iter().flat_map(Memtable::series) {
-            let fields = memtable.map_or_else(Vec::new, |memtable| memtable.fields(series));
-            in_memory.extend(fields.into_iter().map(|field| (series, field)));
-        }
-        in_memory.sort_unstable();
-        Ok(Columns { shard, segments, memtable, in_memory: in_memory.into_iter().peekable() })
+        let in_memory = shard.sealing.as_deref().map_or_else(Vec::new, |frozen| frozen.memtable.columns());
+        Ok(Columns { shard, segments, in_memory: in_memory.into_iter().peekable() })
     }
 
     fn next(&mut self) -> Result<Option<ShardColumn>, StorageError> {
         let stored = self.segments.iter().filter_map(|input| Some(input.next?.key()));
-        let Some(key) = stored.chain(self.in_memory.peek().copied()).min() else { return Ok(None) };
+        let Some(key) = stored.chain(self.in_memory.peek().map(|column| column.key)).min() else { return Ok(None) };
         let (series, field) = key;
         let mut pieces = Vec::new();
         for input in &mut self.segments {
@@ -152,9 +145,8 @@ impl<'a> Columns<'a> {
                 pieces.push(Piece::new(input.reader.block(entry), true, &deleted));
             }
         }
-        if self.in_memory.next_if_eq(&key).is_some() {
-            let chunks = self.memtable.map_or_else(Vec::new, |memtable| memtable.chunks(series, field));
-            pieces.extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
+        if let Some(column) = self.in_memory.next_if(|column| column.key == key) {
+            pieces.extend(column.chunks().iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
         }
         Ok(Some(ShardColumn { series, field, pieces }))
     }

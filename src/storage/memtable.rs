@@ -101,26 +101,24 @@ impl Memtable {
         Ok(bytes)
     }
 
-    /// The fields of which a series has values.
-    pub(super) fn fields(&self, series: SeriesId) -> Vec<FieldId> {
-        match self.series_of(series) {
-            None => Vec::new(),
-            Some(Series::Few(few)) => vec![few.field()],
-            Some(Series::Columns(columns)) => columns.iter().map(|(field, _)| *field).collect(),
+    /// All columns in the order of series and field.
+    pub(super) fn columns(&self) -> Vec<MemoryColumn<'_>> {
+        let mut columns = Vec::new();
+        for (id, series) in self.buckets.iter().flat_map(|bucket| bucket.iter()) {
+            let column = |field| MemoryColumn { key: (*id, field), series };
+            match series {
+                Series::Few(few) => columns.push(column(few.field())),
+                Series::Columns(all) => columns.extend(all.iter().map(|(field, _)| column(*field))),
+            }
         }
+        columns.sort_unstable_by_key(|column| column.key);
+        columns
     }
 
     /// The values of a field of a series in chunks, in the order in which they were written. Times within them may be in any
     /// order.
     pub(super) fn chunks(&self, series: SeriesId, field: FieldId) -> Vec<Arc<Batch>> {
-        match self.series_of(series) {
-            Some(Series::Few(few)) if few.field() == field => vec![Arc::new(few.to_batch())],
-            Some(Series::Columns(columns)) => {
-                let column = columns.iter().find(|(id, _)| *id == field);
-                column.into_iter().flat_map(|(_, column)| column.chunks()).collect()
-            }
-            _ => Vec::new(),
-        }
+        self.series_of(series).map_or_else(Vec::new, |series| series.chunks(field))
     }
 
     fn series_of(&self, series: SeriesId) -> Option<&Series> {
@@ -163,6 +161,21 @@ impl Memtable {
     }
 }
 
+/// The values of one field of one series.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MemoryColumn<'m> {
+    /// The series and the field.
+    pub(super) key: (SeriesId, FieldId),
+    series: &'m Series,
+}
+
+impl MemoryColumn<'_> {
+    /// The values, as [`Memtable::chunks`] gives them.
+    pub(super) fn chunks(&self) -> Vec<Arc<Batch>> {
+        self.series.chunks(self.key.1)
+    }
+}
+
 impl Series {
     /// A series with one value, and the memory that it takes.
     fn new(time: Timestamp, field: FieldId, cell: Cell<'_>) -> Result<(Series, usize), CodecError> {
@@ -199,6 +212,17 @@ impl Series {
         match self {
             Series::Columns(columns) => Ok(Arc::make_mut(columns)),
             Series::Few(_) => Err(CodecError::Malformed("a series has no columns")),
+        }
+    }
+
+    fn chunks(&self, field: FieldId) -> Vec<Arc<Batch>> {
+        match self {
+            Series::Few(few) if few.field() == field => vec![Arc::new(few.to_batch())],
+            Series::Few(_) => Vec::new(),
+            Series::Columns(columns) => {
+                let column = columns.iter().find(|(id, _)| *id == field);
+                column.into_iter().flat_map(|(_, column)| column.chunks()).collect()
+            }
         }
     }
 

@@ -122,8 +122,9 @@ pub enum CatalogRecord<'a> {
 
 /// A checkpoint with a new catalog is due when this many catalog changes came after the last.
 const CATALOG_CHANGES_MAX: usize = 1000;
-/// Memtables may take this many times [`StoreOptions::memtable_bytes_max`] before writers wait for the sealer.
-const MEMORY_FACTOR: usize = 3;
+/// Memtables may take this many times [`StoreOptions::memtable_bytes_max`] before writers wait for the sealer: while some are
+/// sealed, as many others fill.
+const MEMORY_FACTOR: usize = 2;
 
 /// Everything on disk, and the memory that mirrors it.
 pub struct Store {

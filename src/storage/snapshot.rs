@@ -1,7 +1,7 @@
 //! Snapshots: what all transactions up to one position left in some shards of one database. The [`Source`] of queries.
 //!
 //! A snapshot holds the index and the shards by `Arc`. It takes no lock but for the index, into which series are being
-//! added that it does not see; the lock is held while pointers are copied, never while a predicate runs or a disk is read.
+//! added that it does not see; the lock is held while the index is asked, never while a disk is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

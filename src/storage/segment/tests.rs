@@ -18,7 +18,7 @@ fn written(columns: &Columns) -> Option<Arc<Segment>> {
     let path = Path::new("/data/segment-1");
     let mut writer = SegmentWriter::create(Arc::new(disk.clone()), path, HEADER).unwrap();
     for ((series, field), batch) in columns {
-        writer.add(*series, *field, batch).unwrap();
+        writer.add(*series, *field, &Arc::new(batch.clone())).unwrap();
     }
     writer.finish().unwrap().then(|| Arc::new(Segment::open(&disk, path, Arc::default()).unwrap()))
 }
@@ -113,6 +113,6 @@ fn a_column_of_two_types_is_refused() {
     let disk = MemoryDisk::default();
     let mut writer = SegmentWriter::create(Arc::new(disk), Path::new("/data/x"), HEADER).unwrap();
     let batch = |values| Batch { times: times(1).into(), values };
-    writer.add(SeriesId(1), FieldId(0), &batch(Column::Float(vec![1.0]))).unwrap();
-    assert!(writer.add(SeriesId(1), FieldId(0), &batch(Column::Integer(vec![1]))).is_err());
+    writer.add(SeriesId(1), FieldId(0), &Arc::new(batch(Column::Float(vec![1.0])))).unwrap();
+    assert!(writer.add(SeriesId(1), FieldId(0), &Arc::new(batch(Column::Integer(vec![1])))).is_err());
 }

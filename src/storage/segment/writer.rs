@@ -37,8 +37,9 @@ pub struct SegmentWriter {
     /// The pages that are closed.
     pages: Vec<(PageRef, Vec<u8>)>,
     page_first: Option<(SeriesId, FieldId)>,
-    /// Values of the last column that may share a block with what follows.
-    pending: Batch,
+    /// Values of the last column that may share a block with what follows. Shared with whom they came from, until others come.
+    pending: Arc<Batch>,
+    empty: Arc<Batch>,
     pending_key: (SeriesId, FieldId),
     shared: SharedTimes,
     values: u64,
@@ -49,7 +50,7 @@ pub struct SegmentWriter {
 #[derive(Debug)]
 struct SharedTimes {
     series: SeriesId,
-    times: Vec<(Vec<i64>, PartRef)>,
+    times: Vec<(Arc<Vec<i64>>, PartRef)>,
     count: usize,
 }
 
@@ -60,6 +61,7 @@ impl SegmentWriter {
         temporary.push(TEMPORARY_SUFFIX);
         let temporary = PathBuf::from(temporary);
         let file = disk.create(&temporary).map_err(StorageError::io("create", &temporary))?;
+        let empty = Arc::new(Batch { times: Arc::default(), values: Column::Float(Vec::new()) });
         Ok(SegmentWriter {
             disk,
             path: path.to_owned(),
@@ -71,7 +73,8 @@ impl SegmentWriter {
             entries: Vec::new(),
             pages: Vec::new(),
             page_first: None,
-            pending: Batch { times: Arc::default(), values: Column::Float(Vec::new()) },
+            pending: empty.clone(),
+            empty,
             pending_key: (SeriesId(0), FieldId(0)),
             shared: SharedTimes { series: SeriesId(0), times: Vec::new(), count: 0 },
             values: 0,
@@ -86,13 +89,14 @@ impl SegmentWriter {
 
     /// Adds values of one field of one series. Series, fields and times ascend from call to call, and times within
     /// `batch`; all values of a field of a series have one type.
-    pub fn add(&mut self, series: SeriesId, field: FieldId, batch: &Batch) -> Result<(), StorageError> {
-        if self.pending_key != (series, field) || self.pending.times.is_empty() {
+    pub fn add(&mut self, series: SeriesId, field: FieldId, batch: &Arc<Batch>) -> Result<(), StorageError> {
+        if self.pending_key != (series, field) {
             self.close_column()?;
             self.pending_key = (series, field);
-            self.pending = part(batch, 0, 0);
         }
-        if !append(&mut self.pending, batch) {
+        if self.pending.times.is_empty() {
+            self.pending = batch.clone();
+        } else if !append(Arc::make_mut(&mut self.pending), batch) {
             return Err(StorageError::damaged(&self.path, "a field has values of two types"));
         }
         while self.pending.times.len() >= BLOCK_VALUES_MAX {
@@ -110,11 +114,14 @@ impl SegmentWriter {
     }
 
     fn add_first_block(&mut self) -> Result<(), StorageError> {
-        let (end, len) = (block_end(&self.pending), self.pending.times.len());
-        let rest = part(&self.pending, end, len);
-        let mut block = std::mem::replace(&mut self.pending, rest);
-        truncate(&mut block, end);
         let (series, field) = self.pending_key;
+        let (end, len) = (block_end(&self.pending), self.pending.times.len());
+        if end == len {
+            let block = std::mem::replace(&mut self.pending, self.empty.clone());
+            return self.add_block(series, field, &block);
+        }
+        let block = part(&self.pending, 0, end);
+        self.pending = Arc::new(part(&self.pending, end, len));
         self.add_block(series, field, &block)
     }
 
@@ -136,9 +143,10 @@ impl SegmentWriter {
     }
 
     /// Where times are, which are written unless an earlier field of the series has the same.
-    fn times_part(&mut self, series: SeriesId, times: &[i64]) -> PartRef {
+    fn times_part(&mut self, series: SeriesId, times: &Arc<Vec<i64>>) -> PartRef {
         if self.shared.series != series {
-            self.shared = SharedTimes { series, times: Vec::new(), count: 0 };
+            self.shared.times.clear();
+            (self.shared.series, self.shared.count) = (series, 0);
         }
         if let Some((_, part)) = self.shared.times.iter().find(|(known, _)| known == times) {
             return *part;
@@ -148,7 +156,7 @@ impl SegmentWriter {
         let part = PartRef { offset, len: self.end() - offset };
         if self.shared.count + times.len() <= SHARED_TIMES_MAX {
             self.shared.count += times.len();
-            self.shared.times.push((times.to_vec(), part));
+            self.shared.times.push((times.clone(), part));
         }
         part
     }
@@ -236,16 +244,6 @@ fn append(batch: &mut Batch, more: &Batch) -> bool {
     }
     Arc::make_mut(&mut batch.times).extend_from_slice(&more.times);
     true
-}
-
-fn truncate(batch: &mut Batch, len: usize) {
-    match &mut batch.values {
-        Column::Float(v) => v.truncate(len),
-        Column::Integer(v) => v.truncate(len),
-        Column::String(v) => v.truncate(len),
-        Column::Boolean(v) => v.truncate(len),
-    }
-    Arc::make_mut(&mut batch.times).truncate(len);
 }
 
 /// The values from index `from` up to `to`.

@@ -3,6 +3,7 @@
 use std::ops::{BitAnd, BitOr, Sub};
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use roaring::RoaringBitmap;
 
 use super::names::{Names, Symbol};
@@ -13,11 +14,11 @@ use crate::query::SeriesPredicate;
 /// Some rows.
 pub(super) type RowSet = RoaringBitmap;
 
-/// The rows that have a tag value: often only one has it, as with the name of a host.
-#[derive(Debug, Clone)]
-enum Posting {
-    One(RowNumber),
-    Many(Box<RowSet>),
+/// The rows of each value of a tag key. Often only one row has a value, as with the name of a host: such take little.
+#[derive(Debug, Clone, Default)]
+struct Values {
+    ones: HashMap<Symbol, RowNumber>,
+    many: HashMap<Symbol, RowSet>,
 }
 
 /// The rows of one measurement.
@@ -25,7 +26,7 @@ enum Posting {
 pub(super) struct MeasurementPostings {
     rows: RowSet,
     /// By tag key, then tag value.
-    tags: HashMap<Symbol, HashMap<Symbol, Posting>>,
+    tags: HashMap<Symbol, Values>,
 }
 
 impl MeasurementPostings {
@@ -33,8 +34,7 @@ impl MeasurementPostings {
     pub(super) fn add(&mut self, row: RowNumber, tags: &[(Symbol, Symbol)]) {
         push(&mut self.rows, row);
         for (key, value) in tags {
-            let values = self.tags.entry(*key).or_default();
-            values.entry(*value).and_modify(|posting| posting.add(row)).or_insert(Posting::One(row));
+            self.tags.entry(*key).or_default().add(*value, row);
         }
     }
 
@@ -43,10 +43,8 @@ impl MeasurementPostings {
         self.rows.remove(row);
         for (key, value) in tags {
             let Some(values) = self.tags.get_mut(key) else { continue };
-            if values.get_mut(value).is_some_and(|posting| posting.remove(row)) {
-                values.remove(value);
-            }
-            if values.is_empty() {
+            values.remove(*value, row);
+            if values.len() == 0 {
                 self.tags.remove(key);
             }
         }
@@ -59,26 +57,22 @@ impl MeasurementPostings {
 
     /// How many values a tag key has.
     pub(super) fn tag_values(&self, key: &[u8], names: &Names) -> usize {
-        self.values_of(key, names).map_or(0, HashMap::len)
+        self.values_of(key, names).map_or(0, Values::len)
     }
 
     /// Whether a row has a tag.
     pub(super) fn has_tag(&self, key: &[u8], value: &[u8], names: &Names) -> bool {
-        self.posting(key, value, names).is_some()
+        let find = || Some(self.values_of(key, names)?.has(names.get(value)?));
+        find().unwrap_or(false)
     }
 
     /// The tag keys that rows before `end` have, in no order.
     pub(super) fn tag_keys<'p>(&'p self, end: RowNumber, names: &'p Names) -> impl Iterator<Item = &'p Text> {
-        let is_visible = move |values: &HashMap<Symbol, Posting>| values.values().any(|posting| posting.least() < end);
-        self.tags.iter().filter(move |(_, values)| is_visible(values)).map(|(key, _)| names.text(*key))
+        self.tags.iter().filter(move |(_, values)| values.begin_before(end)).map(|(key, _)| names.text(*key))
     }
 
-    fn values_of(&self, key: &[u8], names: &Names) -> Option<&HashMap<Symbol, Posting>> {
+    fn values_of(&self, key: &[u8], names: &Names) -> Option<&Values> {
         self.tags.get(&names.get(key)?)
-    }
-
-    fn posting(&self, key: &[u8], value: &[u8], names: &Names) -> Option<&Posting> {
-        self.values_of(key, names)?.get(&names.get(value)?)
     }
 
     /// The rows for which `predicate` holds. A row without a tag has the empty text as its value.
@@ -88,7 +82,8 @@ impl MeasurementPostings {
             SeriesPredicate::None => RowSet::new(),
             SeriesPredicate::Equal { key, value } if value.is_empty() => self.without(key, names),
             SeriesPredicate::Equal { key, value } => {
-                self.posting(key, value, names).map_or_else(RowSet::new, Posting::rows)
+                let find = || Some(self.values_of(key, names)?.rows(names.get(value)?));
+                find().unwrap_or_default()
             }
             SeriesPredicate::NotEqual { key, value } => {
                 let equal = SeriesPredicate::Equal { key: key.clone(), value: value.clone() };
@@ -96,9 +91,9 @@ impl MeasurementPostings {
             }
             // The pattern is tried once for each value, not for each series.
             SeriesPredicate::Match { key, regex } => {
-                let values = self.values_of(key, names).into_iter().flatten();
-                let matched = values.filter(|(value, _)| regex.is_match(names.text(**value)));
-                let with = union(matched.map(|(_, posting)| posting));
+                let values = self.values_of(key, names);
+                let with = values.map(|values| values.union(|value| regex.is_match(names.text(value))));
+                let with = with.unwrap_or_default();
                 if regex.is_match(b"") { with.bitor(self.without(key, names)) } else { with }
             }
             SeriesPredicate::NotMatch { key, regex } => {
@@ -112,41 +107,70 @@ impl MeasurementPostings {
 
     /// The rows that do not have a tag key.
     fn without(&self, key: &[u8], names: &Names) -> RowSet {
-        (&self.rows).sub(union(self.values_of(key, names).into_iter().flat_map(HashMap::values)))
+        match self.values_of(key, names) {
+            Some(values) => (&self.rows).sub(values.union(|_| true)),
+            None => self.rows.clone(),
+        }
     }
 }
 
-impl Posting {
-    fn add(&mut self, row: RowNumber) {
-        match self {
-            Posting::One(one) => *self = Posting::Many(Box::new([*one, row].into_iter().collect())),
-            Posting::Many(rows) => push(rows, row),
+impl Values {
+    fn add(&mut self, value: Symbol, row: RowNumber) {
+        if let Some(rows) = self.many.get_mut(&value) {
+            push(rows, row);
+            return;
         }
-    }
-
-    /// Takes a row out; whether none is left.
-    fn remove(&mut self, row: RowNumber) -> bool {
-        match self {
-            Posting::One(one) => *one == row,
-            Posting::Many(rows) => {
-                rows.remove(row);
-                rows.is_empty()
+        match self.ones.entry(value) {
+            Entry::Vacant(entry) => {
+                entry.insert(row);
+            }
+            Entry::Occupied(entry) => {
+                self.many.insert(value, [entry.remove(), row].into_iter().collect());
             }
         }
     }
 
-    fn least(&self) -> RowNumber {
-        match self {
-            Posting::One(one) => *one,
-            Posting::Many(rows) => rows.min().unwrap_or(RowNumber::MAX),
+    fn remove(&mut self, value: Symbol, row: RowNumber) {
+        if self.ones.get(&value) == Some(&row) {
+            self.ones.remove(&value);
+        } else if let Some(rows) = self.many.get_mut(&value) {
+            rows.remove(row);
+            if rows.is_empty() {
+                self.many.remove(&value);
+            }
         }
     }
 
-    fn rows(&self) -> RowSet {
-        match self {
-            Posting::One(one) => [*one].into_iter().collect(),
-            Posting::Many(rows) => RowSet::clone(rows),
+    fn len(&self) -> usize {
+        self.ones.len() + self.many.len()
+    }
+
+    fn has(&self, value: Symbol) -> bool {
+        self.ones.contains_key(&value) || self.many.contains_key(&value)
+    }
+
+    fn rows(&self, value: Symbol) -> RowSet {
+        let one = self.ones.get(&value).map(|one| RowSet::from([*one]));
+        one.or_else(|| self.many.get(&value).cloned()).unwrap_or_default()
+    }
+
+    /// Whether a row before `end` has a value.
+    fn begin_before(&self, end: RowNumber) -> bool {
+        let least = |rows: &RowSet| rows.min().is_some_and(|least| least < end);
+        self.many.values().any(least) || self.ones.values().any(|one| *one < end)
+    }
+
+    /// The rows of some of the values.
+    fn union(&self, is_wanted: impl Fn(Symbol) -> bool) -> RowSet {
+        let mut all = RowSet::new();
+        for (_, rows) in self.many.iter().filter(|(value, _)| is_wanted(**value)) {
+            all |= rows;
         }
+        let ones = self.ones.iter().filter(|(value, _)| is_wanted(**value));
+        let mut ones: Vec<RowNumber> = ones.map(|(_, one)| *one).collect();
+        // In order, so that each is appended.
+        ones.sort_unstable();
+        all.bitor(ones.into_iter().collect::<RowSet>())
     }
 }
 
@@ -155,18 +179,4 @@ fn push(rows: &mut RowSet, row: RowNumber) {
     if rows.try_push(row).is_err() {
         rows.insert(row);
     }
-}
-
-fn union<'p>(postings: impl Iterator<Item = &'p Posting>) -> RowSet {
-    let mut all = RowSet::new();
-    let mut ones = Vec::new();
-    for posting in postings {
-        match posting {
-            Posting::One(one) => ones.push(*one),
-            Posting::Many(rows) => all |= &**rows,
-        }
-    }
-    // In order, so that each is appended.
-    ones.sort_unstable();
-    all.bitor(ones.into_iter().collect::<RowSet>())
 }
