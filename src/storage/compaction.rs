@@ -109,7 +109,7 @@ struct Columns<'a> {
     shard: &'a Shard,
     /// Oldest first.
     segments: Vec<Input>,
-    in_memory: Peekable<std::vec::IntoIter<MemoryColumn<'a>>>,
+    in_memory: Peekable<Box<dyn Iterator<Item = MemoryColumn<'a>> + 'a>>,
 }
 
 /// A segment file that is read from its beginning.
@@ -130,8 +130,9 @@ impl<'a> Columns<'a> {
     fn new(shard: &'a Shard, merged_from: usize) -> Result<Self, StorageError> {
         let files = shard.segments.get(merged_from..).unwrap_or_default();
         let segments = files.iter().map(|file| Input::new(&file.segment)).collect::<Result<_, _>>()?;
-        let in_memory = shard.sealing.as_deref().map_or_else(Vec::new, |frozen| frozen.memtable.columns());
-        Ok(Columns { shard, segments, in_memory: in_memory.into_iter().peekable() })
+        let in_memory = shard.sealing.as_deref().into_iter().flat_map(|frozen| frozen.memtable.columns());
+        let in_memory: Box<dyn Iterator<Item = _>> = Box::new(in_memory);
+        Ok(Columns { shard, segments, in_memory: in_memory.peekable() })
     }
 
     fn next(&mut self) -> Result<Option<ShardColumn>, StorageError> {

@@ -19,22 +19,23 @@ pub(super) struct FewPoints {
 }
 
 impl FewPoints {
-    /// The memory that another point takes, estimated.
-    pub(super) const POINT_BYTES: usize = 24;
-
     /// One point; `None` for a string.
     pub(super) fn new(time: Timestamp, field: FieldId, cell: Cell<'_>) -> Option<FewPoints> {
         Some(FewPoints { field, field_type: cell.field_type(), points: smallvec![(time.0, bits(cell)?)] })
     }
 
-    /// Appends a point, if there is room for it and it has the same field and type.
-    pub(super) fn push(&mut self, time: Timestamp, field: FieldId, cell: Cell<'_>) -> bool {
+    /// Appends a point, if there is room for it and it has the same field and type; the memory that it takes.
+    pub(super) fn push(&mut self, time: Timestamp, field: FieldId, cell: Cell<'_>) -> Option<usize> {
         let fits = self.points.len() < POINTS_MAX && (field, cell.field_type()) == (self.field, self.field_type);
-        match bits(cell).filter(|_| fits) {
-            Some(bits) => self.points.push((time.0, bits)),
-            None => return false,
-        }
-        true
+        let bits = bits(cell).filter(|_| fits)?;
+        let before = self.heap_bytes();
+        self.points.push((time.0, bits));
+        Some(self.heap_bytes() - before)
+    }
+
+    /// The memory of its own, with what the allocator adds.
+    fn heap_bytes(&self) -> usize {
+        if self.points.spilled() { self.points.capacity() * size_of::<(i64, u64)>() + size_of::<[usize; 2]>() } else { 0 }
     }
 
     pub(super) fn field(&self) -> FieldId {

@@ -3,25 +3,23 @@
 //! A series begins as a few points in a row, if they are numbers of one field; with more values, fields or strings it becomes
 //! append-only columns. So a million series of a point each take little, and long columns are written to without a look back.
 //!
-//! Everything is shared by `Arc` and copied only when written to while a snapshot holds it, and then only the buckets,
-//! series and column ends that are touched: cloning a memtable costs a few pointers, however much it holds.
+//! Everything is shared by `Arc` and copied only when written to while a snapshot holds it, and then only the parts of the
+//! table, series and column ends that are touched: cloning a memtable costs a few pointers, however much it holds.
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry as MapEntry;
+use smallvec::{SmallVec, smallvec};
 
 use super::column_buffer::ColumnBuffer;
 use super::few_points::FewPoints;
 use super::record::{Cell, FieldId, RowHead, Rows};
+use super::series_table::{SeriesTable, Slot};
 use crate::codec::CodecError;
 use crate::model::{TimeRange, Timestamp};
 use crate::query::{Batch, SeriesId};
 
-/// How many buckets the series are spread over, so that copying one for a snapshot's sake copies a part of them.
-const BUCKETS: usize = 256;
 /// Estimated memory of a series, of one that has columns, and of a column, beside the values.
-const SERIES_BYTES: usize = 80;
+const SERIES_BYTES: usize = 40;
 const COLUMNS_BYTES: usize = 64;
 const COLUMN_BYTES: usize = 192;
 /// A new series has memory for the fields of its first point, up to this many: most series have no others.
@@ -30,30 +28,30 @@ const FIELDS_FIRST_MAX: usize = 64;
 /// The values of one series.
 #[derive(Debug, Clone)]
 enum Series {
+    /// Just made, or left so by a record that can't be read.
+    None,
     Few(FewPoints),
     Columns(Arc<SeriesColumns>),
 }
 
 type SeriesColumns = Vec<(FieldId, ColumnBuffer)>;
-type Bucket = HashMap<SeriesId, Series>;
 
 /// Values of one shard in memory.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Memtable {
-    /// None, or [`BUCKETS`].
-    buckets: Vec<Arc<Bucket>>,
+    series: SeriesTable<Series>,
     bytes: usize,
 }
 
 impl Memtable {
     /// Whether there are no values.
     pub(super) fn is_empty(&self) -> bool {
-        self.buckets.iter().all(|bucket| bucket.is_empty())
+        self.series.is_empty()
     }
 
     /// How many values there are, times that were written twice counted twice.
     pub(super) fn values(&self) -> u64 {
-        self.buckets.iter().flat_map(|bucket| bucket.values()).map(Series::values).sum()
+        self.series.entries().map(Series::values).sum()
     }
 
     /// The memory that the values take, estimated.
@@ -63,10 +61,6 @@ impl Memtable {
 
     /// Appends points.
     pub(super) fn insert(&mut self, mut rows: Rows<'_>) -> Result<(), CodecError> {
-        if self.buckets.is_empty() {
-            let empty = Arc::new(Bucket::new());
-            self.buckets = vec![empty; BUCKETS];
-        }
         while let Some(row) = rows.next_row()? {
             self.bytes += self.insert_row(row, &mut rows)?;
         }
@@ -75,25 +69,22 @@ impl Memtable {
 
     /// Appends a point, and returns the memory that it takes.
     fn insert_row(&mut self, row: RowHead, rows: &mut Rows<'_>) -> Result<usize, CodecError> {
-        let bucket = Arc::make_mut(&mut self.buckets[row.series.0 as usize % BUCKETS]);
-        let entry = bucket.entry(row.series);
+        let mut bytes = 0;
+        let series = match self.series.slot(row.series) {
+            Slot::Occupied(series) => series,
+            Slot::Vacant(slot) => {
+                bytes += SERIES_BYTES;
+                if slot.is_first_of_page() {
+                    bytes += SeriesTable::<Series>::PAGE_BYTES;
+                }
+                slot.insert(Series::None)
+            }
+        };
         if row.fields == 1 {
             let (field, cell) = rows.next_cell()?;
-            return match entry {
-                MapEntry::Occupied(series) => series.into_mut().push(row.time, field, cell),
-                MapEntry::Vacant(free) => {
-                    let (series, bytes) = Series::new(row.time, field, cell)?;
-                    free.insert(series);
-                    Ok(bytes)
-                }
-            };
+            return Ok(bytes + series.push(row.time, field, cell)?);
         }
-        let mut bytes = 0;
-        let series = entry.or_insert_with(|| {
-            bytes += SERIES_BYTES + COLUMNS_BYTES;
-            Series::Columns(Arc::new(SeriesColumns::with_capacity((row.fields as usize).min(FIELDS_FIRST_MAX))))
-        });
-        let columns = series.columns(&mut bytes)?;
+        let columns = series.columns((row.fields as usize).min(FIELDS_FIRST_MAX), &mut bytes)?;
         for at in 0..row.fields as usize {
             let (field, cell) = rows.next_cell()?;
             bytes += push(columns, at, row.time, field, cell)?;
@@ -102,62 +93,51 @@ impl Memtable {
     }
 
     /// All columns in the order of series and field.
-    pub(super) fn columns(&self) -> Vec<MemoryColumn<'_>> {
-        let mut columns = Vec::new();
-        for (id, series) in self.buckets.iter().flat_map(|bucket| bucket.iter()) {
-            let column = |field| MemoryColumn { key: (*id, field), series };
-            match series {
-                Series::Few(few) => columns.push(column(few.field())),
-                Series::Columns(all) => columns.extend(all.iter().map(|(field, _)| column(*field))),
-            }
-        }
-        columns.sort_unstable_by_key(|column| column.key);
-        columns
+    pub(super) fn columns(&self) -> impl Iterator<Item = MemoryColumn<'_>> {
+        self.series.iter().flat_map(|(id, series)| {
+            let mut fields: SmallVec<[FieldId; 16]> = match series {
+                Series::None => SmallVec::new(),
+                Series::Few(few) => smallvec![few.field()],
+                Series::Columns(columns) => columns.iter().map(|(field, _)| *field).collect(),
+            };
+            fields.sort_unstable();
+            fields.into_iter().map(move |field| MemoryColumn { key: (id, field), series })
+        })
     }
 
     /// The values of a field of a series in chunks, in the order in which they were written. Times within them may be in any
     /// order.
     pub(super) fn chunks(&self, series: SeriesId, field: FieldId) -> Vec<Arc<Batch>> {
-        self.series_of(series).map_or_else(Vec::new, |series| series.chunks(field))
+        self.series.get(series).map_or_else(Vec::new, |series| series.chunks(field))
     }
 
-    fn series_of(&self, series: SeriesId) -> Option<&Series> {
-        self.buckets.get(series.0 as usize % BUCKETS)?.get(&series)
-    }
-
-    /// The series that have values here, in no order.
+    /// The series that have values here, in order.
     pub(super) fn series(&self) -> impl Iterator<Item = SeriesId> {
-        self.buckets.iter().flat_map(|bucket| bucket.keys().copied())
+        self.series.iter().map(|(id, _)| id)
     }
 
     /// Deletes the values of a series at some times.
     pub(super) fn delete(&mut self, series: SeriesId, range: TimeRange) {
-        let Some(bucket) = self.buckets.get_mut(series.0 as usize % BUCKETS) else { return };
-        if !bucket.contains_key(&series) {
+        if self.series.get(series).is_none() {
             return;
         }
-        let bucket = Arc::make_mut(bucket);
-        let is_left = match bucket.get_mut(&series) {
-            None => true,
-            Some(Series::Few(few)) => few.delete(range),
-            Some(Series::Columns(columns)) => {
+        let is_left = match self.series.slot(series) {
+            Slot::Vacant(_) | Slot::Occupied(Series::None) => false,
+            Slot::Occupied(Series::Few(few)) => few.delete(range),
+            Slot::Occupied(Series::Columns(columns)) => {
                 let columns = Arc::make_mut(columns);
                 columns.retain_mut(|(_, column)| column.delete(range));
                 !columns.is_empty()
             }
         };
         if !is_left {
-            bucket.remove(&series);
+            self.series.remove(series);
         }
     }
 
     /// Forgets a series.
     pub(super) fn remove(&mut self, series: SeriesId) {
-        if let Some(bucket) = self.buckets.get_mut(series.0 as usize % BUCKETS)
-            && bucket.contains_key(&series)
-        {
-            Arc::make_mut(bucket).remove(&series);
-        }
+        self.series.remove(series);
     }
 }
 
@@ -177,48 +157,50 @@ impl MemoryColumn<'_> {
 }
 
 impl Series {
-    /// A series with one value, and the memory that it takes.
-    fn new(time: Timestamp, field: FieldId, cell: Cell<'_>) -> Result<(Series, usize), CodecError> {
-        if let Some(few) = FewPoints::new(time, field, cell) {
-            return Ok((Series::Few(few), SERIES_BYTES));
-        }
-        let mut columns = SeriesColumns::with_capacity(1);
-        let bytes = push(&mut columns, 0, time, field, cell)?;
-        Ok((Series::Columns(Arc::new(columns)), SERIES_BYTES + COLUMNS_BYTES + bytes))
-    }
-
     /// Appends a value, and returns the memory that it takes.
     fn push(&mut self, time: Timestamp, field: FieldId, cell: Cell<'_>) -> Result<usize, CodecError> {
-        if let Series::Few(few) = self
-            && few.push(time, field, cell)
-        {
-            return Ok(FewPoints::POINT_BYTES);
+        match self {
+            Series::None => {
+                if let Some(few) = FewPoints::new(time, field, cell) {
+                    *self = Series::Few(few);
+                    return Ok(0);
+                }
+            }
+            Series::Few(few) => {
+                if let Some(bytes) = few.push(time, field, cell) {
+                    return Ok(bytes);
+                }
+            }
+            Series::Columns(_) => {}
         }
         let mut bytes = 0;
-        let columns = self.columns(&mut bytes)?;
+        let columns = self.columns(1, &mut bytes)?;
         Ok(bytes + push(columns, 0, time, field, cell)?)
     }
 
-    /// The columns of the series, which is turned into such if it is not. The memory for that is added to `bytes`.
-    fn columns(&mut self, bytes: &mut usize) -> Result<&mut SeriesColumns, CodecError> {
-        if let Series::Few(few) = self {
-            let mut columns = SeriesColumns::with_capacity(1);
-            for (time, cell) in few.points() {
-                *bytes += push(&mut columns, 0, time, few.field(), cell)?;
+    /// The columns of the series, which is turned into such if it is not, with memory for some. The memory for that is added to
+    /// `bytes`.
+    fn columns(&mut self, capacity: usize, bytes: &mut usize) -> Result<&mut SeriesColumns, CodecError> {
+        if !matches!(self, Series::Columns(_)) {
+            let mut columns = SeriesColumns::with_capacity(capacity);
+            if let Series::Few(few) = self {
+                for (time, cell) in few.points() {
+                    *bytes += push(&mut columns, 0, time, few.field(), cell)?;
+                }
             }
             *bytes += COLUMNS_BYTES;
             *self = Series::Columns(Arc::new(columns));
         }
         match self {
             Series::Columns(columns) => Ok(Arc::make_mut(columns)),
-            Series::Few(_) => Err(CodecError::Malformed("a series has no columns")),
+            Series::None | Series::Few(_) => Err(CodecError::Malformed("a series has no columns")),
         }
     }
 
     fn chunks(&self, field: FieldId) -> Vec<Arc<Batch>> {
         match self {
             Series::Few(few) if few.field() == field => vec![Arc::new(few.to_batch())],
-            Series::Few(_) => Vec::new(),
+            Series::None | Series::Few(_) => Vec::new(),
             Series::Columns(columns) => {
                 let column = columns.iter().find(|(id, _)| *id == field);
                 column.into_iter().flat_map(|(_, column)| column.chunks()).collect()
@@ -228,7 +210,8 @@ impl Series {
 
     fn values(&self) -> u64 {
         match self {
-            Series::Few(few) => few.points().count() as u64,
+            Series::None => 0,
+            Series::Few(few) => few.points().len() as u64,
             Series::Columns(columns) => columns.iter().map(|(_, column)| column.values()).sum(),
         }
     }

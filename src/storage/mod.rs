@@ -33,6 +33,7 @@ mod sealer;
 pub mod segment;
 mod series_file;
 mod series_index;
+mod series_table;
 mod shard_write;
 mod snapshot;
 mod spellings;
