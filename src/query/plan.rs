@@ -209,6 +209,19 @@ impl Plan {
         }
     }
 
+    /// The fields behind the columns, if rows are points of single series and each column is a field as it is.
+    pub(super) fn stored_fields(&self) -> Option<Vec<&FieldRead>> {
+        let Projection::Points(points) = &self.projection else { return None };
+        if !self.series_apart || points.outputs.is_empty() {
+            return None;
+        }
+        let field = |output: &PointExpr| match output {
+            PointExpr::Column(column) => points.reads.fields.get(*column),
+            _ => None,
+        };
+        points.outputs.iter().map(field).collect()
+    }
+
     /// Where rows are points, and all of a group's rows are wanted, answers each series on its own.
     pub(super) fn keep_series_apart(&mut self) {
         let Limits { limit, offset, .. } = self.limits;

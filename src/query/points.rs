@@ -98,6 +98,11 @@ impl Run {
         Values::of(&self.batch.values).part(self.from, self.to)
     }
 
+    /// A copy of the part.
+    pub(super) fn to_batch(&self) -> Batch {
+        Batch { times: Arc::new(self.times().to_vec()), values: self.values().pick(0..self.to - self.from) }
+    }
+
     fn scalar(&self, row: usize) -> Scalar<'_> {
         Values::of(&self.batch.values).get(self.from + row)
     }

@@ -2,7 +2,8 @@
 //!
 //! What the outer query says about groups, windows and times is handed inside first, so that the inner query computes no
 //! more than is needed. An inner query of points keeps its series apart, so that the outer one merges them as if it read
-//! them itself.
+//! them itself. One that only names fields is not run at all: its answer is the stored blocks, which the outer query decodes, or
+//! does not, one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -11,7 +12,12 @@ use std::sync::Arc;
 use crate::influxql::ast::{Dimension, Fill, Select};
 use crate::model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
-use super::plan::Outer;
+use super::conditions::Residual;
+use super::execution::Execution;
+use super::groups::{Member, groups};
+use super::plan::{Outer, Plan};
+use super::points::{FieldCursor, FieldRead};
+use super::scalar::Scalar;
 use super::schema::Input;
 use super::{
     Batch, Block, Column, Context, QueryError, SeriesId, SeriesPredicate, SeriesRef, SeriesRows, Source, SourceError,
@@ -34,6 +40,9 @@ pub(super) fn inputs(
     if plan.series_apart {
         answer.source.shard_starts.clone_from(&plan.shard_starts);
     }
+    if answer.source.take_stored(&plan, context, emit)? {
+        return Ok(answer.inputs(plan.series_apart));
+    }
     evaluate::evaluate(&plan, context, &mut |piece| match piece {
         Some(piece) => {
             answer.add(piece);
@@ -42,10 +51,7 @@ pub(super) fn inputs(
         // Only the outer query's rows are handed out, but a kill must be noticed here too.
         None => emit(None),
     })?;
-    let source: Arc<dyn Source> = Arc::new(answer.finish());
-    let measurements = source.measurements().into_iter();
-    let ordered = !plan.series_apart;
-    Ok(measurements.map(|measurement| Input { measurement, source: source.clone(), ordered }).collect())
+    Ok(answer.inputs(plan.series_apart))
 }
 
 /// The inner query with the outer groups, and the outer windows if it has none. Windows without a value are left out unless
@@ -86,8 +92,10 @@ struct AnswerSource {
 
 struct AnswerSeries {
     key: Arc<SeriesKey>,
-    fields: Vec<(Text, Arc<AnswerBlock>)>,
+    fields: Vec<(Text, Blocks)>,
 }
+
+type Blocks = Vec<Arc<dyn Block>>;
 
 struct AnswerBlock(Arc<Batch>);
 
@@ -103,12 +111,49 @@ impl Answer {
         }
     }
 
-    fn finish(self) -> AnswerSource {
-        self.source
+    /// The measurements of the answer. Rows of series that were kept apart come in heap order at equal times.
+    fn inputs(self, series_apart: bool) -> Vec<Input> {
+        let source: Arc<dyn Source> = Arc::new(self.source);
+        let input = |measurement| Input { measurement, source: source.clone(), ordered: !series_apart };
+        source.measurements().into_iter().map(input).collect()
     }
 }
 
 impl AnswerSource {
+    /// Takes the stored blocks of a plan that keeps series apart, selects fields as they are, and asks nothing of its points;
+    /// `false` if it does anything else.
+    fn take_stored(
+        &mut self,
+        plan: &Plan,
+        context: &Context,
+        emit: &mut dyn FnMut(Option<SeriesRows>) -> ControlFlow<()>,
+    ) -> Result<bool, QueryError> {
+        let Some(reads) = plan.stored_fields().filter(|_| !plan.range.is_empty()) else { return Ok(false) };
+        let execution = Execution::new(context, emit);
+        let mut groups = groups(plan, &execution)?;
+        if groups.iter().flat_map(|group| &group.series).any(|member| !matches!(member.residual, Residual::Always)) {
+            return Ok(false);
+        }
+        if plan.descending {
+            groups.reverse();
+        }
+        for group in &groups {
+            for member in &group.series {
+                let mut fields = Vec::with_capacity(reads.len());
+                for (name, field) in plan.columns[1..].iter().zip(&reads) {
+                    let blocks = stored_blocks(member, field, plan.range, &execution)?;
+                    if !blocks.is_empty() {
+                        fields.push((name.clone(), blocks));
+                    }
+                }
+                if !fields.is_empty() {
+                    self.push(&group.measurement, &group.tags, &plan.columns, fields);
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// Takes the rows of one series. Rows with equal times go to series of their own, since a series has each time once.
     fn add(&mut self, series: &SeriesRows) {
         let mut rows: Vec<(i64, &[Value])> = series
@@ -136,33 +181,69 @@ impl AnswerSource {
     }
 
     fn add_series(&mut self, series: &SeriesRows, rows: &[(i64, &[Value])]) {
-        let present = series.tags.iter().filter(|(_, value)| !value.is_empty()).cloned();
+        let columns = series.columns.iter().skip(1).enumerate();
+        let fields = columns.filter_map(|(column, name)| {
+            let block: Arc<dyn Block> = Arc::new(AnswerBlock(Arc::new(batch(rows, column)?)));
+            Some((name.clone(), vec![block]))
+        });
+        self.push(&series.name, &series.tags, &series.columns, fields.collect());
+    }
+
+    /// Adds a series.
+    fn push(&mut self, name: &Text, tags: &[(Text, Text)], columns: &[Text], fields: Vec<(Text, Blocks)>) {
+        let present = tags.iter().filter(|(_, value)| !value.is_empty()).cloned();
         let key = SeriesKey {
             // The order of the inner answer is the order of the series.
             raw: Text::from(format!("{:020}", self.series.len())),
-            measurement: series.name.clone(),
+            measurement: name.clone(),
             tags: TagSet::new(present.collect()),
         };
-        let types = self.fields.entry(series.name.clone()).or_default();
-        let mut fields = Vec::new();
-        for (column, name) in series.columns.iter().skip(1).enumerate() {
-            let Some(batch) = batch(rows, column) else { continue };
-            let field_type = batch.values.field_type();
+        let types = self.fields.entry(name.clone()).or_default();
+        for (name, blocks) in &fields {
+            let Some(field_type) = blocks.first().map(|block| block.summary().field_type) else { continue };
             types.entry(name.clone()).and_modify(|t| *t = field_type.min(*t)).or_insert(field_type);
-            fields.push((name.clone(), Arc::new(AnswerBlock(Arc::new(batch)))));
         }
         // Of a column and a tag of one name the column is seen.
-        let tags = series.tags.iter().map(|(key, _)| key.clone());
-        let tags = tags.filter(|key| !series.columns.contains(key));
-        self.tags.entry(series.name.clone()).or_default().extend(tags);
+        let tags = tags.iter().map(|(key, _)| key).filter(|key| !columns.contains(key));
+        self.tags.entry(name.clone()).or_default().extend(tags.cloned());
         self.series.push(AnswerSeries { key: Arc::new(key), fields });
     }
 }
 
-/// The values of one column, if it has any.
+/// The blocks of a field of a series that have values in `range`: those that reach beyond it, or have another type than is asked for,
+/// are decoded.
+fn stored_blocks(
+    member: &Member,
+    field: &FieldRead,
+    range: TimeRange,
+    execution: &Execution<'_>,
+) -> Result<Blocks, QueryError> {
+    let mut cursor = FieldCursor::new(&*member.source, member.series.id, field, range, false);
+    let mut blocks = Blocks::new();
+    while let Some(block) = cursor.next_block() {
+        let summary = block.summary();
+        if range.contains(summary.range.min) && range.contains(summary.range.max) && summary.field_type == field.read_as
+        {
+            blocks.push(block);
+        } else if let Some(run) = cursor.decode(&*block, execution)? {
+            blocks.push(Arc::new(AnswerBlock(Arc::new(run.to_batch()))));
+        }
+    }
+    execution.go_on()?;
+    Ok(blocks)
+}
+
+/// The values of one column, if it has any. One with integers and floats, which a fill can make, has floats.
 fn batch(rows: &[(i64, &[Value])], column: usize) -> Option<Batch> {
     let cells = || rows.iter().map(|(time, cells)| (*time, &cells[column]));
     let first = cells().map(|(_, value)| value).find(|value| **value != Value::Null)?;
+    let is_float = |value: &Value| matches!(value, Value::Float(_));
+    let is_number = matches!(first, Value::Integer(_) | Value::Float(_));
+    if is_number && cells().any(|(_, value)| is_float(value)) {
+        let float = |value: &Value| Scalar::of(value).as_float();
+        let (times, values) = cells().filter_map(|(time, value)| Some((time, float(value)?))).unzip();
+        return Some(Batch { times: Arc::new(times), values: Column::Float(values) });
+    }
     macro_rules! column {
         ($kind:ident, $copy:expr) => {{
             let found = cells().filter_map(|(time, value)| match value {
@@ -174,11 +255,10 @@ fn batch(rows: &[(i64, &[Value])], column: usize) -> Option<Batch> {
         }};
     }
     match first {
-        Value::Float(_) => column!(Float, |v: &f64| *v),
         Value::Integer(_) => column!(Integer, |v: &i64| *v),
         Value::String(_) => column!(String, Text::clone),
         Value::Boolean(_) => column!(Boolean, |v: &bool| *v),
-        Value::Null | Value::Time(_) | Value::Ordinal(_) | Value::List(_) => None,
+        Value::Float(_) | Value::Null | Value::Time(_) | Value::Ordinal(_) | Value::List(_) => None,
     }
 }
 
@@ -210,8 +290,8 @@ impl Source for AnswerSource {
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {
         let series = usize::try_from(series.0).ok().and_then(|at| self.series.get(at));
         let found = series.and_then(|series| series.fields.iter().find(|(name, _)| *name == *field));
-        let block = found.map(|(_, block)| block).filter(|block| block.summary().range.overlaps(range));
-        block.map(|block| block.clone() as Arc<dyn Block>).into_iter().collect()
+        let blocks = found.into_iter().flat_map(|(_, blocks)| blocks);
+        blocks.filter(|block| block.summary().range.overlaps(range)).cloned().collect()
     }
 }
 

@@ -35,7 +35,11 @@ impl FewPoints {
 
     /// The memory of its own, with what the allocator adds.
     fn heap_bytes(&self) -> usize {
-        if self.points.spilled() { self.points.capacity() * size_of::<(i64, u64)>() + size_of::<[usize; 2]>() } else { 0 }
+        if self.points.spilled() {
+            self.points.capacity() * size_of::<(i64, u64)>() + size_of::<[usize; 2]>()
+        } else {
+            0
+        }
     }
 
     pub(super) fn field(&self) -> FieldId {

@@ -1,11 +1,19 @@
 //! SELECT from sub-queries.
 
-use super::{check, context, select};
-use crate::compat::Profile;
-use crate::query::test_source::{MemorySource, OneSource};
-use crate::query::{QueryError, run};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{check, context, select};
+use crate::compat::Profile;
+use crate::influxql::ast::Measurement;
+use crate::model::{FieldType, Text, TimeRange, Timestamp};
+use crate::query::test_source::{MemorySource, OneSource};
+use crate::query::{
+    Batch, Block, QueryError, SeriesId, SeriesPredicate, SeriesRef, SeriesRows, Source, SourceError, Sources, Summary,
+    Value, run,
+};
 
 const NET: &str = "net,host=a,dc=x rx=10,tx=1 0\nnet,host=a,dc=x rx=30,tx=3 60\nnet,host=b,dc=x rx=20,tx=2 0\n\
     net,host=b,dc=x rx=50 60\nnet,host=c,dc=y rx=70,tx=7 120";
@@ -34,6 +42,12 @@ fn the_answer_of_a_sub_query_is_read_like_a_measurement() {
         NET,
         "SELECT sum(y) FROM (SELECT max(x) AS y FROM (SELECT rx + 1 AS x FROM net) GROUP BY host), net",
         &["net time,sum", "0 153"],
+    );
+    // A window without values has the fill's integers where others have floats.
+    check(
+        "m f=1,i=1i 0\nm f=1.5,i=2i 120",
+        "SELECT x FROM (SELECT mean(f) * count(i) AS x FROM m WHERE time < 180s GROUP BY time(1m) FILL(7))",
+        &["m time,x", "0 1", "60 49", "120 1.5"],
     );
     check(NET, "SELECT nosuch FROM (SELECT rx FROM net)", &[]);
     check(NET, "SELECT rx FROM (SELECT rx FROM nosuch)", &[]);
@@ -148,4 +162,88 @@ fn rows_of_one_time_stay_in_the_order_of_an_answer_that_descends() {
     let net = "net,host=a rx=10 0\nnet,host=b rx=20 0\nnet,host=b rx=30 60";
     let want = ["net time,rx", "0 10", "0 20", "60 30"];
     check(net, "SELECT rx FROM (SELECT rx FROM net ORDER BY time DESC LIMIT 9)", &want);
+}
+
+/// Counts how many blocks are decoded.
+struct Counting(MemorySource, Arc<AtomicUsize>);
+
+struct CountingBlock(Arc<dyn Block>, Arc<AtomicUsize>);
+
+impl Source for Counting {
+    fn measurements(&self) -> Vec<Text> {
+        self.0.measurements()
+    }
+
+    fn shard_starts(&self) -> Vec<Timestamp> {
+        self.0.shard_starts()
+    }
+
+    fn field_types(&self, measurement: &[u8], range: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
+        self.0.field_types(measurement, range)
+    }
+
+    fn tag_keys(&self, measurement: &[u8]) -> BTreeSet<Text> {
+        self.0.tag_keys(measurement)
+    }
+
+    fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
+        self.0.series(measurement, predicate)
+    }
+
+    fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {
+        let blocks = self.0.blocks(series, field, range).into_iter();
+        blocks.map(|block| Arc::new(CountingBlock(block, self.1.clone())) as Arc<dyn Block>).collect()
+    }
+}
+
+impl Block for CountingBlock {
+    fn summary(&self) -> Summary {
+        self.0.summary()
+    }
+
+    fn decode(&self) -> Result<Arc<Batch>, SourceError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.decode()
+    }
+}
+
+impl Sources for Arc<Counting> {
+    fn source(&self, _: &Measurement) -> Result<Arc<dyn Source>, QueryError> {
+        Ok(self.clone())
+    }
+}
+
+/// The answer to a query, and how many blocks of two values it decodes.
+fn decoded(points: &str, query: &str) -> (Vec<Vec<Value>>, usize) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let source = Arc::new(Counting(MemorySource::new(points, 2), count.clone()));
+    let mut rows = Vec::new();
+    let mut emit = |piece: Option<SeriesRows>| {
+        rows.extend(piece.iter().flat_map(SeriesRows::rows).map(<[Value]>::to_vec));
+        ControlFlow::Continue(())
+    };
+    run(&select(query), &source, &context(Profile::Documented), &mut emit).unwrap();
+    (rows, count.load(Ordering::Relaxed))
+}
+
+#[test]
+fn fields_of_an_inner_query_are_read_where_they_are_stored() {
+    let points: Vec<String> = (0..20).map(|i| format!("m,host=a v={i},w={i} {}", i * 10)).collect();
+    let points = points.join("\n");
+    let inside = |projection: &str, condition: &str| {
+        let direct = decoded(&points, &format!("SELECT {projection} FROM m WHERE {condition}"));
+        let through = decoded(&points, &format!("SELECT {projection} FROM (SELECT v, w FROM m) WHERE {condition}"));
+        assert_eq!(through.0, direct.0);
+        through.1
+    };
+    // By the summaries of its blocks alone.
+    assert_eq!(inside("count(v)", "time >= 0"), 0);
+    // Blocks at the ends of the range are decoded, those of the other field too.
+    assert_eq!(inside("count(v)", "time >= 10s AND time <= 180s"), 4);
+    // Only as far as rows are wanted.
+    let few = "SELECT v FROM (SELECT v FROM m) LIMIT 3";
+    assert_eq!(decoded(&points, few).1, 2);
+    // What a condition asks of points, or arithmetic, makes rows inside.
+    assert_eq!(decoded(&points, "SELECT sum(v) FROM (SELECT v FROM m WHERE v > 3)").1, 10);
+    assert_eq!(decoded(&points, "SELECT sum(x) FROM (SELECT v + 1 AS x FROM m)").1, 10);
 }

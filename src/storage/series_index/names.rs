@@ -42,9 +42,8 @@ impl Names {
     }
 
     fn find(&self, text: &[u8], hash: StoredHash) -> Option<Symbol> {
-        let is_it = |(symbol, known): &(Symbol, StoredHash)| {
-            *known == hash && self.texts[*symbol as usize].as_bytes() == text
-        };
+        let is_it =
+            |(symbol, known): &(Symbol, StoredHash)| *known == hash && self.texts[*symbol as usize].as_bytes() == text;
         self.table.find(hash.whole(), is_it).map(|(symbol, _)| *symbol)
     }
 
