@@ -12,7 +12,7 @@ use fluxstone::influxql::{Parameters, parse};
 use fluxstone::model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 use fluxstone::query::{
     Batch, Block, Column, Context, NumberSummary, QueryError, SelectLimits, SeriesId, SeriesPredicate, SeriesRef,
-    Source, SourceError, Sources, Summary, run,
+    Source, SourceError, Sources, Summary, WINDOW_VALUES_MAX, run,
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -113,8 +113,14 @@ fn bench(criterion: &mut Criterion, name: &str, hosts: usize, text: &str) {
     let sources = Only(Arc::new(Synthetic::new(hosts)));
     let select = select(text);
     let now = Timestamp(POINTS * 10 * SECOND);
-    let context =
-        Context { now, chunk_rows: 10_000, limits: SelectLimits::default(), threads: 1, compat: Compat::default() };
+    let context = Context {
+        now,
+        chunk_rows: 10_000,
+        limits: SelectLimits::default(),
+        window_values_max: WINDOW_VALUES_MAX,
+        threads: 1,
+        compat: Compat::default(),
+    };
     let mut group = criterion.benchmark_group("query");
     group.throughput(Throughput::Elements(POINTS as u64 * hosts as u64));
     group.sample_size(20);

@@ -33,6 +33,7 @@ impl Core {
             now: self.clock.now(),
             chunk_rows: run.session.chunk_rows,
             limits: self.options.select_limits,
+            window_values_max: query::WINDOW_VALUES_MAX,
             threads: self.query_threads,
             compat: self.options.compat,
         };

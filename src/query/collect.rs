@@ -2,25 +2,35 @@
 
 use std::collections::VecDeque;
 
-use crate::model::TimeRange;
+use crate::model::{TimeRange, Timestamp};
 
-use super::QueryError;
-use super::cursor::{MergeOrder, MergedCursor};
-use super::functions::{Collection, Collector, Origin, Point};
+use super::cursor::{MergeOrder, MergedCursor, SeriesCursor};
+use super::functions::{Collection, Collector, Origin, Outcome, Pass, Point};
 use super::plan::ReadSet;
 use super::point_expr::PointExpr;
+use super::points::Values;
 use super::streams::GroupRun;
+use super::{QueryError, Value};
 
 /// The results of a collection.
 pub(super) struct Collected<'r> {
     run: GroupRun<'r>,
     collection: &'r Collection,
+    reads: &'r ReadSet,
     keys: &'r [PointExpr],
+    range: TimeRange,
     cursor: MergedCursor<'r>,
-    /// The window that is being collected, under its start.
-    open: Option<(i64, Box<dyn Collector>)>,
+    open: Option<Open>,
     ready: VecDeque<Point>,
     is_done: bool,
+}
+
+/// The window that is being collected.
+struct Open {
+    start: i64,
+    collector: Box<dyn Collector>,
+    /// The numbers of the series that its points are of, in the order in which these came.
+    series: Vec<usize>,
 }
 
 impl<'r> Collected<'r> {
@@ -32,13 +42,8 @@ impl<'r> Collected<'r> {
         keys: &'r [PointExpr],
         range: TimeRange,
     ) -> Collected<'r> {
-        let order = if collection.takes_series_after_series() {
-            MergeOrder::Window(run.plan.windows)
-        } else {
-            MergeOrder::Time
-        };
-        let cursor = MergedCursor::new(run.plan, run.group, reads, range, order);
-        Collected { run, collection, keys, cursor, open: None, ready: VecDeque::new(), is_done: false }
+        let cursor = MergedCursor::new(run.plan, run.group, reads, range, merge_order(run, collection));
+        Collected { run, collection, reads, keys, range, cursor, open: None, ready: VecDeque::new(), is_done: false }
     }
 
     /// Takes the next point; false at the end.
@@ -46,21 +51,93 @@ impl<'r> Collected<'r> {
         let Some((series, cursor)) = self.cursor.next(self.run.execution)? else { return Ok(false) };
         let time = cursor.time();
         let start = self.run.plan.windows.map_or(0, |windows| windows.start(time));
-        let value = cursor.point().batch.get(0, cursor.point().row).to_value();
-        let keys = self.keys.iter().map(|key| key.eval(cursor.point()).to_value()).collect();
-        if self.open.as_ref().is_some_and(|(open, _)| *open != start) {
-            self.close();
+        let (point, keys) = point_and_keys(series, cursor, self.keys);
+        if self.open.as_ref().is_some_and(|open| open.start != start) {
+            self.close()?;
         }
-        let seed = self.run.execution.context.now.0 as u64 ^ start as u64;
-        let (_, collector) = self.open.get_or_insert_with(|| (start, self.collection.start(seed)));
-        collector.add(Point { time, value, origin: Some(Origin { series, time }) }, keys);
+        let collection = self.collection;
+        let context = self.run.execution.context;
+        let seed = context.now.0 as u64 ^ start as u64;
+        let open = self.open.get_or_insert_with(|| Open {
+            start,
+            collector: collection.start(context.window_values_max, seed),
+            series: Vec::new(),
+        });
+        if collection.takes_series_after_series() && open.series.last() != Some(&series) {
+            open.series.push(series);
+        }
+        open.collector.add(point, keys);
         Ok(true)
     }
 
+    /// Ends the open window, with as many more walks through it as are asked for.
+    fn results_of(&self, open: Open) -> Result<Vec<Point>, QueryError> {
+        let Open { start, collector, mut series } = open;
+        let mut outcome = collector.finish();
+        let range = self.run.plan.windows.map_or(self.range, |windows| {
+            let window = TimeRange { min: Timestamp(start), max: Timestamp(windows.last(start)) };
+            self.range.intersect(window)
+        });
+        if !self.collection.takes_series_after_series() {
+            series = (0..self.run.group.series.len()).collect();
+        }
+        self.run.execution.without_counting(|| {
+            loop {
+                outcome = match outcome {
+                    Outcome::Results(results) => return Ok(results),
+                    Outcome::Values(pass) => self.pass(pass, &series, range)?,
+                    Outcome::Points(collector) => self.walk(collector, range)?,
+                }
+            }
+        })
+    }
+
+    /// Reads the values of a window once more.
+    fn pass(&self, mut pass: Box<dyn Pass>, series: &[usize], range: TimeRange) -> Result<Outcome, QueryError> {
+        let GroupRun { plan, group, execution, .. } = self.run;
+        for member in series.iter().map(|number| &group.series[*number]) {
+            let mut cursor = SeriesCursor::new(plan, member, self.reads, range, plan.descending)?;
+            while cursor.next_batch(execution)? {
+                let (batch, rows) = cursor.batch();
+                match batch.dense(0).filter(|_| !plan.descending && rows.len() == batch.times().len()) {
+                    Some(values) => pass.add(values),
+                    None => pass.add(Values::of(&batch.gather(0, rows).1)),
+                }
+            }
+        }
+        Ok(pass.finish())
+    }
+
+    /// Reads the points of a window once more. Where several series are merged, the walk begins where the heap did that brought
+    /// them into order before, so that those of one time come as they did.
+    fn walk(&self, mut collector: Box<dyn Collector>, window: TimeRange) -> Result<Outcome, QueryError> {
+        let GroupRun { plan, group, execution, .. } = self.run;
+        let mut range = window;
+        if group.series.len() > 1 {
+            let mut starts = plan.shard_starts.iter().copied();
+            if plan.descending {
+                let next = starts.find(|start| *start > window.max);
+                range.max = next.map_or(self.range.max, |start| self.range.max.min(Timestamp(start.0 - 1)));
+            } else {
+                let last = starts.take_while(|start| *start <= window.min).last();
+                range.min = last.map_or(self.range.min, |start| self.range.min.max(start));
+            }
+        }
+        let mut cursor = MergedCursor::new(plan, group, self.reads, range, merge_order(self.run, self.collection));
+        while let Some((series, cursor)) = cursor.next(execution)? {
+            if window.contains(Timestamp(cursor.time())) {
+                let (point, keys) = point_and_keys(series, cursor, self.keys);
+                collector.add(point, keys);
+            }
+        }
+        Ok(collector.finish())
+    }
+
     /// Ends the open window and stamps its results.
-    fn close(&mut self) {
-        let Some((start, collector)) = self.open.take() else { return };
-        let mut results = collector.finish();
+    fn close(&mut self) -> Result<(), QueryError> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let start = open.start;
+        let mut results = self.results_of(open)?;
         let keeps_time = match self.collection {
             Collection::Sample { .. } => true,
             Collection::Best { .. } if self.run.plan.windows.is_none() => {
@@ -77,25 +154,39 @@ impl<'r> Collected<'r> {
             }
         }
         self.ready.extend(results);
+        Ok(())
     }
+
+    /// Takes points until there are results, or there are no more.
+    fn fill(&mut self) -> Result<(), QueryError> {
+        while self.ready.is_empty() && !self.is_done {
+            if !self.take_point()? {
+                self.is_done = true;
+                self.close()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn merge_order(run: GroupRun<'_>, collection: &Collection) -> MergeOrder {
+    if collection.takes_series_after_series() { MergeOrder::Window(run.plan.windows) } else { MergeOrder::Time }
+}
+
+/// The point at which a cursor stands, and the values of the names that the function asks for with it.
+fn point_and_keys(series: usize, cursor: &SeriesCursor, keys: &[PointExpr]) -> (Point, Vec<Value>) {
+    let (time, row) = (cursor.time(), cursor.point());
+    let point = Point { time, value: row.batch.get(0, row.row).to_value(), origin: Some(Origin { series, time }) };
+    (point, keys.iter().map(|key| key.eval(row).to_value()).collect())
 }
 
 impl Iterator for Collected<'_> {
     type Item = Result<Point, QueryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.ready.is_empty() && !self.is_done {
-            match self.take_point() {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.is_done = true;
-                    self.close();
-                }
-                Err(error) => {
-                    self.is_done = true;
-                    return Some(Err(error));
-                }
-            }
+        if let Err(error) = self.fill() {
+            self.is_done = true;
+            return Some(Err(error));
         }
         self.ready.pop_front().map(Ok)
     }

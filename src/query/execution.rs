@@ -14,6 +14,7 @@ pub(super) struct Execution<'a> {
     pub(super) context: &'a Context,
     emit: RefCell<&'a mut dyn FnMut(Option<SeriesRows>) -> ControlFlow<()>>,
     points_read: Cell<u64>,
+    is_counting: Cell<bool>,
 }
 
 impl<'a> Execution<'a> {
@@ -21,11 +22,14 @@ impl<'a> Execution<'a> {
         context: &'a Context,
         emit: &'a mut dyn FnMut(Option<SeriesRows>) -> ControlFlow<()>,
     ) -> Execution<'a> {
-        Execution { context, emit: RefCell::new(emit), points_read: Cell::new(0) }
+        Execution { context, emit: RefCell::new(emit), points_read: Cell::new(0), is_counting: Cell::new(true) }
     }
 
     /// Takes note that `count` points were read, and asks whether to go on.
     pub(super) fn count_points(&self, count: usize) -> Result<(), QueryError> {
+        if !self.is_counting.get() {
+            return self.go_on();
+        }
         let read = self.points_read.get() + count as u64;
         self.points_read.set(read);
         let max = self.context.limits.points_max;
@@ -33,6 +37,14 @@ impl<'a> Execution<'a> {
             return Err(QueryError::Limit(format!("max-select-point limit exceeed: ({read}/{max})")));
         }
         self.go_on()
+    }
+
+    /// Runs `work`, which reads points that were counted before.
+    pub(super) fn without_counting<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = self.is_counting.replace(false);
+        let done = work();
+        self.is_counting.set(before);
+        done
     }
 
     /// Asks whether to go on.

@@ -69,6 +69,9 @@ use crate::compat::Compat;
 use crate::influxql::ast::{Measurement, Select};
 use crate::model::Timestamp;
 
+/// [`Context::window_values_max`] of a server.
+pub const WINDOW_VALUES_MAX: usize = 1 << 18;
+
 /// Finds the data that a source names. The names are complete: the engine has filled in databases and policies.
 pub trait Sources {
     /// The data of the policy that `measurement` names.
@@ -84,6 +87,8 @@ pub struct Context {
     pub chunk_rows: usize,
     /// Limits of the `[coordinator]` section; zero is none.
     pub limits: SelectLimits,
+    /// Values of a window that a function such as `median` holds at once; if there are more, it reads them several times.
+    pub window_values_max: usize,
     /// How many threads may work on it at once; more than one if that is worth it, never more.
     pub threads: usize,
     /// Which answers to give where documentation and InfluxDB 1.2.4 disagree.

@@ -6,7 +6,7 @@ use fluxstone::compat::Compat;
 use fluxstone::influxql::ast::{Select, Statement};
 use fluxstone::influxql::{Parameters, parse};
 use fluxstone::model::Timestamp;
-use fluxstone::query::{Context, SelectLimits, SeriesRows, Sources, run};
+use fluxstone::query::{Context, SelectLimits, SeriesRows, Sources, WINDOW_VALUES_MAX, run};
 use fluxstone_spec::policies::Policies;
 use fluxstone_spec::select::{Table, select};
 use fluxstone_spec::source::ModelStore;
@@ -25,10 +25,12 @@ pub(crate) fn statement(text: &str) -> Option<Select> {
     }
 }
 
-/// What the evaluator answers, with pieces put together.
+/// What the evaluator answers, with pieces put together. Some of the time functions are allowed few values of a window, so that
+/// they read it several times.
 pub(crate) fn evaluated(select: &Select, sources: &dyn Sources, chunk_rows: usize) -> Result<Vec<Table>, String> {
-    let context =
-        Context { now: NOW, chunk_rows, limits: SelectLimits::default(), threads: 3, compat: Compat::default() };
+    let (limits, compat) = (SelectLimits::default(), Compat::default());
+    let window_values_max = if chunk_rows.is_multiple_of(4) { chunk_rows / 4 } else { WINDOW_VALUES_MAX };
+    let context = Context { now: NOW, chunk_rows, limits, window_values_max, threads: 3, compat };
     let mut tables: Vec<Table> = Vec::new();
     let mut goes_on = false;
     let mut take = |piece: SeriesRows| {

@@ -7,7 +7,8 @@ use crate::model::FieldType;
 use super::super::points::Values;
 use super::super::{NumberSummary, Value};
 use super::Point;
-use super::collection::{Collector, Identity};
+use super::collection::{Collector, Identity, Outcome, Pass, order};
+use super::ranks::{Digits, Found, Ordered};
 
 /// `sum`: integers wrap.
 #[derive(Debug, Clone)]
@@ -177,103 +178,234 @@ impl Extremes {
 }
 
 /// `median`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Median {
-    floats: Vec<f64>,
-    integers: Vec<i64>,
+    values_max: usize,
+    is_integer: bool,
+    count: u64,
+    /// The keys of the values, until there are too many.
+    keys: Vec<u64>,
+    digits: Option<Digits>,
+}
+
+impl Median {
+    pub(super) fn new(values_max: usize) -> Median {
+        Median { values_max, is_integer: false, count: 0, keys: Vec::new(), digits: None }
+    }
 }
 
 impl Collector for Median {
     fn add(&mut self, point: Point, _: Vec<Value>) {
-        match point.value {
-            Value::Float(v) => self.floats.push(v),
-            Value::Integer(v) => self.integers.push(v),
-            _ => {}
+        let key = match point.value {
+            Value::Float(v) => v.key(),
+            Value::Integer(v) => {
+                self.is_integer = true;
+                v.key()
+            }
+            _ => return,
+        };
+        self.count += 1;
+        if let Some(digits) = &mut self.digits {
+            digits.add(key);
+            return;
+        }
+        self.keys.push(key);
+        if self.keys.len() > self.values_max {
+            let digits = self.digits.insert(Digits::default());
+            for key in std::mem::take(&mut self.keys) {
+                digits.add(key);
+            }
         }
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Point> {
-        self.floats.sort_by(f64::total_cmp);
-        self.integers.sort_unstable();
-        let middle = |len: usize| (len.saturating_sub(1) / 2, len / 2);
-        let (low, high) = middle(self.floats.len().max(self.integers.len()));
-        let median = match (self.floats.get(low), self.floats.get(high)) {
-            (Some(a), Some(b)) if low != high => a + (b - a) / 2.0,
-            (Some(a), _) => *a,
-            _ => match (self.integers.get(low), self.integers.get(high)) {
-                (Some(a), Some(b)) if low != high => *a as f64 + b.wrapping_sub(*a) as f64 / 2.0,
-                (Some(a), _) => *a as f64,
-                _ => return Vec::new(),
-            },
+    fn finish(mut self: Box<Self>) -> Outcome {
+        let (low, high) = (self.count.saturating_sub(1) / 2, self.count / 2);
+        let sides = if let Some(digits) = &self.digits {
+            [low, high].map(|rank| digits.search(rank))
+        } else {
+            self.keys.sort_unstable();
+            [low, high].map(|rank| self.keys.get(rank as usize).map(|key| Found::Key(*key, 0)))
         };
-        vec![Point { time: 0, value: Value::Float(median), origin: None }]
+        middle(sides, self.is_integer)
+    }
+}
+
+/// The search for the two values in the middle.
+struct Middle {
+    is_integer: bool,
+    sides: [Found; 2],
+}
+
+impl Pass for Middle {
+    fn add(&mut self, values: Values<'_>) {
+        for side in &mut self.sides {
+            let Found::Again(search) = side else { continue };
+            match values {
+                Values::Float(v) => v.iter().for_each(|v| search.add(v.key())),
+                Values::Integer(v) => v.iter().for_each(|v| search.add(v.key())),
+                Values::String(_) | Values::Boolean(_) => {}
+            }
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Outcome {
+        let next = |side| match side {
+            Found::Again(search) => search.next(),
+            found @ Found::Key(..) => Some(found),
+        };
+        middle(self.sides.map(next), self.is_integer)
+    }
+}
+
+/// The median, if both values in the middle are known.
+fn middle(sides: [Option<Found>; 2], is_integer: bool) -> Outcome {
+    match sides {
+        [Some(Found::Key(low, _)), Some(Found::Key(high, _))] => Outcome::value(Value::Float(if is_integer {
+            let (low, high) = (i64::of_key(low), i64::of_key(high));
+            low as f64 + high.wrapping_sub(low) as f64 / 2.0
+        } else {
+            let (low, high) = (f64::of_key(low), f64::of_key(high));
+            if low.key() == high.key() { low } else { low + (high - low) / 2.0 }
+        })),
+        [Some(low), Some(high)] => Outcome::Values(Box::new(Middle { is_integer, sides: [low, high] })),
+        _ => Outcome::nothing(),
     }
 }
 
 /// `stddev`: of the sample, null for a single value.
-#[derive(Debug, Default)]
-pub(super) struct Stddev(Vec<f64>);
+#[derive(Debug)]
+pub(super) struct Stddev {
+    values_max: usize,
+    count: u64,
+    mean: f64,
+    /// All values, unless there are too many.
+    values: Vec<f64>,
+}
 
-impl Collector for Stddev {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
-        match point.value {
-            Value::Float(v) => self.0.push(v),
-            Value::Integer(v) => self.0.push(v as f64),
-            _ => {}
-        }
+impl Stddev {
+    pub(super) fn new(values_max: usize) -> Stddev {
+        Stddev { values_max, count: 0, mean: 0.0, values: Vec::new() }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Point> {
-        if self.0.is_empty() {
-            return Vec::new();
-        }
-        let mut mean = 0.0;
-        for (at, value) in self.0.iter().enumerate() {
-            mean += (value - mean) / (at + 1) as f64;
-        }
-        let variance = self.0.iter().fold(0.0, |sum, value| sum + (value - mean) * (value - mean));
-        let value = match self.0.len() {
-            1 => Value::Null,
-            n => Value::Float((variance / (n - 1) as f64).sqrt()),
-        };
-        vec![Point { time: 0, value, origin: None }]
+    fn is_whole(&self) -> bool {
+        self.count <= self.values_max as u64
     }
 }
 
-/// `mode`.
+impl Collector for Stddev {
+    fn add(&mut self, point: Point, _: Vec<Value>) {
+        let value = match point.value {
+            Value::Float(v) => v,
+            Value::Integer(v) => v as f64,
+            _ => return,
+        };
+        self.count += 1;
+        self.mean += (value - self.mean) / self.count as f64;
+        if self.is_whole() {
+            self.values.push(value);
+        } else {
+            self.values = Vec::new();
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Outcome {
+        let mut squares = Squares { count: self.count, mean: self.mean, sum: 0.0 };
+        if !self.is_whole() {
+            return Outcome::Values(Box::new(squares));
+        }
+        squares.add(Values::Float(&self.values));
+        Box::new(squares).finish()
+    }
+}
+
+/// The sum of the squares of the distances from the mean.
+struct Squares {
+    count: u64,
+    mean: f64,
+    sum: f64,
+}
+
+impl Pass for Squares {
+    fn add(&mut self, values: Values<'_>) {
+        let add = |sum, value| sum + (value - self.mean) * (value - self.mean);
+        self.sum = match values {
+            Values::Float(v) => v.iter().fold(self.sum, |sum, v| add(sum, *v)),
+            Values::Integer(v) => v.iter().fold(self.sum, |sum, v| add(sum, *v as f64)),
+            Values::String(_) | Values::Boolean(_) => return,
+        };
+    }
+
+    fn finish(self: Box<Self>) -> Outcome {
+        match self.count {
+            0 => Outcome::nothing(),
+            1 => Outcome::value(Value::Null),
+            n => Outcome::value(Value::Float((self.sum / (n - 1) as f64).sqrt())),
+        }
+    }
+}
+
+/// `mode`. Memory grows with the number of different values only.
 #[derive(Debug, Default)]
-pub(super) struct Mode(Vec<Point>);
+pub(super) struct Mode {
+    runs: Vec<Run>,
+    /// How many runs there were when equal ones were last put together.
+    distinct: usize,
+}
+
+/// Equal values, in the order in which they came.
+#[derive(Debug)]
+struct Run {
+    value: Value,
+    count: u64,
+    first_time: i64,
+    last_time: i64,
+}
+
+impl Mode {
+    /// Sorts the runs by value, and makes one of those that are equal.
+    fn join(&mut self) {
+        // Stable: of equal runs the earlier stays before the later.
+        self.runs.sort_by(|a, b| order(&a.value, &b.value));
+        self.runs.dedup_by(|later, earlier| {
+            let is_equal = order(&later.value, &earlier.value).is_eq();
+            if is_equal {
+                earlier.count += later.count;
+                earlier.last_time = later.last_time;
+            }
+            is_equal
+        });
+        self.distinct = self.runs.len();
+    }
+}
 
 impl Collector for Mode {
     fn add(&mut self, point: Point, _: Vec<Value>) {
-        self.0.push(point);
+        let Point { value, time, .. } = point;
+        self.runs.push(Run { value, count: 1, first_time: time, last_time: time });
+        if self.runs.len() >= (2 * self.distinct).max(4096) {
+            self.join();
+        }
     }
 
     /// The longest run in value order; of equal ones the greater value, unless it began after the other had ended.
-    fn finish(mut self: Box<Self>) -> Vec<Point> {
-        self.0.sort_by(|a, b| super::collection::order(&a.value, &b.value));
-        let Some(first) = self.0.first() else { return Vec::new() };
-        let is_boolean = matches!(first.value, Value::Boolean(_));
-        if is_boolean {
-            let truths = self.0.iter().filter(|point| point.value == Value::Boolean(true)).count();
-            let value = Value::Boolean(2 * truths >= self.0.len());
-            return vec![Point { time: 0, value, origin: None }];
+    fn finish(mut self: Box<Self>) -> Outcome {
+        self.join();
+        let Some(mut best) = self.runs.first() else { return Outcome::nothing() };
+        if matches!(best.value, Value::Boolean(_)) {
+            let count = |wanted: bool| {
+                let run = self.runs.iter().find(|run| run.value == Value::Boolean(wanted));
+                run.map_or(0, |run| run.count)
+            };
+            return Outcome::value(Value::Boolean(count(true) >= count(false)));
         }
-        // A run is compared with the best from its second value on, so values that occur once never replace the lowest.
-        let (mut run, mut run_count, mut run_time) = (&first.value, 0_u64, first.time);
-        let (mut best, mut best_count, mut best_time) = (&first.value, 0_u64, first.time);
-        for point in &self.0 {
-            if super::collection::order(&point.value, run).is_ne() {
-                (run, run_count, run_time) = (&point.value, 1, point.time);
-                continue;
+        for run in &self.runs[1..] {
+            // A run is compared from its second value on, so values that occur once never replace the lowest.
+            let is_better = run.count > best.count || run.count == best.count && run.first_time <= best.last_time;
+            if run.count >= 2 && is_better {
+                best = run;
             }
-            run_count += 1;
-            if best_count > run_count || best_count == run_count && run_time > best_time {
-                continue;
-            }
-            (best, best_count, best_time) = (run, run_count, point.time);
         }
-        vec![Point { time: 0, value: best.clone(), origin: None }]
+        Outcome::value(best.value.clone())
     }
 }
 
@@ -299,15 +431,15 @@ impl Collector for Distinct {
     }
 
     /// In the order of the time of the first sight, then of the values.
-    fn finish(mut self: Box<Self>) -> Vec<Point> {
+    fn finish(mut self: Box<Self>) -> Outcome {
         if self.only_count {
             let count = Value::Integer(self.seen.len() as i64);
-            return if self.seen.is_empty() { Vec::new() } else { vec![Point { time: 0, value: count, origin: None }] };
+            return if self.seen.is_empty() { Outcome::nothing() } else { Outcome::value(count) };
         }
-        self.points.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| super::collection::order(&a.value, &b.value)));
+        self.points.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| order(&a.value, &b.value)));
         for point in &mut self.points {
             point.origin = None;
         }
-        self.points
+        Outcome::Results(self.points)
     }
 }

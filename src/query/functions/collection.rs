@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::super::Value;
+use super::super::points::Values;
 use super::Point;
 use super::aggregates::{Distinct, Median, Mode, Stddev};
 use super::selectors::{Percentile, Ranking, Sample};
@@ -35,20 +36,52 @@ pub(in crate::query) trait Collector {
     /// Takes a point, and the values of the names that the function asks for with it.
     fn add(&mut self, point: Point, keys: Vec<Value>);
 
+    /// What comes of the points.
+    fn finish(self: Box<Self>) -> Outcome;
+}
+
+/// Takes the values of one window once more.
+pub(in crate::query) trait Pass {
+    /// Takes values of one series: numbers, as a collector of them was given. Those of a window come series after series, in the order in
+    /// which the collector had the series.
+    fn add(&mut self, values: Values<'_>);
+
+    /// What comes of the values.
+    fn finish(self: Box<Self>) -> Outcome;
+}
+
+/// What a walk through the points of a window comes to. More walks are asked for where memory would grow with the number of points.
+pub(in crate::query) enum Outcome {
     /// The results in the order of the answer. Those of aggregates have time zero and no origin.
-    fn finish(self: Box<Self>) -> Vec<Point>;
+    Results(Vec<Point>),
+    /// The values are needed once more.
+    Values(Box<dyn Pass>),
+    /// The points are needed once more.
+    Points(Box<dyn Collector>),
+}
+
+impl Outcome {
+    /// The result of an aggregate.
+    pub(super) fn value(value: Value) -> Outcome {
+        Outcome::Results(vec![Point { time: 0, value, origin: None }])
+    }
+
+    pub(super) fn nothing() -> Outcome {
+        Outcome::Results(Vec::new())
+    }
 }
 
 impl Collection {
-    /// A collector for one window. `seed` is what choices at random begin with.
-    pub(in crate::query) fn start(&self, seed: u64) -> Box<dyn Collector> {
+    /// A collector for one window, that holds about `values_max` values at once where more walks can spare memory. `seed` is what
+    /// choices at random begin with.
+    pub(in crate::query) fn start(&self, values_max: usize, seed: u64) -> Box<dyn Collector> {
         match *self {
-            Collection::Median => Box::new(Median::default()),
+            Collection::Median => Box::new(Median::new(values_max)),
             Collection::Mode => Box::new(Mode::default()),
-            Collection::Stddev => Box::new(Stddev::default()),
+            Collection::Stddev => Box::new(Stddev::new(values_max)),
             Collection::Distinct => Box::new(Distinct::new(false)),
             Collection::CountDistinct => Box::new(Distinct::new(true)),
-            Collection::Percentile { percent } => Box::new(Percentile::new(percent)),
+            Collection::Percentile { percent } => Box::new(Percentile::new(percent, values_max)),
             Collection::Sample { size } => Box::new(Sample::new(size, seed)),
             Collection::Best { size, greatest, keyed } => Box::new(Ranking::new(size, greatest, keyed)),
         }

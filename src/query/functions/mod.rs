@@ -13,11 +13,12 @@
 mod aggregates;
 mod collection;
 mod predictors;
+mod ranks;
 mod reduction;
 mod selectors;
 mod transformations;
 
-pub(super) use collection::{Collection, Collector};
+pub(super) use collection::{Collection, Collector, Outcome, Pass};
 pub(super) use predictors::Forecast;
 pub(super) use reduction::{Partial, Reduction};
 pub(super) use transformations::{Stage, Transformation};

@@ -10,7 +10,8 @@ use crate::model::{Text, TimeRange};
 use super::super::points::Values;
 use super::super::{NumberSummary, Value};
 use super::Point;
-use super::collection::{Collector, Identity, order};
+use super::collection::{Collector, Identity, Outcome, Pass, order};
+use super::ranks::{Digits, Found, Ordered, Search};
 
 /// What `first`, `last`, `min` and `max` look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,28 +157,101 @@ impl Rule {
 #[derive(Debug)]
 pub(super) struct Percentile {
     percent: f64,
+    values_max: usize,
+    count: u64,
+    /// All points, until there are too many.
     points: Vec<Point>,
+    digits: Option<Digits>,
 }
 
 impl Percentile {
-    pub(super) fn new(percent: f64) -> Percentile {
-        Percentile { percent, points: Vec::new() }
+    pub(super) fn new(percent: f64, values_max: usize) -> Percentile {
+        Percentile { percent, values_max, count: 0, points: Vec::new(), digits: None }
+    }
+}
+
+/// The key of a number; those that are equal have one.
+fn key(value: &Value) -> u64 {
+    match value {
+        Value::Integer(v) => v.key(),
+        Value::Float(v) if *v != 0.0 => v.key(),
+        _ => 0.0.key(),
     }
 }
 
 impl Collector for Percentile {
     fn add(&mut self, point: Point, _: Vec<Value>) {
+        self.count += 1;
+        if let Some(digits) = &mut self.digits {
+            digits.add(key(&point.value));
+            return;
+        }
         self.points.push(point);
+        if self.points.len() > self.values_max {
+            let digits = self.digits.insert(Digits::default());
+            for point in std::mem::take(&mut self.points) {
+                digits.add(key(&point.value));
+            }
+        }
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Point> {
-        let rank = (self.points.len() as f64 * self.percent / 100.0 + 0.5).floor() as i64 - 1;
-        let Ok(rank) = usize::try_from(rank) else { return Vec::new() };
-        if rank >= self.points.len() {
-            return Vec::new();
+    fn finish(mut self: Box<Self>) -> Outcome {
+        let rank = (self.count as f64 * self.percent / 100.0 + 0.5).floor() as i64 - 1;
+        let Some(rank) = u64::try_from(rank).ok().filter(|rank| *rank < self.count) else { return Outcome::nothing() };
+        if let Some(digits) = &self.digits {
+            return nth(digits.search(rank));
         }
         self.points.sort_by(|a, b| order(&a.value, &b.value));
-        vec![self.points.swap_remove(rank)]
+        Outcome::Results(vec![self.points.swap_remove(rank as usize)])
+    }
+}
+
+/// The search for the value of the rank.
+struct Ranked(Search);
+
+impl Pass for Ranked {
+    fn add(&mut self, values: Values<'_>) {
+        match values {
+            Values::Float(v) => v.iter().for_each(|v| self.0.add(key(&Value::Float(*v)))),
+            Values::Integer(v) => v.iter().for_each(|v| self.0.add(v.key())),
+            Values::String(_) | Values::Boolean(_) => {}
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Outcome {
+        nth(self.0.next())
+    }
+}
+
+/// The next step of a search for the point of a rank.
+fn nth(found: Option<Found>) -> Outcome {
+    match found {
+        Some(Found::Key(key, before)) => Outcome::Points(Box::new(Nth { key, before, point: None })),
+        Some(Found::Again(search)) => Outcome::Values(Box::new(Ranked(search))),
+        None => Outcome::nothing(),
+    }
+}
+
+/// The point with some equal ones before it.
+struct Nth {
+    key: u64,
+    before: u64,
+    point: Option<Point>,
+}
+
+impl Collector for Nth {
+    fn add(&mut self, point: Point, _: Vec<Value>) {
+        if self.point.is_some() || key(&point.value) != self.key {
+            return;
+        }
+        match self.before.checked_sub(1) {
+            Some(before) => self.before = before,
+            None => self.point = Some(point),
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Outcome {
+        Outcome::Results(self.point.into_iter().collect())
     }
 }
 
@@ -209,9 +283,9 @@ impl Collector for Sample {
         }
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Point> {
+    fn finish(mut self: Box<Self>) -> Outcome {
         self.points.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| order(&a.value, &b.value)));
-        self.points
+        Outcome::Results(self.points)
     }
 }
 
@@ -267,13 +341,13 @@ impl Collector for Ranking {
         }
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Point> {
+    fn finish(mut self: Box<Self>) -> Outcome {
         if let Some(by_key) = self.by_key.take() {
             self.points = by_key.into_values().collect();
             // A hash table has no order; series number and time make one before values are ranked.
             self.points.sort_by_key(|point| point.origin.map(|origin| (origin.time, origin.series)));
         }
         self.prune();
-        self.points
+        Outcome::Results(self.points)
     }
 }

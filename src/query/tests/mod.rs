@@ -22,14 +22,15 @@ use crate::influxql::{Parameters, parse};
 use crate::model::Timestamp;
 
 use super::test_source::{MemorySource, OneSource};
-use super::{Context, QueryError, SelectLimits, SeriesRows, Value, run};
+use super::{Context, QueryError, SelectLimits, SeriesRows, Value, WINDOW_VALUES_MAX, run};
 
 /// A query's `now()` in these tests: 1000 s.
 const NOW: Timestamp = Timestamp(1_000_000_000_000);
 
 fn context(profile: Profile) -> Context {
     let compat = Compat { profile, ..Compat::default() };
-    Context { now: NOW, chunk_rows: 1000, limits: SelectLimits::default(), threads: 1, compat }
+    let limits = SelectLimits::default();
+    Context { now: NOW, chunk_rows: 1000, limits, window_values_max: WINDOW_VALUES_MAX, threads: 1, compat }
 }
 
 fn select(query: &str) -> Select {
