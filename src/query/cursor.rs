@@ -96,6 +96,11 @@ impl SeriesCursor {
         if self.at < self.rows.len() { Ok(true) } else { self.next_batch(execution) }
     }
 
+    /// Whether it stands on a point.
+    pub(super) fn has_point(&self) -> bool {
+        self.at < self.rows.len()
+    }
+
     /// The rows of the present batch.
     pub(super) fn batch(&self) -> (&RowBatch, &[u32]) {
         (&self.batch, &self.rows)

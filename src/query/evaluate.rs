@@ -18,16 +18,22 @@ pub(super) fn evaluate(
         return Ok(());
     }
     let execution = Execution::new(context, emit);
-    check_window_count(plan, context)?;
-    let mut groups = groups(plan, &execution)?;
-    if plan.descending && plan.reverses_groups() {
-        groups.reverse();
-    }
+    let groups = groups_in_order(plan, &execution)?;
     if parallel::pays(context, &groups) {
         parallel::evaluate(plan, &groups, context, &execution)
     } else {
         in_order(plan, &groups, &execution)
     }
+}
+
+/// The groups in the order of the answer.
+pub(super) fn groups_in_order(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group>, QueryError> {
+    check_window_count(plan, execution.context)?;
+    let mut groups = groups(plan, execution)?;
+    if plan.descending && plan.reverses_groups() {
+        groups.reverse();
+    }
+    Ok(groups)
 }
 
 /// Evaluates groups one after the other.

@@ -6,7 +6,7 @@
 //!
 //! | step | files |
 //! |---|---|
-//! | what is named, and of which types | `schema`, `expand`, `names`, `subquery` |
+//! | what is named, and of which types | `schema`, `expand`, `names`, `subquery` with `inner_rows` |
 //! | the condition | `fold` (constants), `time_bounds` and `time_literal` (the range), `conditions` (series and points) |
 //! | the plan | `plan`, `projections` (arithmetic), `calls` (functions), `point_expr` (expressions over points), `windows` |
 //! | reading | `source` (the seam), `groups` (which series), `points` (blocks to columns), `cursor` and `tie_heap` (merging) |
@@ -30,6 +30,7 @@ mod fold;
 pub mod functions;
 mod go_names;
 mod groups;
+mod inner_rows;
 mod names;
 mod parallel;
 mod plan;
@@ -87,7 +88,8 @@ pub struct Context {
     pub chunk_rows: usize,
     /// Limits of the `[coordinator]` section; zero is none.
     pub limits: SelectLimits,
-    /// Values of a window that a function such as `median` holds at once; if there are more, it reads them several times.
+    /// Values of a window that a function such as `median` holds at once; if there are more, it reads them several times. An inner
+    /// query of points holds some times as many.
     pub window_values_max: usize,
     /// How many threads may work on it at once; more than one if that is worth it, never more.
     pub threads: usize,

@@ -13,8 +13,10 @@ use crate::influxql::ast::{Dimension, Fill, Select};
 use crate::model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
 use super::conditions::Residual;
+use super::evaluate::groups_in_order;
 use super::execution::Execution;
-use super::groups::{Member, groups};
+use super::groups::Group;
+use super::inner_rows::{InnerRows, Slicer};
 use super::plan::{Outer, Plan};
 use super::points::{FieldCursor, FieldRead};
 use super::scalar::Scalar;
@@ -36,12 +38,13 @@ pub(super) fn inputs(
     let mut plan = plan::plan(&inner, sources, context, outer.bounds, emit)?;
     plan.keep_series_apart();
     let mut answer = Answer::default();
-    // Rows of points keep the order that they have where they are stored; others come in the order of the answer.
     if plan.series_apart {
+        // Rows of points keep the order that they have where they are stored; others come in the order of the answer.
         answer.source.shard_starts.clone_from(&plan.shard_starts);
-    }
-    if answer.source.take_stored(&plan, context, emit)? {
-        return Ok(answer.inputs(plan.series_apart));
+        if !plan.range.is_empty() {
+            answer.source.take_points(plan, context, emit)?;
+        }
+        return Ok(answer.inputs(true));
     }
     evaluate::evaluate(&plan, context, &mut |piece| match piece {
         Some(piece) => {
@@ -51,7 +54,7 @@ pub(super) fn inputs(
         // Only the outer query's rows are handed out, but a kill must be noticed here too.
         None => emit(None),
     })?;
-    Ok(answer.inputs(plan.series_apart))
+    Ok(answer.inputs(false))
 }
 
 /// The inner query with the outer groups, and the outer windows if it has none. Windows without a value are left out unless
@@ -95,9 +98,11 @@ struct AnswerSeries {
     fields: Vec<(Text, Blocks)>,
 }
 
-type Blocks = Vec<Arc<dyn Block>>;
+/// The values of a column.
+pub(super) type Blocks = Vec<Arc<dyn Block>>;
 
-struct AnswerBlock(Arc<Batch>);
+/// Values that are kept.
+pub(super) struct AnswerBlock(pub(super) Arc<Batch>);
 
 impl Answer {
     fn add(&mut self, mut piece: SeriesRows) {
@@ -120,38 +125,34 @@ impl Answer {
 }
 
 impl AnswerSource {
-    /// Takes the stored blocks of a plan that keeps series apart, selects fields as they are, and asks nothing of its points;
-    /// `false` if it does anything else.
-    fn take_stored(
+    /// Takes the rows of a plan that keeps series apart: stored blocks, if it selects fields as they are and asks nothing of its
+    /// points, and else what is computed of them.
+    fn take_points(
         &mut self,
-        plan: &Plan,
+        plan: Plan,
         context: &Context,
         emit: &mut dyn FnMut(Option<SeriesRows>) -> ControlFlow<()>,
-    ) -> Result<bool, QueryError> {
-        let Some(reads) = plan.stored_fields().filter(|_| !plan.range.is_empty()) else { return Ok(false) };
+    ) -> Result<(), QueryError> {
         let execution = Execution::new(context, emit);
-        let mut groups = groups(plan, &execution)?;
-        if groups.iter().flat_map(|group| &group.series).any(|member| !matches!(member.residual, Residual::Always)) {
-            return Ok(false);
-        }
-        if plan.descending {
-            groups.reverse();
-        }
-        for group in &groups {
-            for member in &group.series {
-                let mut fields = Vec::with_capacity(reads.len());
-                for (name, field) in plan.columns[1..].iter().zip(&reads) {
-                    let blocks = stored_blocks(member, field, plan.range, &execution)?;
-                    if !blocks.is_empty() {
-                        fields.push((name.clone(), blocks));
-                    }
-                }
-                if !fields.is_empty() {
-                    self.push(&group.measurement, &group.tags, &plan.columns, fields);
+        let groups = groups_in_order(&plan, &execution)?;
+        let asks = |group: &Group| group.series.iter().any(|member| !matches!(member.residual, Residual::Always));
+        if let Some(reads) = plan.stored_fields().filter(|_| !groups.iter().any(asks)) {
+            for group in &groups {
+                let stored = |read: &&FieldRead| stored_blocks(group, read, plan.range, &execution);
+                let columns = reads.iter().map(stored).collect::<Result<Vec<Blocks>, _>>()?;
+                if columns.iter().any(|blocks| !blocks.is_empty()) {
+                    self.push(&group.measurement, &group.tags, &plan.columns, columns);
                 }
             }
+            return Ok(());
         }
-        Ok(true)
+        let mut slicer = Slicer::new(InnerRows { plan, groups, context: context.clone() });
+        for number in 0..slicer.rows().groups.len() {
+            let Some(columns) = slicer.blocks(number, &execution)? else { continue };
+            let InnerRows { plan, groups, .. } = &**slicer.rows();
+            self.push(&groups[number].measurement, &groups[number].tags, &plan.columns, columns);
+        }
+        Ok(())
     }
 
     /// Takes the rows of one series. Rows with equal times go to series of their own, since a series has each time once.
@@ -181,16 +182,18 @@ impl AnswerSource {
     }
 
     fn add_series(&mut self, series: &SeriesRows, rows: &[(i64, &[Value])]) {
-        let columns = series.columns.iter().skip(1).enumerate();
-        let fields = columns.filter_map(|(column, name)| {
-            let block: Arc<dyn Block> = Arc::new(AnswerBlock(Arc::new(batch(rows, column)?)));
-            Some((name.clone(), vec![block]))
-        });
-        self.push(&series.name, &series.tags, &series.columns, fields.collect());
+        let blocks = |column| {
+            let block = batch(rows, column).map(|batch| Arc::new(AnswerBlock(Arc::new(batch))) as Arc<dyn Block>);
+            block.into_iter().collect()
+        };
+        let columns = (0..series.columns.len() - 1).map(blocks).collect();
+        self.push(&series.name, &series.tags, &series.columns, columns);
     }
 
-    /// Adds a series.
-    fn push(&mut self, name: &Text, tags: &[(Text, Text)], columns: &[Text], fields: Vec<(Text, Blocks)>) {
+    /// Adds a series, with the blocks of each column but `time`.
+    fn push(&mut self, name: &Text, tags: &[(Text, Text)], columns: &[Text], blocks: Vec<Blocks>) {
+        let named = columns.iter().skip(1).cloned().zip(blocks);
+        let fields: Vec<(Text, Blocks)> = named.filter(|(_, blocks)| !blocks.is_empty()).collect();
         let present = tags.iter().filter(|(_, value)| !value.is_empty()).cloned();
         let key = SeriesKey {
             // The order of the inner answer is the order of the series.
@@ -213,13 +216,14 @@ impl AnswerSource {
 /// The blocks of a field of a series that have values in `range`: those that reach beyond it, or have another type than is asked for,
 /// are decoded.
 fn stored_blocks(
-    member: &Member,
+    group: &Group,
     field: &FieldRead,
     range: TimeRange,
     execution: &Execution<'_>,
 ) -> Result<Blocks, QueryError> {
-    let mut cursor = FieldCursor::new(&*member.source, member.series.id, field, range, false);
     let mut blocks = Blocks::new();
+    let Some(member) = group.series.first() else { return Ok(blocks) };
+    let mut cursor = FieldCursor::new(&*member.source, member.series.id, field, range, false);
     while let Some(block) = cursor.next_block() {
         let summary = block.summary();
         if range.contains(summary.range.min) && range.contains(summary.range.max) && summary.field_type == field.read_as
@@ -234,7 +238,7 @@ fn stored_blocks(
 }
 
 /// The values of one column, if it has any. One with integers and floats, which a fill can make, has floats.
-fn batch(rows: &[(i64, &[Value])], column: usize) -> Option<Batch> {
+pub(super) fn batch(rows: &[(i64, &[Value])], column: usize) -> Option<Batch> {
     let cells = || rows.iter().map(|(time, cells)| (*time, &cells[column]));
     let first = cells().map(|(_, value)| value).find(|value| **value != Value::Null)?;
     let is_float = |value: &Value| matches!(value, Value::Float(_));
