@@ -74,13 +74,16 @@ impl<'r> Collected<'r> {
     fn results_of(&self, open: Open) -> Result<Vec<Point>, QueryError> {
         let Open { start, collector, mut series } = open;
         let mut outcome = collector.finish();
+        if let Outcome::Results(results) = outcome {
+            return Ok(results);
+        }
+        if !self.collection.takes_series_after_series() {
+            series = (0..self.run.group.series.len()).collect();
+        }
         let range = self.run.plan.windows.map_or(self.range, |windows| {
             let window = TimeRange { min: Timestamp(start), max: Timestamp(windows.last(start)) };
             self.range.intersect(window)
         });
-        if !self.collection.takes_series_after_series() {
-            series = (0..self.run.group.series.len()).collect();
-        }
         self.run.execution.without_counting(|| {
             loop {
                 outcome = match outcome {

@@ -96,14 +96,22 @@ impl SeriesCursor {
         if self.at < self.rows.len() { Ok(true) } else { self.next_batch(execution) }
     }
 
-    /// Whether it stands on a point.
-    pub(super) fn has_point(&self) -> bool {
-        self.at < self.rows.len()
+    /// Whether the present batch is all that is left of its blocks.
+    pub(super) fn is_last_of_blocks(&self) -> bool {
+        self.reader.is_between_blocks()
     }
 
     /// The rows of the present batch.
     pub(super) fn batch(&self) -> (&RowBatch, &[u32]) {
         (&self.batch, &self.rows)
+    }
+
+    /// Visits all points of the present batch, with their times.
+    pub(super) fn for_each(&self, mut visit: impl FnMut(i64, PointRow<'_>)) {
+        let times = self.batch.times();
+        for row in self.rows.iter().map(|row| *row as usize) {
+            visit(times[row], PointRow { key: &self.key, batch: &self.batch, row });
+        }
     }
 
     /// The time of the present point.

@@ -16,8 +16,11 @@ use super::point_expr::PointExpr;
 use super::subquery::{AnswerBlock, Blocks, batch};
 use super::{Batch, Block, Context, QueryError, SourceError, Summary, Value};
 
-/// Rows in a slice, if memory for so many values is allowed.
+/// A slice ends when it has so many rows, if memory for so many values is allowed, and with the blocks that its rows are of: so
+/// slices of slices are not computed twice.
 const SLICE_ROWS: usize = 8192;
+/// It ends anyhow when it has this many times as many.
+const SLICE_FACTOR: usize = 4;
 /// Slices may keep this many times [`Context::window_values_max`] values.
 const KEPT_FACTOR: usize = 4;
 
@@ -54,6 +57,8 @@ struct SliceBlock {
 struct SliceReader {
     cursor: SeriesCursor,
     outputs: Vec<PointExpr>,
+    /// Whether the cursor has a batch that was not taken.
+    has_batch: bool,
 }
 
 impl Slicer {
@@ -106,20 +111,26 @@ impl InnerRows {
         let Some(member) = self.groups[group].series.first().filter(|_| reads.selected > 0) else { return Ok(None) };
         let mut cursor = SeriesCursor::new(&self.plan, member, reads, range, false)?;
         let outputs = outputs.iter().map(|output| output.of_series(&member.series.key)).collect();
-        let has_rows = cursor.next_batch(execution)?;
-        Ok(has_rows.then_some(SliceReader { cursor, outputs }))
+        let has_batch = cursor.next_batch(execution)?;
+        Ok(has_batch.then_some(SliceReader { cursor, outputs, has_batch }))
     }
 }
 
 impl SliceReader {
-    /// The next rows; none at the end.
-    fn next_slice(&mut self, rows_max: usize, execution: &Execution<'_>) -> Result<Slice, QueryError> {
+    /// The next rows, about so many; none at the end.
+    fn next_slice(&mut self, rows: usize, execution: &Execution<'_>) -> Result<Slice, QueryError> {
         let mut slice = Slice::default();
-        while slice.times.len() < rows_max && self.cursor.has_point() {
-            let point = self.cursor.point();
-            slice.times.push(self.cursor.time());
-            slice.cells.extend(self.outputs.iter().map(|output| output.eval(point).to_value()));
-            self.cursor.advance(execution)?;
+        while self.has_batch {
+            self.cursor.for_each(|time, point| {
+                slice.times.push(time);
+                slice.cells.extend(self.outputs.iter().map(|output| output.eval(point).to_value()));
+            });
+            let is_cut_clean = self.cursor.is_last_of_blocks();
+            self.has_batch = self.cursor.next_batch(execution)?;
+            let taken = slice.times.len();
+            if taken >= rows && is_cut_clean || taken >= rows.saturating_mul(SLICE_FACTOR) {
+                break;
+            }
         }
         Ok(slice)
     }

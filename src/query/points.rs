@@ -289,6 +289,11 @@ impl RowReader {
         RowReader { cursors: fields.iter().map(cursor).collect(), descending }
     }
 
+    /// Whether nothing is left of the blocks that the rows before came from.
+    pub(super) fn is_between_blocks(&self) -> bool {
+        self.cursors.iter().all(|cursor| cursor.run.as_ref().is_none_or(|run| run.times().is_empty()))
+    }
+
     /// The next rows: those after the rows before, or, for a reader that descends, those before them.
     pub(super) fn next_batch(&mut self, execution: &Execution<'_>) -> Result<Option<RowBatch>, QueryError> {
         for cursor in &mut self.cursors {

@@ -11,8 +11,8 @@ use crate::influxql::ast::Measurement;
 use crate::model::{FieldType, Text, TimeRange, Timestamp};
 use crate::query::test_source::{MemorySource, OneSource};
 use crate::query::{
-    Batch, Block, QueryError, SeriesId, SeriesPredicate, SeriesRef, SeriesRows, Source, SourceError, Sources, Summary,
-    Value, run,
+    Batch, Block, Context, QueryError, SeriesId, SeriesPredicate, SeriesRef, SeriesRows, Source, SourceError, Sources,
+    Summary, Value, WINDOW_VALUES_MAX, run,
 };
 
 const NET: &str = "net,host=a,dc=x rx=10,tx=1 0\nnet,host=a,dc=x rx=30,tx=3 60\nnet,host=b,dc=x rx=20,tx=2 0\n\
@@ -215,6 +215,11 @@ impl Sources for Arc<Counting> {
 
 /// The answer to a query, and how many blocks of two values it decodes.
 fn decoded(points: &str, query: &str) -> (Vec<Vec<Value>>, usize) {
+    decoded_with(points, query, WINDOW_VALUES_MAX)
+}
+
+/// The same, where functions and inner queries may hold so many values.
+fn decoded_with(points: &str, query: &str, window_values_max: usize) -> (Vec<Vec<Value>>, usize) {
     let count = Arc::new(AtomicUsize::new(0));
     let source = Arc::new(Counting(MemorySource::new(points, 2), count.clone()));
     let mut rows = Vec::new();
@@ -222,7 +227,8 @@ fn decoded(points: &str, query: &str) -> (Vec<Vec<Value>>, usize) {
         rows.extend(piece.iter().flat_map(SeriesRows::rows).map(<[Value]>::to_vec));
         ControlFlow::Continue(())
     };
-    run(&select(query), &source, &context(Profile::Documented), &mut emit).unwrap();
+    let context = Context { window_values_max, ..context(Profile::Documented) };
+    run(&select(query), &source, &context, &mut emit).unwrap();
     (rows, count.load(Ordering::Relaxed))
 }
 
@@ -246,4 +252,20 @@ fn fields_of_an_inner_query_are_read_where_they_are_stored() {
     // What a condition asks of points, or arithmetic, makes rows inside.
     assert_eq!(decoded(&points, "SELECT sum(v) FROM (SELECT v FROM m WHERE v > 3)").1, 10);
     assert_eq!(decoded(&points, "SELECT sum(x) FROM (SELECT v + 1 AS x FROM m)").1, 10);
+}
+
+#[test]
+fn rows_of_nested_queries_that_are_not_kept_are_computed_once_for_each_level() {
+    let points: Vec<String> = (0..100).map(|i| format!("m v={i} {i}")).collect();
+    let points = points.join("\n");
+    let mut query = "SELECT v FROM m WHERE v != 50".to_owned();
+    for level in 1..=10 {
+        query = format!("SELECT v + 1 AS v FROM ({query})");
+        let (kept, _) = decoded(&points, &query);
+        let (computed, decodes) = decoded_with(&points, &query, 1);
+        assert_eq!(computed, kept);
+        assert_eq!(computed.len(), 99);
+        // Each level is walked through once to count its rows, and each of these walks computes those below.
+        assert!((50 * level..=50 * (level + 2)).contains(&decodes), "{decodes} blocks at level {level}");
+    }
 }
