@@ -124,6 +124,81 @@ fn a_running_query_is_listed_and_killed() {
     assert_eq!(bench.run("KILL QUERY 1"), "0: error: no such query id: 1");
 }
 
+/// Runs a query with `db=d` and pieces of one row; `at_piece` may end it after any of them.
+fn pieces(bench: &Bench, text: &str, is_gone: &AtomicBool, mut at_piece: impl FnMut(usize)) -> Vec<String> {
+    let parameters = Parameters::new();
+    let (principal, database) = (&Principal::Anyone, "d");
+    let request = QueryRequest { principal, text, parameters: &parameters, database, read_only: true, chunk_rows: 1 };
+    let mut answers = Vec::new();
+    bench.engine.execute(bench.engine.prepare(request).unwrap(), is_gone, &mut |result| {
+        answers.push(shown(&result));
+        at_piece(answers.len());
+        ControlFlow::Continue(())
+    });
+    answers
+}
+
+/// Enough points for several blocks.
+fn bench_with_points() -> Bench {
+    let bench = Bench::new();
+    bench.done("CREATE DATABASE d");
+    let lines: Vec<String> = (0..20_000).map(|i| format!("m,host=h{} v={i} {i}", i % 3)).collect();
+    assert_eq!(bench.write(&lines.join("\n")), "");
+    bench
+}
+
+// spec: statements.query.2
+#[test]
+fn a_select_is_killed_among_its_rows() {
+    let bench = bench_with_points();
+    for text in ["SELECT v FROM m", "SELECT v FROM (SELECT v + 1 AS v FROM m)", "SELECT difference(v) FROM m"] {
+        let id = std::cell::Cell::new(String::new());
+        let answers = pieces(&bench, text, &AtomicBool::new(false), |count| {
+            if count == 3 {
+                let listed = bench.run("SHOW QUERIES");
+                let number =
+                    listed.split(" | #").find(|row| row.contains("SELECT")).and_then(|row| row.split(',').next());
+                id.set(number.unwrap().to_owned());
+                bench.done(&format!("KILL QUERY {}", number.unwrap()));
+            }
+        });
+        assert_eq!(answers.last().unwrap(), "0: error: query interrupted", "{text}");
+        assert!(answers.len() < 20_000, "{text}: {} pieces", answers.len());
+        assert!(bench.run(&format!("KILL QUERY {}", id.take())).contains("no such query"));
+    }
+}
+
+#[test]
+fn a_select_ends_when_its_client_is_gone() {
+    let bench = bench_with_points();
+    let is_gone = AtomicBool::new(false);
+    let answers = pieces(&bench, "SELECT v FROM m", &is_gone, |count| is_gone.store(count == 3, Ordering::Relaxed));
+    assert!(answers.len() < 20_000, "{} pieces", answers.len());
+}
+
+// spec: statements.query.2
+#[test]
+fn a_select_is_killed_while_it_computes() {
+    let bench = Bench::new();
+    bench.done("CREATE DATABASE d");
+    assert_eq!(bench.write("m v=1 0\nm v=2 500000000\nm v=5 999999000"), "");
+    // A hundred thousand windows, fitted some ten thousand times: nobody waits for that.
+    let text = "SELECT holt_winters(mean(v), 3, 2) FROM m WHERE time >= 0 AND time < 1s GROUP BY time(8u)";
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| bench.run(text));
+        loop {
+            let listed = bench.run("SHOW QUERIES");
+            if let Some(row) = listed.split(" | #").find(|row| row.contains("holt_winters")) {
+                bench.done(&format!("KILL QUERY {}", row.split(',').next().unwrap()));
+                break;
+            }
+            assert!(!running.is_finished(), "it was never listed");
+            std::thread::yield_now();
+        }
+        assert_eq!(running.join().unwrap(), "0: error: query interrupted");
+    });
+}
+
 // spec: statements.name.1, statements.name.2, statements.name.3
 #[test]
 fn the_database_is_the_named_one_or_the_parameter() {
