@@ -84,3 +84,50 @@ fn bits(cell: Cell<'_>) -> Option<u64> {
         Cell::String(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELD: FieldId = FieldId(3);
+
+    fn few(values: &[i64]) -> FewPoints {
+        let mut few = FewPoints::new(Timestamp(values[0]), FIELD, Cell::Integer(values[0])).unwrap();
+        for value in &values[1..] {
+            assert!(few.push(Timestamp(*value), FIELD, Cell::Integer(*value)).is_some());
+        }
+        few
+    }
+
+    #[test]
+    fn points_come_back_as_they_were_written() {
+        for cell in [Cell::Float(-0.5), Cell::Integer(i64::MIN), Cell::Boolean(true)] {
+            let few = FewPoints::new(Timestamp(7), FIELD, cell).unwrap();
+            let points: Vec<_> = few.points().map(|(time, cell)| (time.0, format!("{cell:?}"))).collect();
+            assert_eq!(points, [(7, format!("{cell:?}"))]);
+        }
+        let batch = few(&[5, -1, 3]).to_batch();
+        assert_eq!((&**batch.times, &batch.values), (&[5, -1, 3][..], &Column::Integer(vec![5, -1, 3])));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let mut few = few(&[1]);
+        assert_eq!(few.push(Timestamp(2), FieldId(4), Cell::Integer(2)), None);
+        assert_eq!(few.push(Timestamp(2), FIELD, Cell::Float(2.0)), None);
+        assert_eq!(few.push(Timestamp(2), FIELD, Cell::String(b"2")), None);
+        for value in 2..=POINTS_MAX as i64 {
+            assert!(few.push(Timestamp(value), FIELD, Cell::Integer(value)).is_some());
+        }
+        assert_eq!(few.push(Timestamp(9), FIELD, Cell::Integer(9)), None);
+        assert!(FewPoints::new(Timestamp(1), FIELD, Cell::String(b"")).is_none());
+    }
+
+    #[test]
+    fn a_delete_says_whether_points_are_left() {
+        let mut few = few(&[1, 2, 3]);
+        assert!(few.delete(TimeRange { min: Timestamp(2), max: Timestamp(3) }));
+        assert_eq!(few.points().len(), 1);
+        assert!(!few.delete(TimeRange::ALL));
+    }
+}
