@@ -8,7 +8,6 @@ use super::cursor::{MergeOrder, MergedCursor, SeriesCursor};
 use super::functions::{Collection, Collector, Origin, Outcome, Pass, Point};
 use super::plan::ReadSet;
 use super::point_expr::PointExpr;
-use super::points::Values;
 use super::streams::GroupRun;
 use super::{QueryError, Value};
 
@@ -101,11 +100,7 @@ impl<'r> Collected<'r> {
         for member in series.iter().map(|number| &group.series[*number]) {
             let mut cursor = SeriesCursor::new(plan, member, self.reads, range, plan.descending)?;
             while cursor.next_batch(execution)? {
-                let (batch, rows) = cursor.batch();
-                match batch.dense(0).filter(|_| !plan.descending && rows.len() == batch.times().len()) {
-                    Some(values) => pass.add(values),
-                    None => pass.add(Values::of(&batch.gather(0, rows).1)),
-                }
+                cursor.with_values(|_, values| pass.add(values));
             }
         }
         Ok(pass.finish())

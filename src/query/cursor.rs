@@ -9,7 +9,7 @@ use super::execution::Execution;
 use super::groups::{Group, Member};
 use super::plan::{Plan, ReadSet};
 use super::point_expr::{PointExpr, PointRow};
-use super::points::{RowBatch, RowReader};
+use super::points::{RowBatch, RowReader, Values};
 use super::tie_heap::TieHeap;
 use super::windows::Windows;
 
@@ -101,9 +101,16 @@ impl SeriesCursor {
         self.reader.is_between_blocks()
     }
 
-    /// The rows of the present batch.
-    pub(super) fn batch(&self) -> (&RowBatch, &[u32]) {
-        (&self.batch, &self.rows)
+    /// The times of the points of the present batch, and their values of the first field, which all of them must have.
+    pub(super) fn with_values(&self, take: impl FnOnce(&[i64], Values<'_>)) {
+        let times = self.batch.times();
+        match self.batch.dense(0) {
+            Some(values) if !self.descending && self.rows.len() == times.len() => take(times, values),
+            _ => {
+                let (times, values) = self.batch.gather(0, &self.rows);
+                take(&times, Values::of(&values));
+            }
+        }
     }
 
     /// Visits all points of the present batch, with their times.

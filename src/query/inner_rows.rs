@@ -85,8 +85,9 @@ impl Slicer {
             if slice.times.is_empty() {
                 return Ok(Some(columns));
             }
+            let rows = slice.rows();
             for (column, blocks) in columns.iter_mut().enumerate() {
-                let Some(batch) = slice.column(column) else { continue };
+                let Some(batch) = batch(&rows, column) else { continue };
                 let block = AnswerBlock(Arc::new(batch));
                 if self.values_kept < kept_max {
                     self.values_kept += block.0.times.len();
@@ -137,10 +138,10 @@ impl SliceReader {
 }
 
 impl Slice {
-    fn column(&self, column: usize) -> Option<Batch> {
-        let width = self.cells.len() / self.times.len();
-        let rows: Vec<(i64, &[Value])> = self.times.iter().copied().zip(self.cells.chunks(width)).collect();
-        batch(&rows, column)
+    /// The rows with their times.
+    fn rows(&self) -> Vec<(i64, &[Value])> {
+        let width = self.cells.len().checked_div(self.times.len()).unwrap_or(0).max(1);
+        self.times.iter().copied().zip(self.cells.chunks(width)).collect()
     }
 }
 
@@ -157,7 +158,7 @@ impl Block for SliceBlock {
             let reader = self.rows.reader(self.group, self.summary.range, &execution)?;
             let slice =
                 reader.map_or_else(|| Ok(Slice::default()), |mut reader| reader.next_slice(usize::MAX, &execution))?;
-            Ok(if slice.times.is_empty() { None } else { slice.column(self.column) })
+            Ok(batch(&slice.rows(), self.column))
         });
         match column {
             Ok(Some(batch)) => Ok(Arc::new(batch)),

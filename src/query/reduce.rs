@@ -193,16 +193,7 @@ impl WindowStates<'_> {
         } else {
             let mut cursor = SeriesCursor::new(self.run.plan, member, reads, range, false)?;
             while cursor.next_batch(execution)? {
-                let (batch, rows) = cursor.batch();
-                match batch.dense(0) {
-                    Some(values) if rows.len() == batch.times().len() => {
-                        self.add(&mut open, number, batch.times(), values);
-                    }
-                    _ => {
-                        let (times, values) = batch.gather(0, rows);
-                        self.add(&mut open, number, &times, Values::of(&values));
-                    }
-                }
+                cursor.with_values(|times, values| self.add(&mut open, number, times, values));
             }
         }
         self.close(open);

@@ -3,7 +3,7 @@
 //! What the outer query says about groups, windows and times is handed inside first, so that the inner query computes no
 //! more than is needed. An inner query of points keeps its series apart, so that the outer one merges them as if it read
 //! them itself. One that only names fields is not run at all: its answer is the stored blocks, which the outer query decodes, or
-//! does not, one after the other.
+//! does not, one after the other. The rows of others are made by `inner_rows`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;

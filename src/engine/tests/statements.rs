@@ -138,6 +138,13 @@ fn pieces(bench: &Bench, text: &str, is_gone: &AtomicBool, mut at_piece: impl Fn
     answers
 }
 
+/// The number of the running query whose text contains `part`.
+fn running(bench: &Bench, part: &str) -> Option<String> {
+    let listed = bench.run("SHOW QUERIES");
+    let row = listed.split(" | #").find(|row| row.contains(part))?;
+    row.split(',').next().map(str::to_owned)
+}
+
 /// Enough points for several blocks.
 fn bench_with_points() -> Bench {
     let bench = Bench::new();
@@ -152,19 +159,16 @@ fn bench_with_points() -> Bench {
 fn a_select_is_killed_among_its_rows() {
     let bench = bench_with_points();
     for text in ["SELECT v FROM m", "SELECT v FROM (SELECT v + 1 AS v FROM m)", "SELECT difference(v) FROM m"] {
-        let id = std::cell::Cell::new(String::new());
+        let mut id = String::new();
         let answers = pieces(&bench, text, &AtomicBool::new(false), |count| {
             if count == 3 {
-                let listed = bench.run("SHOW QUERIES");
-                let number =
-                    listed.split(" | #").find(|row| row.contains("SELECT")).and_then(|row| row.split(',').next());
-                id.set(number.unwrap().to_owned());
-                bench.done(&format!("KILL QUERY {}", number.unwrap()));
+                id = running(&bench, "SELECT").unwrap();
+                bench.done(&format!("KILL QUERY {id}"));
             }
         });
         assert_eq!(answers.last().unwrap(), "0: error: query interrupted", "{text}");
         assert!(answers.len() < 20_000, "{text}: {} pieces", answers.len());
-        assert!(bench.run(&format!("KILL QUERY {}", id.take())).contains("no such query"));
+        assert!(bench.run(&format!("KILL QUERY {id}")).contains("no such query"));
     }
 }
 
@@ -172,7 +176,11 @@ fn a_select_is_killed_among_its_rows() {
 fn a_select_ends_when_its_client_is_gone() {
     let bench = bench_with_points();
     let is_gone = AtomicBool::new(false);
-    let answers = pieces(&bench, "SELECT v FROM m", &is_gone, |count| is_gone.store(count == 3, Ordering::Relaxed));
+    let answers = pieces(&bench, "SELECT v FROM m", &is_gone, |count| {
+        if count == 3 {
+            is_gone.store(true, Ordering::Relaxed);
+        }
+    });
     assert!(answers.len() < 20_000, "{} pieces", answers.len());
 }
 
@@ -185,17 +193,16 @@ fn a_select_is_killed_while_it_computes() {
     // A hundred thousand windows, fitted some ten thousand times: nobody waits for that.
     let text = "SELECT holt_winters(mean(v), 3, 2) FROM m WHERE time >= 0 AND time < 1s GROUP BY time(8u)";
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| bench.run(text));
-        loop {
-            let listed = bench.run("SHOW QUERIES");
-            if let Some(row) = listed.split(" | #").find(|row| row.contains("holt_winters")) {
-                bench.done(&format!("KILL QUERY {}", row.split(',').next().unwrap()));
-                break;
+        let thread = scope.spawn(|| bench.run(text));
+        let id = loop {
+            if let Some(id) = running(&bench, "holt_winters") {
+                break id;
             }
-            assert!(!running.is_finished(), "it was never listed");
+            assert!(!thread.is_finished(), "it was never listed");
             std::thread::yield_now();
-        }
-        assert_eq!(running.join().unwrap(), "0: error: query interrupted");
+        };
+        bench.done(&format!("KILL QUERY {id}"));
+        assert_eq!(thread.join().unwrap(), "0: error: query interrupted");
     });
 }
 

@@ -71,9 +71,19 @@ impl Digits {
         }
     }
 
-    /// Begins the search for a rank, counted from 0, in all keys that were added; `None` if there are not so many.
-    pub(super) fn search(&self, rank: u64) -> Option<Found> {
-        Search { rank, digits: self.clone() }.next()
+    /// Takes the search for a rank, counted from 0, a digit further when all keys were added; `None` if there are not so many.
+    pub(super) fn search(&self, mut rank: u64) -> Option<Found> {
+        for (digit, count) in (0..).zip(&self.counts) {
+            if rank < *count {
+                let prefix = self.prefix << DIGIT_BITS | digit;
+                return Some(match self.shift.checked_sub(DIGIT_BITS) {
+                    Some(shift) => Found::Again(Search { rank, digits: Digits::new(prefix, shift) }),
+                    None => Found::Key(prefix, rank),
+                });
+            }
+            rank -= count;
+        }
+        None
     }
 }
 
@@ -92,18 +102,7 @@ impl Search {
 
     /// Goes on when all keys were added; `None` if there are not so many as the rank says.
     pub(super) fn next(self) -> Option<Found> {
-        let Search { mut rank, digits: Digits { prefix, shift, counts } } = self;
-        for (digit, count) in (0..).zip(counts) {
-            if rank < count {
-                let prefix = prefix << DIGIT_BITS | digit;
-                return Some(match shift.checked_sub(DIGIT_BITS) {
-                    Some(shift) => Found::Again(Search { rank, digits: Digits::new(prefix, shift) }),
-                    None => Found::Key(prefix, rank),
-                });
-            }
-            rank -= count;
-        }
-        None
+        self.digits.search(self.rank)
     }
 }
 
