@@ -6,14 +6,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use fluxstone::columns::{
+    Batch, Block, Column, NumberSummary, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError, Summary,
+};
 use fluxstone::compat::Compat;
 use fluxstone::influxql::ast::{Measurement, Select, Statement};
 use fluxstone::influxql::{Parameters, parse};
 use fluxstone::model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
-use fluxstone::query::{
-    Batch, Block, Column, Context, NumberSummary, QueryError, SelectLimits, SeriesId, SeriesPredicate, SeriesRef,
-    Source, SourceError, Sources, Summary, WINDOW_VALUES_MAX, run,
-};
+use fluxstone::query::{Context, QueryError, SelectLimits, Sources, WINDOW_VALUES_MAX, run};
 
 const SECOND: i64 = 1_000_000_000;
 const POINTS: i64 = 36_000;

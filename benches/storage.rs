@@ -10,9 +10,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use fluxstone::columns::SeriesPredicate;
 use fluxstone::line_protocol::{Precision, parse};
 use fluxstone::model::{DatabaseId, ShardId, TimeRange, Timestamp};
-use fluxstone::query::SeriesPredicate;
 use fluxstone::storage::disk::Disk;
 use fluxstone::storage::memory_disk::MemoryDisk;
 use fluxstone::storage::{Store, StoreOptions};

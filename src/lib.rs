@@ -26,15 +26,30 @@
 //!    record is applied in memory.
 //! 3. **Effects live at the rim.** Parsers, codecs, validation, planning, evaluation and catalog transitions are pure.
 
-pub mod catalog;
 pub mod cli;
-pub mod codec;
-pub mod compat;
 pub mod config;
-pub mod engine;
-pub mod http;
-pub mod influxql;
-pub mod line_protocol;
-pub mod model;
-pub mod query;
-pub mod storage;
+
+#[doc(inline)]
+pub use fluxstone_catalog as catalog;
+#[doc(inline)]
+pub use fluxstone_codec as codec;
+#[doc(inline)]
+pub use fluxstone_columns as columns;
+#[doc(inline)]
+pub use fluxstone_compat as compat;
+#[doc(inline)]
+pub use fluxstone_engine as engine;
+#[doc(inline)]
+pub use fluxstone_go as go;
+#[doc(inline)]
+pub use fluxstone_http as http;
+#[doc(inline)]
+pub use fluxstone_influxql as influxql;
+#[doc(inline)]
+pub use fluxstone_line_protocol as line_protocol;
+#[doc(inline)]
+pub use fluxstone_model as model;
+#[doc(inline)]
+pub use fluxstone_query as query;
+#[doc(inline)]
+pub use fluxstone_storage as storage;

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fluxstone::influxql::ast::{Cast, Dimension, Expr, ExprKind, Regex, Select, VarRef, WildcardKind};
-use fluxstone::model::{FieldType, Text};
+use fluxstone_go::Regex;
+use fluxstone_influxql::ast::{Cast, Dimension, Expr, ExprKind, Select, VarRef, WildcardKind};
+use fluxstone_model::{FieldType, Text};
 
 use crate::schema::Schema;
 use crate::select::Refused;

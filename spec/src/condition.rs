@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fluxstone::influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
-use fluxstone::model::{SeriesKey, Text, Timestamp};
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
+use fluxstone_model::{SeriesKey, Text, Timestamp};
+use fluxstone_query::Value;
 
 use crate::operands::is_constant;
 use crate::schema::{Meaning, Row, Schema};

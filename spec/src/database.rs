@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fluxstone::line_protocol::ParsedBody;
-use fluxstone::model::{SeriesKey, ShardId, TimeRange};
+use fluxstone_line_protocol::ParsedBody;
+use fluxstone_model::{SeriesKey, ShardId, TimeRange};
 
 use crate::points::Points;
 use crate::write::{Outcome, TypeConflictInRequest, write};

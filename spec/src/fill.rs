@@ -1,8 +1,8 @@
 //! `fill(...)`: what stands in windows without a value.
 
-use fluxstone::influxql::ast::Fill;
-use fluxstone::model::{FieldType, Text, TimeRange, Timestamp};
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::Fill;
+use fluxstone_model::{FieldType, Text, TimeRange, Timestamp};
+use fluxstone_query::Value;
 
 use crate::functions::Point;
 use crate::select::Asked;

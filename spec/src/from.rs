@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fluxstone::influxql::ast::{Dimension, Fill, Measurement, MeasurementName, Select, Source};
-use fluxstone::model::{FieldType, FieldValue, SeriesKey, TagSet, Text, TimeRange, Timestamp};
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::{Dimension, Fill, Measurement, MeasurementName, Select, Source};
+use fluxstone_model::{FieldType, FieldValue, SeriesKey, TagSet, Text, TimeRange, Timestamp};
+use fluxstone_query::Value;
 
 use crate::policies::Policies;
 use crate::schema::{Row, Schema};

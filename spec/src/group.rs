@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fluxstone::influxql::ast::{Dimension, Limits, Select};
-use fluxstone::model::{Text, TimeRange};
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::{Dimension, Limits, Select};
+use fluxstone_model::{Text, TimeRange};
+use fluxstone_query::Value;
 
 use crate::condition;
 use crate::from::{Input, Series};

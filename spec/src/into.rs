@@ -1,7 +1,7 @@
 //! SELECT ... INTO: which points the rows of an answer become.
 
-use fluxstone::model::{FieldValue, Text};
-use fluxstone::query::Value;
+use fluxstone_model::{FieldValue, Text};
+use fluxstone_query::Value;
 
 use crate::select::{Refused, Table};
 
@@ -13,7 +13,7 @@ pub struct Written {
     /// The tags.
     pub tags: Vec<(Text, Text)>,
     /// When.
-    pub time: fluxstone::model::Timestamp,
+    pub time: fluxstone_model::Timestamp,
     /// The fields, at least one.
     pub fields: Vec<(Text, FieldValue)>,
 }

@@ -1,8 +1,8 @@
 //! Which operands arithmetic takes, and what is said about others.
 
-use fluxstone::influxql::ast::{BinaryOp, Expr, ExprKind};
-use fluxstone::model::FieldType;
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
+use fluxstone_model::FieldType;
+use fluxstone_query::Value;
 
 use crate::columns::has_call;
 use crate::condition::literal;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fluxstone::model::{FieldType, FieldValue, SeriesKey, Text, Timestamp};
+use fluxstone_model::{FieldType, FieldValue, SeriesKey, Text, Timestamp};
 
 /// One value of one field of one series at one time.
 #[derive(Debug, Clone, PartialEq)]

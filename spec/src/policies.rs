@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fluxstone::model::{SeriesKey, ShardId, Text, TimeRange, Timestamp};
+use fluxstone_model::{SeriesKey, ShardId, Text, TimeRange, Timestamp};
 
 use crate::database::Database;
 use crate::points::Points;

@@ -1,8 +1,8 @@
 //! Rows that are results of functions: calls, what stands around them, and how columns come together.
 
-use fluxstone::influxql::ast::{BinaryOp, Expr, ExprKind, Fill};
-use fluxstone::model::{TimeRange, Timestamp};
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Fill};
+use fluxstone_model::{TimeRange, Timestamp};
+use fluxstone_query::Value;
 
 use crate::columns::{Columns, has_call, ranking_names};
 use crate::fill::filled;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use fluxstone::influxql::ast::{Expr, ExprKind, Select, Source};
-use fluxstone::model::{TimeRange, Timestamp};
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::{Expr, ExprKind, Select, Source};
+use fluxstone_model::{TimeRange, Timestamp};
+use fluxstone_query::Value;
 
 use crate::columns::Columns;
 use crate::condition::literal;

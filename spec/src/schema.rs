@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fluxstone::influxql::ast::{Cast, VarRef};
-use fluxstone::model::{FieldType, FieldValue, SeriesKey, Text, Timestamp};
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::{Cast, VarRef};
+use fluxstone_model::{FieldType, FieldValue, SeriesKey, Text, Timestamp};
+use fluxstone_query::Value;
 
 use crate::value::read_as;
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use fluxstone::influxql::ast::{Fill, Limits, Order, Select};
-use fluxstone::model::{Text, TimeRange, Timestamp};
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::{Fill, Limits, Order, Select};
+use fluxstone_model::{Text, TimeRange, Timestamp};
+use fluxstone_query::Value;
 
 use crate::columns::{self, Columns};
 use crate::from;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fluxstone::influxql::ast::Measurement;
-use fluxstone::model::{FieldType, FieldValue, SeriesKey, Text, TimeRange, Timestamp};
-use fluxstone::query::{
-    Batch, Block, Column, NumberSummary, QueryError, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError,
-    Sources, Summary,
+use fluxstone_columns::{
+    Batch, Block, Column, NumberSummary, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError, Summary,
 };
+use fluxstone_influxql::ast::Measurement;
+use fluxstone_model::{FieldType, FieldValue, SeriesKey, Text, TimeRange, Timestamp};
+use fluxstone_query::{QueryError, Sources};
 
 use crate::points::{Point, Points};
 use crate::policies::Policies;

@@ -1,7 +1,7 @@
 //! Times: the range that a condition leaves, and the windows of GROUP BY time.
 
-use fluxstone::influxql::ast::{BinaryOp, Expr, ExprKind, Window, WindowOffset};
-use fluxstone::model::{TimeRange, Timestamp};
+use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Window, WindowOffset};
+use fluxstone_model::{TimeRange, Timestamp};
 
 use crate::select::Refused;
 

@@ -1,8 +1,8 @@
 //! What operators make of two values.
 
-use fluxstone::influxql::ast::BinaryOp;
-use fluxstone::model::{FieldType, FieldValue};
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::BinaryOp;
+use fluxstone_model::{FieldType, FieldValue};
+use fluxstone_query::Value;
 
 /// How an integer is divided by an integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fluxstone::line_protocol::{self, ParsedBody, Value, series_key, unescape_field_key, unescape_string};
-use fluxstone::model::{FieldType, FieldValue, SeriesKey, Text};
+use fluxstone_line_protocol::{ParsedBody, Value, series_key, unescape_field_key, unescape_string};
+use fluxstone_model::{FieldType, FieldValue, SeriesKey, Text};
 
 use crate::points::{Point, Points};
 
@@ -82,9 +82,9 @@ fn register(types: &mut BTreeMap<(Text, Text), FieldType>, series: &SeriesKey, f
 /// The value that a text in line protocol stands for. Transcribes `lp.escape.1` for strings.
 fn field_value(value: Value<'_>) -> FieldValue {
     match value {
-        line_protocol::Value::Float(value) => FieldValue::Float(value),
-        line_protocol::Value::Integer(value) => FieldValue::Integer(value),
-        line_protocol::Value::String(spelt) => FieldValue::String(Text::from(&*unescape_string(spelt))),
-        line_protocol::Value::Boolean(value) => FieldValue::Boolean(value),
+        fluxstone_line_protocol::Value::Float(value) => FieldValue::Float(value),
+        fluxstone_line_protocol::Value::Integer(value) => FieldValue::Integer(value),
+        fluxstone_line_protocol::Value::String(spelt) => FieldValue::String(Text::from(&*unescape_string(spelt))),
+        fluxstone_line_protocol::Value::Boolean(value) => FieldValue::Boolean(value),
     }
 }

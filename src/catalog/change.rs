@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use fluxstone_model::DatabaseId;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Catalog, ContinuousQuery, Database, PolicySpec, Privileges, RetentionPolicy, ShardGroup, ShardGroups, Subscription,
     User,
 };
-use crate::model::DatabaseId;
 
 /// One change. All that is not a function of the catalog before it (ids, hashes, times) stands in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

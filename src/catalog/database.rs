@@ -1,11 +1,12 @@
 //! Databases: the value, and the decisions to create and drop one.
 
+use fluxstone_go::is_printable;
+use fluxstone_model::DatabaseId;
+use fluxstone_model::RetentionOptions;
 use serde::{Deserialize, Serialize};
 
 use super::policy::{DEFAULT_POLICY, PolicySpec, RetentionPolicy};
 use super::{Catalog, CatalogError, Change, ContinuousQuery};
-use crate::influxql::ast::RetentionOptions;
-use crate::model::DatabaseId;
 
 /// A database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,14 +121,4 @@ impl PolicySpec {
 /// Whether a database or policy may be called `name`: printable, no path separator, not a directory's own names.
 pub(super) fn is_valid_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && name.chars().all(|c| !matches!(c, '/' | '\\') && is_printable(c))
-}
-
-/// Letters, marks, numbers, punctuation, symbols and the blank, as Unicode's general categories have them.
-pub(crate) fn is_printable(c: char) -> bool {
-    static PRINTABLE: std::sync::LazyLock<Option<regex::Regex>> =
-        std::sync::LazyLock::new(|| regex::Regex::new(r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]$").ok());
-    if c.is_ascii() {
-        return c == ' ' || c.is_ascii_graphic();
-    }
-    PRINTABLE.as_ref().is_some_and(|printable| printable.is_match(c.encode_utf8(&mut [0; 4])))
 }

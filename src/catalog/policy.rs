@@ -1,10 +1,10 @@
 //! Retention policies: the value, and the decisions to create, alter and drop one.
 
+use fluxstone_model::Nanos;
 use serde::{Deserialize, Serialize};
 
 use super::database::is_valid_name;
 use super::{Catalog, CatalogError, Change, ShardGroups, Subscription};
-use crate::model::Nanos;
 
 /// The name of the policy that a new database gets.
 pub const DEFAULT_POLICY: &str = "autogen";

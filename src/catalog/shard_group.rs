@@ -3,10 +3,10 @@
 //! Groups of one policy may overlap when its shard duration was altered. A time then belongs to the oldest of the groups
 //! that cover it: no later group ever holds points of that time, so every point is in one shard only.
 
+use fluxstone_model::{DatabaseId, Nanos, ShardId, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Catalog, Change, Database, RetentionPolicy};
-use crate::model::{DatabaseId, Nanos, ShardId, TimeRange, Timestamp};
 
 /// One stretch of time of a policy, and the shard that holds its points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! Subscriptions: stored and shown. Nothing is delivered to them.
 
+use fluxstone_model::SubscriptionMode;
 use serde::{Deserialize, Serialize};
 
 use super::{Catalog, CatalogError, Change};
-use crate::influxql::ast::SubscriptionMode;
 
 /// A wish to have the points of a policy delivered elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,38 +11,9 @@ pub struct Subscription {
     /// Unique within its policy.
     pub name: String,
     /// ALL or ANY.
-    pub mode: DeliveryMode,
+    pub mode: SubscriptionMode,
     /// URLs with the scheme udp, http or https and a port.
     pub destinations: Vec<String>,
-}
-
-/// Whether each point goes to all destinations or to one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryMode {
-    /// To all.
-    All,
-    /// To one.
-    Any,
-}
-
-impl DeliveryMode {
-    /// The keyword.
-    pub fn keyword(self) -> &'static str {
-        match self {
-            DeliveryMode::All => "ALL",
-            DeliveryMode::Any => "ANY",
-        }
-    }
-}
-
-impl From<SubscriptionMode> for DeliveryMode {
-    fn from(mode: SubscriptionMode) -> Self {
-        match mode {
-            SubscriptionMode::All => DeliveryMode::All,
-            SubscriptionMode::Any => DeliveryMode::Any,
-        }
-    }
 }
 
 impl Catalog {

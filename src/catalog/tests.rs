@@ -1,10 +1,11 @@
 //! Rules of the catalog's decisions, and the properties of replay.
 
+use fluxstone_model::RetentionOptions;
+use fluxstone_model::SubscriptionMode;
+use fluxstone_model::{Nanos, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::influxql::ast::RetentionOptions;
-use crate::model::{Nanos, Timestamp};
 
 const HOUR: Nanos = Nanos::HOUR;
 const DAY: Nanos = Nanos::DAY;
@@ -316,7 +317,8 @@ fn continuous_queries_are_the_same_when_their_texts_are_but_for_case() {
 fn subscriptions_need_destinations_with_scheme_and_port() {
     let mut server = Server::with_database("d");
     let mut create = |policy: &str, url: &str| {
-        let subscription = Subscription { name: "s".into(), mode: DeliveryMode::All, destinations: vec![url.into()] };
+        let subscription =
+            Subscription { name: "s".into(), mode: SubscriptionMode::All, destinations: vec![url.into()] };
         let error = server.run(|c| c.create_subscription("d", policy, subscription));
         server.run(|c| c.drop_subscription("d", "autogen", "s"));
         error
@@ -400,7 +402,7 @@ fn decide(catalog: &Catalog, wish: &Wish) -> Result<Vec<Change>, CatalogError> {
         }
         Wish::CreateSubscription(database, name) => {
             let destinations = vec!["udp://h:1".to_owned()];
-            let subscription = Subscription { name: name.clone(), mode: DeliveryMode::Any, destinations };
+            let subscription = Subscription { name: name.clone(), mode: SubscriptionMode::Any, destinations };
             catalog.create_subscription(database, "autogen", subscription)
         }
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use fluxstone_model::Privilege;
 use serde::{Deserialize, Serialize};
 
 use super::{Catalog, CatalogError, Change};
-use crate::influxql::ast::Privilege;
 
 /// Someone who can log in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,9 @@
 //! `fluxstone repair`: says where a log is damaged, and cuts it there if asked to.
 
+use super::{CommandError, RepairArguments, load_settings};
 use crate::storage::StoreOptions;
 use crate::storage::real_disk::RealDisk;
 use crate::storage::repair::{LogDamage, cut_damage, find_damage};
-
-use super::{CommandError, RepairArguments, load_settings};
 
 /// Reports, or cuts.
 pub(super) fn repair(arguments: &RepairArguments) -> Result<(), CommandError> {

@@ -7,12 +7,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::{CommandError, ServeArguments, load_settings};
 use crate::config::Settings;
 use crate::engine::{ContinuousQueryOptions, Engine, EngineOptions};
 use crate::http::{BLOCKING_THREADS_MAX, HttpOptions, Server};
 use crate::query::SelectLimits;
-
-use super::{CommandError, ServeArguments, load_settings};
 
 /// How long threads may take to end after the last answer.
 const THREADS_GRACE: Duration = Duration::from_secs(10);

@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
+use fluxstone_model::Text;
 use hashbrown::HashMap;
 
 use super::varint::{Reader, put_varint};
 use super::{CodecError, finish, frames};
-use crate::model::Text;
 
 /// Lengths and bytes stand as they are.
 pub(super) const TAG_PLAIN: u8 = 0x20;
@@ -113,7 +113,7 @@ fn take_texts(bytes: &[u8], count: usize) -> Result<Vec<Text>, CodecError> {
 }
 
 /// Unpacks a frame that must hold exactly `len` bytes; memory grows only with what really comes out of it.
-pub(crate) fn unpack(frame: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
+pub fn unpack(frame: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
     const BAD: CodecError = CodecError::Malformed("a bad zstd frame");
     let decoder = zstd::stream::read::Decoder::with_buffer(frame).map_err(|_| BAD)?;
     let mut plain = Vec::new();

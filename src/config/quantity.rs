@@ -55,7 +55,7 @@ impl Interval {
 
 impl Serialize for Interval {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Nanos(self.as_nanos() as i64).go_text())
+        serializer.serialize_str(&fluxstone_go::DurationText(self.as_nanos() as i64).to_string())
     }
 }
 

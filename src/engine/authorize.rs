@@ -4,8 +4,8 @@
 //! the `db` parameter instead in several places, which let users see databases that were not theirs; that is never
 //! reproduced.
 
-use crate::catalog::{Catalog, Privileges};
-use crate::influxql::ast::{Query, Select, Show, Statement};
+use fluxstone_catalog::{Catalog, Privileges};
+use fluxstone_influxql::ast::{Query, Select, Show, Statement};
 
 use super::Principal;
 use super::names::{database_or, measurements_of};

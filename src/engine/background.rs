@@ -6,10 +6,11 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use fluxstone_storage::StorageError;
+
 use super::Core;
 use super::change::encode;
 use super::continuous_queries::ContinuousQueries;
-use crate::storage::StorageError;
 
 /// How often it is asked whether a checkpoint is due.
 const CHECKPOINT_POLL: Duration = Duration::from_millis(200);

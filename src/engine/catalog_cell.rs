@@ -8,9 +8,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use fluxstone_catalog::Catalog;
 use parking_lot::{Condvar, Mutex};
-
-use crate::catalog::Catalog;
 
 /// A catalog with its place in the order of versions.
 #[derive(Debug, Clone)]

@@ -1,9 +1,8 @@
 //! Changes: decided on the latest catalog, logged with their data in one record, visible and acknowledged when on disk.
 
+use fluxstone_catalog::{Catalog, Change};
+use fluxstone_storage::{StorageError, Transaction};
 use serde::Serialize;
-
-use crate::catalog::{Catalog, Change};
-use crate::storage::{StorageError, Transaction};
 
 use super::Core;
 

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::model::Timestamp;
+use fluxstone_model::Timestamp;
 
 /// Tells the time. Tests have one that stands still.
 pub trait Clock: std::fmt::Debug + Send + Sync {

@@ -1,9 +1,9 @@
 //! Statements that change the catalog, and the data that goes with what they drop.
 
-use crate::catalog::{Catalog, CatalogError, Change, PolicyAlteration, PolicySpec, Privileges, Subscription};
-use crate::influxql::ast::{RetentionOptions, Select, Statement};
-use crate::model::ShardId;
-use crate::storage::Transaction;
+use fluxstone_catalog::{Catalog, CatalogError, Change, PolicyAlteration, PolicySpec, Privileges, Subscription};
+use fluxstone_influxql::ast::{RetentionOptions, Select, Statement};
+use fluxstone_model::ShardId;
+use fluxstone_storage::Transaction;
 
 use super::execute::Run;
 use super::names::{database_or, fill_in_select, measurements_of, required};

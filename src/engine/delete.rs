@@ -1,10 +1,11 @@
 //! DELETE and DROP SERIES: the series that a condition means, and the range of time.
 
-use crate::catalog::CatalogError;
-use crate::compat::{Compat, Point};
-use crate::influxql::ast::{BinaryOp, Expr, ExprKind, Measurement};
-use crate::model::{TimeRange, Timestamp};
-use crate::query::{SeriesId, TimeBounds};
+use fluxstone_catalog::CatalogError;
+use fluxstone_columns::SeriesId;
+use fluxstone_compat::{Compat, Point};
+use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Measurement};
+use fluxstone_model::{TimeRange, Timestamp};
+use fluxstone_query::TimeBounds;
 
 use super::Core;
 use super::execute::Run;

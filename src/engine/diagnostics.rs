@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::model::{Nanos, Text};
-use crate::query::{SeriesRows, Value};
+use fluxstone_go::DurationText;
+use fluxstone_model::{Nanos, Text};
+use fluxstone_query::{SeriesRows, Value};
 
 use super::Core;
 
@@ -124,7 +125,7 @@ impl Core {
                     ("PID", Value::Integer(i64::from(std::process::id()))),
                     ("currentTime", text(&now.to_string())),
                     ("started", text(&self.started.to_string())),
-                    ("uptime", text(&uptime.go_text())),
+                    ("uptime", text(&DurationText(uptime.0).to_string())),
                 ],
             ),
         ];

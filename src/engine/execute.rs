@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::compat::{Compat, Point};
-use crate::influxql::ast::Statement;
-use crate::query::SeriesRows;
+use fluxstone_compat::{Compat, Point};
+use fluxstone_influxql::ast::Statement;
+use fluxstone_query::SeriesRows;
 
 use super::prepare::Session;
 use super::queries::Running;

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::catalog::Catalog;
-use crate::compat::Point;
-use crate::influxql::ast::Show;
-use crate::model::{Text, TimeRange};
-use crate::query::{Source, Value};
+use fluxstone_catalog::Catalog;
+use fluxstone_columns::Source;
+use fluxstone_compat::Point;
+use fluxstone_influxql::ast::Show;
+use fluxstone_model::{Text, TimeRange};
+use fluxstone_query::Value;
 
 use super::Core;
 use super::schema::{Listed, Scope, by_measurement, limited};

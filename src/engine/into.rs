@@ -3,10 +3,10 @@
 //! Grouped tags stay tags; each column that is not null becomes a field; rows without any field are left out. Rows are
 //! spelt as line protocol is, so that they go the way of every write.
 
-use crate::influxql::ast::Target;
-use crate::line_protocol::{self, Field, ParsedBody, Point};
-use crate::model::Timestamp;
-use crate::query::{SeriesRows, Value};
+use fluxstone_influxql::ast::Target;
+use fluxstone_line_protocol::{Field, ParsedBody, Point};
+use fluxstone_model::Timestamp;
+use fluxstone_query::{SeriesRows, Value};
 
 use super::Core;
 use super::select::target_measurement;
@@ -35,12 +35,12 @@ impl<'w> Writer<'w> {
         }
         let measurement = target_measurement(self.target.measurement.as_deref(), &piece.name);
         let mut series = Vec::new();
-        line_protocol::escape_measurement(&measurement, &mut series);
+        fluxstone_line_protocol::escape_measurement(&measurement, &mut series);
         for (key, value) in piece.tags.iter().filter(|(_, value)| !value.is_empty()) {
             series.push(b',');
-            line_protocol::escape_tag(key, &mut series);
+            fluxstone_line_protocol::escape_tag(key, &mut series);
             series.push(b'=');
-            line_protocol::escape_tag(value, &mut series);
+            fluxstone_line_protocol::escape_tag(value, &mut series);
         }
         let series = self.batch.text(&series);
         let keys: Vec<Part> = piece
@@ -48,7 +48,7 @@ impl<'w> Writer<'w> {
             .iter()
             .map(|column| {
                 let mut key = Vec::new();
-                line_protocol::escape_field_key(column, &mut key);
+                fluxstone_line_protocol::escape_field_key(column, &mut key);
                 self.batch.text(&key)
             })
             .collect();
@@ -127,7 +127,7 @@ impl Batch {
                 Value::Time(time) => Cell::Integer(time.0),
                 Value::String(text) => {
                     let mut spelt = Vec::new();
-                    line_protocol::escape_string(text, &mut spelt);
+                    fluxstone_line_protocol::escape_string(text, &mut spelt);
                     Cell::String(self.text(&spelt))
                 }
                 Value::Null | Value::Ordinal(_) | Value::List(_) => continue,
@@ -161,10 +161,10 @@ impl Batch {
                 .map(|(key, cell)| Field {
                     key: text(*key),
                     value: match cell {
-                        Cell::Float(value) => line_protocol::Value::Float(*value),
-                        Cell::Integer(value) => line_protocol::Value::Integer(*value),
-                        Cell::String(part) => line_protocol::Value::String(text(*part)),
-                        Cell::Boolean(value) => line_protocol::Value::Boolean(*value),
+                        Cell::Float(value) => fluxstone_line_protocol::Value::Float(*value),
+                        Cell::Integer(value) => fluxstone_line_protocol::Value::Integer(*value),
+                        Cell::String(part) => fluxstone_line_protocol::Value::String(text(*part)),
+                        Cell::Boolean(value) => fluxstone_line_protocol::Value::Boolean(*value),
                     },
                 })
                 .collect(),

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, CatalogError, Database, Privileges, RetentionPolicy, ShardGroup};
-use crate::influxql::ast::Statement;
-use crate::influxql::{Parameters, parse};
-use crate::model::Text;
-use crate::query::{SeriesRows, Value};
+use fluxstone_catalog::{Catalog, CatalogError, Database, Privileges, RetentionPolicy, ShardGroup};
+use fluxstone_go::DurationText;
+use fluxstone_influxql::ast::Statement;
+use fluxstone_influxql::{Parameters, parse};
+use fluxstone_model::Text;
+use fluxstone_query::{SeriesRows, Value};
 
 use super::names::{database_or, required};
 use super::prepare::Session;
@@ -67,8 +68,8 @@ fn policies(database: &Database) -> SeriesRows {
     for policy in &database.policies {
         series.cells.extend([
             text(&policy.name),
-            text(&policy.duration.go_text()),
-            text(&policy.shard_duration.go_text()),
+            text(&DurationText(policy.duration.0).to_string()),
+            text(&DurationText(policy.shard_duration.0).to_string()),
             Value::Ordinal(u64::from(policy.replication)),
             Value::Boolean(policy.name == database.default_policy),
         ]);
@@ -162,7 +163,7 @@ fn subscriptions(database: &Database) -> Option<SeriesRows> {
             series.cells.extend([
                 text(&policy.name),
                 text(&subscription.name),
-                text(subscription.mode.keyword()),
+                text(&subscription.mode.to_string()),
                 Value::List(destinations),
             ]);
         }
@@ -192,7 +193,7 @@ impl Core {
                     Value::Ordinal(running.id),
                     text(&running.text),
                     text(&running.database),
-                    text(&shown_duration(running.started.elapsed()).go_text()),
+                    text(&DurationText(shown_duration(running.started.elapsed()).0).to_string()),
                 ]);
             }
         }

@@ -1,7 +1,7 @@
 //! Filling in names: which database and retention policy each part of a statement means.
 
-use crate::catalog::{Catalog, Database};
-use crate::influxql::ast::{Measurement, MeasurementName, Select, Source};
+use fluxstone_catalog::{Catalog, Database};
+use fluxstone_influxql::ast::{Measurement, MeasurementName, Select, Source};
 
 use super::statement_error::StatementError;
 

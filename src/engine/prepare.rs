@@ -1,7 +1,6 @@
 //! Preparing a query: parse, bind, validate, authorize; nothing runs before all of it succeeded.
 
-use crate::influxql;
-use crate::influxql::ast::{Query, Statement};
+use fluxstone_influxql::ast::{Query, Statement};
 
 use super::authorize::authorize;
 use super::{Engine, ErrorKind, Principal, QueryRefusal, QueryRequest};
@@ -28,7 +27,7 @@ pub(super) struct Session {
 impl Engine {
     /// Parses, binds, validates and authorizes a query.
     pub fn prepare(&self, request: QueryRequest<'_>) -> Result<PreparedQuery, QueryRefusal> {
-        let query = influxql::parse(request.text, request.parameters).map_err(|error| QueryRefusal {
+        let query = fluxstone_influxql::parse(request.text, request.parameters).map_err(|error| QueryRefusal {
             kind: ErrorKind::BadRequest,
             text: format!("error parsing query: {error}"),
         })?;

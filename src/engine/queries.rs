@@ -100,10 +100,10 @@ impl Registry {
 }
 
 /// How long a query has run, as SHOW QUERIES shows it: cut to the largest unit that is not zero.
-pub(super) fn shown_duration(elapsed: Duration) -> crate::model::Nanos {
+pub(super) fn shown_duration(elapsed: Duration) -> fluxstone_model::Nanos {
     let nanos = i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX);
     let unit = [1_000_000_000, 1_000_000, 1_000].into_iter().find(|unit| nanos >= *unit).unwrap_or(1);
-    crate::model::Nanos(nanos - nanos % unit)
+    fluxstone_model::Nanos(nanos - nanos % unit)
 }
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn durations_are_cut_to_their_unit() {
         for (nanos, shown) in [(999, "999ns"), (26_700, "26µs"), (1_999_999, "1ms"), (61_900_000_000, "1m1s")] {
-            assert_eq!(shown_duration(Duration::from_nanos(nanos)).go_text(), shown);
+            assert_eq!(fluxstone_go::DurationText(shown_duration(Duration::from_nanos(nanos)).0).to_string(), shown);
         }
     }
 }

@@ -1,10 +1,9 @@
 //! What servers ask of the engine and what they get back, as plain values.
 
 use bstr::BString;
-
-use crate::influxql::Parameters;
-use crate::line_protocol::Precision;
-use crate::query::SeriesRows;
+use fluxstone_influxql::Parameters;
+use fluxstone_line_protocol::Precision;
+use fluxstone_query::SeriesRows;
 
 /// On whose behalf a request runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

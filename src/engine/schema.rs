@@ -6,11 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, CatalogError, Database};
-use crate::compat::Compat;
-use crate::influxql::ast::{Expr, Limits, Measurement, MeasurementFilter, MeasurementName, Regex, Show, TagKeyFilter};
-use crate::model::{DatabaseId, ShardId, Text, TimeRange};
-use crate::query::{SeriesFilter, SeriesRef, SeriesRows, Source, Value, series_filter};
+use fluxstone_catalog::{Catalog, CatalogError, Database};
+use fluxstone_columns::{SeriesRef, Source};
+use fluxstone_compat::Compat;
+use fluxstone_go::Regex;
+use fluxstone_influxql::ast::{Expr, Limits, Measurement, MeasurementFilter, MeasurementName, Show, TagKeyFilter};
+use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
+use fluxstone_query::{SeriesFilter, SeriesRows, Value, series_filter};
 
 use super::Core;
 use super::listing::listing;

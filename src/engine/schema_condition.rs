@@ -1,12 +1,12 @@
 //! Conditions of SHOW statements, where they differ from those of SELECT: what they may not say, and what they mean for a
 //! measurement as a whole.
 
-use crate::compat::{Compat, Point};
-use crate::influxql::ast::{BinaryOp, Expr, ExprKind, VarRef};
-use crate::model::Text;
-use crate::query::{SeriesPredicate, Source};
+use fluxstone_columns::{SeriesPredicate, Source};
+use fluxstone_compat::{Compat, Point};
+use fluxstone_go::GoQuote;
+use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, VarRef};
+use fluxstone_model::Text;
 
-use super::go_quote::GoQuote;
 use super::statement_error::StatementError;
 
 /// Refuses a condition that compares `time`, on either side. InfluxDB 1.2.4 looked only at the left side.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::catalog::Catalog;
-use crate::influxql::ast::{Fill, Measurement, Select};
-use crate::model::{Text, Timestamp};
-use crate::query::{self, Context, QueryError, Source, Sources, Value};
+use fluxstone_catalog::Catalog;
+use fluxstone_columns::Source;
+use fluxstone_influxql::ast::{Fill, Measurement, Select};
+use fluxstone_model::{Text, Timestamp};
+use fluxstone_query::{Context, QueryError, Sources, Value};
 
 use super::Core;
 use super::execute::{Output, Run};
@@ -33,7 +34,7 @@ impl Core {
             now: self.clock.now(),
             chunk_rows: run.session.chunk_rows,
             limits: self.options.select_limits,
-            window_values_max: query::WINDOW_VALUES_MAX,
+            window_values_max: fluxstone_query::WINDOW_VALUES_MAX,
             threads: self.query_threads,
             compat: self.options.compat,
         };
@@ -43,7 +44,7 @@ impl Core {
         };
         let mut messages = Vec::new();
         if run.session.read_only {
-            let annotated = query::annotate_types(&select, &sources, &context)?;
+            let annotated = fluxstone_query::annotate_types(&select, &sources, &context)?;
             messages.push(read_only_warning(&annotated.to_string()));
         }
         if matches!(select.fill, None | Some(Fill::Null)) {
@@ -86,10 +87,10 @@ fn evaluate(
     sources: &Snapshots,
     context: &Context,
     run: &Run<'_>,
-    take: &mut dyn FnMut(query::SeriesRows) -> Result<ControlFlow<()>, StatementError>,
+    take: &mut dyn FnMut(fluxstone_query::SeriesRows) -> Result<ControlFlow<()>, StatementError>,
 ) -> Result<(), StatementError> {
     let mut stopped = None;
-    let result = query::run(select, sources, context, &mut |piece| {
+    let result = fluxstone_query::run(select, sources, context, &mut |piece| {
         let step = run.check().and_then(|()| piece.map_or(Ok(ControlFlow::Continue(())), &mut *take));
         step.unwrap_or_else(|error| {
             stopped = Some(error);

@@ -1,8 +1,8 @@
 //! One statement: which part of the engine runs it, and the warning when it writes in a request that should only read.
 
-use crate::compat::Point;
-use crate::influxql::ast::Statement;
-use crate::query::SeriesRows;
+use fluxstone_compat::Point;
+use fluxstone_influxql::ast::Statement;
+use fluxstone_query::SeriesRows;
 
 use super::Core;
 use super::execute::{Output, Run};

@@ -1,8 +1,8 @@
 //! Why a statement failed, in the words and with the number that clients see.
 
-use crate::catalog::CatalogError;
-use crate::query::QueryError;
-use crate::storage::StorageError;
+use fluxstone_catalog::CatalogError;
+use fluxstone_query::QueryError;
+use fluxstone_storage::StorageError;
 
 /// An error of one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]

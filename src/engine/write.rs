@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
+use fluxstone_catalog::{Catalog, Database, GroupPlanner, Privileges};
+use fluxstone_compat::Point;
+use fluxstone_go::GoQuote;
+use fluxstone_line_protocol::ParsedBody;
+use fluxstone_model::{Nanos, ShardId, Timestamp};
+use fluxstone_storage::{DropReason, StorageError, WriteOutcome};
 
-use crate::catalog::{Catalog, Database, GroupPlanner, Privileges};
-use crate::compat::Point;
-use crate::line_protocol::{self, ParsedBody};
-use crate::model::{Nanos, ShardId, Timestamp};
-use crate::storage::{DropReason, StorageError, WriteOutcome};
-
-use super::go_quote::GoQuote;
 use super::{Core, Engine, ErrorKind, Principal, WriteError, WriteRequest};
 
 impl Engine {
@@ -80,7 +79,8 @@ impl Core {
 
     fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
         self.authorize_write(request.principal, request.database)?;
-        let body = line_protocol::parse_as(request.body, request.precision, self.clock.now(), self.options.compat);
+        let body =
+            fluxstone_line_protocol::parse_as(request.body, request.precision, self.clock.now(), self.options.compat);
         if body.points.is_empty() && !body.errors.is_empty() {
             return Err(WriteError::new(ErrorKind::BadRequest, line_errors(&body)));
         }
@@ -173,7 +173,7 @@ impl WriteError {
 }
 
 /// The indexes of the points of each shard, and the changes that make the shards that do not exist yet.
-type Placement = (Vec<(ShardId, Vec<u32>)>, Vec<crate::catalog::Change>);
+type Placement = (Vec<(ShardId, Vec<u32>)>, Vec<fluxstone_catalog::Change>);
 
 fn points_by_shard(
     catalog: &Catalog,

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
-use crate::engine::{
+use fluxstone_engine::{
     AuthState, Engine, LoginError, PreparedQuery, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError,
     WriteRequest,
 };

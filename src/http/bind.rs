@@ -1,8 +1,7 @@
 //! Bind parameters: the JSON object of the `params` parameter as values of placeholders.
 
-use crate::influxql::{Parameter, Parameters};
-
-use super::json_object::{Member, ObjectError, read_object};
+use fluxstone_go::json_object::{Member, ObjectError, read_object};
+use fluxstone_influxql::{Parameter, Parameters};
 
 /// Reads the object. Empty text is no parameters; what follows the object is ignored; of equal names the last counts.
 ///

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use base64::Engine as _;
+use fluxstone_compat::{Compat, Point};
+use fluxstone_engine::{AuthState, Principal};
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
-
-use crate::compat::{Compat, Point};
-use crate::engine::{AuthState, Principal};
 
 use super::api::Api;
 use super::parameters::Parameters;
@@ -35,7 +34,7 @@ pub(super) enum Unauthorized {
     #[error("unable to parse authentication credentials")]
     NoCredentials,
     #[error(transparent)]
-    Login(#[from] crate::engine::LoginError),
+    Login(#[from] fluxstone_engine::LoginError),
     #[error(transparent)]
     Token(#[from] token::TokenError),
     #[error("user not found")]
@@ -93,7 +92,7 @@ pub(super) async fn authenticate<A: Api>(
             shared.api.user(&name).ok_or(Unauthorized::UserNotFound)
         }
         Credentials::Password { user: Some(user), password: Some(password) } => login(shared, user, password).await,
-        Credentials::Password { .. } => Err(crate::engine::LoginError::Failed.into()),
+        Credentials::Password { .. } => Err(fluxstone_engine::LoginError::Failed.into()),
     }
 }
 
@@ -107,13 +106,13 @@ async fn login<A: Api>(shared: &Arc<Shared<A>>, user: String, password: String) 
     let api = Arc::clone(&shared.api);
     let checked = tokio::task::spawn_blocking(move || api.login(&user, &password)).await;
     // The thread only fails if the check panicked; nobody is let in by that.
-    Ok(checked.unwrap_or(Err(crate::engine::LoginError::Failed))?)
+    Ok(checked.unwrap_or(Err(fluxstone_engine::LoginError::Failed))?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compat::Profile;
+    use fluxstone_compat::Profile;
 
     fn check(header: Option<&str>, query: &str, profile: Profile, want: Option<(&str, &str)>) {
         let mut headers = HeaderMap::new();

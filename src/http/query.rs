@@ -7,15 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use fluxstone_compat::{Compat, Point};
+use fluxstone_engine::{Principal, QueryRefusal, QueryRequest};
 use http_body_util::{BodyDataStream, Full};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError, oneshot};
-
-use crate::compat::{Compat, Point};
-use crate::engine::{Principal, QueryRefusal, QueryRequest};
 
 use super::answer::{Answer, AnswerOptions, Epoch};
 use super::api::Api;
@@ -209,7 +208,7 @@ struct QueryJob<A: Api> {
     shared: Arc<Shared<A>>,
     principal: Principal,
     text: String,
-    bound: crate::influxql::Parameters,
+    bound: fluxstone_influxql::Parameters,
     database: String,
     read_only: bool,
     chunk_rows: usize,
@@ -323,7 +322,7 @@ fn accepted_by<A: Api>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compat::Profile;
+    use fluxstone_compat::Profile;
 
     fn check(parameters: &str, documented: Option<usize>, observed: Option<usize>) {
         let parameters = Parameters::parse(parameters.as_bytes());

@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use fluxstone_go::json::JsonWriter;
 use hyper::body::{Frame, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use super::json::JsonWriter;
 use super::parameters::Parameters;
 use super::stream::{Interrupted, StreamBody};
 

@@ -6,9 +6,8 @@
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use fluxstone_go::json_object::{Member, Members, ObjectError, read_object, trailing};
 use jsonwebtoken::{Algorithm, DecodingKey};
-
-use super::json_object::{Member, Members, ObjectError, read_object, trailing};
 
 /// Base64 for URLs without padding; bits that no byte needs are not looked at.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use fluxstone_engine::{ErrorKind, Principal, WriteError, WriteRequest};
+use fluxstone_line_protocol::Precision;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, StatusCode};
-
-use crate::engine::{ErrorKind, Principal, WriteError, WriteRequest};
-use crate::line_protocol::Precision;
 
 use super::api::Api;
 use super::body::{BodyError, RequestBody, Reservation};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::Nanos;
+use fluxstone_model::Nanos;
 
 /// The units, largest first, as normalised text writes them.
 const UNITS: [(&str, Nanos); 7] = [

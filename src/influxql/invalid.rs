@@ -1,8 +1,9 @@
 //! All that can be wrong with a statement that the grammar allows, with the texts that clients see: the table of the messages of
 //! validation. Each stands in the clause of `spec/influxql.md` that says when it comes; a test holds both against each other.
 
+use fluxstone_model::Nanos;
+
 use super::duration::Literal;
-use crate::model::Nanos;
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

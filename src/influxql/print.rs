@@ -8,8 +8,8 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use super::ast::{
-    Cast, Dimension, Expr, ExprKind, Field, Fill, Limits, Measurement, MeasurementName, Order, Regex, Select,
-    SelectClauses, Source, Target, VarRef, WildcardKind, Window, WindowOffset,
+    Cast, Dimension, Expr, ExprKind, Field, Fill, Limits, Measurement, MeasurementName, Order, Select, SelectClauses,
+    Source, Target, VarRef, WildcardKind, Window, WindowOffset,
 };
 use super::duration::Literal as Duration;
 use super::token::reserved;
@@ -23,7 +23,7 @@ pub(super) fn bare(name: &str) -> bool {
 /// Displays a name, quoted if need be.
 ///
 /// ```
-/// use fluxstone::influxql::Name;
+/// use fluxstone_influxql::Name;
 /// assert_eq!(Name("cpu").to_string(), "cpu");
 /// assert_eq!(Name("select").to_string(), "\"select\"");
 /// assert_eq!(Name("a\"b").to_string(), r#""a\"b""#);
@@ -265,11 +265,5 @@ impl Display for Cast {
             Cast::Field => "field",
             Cast::Tag => "tag",
         })
-    }
-}
-
-impl Display for Regex {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}/", self.text.replace('/', "\\/"))
     }
 }

@@ -3,13 +3,14 @@
 //!
 //! A sub-query is checked when it has been read, what depends on the queries around it when the outermost has been.
 
+use fluxstone_model::Nanos;
+
 use super::ast::{
     BinaryOp, Dimension, Expr, ExprKind, Field, Fill, GroupBy, Limits, Order, Resample, Select, SelectClauses, Source,
     Target, Window, WindowOffset,
 };
 use super::calls;
 use super::invalid::Invalid;
-use crate::model::Nanos;
 
 /// The outcome of a check.
 pub(super) type Checked = Result<(), Invalid>;

@@ -6,7 +6,7 @@ impl Expr {
     /// Hands this expression and all inside it to `visit`, outer before inner, left before right.
     ///
     /// ```
-    /// use fluxstone::influxql::{Parameters, ast::{ExprKind, Statement}, parse};
+    /// use fluxstone_influxql::{Parameters, ast::{ExprKind, Statement}, parse};
     /// let query = parse("SELECT a + b FROM m", &Parameters::new()).unwrap();
     /// let Statement::Select(select) = &query.statements[0] else { unreachable!() };
     /// let mut names = Vec::new();

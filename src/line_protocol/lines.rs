@@ -5,10 +5,10 @@
 
 use std::borrow::Cow;
 
+use fluxstone_compat::{Compat, Point};
 use memchr::{memchr, memchr3};
 
 use super::skip_blanks;
-use crate::compat::{Compat, Point};
 
 /// The lines of a body that are neither blank nor comments.
 pub(super) struct Lines<'a> {

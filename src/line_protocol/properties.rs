@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fluxstone_compat::Profile;
+use fluxstone_model::FieldValue;
 use proptest::prelude::*;
 
 use super::*;
-use crate::compat::Profile;
-use crate::model::FieldValue;
 
 const NOW: Timestamp = Timestamp(1_500_000_123_456_789_012);
 

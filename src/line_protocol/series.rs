@@ -5,13 +5,13 @@
 
 use std::borrow::Cow;
 
+use fluxstone_model::{SeriesKey, TagSet, Text};
 use winnow::Parser;
 use winnow::combinator::{preceded, repeat, separated_pair};
 use winnow::stream::Stream;
 
 use super::escape::{unescape_measurement, unescape_tag};
 use super::fault::Fault;
-use crate::model::{SeriesKey, TagSet, Text};
 
 /// The most bytes that measurement and tags as spelt may have together.
 pub(super) const KEY_BYTES_MAX: usize = 65_535;
@@ -41,7 +41,7 @@ pub(super) fn series<'a>(input: &mut &'a [u8], tag_keys: &mut TagKeys<'a>) -> Re
 /// `series` is a [`super::Point::series`]; of any other text, what can be read of it counts.
 ///
 /// ```
-/// use fluxstone::line_protocol::series_key;
+/// use fluxstone_line_protocol::series_key;
 /// let key = series_key(br"cpu\ load,host=a,dc=x\,y");
 /// assert_eq!(key.raw, r"cpu\ load,dc=x\,y,host=a");
 /// assert_eq!(key.measurement, "cpu load");

@@ -1,10 +1,11 @@
 //! Tables of lines with what they mean. Each test states the rule.
 
+use fluxstone_compat::Profile;
+
 use super::*;
-use crate::compat::Profile;
 
 const NOW: Timestamp = Timestamp(1_500_000_123_456_789_012);
-const OBSERVED: Compat = Compat { profile: Profile::Observed, csv_null_cells: crate::compat::CsvNullCells::Repeat };
+const OBSERVED: Compat = Compat { profile: Profile::Observed, csv_null_cells: fluxstone_compat::CsvNullCells::Repeat };
 
 /// What a body means, one line for each point and error: `series|key=value ...|time` with values in Rust's debug form.
 fn meaning(body: &[u8], precision: Precision, compat: Compat) -> String {

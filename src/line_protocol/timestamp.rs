@@ -1,11 +1,11 @@
 //! The last part of a line: an integer in units of the request's precision, or nothing.
 
+use fluxstone_model::Timestamp;
 use winnow::stream::Stream;
 
 use super::fault::Fault;
 use super::number::{IntegerError, int64};
 use super::{Precision, skip_blanks};
-use crate::model::Timestamp;
 
 /// Reads the rest of a line: blanks, then an optional timestamp, then only spaces.
 pub(super) fn timestamp<'a>(input: &mut &'a [u8], precision: Precision) -> Result<Option<Timestamp>, Fault<'a>> {

@@ -12,7 +12,7 @@ use bstr::{BStr, ByteSlice};
 /// Cloning copies a pointer. The order is that of the bytes, which is the order of InfluxDB's listings.
 ///
 /// ```
-/// use fluxstone::model::Text;
+/// use fluxstone_model::Text;
 /// let name = Text::from("cpu");
 /// assert_eq!(&name[..], b"cpu");
 /// assert_eq!(name.to_string(), "cpu");

@@ -9,7 +9,7 @@ use std::ops::{Add, Sub};
 /// Displays as RFC 3339 in UTC with as many decimals as needed:
 ///
 /// ```
-/// use fluxstone::model::Timestamp;
+/// use fluxstone_model::Timestamp;
 /// assert_eq!(Timestamp(1_488_327_378_000_000_000).to_string(), "2017-03-01T00:16:18Z");
 /// assert_eq!(Timestamp(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
 /// ```
@@ -155,36 +155,6 @@ impl Nanos {
     pub const DAY: Nanos = Nanos(24 * Nanos::HOUR.0);
     /// Seven days.
     pub const WEEK: Nanos = Nanos(7 * Nanos::DAY.0);
-
-    /// The text that Go prints for the duration: `1h0m0s`, `219h4m5s`, `1h0m0.000001s`, `500ms`, `0s`.
-    pub fn go_text(self) -> String {
-        let (sign, ns) = if self.0 < 0 { ("-", self.0.unsigned_abs()) } else { ("", self.0.unsigned_abs()) };
-        let fraction = |value: u64, unit: u64| {
-            let whole = value / unit;
-            let rest = value % unit;
-            if rest == 0 {
-                return whole.to_string();
-            }
-            let width = unit.ilog10() as usize;
-            let digits = format!("{rest:0width$}");
-            format!("{whole}.{}", digits.trim_end_matches('0'))
-        };
-        match ns {
-            0 => "0s".to_owned(),
-            1..=999 => format!("{sign}{ns}ns"),
-            1_000..=999_999 => format!("{sign}{}µs", fraction(ns, 1_000)),
-            1_000_000..=999_999_999 => format!("{sign}{}ms", fraction(ns, 1_000_000)),
-            _ => {
-                let minutes = ns / 60_000_000_000;
-                let seconds = fraction(ns % 60_000_000_000, 1_000_000_000);
-                match (minutes / 60, minutes % 60) {
-                    (0, 0) => format!("{sign}{seconds}s"),
-                    (0, m) => format!("{sign}{m}m{seconds}s"),
-                    (h, m) => format!("{sign}{h}h{m}m{seconds}s"),
-                }
-            }
-        }
-    }
 }
 
 impl Add for Nanos {
@@ -262,20 +232,6 @@ mod tests {
         assert_eq!(Timestamp::parse("2017-03-01"), Ok(Timestamp(1_488_326_400_000_000_000)));
         assert_eq!(Timestamp::parse("2300-01-01"), Err(TimestampError::OutOfRange));
         assert_eq!(Timestamp::parse("2017-13-01"), Err(TimestampError::Malformed));
-    }
-
-    #[test]
-    fn durations_print_as_go_prints_them() {
-        for (ns, text) in [
-            (0, "0s"),
-            (Nanos::WEEK.0, "168h0m0s"),
-            (Nanos::HOUR.0 + 1_000, "1h0m0.000001s"),
-            (2 * Nanos::HOUR.0 + 500_000_000, "2h0m0.5s"),
-            (1_500_000, "1.5ms"),
-            (-5, "-5ns"),
-        ] {
-            assert_eq!(Nanos(ns).go_text(), text);
-        }
     }
 
     proptest::proptest! {

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use crate::influxql::ast::{BinaryOp, Expr, ExprKind, Field, VarRef};
-use crate::model::{FieldType, Text};
+use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Field, VarRef};
+use fluxstone_model::{FieldType, Text};
 
 use super::conditions::Condition;
 use super::functions::{Collection, Forecast, Function, Transformation};

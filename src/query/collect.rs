@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::model::{TimeRange, Timestamp};
+use fluxstone_model::{TimeRange, Timestamp};
 
 use super::cursor::{MergeOrder, MergedCursor, SeriesCursor};
 use super::functions::{Collection, Collector, Origin, Outcome, Pass, Point};

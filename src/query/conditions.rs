@@ -7,13 +7,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::compat::{Compat, Point};
-use crate::influxql::ast::{BinaryOp, Cast, Expr, ExprKind, Regex, VarRef};
-use crate::model::{SeriesKey, TagSet, Text, TimeRange, Timestamp};
+use fluxstone_columns::SeriesPredicate;
+use fluxstone_compat::{Compat, Point};
+use fluxstone_go::Regex;
+use fluxstone_influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
+use fluxstone_model::{SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
+use super::QueryError;
 use super::fold::fold;
 use super::time_bounds::{TimeBounds, is_time};
-use super::{QueryError, SeriesPredicate};
 
 /// What a condition of DELETE, DROP SERIES or a SHOW statement asks of the series of one measurement.
 #[derive(Debug, Clone)]
@@ -33,7 +35,7 @@ impl SeriesFilter {
         !matches!(self.condition.for_series(key), Residual::Never)
     }
 
-    /// A condition for [`super::Source::series`] that holds for at least the series for which [`SeriesFilter::holds`] does.
+    /// A condition for [`fluxstone_columns::Source::series`] that holds for at least the series for which [`SeriesFilter::holds`] does.
     pub fn predicate(&self) -> SeriesPredicate {
         self.condition.index_predicate()
     }
@@ -358,7 +360,8 @@ fn tag_comparison(var: &VarRef, op: BinaryOp, other: &Expr) -> Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::influxql::ast::{Regex, VarRef};
+    use fluxstone_go::Regex;
+    use fluxstone_influxql::ast::VarRef;
 
     fn tag(name: &str) -> ExprKind {
         ExprKind::Var(VarRef { name: name.into(), cast: None })
@@ -438,7 +441,7 @@ mod tests {
     // spec: select.where.time.1
     #[test]
     fn time_comparisons_are_true_and_fields_are_reported() {
-        let time = binary(tag("time"), BinaryOp::Less, ExprKind::Duration(crate::model::Nanos(9)));
+        let time = binary(tag("time"), BinaryOp::Less, ExprKind::Duration(fluxstone_model::Nanos(9)));
         let either = binary(time, BinaryOp::Or, binary(tag("a"), BinaryOp::Equal, text("1")));
         let filter = |kind: ExprKind| {
             series_filter(Some(&kind.into()), Timestamp(0), Compat::default(), &|name| name == "v").unwrap()

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{SeriesKey, TimeRange, Timestamp};
+use fluxstone_go::TieHeap;
+use fluxstone_model::{SeriesKey, TimeRange, Timestamp};
 
 use super::QueryError;
 use super::execution::Execution;
@@ -10,7 +11,6 @@ use super::groups::{Group, Member};
 use super::plan::{Plan, ReadSet};
 use super::point_expr::{PointExpr, PointRow};
 use super::points::{RowBatch, RowReader, Values};
-use super::tie_heap::TieHeap;
 use super::windows::Windows;
 
 /// Stands on one point of a series: a row that has a selected field and satisfies the condition.

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::model::Text;
+use fluxstone_model::Text;
 
 use super::{Context, QueryError, SeriesRows, Value};
 

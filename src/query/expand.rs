@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::influxql::ast::{Dimension, Expr, ExprKind, Field, Regex, Select, VarRef, WildcardKind};
-use crate::model::{FieldType, Text};
+use fluxstone_go::Regex;
+use fluxstone_influxql::ast::{Dimension, Expr, ExprKind, Field, Select, VarRef, WildcardKind};
+use fluxstone_model::{FieldType, Text};
 
 use super::QueryError;
 use super::point_expr::ColumnKind;

@@ -2,8 +2,8 @@
 
 use std::iter::Peekable;
 
-use crate::influxql::ast::Fill;
-use crate::model::{FieldType, TimeRange, Timestamp};
+use fluxstone_influxql::ast::Fill;
+use fluxstone_model::{FieldType, TimeRange, Timestamp};
 
 use super::execution::Execution;
 use super::functions::Point;
@@ -167,7 +167,7 @@ fn number(float: f64, integer: i64, field_type: FieldType) -> Value {
     match field_type {
         FieldType::Float => Value::Float(float),
         FieldType::Integer => Value::Integer(integer),
-        FieldType::String => Value::String(crate::model::Text::default()),
+        FieldType::String => Value::String(fluxstone_model::Text::default()),
         FieldType::Boolean => Value::Boolean(false),
     }
 }

@@ -3,8 +3,8 @@
 //! Folding changes how a query is run, never what it means, with one exception that InfluxQL has: constants divide
 //! exactly (`7 / 2` is 3.5) where conditions on points divide integers toward zero.
 
-use crate::influxql::ast::{BinaryOp, Expr, ExprKind};
-use crate::model::{Nanos, Text, Timestamp};
+use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
+use fluxstone_model::{Nanos, Text, Timestamp};
 
 use super::scalar::{self, Division, Scalar};
 use super::time_literal;

@@ -1,7 +1,7 @@
 //! The names that InfluxDB's error texts give to parts of a query: those of its Go types.
 
-use crate::influxql::ast::ExprKind;
-use crate::model::FieldType;
+use fluxstone_influxql::ast::ExprKind;
+use fluxstone_model::FieldType;
 
 /// The type of an expression.
 pub(super) fn expression(kind: &ExprKind) -> &'static str {

@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use crate::compat::Point;
-use crate::model::Text;
+use fluxstone_columns::{SeriesRef, Source};
+use fluxstone_compat::Point;
+use fluxstone_model::Text;
 
+use super::QueryError;
 use super::conditions::Residual;
 use super::execution::Execution;
 use super::plan::Plan;
 use super::points::{FieldCursor, FieldRead};
-use super::{QueryError, SeriesRef, Source};
 
 /// The series that make one series of the answer.
 pub(super) struct Group {

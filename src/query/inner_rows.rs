@@ -6,7 +6,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::model::TimeRange;
+use fluxstone_columns::{Batch, Block, SourceError, Summary};
+use fluxstone_model::TimeRange;
 
 use super::cursor::SeriesCursor;
 use super::execution::Execution;
@@ -14,7 +15,7 @@ use super::groups::Group;
 use super::plan::{Plan, PointPlan, Projection};
 use super::point_expr::PointExpr;
 use super::subquery::{AnswerBlock, Blocks, batch};
-use super::{Batch, Block, Context, QueryError, SourceError, Summary, Value};
+use super::{Context, QueryError, Value};
 
 /// A slice ends when it has so many rows, if memory for so many values is allowed, and with the blocks that its rows are of: so
 /// slices of slices are not computed twice.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use crate::influxql::ast::{Expr, ExprKind};
+use fluxstone_influxql::ast::{Expr, ExprKind};
 
 /// The name that an expression has when it is given none.
 pub(super) fn natural(expr: &Expr) -> String {

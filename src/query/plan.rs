@@ -8,9 +8,9 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::compat::Point;
-use crate::influxql::ast::{self, Expr, ExprKind, Field, Fill, Limits, Order, Select, SelectClauses, VarRef};
-use crate::model::{Text, TimeRange, Timestamp};
+use fluxstone_compat::Point;
+use fluxstone_influxql::ast::{self, Expr, ExprKind, Field, Fill, Limits, Order, Select, SelectClauses, VarRef};
+use fluxstone_model::{Text, TimeRange, Timestamp};
 
 use super::calls::{CallCompiler, CallPlan};
 use super::conditions::{Condition, Residual};

@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use crate::influxql::ast::{BinaryOp, Cast, Expr, ExprKind, Regex, VarRef};
-use crate::model::{FieldType, SeriesKey, Text};
+use fluxstone_go::Regex;
+use fluxstone_influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
+use fluxstone_model::{FieldType, SeriesKey, Text};
 
 use super::points::{FieldRead, RowBatch, Values};
 use super::scalar::{self, Division, Scalar};

@@ -9,11 +9,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{FieldType, Text, TimeRange, Timestamp};
+use fluxstone_columns::{Batch, Block, Column, SeriesId, Source};
+use fluxstone_model::{FieldType, Text, TimeRange, Timestamp};
 
+use super::QueryError;
 use super::execution::Execution;
 use super::scalar::Scalar;
-use super::{Batch, Block, Column, QueryError, SeriesId, Source};
 
 /// A field that is read, and the type that its values are read as.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 //!
 //! The rules are the same for columns of raw rows and for results of functions, but the texts name them differently.
 
-use crate::influxql::ast::{BinaryOp, Expr, ExprKind};
-use crate::model::{FieldType, Text};
+use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
+use fluxstone_model::{FieldType, Text};
 
 use super::point_expr::{ColumnKind, PointCompiler, PointExpr};
 use super::scalar::Division;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::iter::Peekable;
 
-use crate::influxql::ast::Limits;
-use crate::model::{FieldType, TimeRange, Timestamp};
+use fluxstone_columns::Summary;
+use fluxstone_influxql::ast::Limits;
+use fluxstone_model::{FieldType, TimeRange, Timestamp};
 
+use super::QueryError;
 use super::conditions::Residual;
 use super::cursor::SeriesCursor;
 use super::functions::{Partial, Point, Reduction};
@@ -15,7 +17,6 @@ use super::plan::ReadSet;
 use super::points::{FieldCursor, Values};
 use super::streams::{GroupRun, Stream};
 use super::windows::Windows;
-use super::{QueryError, Summary};
 
 /// Windows are reduced all at once if there are no more of them than this, and otherwise in parts of about so many values.
 const STATES_MAX: u64 = 1 << 16;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Text, Timestamp};
+use fluxstone_model::{Text, Timestamp};
 
 /// One cell of an answer.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! Queries whose rows are points: projections of fields and tags, and arithmetic on them.
 
-use crate::model::Timestamp;
+use fluxstone_model::Timestamp;
 
 use super::cursor::{MergeOrder, MergedCursor};
 use super::execution::{Execution, SeriesWriter};

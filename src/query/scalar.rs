@@ -3,8 +3,8 @@
 //! Arithmetic and comparison of InfluxQL live here, so that SELECT, WHERE and constant folding differ only where the
 //! specification says so.
 
-use crate::influxql::ast::BinaryOp;
-use crate::model::Text;
+use fluxstone_influxql::ast::BinaryOp;
+use fluxstone_model::Text;
 
 use super::Value;
 

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::influxql::ast::{self, Cast, MeasurementName, VarRef};
-use crate::model::{FieldType, Text, TimeRange};
+use fluxstone_columns::Source;
+use fluxstone_influxql::ast::{self, Cast, MeasurementName, VarRef};
+use fluxstone_model::{FieldType, Text, TimeRange};
 
 use super::point_expr::ColumnKind;
-use super::{QueryError, Source, Sources};
+use super::{QueryError, Sources};
 
 /// A measurement in one source. FROM may name it several times; its points then count several times.
 #[derive(Clone)]

@@ -1,8 +1,8 @@
 //! Evaluation of queries whose rows are results of functions: each call is a stream of points, expressions join streams by
 //! time, and the streams of all columns are joined into rows.
 
-use crate::influxql::ast::{BinaryOp, Fill};
-use crate::model::{TimeRange, Timestamp};
+use fluxstone_influxql::ast::{BinaryOp, Fill};
+use fluxstone_model::{TimeRange, Timestamp};
 
 use super::calls::{CallInput, CallNode, CallPlan, Output, StreamExpr};
 use super::collect::Collected;

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::influxql::ast::{Dimension, Fill, Select};
-use crate::model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
+use fluxstone_columns::{Batch, Block, Column, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError, Summary};
+use fluxstone_influxql::ast::{Dimension, Fill, Select};
+use fluxstone_model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
 use super::conditions::Residual;
 use super::evaluate::groups_in_order;
@@ -21,10 +22,7 @@ use super::plan::{Outer, Plan};
 use super::points::{FieldCursor, FieldRead};
 use super::scalar::Scalar;
 use super::schema::Input;
-use super::{
-    Batch, Block, Column, Context, QueryError, SeriesId, SeriesPredicate, SeriesRef, SeriesRows, Source, SourceError,
-    Sources, Summary, Value, evaluate, plan,
-};
+use super::{Context, QueryError, SeriesRows, Sources, Value, evaluate, plan};
 
 /// Runs `inner` for the query that it stands in and gives its measurements.
 pub(super) fn inputs(

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::influxql::ast::Measurement;
-use crate::line_protocol::{self, Precision};
-use crate::model::{FieldType, FieldValue, SeriesKey, Text, TimeRange, Timestamp};
-
-use super::{
-    Batch, Block, Column, NumberSummary, QueryError, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError,
-    Sources, Summary,
+use fluxstone_columns::{
+    Batch, Block, Column, NumberSummary, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError, Summary,
 };
+use fluxstone_influxql::ast::Measurement;
+use fluxstone_line_protocol::Precision;
+use fluxstone_model::{FieldType, FieldValue, SeriesKey, Text, TimeRange, Timestamp};
+
+use super::{QueryError, Sources};
 
 /// Series in the order of their keys; the position of a series is its id.
 #[derive(Default)]
@@ -34,22 +34,22 @@ impl Sources for OneSource {
 impl MemorySource {
     /// The points of a text in line protocol, with times in seconds, in blocks of at most `block_points_max` values.
     pub(super) fn new(points: &str, block_points_max: usize) -> MemorySource {
-        let body = line_protocol::parse(points.as_bytes(), Precision::Second, Timestamp(0));
+        let body = fluxstone_line_protocol::parse(points.as_bytes(), Precision::Second, Timestamp(0));
         assert_eq!(body.errors, [], "bad test data");
         let mut series: BTreeMap<SeriesKey, Fields> = BTreeMap::new();
         for point in &body.points {
-            let fields = series.entry(line_protocol::series_key(point.series)).or_default();
+            let fields = series.entry(fluxstone_line_protocol::series_key(point.series)).or_default();
             for field in body.fields_of(point) {
                 let value = match field.value {
-                    line_protocol::Value::Float(v) => FieldValue::Float(v),
-                    line_protocol::Value::Integer(v) => FieldValue::Integer(v),
-                    line_protocol::Value::String(v) => {
-                        FieldValue::String(Text::from(&*line_protocol::unescape_string(v)))
+                    fluxstone_line_protocol::Value::Float(v) => FieldValue::Float(v),
+                    fluxstone_line_protocol::Value::Integer(v) => FieldValue::Integer(v),
+                    fluxstone_line_protocol::Value::String(v) => {
+                        FieldValue::String(Text::from(&*fluxstone_line_protocol::unescape_string(v)))
                     }
-                    line_protocol::Value::Boolean(v) => FieldValue::Boolean(v),
+                    fluxstone_line_protocol::Value::Boolean(v) => FieldValue::Boolean(v),
                 };
                 fields
-                    .entry(Text::from(&*line_protocol::unescape_field_key(field.key)))
+                    .entry(Text::from(&*fluxstone_line_protocol::unescape_field_key(field.key)))
                     .or_default()
                     .insert(point.time.0, value);
             }

@@ -3,9 +3,9 @@
 //! AND, OR and parentheses make no difference to it; the rest of the condition is left to [`super::conditions`], which reads
 //! comparisons with `time` as true.
 
-use crate::compat::{Compat, Point};
-use crate::influxql::ast::{BinaryOp, Expr, ExprKind};
-use crate::model::{TimeRange, Timestamp};
+use fluxstone_compat::{Compat, Point};
+use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
+use fluxstone_model::{TimeRange, Timestamp};
 
 use super::{QueryError, go_names, time_literal};
 
@@ -117,9 +117,9 @@ fn mirrored(op: BinaryOp) -> BinaryOp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compat::Profile;
-    use crate::influxql::ast::VarRef;
-    use crate::query::fold::fold;
+    use crate::fold::fold;
+    use fluxstone_compat::Profile;
+    use fluxstone_influxql::ast::VarRef;
 
     fn time(op: BinaryOp, value: ExprKind) -> Expr {
         let time = ExprKind::Var(VarRef { name: "TIME".into(), cast: None });

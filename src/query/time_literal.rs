@@ -1,7 +1,8 @@
 //! Times as text in conditions: which strings are meant as times, and what they mean.
 
+use fluxstone_model::Timestamp;
+
 use super::QueryError;
-use crate::model::Timestamp;
 
 /// Whether a string is meant as a time: it begins like a date. Such a string must be a good time literal.
 pub(super) fn looks_like_time(text: &str) -> bool {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::influxql::ast::{Window, WindowOffset};
-use crate::model::{Nanos, TimeRange, Timestamp};
+use fluxstone_influxql::ast::{Window, WindowOffset};
+use fluxstone_model::{Nanos, TimeRange, Timestamp};
 
 /// Windows of `interval` nanoseconds that start at `offset` and every interval before and after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,12 @@ impl Windows {
 
 impl fmt::Display for Windows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "windows of {} from {}", Nanos(self.interval).go_text(), Nanos(self.offset).go_text())
+        write!(
+            f,
+            "windows of {} from {}",
+            fluxstone_go::DurationText(self.interval),
+            fluxstone_go::DurationText(self.offset)
+        )
     }
 }
 

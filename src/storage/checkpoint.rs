@@ -6,6 +6,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use fluxstone_codec::CodecError;
+use fluxstone_codec::varint::{Reader, put_bytes, put_signed, put_varint};
+use fluxstone_columns::SeriesId;
+use fluxstone_model::{DatabaseId, FieldType, ShardId, TimeRange, Timestamp};
+
 use super::disk::{Disk, read_all, replace};
 use super::error::StorageError;
 use super::fields::{Field, FieldTable};
@@ -14,10 +19,6 @@ use super::segment::{ReadCache, Segment};
 use super::series_file::{self, SeriesFile};
 use super::series_index::SeriesBound;
 use super::state::{CatalogBytes, SegmentFile, State, Tombstone};
-use crate::codec::CodecError;
-use crate::codec::varint::{Reader, put_bytes, put_signed, put_varint};
-use crate::model::{DatabaseId, FieldType, ShardId, TimeRange, Timestamp};
-use crate::query::SeriesId;
 
 const FILE: &str = "checkpoint";
 const MAGIC: [u8; 4] = *b"FXCP";

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use fluxstone_codec::CodecError;
+use fluxstone_columns::{Batch, Column};
+use fluxstone_model::{Text, TimeRange, Timestamp};
+
 use super::record::Cell;
-use crate::codec::CodecError;
-use crate::model::{Text, TimeRange, Timestamp};
-use crate::query::{Batch, Column};
 
 /// A chunk is closed when it has this many values.
 const CHUNK_VALUES_MAX: usize = 1024;

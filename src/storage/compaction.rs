@@ -8,6 +8,7 @@
 use std::iter::Peekable;
 use std::sync::Arc;
 
+use fluxstone_columns::SeriesId;
 use parking_lot::RwLock;
 
 use super::error::StorageError;
@@ -17,7 +18,6 @@ use super::record::FieldId;
 use super::segment::{BlockEntry, Segment, SegmentError, SegmentWriter, SequentialReader};
 use super::series_index::SeriesIndex;
 use super::state::{SegmentFile, Shard, Tombstone};
-use crate::query::SeriesId;
 
 /// Files are merged that have up to this many times the values of what is newer.
 const GROWTH: u64 = 2;

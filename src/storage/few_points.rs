@@ -1,10 +1,10 @@
 //! A few numbers of one field of one series in a memtable: the first stands in place, others in one piece of memory.
 
+use fluxstone_columns::{Batch, Column};
+use fluxstone_model::{FieldType, TimeRange, Timestamp};
 use smallvec::{SmallVec, smallvec};
 
 use super::record::{Cell, FieldId};
-use crate::model::{FieldType, TimeRange, Timestamp};
-use crate::query::{Batch, Column};
 
 /// More are kept in a column.
 const POINTS_MAX: usize = 8;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use fluxstone_model::{FieldType, Text};
+
 use super::record::FieldId;
-use crate::model::{FieldType, Text};
 
 /// A field of a measurement in one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

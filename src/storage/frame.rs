@@ -5,8 +5,8 @@
 //! nothing good behind it is a write that a crash interrupted. Checksums begin with a random salt of the file: bytes that
 //! a client sent, or that an older file left on the disk, can't pass for a frame.
 
-use crate::codec::CodecError;
-use crate::codec::varint::{Reader, put_varint};
+use fluxstone_codec::CodecError;
+use fluxstone_codec::varint::{Reader, put_varint};
 
 /// Begins every segment file of the log.
 const FILE_MAGIC: [u8; 4] = *b"FXLG";

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use fluxstone_columns::SeriesId;
+use fluxstone_model::{DatabaseId, FieldType, ShardId, Text};
 use hashbrown::HashMap;
 
 use super::fields::{Field, FieldTable};
 use super::record::FieldId;
 use super::spellings::Spellings;
 use super::state::State;
-use crate::model::{DatabaseId, FieldType, ShardId, Text};
-use crate::query::SeriesId;
 
 /// All databases.
 #[derive(Debug, Default)]

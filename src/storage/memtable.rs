@@ -8,15 +8,15 @@
 
 use std::sync::Arc;
 
+use fluxstone_codec::CodecError;
+use fluxstone_columns::{Batch, SeriesId};
+use fluxstone_model::{TimeRange, Timestamp};
 use smallvec::{SmallVec, smallvec};
 
 use super::column_buffer::ColumnBuffer;
 use super::few_points::FewPoints;
 use super::record::{Cell, FieldId, RowHead, Rows};
 use super::series_table::{SeriesTable, Slot};
-use crate::codec::CodecError;
-use crate::model::{TimeRange, Timestamp};
-use crate::query::{Batch, SeriesId};
 
 /// Estimated memory of a series, of one that has columns, and of a column, beside the values.
 const SERIES_BYTES: usize = 40;

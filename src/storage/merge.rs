@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use fluxstone_columns::{Batch, Block, Column, SourceError, Summary};
+use fluxstone_model::{FieldType, TimeRange, Timestamp};
+
 use super::segment::{BlockEntry, Segment, SegmentError, StoredBlock};
-use crate::model::{FieldType, TimeRange, Timestamp};
-use crate::query::{Batch, Block, Column, SourceError, Summary};
 
 /// Values that were written together: a chunk of a memtable or a block of a segment file.
 pub(super) struct Piece {

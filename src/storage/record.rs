@@ -3,10 +3,10 @@
 //! Invariant: a record says everything that applying it needs; nothing is looked up, chosen or computed anew at replay. So
 //! the same bytes, applied when they were committed and again after a crash, give the same state.
 
-use crate::codec::CodecError;
-use crate::codec::varint::{Reader, put_bytes, put_signed, put_varint};
-use crate::model::{DatabaseId, FieldType, ShardId, TimeRange, Timestamp};
-use crate::query::SeriesId;
+use fluxstone_codec::CodecError;
+use fluxstone_codec::varint::{Reader, put_bytes, put_signed, put_varint};
+use fluxstone_columns::SeriesId;
+use fluxstone_model::{DatabaseId, FieldType, ShardId, TimeRange, Timestamp};
 
 /// The most bytes that one record may have.
 pub const RECORD_BYTES_MAX: usize = 1 << 30;

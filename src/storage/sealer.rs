@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fluxstone_columns::SeriesId;
+use fluxstone_model::{DatabaseId, ShardId};
 use parking_lot::RwLock;
 
 use super::StoreOptions;
@@ -19,8 +21,6 @@ use super::log;
 use super::segment::{ReadCache, Segment, SegmentHeader, SegmentWriter};
 use super::series_file::{self, SeriesFile};
 use super::state::{SealDatabase, SealJob, SealedShard, SegmentFile, Shard, State};
-use crate::model::{DatabaseId, ShardId};
-use crate::query::SeriesId;
 
 /// What the thread owns: where the files are, and their numbers.
 #[derive(Debug)]

@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use fluxstone_codec::CodecError;
+use fluxstone_codec::strings::unpack;
+use fluxstone_codec::varint::{Reader, put_bytes, put_varint};
+use fluxstone_columns::SeriesId;
+use fluxstone_model::DatabaseId;
+
 use super::disk::{Disk, read_all, replace};
 use super::error::StorageError;
 use super::series_index::SeriesBound;
 use super::state::{SealDatabase, State};
-use crate::codec::CodecError;
-use crate::codec::strings::unpack;
-use crate::codec::varint::{Reader, put_bytes, put_varint};
-use crate::model::DatabaseId;
-use crate::query::SeriesId;
 
 const MAGIC: [u8; 4] = *b"FXSR";
 const VERSION: u32 = 1;

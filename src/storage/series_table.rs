@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
+use fluxstone_columns::SeriesId;
 use hashbrown::HashMap;
-
-use crate::query::SeriesId;
 
 /// How many neighbours share a page; their places fit in a byte each.
 const PAGE_SERIES: usize = 64;

@@ -3,6 +3,12 @@
 //! Works under the commit lock. New series and fields go into the live schema at once and into a list of definitions for
 //! the record; a point that is kept goes straight into the record.
 
+use fluxstone_columns::SeriesId;
+use fluxstone_line_protocol::{
+    ParsedBody, Point, SpeltSeries, Value, series_key, unescape_field_key, unescape_measurement, unescape_string,
+    unescape_tag,
+};
+use fluxstone_model::{DatabaseId, FieldType, ShardId, Text};
 use parking_lot::RwLock;
 
 use super::fields::Field;
@@ -10,12 +16,6 @@ use super::live_schema::{KnownSeries, LiveDatabase, LiveShard, MeasurementNumber
 use super::record::{Cell, Entry, FieldId, PointsBuilder, RecordBuilder};
 use super::series_index::{SeriesBound, SeriesIndex};
 use super::{DropReason, StorageError, WriteOutcome};
-use crate::line_protocol::{
-    self, ParsedBody, Point, SpeltSeries, Value, series_key, unescape_field_key, unescape_measurement, unescape_string,
-    unescape_tag,
-};
-use crate::model::{DatabaseId, FieldType, ShardId, Text};
-use crate::query::SeriesId;
 
 /// The name that neither a tag nor a field can have.
 const TIME: &[u8] = b"time";
@@ -286,7 +286,7 @@ impl ShardWrite<'_> {
         point: &Point<'_>,
         measurement: MeasurementNumber,
         at: usize,
-        field: &line_protocol::Field<'_>,
+        field: &fluxstone_line_protocol::Field<'_>,
         is_lost: bool,
     ) -> Found {
         let name = unescape_field_key(field.key);

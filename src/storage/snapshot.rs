@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use fluxstone_columns::{Block, SeriesId, SeriesPredicate, SeriesRef, Source};
+use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp};
 use parking_lot::RwLock;
 
 use super::fields::Field;
@@ -13,8 +15,6 @@ use super::memtable::Memtable;
 use super::merge::{Piece, merge};
 use super::series_index::{SeriesBound, SeriesIndex};
 use super::state::{SegmentFile, Shard, State};
-use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp};
-use crate::query::{Block, SeriesId, SeriesPredicate, SeriesRef, Source};
 
 /// Some shards of one database at one instant.
 pub(super) struct Snapshot {

@@ -4,11 +4,11 @@
 //! about 36 bytes. Memory is bounded: when the younger of two generations is full it becomes the older, and what nobody asked
 //! for since it became that is forgotten. The series index finds those again, more slowly.
 
+use fluxstone_columns::SeriesId;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::live_schema::{KnownSeries, MeasurementNumber};
 use super::stored_hash::StoredHash;
-use crate::query::SeriesId;
 
 /// Bytes of a generation.
 const GENERATION_BYTES_MAX: usize = 96 << 20;

@@ -6,6 +6,9 @@
 
 use std::sync::Arc;
 
+use fluxstone_codec::CodecError;
+use fluxstone_columns::SeriesId;
+use fluxstone_model::{DatabaseId, ShardId, TimeRange};
 use hashbrown::HashMap;
 use parking_lot::RwLock;
 
@@ -15,9 +18,6 @@ use super::memtable::Memtable;
 use super::record::{Entries, Entry};
 use super::segment::Segment;
 use super::series_index::{SeriesBound, SeriesIndex};
-use crate::codec::CodecError;
-use crate::model::{DatabaseId, ShardId, TimeRange};
-use crate::query::SeriesId;
 
 /// Everything that readers can see.
 #[derive(Debug)]

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use fluxstone_columns::{Batch, Column, SeriesPredicate, Source};
+use fluxstone_line_protocol::{ParsedBody, Precision, parse};
+use fluxstone_model::{FieldType, Timestamp};
+
 use super::memory_disk::MemoryDisk;
 use super::*;
-use crate::line_protocol::{ParsedBody, Precision, parse};
-use crate::model::{FieldType, Timestamp};
-use crate::query::{Batch, Column, SeriesPredicate, Source};
 
 mod damage;
 mod faults;
@@ -75,7 +76,7 @@ impl Fixture {
         source.measurements().iter().flat_map(all).map(|s| s.key.to_string()).collect()
     }
 
-    fn ids(&self, measurement: &str) -> Vec<crate::query::SeriesId> {
+    fn ids(&self, measurement: &str) -> Vec<fluxstone_columns::SeriesId> {
         let source = self.store().snapshot(DB, &[]);
         source.series(measurement.as_bytes(), &SeriesPredicate::All).iter().map(|s| s.id).collect()
     }

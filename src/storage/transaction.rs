@@ -6,6 +6,9 @@
 
 use std::sync::Arc;
 
+use fluxstone_columns::SeriesId;
+use fluxstone_line_protocol::ParsedBody;
+use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
 use hashbrown::HashSet;
 use parking_lot::MutexGuard;
 
@@ -16,9 +19,6 @@ use super::record::{Entry, RECORD_BYTES_MAX, RecordBuilder};
 use super::shard_write::{self, Target, Written};
 use super::state::Shard;
 use super::{Shared, WriteOutcome};
-use crate::line_protocol::ParsedBody;
-use crate::model::{DatabaseId, ShardId, Text, TimeRange};
-use crate::query::SeriesId;
 
 /// A change that is being put together. Dropped without [`Transaction::commit`], it leaves no trace.
 #[derive(Debug)]

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use fluxstone::columns::Source;
 use fluxstone::influxql::ast::Measurement;
 use fluxstone::line_protocol::{self, Precision};
 use fluxstone::model::{DatabaseId, ShardId, TimeRange};
-use fluxstone::query::{QueryError, Source, Sources};
+use fluxstone::query::{QueryError, Sources};
 use fluxstone::storage::{Store, StoreOptions};
 use fluxstone_spec::policies::Policies;
 use proptest::prelude::*;

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use fluxstone::columns::{SeriesPredicate, Source};
 use fluxstone::influxql::ast::Measurement;
 use fluxstone::line_protocol::{self, Precision};
 use fluxstone::model::{DatabaseId, SeriesKey, ShardId, TimeRange};
-use fluxstone::query::{QueryError, SeriesPredicate, Source, Sources};
+use fluxstone::query::{QueryError, Sources};
 use fluxstone::storage::disk::Disk;
 use fluxstone::storage::memory_disk::MemoryDisk;
 use fluxstone::storage::{Store, StoreOptions};

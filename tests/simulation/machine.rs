@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fluxstone::columns::{Batch, Column, SeriesPredicate};
 use fluxstone::model::{FieldValue, TimeRange};
-use fluxstone::query::{Batch, Column, SeriesPredicate};
 use fluxstone::storage::disk::Disk;
 use fluxstone::storage::memory_disk::MemoryDisk;
 use fluxstone::storage::{CatalogRecord, StorageError, Store, StoreOptions};

@@ -5,8 +5,8 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use fluxstone::columns::SeriesPredicate;
 use fluxstone::model::{DatabaseId, ShardId, TimeRange, Timestamp};
-use fluxstone::query::SeriesPredicate;
 use fluxstone::storage::memory_disk::{Failure, MemoryDisk};
 use fluxstone::storage::{StorageError, StoreOptions};
 use proptest::prelude::*;
@@ -82,7 +82,7 @@ fn read(machine: &Machine, writer: usize) -> [Values; 2] {
         let mut values = Values::new();
         for block in blocks.into_iter().flatten() {
             let batch = block.decode().expect("what was written can be read");
-            let fluxstone::query::Column::Integer(integers) = &batch.values else { panic!("integers were written") };
+            let fluxstone::columns::Column::Integer(integers) = &batch.values else { panic!("integers were written") };
             values.extend(batch.times.iter().copied().zip(integers.iter().copied()));
         }
         values

@@ -119,7 +119,7 @@ impl Matrix {
 
     /// Each point where the profiles differ has a clause on the compatibility page, and each clause there has its point.
     fn points(&self, files: &[File]) -> Vec<String> {
-        let list = files.iter().find(|file| file.path == "src/compat.rs").map(|file| file.text.as_str());
+        let list = files.iter().find(|file| file.path == "src/compat/lib.rs").map(|file| file.text.as_str());
         let points: BTreeSet<&str> = list
             .unwrap_or_default()
             .lines()
@@ -132,8 +132,10 @@ impl Matrix {
         let without_clause = points.iter().filter(|&&point| !names.contains(point));
         let without_point = names.iter().filter(|name| !points.contains(name.as_str()));
         without_clause
-            .map(|point| format!("src/compat.rs: `{point}` has no clause on the compatibility page"))
-            .chain(without_point.map(|name| format!("spec/compatibility.md: `{name}` is no point of src/compat.rs")))
+            .map(|point| format!("src/compat/lib.rs: `{point}` has no clause on the compatibility page"))
+            .chain(
+                without_point.map(|name| format!("spec/compatibility.md: `{name}` is no point of src/compat/lib.rs")),
+            )
             .collect()
     }
 
@@ -228,13 +230,13 @@ mod tests {
     #[test]
     fn points_and_clauses_of_the_compatibility_page_agree() {
         let violations = |points: &str, page: &str| {
-            let files = [File::new("src/compat.rs", points), File::new("spec/compatibility.md", page)];
+            let files = [File::new("src/compat/lib.rs", points), File::new("spec/compatibility.md", page)];
             Matrix::build(&files, &[], &[]).0.points(&files)
         };
         let (point, clause) = ("    /// `compat.a.b`: text.\n    AB,\n", "**[compat.a.b.1]** It MAY. _Observed._\n");
         assert!(violations(point, clause).is_empty());
-        assert_eq!(violations(point, ""), ["src/compat.rs: `compat.a.b` has no clause on the compatibility page"]);
-        assert_eq!(violations("", clause), ["spec/compatibility.md: `compat.a.b` is no point of src/compat.rs"]);
+        assert_eq!(violations(point, ""), ["src/compat/lib.rs: `compat.a.b` has no clause on the compatibility page"]);
+        assert_eq!(violations("", clause), ["spec/compatibility.md: `compat.a.b` is no point of src/compat/lib.rs"]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Aggregates: one value for each window, made of all its values. (`distinct` may make several.)
 
-use fluxstone::influxql::ast::BinaryOp;
-use fluxstone::model::Timestamp;
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::BinaryOp;
+use fluxstone_model::Timestamp;
+use fluxstone_query::Value;
 
 use super::{Point, Values};
 use crate::value::{Division, arithmetic, float, order};

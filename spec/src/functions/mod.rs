@@ -5,15 +5,15 @@ pub mod predictors;
 pub mod selectors;
 pub mod transformations;
 
-use fluxstone::influxql::ast::{Expr, ExprKind, VarRef};
-use fluxstone::model::{FieldType, Timestamp};
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::{Expr, ExprKind, VarRef};
+use fluxstone_model::{FieldType, Timestamp};
+use fluxstone_query::Value;
+use predictors::Forecast;
+use transformations::Transformation;
 
 use crate::operands::{of_results, operand};
 use crate::schema::Meaning;
 use crate::select::{Asked, Refused};
-use predictors::Forecast;
-use transformations::Transformation;
 
 /// A value with a time: what functions take, and what they give.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,8 +2,8 @@
 
 #![expect(clippy::many_single_char_names, reason = "the letters of the clauses")]
 
-use fluxstone::model::Timestamp;
-use fluxstone::query::Value;
+use fluxstone_model::Timestamp;
+use fluxstone_query::Value;
 
 use super::Point;
 use crate::value::float;

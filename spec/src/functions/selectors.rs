@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use fluxstone::query::Value;
+use fluxstone_query::Value;
 
 use super::{Origin, Point, Values};
 use crate::value::order;

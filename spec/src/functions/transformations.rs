@@ -1,7 +1,7 @@
 //! Transformations: streams of points into streams of points.
 
-use fluxstone::influxql::ast::BinaryOp;
-use fluxstone::query::Value;
+use fluxstone_influxql::ast::BinaryOp;
+use fluxstone_query::Value;
 
 use super::Point;
 use crate::value::{Division, arithmetic, float};

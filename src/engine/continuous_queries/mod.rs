@@ -10,13 +10,13 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::influxql::ast::{Resample, Select, Statement, Window};
-use crate::influxql::{Parameters, parse};
-use crate::model::{TimeRange, Timestamp};
+use fluxstone_influxql::ast::{Resample, Select, Statement, Window};
+use fluxstone_influxql::{Parameters, parse};
+use fluxstone_model::{TimeRange, Timestamp};
+use schedule::{Run, Schedule};
 
 use super::prepare::Session;
 use super::{Core, PreparedQuery, Principal};
-use schedule::{Run, Schedule};
 
 /// Rows in a piece of an answer; the answer of SELECT INTO has one.
 const CHUNK_ROWS: usize = 10_000;

@@ -1,7 +1,7 @@
 //! When a continuous query runs, and which times a run covers. Pure arithmetic on nanoseconds.
 
-use crate::influxql::ast::{Resample, Window, WindowOffset};
-use crate::model::{TimeRange, Timestamp};
+use fluxstone_influxql::ast::{Resample, Window, WindowOffset};
+use fluxstone_model::{TimeRange, Timestamp};
 
 /// From 0001-01-01, where schedules begin to count, to the epoch.
 const YEAR_ONE_TO_EPOCH_NS: i128 = 62_135_596_800 * 1_000_000_000;
@@ -36,7 +36,7 @@ impl Schedule {
             Some(WindowOffset::Duration(offset)) => i128::from(offset.0),
             Some(WindowOffset::Now) => i128::from(now.0),
         };
-        let positive = |length: crate::model::Nanos| (length.0 > 0).then_some(i128::from(length.0));
+        let positive = |length: fluxstone_model::Nanos| (length.0 > 0).then_some(i128::from(length.0));
         let every = resample.every.and_then(positive).unwrap_or(interval);
         let reach = resample.for_.and_then(positive).unwrap_or(interval.max(every));
         Schedule { interval, offset, every, reach }
@@ -71,7 +71,7 @@ fn truncate(time: i128, unit: i128) -> i128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Nanos;
+    use fluxstone_model::Nanos;
 
     const MINUTE: i64 = 60 * 1_000_000_000;
     /// 2017-03-01T12:00:00Z, the start of a minute, an hour and a day's half.

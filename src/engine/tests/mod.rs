@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+use fluxstone_compat::Profile;
+use fluxstone_influxql::Parameters;
+use fluxstone_line_protocol::Precision;
+use fluxstone_query::{SelectLimits, Value};
 use tempfile::TempDir;
 
 use super::*;
-use crate::compat::Profile;
-use crate::influxql::Parameters;
-use crate::line_protocol::Precision;
-use crate::query::{SelectLimits, Value};
 
 /// 2017-03-01T00:16:18Z.
 const NOW: i64 = 1_488_327_378_000_000_000;

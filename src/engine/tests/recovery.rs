@@ -1,7 +1,8 @@
 //! What was acknowledged is there after the engine is opened again, and what is answered when the disk fails.
 
+use fluxstone_storage::memory_disk::{Failure, MemoryDisk, Trouble};
+
 use super::*;
-use crate::storage::memory_disk::{Failure, MemoryDisk, Trouble};
 
 // spec: statements.catalog.1, statements.catalog.2
 #[test]

@@ -2,13 +2,12 @@
 //! place in it.
 
 use bstr::ByteSlice;
+use fluxstone_compat::CsvNullCells;
+use fluxstone_engine::StatementResult;
+use fluxstone_go::float;
+use fluxstone_model::Text;
+use fluxstone_query::{SeriesRows, Value};
 
-use crate::compat::CsvNullCells;
-use crate::engine::StatementResult;
-use crate::model::Text;
-use crate::query::{SeriesRows, Value};
-
-use super::super::float;
 use super::{AnswerOptions, Epoch};
 
 /// A CSV answer while it is written.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::compat::Point;
-use crate::engine::StatementResult;
-use crate::model::{Text, Timestamp};
-use crate::query::{SeriesRows, Value};
+use fluxstone_compat::Point;
+use fluxstone_engine::StatementResult;
+use fluxstone_go::json::{JsonWriter, Place};
+use fluxstone_model::{Text, Timestamp};
+use fluxstone_query::{SeriesRows, Value};
 
-use super::super::json::{JsonWriter, Place};
 use super::{AnswerOptions, Epoch};
 
 /// A JSON answer while it is written.

@@ -8,11 +8,10 @@ mod json;
 
 use std::ops::ControlFlow;
 
-use crate::compat::{Compat, Point};
-use crate::engine::StatementResult;
-use crate::model::Timestamp;
-
 use csv::CsvAnswer;
+use fluxstone_compat::{Compat, Point};
+use fluxstone_engine::StatementResult;
+use fluxstone_model::Timestamp;
 use json::JsonAnswer;
 
 /// Bytes of an answer that wait for more before they are sent.
@@ -41,8 +40,8 @@ pub struct AnswerOptions {
 impl AnswerOptions {
     fn held_bytes(&self) -> usize {
         match self.compat.profile {
-            crate::compat::Profile::Documented => HELD_BYTES,
-            crate::compat::Profile::Observed => HELD_BYTES_OBSERVED,
+            fluxstone_compat::Profile::Documented => HELD_BYTES,
+            fluxstone_compat::Profile::Observed => HELD_BYTES_OBSERVED,
         }
     }
 }

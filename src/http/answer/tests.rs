@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use fluxstone_compat::{CsvNullCells, Profile};
+use fluxstone_model::Text;
+use fluxstone_query::{SeriesRows, Value};
+
 use super::*;
-use crate::compat::{CsvNullCells, Profile};
-use crate::model::Text;
-use crate::query::{SeriesRows, Value};
 
 const PLAIN: AnswerOptions = AnswerOptions {
     csv: false,

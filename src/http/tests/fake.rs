@@ -5,12 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::engine::{
+use fluxstone_engine::{
     AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,
 };
-use crate::http::Api;
-use crate::model::Timestamp;
-use crate::query::{SeriesRows, Value};
+use fluxstone_model::Timestamp;
+use fluxstone_query::{SeriesRows, Value};
+
+use crate::Api;
 
 /// The only database is `d`, the only user `root` with password `toor`.
 #[derive(Debug, Default)]

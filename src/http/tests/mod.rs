@@ -9,11 +9,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fake::FakeEngine;
+use fluxstone_compat::{Compat, Profile};
 use tokio::sync::oneshot;
 
 use super::{BLOCKING_THREADS_MAX, HttpOptions, Server};
-use crate::compat::{Compat, Profile};
-use fake::FakeEngine;
 
 /// A server that ends with the test.
 struct TestServer {

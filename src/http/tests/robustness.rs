@@ -82,7 +82,7 @@ fn bodies_that_are_too_large_are_refused() {
 // spec: http.limits.3
 #[test]
 fn bodies_share_a_bounded_memory() {
-    let memory = crate::http::body::BodyMemory::new(1 << 20);
+    let memory = crate::body::BodyMemory::new(1 << 20);
     let mut one = memory.reservation();
     let mut two = memory.reservation();
     assert!(one.grow_to(600 << 10) && one.grow_to(700 << 10));

@@ -1,9 +1,9 @@
 //! Expressions: what fields, conditions and dimensions are made of.
 
 use std::fmt;
-use std::sync::Arc;
 
-use crate::model::{Nanos, Timestamp};
+use fluxstone_go::Regex;
+use fluxstone_model::{Nanos, Timestamp};
 
 /// Where in the text something stands, in bytes. All spans are equal to each other, so that trees compare by meaning.
 #[derive(Debug, Clone, Copy, Default)]
@@ -184,47 +184,5 @@ impl BinaryOp {
     /// Whether it is AND or OR.
     pub fn is_logical(self) -> bool {
         self.precedence() < 3
-    }
-}
-
-/// A compiled regular expression that remembers its text. Matches bytes, unanchored.
-#[derive(Clone)]
-pub struct Regex {
-    /// The text between the slashes, `\/` unescaped.
-    pub text: String,
-    /// The compiled form.
-    pub compiled: Arc<regex::bytes::Regex>,
-}
-
-impl Regex {
-    /// Whether some part of `text` matches. Bytes that are no UTF-8 are read as U+FFFD.
-    pub fn is_match(&self, text: &[u8]) -> bool {
-        self.compiled.is_match(String::from_utf8_lossy(text).as_bytes())
-    }
-}
-
-impl PartialEq for Regex {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl fmt::Debug for Regex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}/", self.text)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // spec: influxql.regex.3
-    #[test]
-    fn a_byte_that_is_no_utf8_is_a_character_to_a_regular_expression() {
-        let regex =
-            |text: &str| Regex { text: text.to_owned(), compiled: Arc::new(regex::bytes::Regex::new(text).unwrap()) };
-        assert!(regex("^m.$").is_match(b"m\xff"));
-        assert!(!regex("^m$").is_match(b"m\xff"));
     }
 }

@@ -9,9 +9,12 @@ mod statement;
 
 use std::fmt;
 
-use crate::model::Nanos;
+use fluxstone_model::Nanos;
 
-pub use expression::{BinaryOp, Cast, Expr, ExprKind, Regex, Span, VarRef, WildcardKind};
+pub use fluxstone_go::Regex;
+pub use fluxstone_model::{Privilege, RetentionOptions, SubscriptionMode};
+
+pub use expression::{BinaryOp, Cast, Expr, ExprKind, Span, VarRef, WildcardKind};
 pub use select::{Select, SelectClauses};
 pub use statement::{Query, Statement};
 
@@ -54,19 +57,6 @@ pub enum TagKeyFilter {
     In(Vec<String>),
 }
 
-/// Options of CREATE DATABASE ... WITH, CREATE and ALTER RETENTION POLICY; `None` is "not written".
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct RetentionOptions {
-    /// `DURATION d`; zero is for ever (`INF`).
-    pub duration: Option<Nanos>,
-    /// `REPLICATION n`.
-    pub replication: Option<u32>,
-    /// `SHARD DURATION d`.
-    pub shard_duration: Option<Nanos>,
-    /// `NAME p`, of CREATE DATABASE only.
-    pub name: Option<String>,
-}
-
 /// A password, which never prints.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(pub String);
@@ -77,17 +67,6 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What a user may do with a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Privilege {
-    /// Query.
-    Read,
-    /// Write and delete.
-    Write,
-    /// Both.
-    All,
-}
-
 /// `RESAMPLE EVERY d FOR d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Resample {
@@ -95,15 +74,6 @@ pub struct Resample {
     pub every: Option<Nanos>,
     /// `FOR d`.
     pub for_: Option<Nanos>,
-}
-
-/// How a subscription spreads points over its destinations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubscriptionMode {
-    /// Each point to each destination.
-    All,
-    /// Each point to one destination.
-    Any,
 }
 
 /// One projection.

@@ -2,10 +2,11 @@
 
 use std::ops::Deref;
 
+use fluxstone_model::{TimeRange, Timestamp};
+
 use super::{
     BinaryOp, Dimension, Expr, ExprKind, Field, Fill, GroupBy, Limits, Measurement, Order, Source, Target, VarRef,
 };
-use crate::model::{TimeRange, Timestamp};
 
 /// The clauses of a SELECT.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,11 +31,11 @@ pub struct SelectClauses {
 
 /// A SELECT that can be planned: its clauses have passed static validation, and so have its sub-queries.
 ///
-/// Only [`crate::influxql::parse`] makes one. The clauses can be read, and changed by the methods below only, none of which can
+/// Only [`crate::parse`] makes one. The clauses can be read, and changed by the methods below only, none of which can
 /// make it invalid.
 ///
 /// ```
-/// use fluxstone::influxql::{Parameters, ast::{Fill, Statement}, parse};
+/// use fluxstone_influxql::{Parameters, ast::{Fill, Statement}, parse};
 /// let query = parse("SELECT mean(v) FROM m WHERE time > 0 GROUP BY time(1m)", &Parameters::new()).unwrap();
 /// let Statement::Select(select) = &query.statements[0] else { unreachable!() };
 /// assert_eq!(select.clone().with_fill(Fill::None).fill, Some(Fill::None));
@@ -52,7 +53,7 @@ impl Deref for Select {
 
 impl Select {
     /// The statement of clauses that were found to be valid: for validation alone.
-    pub(in crate::influxql) fn validated(clauses: SelectClauses) -> Select {
+    pub(crate) fn validated(clauses: SelectClauses) -> Select {
         Select(clauses)
     }
 

@@ -1,14 +1,16 @@
-//! The statements: what each is made of, and how it is written ([`crate::influxql::print`] says what `{}` and `{:#}` mean).
+//! The statements: what each is made of, and how it is written ([`crate::print`] says what `{}` and `{:#}` mean).
 
 use std::fmt::{self, Display, Formatter};
+
+use fluxstone_go::DurationText;
+use fluxstone_model::Nanos;
 
 use super::{
     Expr, Measurement, MeasurementFilter, Password, Privilege, Resample, RetentionOptions, Select, Show,
     SubscriptionMode, TagKeyFilter,
 };
-use crate::influxql::duration::Literal as Duration;
-use crate::influxql::print::{Literal, Name, displays, list, order_and_limits, where_clause};
-use crate::model::Nanos;
+use crate::duration::Literal as Duration;
+use crate::print::{Literal, Name, displays, list, order_and_limits, where_clause};
 
 /// The statements of one request, in order.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -294,7 +296,9 @@ fn removal(f: &mut Formatter<'_>, statement: &str, sources: &[Measurement], cond
 fn create_database(f: &mut Formatter<'_>, name: &str, with: Option<&RetentionOptions>) -> fmt::Result {
     write!(f, "CREATE DATABASE {}", Name(name))?;
     let Some(with) = with else { return Ok(()) };
-    let text = |duration: Nanos, exact: bool| if exact { Duration(duration).to_string() } else { duration.go_text() };
+    let text = |duration: Nanos, exact: bool| {
+        if exact { Duration(duration).to_string() } else { DurationText(duration.0).to_string() }
+    };
     let exact = f.alternate();
     f.write_str(" WITH")?;
     if let Some(duration) = with.duration {
@@ -333,25 +337,6 @@ fn policy(
 impl Display for Password {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("[REDACTED]")
-    }
-}
-
-impl Display for Privilege {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Privilege::Read => "READ",
-            Privilege::Write => "WRITE",
-            Privilege::All => "ALL PRIVILEGES",
-        })
-    }
-}
-
-impl Display for SubscriptionMode {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SubscriptionMode::All => "ALL",
-            SubscriptionMode::Any => "ANY",
-        })
     }
 }
 

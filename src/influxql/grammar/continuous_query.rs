@@ -1,14 +1,14 @@
 //! CREATE CONTINUOUS QUERY.
 
+use fluxstone_model::Nanos;
 use winnow::Parser;
 use winnow::combinator::preceded;
 
 use super::select::select;
 use super::{Input, Parsed, clause, duration, keyword, name_on_database, peek, plain};
-use crate::influxql::ast::{Resample, Statement};
-use crate::influxql::token::Keyword;
-use crate::influxql::validate::{self, Role};
-use crate::model::Nanos;
+use crate::ast::{Resample, Statement};
+use crate::token::Keyword;
+use crate::validate::{self, Role};
 
 /// What follows CREATE CONTINUOUS.
 pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {

@@ -1,12 +1,12 @@
 //! CREATE DATABASE, CREATE RETENTION POLICY, ALTER RETENTION POLICY.
 
+use fluxstone_model::Nanos;
 use winnow::Parser;
 use winnow::combinator::{opt, preceded};
 
 use super::{Input, Parsed, clause, duration, identifier, keyword, name_on_database, peek, replication, take};
-use crate::influxql::ast::{RetentionOptions, Statement};
-use crate::influxql::token::{Keyword, Kind};
-use crate::model::Nanos;
+use crate::ast::{RetentionOptions, Statement};
+use crate::token::{Keyword, Kind};
 
 /// `INF` as a duration of a policy.
 const FOR_EVER: Nanos = Nanos(0);

@@ -9,8 +9,8 @@ use super::{
     Input, Parsed, clause, identifier, keyword, name_on_database, number_u64, peek, peek_raw, take, token,
     ungrammatical,
 };
-use crate::influxql::ast::{Expr, Measurement, Statement};
-use crate::influxql::token::{Keyword, Kind, Place};
+use crate::ast::{Expr, Measurement, Statement};
+use crate::token::{Keyword, Kind, Place};
 
 /// What follows DROP. The message about a wrong word leaves DATABASE out, as InfluxDB's does.
 pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {

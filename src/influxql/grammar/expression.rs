@@ -1,23 +1,22 @@
 //! Expressions: operands joined by binary operators, by operator precedence, without recursion except for what brackets hold.
 
+use fluxstone_model::Nanos;
 use winnow::error::ErrMode;
+use winnow::stream::Location;
 
 use super::source::segments;
 use super::{
     Fault, Input, Parsed, identifier, nested, peek, peek_raw, plain, regex, required_regex, skip_space, take, token,
 };
-use crate::influxql::Parameter;
-use crate::influxql::ast::{BinaryOp, Cast, Expr, ExprKind, Span, VarRef, WildcardKind};
-use crate::influxql::duration;
-use crate::influxql::invalid::Invalid;
-use crate::influxql::token::{Keyword, Kind, Token};
-use crate::model::Nanos;
-
-use winnow::stream::Location;
+use crate::Parameter;
+use crate::ast::{BinaryOp, Cast, Expr, ExprKind, Span, VarRef, WildcardKind};
+use crate::duration;
+use crate::invalid::Invalid;
+use crate::token::{Keyword, Kind, Token};
 
 /// How many operators, brackets and calls may stand above each other in the tree of one expression. A chain of operators of
 /// one precedence is as deep as it is long. It bounds the recursion of everything that walks trees.
-pub(in crate::influxql) const DEPTH_MAX: u32 = 1000;
+pub(crate) const DEPTH_MAX: u32 = 1000;
 
 /// An expression.
 pub(super) fn expression<'t>(input: &mut Input<'t>) -> Parsed<'t, Expr> {

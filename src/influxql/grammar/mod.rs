@@ -25,6 +25,7 @@ mod user;
 #[cfg(test)]
 pub(super) use expression::DEPTH_MAX as EXPRESSION_DEPTH_MAX;
 
+use fluxstone_model::Nanos;
 use winnow::combinator::{cut_err, opt, preceded, repeat};
 use winnow::error::{ErrMode, ParserError};
 use winnow::stream::{LocatingSlice, Location, Stream};
@@ -35,10 +36,8 @@ use super::duration::{self, DurationError};
 use super::invalid::Invalid;
 use super::lexer::{self, Lexed};
 use super::position::{Position, character_before};
-use super::regex_literal;
 use super::token::{Keyword, Kind, Place, Token};
 use super::{ErrorKind, Parameters, ParseError};
-use crate::model::Nanos;
 
 /// How deep parentheses, calls and sub-queries may be nested in each other.
 pub(super) const NESTING_MAX: usize = 100;
@@ -405,7 +404,7 @@ fn regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Regex>> {
     let text = input.state.text;
     let place = Place::At(character_before(text, start));
     let (pattern, end) = lexer::regex(text, start).ok_or_else(|| ungrammatical("bad regex: ", place))?;
-    let compiled = regex_literal::compile(&pattern).map_err(|error| {
+    let compiled = fluxstone_go::compile_regex(&pattern).map_err(|error| {
         ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Validation, message: error.to_string(), place })
     })?;
     input.next_slice(end - start);

@@ -2,6 +2,7 @@
 
 use winnow::Parser;
 use winnow::combinator::{cut_err, preceded};
+use winnow::stream::Location;
 
 use super::expression::expression;
 use super::source::{sources, target};
@@ -9,13 +10,11 @@ use super::{
     Input, Parsed, clause, comma_separated, identifier, keyword, kind, literal, peek, peek_raw, plain, regex,
     skip_space, take,
 };
-use crate::influxql::ast::{Expr, ExprKind, Field, Fill, Limits, Order, Select, Source, Span, Statement};
-use crate::influxql::invalid::Invalid;
-use crate::influxql::position::Position;
-use crate::influxql::token::{Keyword, Kind};
-use crate::influxql::validate::{self, Role, Unchecked};
-
-use winnow::stream::Location;
+use crate::ast::{Expr, ExprKind, Field, Fill, Limits, Order, Select, Source, Span, Statement};
+use crate::invalid::Invalid;
+use crate::position::Position;
+use crate::token::{Keyword, Kind};
+use crate::validate::{self, Role, Unchecked};
 
 /// A SELECT statement, behind its first word.
 pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {

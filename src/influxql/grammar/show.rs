@@ -6,8 +6,8 @@ use winnow::combinator::{delimited, preceded};
 use super::select::{condition, limit, order};
 use super::source::{measurement, measurements};
 use super::{Input, Parsed, clause, comma_separated, identifier, keyword, kind, required_regex, string, token};
-use crate::influxql::ast::{BinaryOp, Limits, Measurement, MeasurementFilter, Show, Statement, TagKeyFilter};
-use crate::influxql::token::{Keyword, Kind};
+use crate::ast::{BinaryOp, Limits, Measurement, MeasurementFilter, Show, Statement, TagKeyFilter};
+use crate::token::{Keyword, Kind};
 
 /// What follows SHOW.
 pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {

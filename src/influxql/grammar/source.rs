@@ -7,9 +7,9 @@ use super::{
     Input, Parsed, character_ahead, comma_separated, identifier, keyword, kind, nested, peek, peek_raw, regex, take,
     ungrammatical,
 };
-use crate::influxql::ast::{Measurement, MeasurementName, Regex, Source, Target};
-use crate::influxql::print::bare;
-use crate::influxql::token::{Keyword, Kind, Place};
+use crate::ast::{Measurement, MeasurementName, Regex, Source, Target};
+use crate::print::bare;
+use crate::token::{Keyword, Kind, Place};
 
 /// How many parts a dotted name may have.
 const SEGMENTS_MAX: usize = 3;

@@ -5,8 +5,8 @@ use winnow::combinator::preceded;
 
 use super::drop::database_and_policy;
 use super::{Input, Parsed, comma_separated, identifier, keyword, string, token};
-use crate::influxql::ast::{Statement, SubscriptionMode};
-use crate::influxql::token::{Keyword, Kind};
+use crate::ast::{Statement, SubscriptionMode};
+use crate::token::{Keyword, Kind};
 
 /// What follows CREATE SUBSCRIPTION.
 pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {

@@ -4,8 +4,8 @@ use winnow::Parser;
 use winnow::combinator::{opt, preceded};
 
 use super::{Input, Parsed, clause, identifier, keyword, kind, string, token};
-use crate::influxql::ast::{BinaryOp, Password, Privilege, Statement};
-use crate::influxql::token::{Keyword, Kind};
+use crate::ast::{BinaryOp, Password, Privilege, Statement};
+use crate::token::{Keyword, Kind};
 
 /// What follows CREATE USER.
 pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {

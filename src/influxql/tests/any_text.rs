@@ -2,10 +2,9 @@
 //! the grammar, in `tests/grammars`.)
 
 use proptest::prelude::*;
-
 use proptest::sample::select as any_of;
 
-use crate::influxql::{Parameter, Parameters, parse};
+use crate::{Parameter, Parameters, parse};
 
 /// Texts made of what queries are made of.
 fn soup() -> impl Strategy<Value = String> {

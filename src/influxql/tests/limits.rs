@@ -1,8 +1,8 @@
 //! What could grow is bounded: nesting, chains of operators. Test threads have stacks of 2 MiB, like the server's.
 
 use super::check;
-use crate::influxql::grammar::{EXPRESSION_DEPTH_MAX, NESTING_MAX};
-use crate::influxql::{Parameters, parse};
+use crate::grammar::{EXPRESSION_DEPTH_MAX, NESTING_MAX};
+use crate::{Parameters, parse};
 
 /// `SELECT a op a op a ... FROM m` with `operators` operators.
 fn chain(op: &str, operators: usize) -> String {
@@ -17,7 +17,7 @@ fn exercise(text: &str) {
     assert!(format!("{query:?}").len() > text.len());
     let printed = query.to_string();
     assert_eq!(parse(&printed, &Parameters::new()).unwrap(), query);
-    let crate::influxql::ast::Statement::Select(select) = query.statements.into_iter().next().unwrap() else { return };
+    let crate::ast::Statement::Select(select) = query.statements.into_iter().next().unwrap() else { return };
     let mut count = 0;
     for expr in select.fields.clone().into_iter().map(|field| field.expr).chain(select.condition.clone()) {
         expr.clone().walk(&mut |_| count += 1);

@@ -1,7 +1,7 @@
 //! How trees are written.
 
 use super::check;
-use crate::influxql::{Parameters, parse};
+use crate::{Parameters, parse};
 
 // spec: influxql.normal.1
 #[test]

@@ -1,7 +1,7 @@
 //! What trees look like: one for each shape that others rely on.
 
-use crate::influxql::ast::{Expr, ExprKind, Statement};
-use crate::influxql::{Parameters, parse};
+use crate::ast::{Expr, ExprKind, Statement};
+use crate::{Parameters, parse};
 
 fn statement(text: &str) -> Statement {
     parse(text, &Parameters::new()).unwrap().statements.remove(0)

@@ -2,17 +2,18 @@
 
 use std::collections::HashSet;
 
-use crate::model::FieldType;
+use fluxstone_columns::NumberSummary;
+use fluxstone_model::FieldType;
 
+use super::super::Value;
 use super::super::points::Values;
-use super::super::{NumberSummary, Value};
 use super::Point;
 use super::collection::{Collector, Identity, Outcome, Pass, order};
 use super::ranks::{Digits, Found, Ordered};
 
 /// `sum`: integers wrap.
 #[derive(Debug, Clone)]
-pub(in crate::query) enum Sum {
+pub(crate) enum Sum {
     Float { sum: f64, any: bool },
     Integer { sum: i64, any: bool },
 }
@@ -72,7 +73,7 @@ impl Sum {
 
 /// `mean`: each series has a mean of its own, and the group's is theirs, weighted.
 #[derive(Debug, Clone)]
-pub(in crate::query) struct Mean {
+pub(crate) struct Mean {
     sum: Sum,
     count: i64,
 }
@@ -118,7 +119,7 @@ impl Mean {
 
 /// The extremes of `spread`.
 #[derive(Debug, Clone)]
-pub(in crate::query) enum Extremes {
+pub(crate) enum Extremes {
     Float(Option<(f64, f64)>),
     Integer(Option<(i64, i64)>),
 }

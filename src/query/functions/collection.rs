@@ -2,16 +2,17 @@
 
 use std::cmp::Ordering;
 
+use fluxstone_model::Text;
+
 use super::super::Value;
 use super::super::points::Values;
 use super::Point;
 use super::aggregates::{Distinct, Median, Mode, Stddev};
 use super::selectors::{Percentile, Ranking, Sample};
-use crate::model::Text;
 
 /// A function of this shape, with its parameters.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::query) enum Collection {
+pub(crate) enum Collection {
     Median,
     Mode,
     Stddev,
@@ -32,7 +33,7 @@ pub(in crate::query) enum Collection {
 }
 
 /// Takes the points of one window and gives its results.
-pub(in crate::query) trait Collector {
+pub(crate) trait Collector {
     /// Takes a point, and the values of the names that the function asks for with it.
     fn add(&mut self, point: Point, keys: Vec<Value>);
 
@@ -41,7 +42,7 @@ pub(in crate::query) trait Collector {
 }
 
 /// Takes the values of one window once more.
-pub(in crate::query) trait Pass {
+pub(crate) trait Pass {
     /// Takes values of one series: numbers, as a collector of them was given. Those of a window come series after series, in the order in
     /// which the collector had the series.
     fn add(&mut self, values: Values<'_>);
@@ -51,7 +52,7 @@ pub(in crate::query) trait Pass {
 }
 
 /// What a walk through the points of a window comes to. More walks are asked for where memory would grow with the number of points.
-pub(in crate::query) enum Outcome {
+pub(crate) enum Outcome {
     /// The results in the order of the answer. Those of aggregates have time zero and no origin.
     Results(Vec<Point>),
     /// The values are needed once more.
@@ -74,7 +75,7 @@ impl Outcome {
 impl Collection {
     /// A collector for one window, that holds about `values_max` values at once where more walks can spare memory. `seed` is what
     /// choices at random begin with.
-    pub(in crate::query) fn start(&self, values_max: usize, seed: u64) -> Box<dyn Collector> {
+    pub(crate) fn start(&self, values_max: usize, seed: u64) -> Box<dyn Collector> {
         match *self {
             Collection::Median => Box::new(Median::new(values_max)),
             Collection::Mode => Box::new(Mode::default()),
@@ -88,7 +89,7 @@ impl Collection {
     }
 
     /// Whether points come window by window and series after series rather than in the order of time.
-    pub(in crate::query) fn takes_series_after_series(&self) -> bool {
+    pub(crate) fn takes_series_after_series(&self) -> bool {
         matches!(self, Collection::Mode | Collection::Stddev)
     }
 }

@@ -25,8 +25,9 @@ pub(super) use transformations::{Stage, Transformation};
 
 use std::fmt;
 
+use fluxstone_model::FieldType;
+
 use super::Value;
-use crate::model::{FieldType, Nanos};
 
 /// A value of a stream of points, null included.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,11 +140,11 @@ impl fmt::Display for Function {
                         f,
                         "{}derivative by {}",
                         if *non_negative { "non-negative " } else { "" },
-                        Nanos(*unit).go_text()
+                        fluxstone_go::DurationText(*unit)
                     )
                 }
                 Transformation::Difference => f.write_str("difference"),
-                Transformation::Elapsed { unit } => write!(f, "elapsed {}", Nanos(*unit).go_text()),
+                Transformation::Elapsed { unit } => write!(f, "elapsed {}", fluxstone_go::DurationText(*unit)),
                 Transformation::CumulativeSum => f.write_str("cumulative sum"),
                 Transformation::MovingAverage { size } => write!(f, "moving average over {size}"),
             },

@@ -9,13 +9,13 @@ use super::Point;
 
 /// `holt_winters` and `holt_winters_with_fit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::query) struct Forecast {
+pub(crate) struct Forecast {
     /// How many values are predicted.
-    pub(in crate::query) horizon: usize,
+    pub(crate) horizon: usize,
     /// The length of a season in windows; below 2 there is none.
-    pub(in crate::query) season: usize,
+    pub(crate) season: usize,
     /// Whether the fitted values are given as well.
-    pub(in crate::query) with_fit: bool,
+    pub(crate) with_fit: bool,
 }
 
 /// The windows that are read and predicted together; the time of the search grows with them.
@@ -34,7 +34,7 @@ const SEASONS: usize = 6;
 
 impl Forecast {
     /// Predicts from values at window starts, in time order. `go_on` is asked between the rounds of the search.
-    pub(in crate::query) fn predict(
+    pub(crate) fn predict(
         &self,
         points: &[(i64, f64)],
         interval: i64,

@@ -4,17 +4,18 @@
 //! Each series is reduced on its own in time order and the results are combined in the order of series. That order is part of
 //! what sums and means of floats are (clause `functions.order.1`), so it is the same however the work is spread.
 
-use crate::model::FieldType;
+use fluxstone_columns::{NumberSummary, Summary};
+use fluxstone_model::FieldType;
 
+use super::super::Value;
 use super::super::points::Values;
-use super::super::{NumberSummary, Summary, Value};
 use super::aggregates::{Extremes, Mean, Sum};
 use super::selectors::{Choice, Rule};
 use super::{Origin, Point};
 
 /// A function of this shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::query) enum Reduction {
+pub(crate) enum Reduction {
     Count,
     Sum,
     Mean,
@@ -27,7 +28,7 @@ pub(in crate::query) enum Reduction {
 
 /// What has been seen of one window.
 #[derive(Debug, Clone)]
-pub(in crate::query) enum Partial {
+pub(crate) enum Partial {
     Count(i64),
     Sum(Sum),
     Mean(Mean),
@@ -37,7 +38,7 @@ pub(in crate::query) enum Partial {
 
 impl Reduction {
     /// The state before any value.
-    pub(in crate::query) fn start(self, input: FieldType) -> Partial {
+    pub(crate) fn start(self, input: FieldType) -> Partial {
         match self {
             Reduction::Count => Partial::Count(0),
             Reduction::Sum => Partial::Sum(Sum::new(input)),
@@ -53,7 +54,7 @@ impl Reduction {
 
 impl Partial {
     /// Takes values of series number `series`, in time order.
-    pub(in crate::query) fn add(&mut self, series: usize, times: &[i64], values: Values<'_>) {
+    pub(crate) fn add(&mut self, series: usize, times: &[i64], values: Values<'_>) {
         match self {
             Partial::Count(count) => *count += times.len() as i64,
             Partial::Sum(sum) => sum.add(values),
@@ -65,7 +66,7 @@ impl Partial {
 
     /// Takes a block of series number `series` by its summary, where that is enough. Where `needs_time`, the time of a
     /// chosen point matters. Returns whether the block was taken.
-    pub(in crate::query) fn add_summary(&mut self, series: usize, summary: &Summary, needs_time: bool) -> bool {
+    pub(crate) fn add_summary(&mut self, series: usize, summary: &Summary, needs_time: bool) -> bool {
         match (self, summary.numbers) {
             (Partial::Count(count), _) => *count += i64::from(summary.count),
             (Partial::Sum(sum), Some(NumberSummary::Integer { sum: Some(block_sum), .. })) => {
@@ -81,7 +82,7 @@ impl Partial {
     }
 
     /// Ends the reduction of one series: what it passes on to the series of its group.
-    pub(in crate::query) fn close(self) -> Partial {
+    pub(crate) fn close(self) -> Partial {
         match self {
             Partial::Mean(mean) => Partial::Mean(mean.close()),
             other => other,
@@ -89,7 +90,7 @@ impl Partial {
     }
 
     /// Adds the result of a later series.
-    pub(in crate::query) fn combine(&mut self, later: Partial) {
+    pub(crate) fn combine(&mut self, later: Partial) {
         match (self, later) {
             (Partial::Count(count), Partial::Count(more)) => *count += more,
             (Partial::Sum(sum), Partial::Sum(more)) => sum.combine(&more),
@@ -102,7 +103,7 @@ impl Partial {
     }
 
     /// The result, at the time of the point that was chosen or at `time`; `None` if nothing was seen.
-    pub(in crate::query) fn result(self, time: i64) -> Option<Point> {
+    pub(crate) fn result(self, time: i64) -> Option<Point> {
         let (value, origin) = match self {
             Partial::Count(count) => ((count > 0).then_some(Value::Integer(count))?, None),
             Partial::Sum(sum) => (sum.result()?, None),

@@ -2,20 +2,20 @@
 
 use std::collections::HashMap;
 
+use fluxstone_columns::NumberSummary;
+use fluxstone_model::{Text, TimeRange};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::model::{Text, TimeRange};
-
+use super::super::Value;
 use super::super::points::Values;
-use super::super::{NumberSummary, Value};
 use super::Point;
 use super::collection::{Collector, Identity, Outcome, Pass, order};
 use super::ranks::{Digits, Found, Ordered, Search};
 
 /// What `first`, `last`, `min` and `max` look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::query) enum Rule {
+pub(crate) enum Rule {
     First,
     Last,
     Min,
@@ -24,7 +24,7 @@ pub(in crate::query) enum Rule {
 
 /// The best point so far.
 #[derive(Debug, Clone)]
-pub(in crate::query) struct Choice {
+pub(crate) struct Choice {
     rule: Rule,
     best: Option<Best>,
 }

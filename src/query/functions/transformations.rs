@@ -5,7 +5,7 @@ use super::Point;
 
 /// A function of this shape, with its parameters. Units are nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::query) enum Transformation {
+pub(crate) enum Transformation {
     Derivative { unit: i64, non_negative: bool },
     Difference,
     Elapsed { unit: i64 },
@@ -15,12 +15,12 @@ pub(in crate::query) enum Transformation {
 
 impl Transformation {
     /// Whether the range of a call inside is read one window earlier, so that the first window has a predecessor.
-    pub(in crate::query) fn looks_back(&self) -> bool {
+    pub(crate) fn looks_back(&self) -> bool {
         *self != Transformation::CumulativeSum
     }
 
     /// The state before the first point.
-    pub(in crate::query) fn start(&self, descending: bool) -> Stage {
+    pub(crate) fn start(&self, descending: bool) -> Stage {
         let memory = match self {
             Transformation::CumulativeSum => Memory::Sum(None),
             Transformation::MovingAverage { .. } => Memory::Ring { values: Vec::new(), at: 0, sum: None },
@@ -32,7 +32,7 @@ impl Transformation {
 
 /// A transformation at work on one stream.
 #[derive(Debug)]
-pub(in crate::query) struct Stage {
+pub(crate) struct Stage {
     transformation: Transformation,
     descending: bool,
     memory: Memory,
@@ -47,7 +47,7 @@ enum Memory {
 
 impl Stage {
     /// Takes a point, which is not null; gives the result that it completes.
-    pub(in crate::query) fn push(&mut self, point: Point) -> Option<Point> {
+    pub(crate) fn push(&mut self, point: Point) -> Option<Point> {
         let time = point.time;
         let value = match (&mut self.memory, &self.transformation) {
             (Memory::Sum(sum), _) => {

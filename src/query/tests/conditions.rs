@@ -10,7 +10,7 @@ const G: &str = "g,t=x a=1i,f=1.5,s=\"one\",b=true 1\n\
 /// The times of the rows that a condition keeps.
 fn kept(condition: &str, times: &[i64]) {
     let query = format!("SELECT a, f FROM g WHERE {condition}");
-    let got: Vec<String> = super::answer(G, &query, crate::compat::Profile::Documented);
+    let got: Vec<String> = super::answer(G, &query, fluxstone_compat::Profile::Documented);
     let got: Vec<&str> = got.iter().skip(1).filter_map(|line| line.split(' ').next()).collect();
     let times: Vec<String> = times.iter().map(ToString::to_string).collect();
     assert_eq!(got, times, "{condition}");

@@ -1,7 +1,8 @@
 //! Functions, as queries show them.
 
+use fluxstone_compat::Profile;
+
 use super::{check, context, pieces};
-use crate::compat::Profile;
 
 const M: &str = "m f=1.5,i=7i,s=\"ant\",b=true 0\nm f=-2.25,i=3i,s=\"bee\",b=false 10\n\
     m f=8,i=3i,s=\"ant\",b=true 20\nm f=0.5,i=-4i,s=\"cow\",b=false 30";

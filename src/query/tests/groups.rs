@@ -87,7 +87,7 @@ const N: &str = "n f=1,i=0i,s=\"x\",b=true 0\nn f=4,i=10i,s=\"y\",b=true 180";
 
 fn filled(function: &str, fill: &str, want: &str) {
     let query = format!("SELECT {function} FROM n WHERE time >= 0s AND time < 5m GROUP BY time(1m) {fill}");
-    let lines = super::answer(N, &query, crate::compat::Profile::Documented);
+    let lines = super::answer(N, &query, fluxstone_compat::Profile::Documented);
     let cells: Vec<&str> = lines.iter().skip(1).filter_map(|line| line.split_once(' ')).map(|(_, cell)| cell).collect();
     assert_eq!(cells.join(" "), want, "{query}");
 }

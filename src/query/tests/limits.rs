@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use fluxstone_compat::Profile;
+use fluxstone_model::Timestamp;
+
 use super::{NOW, check, check_profiles, context, pieces, select};
-use crate::compat::Profile;
-use crate::model::Timestamp;
-use crate::query::test_source::{MemorySource, OneSource};
-use crate::query::{Context, QueryError, SelectLimits, Value, run};
+use crate::test_source::{MemorySource, OneSource};
+use crate::{Context, QueryError, SelectLimits, Value, run};
 
 const Q: &str = "q,k=a v=11 1\nq,k=a v=12 2\nq,k=a v=13 3\nq,k=b v=21 1\nq,k=b v=22 2\nq,k=c v=31 1\nr,k=z v=1 1";
 

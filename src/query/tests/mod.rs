@@ -16,10 +16,10 @@ mod threads;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::compat::{Compat, Profile};
-use crate::influxql::ast::{Select, Statement};
-use crate::influxql::{Parameters, parse};
-use crate::model::Timestamp;
+use fluxstone_compat::{Compat, Profile};
+use fluxstone_influxql::ast::{Select, Statement};
+use fluxstone_influxql::{Parameters, parse};
+use fluxstone_model::Timestamp;
 
 use super::test_source::{MemorySource, OneSource};
 use super::{Context, QueryError, SelectLimits, SeriesRows, Value, WINDOW_VALUES_MAX, run};
@@ -70,7 +70,7 @@ fn check_profiles(points: &str, query: &str, documented: &[&str], observed: &[&s
 }
 
 fn lines(series: &SeriesRows) -> Vec<String> {
-    let texts = |texts: &[crate::model::Text]| texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let texts = |texts: &[fluxstone_model::Text]| texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let tags: Vec<_> = series.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let tags = if tags.is_empty() { String::new() } else { format!("{{{}}}", tags.join(",")) };
     let mut lines = vec![format!("{}{tags} {}", series.name, texts(&series.columns))];

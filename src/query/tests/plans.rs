@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use fluxstone_compat::Profile;
+
 use super::{context, select};
-use crate::compat::Profile;
-use crate::query::TimeBounds;
-use crate::query::plan::{annotate_types, plan};
-use crate::query::test_source::{MemorySource, OneSource};
+use crate::TimeBounds;
+use crate::plan::{annotate_types, plan};
+use crate::test_source::{MemorySource, OneSource};
 
 const POINTS: &str = "cpu,host=a,dc=x idle=1,load=2i 990\nmem,host=a used=3i,note=\"x\" 990";
 

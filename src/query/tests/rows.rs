@@ -1,7 +1,8 @@
 //! Rows, columns, order, sources.
 
+use fluxstone_compat::Profile;
+
 use super::{answer, check, check_profiles};
-use crate::compat::Profile;
 
 const HIVE: &str = "hive,apiary=north,keeper=ann temp=34.5,bees=12000i,note=\"calm\" 10\n\
     hive,apiary=south,keeper=ann temp=35.25,bees=9000i 20\n\

@@ -5,15 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fluxstone_columns::{Batch, Block, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError, Summary};
+use fluxstone_compat::Profile;
+use fluxstone_influxql::ast::Measurement;
+use fluxstone_model::{FieldType, Text, TimeRange, Timestamp};
+
 use super::{check, context, select};
-use crate::compat::Profile;
-use crate::influxql::ast::Measurement;
-use crate::model::{FieldType, Text, TimeRange, Timestamp};
-use crate::query::test_source::{MemorySource, OneSource};
-use crate::query::{
-    Batch, Block, Context, QueryError, SeriesId, SeriesPredicate, SeriesRef, SeriesRows, Source, SourceError, Sources,
-    Summary, Value, WINDOW_VALUES_MAX, run,
-};
+use crate::test_source::{MemorySource, OneSource};
+use crate::{Context, QueryError, SeriesRows, Sources, Value, WINDOW_VALUES_MAX, run};
 
 const NET: &str = "net,host=a,dc=x rx=10,tx=1 0\nnet,host=a,dc=x rx=30,tx=3 60\nnet,host=b,dc=x rx=20,tx=2 0\n\
     net,host=b,dc=x rx=50 60\nnet,host=c,dc=y rx=70,tx=7 120";

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use fluxstone_compat::Profile;
+
 use super::{context, pieces, select};
-use crate::compat::Profile;
-use crate::query::test_source::{MemorySource, OneSource};
-use crate::query::{Context, QueryError, run};
+use crate::test_source::{MemorySource, OneSource};
+use crate::{Context, QueryError, run};
 
 /// Points of many series, not as many of each.
 fn points(series: usize) -> String {

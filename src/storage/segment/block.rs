@@ -1,9 +1,9 @@
 //! Blocks: up to [`BLOCK_VALUES_MAX`] values of one field of one series, in two parts: the times, which the fields of a
 //! series mostly share, and the values. Each part has its own checksum.
 
-use crate::codec::{CodecError, booleans, floats, integers, strings, times};
-use crate::model::FieldType;
-use crate::query::{Column, NumberSummary};
+use fluxstone_codec::{CodecError, booleans, floats, integers, strings, times};
+use fluxstone_columns::{Column, NumberSummary};
+use fluxstone_model::FieldType;
 
 /// The most values in a block.
 pub const BLOCK_VALUES_MAX: usize = 2048;

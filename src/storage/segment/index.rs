@@ -4,13 +4,14 @@
 //! An entry says only what is new: most blocks of a series have the times of a block that came before (a span), and the
 //! parts of the file stand in the order of the entries, so that their lengths say where they are.
 
+use fluxstone_codec::CodecError;
+use fluxstone_codec::varint::{Reader, put_signed, put_varint};
+use fluxstone_columns::{NumberSummary, SeriesId, Summary};
+use fluxstone_model::{FieldType, TimeRange, Timestamp};
+
 use super::block::checked;
 use super::layout::HEADER_LEN;
-use crate::codec::CodecError;
-use crate::codec::varint::{Reader, put_signed, put_varint};
-use crate::model::{FieldType, TimeRange, Timestamp};
-use crate::query::{NumberSummary, SeriesId, Summary};
-use crate::storage::record::FieldId;
+use crate::record::FieldId;
 
 /// A page is closed when it has this many bytes.
 pub(super) const PAGE_BYTES_MIN: usize = 4096;
@@ -55,7 +56,7 @@ pub struct BlockEntry {
 
 impl BlockEntry {
     /// What entries are sorted by, before their times.
-    pub(in crate::storage) fn key(&self) -> (SeriesId, FieldId) {
+    pub(crate) fn key(&self) -> (SeriesId, FieldId) {
         (self.series, self.field)
     }
 }

@@ -1,8 +1,8 @@
 //! The fixed parts of a segment file: header and footer.
 
-use crate::codec::CodecError;
-use crate::codec::varint::Reader;
-use crate::model::{DatabaseId, ShardId, TimeRange, Timestamp};
+use fluxstone_codec::CodecError;
+use fluxstone_codec::varint::Reader;
+use fluxstone_model::{DatabaseId, ShardId, TimeRange, Timestamp};
 
 const HEADER_MAGIC: [u8; 4] = *b"FXSG";
 const FOOTER_MAGIC: [u8; 4] = *b"FXSE";

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use fluxstone_codec::CodecError;
+use fluxstone_columns::{Batch, Block, SeriesId, SourceError, Summary};
+use fluxstone_model::TimeRange;
+
 use super::block::{decode_times, decode_values};
 use super::cache::{FileCache, ReadCache};
 use super::index::{BlockEntry, PageRef, PartRef, decode_directory, decode_page};
 use super::layout::{FOOTER_LEN, Footer, HEADER_LEN, SegmentHeader};
-use crate::codec::CodecError;
-use crate::model::TimeRange;
-use crate::query::{Batch, Block, SeriesId, SourceError, Summary};
-use crate::storage::disk::{Disk, ReadFile};
-use crate::storage::record::FieldId;
+use crate::disk::{Disk, ReadFile};
+use crate::record::FieldId;
 
 /// The most bytes of a block, an index page or a directory; more is damage.
 const PART_BYTES_MAX: u64 = 1 << 31;
@@ -268,7 +269,7 @@ impl Segment {
     }
 
     /// The error as queries report it.
-    pub(in crate::storage) fn source_error(&self, error: &SegmentError) -> SourceError {
+    pub(crate) fn source_error(&self, error: &SegmentError) -> SourceError {
         tracing::error!(file = %self.path.display(), %error, "stored values can't be read");
         SourceError(format!("{}: {error}", self.path.display()))
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use fluxstone_columns::{Batch, Block, SourceError, Summary};
 use parking_lot::Mutex;
 
 use super::index::{BlockEntry, PartRef};
 use super::reader::{EntryCursor, Segment, SegmentError};
-use crate::query::{Batch, Block, SourceError, Summary};
 
 /// Bytes that are read at once.
 const STRIP_BYTES: u64 = 256 << 10;

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use fluxstone_columns::{Batch, Column, NumberSummary, SeriesId};
+use fluxstone_model::{DatabaseId, ShardId, Text};
+
 use super::*;
-use crate::model::{DatabaseId, ShardId, Text};
-use crate::query::{Batch, Column, NumberSummary, SeriesId};
-use crate::storage::memory_disk::MemoryDisk;
-use crate::storage::record::FieldId;
+use crate::memory_disk::MemoryDisk;
+use crate::record::FieldId;
 
 const HEADER: SegmentHeader = SegmentHeader { database: DatabaseId(3), shard: ShardId(4), position: 5 };
 

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fluxstone_columns::{Batch, Column, SeriesId, Summary};
+use fluxstone_model::{TimeRange, Timestamp};
+
 use super::block::{BLOCK_VALUES_MAX, encode_times, encode_values, summarize};
 use super::index::{BlockEntry, PAGE_BYTES_MIN, PageRef, PageState, PartRef, encode_directory};
 use super::layout::{Footer, SegmentHeader};
-use crate::model::{TimeRange, Timestamp};
-use crate::query::{Batch, Column, SeriesId, Summary};
-use crate::storage::disk::{AppendFile, Disk, TEMPORARY_SUFFIX};
-use crate::storage::error::StorageError;
-use crate::storage::record::FieldId;
+use crate::disk::{AppendFile, Disk, TEMPORARY_SUFFIX};
+use crate::error::StorageError;
+use crate::record::FieldId;
 
 /// Bytes are handed to the disk in portions of about this size.
 const BUFFER_BYTES: usize = 1 << 20;

@@ -14,9 +14,9 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::line_protocol::SpeltSeries;
-use crate::model::Text;
-use crate::query::{SeriesId, SeriesPredicate, SeriesRef};
+use fluxstone_columns::{SeriesId, SeriesPredicate, SeriesRef};
+use fluxstone_line_protocol::SpeltSeries;
+use fluxstone_model::Text;
 use order::KeyOrder;
 use postings::{MeasurementPostings, RowSet};
 use rows::{RowNumber, Rows};
@@ -204,9 +204,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::influxql::ast::Regex;
-    use crate::line_protocol::series_key;
-    use crate::model::SeriesKey;
+    use fluxstone_go::Regex;
+    use fluxstone_line_protocol::series_key;
+    use fluxstone_model::SeriesKey;
 
     fn index(keys: &[&str]) -> SeriesIndex {
         let mut index = SeriesIndex::default();

@@ -1,10 +1,10 @@
 //! Texts, each held once and known by a number: the spellings of tag keys and tag values, and what they stand for.
 
+use fluxstone_line_protocol::unescape_tag;
+use fluxstone_model::Text;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::super::stored_hash::StoredHash;
-use crate::line_protocol::unescape_tag;
-use crate::model::Text;
 
 /// The number of a text.
 pub(super) type Symbol = u32;

@@ -1,7 +1,8 @@
 //! The order of the keys of a measurement, found when it is first asked for and brought up to date then.
 
-use parking_lot::Mutex;
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::postings::RowSet;
 use super::rows::{RowNumber, Rows};

@@ -2,14 +2,14 @@
 
 use std::ops::{BitAnd, BitOr, Sub};
 
+use fluxstone_columns::SeriesPredicate;
+use fluxstone_model::Text;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use roaring::RoaringBitmap;
 
 use super::names::{Names, Symbol};
 use super::rows::RowNumber;
-use crate::model::Text;
-use crate::query::SeriesPredicate;
 
 /// Some rows.
 pub(super) type RowSet = RoaringBitmap;

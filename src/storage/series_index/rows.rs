@@ -6,15 +6,15 @@
 use std::cmp::Ordering;
 use std::hash::BuildHasher;
 
+use fluxstone_columns::SeriesId;
+use fluxstone_line_protocol::{SpeltSeries, unescape_measurement};
+use fluxstone_model::{SeriesKey, TagSet, Text};
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 
 use super::super::stored_hash::StoredHash;
 use super::names::{Names, Symbol};
-use crate::line_protocol::{SpeltSeries, unescape_measurement};
-use crate::model::{SeriesKey, TagSet, Text};
-use crate::query::SeriesId;
 
 /// The number of a row.
 pub(super) type RowNumber = u32;

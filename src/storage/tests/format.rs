@@ -1,10 +1,11 @@
 //! The formats on disk are those of the specification, whose examples are read from its page.
 
+use fluxstone_codec::{CodecError, booleans, floats, integers, strings, times};
+use fluxstone_model::Text;
+
 use super::super::disk::read_all;
 use super::super::frame::{Frame, LogHeader, put_frame};
 use super::*;
-use crate::codec::{CodecError, booleans, floats, integers, strings, times};
-use crate::model::Text;
 
 const PAGE: &str = include_str!("../../../spec/storage.md");
 
@@ -129,7 +130,7 @@ fn removals_are_recorded_as_the_page_says() {
     use super::super::record::{Entries, Entry, RecordBuilder};
     let database = DB;
     let shards = vec![ShardId(1), ShardId(3)];
-    let series = vec![crate::query::SeriesId(1), crate::query::SeriesId(2)];
+    let series = vec![fluxstone_columns::SeriesId(1), fluxstone_columns::SeriesId(2)];
     let entries = [
         Entry::Delete { database, shards: shards.clone(), series: series.clone(), range: range(1, 9) },
         Entry::RemoveSeries { database, series },

@@ -1,7 +1,7 @@
 //! The grammar of SELECT and of expressions.
 
 use super::OPERAND;
-use crate::influxql::tests::{accepted, check};
+use crate::tests::{accepted, check};
 
 // spec: influxql.expression.1
 #[test]
@@ -27,12 +27,12 @@ fn operators_bind_by_precedence_and_to_the_left() {
     let same = |text: &str, bracketed: &str| {
         let parsed = |text: &str| {
             let text = format!("SELECT a FROM m WHERE {text}");
-            let query = crate::influxql::parse(&text, &crate::influxql::Parameters::new()).unwrap();
-            let crate::influxql::ast::Statement::Select(select) = query.statements.into_iter().next().unwrap() else {
+            let query = crate::parse(&text, &crate::Parameters::new()).unwrap();
+            let crate::ast::Statement::Select(select) = query.statements.into_iter().next().unwrap() else {
                 panic!("{text}")
             };
             select.condition.clone().unwrap().rewrite(&mut |expr| match expr.kind {
-                crate::influxql::ast::ExprKind::Paren(inner) => *inner,
+                crate::ast::ExprKind::Paren(inner) => *inner,
                 kind => kind.into(),
             })
         };

@@ -1,6 +1,6 @@
 //! The grammar of all statements but SELECT.
 
-use crate::influxql::tests::check;
+use crate::tests::check;
 
 const SHOW: &str = "CONTINUOUS, DATABASES, DIAGNOSTICS, FIELD, GRANTS, MEASUREMENTS, QUERIES, RETENTION, SERIES, SHARD, \
                     SHARDS, STATS, SUBSCRIPTIONS, TAG, USERS";

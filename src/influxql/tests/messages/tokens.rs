@@ -1,8 +1,8 @@
 //! Tokens: what is found, and where.
 
 use super::OPERAND;
-use crate::influxql::tests::{accepted, check};
-use crate::influxql::{Parameter, Parameters, parse};
+use crate::tests::{accepted, check};
+use crate::{Parameter, Parameters, parse};
 
 const FIRST: &str = "SELECT, DELETE, SHOW, CREATE, DROP, GRANT, REVOKE, ALTER, SET, KILL";
 

@@ -1,6 +1,6 @@
 //! What SELECT must satisfy beyond its grammar.
 
-use crate::influxql::tests::{accepted, check};
+use crate::tests::{accepted, check};
 
 /// Checks the message about these fields in a plain query.
 fn fields(fields: &str, message: &str) {

@@ -5,7 +5,7 @@
 
 use parking_lot::Mutex;
 
-use crate::influxql::ast::Regex;
+use super::Regex;
 
 /// How many patterns are kept.
 const KEPT_MAX: usize = 64;

@@ -3,17 +3,15 @@
 //! A library would do for the values, but not for the texts of errors, nor for numbers as they were spelt, which decide
 //! between integers and floats.
 
-use super::parameters::to_text;
-
 /// Nesting beyond this is refused.
 const DEPTH_MAX: usize = 500;
 
 /// The members in their order; equal names may come several times.
-pub(super) type Members = Vec<(String, Member)>;
+pub type Members = Vec<(String, Member)>;
 
 /// The value of a member. What is inside of arrays and objects is checked and left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Member {
+pub enum Member {
     Null,
     Boolean(bool),
     /// As spelt.
@@ -25,7 +23,7 @@ pub(super) enum Member {
 
 /// Why a text is no JSON object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ObjectError {
+pub enum ObjectError {
     /// Nothing but blanks.
     Blank,
     /// It ends in the middle.
@@ -37,7 +35,7 @@ pub(super) enum ObjectError {
 }
 
 /// Reads the object that `text` begins with, and says how many bytes it has. `null` is an object without members.
-pub(super) fn read_object(text: &[u8]) -> Result<(Members, usize), ObjectError> {
+pub fn read_object(text: &[u8]) -> Result<(Members, usize), ObjectError> {
     let mut reader = Reader { text, at: 0 };
     reader.blanks();
     if reader.at == text.len() {
@@ -55,7 +53,7 @@ pub(super) fn read_object(text: &[u8]) -> Result<(Members, usize), ObjectError> 
 }
 
 /// The character that stands after the first value of `text`, if any but blanks does, as Go complains about it.
-pub(super) fn trailing(text: &[u8], at: usize) -> Option<String> {
+pub fn trailing(text: &[u8], at: usize) -> Option<String> {
     let mut reader = Reader { text, at };
     reader.blanks();
     text.get(reader.at).map(|&byte| unexpected(byte, "after top-level value"))
@@ -187,7 +185,7 @@ impl Reader<'_> {
             }
             self.digits();
         }
-        Ok(Member::Number(to_text(&self.text[start..self.at])))
+        Ok(Member::Number(String::from_utf8_lossy(&self.text[start..self.at]).into_owned()))
     }
 
     fn digits(&mut self) {
@@ -204,7 +202,7 @@ impl Reader<'_> {
             match byte {
                 b'"' => {
                     self.at += 1;
-                    return Ok(to_text(&bytes));
+                    return Ok(String::from_utf8_lossy(&bytes).into_owned());
                 }
                 b'\\' => {
                     self.at += 1;

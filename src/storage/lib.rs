@@ -55,14 +55,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, RwLock};
-
-use crate::model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
-use crate::query::Source;
 use checkpoint::Checkpoint;
 use disk::Disk;
+use fluxstone_columns::Source;
+use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
 use live_schema::LiveSchema;
 use log::LogWriter;
+use parking_lot::{Mutex, RwLock};
 use queue::{CommitQueue, Item};
 use real_disk::RealDisk;
 use sealer::Sealer;

@@ -13,9 +13,9 @@ mod class;
 mod recent;
 mod translate;
 
+use std::fmt;
 use std::sync::Arc;
 
-use super::ast::Regex;
 use recent::Recent;
 
 /// How much memory a compiled pattern may take.
@@ -96,9 +96,53 @@ pub fn compile(pattern: &str) -> Result<Regex, RegexError> {
     }
 }
 
+/// A compiled regular expression that remembers its text. Matches bytes, unanchored.
+#[derive(Clone)]
+pub struct Regex {
+    /// The text between the slashes, `\/` unescaped.
+    pub text: String,
+    /// The compiled form.
+    pub compiled: Arc<regex::bytes::Regex>,
+}
+
+impl Regex {
+    /// Whether some part of `text` matches. Bytes that are no UTF-8 are read as U+FFFD.
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.compiled.is_match(String::from_utf8_lossy(text).as_bytes())
+    }
+}
+
+impl PartialEq for Regex {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl fmt::Debug for Regex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}/", self.text)
+    }
+}
+
+/// As a literal: between slashes, `/` escaped.
+impl fmt::Display for Regex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}/", self.text.replace('/', "\\/"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // spec: influxql.regex.3
+    #[test]
+    fn a_byte_that_is_no_utf8_is_a_character_to_a_regular_expression() {
+        let regex =
+            |text: &str| Regex { text: text.to_owned(), compiled: Arc::new(regex::bytes::Regex::new(text).unwrap()) };
+        assert!(regex("^m.$").is_match(b"m\xff"));
+        assert!(!regex("^m$").is_match(b"m\xff"));
+    }
 
     fn refused(pattern: &str) -> String {
         compile(pattern).unwrap_err().to_string().replace("error parsing regexp: ", "")

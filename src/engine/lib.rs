@@ -17,7 +17,6 @@ mod delete;
 mod diagnostics;
 mod execute;
 mod field_keys;
-mod go_quote;
 mod into;
 mod listing;
 mod names;
@@ -44,12 +43,12 @@ pub use request::{
     AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,
 };
 
-use crate::catalog::{Catalog, Change};
-use crate::compat::Compat;
-use crate::model::Timestamp;
-use crate::storage::disk::Disk;
-use crate::storage::real_disk::RealDisk;
-use crate::storage::{CatalogRecord, StorageError, Store, StoreOptions};
+use fluxstone_catalog::{Catalog, Change};
+use fluxstone_compat::Compat;
+use fluxstone_model::Timestamp;
+use fluxstone_storage::disk::Disk;
+use fluxstone_storage::real_disk::RealDisk;
+use fluxstone_storage::{CatalogRecord, StorageError, Store, StoreOptions};
 
 /// How to open an engine: the parts of the configuration that concern it.
 #[derive(Debug, Clone)]
@@ -73,7 +72,7 @@ pub struct EngineOptions {
     /// `[coordinator] write-timeout`.
     pub write_timeout: Duration,
     /// `[coordinator] max-select-point`, `max-select-series`, `max-select-buckets`.
-    pub select_limits: crate::query::SelectLimits,
+    pub select_limits: fluxstone_query::SelectLimits,
     /// `[coordinator] query-timeout`, nanoseconds; zero is none.
     pub query_timeout_ns: u64,
     /// `[coordinator] max-concurrent-queries`; zero is no limit.

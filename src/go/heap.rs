@@ -6,13 +6,13 @@
 
 /// A binary min-heap of series, each under the key of its next row. Equal keys never swap.
 #[derive(Debug)]
-pub(super) struct TieHeap<K, T> {
+pub struct TieHeap<K, T> {
     items: Vec<(K, T)>,
 }
 
 impl<K: PartialOrd, T> TieHeap<K, T> {
     /// A heap of `items`, which come in the order of series (reversed where the query descends).
-    pub(super) fn new(items: Vec<(K, T)>) -> Self {
+    pub fn new(items: Vec<(K, T)>) -> Self {
         let mut heap = TieHeap { items };
         for at in (0..heap.items.len() / 2).rev() {
             heap.sift_down(at, heap.items.len());
@@ -21,7 +21,7 @@ impl<K: PartialOrd, T> TieHeap<K, T> {
     }
 
     /// Takes out the item that comes first.
-    pub(super) fn pop(&mut self) -> Option<(K, T)> {
+    pub fn pop(&mut self) -> Option<(K, T)> {
         let last = self.items.len().checked_sub(1)?;
         self.items.swap(0, last);
         self.sift_down(0, last);
@@ -29,7 +29,7 @@ impl<K: PartialOrd, T> TieHeap<K, T> {
     }
 
     /// Puts an item back under its next key.
-    pub(super) fn push(&mut self, key: K, item: T) {
+    pub fn push(&mut self, key: K, item: T) {
         self.items.push((key, item));
         let mut at = self.items.len() - 1;
         while at > 0 {

@@ -35,7 +35,6 @@ mod invalid;
 mod lexer;
 mod position;
 mod print;
-mod regex_literal;
 mod token;
 mod validate;
 mod visit;
@@ -43,8 +42,8 @@ mod visit;
 #[cfg(test)]
 mod tests;
 
+pub use fluxstone_go::{RegexError, compile_regex};
 pub use print::Name;
-pub use regex_literal::{RegexError, compile as compile_regex};
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 /// Appends `value` as JSON answers print it: plain decimals for 0 and from 1e-6 to below 1e21, else an exponent with a sign
 /// and no padding. Finite values only.
-pub(super) fn write_json(out: &mut Vec<u8>, value: f64) {
+pub fn write_json(out: &mut Vec<u8>, value: f64) {
     let magnitude = value.abs();
     if magnitude == 0.0 || (1e-6..1e21).contains(&magnitude) {
         write_decimal(out, value);
@@ -22,7 +22,7 @@ pub(super) fn write_json(out: &mut Vec<u8>, value: f64) {
 }
 
 /// Appends `value` as CSV answers print it: plain decimals whatever the size, `+Inf` and `-Inf`.
-pub(super) fn write_decimal(out: &mut Vec<u8>, value: f64) {
+pub fn write_decimal(out: &mut Vec<u8>, value: f64) {
     if value.is_infinite() {
         out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
         return;
@@ -62,7 +62,7 @@ pub(super) fn write_decimal(out: &mut Vec<u8>, value: f64) {
 }
 
 /// Appends an integer.
-pub(super) fn integer(out: &mut Vec<u8>, value: i64) {
+pub fn integer(out: &mut Vec<u8>, value: i64) {
     const DIGITS_MAX: usize = 19;
     let mut buffer = [0_u8; DIGITS_MAX];
     let mut rest = value.unsigned_abs();

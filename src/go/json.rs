@@ -4,7 +4,7 @@ use super::float;
 
 /// Writes JSON piece by piece. Whoever calls keeps begin and end in pairs.
 #[derive(Debug, Default)]
-pub(super) struct JsonWriter {
+pub struct JsonWriter {
     out: Vec<u8>,
     pretty: bool,
     depth: usize,
@@ -14,71 +14,71 @@ pub(super) struct JsonWriter {
 
 /// A place in what is written, to go back to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub struct Place {
     bytes: usize,
     depth: usize,
     has_element: bool,
 }
 
 impl JsonWriter {
-    pub(super) fn new(pretty: bool) -> JsonWriter {
+    pub fn new(pretty: bool) -> JsonWriter {
         JsonWriter { pretty, ..JsonWriter::default() }
     }
 
     /// What is written and not yet taken.
-    pub(super) fn written(&mut self) -> &mut Vec<u8> {
+    pub fn written(&mut self) -> &mut Vec<u8> {
         &mut self.out
     }
 
     /// Here.
-    pub(super) fn place(&self) -> Place {
+    pub fn place(&self) -> Place {
         Place { bytes: self.out.len(), depth: self.depth, has_element: self.has_element }
     }
 
     /// Drops what was written since `place`.
-    pub(super) fn go_back(&mut self, place: Place) {
+    pub fn go_back(&mut self, place: Place) {
         self.out.truncate(place.bytes);
         self.depth = place.depth;
         self.has_element = place.has_element;
     }
 
     /// Takes the bytes before `place`, which moves to the front.
-    pub(super) fn take_before(&mut self, place: &mut Place) -> Vec<u8> {
+    pub fn take_before(&mut self, place: &mut Place) -> Vec<u8> {
         let rest = self.out.split_off(place.bytes);
         place.bytes = 0;
         std::mem::replace(&mut self.out, rest)
     }
 
     /// Takes all bytes.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    pub fn take(&mut self) -> Vec<u8> {
         let capacity = self.out.len();
         std::mem::replace(&mut self.out, Vec::with_capacity(capacity))
     }
 
     /// Begins a new document behind the bytes that are there.
-    pub(super) fn begin_document(&mut self) {
+    pub fn begin_document(&mut self) {
         self.depth = 0;
         self.has_element = false;
     }
 
-    pub(super) fn begin_object(&mut self) {
+    pub fn begin_object(&mut self) {
         self.begin(b'{');
     }
 
-    pub(super) fn end_object(&mut self) {
+    pub fn end_object(&mut self) {
         self.end(b'}');
     }
 
-    pub(super) fn begin_array(&mut self) {
+    pub fn begin_array(&mut self) {
         self.begin(b'[');
     }
 
-    pub(super) fn end_array(&mut self) {
+    pub fn end_array(&mut self) {
         self.end(b']');
     }
 
     /// Begins an element of an array: a value follows.
-    pub(super) fn element(&mut self) {
+    pub fn element(&mut self) {
         if self.has_element {
             self.out.push(b',');
         }
@@ -89,27 +89,27 @@ impl JsonWriter {
     }
 
     /// Begins a member of an object: a value follows.
-    pub(super) fn key(&mut self, name: &[u8]) {
+    pub fn key(&mut self, name: &[u8]) {
         self.element();
         self.string(name);
         self.out.extend_from_slice(if self.pretty { b": " } else { b":" });
     }
 
-    pub(super) fn string(&mut self, text: &[u8]) {
+    pub fn string(&mut self, text: &[u8]) {
         write_string(&mut self.out, text);
     }
 
-    pub(super) fn integer(&mut self, value: i64) {
+    pub fn integer(&mut self, value: i64) {
         float::integer(&mut self.out, value);
     }
 
     /// A finite float.
-    pub(super) fn float(&mut self, value: f64) {
+    pub fn float(&mut self, value: f64) {
         float::write_json(&mut self.out, value);
     }
 
     /// Text that is JSON as it stands: `null`, `true`, a time in quotes.
-    pub(super) fn raw(&mut self, text: &[u8]) {
+    pub fn raw(&mut self, text: &[u8]) {
         self.out.extend_from_slice(text);
     }
 
@@ -135,7 +135,7 @@ impl JsonWriter {
 }
 
 /// Appends a JSON string with Go's escapes: `<`, `>`, `&`, U+2028 and U+2029 too; each byte that is no UTF-8 as `\ufffd`.
-pub(super) fn write_string(out: &mut Vec<u8>, text: &[u8]) {
+pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     if text.iter().all(|&byte| plain(byte)) {
         out.extend_from_slice(text);

@@ -42,14 +42,12 @@ mod result;
 mod rows;
 mod scalar;
 mod schema;
-mod source;
 mod streams;
 mod subquery;
 #[cfg(test)]
 mod test_source;
 #[cfg(test)]
 mod tests;
-mod tie_heap;
 mod time_bounds;
 mod time_literal;
 mod windows;
@@ -59,16 +57,14 @@ pub use plan::annotate_types;
 pub use time_bounds::TimeBounds;
 
 pub use result::{SeriesRows, Value};
-pub use source::{
-    Batch, Block, Column, NumberSummary, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError, Summary,
-};
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::compat::Compat;
-use crate::influxql::ast::{Measurement, Select};
-use crate::model::Timestamp;
+use fluxstone_columns::{Source, SourceError};
+use fluxstone_compat::Compat;
+use fluxstone_influxql::ast::{Measurement, Select};
+use fluxstone_model::Timestamp;
 
 /// [`Context::window_values_max`] of a server.
 pub const WINDOW_VALUES_MAX: usize = 1 << 18;

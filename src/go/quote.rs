@@ -4,11 +4,9 @@ use std::fmt;
 
 use bstr::ByteSlice;
 
-use crate::catalog::is_printable;
-
 /// Displays as Go's `%q` prints the text: printable characters as they are, bytes that are no UTF-8 as `\xNN`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct GoQuote<'t>(pub(super) &'t [u8]);
+pub struct GoQuote<'t>(pub &'t [u8]);
 
 impl fmt::Display for GoQuote<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,6 +43,16 @@ fn write_char(c: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         _ if code < 0x1_0000 => write!(f, "\\u{code:04x}"),
         _ => write!(f, "\\U{code:08x}"),
     }
+}
+
+/// Letters, marks, numbers, punctuation, symbols and the blank, as Unicode's general categories have them.
+pub fn is_printable(c: char) -> bool {
+    static PRINTABLE: std::sync::LazyLock<Option<regex::Regex>> =
+        std::sync::LazyLock::new(|| regex::Regex::new(r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]$").ok());
+    if c.is_ascii() {
+        return c == ' ' || c.is_ascii_graphic();
+    }
+    PRINTABLE.as_ref().is_some_and(|printable| printable.is_match(c.encode_utf8(&mut [0; 4])))
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::influxql::ast::Regex;
-use crate::model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
+use fluxstone_go::Regex;
+use fluxstone_model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
 /// One retention policy of one database at one instant. What it answers never changes.
 ///

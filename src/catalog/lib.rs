@@ -25,14 +25,13 @@ use serde::{Deserialize, Serialize};
 pub use change::Change;
 pub use continuous_query::ContinuousQuery;
 pub use database::Database;
-pub(crate) use database::is_printable;
 pub use error::CatalogError;
 pub use policy::{DEFAULT_POLICY, PolicyAlteration, PolicySpec, RetentionPolicy};
 pub use shard_group::{GroupPlanner, ShardGroup, ShardGroups};
-pub use subscription::{DeliveryMode, Subscription};
+pub use subscription::Subscription;
 pub use user::{Privileges, User};
 
-use crate::model::{DatabaseId, ShardId};
+use fluxstone_model::{DatabaseId, ShardId};
 
 /// Everything that is known besides the data itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

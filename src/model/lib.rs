@@ -8,9 +8,11 @@ mod series;
 mod text;
 mod time;
 mod value;
+mod vocabulary;
 
 pub use ids::{DatabaseId, ShardId};
 pub use series::{SeriesKey, TagSet};
 pub use text::Text;
 pub use time::{Nanos, TimeRange, Timestamp, TimestampError};
 pub use value::{FieldType, FieldValue};
+pub use vocabulary::{Privilege, RetentionOptions, SubscriptionMode};

@@ -26,16 +26,14 @@ pub use escape::{
 };
 pub use series::{SpeltSeries, series_key};
 
-use winnow::stream::Stream;
-
-use crate::compat::{self, Compat};
-use crate::model::Timestamp;
-
 use fault::Fault;
 use fields::{Keys, StringTail};
+use fluxstone_compat::{Compat, Point as CompatPoint};
+use fluxstone_model::Timestamp;
 use lines::Lines;
 use repetition::SeriesTexts;
 use series::TagKeys;
+use winnow::stream::Stream;
 
 /// The unit of the timestamps of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -144,8 +142,8 @@ pub struct LineError {
 /// Timestamps are in units of `precision`; lines without one get `now`, cut down to the precision.
 ///
 /// ```
-/// use fluxstone::line_protocol::{Precision, Value, parse};
-/// use fluxstone::model::Timestamp;
+/// use fluxstone_line_protocol::{Precision, Value, parse};
+/// use fluxstone_model::Timestamp;
 ///
 /// let body = parse(b"cpu,host=a idle=91.5,load=3i 10\ncpu idle=9O", Precision::Second, Timestamp::EPOCH);
 /// assert_eq!(body.points[0].series, b"cpu,host=a");
@@ -168,7 +166,7 @@ pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, compat: Compa
     let mut reader = PointReader {
         precision,
         default_time: timestamp::truncate(now, precision),
-        string_tail: if compat.observed(compat::Point::WriteStringTail) {
+        string_tail: if compat.observed(CompatPoint::WriteStringTail) {
             StringTail::CutsLastByte
         } else {
             StringTail::Refused
