@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fluxstone::compat::Compat;
+use fluxstone::compat::{AnswerSemantics, CsvNullCells};
 use fluxstone::engine::StatementResult;
 use fluxstone::http::{Answer, AnswerOptions, Epoch};
 use fluxstone::model::{Text, Timestamp};
@@ -43,7 +43,8 @@ fn encoding(criterion: &mut Criterion) {
         chunked: false,
         epoch: Epoch::Default,
         rows_max: None,
-        compat: Compat::default(),
+        semantics: AnswerSemantics::DOCUMENTED,
+        csv_null_cells: CsvNullCells::Repeat,
     };
     let piece = piece();
     let mut group = criterion.benchmark_group("encoding");

@@ -9,7 +9,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fluxstone::columns::{
     Batch, Block, Column, NumberSummary, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError, Summary,
 };
-use fluxstone::compat::Compat;
+use fluxstone::compat::SelectSemantics;
 use fluxstone::influxql::ast::{Measurement, Select, Statement};
 use fluxstone::influxql::{Parameters, parse};
 use fluxstone::model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
@@ -119,7 +119,7 @@ fn bench(criterion: &mut Criterion, name: &str, hosts: usize, text: &str) {
         limits: SelectLimits::default(),
         window_values_max: WINDOW_VALUES_MAX,
         threads: 1,
-        compat: Compat::default(),
+        semantics: SelectSemantics::DOCUMENTED,
     };
     let mut group = criterion.benchmark_group("query");
     group.throughput(Throughput::Elements(POINTS as u64 * hosts as u64));

@@ -3,7 +3,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use fluxstone::compat::{Compat, Profile};
+use fluxstone::compat::{LineProtocolSemantics, Profile};
 use fluxstone::line_protocol::{
     ParsedBody, Precision, Value, parse_as, series_key, unescape_field_key, unescape_measurement, unescape_string,
     unescape_tag,
@@ -43,9 +43,9 @@ fuzz_target!(|request: Request<'_>| {
         Precision::Hour,
     ][usize::from(request.precision) % 6];
     let profile = if request.observed { Profile::Observed } else { Profile::Documented };
-    let compat = Compat { profile, ..Compat::default() };
+    let semantics = LineProtocolSemantics::from(profile);
     let body = request.body;
-    let parsed = parse_as(body, precision, Timestamp(request.now), compat);
+    let parsed = parse_as(body, precision, Timestamp(request.now), semantics);
 
     let inside = |slice: &[u8]| {
         slice.is_empty()

@@ -154,7 +154,7 @@ fn engine_options(settings: &Settings) -> EngineOptions {
             log_runs: continuous_queries.log_enabled,
         },
         concurrent_queries_max: coordinator.max_concurrent_queries as usize,
-        compat: compat.compat(),
+        semantics: compat.profile.into(),
     }
 }
 
@@ -170,7 +170,8 @@ fn http_options(settings: &Settings) -> HttpOptions {
         rows_max: u64::try_from(http.max_row_limit).ok().and_then(limit),
         connections_max: limit(http.max_connection_limit.into()),
         body_bytes_max: limit(http.max_body_size.0),
-        compat: settings.compat.compat(),
+        semantics: settings.compat.profile.into(),
+        csv_null_cells: settings.compat.csv_null_cells,
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::compat::{Compat, CsvNullCells, Profile};
+use crate::compat::{CsvNullCells, Profile};
 
 /// All settings that have an effect, with their defaults.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -226,13 +226,6 @@ pub struct CompatSettings {
     /// `repeat` or `empty`.
     #[serde(with = "CsvNullCellsName")]
     pub csv_null_cells: CsvNullCells,
-}
-
-impl CompatSettings {
-    /// The settings as the rest of the server knows them.
-    pub fn compat(&self) -> Compat {
-        Compat { profile: self.profile, csv_null_cells: self.csv_null_cells }
-    }
 }
 
 /// The names of [`Profile`] in the file.

@@ -67,8 +67,8 @@ fn sections_and_keys_are_those_of_influxdb() {
     assert_eq!(settings.http.bind_address, ":8086");
     assert!(settings.http.auth_enabled);
     assert_eq!(settings.http.max_row_limit, 10_000);
-    assert_eq!(settings.compat.compat().profile, Profile::Observed);
-    assert_eq!(settings.compat.compat().csv_null_cells, CsvNullCells::Empty);
+    assert_eq!(settings.compat.profile, Profile::Observed);
+    assert_eq!(settings.compat.csv_null_cells, CsvNullCells::Empty);
     assert_eq!(loaded.warnings, [""; 0]);
     assert_eq!(loaded.without_effect.len(), 2, "{:?}", loaded.without_effect);
 }

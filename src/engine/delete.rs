@@ -2,7 +2,7 @@
 
 use fluxstone_catalog::CatalogError;
 use fluxstone_columns::SeriesId;
-use fluxstone_compat::{Compat, Point};
+use fluxstone_compat::StatementSemantics;
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Measurement};
 use fluxstone_model::{TimeRange, Timestamp};
 use fluxstone_query::TimeBounds;
@@ -24,7 +24,7 @@ impl Core {
         let database = &run.session.database;
         let catalog = self.catalog.visible();
         let found = catalog.database(database).ok_or_else(|| CatalogError::DatabaseNotFound(database.clone()))?;
-        if !self.options.compat.observed(Point::DeleteTimeConditions) {
+        if !self.options.semantics.statements.delete_time_conditions {
             refuse_what_is_no_range(condition)?;
         }
         let source = self.source_of(found);
@@ -38,7 +38,7 @@ impl Core {
             if filter.mentions_field {
                 return Err(StatementError::running("fields not supported in WHERE clause during deletion"));
             }
-            range = deleted_range(filter.bounds, self.clock.now(), self.options.compat);
+            range = deleted_range(filter.bounds, self.clock.now(), self.options.semantics.statements);
             let candidates = source.series(&measurement, &filter.predicate());
             series.extend(candidates.iter().filter(|s| filter.holds(&s.key)).map(|s| s.id));
         }
@@ -66,15 +66,15 @@ impl Core {
         if self.catalog.visible().database(database).is_none() {
             return Err(CatalogError::DatabaseNotFound(database.clone()).into());
         }
-        refuse_time("DROP SERIES", condition, self.options.compat)
+        refuse_time("DROP SERIES", condition, self.options.semantics.listings)
             .map_err(|error| StatementError { before_running: false, ..error })?;
         self.delete(sources, condition, run)
     }
 }
 
 /// What is deleted where the condition leaves an end open: everything; of InfluxDB 1.2.4 it was observed that the future stays.
-fn deleted_range(bounds: TimeBounds, now: Timestamp, compat: Compat) -> TimeRange {
-    let open_end = if compat.observed(Point::DeletesUpToNow) { now } else { Timestamp::MAX };
+fn deleted_range(bounds: TimeBounds, now: Timestamp, semantics: StatementSemantics) -> TimeRange {
+    let open_end = if semantics.deletes_up_to_now { now } else { Timestamp::MAX };
     TimeRange { min: bounds.min.unwrap_or(Timestamp::MIN), max: bounds.max.unwrap_or(open_end) }
 }
 

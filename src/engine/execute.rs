@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fluxstone_compat::{Compat, Point};
+use fluxstone_compat::StatementSemantics;
 use fluxstone_influxql::ast::Statement;
 use fluxstone_query::SeriesRows;
 
@@ -65,7 +65,7 @@ impl Core {
                 Err(_) if run.cancelled.load(Ordering::Relaxed) => return ControlFlow::Break(()),
                 Err(error) => {
                     output.flush()?;
-                    return stop_at_error(self.options.compat, id, count, error, emit);
+                    return stop_at_error(self.options.semantics.statements, id, count, error, emit);
                 }
             }
         }
@@ -75,19 +75,18 @@ impl Core {
 
 /// Reports the error of statement `id` of `count`, and those that don't run because of it.
 fn stop_at_error(
-    compat: Compat,
+    semantics: StatementSemantics,
     id: usize,
     count: usize,
     error: StatementError,
     emit: &mut Emit<'_>,
 ) -> ControlFlow<()> {
-    let shown_id = if error.before_running && compat.observed(Point::ErrorIdZero) { 0 } else { id };
+    let shown_id = if error.before_running && semantics.error_id_zero { 0 } else { id };
     let mut fail = |statement_id, text: String| {
         emit(StatementResult { statement_id, error: Some(text), ..StatementResult::default() })
     };
     fail(shown_id, error.text)?;
-    let not_executed =
-        if compat.observed(Point::OverwrittenErrors) { id..count.saturating_sub(1) } else { id + 1..count };
+    let not_executed = if semantics.overwritten_errors { id..count.saturating_sub(1) } else { id + 1..count };
     for id in not_executed {
         fail(id, NOT_EXECUTED.to_owned())?;
     }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use fluxstone_catalog::Catalog;
 use fluxstone_columns::Source;
-use fluxstone_compat::Point;
 use fluxstone_influxql::ast::Show;
 use fluxstone_model::{Text, TimeRange};
 use fluxstone_query::Value;
@@ -38,7 +37,7 @@ impl Core {
     }
 
     fn fields_of(&self, scope: &Scope) -> Vec<(Text, TypedKey)> {
-        if !self.options.compat.observed(Point::FieldKeyOrder) {
+        if !self.options.semantics.listings.field_key_order {
             return sorted(&*scope.source, &scope.measurements).into();
         }
         let shards = scope.shards.iter().map(|shard| {

@@ -44,7 +44,7 @@ pub use request::{
 };
 
 use fluxstone_catalog::{Catalog, Change};
-use fluxstone_compat::Compat;
+use fluxstone_compat::{LineProtocolSemantics, ListingSemantics, Profile, SelectSemantics, StatementSemantics};
 use fluxstone_model::Timestamp;
 use fluxstone_storage::disk::Disk;
 use fluxstone_storage::real_disk::RealDisk;
@@ -81,8 +81,32 @@ pub struct EngineOptions {
     pub retention_check_ns: u64,
     /// `[continuous_queries]`.
     pub continuous_queries: ContinuousQueryOptions,
-    /// `[compat]`.
-    pub compat: Compat,
+    /// Which answers to give where the documentation and InfluxDB 1.2.4 disagree.
+    pub semantics: EngineSemantics,
+}
+
+/// Which answers to give where the documentation and InfluxDB 1.2.4 disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EngineSemantics {
+    /// For the bodies of writes.
+    pub line_protocol: LineProtocolSemantics,
+    /// For SELECT.
+    pub select: SelectSemantics,
+    /// For SHOW.
+    pub listings: ListingSemantics,
+    /// For writes and all other statements.
+    pub statements: StatementSemantics,
+}
+
+impl From<Profile> for EngineSemantics {
+    fn from(profile: Profile) -> Self {
+        EngineSemantics {
+            line_protocol: profile.into(),
+            select: profile.into(),
+            listings: profile.into(),
+            statements: profile.into(),
+        }
+    }
 }
 
 /// How continuous queries are run.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fluxstone_catalog::{Catalog, CatalogError, Database};
 use fluxstone_columns::{SeriesRef, Source};
-use fluxstone_compat::Compat;
+use fluxstone_compat::ListingSemantics;
 use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{Expr, Limits, Measurement, MeasurementFilter, MeasurementName, Show, TagKeyFilter};
 use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
@@ -40,12 +40,12 @@ impl Core {
         with: Option<&MeasurementFilter>,
         default: &str,
     ) -> Listed {
-        refuse_time("SHOW MEASUREMENTS", show.condition.as_ref(), self.options.compat)?;
+        refuse_time("SHOW MEASUREMENTS", show.condition.as_ref(), self.options.semantics.listings)?;
         let Some(source) = self.whole_database(catalog, show, default)? else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         for name in source.measurements() {
             if with.is_none_or(|filter| is_named(&filter.source.name, &name))
-                && satisfies(show.condition.as_ref(), &name, &*source, self.options.compat)?
+                && satisfies(show.condition.as_ref(), &name, &*source, self.options.semantics.listings)?
             {
                 names.push(Value::String(name));
             }
@@ -57,7 +57,7 @@ impl Core {
 
     /// SHOW SERIES.
     pub(super) fn show_series(&self, catalog: &Catalog, show: &Show, default: &str) -> Listed {
-        refuse_time("SHOW SERIES", show.condition.as_ref(), self.options.compat)?;
+        refuse_time("SHOW SERIES", show.condition.as_ref(), self.options.semantics.listings)?;
         refuse_inequalities(show.condition.as_ref())?;
         let mut keys: BTreeSet<(Text, Text)> = BTreeSet::new();
         for scope in self.scopes(catalog, show, default)? {
@@ -74,11 +74,11 @@ impl Core {
 
     /// SHOW TAG KEYS.
     pub(super) fn show_tag_keys(&self, catalog: &Catalog, show: &Show, default: &str) -> Listed {
-        refuse_time("SHOW TAG KEYS", show.condition.as_ref(), self.options.compat)?;
+        refuse_time("SHOW TAG KEYS", show.condition.as_ref(), self.options.semantics.listings)?;
         let mut keys: BTreeMap<Text, BTreeSet<Text>> = BTreeMap::new();
         for scope in self.scopes(catalog, show, default)? {
             for measurement in scope.measurements {
-                if satisfies(show.condition.as_ref(), &measurement, &*scope.source, self.options.compat)? {
+                if satisfies(show.condition.as_ref(), &measurement, &*scope.source, self.options.semantics.listings)? {
                     let found = scope.source.tag_keys(&measurement);
                     keys.entry(measurement).or_default().extend(found);
                 }
@@ -90,9 +90,9 @@ impl Core {
 
     /// SHOW TAG VALUES. Policies play no part, not even those that FROM names.
     pub(super) fn show_tag_values(&self, catalog: &Catalog, show: &Show, keys: &TagKeyFilter, default: &str) -> Listed {
-        refuse_time("SHOW TAG VALUES", show.condition.as_ref(), self.options.compat)?;
+        refuse_time("SHOW TAG VALUES", show.condition.as_ref(), self.options.semantics.listings)?;
         let Some(source) = self.whole_database(catalog, show, default)? else { return Ok(Vec::new()) };
-        let condition = without_internal_names(show.condition.as_ref(), self.options.compat)?;
+        let condition = without_internal_names(show.condition.as_ref(), self.options.semantics.listings)?;
         let mut listed = Vec::new();
         for measurement in source.measurements() {
             if !show.sources.is_empty() && !show.sources.iter().any(|s| is_named(&s.name, &measurement)) {
@@ -182,7 +182,7 @@ impl Core {
     ) -> Result<SeriesFilter, StatementError> {
         let fields = source.field_types(measurement, TimeRange::ALL);
         let is_field = |name: &str| fields.contains_key(name.as_bytes());
-        Ok(series_filter(condition, self.clock.now(), self.options.compat, &is_field)?)
+        Ok(series_filter(condition, self.clock.now(), self.options.semantics.select, &is_field)?)
     }
 }
 
@@ -191,10 +191,10 @@ fn satisfies(
     condition: Option<&Expr>,
     measurement: &Text,
     source: &dyn Source,
-    compat: Compat,
+    semantics: ListingSemantics,
 ) -> Result<bool, StatementError> {
     let Some(condition) = condition else { return Ok(true) };
-    Ok(measurement_satisfies(condition, measurement, source, compat)?.unwrap_or(true))
+    Ok(measurement_satisfies(condition, measurement, source, semantics)?.unwrap_or(true))
 }
 
 /// All shards of a database, of all policies.

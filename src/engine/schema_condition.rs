@@ -2,7 +2,7 @@
 //! measurement as a whole.
 
 use fluxstone_columns::{SeriesPredicate, Source};
-use fluxstone_compat::{Compat, Point};
+use fluxstone_compat::ListingSemantics;
 use fluxstone_go::GoQuote;
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, VarRef};
 use fluxstone_model::Text;
@@ -10,8 +10,12 @@ use fluxstone_model::Text;
 use super::statement_error::StatementError;
 
 /// Refuses a condition that compares `time`, on either side. InfluxDB 1.2.4 looked only at the left side.
-pub(super) fn refuse_time(statement: &str, condition: Option<&Expr>, compat: Compat) -> Result<(), StatementError> {
-    let either_side = !compat.observed(Point::TimeOnTheRight);
+pub(super) fn refuse_time(
+    statement: &str,
+    condition: Option<&Expr>,
+    semantics: ListingSemantics,
+) -> Result<(), StatementError> {
+    let either_side = !semantics.time_on_the_right;
     if condition.is_some_and(|c| compares_time(c, either_side)) {
         let text = format!("{statement} doesn't support time in WHERE clause");
         return Err(StatementError::before_running(text));
@@ -64,13 +68,13 @@ pub(super) fn measurement_satisfies(
     condition: &Expr,
     measurement: &Text,
     source: &dyn Source,
-    compat: Compat,
+    semantics: ListingSemantics,
 ) -> Result<Option<bool>, StatementError> {
     match &condition.kind {
-        ExprKind::Paren(inner) => measurement_satisfies(inner, measurement, source, compat),
+        ExprKind::Paren(inner) => measurement_satisfies(inner, measurement, source, semantics),
         ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
-            let lhs = measurement_satisfies(lhs, measurement, source, compat)?;
-            let rhs = measurement_satisfies(rhs, measurement, source, compat)?;
+            let lhs = measurement_satisfies(lhs, measurement, source, semantics)?;
+            let rhs = measurement_satisfies(rhs, measurement, source, semantics)?;
             Ok(match (lhs, rhs) {
                 (Some(a), Some(b)) if *op == BinaryOp::And => Some(a && b),
                 (Some(a), Some(b)) => Some(a || b),
@@ -81,14 +85,14 @@ pub(super) fn measurement_satisfies(
             compared_measurement(*op, lhs, rhs, measurement, source)
         }
         ExprKind::Binary { .. } => Err(StatementError::running(INVALID_OPERATOR)),
-        _ => Err(no_comparison(condition, compat)),
+        _ => Err(no_comparison(condition, semantics)),
     }
 }
 
 /// The error for a condition that compares nothing. InfluxDB 1.2.4 showed the value as its implementation prints it.
-fn no_comparison(condition: &Expr, compat: Compat) -> StatementError {
+fn no_comparison(condition: &Expr, semantics: ListingSemantics) -> StatementError {
     let internal = match &condition.kind {
-        _ if !compat.observed(Point::ShownLiteral) => None,
+        _ if !semantics.shown_literal => None,
         ExprKind::Var(VarRef { name, cast: None }) => {
             Some(format!("VarRef{{Val:{}, Type:0}}", GoQuote(name.as_bytes())))
         }
@@ -150,10 +154,13 @@ fn is_system_name(name: &str) -> bool {
 
 /// Checks the condition of SHOW TAG VALUES. As observed of InfluxDB 1.2.4, comparisons of keys that begin with an underscore
 /// are left out of it.
-pub(super) fn without_internal_names(condition: Option<&Expr>, compat: Compat) -> Result<Option<Expr>, StatementError> {
+pub(super) fn without_internal_names(
+    condition: Option<&Expr>,
+    semantics: ListingSemantics,
+) -> Result<Option<Expr>, StatementError> {
     match condition {
         None => Ok(None),
-        Some(condition) => reduced(condition, compat.observed(Point::UnderscoreTags)),
+        Some(condition) => reduced(condition, semantics.underscore_tags),
     }
 }
 

@@ -36,7 +36,7 @@ impl Core {
             limits: self.options.select_limits,
             window_values_max: fluxstone_query::WINDOW_VALUES_MAX,
             threads: self.query_threads,
-            compat: self.options.compat,
+            semantics: self.options.semantics.select,
         };
         let Some(target) = select.into.clone() else {
             evaluate(&select, &sources, &context, run, &mut |piece| Ok(output.series(piece)))?;

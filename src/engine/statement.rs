@@ -1,6 +1,5 @@
 //! One statement: which part of the engine runs it, and the warning when it writes in a request that should only read.
 
-use fluxstone_compat::Point;
 use fluxstone_influxql::ast::Statement;
 use fluxstone_query::SeriesRows;
 
@@ -25,7 +24,7 @@ impl Core {
             }
             statement if is_listing(&statement) => {
                 let whole = listed_whole(&statement);
-                let unannounced = self.options.compat.observed(Point::ListingChunks);
+                let unannounced = self.options.semantics.listings.chunks;
                 for series in self.listing(&statement, run)? {
                     let flow = match (whole, unannounced) {
                         (false, _) => output.in_chunks(series, run.session.chunk_rows),

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 use fluxstone_catalog::{Catalog, Database, GroupPlanner, Privileges};
-use fluxstone_compat::Point;
 use fluxstone_go::GoQuote;
 use fluxstone_line_protocol::ParsedBody;
 use fluxstone_model::{Nanos, ShardId, Timestamp};
@@ -79,8 +78,12 @@ impl Core {
 
     fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
         self.authorize_write(request.principal, request.database)?;
-        let body =
-            fluxstone_line_protocol::parse_as(request.body, request.precision, self.clock.now(), self.options.compat);
+        let body = fluxstone_line_protocol::parse_as(
+            request.body,
+            request.precision,
+            self.clock.now(),
+            self.options.semantics.line_protocol,
+        );
         if body.points.is_empty() && !body.errors.is_empty() {
             return Err(WriteError::new(ErrorKind::BadRequest, line_errors(&body)));
         }
@@ -145,7 +148,7 @@ impl Core {
                 reason: DropReason::TypeConflict { measurement, field, new, existing },
                 stored: 0,
                 ..
-            } if !self.options.compat.observed(Point::WriteTypeConflict) => {
+            } if !self.options.semantics.statements.type_conflict => {
                 let text = conflict(&measurement, &field, new.go_name(), existing.influxql_name());
                 WriteError::new(ErrorKind::BadRequest, text)
             }

@@ -21,6 +21,7 @@ pub struct Place {
 }
 
 impl JsonWriter {
+    /// A writer of compact JSON, or of JSON indented by four blanks.
     pub fn new(pretty: bool) -> JsonWriter {
         JsonWriter { pretty, ..JsonWriter::default() }
     }
@@ -61,18 +62,22 @@ impl JsonWriter {
         self.has_element = false;
     }
 
+    /// Opens an object.
     pub fn begin_object(&mut self) {
         self.begin(b'{');
     }
 
+    /// Closes an object.
     pub fn end_object(&mut self) {
         self.end(b'}');
     }
 
+    /// Opens an array.
     pub fn begin_array(&mut self) {
         self.begin(b'[');
     }
 
+    /// Closes an array.
     pub fn end_array(&mut self) {
         self.end(b']');
     }
@@ -95,10 +100,12 @@ impl JsonWriter {
         self.out.extend_from_slice(if self.pretty { b": " } else { b":" });
     }
 
+    /// Writes a string.
     pub fn string(&mut self, text: &[u8]) {
         write_string(&mut self.out, text);
     }
 
+    /// Writes an integer.
     pub fn integer(&mut self, value: i64) {
         float::integer(&mut self.out, value);
     }

@@ -12,12 +12,17 @@ pub type Members = Vec<(String, Member)>;
 /// The value of a member. What is inside of arrays and objects is checked and left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member {
+    /// `null`.
     Null,
+    /// `true` or `false`.
     Boolean(bool),
     /// As spelt.
     Number(String),
+    /// A string, unescaped.
     String(String),
+    /// An array, whose members are checked and skipped.
     Array,
+    /// An object, whose members are checked and skipped.
     Object,
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::Engine as _;
-use fluxstone_compat::{Compat, Point};
+use fluxstone_compat::AnswerSemantics;
 use fluxstone_engine::{AuthState, Principal};
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
@@ -43,10 +43,10 @@ pub(super) enum Unauthorized {
 
 impl Credentials {
     /// Finds the credentials of a request. As documented, `u` and `p` of the query string count before the header.
-    pub(super) fn of(headers: &HeaderMap, query: &Parameters, compat: Compat) -> Option<Credentials> {
+    pub(super) fn of(headers: &HeaderMap, query: &Parameters, semantics: AnswerSemantics) -> Option<Credentials> {
         let header = || headers.get(AUTHORIZATION).and_then(|value| from_header(value.as_bytes()));
         let url = || from_url(query);
-        if compat.observed(Point::HeaderBeatsUrl) { header().or_else(url) } else { url().or_else(header) }
+        if semantics.header_beats_url { header().or_else(url) } else { url().or_else(header) }
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn authenticate<A: Api>(
     if shared.api.auth_state() == AuthState::NoAdmin {
         return Ok(Principal::Nobody);
     }
-    match Credentials::of(headers, query, shared.options.compat).ok_or(Unauthorized::NoCredentials)? {
+    match Credentials::of(headers, query, shared.options.semantics).ok_or(Unauthorized::NoCredentials)? {
         Credentials::Token(token) => {
             let name = token::verify(&token, &shared.options.shared_secret, shared.unix_seconds())?;
             shared.api.user(&name).ok_or(Unauthorized::UserNotFound)
@@ -119,8 +119,8 @@ mod tests {
         if let Some(value) = header {
             headers.insert(AUTHORIZATION, value.parse().unwrap());
         }
-        let compat = Compat { profile, ..Compat::default() };
-        let got = Credentials::of(&headers, &Parameters::parse(query.as_bytes()), compat);
+        let semantics = AnswerSemantics::from(profile);
+        let got = Credentials::of(&headers, &Parameters::parse(query.as_bytes()), semantics);
         let want = want.map(|(user, password)| match user {
             "Bearer" => Credentials::Token(password.to_owned()),
             _ => Credentials::Password { user: Some(user.to_owned()), password: Some(password.to_owned()) },

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fluxstone_compat::{Compat, Point};
+use fluxstone_compat::AnswerSemantics;
 use fluxstone_engine::{Principal, QueryRefusal, QueryRequest};
 use http_body_util::{BodyDataStream, Full};
 use hyper::header::{self, HeaderValue};
@@ -104,7 +104,7 @@ async fn accept<A: Api>(
     let text = parameters.text("q").trim().to_owned();
     let text = if text.is_empty() { upload.ok_or(Refusal::NoQuery)? } else { text };
     let bound = read_parameters(parameters.get("params")).map_err(Refusal::Parameters)?;
-    let chunk_rows = chunk_rows(&parameters, shared.options.compat);
+    let chunk_rows = chunk_rows(&parameters, shared.options.semantics);
     let job = QueryJob {
         shared: Arc::clone(shared),
         principal,
@@ -124,9 +124,10 @@ async fn accept<A: Api>(
             csv: style.csv,
             pretty: style.pretty,
             chunked: chunk_rows.is_some(),
-            epoch: Epoch::from_parameter(&parameters.text("epoch"), shared.options.compat),
+            epoch: Epoch::from_parameter(&parameters.text("epoch"), shared.options.semantics),
             rows_max: shared.options.rows_max,
-            compat: shared.options.compat,
+            semantics: shared.options.semantics,
+            csv_null_cells: shared.options.csv_null_cells,
         };
         let body = run_streaming(job, options, style.gzip).await?;
         let mut reply = style.reply(StatusCode::OK, ReplyBody::Stream(body));
@@ -192,13 +193,13 @@ async fn read_multipart(content_type: &str, body: Vec<u8>, parameters: &mut Para
 }
 
 /// Rows in a chunk, if the answer is to be chunked: `chunked=true`, perhaps with `chunk_size`, or `chunked=<number>`.
-fn chunk_rows(parameters: &Parameters, compat: Compat) -> Option<usize> {
+fn chunk_rows(parameters: &Parameters, semantics: AnswerSemantics) -> Option<usize> {
     let number =
         |name| parameters.text(name).parse::<i64>().ok().and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
     let rows = if parameters.is_true("chunked") {
         Some(number("chunk_size").unwrap_or(CHUNK_ROWS))
     } else {
-        number("chunked").filter(|_| !compat.observed(Point::ChunkedNumber))
+        number("chunked").filter(|_| !semantics.chunked_number)
     };
     rows.map(|rows| rows.min(CHUNK_ROWS_MAX))
 }
@@ -327,7 +328,7 @@ mod tests {
     fn check(parameters: &str, documented: Option<usize>, observed: Option<usize>) {
         let parameters = Parameters::parse(parameters.as_bytes());
         for (profile, want) in [(Profile::Documented, documented), (Profile::Observed, observed)] {
-            assert_eq!(chunk_rows(&parameters, Compat { profile, ..Compat::default() }), want, "{parameters:?}");
+            assert_eq!(chunk_rows(&parameters, AnswerSemantics::from(profile)), want, "{parameters:?}");
         }
     }
 

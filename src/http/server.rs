@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use fluxstone_compat::Compat;
+use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -67,7 +67,9 @@ pub struct HttpOptions {
     /// `max-body-size`.
     pub body_bytes_max: Option<usize>,
     /// `[compat]`.
-    pub compat: Compat,
+    pub semantics: AnswerSemantics,
+    /// What a null cell of a CSV answer holds.
+    pub csv_null_cells: CsvNullCells,
 }
 
 /// What all requests share.

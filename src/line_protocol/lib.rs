@@ -28,7 +28,7 @@ pub use series::{SpeltSeries, series_key};
 
 use fault::Fault;
 use fields::{Keys, StringTail};
-use fluxstone_compat::{Compat, Point as CompatPoint};
+use fluxstone_compat::LineProtocolSemantics;
 use fluxstone_model::Timestamp;
 use lines::Lines;
 use repetition::SeriesTexts;
@@ -152,11 +152,11 @@ pub struct LineError {
 /// assert_eq!(body.errors[0].text, b"unable to parse 'cpu idle=9O': invalid number");
 /// ```
 pub fn parse(body: &[u8], precision: Precision, now: Timestamp) -> ParsedBody<'_> {
-    parse_as(body, precision, now, Compat::default())
+    parse_as(body, precision, now, LineProtocolSemantics::DOCUMENTED)
 }
 
-/// Parses a request body like [`parse`], with the answers that `compat` asks for.
-pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, compat: Compat) -> ParsedBody<'_> {
+/// Parses a request body like [`parse`], with the answers that `semantics` asks for.
+pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, semantics: LineProtocolSemantics) -> ParsedBody<'_> {
     let mut parsed = ParsedBody {
         // Guesses that fit usual bodies; wrong ones only cost a reallocation.
         points: Vec::with_capacity(body.len() / 128),
@@ -166,15 +166,11 @@ pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, compat: Compa
     let mut reader = PointReader {
         precision,
         default_time: timestamp::truncate(now, precision),
-        string_tail: if compat.observed(CompatPoint::WriteStringTail) {
-            StringTail::CutsLastByte
-        } else {
-            StringTail::Refused
-        },
+        string_tail: if semantics.string_tails { StringTail::CutsLastByte } else { StringTail::Refused },
         tag_keys: TagKeys::default(),
         texts: SeriesTexts::default(),
     };
-    for line in Lines::new(body, compat) {
+    for line in Lines::new(body, semantics) {
         let fields_before = parsed.fields.len();
         match reader.point(line.text, &mut parsed) {
             Ok(point) => parsed.points.push(point),

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use fluxstone_compat::{Compat, Point};
+use fluxstone_compat::LineProtocolSemantics;
 use memchr::{memchr, memchr3};
 
 use super::skip_blanks;
@@ -13,7 +13,7 @@ use super::skip_blanks;
 /// The lines of a body that are neither blank nor comments.
 pub(super) struct Lines<'a> {
     rest: &'a [u8],
-    compat: Compat,
+    semantics: LineProtocolSemantics,
 }
 
 /// One line.
@@ -33,8 +33,8 @@ impl<'a> Line<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(body: &'a [u8], compat: Compat) -> Self {
-        Lines { rest: body, compat }
+    pub(super) fn new(body: &'a [u8], semantics: LineProtocolSemantics) -> Self {
+        Lines { rest: body, semantics }
     }
 }
 
@@ -46,7 +46,7 @@ impl<'a> Iterator for Lines<'a> {
             skip_blanks(&mut self.rest);
             let &first = self.rest.first()?;
             let comment = first == b'#';
-            let end = if comment && !self.compat.observed(Point::WriteComments) {
+            let end = if comment && !self.semantics.comments_swallow_lines {
                 LineEnd { len: memchr(b'\n', self.rest).unwrap_or(self.rest.len()), cut_escape: false }
             } else {
                 line_end(self.rest)
@@ -56,7 +56,7 @@ impl<'a> Iterator for Lines<'a> {
             if text.is_empty() || comment {
                 continue;
             }
-            let nul_in_messages = end.cut_escape && self.compat.observed(Point::WriteFinalBackslash);
+            let nul_in_messages = end.cut_escape && self.semantics.final_backslash;
             // Only an escaped newline, or one in a string that never ends, can be the last byte of a line.
             return Some(Line { text: text.strip_suffix(b"\n").unwrap_or(text), nul_in_messages });
         }

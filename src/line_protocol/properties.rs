@@ -119,8 +119,8 @@ proptest! {
     #[test]
     fn any_body_gives_points_and_messages_in_flat_arrays(body in prop_oneof![prop::collection::vec(any::<u8>(), 0..200), pieces()]) {
         for profile in [Profile::Documented, Profile::Observed] {
-            let compat = Compat { profile, ..Compat::default() };
-            let parsed = parse_as(&body, Precision::Second, NOW, compat);
+            let semantics = LineProtocolSemantics::from(profile);
+            let parsed = parse_as(&body, Precision::Second, NOW, semantics);
             let mut next_field = 0;
             for point in &parsed.points {
                 prop_assert_eq!(point.fields.start, next_field);

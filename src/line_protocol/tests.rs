@@ -1,15 +1,12 @@
 //! Tables of lines with what they mean. Each test states the rule.
 
-use fluxstone_compat::Profile;
-
 use super::*;
 
 const NOW: Timestamp = Timestamp(1_500_000_123_456_789_012);
-const OBSERVED: Compat = Compat { profile: Profile::Observed, csv_null_cells: fluxstone_compat::CsvNullCells::Repeat };
 
 /// What a body means, one line for each point and error: `series|key=value ...|time` with values in Rust's debug form.
-fn meaning(body: &[u8], precision: Precision, compat: Compat) -> String {
-    let parsed = parse_as(body, precision, NOW, compat);
+fn meaning(body: &[u8], precision: Precision, semantics: LineProtocolSemantics) -> String {
+    let parsed = parse_as(body, precision, NOW, semantics);
     let points = parsed.points.iter().map(|point| {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let fields: Vec<String> = parsed
@@ -34,12 +31,16 @@ fn meaning(body: &[u8], precision: Precision, compat: Compat) -> String {
 
 #[track_caller]
 fn check(body: &str, expected: &str) {
-    assert_eq!(meaning(body.as_bytes(), Precision::Nanosecond, Compat::default()), expected, "{body:?}");
+    assert_eq!(
+        meaning(body.as_bytes(), Precision::Nanosecond, LineProtocolSemantics::DOCUMENTED),
+        expected,
+        "{body:?}"
+    );
 }
 
 #[track_caller]
 fn check_observed(body: &str, expected: &str) {
-    assert_eq!(meaning(body.as_bytes(), Precision::Nanosecond, OBSERVED), expected, "{body:?}");
+    assert_eq!(meaning(body.as_bytes(), Precision::Nanosecond, LineProtocolSemantics::OBSERVED), expected, "{body:?}");
 }
 
 /// The line is bad for `reason`, and the message shows it whole.
@@ -402,7 +403,7 @@ fn times_lie_in_the_range_that_can_be_stored() {
     check("m f=1 9223372036854775806", "m|f=1.0|9223372036854775806");
     check("m f=1 -9223372036854775806", "m|f=1.0|-9223372036854775806");
     check_faults(outside, &["m f=1 9223372036854775807", "m f=1 -9223372036854775807", "m f=1 -9223372036854775808 x"]);
-    let hours = |n: i64| meaning(format!("m f=1 {n}").as_bytes(), Precision::Hour, Compat::default());
+    let hours = |n: i64| meaning(format!("m f=1 {n}").as_bytes(), Precision::Hour, LineProtocolSemantics::DOCUMENTED);
     assert_eq!(hours(2_562_047), "m|f=1.0|9223369200000000000");
     assert_eq!(hours(2_562_048), format!("unable to parse 'm f=1 2562048': {outside}"));
 }

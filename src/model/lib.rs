@@ -14,5 +14,5 @@ pub use ids::{DatabaseId, ShardId};
 pub use series::{SeriesKey, TagSet};
 pub use text::Text;
 pub use time::{Nanos, TimeRange, Timestamp, TimestampError};
-pub use value::{FieldType, FieldValue};
+pub use value::{FieldType, FieldValue, Scalar};
 pub use vocabulary::{Privilege, RetentionOptions, SubscriptionMode};

@@ -78,3 +78,28 @@ impl FieldValue {
         }
     }
 }
+
+/// One value of a field, borrowed: what is parsed, logged, applied and evaluated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scalar<'a> {
+    /// A double. Never NaN from line protocol.
+    Float(f64),
+    /// A signed 64-bit integer.
+    Integer(i64),
+    /// Any bytes.
+    String(&'a [u8]),
+    /// True or false.
+    Boolean(bool),
+}
+
+impl Scalar<'_> {
+    /// The type of the value.
+    pub fn field_type(&self) -> FieldType {
+        match self {
+            Scalar::Float(_) => FieldType::Float,
+            Scalar::Integer(_) => FieldType::Integer,
+            Scalar::String(_) => FieldType::String,
+            Scalar::Boolean(_) => FieldType::Boolean,
+        }
+    }
+}

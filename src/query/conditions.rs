@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use fluxstone_columns::SeriesPredicate;
-use fluxstone_compat::{Compat, Point};
+use fluxstone_compat::SelectSemantics;
 use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
 use fluxstone_model::{SeriesKey, TagSet, Text, TimeRange, Timestamp};
@@ -53,7 +53,7 @@ impl SeriesFilter {
 pub fn series_filter(
     condition: Option<&Expr>,
     now: Timestamp,
-    compat: Compat,
+    semantics: SelectSemantics,
     is_field: &dyn Fn(&str) -> bool,
 ) -> Result<SeriesFilter, QueryError> {
     let Some(condition) = condition else {
@@ -61,8 +61,8 @@ pub fn series_filter(
         return Ok(SeriesFilter { bounds, range: bounds.range(), mentions_field: false, condition: Condition::Always });
     };
     let folded = fold(condition, Some(now));
-    let bounds = TimeBounds::of(&folded, compat)?;
-    let condition = Condition::compile(&folded, compat, is_field)?;
+    let bounds = TimeBounds::of(&folded, semantics)?;
+    let condition = Condition::compile(&folded, semantics, is_field)?;
     Ok(SeriesFilter { bounds, range: bounds.range(), mentions_field: condition.mentions_points(), condition })
 }
 
@@ -123,18 +123,18 @@ impl Condition {
     /// Compiles a folded condition.
     pub(super) fn compile(
         expr: &Expr,
-        compat: Compat,
+        semantics: SelectSemantics,
         is_field: &dyn Fn(&str) -> bool,
     ) -> Result<Condition, QueryError> {
         match &expr.kind {
-            ExprKind::Paren(inner) => Condition::compile(inner, compat, is_field),
+            ExprKind::Paren(inner) => Condition::compile(inner, semantics, is_field),
             ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
-                let lhs = Condition::compile(lhs, compat, is_field)?;
-                let rhs = Condition::compile(rhs, compat, is_field)?;
+                let lhs = Condition::compile(lhs, semantics, is_field)?;
+                let rhs = Condition::compile(rhs, semantics, is_field)?;
                 Ok(if *op == BinaryOp::And { lhs.and(rhs) } else { lhs.or(rhs) })
             }
             ExprKind::Binary { op, lhs, rhs } => comparison(expr, *op, lhs, rhs, is_field),
-            _ if compat.observed(Point::BareCondition) => Ok(Condition::Never),
+            _ if semantics.bare_condition => Ok(Condition::Never),
             ExprKind::Boolean(true) => Ok(Condition::Always),
             ExprKind::Var(var) if reads_field(var, is_field) => Ok(Condition::Points(Arc::new(expr.clone()))),
             _ => Ok(Condition::Never),
@@ -389,7 +389,8 @@ mod tests {
     fn kept(condition: ExprKind) -> Vec<usize> {
         let keys = [key(&[]), key(&[("a", "1")]), key(&[("a", "2")]), key(&[("a", "1"), ("b", "1")])];
         let filter =
-            series_filter(Some(&condition.into()), Timestamp(0), Compat::default(), &|name| name == "v").unwrap();
+            series_filter(Some(&condition.into()), Timestamp(0), SelectSemantics::DOCUMENTED, &|name| name == "v")
+                .unwrap();
         for key in &keys {
             assert!(!filter.holds(key) || filter.predicate().holds(&key.tags), "the index must not lose {key:?}");
         }
@@ -429,7 +430,7 @@ mod tests {
         let field = || binary(tag("v"), Greater, ExprKind::Integer(3));
         let condition = |op| {
             let folded = fold(&binary(one(), op, field()).into(), None);
-            Condition::compile(&folded, Compat::default(), &|name| name == "v").unwrap()
+            Condition::compile(&folded, SelectSemantics::DOCUMENTED, &|name| name == "v").unwrap()
         };
         let (with, without) = (key(&[("a", "1")]), key(&[]));
         assert!(matches!(condition(And).for_series(&with), Residual::When(_)));
@@ -444,7 +445,7 @@ mod tests {
         let time = binary(tag("time"), BinaryOp::Less, ExprKind::Duration(fluxstone_model::Nanos(9)));
         let either = binary(time, BinaryOp::Or, binary(tag("a"), BinaryOp::Equal, text("1")));
         let filter = |kind: ExprKind| {
-            series_filter(Some(&kind.into()), Timestamp(0), Compat::default(), &|name| name == "v").unwrap()
+            series_filter(Some(&kind.into()), Timestamp(0), SelectSemantics::DOCUMENTED, &|name| name == "v").unwrap()
         };
         let got = filter(either);
         assert!(got.holds(&key(&[])));

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use fluxstone_columns::{SeriesRef, Source};
-use fluxstone_compat::Point;
 use fluxstone_model::Text;
 
 use super::QueryError;
@@ -98,7 +97,7 @@ fn distinct_series(groups: &[Group]) -> u64 {
 
 fn limit_groups(plan: &Plan, groups: &mut Vec<Group>, execution: &Execution<'_>) -> Result<(), QueryError> {
     let limits = plan.limits;
-    if limits.soffset > 0 && limits.slimit == 0 && execution.context.compat.observed(Point::SoffsetAlone) {
+    if limits.soffset > 0 && limits.slimit == 0 && execution.context.semantics.soffset_alone {
         groups.clear();
     }
     if limits.slimit == 0 && limits.soffset == 0 {
@@ -111,7 +110,7 @@ fn limit_groups(plan: &Plan, groups: &mut Vec<Group>, execution: &Execution<'_>)
             counted.push(group);
         }
     }
-    let counts_by_bars = execution.context.compat.observed(Point::SlimitOrder);
+    let counts_by_bars = execution.context.semantics.slimit_order;
     if counts_by_bars {
         counted.sort_by_cached_key(|group| joined_values(group, b'|'));
     }

@@ -62,7 +62,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_columns::{Source, SourceError};
-use fluxstone_compat::Compat;
+use fluxstone_compat::SelectSemantics;
 use fluxstone_influxql::ast::{Measurement, Select};
 use fluxstone_model::Timestamp;
 
@@ -90,7 +90,7 @@ pub struct Context {
     /// How many threads may work on it at once; more than one if that is worth it, never more.
     pub threads: usize,
     /// Which answers to give where documentation and InfluxDB 1.2.4 disagree.
-    pub compat: Compat,
+    pub semantics: SelectSemantics,
 }
 
 /// `max-select-point`, `max-select-series`, `max-select-buckets`; zero is no limit.

@@ -8,7 +8,6 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use fluxstone_compat::Point;
 use fluxstone_influxql::ast::{self, Expr, ExprKind, Field, Fill, Limits, Order, Select, SelectClauses, VarRef};
 use fluxstone_model::{Text, TimeRange, Timestamp};
 
@@ -102,7 +101,7 @@ impl Scope {
         mut emit: Option<&mut Emit<'_>>,
     ) -> Result<Scope, QueryError> {
         let condition = select.condition.as_ref().map(|condition| fold(condition, Some(context.now)));
-        let bounds = condition.as_ref().map_or(Ok(TimeBounds::default()), |c| TimeBounds::of(c, context.compat))?;
+        let bounds = condition.as_ref().map_or(Ok(TimeBounds::default()), |c| TimeBounds::of(c, context.semantics))?;
         let bounds = bounds.intersect(outer);
         let windows = select.group_by.window().map(|window| Windows::new(window, context.now));
         let mut range = bounds.range();
@@ -155,11 +154,11 @@ pub(super) fn plan(
     let Scope { condition, bounds, range, windows, inputs, schema } = scope;
     let condition = condition.as_ref().map_or(Ok(Condition::Always), |condition| {
         let condition = expand::typed(condition, &schema);
-        Condition::compile(&condition, context.compat, &|name| schema.is_field(name))
+        Condition::compile(&condition, context.semantics, &|name| schema.is_field(name))
     })?;
     let fields = folded_fields(expand::fields(select, &schema)?);
-    let (time_name, fields) = without_time(fields, context.compat.observed(Point::TimeTwice));
-    let null_spoils = context.compat.observed(Point::AbsentOperand);
+    let (time_name, fields) = without_time(fields, context.semantics.time_twice);
+    let null_spoils = context.semantics.absent_operand;
     let kind_of = |var: &VarRef| schema.kind(var);
     let (projection, mut wishes) = if fields.iter().any(|field| has_call(&field.expr)) {
         let interval = windows.map(Windows::interval);

@@ -3,7 +3,7 @@
 //! AND, OR and parentheses make no difference to it; the rest of the condition is left to [`super::conditions`], which reads
 //! comparisons with `time` as true.
 
-use fluxstone_compat::{Compat, Point};
+use fluxstone_compat::SelectSemantics;
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
 use fluxstone_model::{TimeRange, Timestamp};
 
@@ -20,9 +20,9 @@ pub struct TimeBounds {
 
 impl TimeBounds {
     /// The bounds in a folded condition.
-    pub(super) fn of(condition: &Expr, compat: Compat) -> Result<TimeBounds, QueryError> {
+    pub(super) fn of(condition: &Expr, semantics: SelectSemantics) -> Result<TimeBounds, QueryError> {
         let mut bounds = TimeBounds::default();
-        bounds.collect(condition, compat.observed(Point::TimeBounds))?;
+        bounds.collect(condition, semantics.time_bounds)?;
         Ok(bounds)
     }
 
@@ -135,9 +135,9 @@ mod tests {
         for op in [BinaryOp::And, BinaryOp::Or] {
             let condition = fold(&joined(op, all.to_vec()), None);
             for (profile, want) in [(Profile::Documented, documented), (Profile::Observed, observed)] {
-                let compat = Compat { profile, ..Compat::default() };
+                let semantics = SelectSemantics::from(profile);
                 let want = TimeBounds { min: want.0.map(Timestamp), max: want.1.map(Timestamp) };
-                assert_eq!(TimeBounds::of(&condition, compat), Ok(want));
+                assert_eq!(TimeBounds::of(&condition, semantics), Ok(want));
             }
         }
     }
@@ -178,7 +178,7 @@ mod tests {
             (ExprKind::Var(VarRef { name: "now".into(), cast: None }), "VarRef"),
         ] {
             let text = format!("invalid operation: time and *influxql.{kind} are not compatible");
-            let got = TimeBounds::of(&time(Greater, value), Compat::default());
+            let got = TimeBounds::of(&time(Greater, value), SelectSemantics::DOCUMENTED);
             assert_eq!(got, Err(QueryError::Invalid(text)));
         }
     }

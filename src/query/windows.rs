@@ -3,7 +3,7 @@
 use std::fmt;
 
 use fluxstone_influxql::ast::{Window, WindowOffset};
-use fluxstone_model::{Nanos, TimeRange, Timestamp};
+use fluxstone_model::{TimeRange, Timestamp};
 
 /// Windows of `interval` nanoseconds that start at `offset` and every interval before and after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,8 @@ impl fmt::Display for Windows {
 
 #[cfg(test)]
 mod tests {
+    use fluxstone_model::Nanos;
+
     use super::*;
 
     fn start(interval: i64, offset: i64, time: i64) -> i64 {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use fluxstone::compat::Compat;
+use fluxstone::compat::SelectSemantics;
 use fluxstone::influxql::ast::{Select, Statement};
 use fluxstone::influxql::{Parameters, parse};
 use fluxstone::model::Timestamp;
@@ -28,9 +28,9 @@ pub(crate) fn statement(text: &str) -> Option<Select> {
 /// What the evaluator answers, with pieces put together. Some of the time functions are allowed few values of a window, so that
 /// they read it several times.
 pub(crate) fn evaluated(select: &Select, sources: &dyn Sources, chunk_rows: usize) -> Result<Vec<Table>, String> {
-    let (limits, compat) = (SelectLimits::default(), Compat::default());
+    let (limits, semantics) = (SelectLimits::default(), SelectSemantics::DOCUMENTED);
     let window_values_max = if chunk_rows.is_multiple_of(4) { chunk_rows / 4 } else { WINDOW_VALUES_MAX };
-    let context = Context { now: NOW, chunk_rows, limits, window_values_max, threads: 3, compat };
+    let context = Context { now: NOW, chunk_rows, limits, window_values_max, threads: 3, semantics };
     let mut tables: Vec<Table> = Vec::new();
     let mut goes_on = false;
     let mut take = |piece: SeriesRows| {

@@ -11,6 +11,7 @@
 
 mod citations;
 mod compare;
+mod compat;
 mod files;
 mod fuzz;
 mod influxdb;
@@ -83,7 +84,7 @@ fn main() -> ExitCode {
 
 fn check() -> anyhow::Result<Vec<String>> {
     let files = tree::read(&tree::root())?;
-    let mut violations = Vec::new();
+    let mut violations = compat::check(&files);
     violations.extend(files::check(&files));
     for warning in files::long(&files) {
         println!("warning: {warning}");

@@ -52,7 +52,7 @@ impl Bench {
 
     /// An empty engine that answers as 1.2.4 did.
     fn observed() -> Self {
-        Bench::with(|options| options.compat.profile = Profile::Observed)
+        Bench::with(|options| options.semantics = EngineSemantics::from(Profile::Observed))
     }
 
     fn with(change: impl FnOnce(&mut EngineOptions)) -> Self {
@@ -76,7 +76,7 @@ impl Bench {
             concurrent_queries_max: 0,
             retention_check_ns: 0,
             continuous_queries: ContinuousQueryOptions::default(),
-            compat: Compat::default(),
+            semantics: EngineSemantics::default(),
         };
         change(&mut options);
         let clock = Arc::new(TestClock(AtomicI64::new(NOW)));

@@ -88,7 +88,7 @@ impl CsvAnswer {
         open.fields.extend(series.columns.iter().skip(open.fields.len()).map(|column| quoted(column)));
         for row in series.rows() {
             for (field, cell) in open.fields.iter_mut().zip(row) {
-                write_cell(field, cell, self.options.epoch, self.options.compat.csv_null_cells);
+                write_cell(field, cell, self.options.epoch, self.options.csv_null_cells);
             }
             self.out.extend_from_slice(&front);
             end_line(&mut self.out, &open.fields);

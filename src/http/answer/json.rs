@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use fluxstone_compat::Point;
 use fluxstone_engine::StatementResult;
 use fluxstone_go::json::{JsonWriter, Place};
 use fluxstone_model::{Text, Timestamp};
@@ -183,7 +182,7 @@ impl JsonAnswer {
         }
         self.begun = false;
         let infinity = self.infinity.take().filter(|_| !self.sent);
-        if let Some(value) = infinity.filter(|_| self.options.compat.observed(Point::InfinityInJson)) {
+        if let Some(value) = infinity.filter(|_| self.options.semantics.infinity_in_json) {
             self.json = JsonWriter::new(self.options.pretty);
             let type_error = "json: error calling MarshalJSON for type";
             let text = format!(
@@ -214,7 +213,7 @@ impl JsonAnswer {
             partial: rows.more_rows,
         });
         // 1.2.4 keeps the mark of the first piece. Without that, what counts is whether rows are missing in the end.
-        if self.options.chunked || !self.options.compat.observed(Point::MergedPartial) {
+        if self.options.chunked || !self.options.semantics.merged_partial {
             series.partial = rows.more_rows;
         }
         if rows.row_count() > 0 && !series.has_rows {

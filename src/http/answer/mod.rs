@@ -9,7 +9,7 @@ mod json;
 use std::ops::ControlFlow;
 
 use csv::CsvAnswer;
-use fluxstone_compat::{Compat, Point};
+use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 use fluxstone_engine::StatementResult;
 use fluxstone_model::Timestamp;
 use json::JsonAnswer;
@@ -34,15 +34,14 @@ pub struct AnswerOptions {
     /// Rows of an answer that is not chunked; none is no limit.
     pub rows_max: Option<usize>,
     /// Whose habits to follow.
-    pub compat: Compat,
+    pub semantics: AnswerSemantics,
+    /// What a null cell of a CSV answer holds.
+    pub csv_null_cells: CsvNullCells,
 }
 
 impl AnswerOptions {
     fn held_bytes(&self) -> usize {
-        match self.compat.profile {
-            fluxstone_compat::Profile::Documented => HELD_BYTES,
-            fluxstone_compat::Profile::Observed => HELD_BYTES_OBSERVED,
-        }
+        if self.semantics.infinity_in_json { HELD_BYTES_OBSERVED } else { HELD_BYTES }
     }
 }
 
@@ -57,11 +56,11 @@ pub enum Epoch {
 
 impl Epoch {
     /// Reads the parameter. Unknown units are nanoseconds.
-    pub fn from_parameter(text: &str, compat: Compat) -> Epoch {
+    pub fn from_parameter(text: &str, semantics: AnswerSemantics) -> Epoch {
         Epoch::Units(match text.trim() {
             "" => return Epoch::Default,
             "u" => 1_000,
-            "µ" if !compat.observed(Point::EpochMicroSign) => 1_000,
+            "µ" if !semantics.epoch_micro_sign => 1_000,
             "ms" => 1_000_000,
             "s" => 1_000_000_000,
             "m" => 60_000_000_000,
@@ -98,7 +97,7 @@ impl Answer {
         let document =
             if options.csv { Document::Csv(CsvAnswer::new(options)) } else { Document::Json(JsonAnswer::new(options)) };
         let rows = options.rows_max.filter(|_| !options.chunked);
-        let overruns = options.compat.observed(Point::RowLimitOverrun);
+        let overruns = options.semantics.row_limit_overrun;
         Answer { document, limit: RowLimit { rows, overruns, reached: false } }
     }
 

@@ -15,13 +15,14 @@ const PLAIN: AnswerOptions = AnswerOptions {
     chunked: false,
     epoch: Epoch::Default,
     rows_max: None,
-    compat: Compat { profile: Profile::Documented, csv_null_cells: CsvNullCells::Repeat },
+    semantics: AnswerSemantics::DOCUMENTED,
+    csv_null_cells: CsvNullCells::Repeat,
 };
 const CSV: AnswerOptions = AnswerOptions { csv: true, ..PLAIN };
 const CHUNKED: AnswerOptions = AnswerOptions { chunked: true, ..PLAIN };
 
 fn observed(options: AnswerOptions) -> AnswerOptions {
-    AnswerOptions { compat: Compat { profile: Profile::Observed, ..options.compat }, ..options }
+    AnswerOptions { semantics: AnswerSemantics::OBSERVED, ..options }
 }
 
 fn texts(names: &[&str]) -> Arc<[Text]> {
@@ -167,8 +168,8 @@ fn pretty_answers_have_every_element_on_its_own_line() {
 fn epoch_cuts_times_towards_zero_in_the_unit_asked_for() {
     let check = |unit: &str, ns: i64, documented: i64, observed: i64| {
         for (profile, want) in [(Profile::Documented, documented), (Profile::Observed, observed)] {
-            let compat = Compat { profile, ..Compat::default() };
-            assert_eq!(Epoch::from_parameter(unit, compat).count(Timestamp(ns)), want, "{unit}");
+            let semantics = AnswerSemantics::from(profile);
+            assert_eq!(Epoch::from_parameter(unit, semantics).count(Timestamp(ns)), want, "{unit}");
         }
     };
     let ns = 1_488_327_378_123_456_789;
@@ -188,7 +189,7 @@ fn epoch_cuts_times_towards_zero_in_the_unit_asked_for() {
     check("µ", ns, 1_488_327_378_123_456, ns);
     check("s", -1_999_999_999, -1, -1);
     check("s", -1, 0, 0);
-    assert_eq!(Epoch::from_parameter(" ", Compat::default()), Epoch::Default);
+    assert_eq!(Epoch::from_parameter(" ", AnswerSemantics::DOCUMENTED), Epoch::Default);
 }
 
 // spec: http.json.8
@@ -399,7 +400,7 @@ fn a_null_cell_repeats_the_cell_above_or_stays_empty() {
         "name,tags,time,v\nm,,1,v\nm,,1,5\nm,,1,5\nn,,1,5\nn,,1,5\nn,,1,5\n\nname,tags,time,v\nm,,1,v\n",
     );
     let mut empty_cells = CSV;
-    empty_cells.compat.csv_null_cells = CsvNullCells::Empty;
+    empty_cells.csv_null_cells = CsvNullCells::Empty;
     check(
         empty_cells,
         pieces(),

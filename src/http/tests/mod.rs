@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fake::FakeEngine;
-use fluxstone_compat::{Compat, Profile};
+use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 use tokio::sync::oneshot;
 
 use super::{BLOCKING_THREADS_MAX, HttpOptions, Server};
@@ -34,7 +34,8 @@ fn options() -> HttpOptions {
         rows_max: None,
         connections_max: None,
         body_bytes_max: Some(64 << 20),
-        compat: Compat::default(),
+        semantics: AnswerSemantics::DOCUMENTED,
+        csv_null_cells: CsvNullCells::Repeat,
     }
 }
 
@@ -195,6 +196,5 @@ fn unchunked(mut body: &[u8]) -> (Vec<u8>, bool) {
 
 /// The same options under profile 1.2.4.
 fn observed() -> HttpOptions {
-    let compat = Compat { profile: Profile::Observed, ..Compat::default() };
-    HttpOptions { compat, ..options() }
+    HttpOptions { semantics: AnswerSemantics::OBSERVED, ..options() }
 }

@@ -16,7 +16,7 @@ mod threads;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use fluxstone_compat::{Compat, Profile};
+use fluxstone_compat::{Profile, SelectSemantics};
 use fluxstone_influxql::ast::{Select, Statement};
 use fluxstone_influxql::{Parameters, parse};
 use fluxstone_model::Timestamp;
@@ -28,9 +28,9 @@ use super::{Context, QueryError, SelectLimits, SeriesRows, Value, WINDOW_VALUES_
 const NOW: Timestamp = Timestamp(1_000_000_000_000);
 
 fn context(profile: Profile) -> Context {
-    let compat = Compat { profile, ..Compat::default() };
+    let semantics = SelectSemantics::from(profile);
     let limits = SelectLimits::default();
-    Context { now: NOW, chunk_rows: 1000, limits, window_values_max: WINDOW_VALUES_MAX, threads: 1, compat }
+    Context { now: NOW, chunk_rows: 1000, limits, window_values_max: WINDOW_VALUES_MAX, threads: 1, semantics }
 }
 
 fn select(query: &str) -> Select {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/storage/tests/fixtures/v1")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
 }
 
 /// A walk in steps of -2 to 2.
