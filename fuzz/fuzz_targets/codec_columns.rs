@@ -4,8 +4,8 @@
 
 use std::fmt::Debug;
 
-use fluxstone::codec::{CodecError, booleans, integers, strings, times};
-use fluxstone::model::Text;
+use fluxstone_codec::{CodecError, booleans, integers, strings, times};
+use fluxstone_model::Text;
 use libfuzzer_sys::fuzz_target;
 
 // spec: storage.codec.1, storage.codec.2, storage.codec.4, storage.codec.5, storage.codec.6, storage.frame.1

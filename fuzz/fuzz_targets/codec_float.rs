@@ -1,7 +1,7 @@
 //! Floats: any values read back bit by bit, and any bytes decode or fail, within the memory they were allowed.
 #![no_main]
 
-use fluxstone::codec::floats::{decode, encode};
+use fluxstone_codec::floats::{decode, encode};
 use libfuzzer_sys::fuzz_target;
 
 const COUNT_MAX: usize = 2048;
