@@ -142,6 +142,7 @@ fn engine_options(settings: &Settings) -> EngineOptions {
         fsync_delay: data.wal_fsync_delay.0,
         seal_idle_after: data.cache_snapshot_write_cold_duration.0,
         write_timeout: coordinator.write_timeout.0,
+        segment_cache_bytes: usize::try_from(data.segment_cache_size.0).unwrap_or(usize::MAX),
         select_limits: SelectLimits {
             points_max: coordinator.max_select_point,
             series_max: coordinator.max_select_series,

@@ -15,7 +15,7 @@ use super::disk::{Disk, read_all, replace};
 use super::error::StorageError;
 use super::fields::{Field, FieldTable};
 use super::record::FieldId;
-use super::segment::{ReadCache, Segment};
+use super::segment::{Segment, SegmentCache};
 use super::series_file::{self, SeriesFile};
 use super::series_index::SeriesBound;
 use super::state::{CatalogBytes, SegmentFile, State, Tombstone};
@@ -79,7 +79,7 @@ impl Checkpoint {
     }
 
     /// The state as of the checkpoint, with the files it lists.
-    pub(super) fn load(&self, disk: &dyn Disk, dir: &Path, cache: &Arc<ReadCache>) -> Result<State, StorageError> {
+    pub(super) fn load(&self, disk: &dyn Disk, dir: &Path, cache: &Arc<SegmentCache>) -> Result<State, StorageError> {
         let mut state = State::new();
         state.position = self.position;
         state.series_bound = SeriesBound(SeriesId(self.next_series));

@@ -22,6 +22,7 @@ mod fields;
 pub mod frame;
 mod live_schema;
 mod log;
+#[cfg(any(test, feature = "memory-disk"))]
 pub mod memory_disk;
 mod memtable;
 mod merge;
@@ -65,7 +66,7 @@ use parking_lot::{Mutex, RwLock};
 use queue::{CommitQueue, Item};
 use real_disk::RealDisk;
 use sealer::Sealer;
-use segment::ReadCache;
+use segment::SegmentCache;
 use series_index::{SeriesBound, SeriesIndex};
 use shard_write::Limits;
 use snapshot::Snapshot;
@@ -93,6 +94,8 @@ pub struct StoreOptions {
     pub seal_idle_after: Duration,
     /// `write-timeout`: how long a write waits while memory is full because sealing does not keep up, or fails.
     pub write_timeout: Duration,
+    /// `segment-cache-size`: the memory for recently read parts of segment files, in bytes.
+    pub segment_cache_bytes: usize,
 }
 
 impl StoreOptions {
@@ -107,6 +110,7 @@ impl StoreOptions {
             fsync_delay: Duration::ZERO,
             seal_idle_after: Duration::from_mins(10),
             write_timeout: Duration::from_secs(10),
+            segment_cache_bytes: segment::SEGMENT_CACHE_BYTES,
         }
     }
 }
@@ -170,7 +174,7 @@ impl Store {
         // What is found may so far be in the system's memory only, and is about to be relied on.
         disk.sync_dir(data_dir).map_err(StorageError::io("sync", data_dir))?;
         let checkpoint = Checkpoint::read(&**disk, data_dir)?.unwrap_or_else(Checkpoint::empty);
-        let cache = Arc::<ReadCache>::default();
+        let cache = Arc::new(SegmentCache::new(options.segment_cache_bytes));
         let mut state = checkpoint.load(&**disk, data_dir, &cache)?;
         let sealer = Sealer::new(disk.clone(), cache, &options, &checkpoint);
         sealer.remove_unlisted()?;

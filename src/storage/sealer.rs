@@ -18,7 +18,7 @@ use super::compaction::{self, Plan};
 use super::disk::{Disk, TEMPORARY_SUFFIX};
 use super::error::StorageError;
 use super::log;
-use super::segment::{ReadCache, Segment, SegmentHeader, SegmentWriter};
+use super::segment::{Segment, SegmentCache, SegmentHeader, SegmentWriter};
 use super::series_file::{self, SeriesFile};
 use super::state::{SealDatabase, SealJob, SealedShard, SegmentFile, Shard, State};
 
@@ -26,7 +26,7 @@ use super::state::{SealDatabase, SealJob, SealedShard, SegmentFile, Shard, State
 #[derive(Debug)]
 pub(super) struct Sealer {
     disk: Arc<dyn Disk>,
-    cache: Arc<ReadCache>,
+    cache: Arc<SegmentCache>,
     data_dir: PathBuf,
     log_dir: PathBuf,
     next_file: u64,
@@ -39,7 +39,7 @@ impl Sealer {
     /// Goes on after `checkpoint`, the last one.
     pub(super) fn new(
         disk: Arc<dyn Disk>,
-        cache: Arc<ReadCache>,
+        cache: Arc<SegmentCache>,
         options: &StoreOptions,
         checkpoint: &Checkpoint,
     ) -> Self {

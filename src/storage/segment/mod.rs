@@ -13,7 +13,7 @@ mod sequential;
 mod writer;
 
 pub use block::{BLOCK_VALUES_MAX, decode_times, decode_values, encode_times, encode_values};
-pub use cache::ReadCache;
+pub use cache::{SEGMENT_CACHE_BYTES, SegmentCache};
 pub use index::{BlockEntry, PartRef};
 pub use layout::SegmentHeader;
 pub use reader::{Segment, SegmentError, StoredBlock};

@@ -9,7 +9,7 @@ use fluxstone_columns::{Batch, Block, SeriesId, SourceError, Summary};
 use fluxstone_model::TimeRange;
 
 use super::block::{decode_times, decode_values};
-use super::cache::{FileCache, ReadCache};
+use super::cache::{FileCache, SegmentCache};
 use super::index::{BlockEntry, PageRef, PartRef, decode_directory, decode_page};
 use super::layout::{FOOTER_LEN, Footer, HEADER_LEN, SegmentHeader};
 use crate::disk::{Disk, ReadFile};
@@ -57,13 +57,13 @@ pub struct Segment {
 
 impl Segment {
     /// Opens the file at `path`: checks header and footer and reads the directory.
-    pub fn open(disk: &dyn Disk, path: &Path, cache: Arc<ReadCache>) -> Result<Segment, SegmentError> {
+    pub fn open(disk: &dyn Disk, path: &Path, cache: Arc<SegmentCache>) -> Result<Segment, SegmentError> {
         let file = disk.open(path).map_err(|source| SegmentError::Io { offset: 0, source })?;
         Segment::read(file, path.to_owned(), cache)
     }
 
     /// As [`Segment::open`], from a file that is open.
-    pub fn read(file: Arc<dyn ReadFile>, path: PathBuf, cache: Arc<ReadCache>) -> Result<Segment, SegmentError> {
+    pub fn read(file: Arc<dyn ReadFile>, path: PathBuf, cache: Arc<SegmentCache>) -> Result<Segment, SegmentError> {
         let bytes = file.length().map_err(|source| SegmentError::Io { offset: 0, source })?;
         let too_short = || SegmentError::Damaged { offset: bytes, source: CodecError::Truncated };
         let footer_at = bytes.checked_sub(FOOTER_LEN as u64).ok_or_else(too_short)?;
@@ -203,7 +203,7 @@ impl Segment {
         if len > STRIP_BYTES || offset.checked_add(len).is_none_or(|end| end > self.bytes.min(start + STRIP_BYTES)) {
             return read_part(&*self.file, self.bytes, part);
         }
-        let strip = self.cache.bytes(start, || {
+        let strip = self.cache.strip(start, || {
             let len = STRIP_BYTES.min(self.bytes - start);
             read_part(&*self.file, self.bytes, PartRef { offset: start, len })
         })?;
