@@ -57,6 +57,9 @@ pub struct Data {
     pub wal_fsync_delay: Interval,
     /// Bytes that memtables may hold before they are sealed.
     pub cache_max_memory_size: Size,
+    /// Memory for recently read parts of segment files.
+    /// InfluxDB has no such key.
+    pub segment_cache_size: Size,
     /// After this time without a change, memtables are sealed even if they are not full.
     pub cache_snapshot_write_cold_duration: Interval,
     /// Zero is unlimited.
@@ -72,6 +75,7 @@ impl Default for Data {
             wal_dir: PathBuf::new(),
             wal_fsync_delay: Interval::default(),
             cache_max_memory_size: Size(64 << 20),
+            segment_cache_size: Size(24 << 20),
             cache_snapshot_write_cold_duration: Interval(Duration::from_mins(10)),
             max_series_per_database: 1_000_000,
             max_values_per_tag: 100_000,

@@ -35,6 +35,7 @@ fn sections_and_keys_are_those_of_influxdb() {
         [data]
         dir = "/var/lib/influxdb/data"
         cache-max-memory-size = "512m"
+        segment-cache-size = "1m"
         wal-fsync-delay = "100ms"
         [coordinator]
         query-timeout = "1m30s"
@@ -60,6 +61,7 @@ fn sections_and_keys_are_those_of_influxdb() {
     assert!(!settings.meta.retention_autocreate);
     assert_eq!(settings.data.log_dir(), PathBuf::from("/var/lib/influxdb/wal"));
     assert_eq!(settings.data.cache_max_memory_size, Size(512 << 20));
+    assert_eq!(settings.data.segment_cache_size, Size(1 << 20));
     assert_eq!(settings.coordinator.query_timeout.as_nanos(), 90_000_000_000);
     assert_eq!(settings.data.wal_fsync_delay.as_nanos(), 100_000_000);
     assert_eq!(settings.coordinator.write_timeout.as_nanos(), 5_000_000_000);

@@ -71,6 +71,8 @@ pub struct EngineOptions {
     pub seal_idle_after: Duration,
     /// `[coordinator] write-timeout`.
     pub write_timeout: Duration,
+    /// `[data] segment-cache-size`, bytes.
+    pub segment_cache_bytes: usize,
     /// `[coordinator] max-select-point`, `max-select-series`, `max-select-buckets`.
     pub select_limits: fluxstone_query::SelectLimits,
     /// `[coordinator] query-timeout`, nanoseconds; zero is none.
@@ -170,6 +172,7 @@ impl Engine {
                 fsync_delay: options.fsync_delay,
                 seal_idle_after: options.seal_idle_after,
                 write_timeout: options.write_timeout,
+                segment_cache_bytes: options.segment_cache_bytes,
             },
             &mut |record| replay(&mut catalog, &record),
         )?;

@@ -13,6 +13,7 @@ pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
         log_dir: data.log_dir(),
         retention_autocreate: meta.retention_autocreate,
         memtable_bytes_max: usize::try_from(data.cache_max_memory_size.0).unwrap_or(usize::MAX),
+        segment_cache_bytes: usize::try_from(data.segment_cache_size.0).unwrap_or(usize::MAX),
         series_per_database_max: data.max_series_per_database,
         values_per_tag_max: data.max_values_per_tag,
         fsync_delay: data.wal_fsync_delay.0,

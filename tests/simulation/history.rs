@@ -1,54 +1,55 @@
-//! What happens in a history: changes, failures of the disk, starts. All of it is data, so that it can be made smaller.
+//! Histories: changes, failures of the disk, restarts. All of them are plain data, so that a failing history can be shrunk.
 
 use fluxstone::model::{TimeRange, Timestamp};
-use fluxstone::storage::memory_disk::{Failure, Trouble};
+use fluxstone::storage::memory_disk::{Failure, Shortage};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// How many databases there are at a time, and shards in each. One that is dropped is followed by one with a new id.
+/// The number of databases at any time. A dropped database is replaced by one with a new id.
 pub(crate) const DATABASES: usize = 2;
+/// The number of shards of each database. A dropped shard is replaced by one with a new id.
 pub(crate) const SHARDS: usize = 3;
-/// The time that each shard holds.
+/// The duration of each shard.
 const SHARD_TIMES: i64 = 40;
 /// All measurements.
 pub(crate) const MEASUREMENTS: [&str; 2] = ["m", "n"];
 
-/// What a history begins with.
+/// The initial settings of a history.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
     pub(crate) memtable_bytes_max: usize,
 }
 
-/// One step, and when power cuts are tried in it.
+/// One step, and when power cuts are tried during it.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) event: Event,
-    /// After how many operations of the disk a power cut is tried for the first time.
-    pub(crate) photograph_after: u64,
-    /// What power cuts leave.
+    /// The number of disk operations after which a power cut is tried for the first time.
+    pub(crate) image_after: u64,
+    /// Determines what power cuts leave.
     pub(crate) seed: u64,
 }
 
-/// What happens.
+/// An event of a history.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
     Change(Change),
-    /// The disk fails after some operations.
+    /// The disk fails after this many operations.
     Failure(u64, Failure),
-    /// The data directory, not the log, gets into trouble or out of it.
-    Trouble(Option<Trouble>),
+    /// A shortage starts or ends for the data directory, but not for the log.
+    Shortage(Option<Shortage>),
     Checkpoint,
-    /// The store is closed and opened.
+    /// The store is closed and reopened.
     Restart,
-    /// The power fails, once more after some operations of the next start.
+    /// The power fails, and again after this many operations while the store is reopened.
     PowerCut(u64),
 }
 
-/// One transaction. Databases and shards are named by their places.
+/// One transaction. Databases and shards are identified by their slots.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    /// Lines for each of some shards, and a change of the catalog in the same record.
+    /// Lines for some shards, and possibly a catalog change in the same record.
     Write {
         database: usize,
         bodies: Vec<(usize, String)>,
@@ -64,7 +65,7 @@ pub(crate) enum Change {
         database: usize,
         measurement: &'static str,
     },
-    /// Shards that were dropped or have expired, and their groups in the catalog.
+    /// Shards that are dropped or have expired, and the catalog change that belongs to them.
     DropShards {
         database: usize,
         shards: Vec<usize>,
@@ -80,21 +81,21 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
 }
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {
-    (event(), 0..crate::PHOTOGRAPH_EVERY, any::<u64>()).prop_map(|(event, photograph_after, seed)| Step {
+    (event(), 0..crate::IMAGE_EVERY, any::<u64>()).prop_map(|(event, image_after, seed)| Step {
         event,
-        photograph_after,
+        image_after,
         seed,
     })
 }
 
 fn event() -> impl Strategy<Value = Event> {
     let failure = select(&[Failure::All, Failure::Once][..]);
-    let trouble = select(&[None, Some(Trouble::Full), Some(Trouble::TooManyFiles)][..]);
+    let shortage = select(&[None, Some(Shortage::DiskFull), Some(Shortage::TooManyFiles)][..]);
     prop_oneof![
         20 => change().prop_map(Event::Change),
         3 => Just(Event::Checkpoint),
         2 => (0_u64..40, failure).prop_map(|(after, failure)| Event::Failure(after, failure)),
-        1 => trouble.prop_map(Event::Trouble),
+        1 => shortage.prop_map(Event::Shortage),
         1 => Just(Event::Restart),
         1 => (0_u64..40).prop_map(Event::PowerCut),
     ]
@@ -125,8 +126,8 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Lines of one shard, in no order and with points that are written again: fields of all four types, one field whose type
-/// changes, fields and tags that are refused.
+/// Lines for one shard, in any order and with rewritten points: fields of all four types, one field whose type changes, and
+/// invalid fields and tags.
 fn body(shard: usize) -> impl Strategy<Value = String> {
     let tag = prop_oneof![3 => Just(""), 6 => Just(",t=a"), 6 => Just(",t=b"), 1 => Just(",time=x")];
     let value = prop_oneof![

@@ -1,7 +1,7 @@
-//! The checkpoint: what was known when everything before one log position was sealed. Opening a store reads it and replays
-//! the log from that position on.
+//! The checkpoint: the state of the store when everything before one log position had been sealed. Opening a store reads the
+//! checkpoint and replays the log from that position.
 //!
-//! The file is replaced at once or not at all. Every other file of the data directory counts only if it is listed in it.
+//! Invariant: the file is replaced atomically, and every other file of the data directory counts only if it is listed in it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,58 +11,59 @@ use fluxstone_codec::varint::{Reader, put_bytes, put_signed, put_varint};
 use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, FieldType, ShardId, TimeRange, Timestamp};
 
-use super::disk::{Disk, read_all, replace};
-use super::error::StorageError;
-use super::fields::{Field, FieldTable};
-use super::record::FieldId;
-use super::segment::{ReadCache, Segment};
-use super::series_file::{self, SeriesFile};
-use super::series_index::SeriesBound;
-use super::state::{CatalogBytes, SegmentFile, State, Tombstone};
+use crate::catalog_bytes::CatalogBytes;
+use crate::disk::{Disk, read_all, replace};
+use crate::error::StorageError;
+use crate::fields::{Field, FieldTable};
+use crate::record::FieldId;
+use crate::sealing::series_file::{self, SeriesFile};
+use crate::segment::{Segment, SegmentCache};
+use crate::series_index::SeriesBound;
+use crate::state::{SegmentFile, State, Tombstone};
 
 const FILE: &str = "checkpoint";
 const MAGIC: [u8; 4] = *b"FXCP";
 const VERSION: u32 = 1;
 
-/// Begins the names of segment files.
-pub(super) const SEGMENT_PREFIX: &str = "segment-";
+/// The prefix of the names of segment files.
+pub(crate) const SEGMENT_PREFIX: &str = "segment-";
 
-pub(super) fn segment_name(number: u64) -> String {
+pub(crate) fn segment_name(number: u64) -> String {
     format!("{SEGMENT_PREFIX}{number:020}")
 }
 
-/// What the file holds.
+/// The contents of the file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Checkpoint {
+pub(crate) struct Checkpoint {
     /// The position of the first record that is not covered.
-    pub(super) position: u64,
-    pub(super) next_series: u64,
+    pub(crate) position: u64,
+    pub(crate) next_series: u64,
     /// The number of the next segment or series file.
-    pub(super) next_file: u64,
-    pub(super) catalog: CatalogBytes,
-    pub(super) series_files: Vec<SeriesFile>,
-    pub(super) shards: Vec<CheckpointShard>,
+    pub(crate) next_file: u64,
+    pub(crate) catalog: CatalogBytes,
+    pub(crate) series_files: Vec<SeriesFile>,
+    pub(crate) shards: Vec<CheckpointShard>,
 }
 
-/// One shard.
+/// One shard of a checkpoint.
 #[derive(Debug, Clone)]
-pub(super) struct CheckpointShard {
-    pub(super) database: DatabaseId,
-    pub(super) shard: ShardId,
-    pub(super) fields: Arc<FieldTable>,
+pub(crate) struct CheckpointShard {
+    pub(crate) database: DatabaseId,
+    pub(crate) shard: ShardId,
+    pub(crate) fields: Arc<FieldTable>,
     /// The numbers of its segment files, oldest first.
-    pub(super) segments: Vec<u64>,
-    pub(super) tombstones: Arc<Vec<Tombstone>>,
+    pub(crate) segments: Vec<u64>,
+    pub(crate) tombstones: Arc<Vec<Tombstone>>,
 }
 
 impl Checkpoint {
-    /// What is known before there is any: nothing.
-    pub(super) fn empty() -> Self {
+    /// The checkpoint of a new store.
+    pub(crate) fn empty() -> Self {
         Checkpoint { position: 1, next_series: 1, next_file: 1, ..Checkpoint::default() }
     }
 
-    /// Reads the checkpoint of a directory; `None` if there never was one.
-    pub(super) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Checkpoint>, StorageError> {
+    /// Reads the checkpoint of a directory. Returns `None` if there is none yet.
+    pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Checkpoint>, StorageError> {
         let path = dir.join(FILE);
         let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
         if !names.iter().any(|name| name == FILE) {
@@ -74,12 +75,12 @@ impl Checkpoint {
     }
 
     /// Replaces the checkpoint of a directory.
-    pub(super) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
+    pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
         replace(disk, dir, FILE, &self.encode()).map_err(StorageError::io("write", &dir.join(FILE)))
     }
 
-    /// The state as of the checkpoint, with the files it lists.
-    pub(super) fn load(&self, disk: &dyn Disk, dir: &Path, cache: &Arc<ReadCache>) -> Result<State, StorageError> {
+    /// Loads the state as of the checkpoint, opening the files that it lists.
+    pub(crate) fn load(&self, disk: &dyn Disk, dir: &Path, cache: &Arc<SegmentCache>) -> Result<State, StorageError> {
         let mut state = State::new();
         state.position = self.position;
         state.series_bound = SeriesBound(SeriesId(self.next_series));
@@ -105,15 +106,15 @@ impl Checkpoint {
         Ok(state)
     }
 
-    /// The names of the files that count.
-    pub(super) fn files(&self) -> impl Iterator<Item = String> {
+    /// Returns the names of all files that the checkpoint lists.
+    pub(crate) fn files(&self) -> impl Iterator<Item = String> {
         let segments = self.shards.iter().flat_map(|shard| &shard.segments);
         segments
             .map(|number| segment_name(*number))
             .chain(self.series_files.iter().map(|file| series_file::file_name(file.number)))
     }
 
-    /// Magic, version, contents, CRC-32C of all these.
+    /// Encodes the checkpoint: magic, version, contents, CRC-32C of all these.
     fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.extend_from_slice(&VERSION.to_le_bytes());
@@ -150,7 +151,7 @@ impl Checkpoint {
             return Err(CodecError::Malformed("the checksum of the checkpoint is wrong"));
         }
         if reader.u32()? != VERSION {
-            return Err(CodecError::Malformed("a checkpoint of an unknown version"));
+            return Err(CodecError::Malformed("unknown checkpoint version"));
         }
         let (position, next_series, next_file) = (reader.varint()?, reader.varint()?, reader.varint()?);
         let base = if reader.u8()? == 1 { Some(Arc::from(reader.bytes()?)) } else { None };
@@ -162,7 +163,7 @@ impl Checkpoint {
         for _ in 0..reader.varint()? {
             let (number, first, end) = (reader.varint()?, reader.varint()?, reader.varint()?);
             if first > end || end > next_series {
-                return Err(CodecError::Malformed("a series file with an impossible range"));
+                return Err(CodecError::Malformed("a series file has an impossible range"));
             }
             checkpoint.series_files.push(SeriesFile { number, first: SeriesId(first), end: SeriesId(end) });
         }
@@ -205,7 +206,7 @@ impl CheckpointShard {
     }
 
     fn take(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
-        let id32 = |id: u64| u32::try_from(id).map_err(|_| CodecError::Malformed("a field id is too great"));
+        let id32 = |id: u64| u32::try_from(id).map_err(|_| CodecError::Malformed("a field id is too large"));
         let (database, shard) = (DatabaseId(reader.varint()?), ShardId(reader.varint()?));
         let mut fields = FieldTable::with_next(id32(reader.varint()?)?);
         for _ in 0..reader.varint()? {
@@ -214,7 +215,7 @@ impl CheckpointShard {
                 let name = reader.bytes()?;
                 let id = FieldId(id32(reader.varint()?)?);
                 let field_type = FieldType::from_tag(reader.u8()?);
-                let field_type = field_type.ok_or(CodecError::Malformed("an unknown field type"))?;
+                let field_type = field_type.ok_or(CodecError::Malformed("unknown field type"))?;
                 fields.insert(measurement, name, Field { id, field_type });
             }
         }

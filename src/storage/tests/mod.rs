@@ -1,5 +1,6 @@
-//! The promises of a store as a whole.
+//! What a store promises as a whole: writes, removals, snapshots, reopening.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use fluxstone_columns::{Batch, Column, SeriesPredicate, Source};
@@ -17,7 +18,7 @@ mod format;
 const DB: DatabaseId = DatabaseId(1);
 const SHARD: ShardId = ShardId(1);
 
-/// A store in a directory that goes with it.
+/// A store in a temporary directory.
 struct Fixture {
     dir: tempfile::TempDir,
     options: StoreOptions,
@@ -42,7 +43,7 @@ impl Fixture {
         self.store.as_ref().unwrap()
     }
 
-    /// Closes and opens the store; the catalog records as text.
+    /// Closes and reopens the store. Returns the catalog records as text.
     fn reopen(&mut self) -> Vec<String> {
         self.store = None;
         let mut catalog = Vec::new();
@@ -65,7 +66,7 @@ impl Fixture {
         self.write_to(SHARD, lines).unwrap()
     }
 
-    /// All values of one shard as text.
+    /// Returns all values of one shard as text.
     fn dump(&self) -> Vec<String> {
         dump(&*self.store().snapshot(DB, &[(SHARD, TimeRange::ALL)]))
     }
@@ -82,7 +83,7 @@ impl Fixture {
     }
 }
 
-/// A store on a disk in memory.
+/// Opens a store on a simulated disk.
 fn open_on(
     disk: &MemoryDisk,
     memtable_bytes_max: usize,
@@ -115,7 +116,7 @@ fn range(min: i64, max: i64) -> TimeRange {
     TimeRange { min: Timestamp(min), max: Timestamp(max) }
 }
 
-/// `series field time=value ...` for each field that has values.
+/// Returns `series field time=value ...` for each field that has values.
 fn dump(source: &dyn Source) -> Vec<String> {
     let mut lines = Vec::new();
     for measurement in source.measurements() {
@@ -144,7 +145,7 @@ fn texts(batch: &Batch) -> Vec<String> {
 }
 
 #[test]
-fn what_was_acknowledged_is_there_after_reopening() {
+fn acknowledged_changes_survive_reopening() {
     let mut f = Fixture::new();
     f.write("cpu,host=b,dc=x v=1,s=\"a \\\"b\\\"\" 2\ncpu,dc=x,host=b v=2,n=3i,t=true 1\nmem v=7 1");
     f.write("cpu,dc=x,host=b v=9 2");
@@ -169,7 +170,7 @@ fn what_was_acknowledged_is_there_after_reopening() {
 
 // spec: storage.checkpoint.1
 #[test]
-fn files_that_are_no_longer_needed_go() {
+fn files_that_are_no_longer_needed_are_removed() {
     let disk = MemoryDisk::default();
     let store = open_on(&disk, 1 << 20, &mut |_| Ok(())).unwrap();
     for round in 0..40 {
@@ -189,7 +190,7 @@ fn files_that_are_no_longer_needed_go() {
 }
 
 #[test]
-fn catalog_records_come_back_in_order() {
+fn catalog_records_are_replayed_in_order() {
     let mut f = Fixture::new();
     for change in ["a", "b"] {
         let mut transaction = f.store().begin().unwrap();
@@ -248,7 +249,7 @@ fn readers_see_whole_changes_while_writers_write() {
                 for round in 0..50 {
                     let time = writer * 1000 + round;
                     write(store, SHARD, &format!("m,t=a v={writer} {time}\nm,t=b v={writer} {time}")).unwrap();
-                    // What was acknowledged is seen.
+                    // Acknowledged changes are visible.
                     let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
                     let lines = dump(&*source);
                     assert!(lines.iter().all(|line| line.contains(&format!(" {time}={writer}"))), "{lines:?}");
@@ -262,11 +263,11 @@ fn readers_see_whole_changes_while_writers_write() {
 
 // spec: storage.durability.5
 #[test]
-fn a_store_can_be_open_once() {
+fn a_store_can_be_opened_only_once() {
     let f = Fixture::new();
     let again = Store::open(f.options.clone(), &mut |_| Ok(()));
     assert!(matches!(again, Err(StorageError::Locked(dir)) if dir == f.dir.path().join("data")));
-    // A log belongs to one store, too.
+    // A log also belongs to one store only.
     let data_dir = f.dir.path().join("other");
     let other = Store::open(StoreOptions { data_dir, ..f.options.clone() }, &mut |_| Ok(()));
     assert!(matches!(other, Err(StorageError::Locked(dir)) if dir == f.dir.path().join("wal")));
@@ -280,7 +281,7 @@ mod refusals {
     }
 
     #[test]
-    fn a_conflict_drops_the_point_and_counts_each_field() {
+    fn a_type_conflict_drops_the_point_and_counts_each_field() {
         let f = Fixture::new();
         f.write("m a=1,b=1i 1");
         let outcome = f.write("m a=1i,b=1 2\nm a=2 3");
@@ -290,7 +291,7 @@ mod refusals {
     }
 
     #[test]
-    fn series_and_fields_left_of_a_conflict_are_registered() {
+    fn series_and_fields_before_a_conflict_are_registered() {
         let mut f = Fixture::new();
         f.write("m a=1 1");
         f.write("m,t=x b=1,a=t,c=1 2");
@@ -305,7 +306,7 @@ mod refusals {
     }
 
     #[test]
-    fn two_types_for_a_new_field_stop_the_write_to_a_new_shard() {
+    fn a_new_field_with_two_types_stops_the_write_to_a_new_shard() {
         let f = Fixture::new();
         let refused = f.write_to(SHARD, "a f=1 1\nb,t=x g=1,h=1 1\nb,t=y g=t,i=1 2\nz,t=z f=1 3");
         assert!(matches!(refused, Err(StorageError::TypeConflictInRequest)));
@@ -321,7 +322,7 @@ mod refusals {
     }
 
     #[test]
-    fn types_belong_to_a_shard() {
+    fn each_shard_has_its_own_field_types() {
         let f = Fixture::new();
         f.write("m v=1 1");
         f.write_to(ShardId(2), "m v=1i 100").unwrap();
@@ -334,7 +335,7 @@ mod refusals {
     }
 
     #[test]
-    fn time_is_no_name_of_a_tag_or_of_an_only_field() {
+    fn a_tag_or_a_single_field_cannot_be_called_time() {
         let f = Fixture::new();
         let outcome = f.write("m,time=1 v=1 1\nm time=1 1\nm v=2,time=3 1\nm,a=1 time=1,time=2i 1");
         assert_eq!((outcome.stored, outcome.dropped), (1, 3));
@@ -346,7 +347,7 @@ mod refusals {
     }
 
     #[test]
-    fn the_first_new_series_up_to_the_limit_get_in() {
+    fn new_series_are_accepted_up_to_the_limit() {
         let f = Fixture::with(|o| o.series_per_database_max = 2);
         let outcome = f.write("m,a=1 v=1 1\nm,a=2 v=1 1\nm,a=3 v=1 1\nm,a=1 v=2 2");
         let reason = Some(DropReason::SeriesLimit { series: 2, max: 2 });
@@ -354,7 +355,7 @@ mod refusals {
     }
 
     #[test]
-    fn tag_values_are_counted_before_the_request() {
+    fn the_tag_value_limit_counts_values_from_before_the_request() {
         let f = Fixture::with(|o| o.values_per_tag_max = 2);
         f.write("m,a=1 v=1 1");
         assert_eq!(f.write("m,a=2 v=1 1\nm,a=3 v=1 1\nm,a=4 v=1 1").dropped, 0);
@@ -374,7 +375,7 @@ mod removals {
     use super::*;
 
     #[test]
-    fn a_delete_takes_values_and_series_without_any_left() {
+    fn a_delete_removes_values_and_series_that_become_empty() {
         let mut f = Fixture::new();
         f.write("m,a=1 v=1 1\nm,a=1 v=2 2\nm,a=2 v=3 1");
         let mut transaction = f.store().begin().unwrap();
@@ -385,14 +386,14 @@ mod removals {
             assert_eq!(f.series(), ["m,a=1"]);
             f.reopen();
         }
-        // The type outlives the series, and what is written later is visible.
+        // The field type outlives the series, and later writes are visible.
         assert_eq!(f.write("m,a=2 v=1i 1").dropped, 1);
         assert_eq!(f.write("m,a=2 v=5 1").stored, 1);
         assert_eq!(f.dump(), ["m,a=1 v 2=2", "m,a=2 v 1=5"]);
     }
 
     #[test]
-    fn dropping_a_measurement_frees_its_types() {
+    fn dropping_a_measurement_drops_its_field_types() {
         let mut f = Fixture::new();
         f.write("m v=1 1\nn v=1 1");
         let mut transaction = f.store().begin().unwrap();
@@ -406,7 +407,7 @@ mod removals {
     }
 
     #[test]
-    fn dropping_a_shard_takes_series_that_are_only_there() {
+    fn dropping_a_shard_removes_series_that_are_only_in_it() {
         let mut f = Fixture::new();
         f.write("m,a=1 v=1 1\nm,a=2 v=1 1");
         f.write_to(ShardId(2), "m,a=2 v=1 1\nm,a=3 v=1 1").unwrap();
@@ -421,7 +422,7 @@ mod removals {
     }
 
     #[test]
-    fn dropping_a_database_leaves_nothing_of_it() {
+    fn dropping_a_database_removes_everything() {
         let mut f = Fixture::new();
         f.write("m,a=1 v=1 1");
         let mut transaction = f.store().begin().unwrap();

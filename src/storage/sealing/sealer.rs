@@ -1,8 +1,8 @@
-//! The sealer: one thread that moves what memtables hold into segment files, writes the checkpoint, and drops what is then
-//! no longer needed: the log before the checkpoint, and files that it does not list.
+//! The sealer: moves the contents of memtables to segment files, writes the checkpoint, and then drops what is no longer
+//! needed: the log before the checkpoint, and files that the checkpoint does not list.
 //!
-//! If anything fails, what is on disk is still complete: the old checkpoint and the log behind it. The same job can then be
-//! done again from its beginning, with new files.
+//! Invariant: if anything fails, the old checkpoint and the log after it are still complete on disk. The same job can then be
+//! done again from the beginning, with new files.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,34 +12,34 @@ use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, ShardId};
 use parking_lot::RwLock;
 
-use super::StoreOptions;
-use super::checkpoint::{Checkpoint, CheckpointShard, SEGMENT_PREFIX, segment_name};
-use super::compaction::{self, Plan};
-use super::disk::{Disk, TEMPORARY_SUFFIX};
-use super::error::StorageError;
-use super::log;
-use super::segment::{ReadCache, Segment, SegmentHeader, SegmentWriter};
-use super::series_file::{self, SeriesFile};
-use super::state::{SealDatabase, SealJob, SealedShard, SegmentFile, Shard, State};
+use crate::disk::{Disk, TEMPORARY_SUFFIX};
+use crate::error::StorageError;
+use crate::log;
+use crate::options::StoreOptions;
+use crate::sealing::checkpoint::{Checkpoint, CheckpointShard, SEGMENT_PREFIX, segment_name};
+use crate::sealing::compaction::{self, MergePlan};
+use crate::sealing::series_file::{self, SeriesFile};
+use crate::segment::{Segment, SegmentCache, SegmentHeader, SegmentWriter};
+use crate::state::{SealDatabase, SealJob, SealedShard, SegmentFile, Shard, State};
 
-/// What the thread owns: where the files are, and their numbers.
+/// Writes segment files, series files and checkpoints, and numbers them.
 #[derive(Debug)]
-pub(super) struct Sealer {
+pub(crate) struct Sealer {
     disk: Arc<dyn Disk>,
-    cache: Arc<ReadCache>,
+    cache: Arc<SegmentCache>,
     data_dir: PathBuf,
     log_dir: PathBuf,
     next_file: u64,
     series_files: Vec<SeriesFile>,
-    /// The files of every checkpoint that the next start may find.
+    /// The files of every checkpoint that may be found when the store is next opened.
     listed: BTreeSet<String>,
 }
 
 impl Sealer {
-    /// Goes on after `checkpoint`, the last one.
-    pub(super) fn new(
+    /// Continues after `checkpoint`, the last one.
+    pub(crate) fn new(
         disk: Arc<dyn Disk>,
-        cache: Arc<ReadCache>,
+        cache: Arc<SegmentCache>,
         options: &StoreOptions,
         checkpoint: &Checkpoint,
     ) -> Self {
@@ -55,11 +55,11 @@ impl Sealer {
     }
 
     /// Seals everything that `job` holds.
-    pub(super) fn seal(&mut self, job: &SealJob, state: &RwLock<State>) -> Result<(), StorageError> {
+    pub(crate) fn seal(&mut self, job: &SealJob, state: &RwLock<State>) -> Result<(), StorageError> {
         let result = self.write(job, state);
-        // What a failure left would fill the disk further.
+        // Files left by a failed attempt would keep filling the disk.
         if let Err(error) = self.remove_unlisted() {
-            tracing::warn!(%error, "a file that is no longer needed stays");
+            tracing::warn!(%error, "cannot remove a file that is no longer needed");
         }
         result
     }
@@ -70,7 +70,7 @@ impl Sealer {
         for database in &job.databases {
             for (id, shard) in &database.shards {
                 let done = self.seal_shard(job.position, database, *id, shard)?;
-                shards.push(listed(database.id, *id, shard, done.as_ref(), job.position));
+                shards.push(checkpoint_shard(database.id, *id, shard, done.as_ref(), job.position));
                 sealed.extend(done);
             }
         }
@@ -83,22 +83,22 @@ impl Sealer {
             series_files,
             shards,
         };
-        // The names of the new files are durable before a checkpoint lists them.
+        // The names of the new files must be durable before a checkpoint lists them.
         self.disk.sync_dir(&self.data_dir).map_err(StorageError::io("sync", &self.data_dir))?;
-        // If this fails, the next start may find the old checkpoint or the new one.
+        // If this fails, either the old checkpoint or the new one may be found when the store is next opened.
         self.listed.extend(checkpoint.files());
         checkpoint.write(&*self.disk, &self.data_dir)?;
         self.listed = checkpoint.files().collect();
         self.series_files = checkpoint.series_files;
         state.write().publish(job.position, &sealed);
         if let Err(error) = log::delete_before(&*self.disk, &self.log_dir, job.position) {
-            tracing::warn!(%error, "a file of the log that is no longer needed stays");
+            tracing::warn!(%error, "cannot remove a log file that is no longer needed");
         }
         Ok(())
     }
 
-    /// Removes the files of the data directory that count no longer, or were left over by a failure.
-    pub(super) fn remove_unlisted(&self) -> Result<(), StorageError> {
+    /// Removes files of the data directory that are no longer needed or were left by a failure.
+    pub(crate) fn remove_unlisted(&self) -> Result<(), StorageError> {
         let names = self.disk.list(&self.data_dir).map_err(StorageError::io("list", &self.data_dir))?;
         let is_ours = |name: &str| {
             [SEGMENT_PREFIX, series_file::PREFIX].iter().any(|prefix| name.starts_with(prefix))
@@ -111,8 +111,8 @@ impl Sealer {
         Ok(())
     }
 
-    /// Writes the series that no file holds yet, together with those of the newest files as long as these are small; all of
-    /// them if some were removed. Returns the files that hold all series then.
+    /// Writes the series that are not in a file yet, merging them with the newest files as long as those are small. If series
+    /// were removed, writes all of them. Returns the files that then hold all series.
     fn write_series(&mut self, job: &SealJob) -> Result<Vec<SeriesFile>, StorageError> {
         let mut files = if job.series_removed { Vec::new() } else { self.series_files.clone() };
         let end = job.series_bound.0;
@@ -135,7 +135,7 @@ impl Sealer {
         number
     }
 
-    /// Seals one shard, if there is anything to do.
+    /// Seals one shard. Returns `None` if there is nothing to do.
     fn seal_shard(
         &mut self,
         position: u64,
@@ -144,7 +144,7 @@ impl Sealer {
         shard: &Shard,
     ) -> Result<Option<SealedShard>, StorageError> {
         let all = shard.segments.len();
-        let mut plan = Plan::new(shard, &database.removed);
+        let mut plan = MergePlan::new(shard, &database.removed);
         let mut done = SealedShard {
             database: database.id,
             shard: id,
@@ -160,12 +160,12 @@ impl Sealer {
         done.new = loop {
             match self.write_segment(header, database, shard, plan.merged_from) {
                 Err(error @ StorageError::Damaged { .. }) if plan.merged_from < all => {
-                    // The file that can't be read stays as it is, and those behind it are merged without it.
-                    let next = Plan::new(shard, &database.removed);
+                    // The unreadable file stays as it is, and those after it are merged without it.
+                    let next = MergePlan::new(shard, &database.removed);
                     if next.merged_from <= plan.merged_from {
                         return Err(error);
                     }
-                    tracing::error!(%error, "a segment file can't be merged");
+                    tracing::error!(%error, "cannot merge a segment file");
                     plan = next;
                 }
                 written => break written?,
@@ -175,7 +175,8 @@ impl Sealer {
         Ok(Some(done))
     }
 
-    /// Writes one file of what the segments from `merged_from` on and the closed memtable hold.
+    /// Writes the contents of the segments from `merged_from` on and of the closed memtable to one new file. Returns `None` if
+    /// no values are left.
     fn write_segment(
         &mut self,
         header: SegmentHeader,
@@ -191,13 +192,13 @@ impl Sealer {
             return Ok(None);
         }
         let segment = Segment::open(&*self.disk, &path, self.cache.clone())
-            .map_err(|error| StorageError::damaged(&path, format!("just written: {error}")))?;
+            .map_err(|error| StorageError::damaged(&path, format!("a file that was just written: {error}")))?;
         Ok(Some(SegmentFile { number, segment: Arc::new(segment) }))
     }
 }
 
-/// A shard as the checkpoint lists it when sealing is done.
-fn listed(
+/// Returns the shard as the checkpoint lists it after sealing.
+fn checkpoint_shard(
     database: DatabaseId,
     id: ShardId,
     shard: &Shard,

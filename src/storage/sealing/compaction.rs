@@ -1,9 +1,9 @@
-//! Compaction: what a shard has in segment files and in a closed memtable, column by column, into one new segment file.
+//! Compaction: merges segment files and the closed memtable of a shard into one new segment file, column by column.
 //!
-//! Which files are merged: always the newest ones, as long as they are not much larger than what is merged already, so that
-//! each file of a shard has more than twice the values of the next newer one; and those of which something was deleted, with
-//! all that are newer. What was deleted, overwritten or belongs to a removed series is left out. Why this ends, and how often
-//! a value is rewritten, stands in the clauses `storage.compaction.*`.
+//! Merging starts with the newest files and continues as long as the next file is not much larger than what is merged already,
+//! so that each file of a shard has more than twice the values of the next newer one. It also includes files with deleted
+//! values, and all that are newer. Values that were deleted or overwritten, or that belong to a removed series, are left out.
+//! The clauses `storage.compaction.*` explain why this ends, and how often a value is rewritten.
 
 use std::iter::Peekable;
 use std::sync::Arc;
@@ -11,45 +11,45 @@ use std::sync::Arc;
 use fluxstone_columns::SeriesId;
 use parking_lot::RwLock;
 
-use super::error::StorageError;
-use super::memtable::MemoryColumn;
-use super::merge::{Piece, merge};
-use super::record::FieldId;
-use super::segment::{BlockEntry, Segment, SegmentError, SegmentWriter, SequentialReader};
-use super::series_index::SeriesIndex;
-use super::state::{SegmentFile, Shard, Tombstone};
+use crate::error::StorageError;
+use crate::memtable::MemoryColumn;
+use crate::merge::{Piece, merge};
+use crate::record::FieldId;
+use crate::segment::{BlockEntry, Segment, SegmentError, SegmentWriter, SequentialReader};
+use crate::series_index::SeriesIndex;
+use crate::state::{SegmentFile, Shard, Tombstone};
 
-/// Files are merged that have up to this many times the values of what is newer.
+/// A file is merged if it has up to this many times the values of everything newer.
 const GROWTH: u64 = 2;
 
-/// What is done with a shard.
+/// Which files of a shard are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Plan {
-    /// The segment from which on all are merged; the number of segments, if none is.
-    pub(super) merged_from: usize,
-    /// Whether no file that stays has values that were deleted.
-    pub(super) deletes_done: bool,
+pub(crate) struct MergePlan {
+    /// The index of the first segment that is merged, with all after it; the number of segments if none is.
+    pub(crate) merged_from: usize,
+    /// Whether none of the remaining files has deleted values.
+    pub(crate) deletes_done: bool,
 }
 
-impl Plan {
-    /// Plans for the files behind the last one that can't be read: that stays where it is, with all that are older.
-    pub(super) fn new(shard: &Shard, removed: &[SeriesId]) -> Plan {
+impl MergePlan {
+    /// Plans a merge of files after the last unreadable one, which stays as it is with all older files.
+    pub(crate) fn new(shard: &Shard, removed: &[SeriesId]) -> MergePlan {
         loop {
             let unreadable = shard.segments.iter().rposition(|file| file.segment.is_unreadable());
             let (stay, files) = shard.segments.split_at(unreadable.map_or(0, |at| at + 1));
-            // An error means that one more file can't be read, so this happens at most once for each.
+            // An error means that one more file is unreadable, so this happens at most once per file.
             let Ok(with_deletes) = first_with_deletes(shard, files, removed) else { continue };
             let sizes: Vec<u64> = files.iter().map(|file| file.segment.values()).collect();
             let new = shard.sealing.as_ref().map_or(0, |frozen| frozen.memtable.values());
             let merged_from = stay.len() + first_to_merge(&sizes, new, with_deletes);
             let deletes_done = stay.iter().all(|file| tombstones_of(shard, &file.segment).next().is_none());
-            return Plan { merged_from, deletes_done };
+            return MergePlan { merged_from, deletes_done };
         }
     }
 }
 
-/// The first of some files, oldest first, that is merged with the newer ones and `new` values from memory, where those from
-/// `with_deletes` on have to be.
+/// Returns the index of the first file, oldest first, that is merged with the newer ones and `new` values from memory. Files
+/// from index `with_deletes` on have to be merged.
 fn first_to_merge(sizes: &[u64], new: u64, with_deletes: usize) -> usize {
     let mut first = with_deletes.min(sizes.len());
     let mut merged = new + sizes[first..].iter().sum::<u64>();
@@ -62,17 +62,17 @@ fn first_to_merge(sizes: &[u64], new: u64, with_deletes: usize) -> usize {
     first
 }
 
-/// The deletes that may concern values of a file.
+/// Returns the deletes that may affect values of a file.
 fn tombstones_of<'s>(shard: &'s Shard, segment: &Segment) -> impl Iterator<Item = &'s Tombstone> {
     let (position, range) = (segment.header().position, segment.range());
     shard.tombstones.iter().filter(move |t| t.position >= position && t.range.overlaps(range))
 }
 
-/// The first file that holds values of a removed series, or values that a tombstone may concern.
+/// Returns the index of the first file with values of a removed series, or with values that a tombstone may affect.
 fn first_with_deletes(shard: &Shard, files: &[SegmentFile], removed: &[SeriesId]) -> Result<usize, SegmentError> {
     for (at, file) in files.iter().enumerate() {
-        let concerned = tombstones_of(shard, &file.segment).flat_map(|t| t.series.iter());
-        for series in removed.iter().chain(concerned) {
+        let affected = tombstones_of(shard, &file.segment).flat_map(|t| t.series.iter());
+        for series in removed.iter().chain(affected) {
             if !file.segment.fields_of(*series)?.is_empty() {
                 return Ok(at);
             }
@@ -81,14 +81,15 @@ fn first_with_deletes(shard: &Shard, files: &[SegmentFile], removed: &[SeriesId]
     Ok(files.len())
 }
 
-/// Writes what the segments from `merged_from` on and the closed memtable hold, of series that are in the index.
-pub(super) fn write_columns(
+/// Writes the merged contents of the segments from `merged_from` on and of the closed memtable, leaving out series that are not
+/// in the index.
+pub(crate) fn write_columns(
     shard: &Shard,
     merged_from: usize,
     index: &RwLock<SeriesIndex>,
     writer: &mut SegmentWriter,
 ) -> Result<(), StorageError> {
-    let mut columns = Columns::new(shard, merged_from)?;
+    let mut columns = ColumnCursor::new(shard, merged_from)?;
     while let Some(ShardColumn { series, field, pieces }) = columns.next()? {
         if !index.read().contains(series) {
             continue;
@@ -96,7 +97,7 @@ pub(super) fn write_columns(
         for block in merge(pieces) {
             let batch = block.decode().map_err(|error| StorageError::Damaged {
                 path: writer.path().to_owned(),
-                problem: format!("what it is made of can't be read: {error}"),
+                problem: format!("cannot read the values to merge: {error}"),
             })?;
             writer.add(series, field, &batch)?;
         }
@@ -104,16 +105,16 @@ pub(super) fn write_columns(
     Ok(())
 }
 
-/// Walks through all columns in the order of series and field.
-struct Columns<'a> {
+/// Returns all columns in the order of series and field.
+struct ColumnCursor<'a> {
     shard: &'a Shard,
     /// Oldest first.
-    segments: Vec<Input>,
+    segments: Vec<SegmentInput>,
     in_memory: Peekable<Box<dyn Iterator<Item = MemoryColumn<'a>> + 'a>>,
 }
 
-/// A segment file that is read from its beginning.
-struct Input {
+/// A segment file that is read from beginning to end.
+struct SegmentInput {
     reader: SequentialReader,
     next: Option<BlockEntry>,
 }
@@ -122,17 +123,17 @@ struct Input {
 struct ShardColumn {
     series: SeriesId,
     field: FieldId,
-    /// In the order of writing.
+    /// In the order in which they were written.
     pieces: Vec<Piece>,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> ColumnCursor<'a> {
     fn new(shard: &'a Shard, merged_from: usize) -> Result<Self, StorageError> {
         let files = shard.segments.get(merged_from..).unwrap_or_default();
-        let segments = files.iter().map(|file| Input::new(&file.segment)).collect::<Result<_, _>>()?;
+        let segments = files.iter().map(|file| SegmentInput::new(&file.segment)).collect::<Result<_, _>>()?;
         let in_memory = shard.sealing.as_deref().into_iter().flat_map(|frozen| frozen.memtable.columns());
         let in_memory: Box<dyn Iterator<Item = _>> = Box::new(in_memory);
-        Ok(Columns { shard, segments, in_memory: in_memory.peekable() })
+        Ok(ColumnCursor { shard, segments, in_memory: in_memory.peekable() })
     }
 
     fn next(&mut self) -> Result<Option<ShardColumn>, StorageError> {
@@ -153,14 +154,14 @@ impl<'a> Columns<'a> {
     }
 }
 
-impl Input {
+impl SegmentInput {
     fn new(segment: &Arc<Segment>) -> Result<Self, StorageError> {
-        let mut input = Input { reader: SequentialReader::new(segment), next: None };
+        let mut input = SegmentInput { reader: SequentialReader::new(segment), next: None };
         input.advance()?;
         Ok(input)
     }
 
-    /// The next entry, if it is of the column `key`.
+    /// Returns the next entry if it belongs to the column `key`.
     fn take_if(&mut self, key: (SeriesId, FieldId)) -> Result<Option<BlockEntry>, StorageError> {
         if self.next.is_some_and(|entry| entry.key() == key) { self.advance() } else { Ok(None) }
     }
@@ -182,14 +183,14 @@ mod tests {
 
     use super::*;
 
-    /// A file: how many values it has, and how often the oldest of them were written again.
+    /// A file with its number of values, and how often the oldest of them were rewritten.
     #[derive(Debug, Clone, Copy)]
     struct File {
         values: u64,
         rewrites: i32,
     }
 
-    /// Merges as planned; `kept` of a thousand values remain of those merged.
+    /// Merges as planned. Of a thousand merged values, `kept` remain.
     fn seal(files: &mut Vec<File>, new: u64, with_deletes: usize, kept: u64) {
         let sizes: Vec<u64> = files.iter().map(|file| file.values).collect();
         let first = first_to_merge(&sizes, new, with_deletes);
@@ -220,7 +221,7 @@ mod tests {
 
         // spec: storage.compaction.3
         #[test]
-        fn a_value_is_rewritten_only_into_a_file_half_as_large_again(new in proptest::collection::vec(1_u64..2000, 0..300)) {
+        fn each_rewrite_of_a_value_is_into_a_file_half_as_large_again(new in proptest::collection::vec(1_u64..2000, 0..300)) {
             let mut files = Vec::new();
             for new in new {
                 let count = files.len();
@@ -231,7 +232,7 @@ mod tests {
 
         // spec: storage.compaction.3
         #[test]
-        fn with_nothing_new_and_nothing_deleted_nothing_is_merged(sizes in proptest::collection::vec(1_u64..1000, 0..20)) {
+        fn nothing_is_merged_if_nothing_is_new_or_deleted(sizes in proptest::collection::vec(1_u64..1000, 0..20)) {
             prop_assert_eq!(first_to_merge(&sizes, 0, sizes.len()), sizes.len());
         }
     }

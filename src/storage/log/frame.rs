@@ -1,35 +1,35 @@
 //! Frames: the unit in which the log is written and made durable.
 //!
-//! One frame holds the records of one group commit, and the next frame is written only after this one is on disk. So a
-//! good frame behind a bad one proves that the bad one had been acknowledged: that is damage, while a bad frame with
-//! nothing good behind it is a write that a crash interrupted. Checksums begin with a random salt of the file: bytes that
-//! a client sent, or that an older file left on the disk, can't pass for a frame.
+//! One frame holds the records of one group commit, and the next frame is written only after this one is on disk. So a good
+//! frame after a bad one proves that the bad one had been acknowledged: that is damage. A bad frame with nothing good after it
+//! is a write that a crash interrupted. Checksums start with a random salt of the file, so that bytes that a client sent, or
+//! that an older file left on the disk, cannot pass for a frame.
 
 use fluxstone_codec::CodecError;
 use fluxstone_codec::varint::{Reader, put_varint};
 
-/// Begins every segment file of the log.
+/// The first bytes of every log file.
 const FILE_MAGIC: [u8; 4] = *b"FXLG";
-/// Begins every frame.
+/// The first bytes of every frame.
 const FRAME_MAGIC: [u8; 4] = *b"FXFR";
 /// The version of the format.
 const VERSION: u32 = 1;
-/// The length of [`LogHeader`] in the file.
+/// The encoded length of a [`LogHeader`].
 pub const LOG_HEADER_LEN: usize = 28;
-/// The length of what stands before the records of a frame.
+/// The length of the part of a frame before its records.
 pub const FRAME_HEADER_LEN: usize = 28;
 
-/// The head of a log file.
+/// The header of a log file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogHeader {
     /// The position of the first record.
     pub first: u64,
-    /// What all checksums of the frames begin with.
+    /// The salt with which the checksums of all frames start.
     pub salt: u64,
 }
 
 impl LogHeader {
-    /// The bytes: magic, version, first position, salt, CRC-32C of all these.
+    /// Encodes the header: magic, version, first position, salt, CRC-32C of all these.
     pub fn encode(self) -> [u8; LOG_HEADER_LEN] {
         let mut bytes = [0; LOG_HEADER_LEN];
         bytes[..4].copy_from_slice(&FILE_MAGIC);
@@ -41,12 +41,12 @@ impl LogHeader {
         bytes
     }
 
-    /// Reads the head of a file.
+    /// Decodes the header of a file.
     pub fn decode(bytes: &[u8]) -> Result<LogHeader, CodecError> {
         let mut reader = Reader::new(bytes);
         let covered = Reader::new(bytes).take(24)?;
         if reader.array()? != FILE_MAGIC {
-            return Err(CodecError::Malformed("no log file"));
+            return Err(CodecError::Malformed("not a log file"));
         }
         let version = reader.u32()?;
         let header = LogHeader { first: reader.u64()?, salt: reader.u64()? };
@@ -54,18 +54,18 @@ impl LogHeader {
             return Err(CodecError::Malformed("the checksum of the log header is wrong"));
         }
         if version != VERSION {
-            return Err(CodecError::Malformed("a log of an unknown version"));
+            return Err(CodecError::Malformed("unknown log version"));
         }
         Ok(header)
     }
 }
 
-/// A frame whose checksums are right.
+/// A frame whose checksums have been verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// The position of its first record.
     pub first: u64,
-    /// How many records it holds.
+    /// The number of records.
     pub count: u32,
     /// Its length in the file.
     pub len: usize,
@@ -73,7 +73,7 @@ pub struct Frame<'a> {
 }
 
 /// Appends a frame to `out`: magic, body length, first position, record count, CRC-32C of salt and these; the same of the
-/// body; the body, which is each record behind its length.
+/// body; the body, in which each record follows its length.
 pub fn put_frame<R: AsRef<[u8]>>(salt: u64, first: u64, records: &[R], out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + FRAME_HEADER_LEN, 0);
@@ -94,12 +94,12 @@ pub fn put_frame<R: AsRef<[u8]>>(salt: u64, first: u64, records: &[R], out: &mut
 }
 
 impl<'a> Frame<'a> {
-    /// Reads the frame at the beginning of `bytes`.
+    /// Decodes the frame at the beginning of `bytes`.
     pub fn decode(salt: u64, bytes: &'a [u8]) -> Result<Frame<'a>, CodecError> {
         let mut reader = Reader::new(bytes);
         let covered = Reader::new(bytes).take(20)?;
         if reader.array()? != FRAME_MAGIC {
-            return Err(CodecError::Malformed("no frame"));
+            return Err(CodecError::Malformed("not a frame"));
         }
         let len = reader.u32()? as usize;
         let (first, count) = (reader.u64()?, reader.u32()?);
@@ -114,7 +114,7 @@ impl<'a> Frame<'a> {
         Ok(Frame { first, count, len: FRAME_HEADER_LEN + len, body })
     }
 
-    /// The records in order, with their positions.
+    /// Returns the records in order, with their positions.
     pub fn records(&self) -> impl Iterator<Item = Result<(u64, &'a [u8]), CodecError>> + use<'a> {
         let mut reader = Reader::new(self.body);
         let (first, count) = (self.first, self.count);
@@ -122,7 +122,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Looks for a good frame anywhere in `bytes`.
+/// Searches all of `bytes` for a good frame and returns its offset.
 pub fn find_frame(salt: u64, bytes: &[u8]) -> Option<usize> {
     memchr::memmem::find_iter(bytes, &FRAME_MAGIC).find(|&at| Frame::decode(salt, &bytes[at..]).is_ok())
 }
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_read_back() {
+    fn frames_round_trip() {
         let mut bytes = Vec::new();
         put_frame(7, 42, &[&b"one"[..], b"", b"three"], &mut bytes);
         let frame = Frame::decode(7, &bytes).unwrap();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_is_noticed() {
+    fn every_flipped_bit_is_detected() {
         let mut bytes = Vec::new();
         put_frame(7, 1, &[b"a record"], &mut bytes);
         for bit in 0..bytes.len() * 8 {
@@ -165,7 +165,7 @@ mod tests {
 
     // spec: storage.log.5
     #[test]
-    fn a_frame_of_another_file_is_none() {
+    fn a_frame_of_another_file_is_not_a_frame() {
         let mut bytes = b"junk".to_vec();
         put_frame(7, 1, &[b"a record"], &mut bytes);
         assert_eq!(find_frame(7, &bytes), Some(4));

@@ -1,4 +1,4 @@
-//! The values of one field of one series in a memtable: closed chunks, which snapshots share, and an open end, which grows.
+//! The values of one field of one series in a memtable: closed chunks, which snapshots share, and an open chunk, which grows.
 
 use std::sync::Arc;
 
@@ -6,31 +6,32 @@ use fluxstone_codec::CodecError;
 use fluxstone_columns::{Batch, Column};
 use fluxstone_model::{Text, TimeRange, Timestamp};
 
-use super::record::Cell;
+use crate::record::Cell;
 
-/// A chunk is closed when it has this many values.
+/// The number of values at which a chunk is closed.
 const CHUNK_VALUES_MAX: usize = 1024;
-/// A new chunk behind a closed one has memory for this many.
+/// The initial capacity of a chunk that follows a closed one.
 const CHUNK_VALUES_FIRST: usize = 256;
-/// The end of a column that a snapshot holds is closed when it is copied, if it has at least this many values.
+/// When a column that a snapshot holds is copied, its open chunk is closed if it has at least this many values.
 const CHUNK_VALUES_COPIED_MAX: usize = 64;
+/// The estimated memory of a string, without its bytes.
 const STRING_BYTES: usize = 32;
 
-/// The values of one field of one series in the order in which they were written: closed chunks and an open end.
+/// The values of one field of one series, in the order in which they were written.
 #[derive(Debug)]
 pub(super) struct ColumnBuffer {
     closed: Vec<Arc<Batch>>,
-    open: Open,
+    open: OpenChunk,
 }
 
-/// The end of a column, which grows.
+/// The last chunk of a column, which grows.
 #[derive(Debug, Clone)]
-struct Open {
+struct OpenChunk {
     times: Vec<i64>,
     values: Column,
 }
 
-/// Made when a snapshot holds the column that is written to. The values of the copy's end are closed unless they are few, so
+/// A column is cloned when it is written to while a snapshot holds it. The clone's open chunk is closed unless it is short, so
 /// that no value is copied often, however many snapshots there are.
 impl Clone for ColumnBuffer {
     fn clone(&self) -> Self {
@@ -44,7 +45,7 @@ impl Clone for ColumnBuffer {
 }
 
 impl ColumnBuffer {
-    /// A column without values, of the type of its first one.
+    /// Creates an empty column of the type of its first value.
     pub(super) fn new(first: Cell<'_>) -> Self {
         let values = match first {
             Cell::Float(_) => Column::Float(Vec::new()),
@@ -52,7 +53,7 @@ impl ColumnBuffer {
             Cell::String(_) => Column::String(Vec::new()),
             Cell::Boolean(_) => Column::Boolean(Vec::new()),
         };
-        ColumnBuffer { closed: Vec::new(), open: Open { times: Vec::new(), values } }
+        ColumnBuffer { closed: Vec::new(), open: OpenChunk { times: Vec::new(), values } }
     }
 
     /// Appends a value and returns the memory it takes.
@@ -84,19 +85,20 @@ impl ColumnBuffer {
         Ok(bytes)
     }
 
-    /// The chunks in the order in which they were written. Times within them may be in any order. The open one is copied.
+    /// Returns the chunks in the order in which they were written. Times within a chunk may be in any order. The open chunk is
+    /// copied.
     pub(super) fn chunks(&self) -> impl Iterator<Item = Arc<Batch>> {
         let open = (!self.open.times.is_empty()).then(|| Arc::new(self.open.clone().into_batch()));
         self.closed.iter().cloned().chain(open)
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     pub(super) fn values(&self) -> u64 {
         let closed: usize = self.closed.iter().map(|chunk| chunk.times.len()).sum();
         (closed + self.open.times.len()) as u64
     }
 
-    /// Deletes the values at some times; whether any are left.
+    /// Deletes the values within a time range. Returns whether any are left.
     pub(super) fn delete(&mut self, range: TimeRange) -> bool {
         let is_hit = |times: &[i64]| times.iter().any(|t| range.contains(Timestamp(*t)));
         for chunk in self.closed.iter_mut().filter(|chunk| is_hit(&chunk.times)) {
@@ -110,8 +112,8 @@ impl ColumnBuffer {
     }
 }
 
-impl Open {
-    /// Gives what is there, and has memory for `capacity` values then.
+impl OpenChunk {
+    /// Returns the contents as a batch and leaves an empty chunk with capacity for `capacity` values.
     fn close(&mut self, capacity: usize) -> Arc<Batch> {
         let empty = empty_like(&self.values, capacity);
         Arc::new(std::mem::replace(self, empty).into_batch())
@@ -122,8 +124,8 @@ impl Open {
     }
 }
 
-/// The values at times outside of `range`.
-fn without(times: &[i64], values: &Column, range: TimeRange) -> Open {
+/// Returns the values at times outside `range`.
+fn without(times: &[i64], values: &Column, range: TimeRange) -> OpenChunk {
     fn keep<T: Clone>(values: &[T], times: &[i64], range: TimeRange) -> Vec<T> {
         let outside = values.iter().zip(times).filter(|(_, t)| !range.contains(Timestamp(**t)));
         outside.map(|(value, _)| value.clone()).collect()
@@ -134,16 +136,16 @@ fn without(times: &[i64], values: &Column, range: TimeRange) -> Open {
         Column::String(v) => Column::String(keep(v, times, range)),
         Column::Boolean(v) => Column::Boolean(keep(v, times, range)),
     };
-    Open { times: keep(times, times, range), values }
+    OpenChunk { times: keep(times, times, range), values }
 }
 
-/// The end of a column of the type of `column`, without values, with memory for some.
-fn empty_like(column: &Column, capacity: usize) -> Open {
+/// Returns an empty chunk of the type of `column`.
+fn empty_like(column: &Column, capacity: usize) -> OpenChunk {
     let values = match column {
         Column::Float(_) => Column::Float(Vec::with_capacity(capacity)),
         Column::Integer(_) => Column::Integer(Vec::with_capacity(capacity)),
         Column::String(_) => Column::String(Vec::with_capacity(capacity)),
         Column::Boolean(_) => Column::Boolean(Vec::with_capacity(capacity)),
     };
-    Open { times: Vec::with_capacity(capacity), values }
+    OpenChunk { times: Vec::with_capacity(capacity), values }
 }

@@ -1,10 +1,16 @@
 //! Memtables: the values of one shard that no segment file holds yet.
 //!
-//! A series begins as a few points in a row, if they are numbers of one field; with more values, fields or strings it becomes
-//! append-only columns. So a million series of a point each take little, and long columns are written to without a look back.
+//! A series starts as a few points in a row if they are numbers of one field; with more values, more fields or strings it
+//! becomes append-only columns. So a million series of one point each take little memory, and appending to a long column
+//! never touches its earlier values.
 //!
-//! Everything is shared by `Arc` and copied only when written to while a snapshot holds it, and then only the parts of the
-//! table, series and column ends that are touched: cloning a memtable costs a few pointers, however much it holds.
+//! Invariant: a snapshot's clone never changes. Everything is shared by `Arc` and copied only when it is written to while a
+//! snapshot holds it, and then only the affected parts of the table, series and column ends: cloning a memtable copies a few
+//! pointers, however much it holds.
+
+mod column_buffer;
+mod few_points;
+mod series_table;
 
 use std::sync::Arc;
 
@@ -13,61 +19,64 @@ use fluxstone_columns::{Batch, SeriesId};
 use fluxstone_model::{TimeRange, Timestamp};
 use smallvec::{SmallVec, smallvec};
 
-use super::column_buffer::ColumnBuffer;
-use super::few_points::FewPoints;
-use super::record::{Cell, FieldId, RowHead, Rows};
-use super::series_table::{SeriesTable, Slot};
+use column_buffer::ColumnBuffer;
+use few_points::FewPoints;
+use series_table::{SeriesTable, Slot};
 
-/// Estimated memory of a series, of one that has columns, and of a column, beside the values.
+use crate::record::{Cell, FieldId, RowHead, Rows};
+
+/// The estimated memory of a series, without its values.
 const SERIES_BYTES: usize = 40;
+/// The additional memory of a series with columns.
 const COLUMNS_BYTES: usize = 64;
+/// The memory of a column, without its values.
 const COLUMN_BYTES: usize = 192;
-/// A new series has memory for the fields of its first point, up to this many: most series have no others.
+/// A new series allocates columns for the fields of its first point, up to this many: most series never get others.
 const FIELDS_FIRST_MAX: usize = 64;
 
 /// The values of one series.
 #[derive(Debug, Clone)]
-enum Series {
-    /// Just made, or left so by a record that can't be read.
-    None,
+enum SeriesValues {
+    /// A new series, or one whose first record could not be read.
+    Empty,
     Few(FewPoints),
     Columns(Arc<SeriesColumns>),
 }
 
 type SeriesColumns = Vec<(FieldId, ColumnBuffer)>;
 
-/// Values of one shard in memory.
+/// The values of one shard in memory.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Memtable {
-    series: SeriesTable<Series>,
+pub(crate) struct Memtable {
+    series: SeriesTable<SeriesValues>,
     bytes: usize,
 }
 
 impl Memtable {
     /// Whether there are no values.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.series.is_empty()
     }
 
-    /// How many values there are, times that were written twice counted twice.
-    pub(super) fn values(&self) -> u64 {
-        self.series.entries().map(Series::values).sum()
+    /// Returns the number of values. Values written twice for the same time count twice.
+    pub(crate) fn values(&self) -> u64 {
+        self.series.entries().map(SeriesValues::values).sum()
     }
 
-    /// The memory that the values take, estimated.
-    pub(super) fn bytes(&self) -> usize {
+    /// Returns the estimated memory of the values, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Appends points.
-    pub(super) fn insert(&mut self, mut rows: Rows<'_>) -> Result<(), CodecError> {
+    pub(crate) fn insert(&mut self, mut rows: Rows<'_>) -> Result<(), CodecError> {
         while let Some(row) = rows.next_row()? {
             self.bytes += self.insert_row(row, &mut rows)?;
         }
         Ok(())
     }
 
-    /// Appends a point, and returns the memory that it takes.
+    /// Appends a point and returns the memory that it takes.
     fn insert_row(&mut self, row: RowHead, rows: &mut Rows<'_>) -> Result<usize, CodecError> {
         let mut bytes = 0;
         let series = match self.series.slot(row.series) {
@@ -75,9 +84,9 @@ impl Memtable {
             Slot::Vacant(slot) => {
                 bytes += SERIES_BYTES;
                 if slot.is_first_of_page() {
-                    bytes += SeriesTable::<Series>::PAGE_BYTES;
+                    bytes += SeriesTable::<SeriesValues>::PAGE_BYTES;
                 }
-                slot.insert(Series::None)
+                slot.insert(SeriesValues::Empty)
             }
         };
         if row.fields == 1 {
@@ -92,39 +101,39 @@ impl Memtable {
         Ok(bytes)
     }
 
-    /// All columns in the order of series and field.
-    pub(super) fn columns(&self) -> impl Iterator<Item = MemoryColumn<'_>> {
+    /// Returns all columns in the order of series and field.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = MemoryColumn<'_>> {
         self.series.iter().flat_map(|(id, series)| {
             let mut fields: SmallVec<[FieldId; 16]> = match series {
-                Series::None => SmallVec::new(),
-                Series::Few(few) => smallvec![few.field()],
-                Series::Columns(columns) => columns.iter().map(|(field, _)| *field).collect(),
+                SeriesValues::Empty => SmallVec::new(),
+                SeriesValues::Few(few) => smallvec![few.field()],
+                SeriesValues::Columns(columns) => columns.iter().map(|(field, _)| *field).collect(),
             };
             fields.sort_unstable();
             fields.into_iter().map(move |field| MemoryColumn { key: (id, field), series })
         })
     }
 
-    /// The values of a field of a series in chunks, in the order in which they were written. Times within them may be in any
-    /// order.
-    pub(super) fn chunks(&self, series: SeriesId, field: FieldId) -> Vec<Arc<Batch>> {
+    /// Returns the values of a field of a series in chunks, in the order in which they were written. Times may be in any order
+    /// within and across chunks.
+    pub(crate) fn chunks(&self, series: SeriesId, field: FieldId) -> Vec<Arc<Batch>> {
         self.series.get(series).map_or_else(Vec::new, |series| series.chunks(field))
     }
 
-    /// The series that have values here, in order.
-    pub(super) fn series(&self) -> impl Iterator<Item = SeriesId> {
+    /// Returns the series that have values here, in order.
+    pub(crate) fn series(&self) -> impl Iterator<Item = SeriesId> {
         self.series.iter().map(|(id, _)| id)
     }
 
-    /// Deletes the values of a series at some times.
-    pub(super) fn delete(&mut self, series: SeriesId, range: TimeRange) {
+    /// Deletes the values of a series within a time range.
+    pub(crate) fn delete(&mut self, series: SeriesId, range: TimeRange) {
         if self.series.get(series).is_none() {
             return;
         }
         let is_left = match self.series.slot(series) {
-            Slot::Vacant(_) | Slot::Occupied(Series::None) => false,
-            Slot::Occupied(Series::Few(few)) => few.delete(range),
-            Slot::Occupied(Series::Columns(columns)) => {
+            Slot::Vacant(_) | Slot::Occupied(SeriesValues::Empty) => false,
+            Slot::Occupied(SeriesValues::Few(few)) => few.delete(range),
+            Slot::Occupied(SeriesValues::Columns(columns)) => {
                 let columns = Arc::make_mut(columns);
                 columns.retain_mut(|(_, column)| column.delete(range));
                 !columns.is_empty()
@@ -135,73 +144,73 @@ impl Memtable {
         }
     }
 
-    /// Forgets a series.
-    pub(super) fn remove(&mut self, series: SeriesId) {
+    /// Removes a series.
+    pub(crate) fn remove(&mut self, series: SeriesId) {
         self.series.remove(series);
     }
 }
 
 /// The values of one field of one series.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct MemoryColumn<'m> {
+pub(crate) struct MemoryColumn<'m> {
     /// The series and the field.
-    pub(super) key: (SeriesId, FieldId),
-    series: &'m Series,
+    pub(crate) key: (SeriesId, FieldId),
+    series: &'m SeriesValues,
 }
 
 impl MemoryColumn<'_> {
-    /// The values, as [`Memtable::chunks`] gives them.
-    pub(super) fn chunks(&self) -> Vec<Arc<Batch>> {
+    /// Returns the values, like [`Memtable::chunks`].
+    pub(crate) fn chunks(&self) -> Vec<Arc<Batch>> {
         self.series.chunks(self.key.1)
     }
 }
 
-impl Series {
-    /// Appends a value, and returns the memory that it takes.
+impl SeriesValues {
+    /// Appends a value and returns the memory that it takes.
     fn push(&mut self, time: Timestamp, field: FieldId, cell: Cell<'_>) -> Result<usize, CodecError> {
         match self {
-            Series::None => {
+            SeriesValues::Empty => {
                 if let Some(few) = FewPoints::new(time, field, cell) {
-                    *self = Series::Few(few);
+                    *self = SeriesValues::Few(few);
                     return Ok(0);
                 }
             }
-            Series::Few(few) => {
+            SeriesValues::Few(few) => {
                 if let Some(bytes) = few.push(time, field, cell) {
                     return Ok(bytes);
                 }
             }
-            Series::Columns(_) => {}
+            SeriesValues::Columns(_) => {}
         }
         let mut bytes = 0;
         let columns = self.columns(1, &mut bytes)?;
         Ok(bytes + push(columns, 0, time, field, cell)?)
     }
 
-    /// The columns of the series, which is turned into such if it is not, with memory for some. The memory for that is added to
-    /// `bytes`.
+    /// Returns the columns of the series. If it has none yet, it is converted, with capacity for some, and the memory that this
+    /// takes is added to `bytes`.
     fn columns(&mut self, capacity: usize, bytes: &mut usize) -> Result<&mut SeriesColumns, CodecError> {
-        if !matches!(self, Series::Columns(_)) {
+        if !matches!(self, SeriesValues::Columns(_)) {
             let mut columns = SeriesColumns::with_capacity(capacity);
-            if let Series::Few(few) = self {
+            if let SeriesValues::Few(few) = self {
                 for (time, cell) in few.points() {
                     *bytes += push(&mut columns, 0, time, few.field(), cell)?;
                 }
             }
             *bytes += COLUMNS_BYTES;
-            *self = Series::Columns(Arc::new(columns));
+            *self = SeriesValues::Columns(Arc::new(columns));
         }
         match self {
-            Series::Columns(columns) => Ok(Arc::make_mut(columns)),
-            Series::None | Series::Few(_) => Err(CodecError::Malformed("a series has no columns")),
+            SeriesValues::Columns(columns) => Ok(Arc::make_mut(columns)),
+            SeriesValues::Empty | SeriesValues::Few(_) => Err(CodecError::Malformed("a series without columns")),
         }
     }
 
     fn chunks(&self, field: FieldId) -> Vec<Arc<Batch>> {
         match self {
-            Series::Few(few) if few.field() == field => vec![Arc::new(few.to_batch())],
-            Series::None | Series::Few(_) => Vec::new(),
-            Series::Columns(columns) => {
+            SeriesValues::Few(few) if few.field() == field => vec![Arc::new(few.to_batch())],
+            SeriesValues::Empty | SeriesValues::Few(_) => Vec::new(),
+            SeriesValues::Columns(columns) => {
                 let column = columns.iter().find(|(id, _)| *id == field);
                 column.into_iter().flat_map(|(_, column)| column.chunks()).collect()
             }
@@ -210,15 +219,15 @@ impl Series {
 
     fn values(&self) -> u64 {
         match self {
-            Series::None => 0,
-            Series::Few(few) => few.points().len() as u64,
-            Series::Columns(columns) => columns.iter().map(|(_, column)| column.values()).sum(),
+            SeriesValues::Empty => 0,
+            SeriesValues::Few(few) => few.points().len() as u64,
+            SeriesValues::Columns(columns) => columns.iter().map(|(_, column)| column.values()).sum(),
         }
     }
 }
 
-/// Appends a value to the column of its field, which is probably the one at place `at`: points of a series mostly have the same
-/// fields in the same order.
+/// Appends a value to the column of its field. That column is probably at index `at`, because the points of a series mostly
+/// have the same fields in the same order.
 fn push(
     columns: &mut SeriesColumns,
     at: usize,

@@ -1,15 +1,17 @@
-//! A few numbers of one field of one series in a memtable: the first stands in place, others in one piece of memory.
+//! A few numbers of one field of one series in a memtable: a single one is stored inline, more in one allocation.
+//!
+//! Invariant: all points have one field and one type, which is never a string.
 
 use fluxstone_columns::{Batch, Column};
 use fluxstone_model::{FieldType, TimeRange, Timestamp};
 use smallvec::{SmallVec, smallvec};
 
-use super::record::{Cell, FieldId};
+use crate::record::{Cell, FieldId};
 
-/// More are kept in a column.
+/// The maximum number of points. More than these are kept in a column.
 const POINTS_MAX: usize = 8;
 
-/// Numbers or booleans in the order in which they were written.
+/// A few numbers or booleans of one field, in the order in which they were written.
 #[derive(Debug, Clone)]
 pub(super) struct FewPoints {
     field: FieldId,
@@ -19,12 +21,12 @@ pub(super) struct FewPoints {
 }
 
 impl FewPoints {
-    /// One point; `None` for a string.
+    /// Creates a list of one point. Returns `None` for a string.
     pub(super) fn new(time: Timestamp, field: FieldId, cell: Cell<'_>) -> Option<FewPoints> {
         Some(FewPoints { field, field_type: cell.field_type(), points: smallvec![(time.0, bits(cell)?)] })
     }
 
-    /// Appends a point, if there is room for it and it has the same field and type; the memory that it takes.
+    /// Appends a point and returns the memory that it takes, or `None` if the list is full or the field or type differs.
     pub(super) fn push(&mut self, time: Timestamp, field: FieldId, cell: Cell<'_>) -> Option<usize> {
         let fits = self.points.len() < POINTS_MAX && (field, cell.field_type()) == (self.field, self.field_type);
         let bits = bits(cell).filter(|_| fits)?;
@@ -33,7 +35,7 @@ impl FewPoints {
         Some(self.heap_bytes() - before)
     }
 
-    /// The memory of its own, with what the allocator adds.
+    /// The allocated memory, including the allocator's overhead.
     fn heap_bytes(&self) -> usize {
         if self.points.spilled() {
             self.points.capacity() * size_of::<(i64, u64)>() + size_of::<[usize; 2]>()
@@ -68,14 +70,14 @@ impl FewPoints {
         Batch { times: times.into(), values }
     }
 
-    /// Deletes the values at some times; whether any are left.
+    /// Deletes the values within a time range. Returns whether any are left.
     pub(super) fn delete(&mut self, range: TimeRange) -> bool {
         self.points.retain(|(time, _)| !range.contains(Timestamp(*time)));
         !self.points.is_empty()
     }
 }
 
-/// A value as bits; a string has none.
+/// Returns a value as bits; `None` for a string.
 fn bits(cell: Cell<'_>) -> Option<u64> {
     match cell {
         Cell::Float(value) => Some(value.to_bits()),
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn a_different_field_or_type_and_a_ninth_point_are_refused() {
         let mut few = few(&[1]);
         assert_eq!(few.push(Timestamp(2), FieldId(4), Cell::Integer(2)), None);
         assert_eq!(few.push(Timestamp(2), FIELD, Cell::Float(2.0)), None);
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delete_says_whether_points_are_left() {
+    fn delete_returns_whether_points_are_left() {
         let mut few = few(&[1, 2, 3]);
         assert!(few.delete(TimeRange { min: Timestamp(2), max: Timestamp(3) }));
         assert_eq!(few.points().len(), 1);
