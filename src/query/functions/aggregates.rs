@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use fluxstone_columns::NumberSummary;
 use fluxstone_model::FieldType;
 
-use super::super::Value;
-use super::super::points::Values;
-use super::Point;
-use super::collection::{Collector, Identity, Outcome, Pass, order};
-use super::ranks::{Digits, Found, Ordered};
+use super::collector::{Collector, Identity, Outcome, Pass, order};
+use super::ranks::{Digits, Lookup, Ordered};
+use super::timed_value::TimedValue;
+use crate::column_slice::ColumnSlice;
+use crate::result::Value;
 
 /// `sum`: integers wrap.
 #[derive(Debug, Clone)]
@@ -26,14 +26,14 @@ impl Sum {
         }
     }
 
-    pub(super) fn add(&mut self, values: Values<'_>) {
+    pub(super) fn add(&mut self, values: ColumnSlice<'_>) {
         match (self, values) {
-            (Sum::Float { sum, any }, Values::Float(v)) => {
+            (Sum::Float { sum, any }, ColumnSlice::Float(v)) => {
                 *any |= !v.is_empty();
                 // One after the other: the order of additions is part of the result.
                 *sum = v.iter().fold(*sum, |sum, v| sum + v);
             }
-            (sum @ Sum::Integer { .. }, Values::Integer(v)) => {
+            (sum @ Sum::Integer { .. }, ColumnSlice::Integer(v)) => {
                 sum.add_integer(v.iter().fold(0, |sum, v| i64::wrapping_add(sum, *v)));
             }
             _ => {}
@@ -83,12 +83,12 @@ impl Mean {
         Mean { sum: Sum::new(input), count: 0 }
     }
 
-    pub(super) fn add(&mut self, values: Values<'_>) {
+    pub(super) fn add(&mut self, values: ColumnSlice<'_>) {
         self.sum.add(values);
         self.count += match values {
-            Values::Float(v) => v.len() as i64,
-            Values::Integer(v) => v.len() as i64,
-            Values::String(_) | Values::Boolean(_) => 0,
+            ColumnSlice::Float(v) => v.len() as i64,
+            ColumnSlice::Integer(v) => v.len() as i64,
+            ColumnSlice::String(_) | ColumnSlice::Boolean(_) => 0,
         };
     }
 
@@ -132,11 +132,11 @@ impl Extremes {
         }
     }
 
-    pub(super) fn add(&mut self, values: Values<'_>) {
+    pub(super) fn add(&mut self, values: ColumnSlice<'_>) {
         match values {
-            Values::Float(v) => v.iter().for_each(|v| self.widen_float(*v, *v)),
-            Values::Integer(v) => v.iter().for_each(|v| self.widen_integer(*v, *v)),
-            Values::String(_) | Values::Boolean(_) => {}
+            ColumnSlice::Float(v) => v.iter().for_each(|v| self.widen_float(*v, *v)),
+            ColumnSlice::Integer(v) => v.iter().for_each(|v| self.widen_integer(*v, *v)),
+            ColumnSlice::String(_) | ColumnSlice::Boolean(_) => {}
         }
     }
 
@@ -196,7 +196,7 @@ impl Median {
 }
 
 impl Collector for Median {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         let key = match point.value {
             Value::Float(v) => v.key(),
             Value::Integer(v) => {
@@ -225,7 +225,7 @@ impl Collector for Median {
             [low, high].map(|rank| digits.search(rank))
         } else {
             self.keys.sort_unstable();
-            [low, high].map(|rank| self.keys.get(rank as usize).map(|key| Found::Key(*key, 0)))
+            [low, high].map(|rank| self.keys.get(rank as usize).map(|key| Lookup::Key(*key, 0)))
         };
         middle(sides, self.is_integer)
     }
@@ -234,34 +234,34 @@ impl Collector for Median {
 /// The search for the two values in the middle.
 struct Middle {
     is_integer: bool,
-    sides: [Found; 2],
+    sides: [Lookup; 2],
 }
 
 impl Pass for Middle {
-    fn add(&mut self, values: Values<'_>) {
+    fn add(&mut self, values: ColumnSlice<'_>) {
         for side in &mut self.sides {
-            let Found::Again(search) = side else { continue };
+            let Lookup::Again(search) = side else { continue };
             match values {
-                Values::Float(v) => v.iter().for_each(|v| search.add(v.key())),
-                Values::Integer(v) => v.iter().for_each(|v| search.add(v.key())),
-                Values::String(_) | Values::Boolean(_) => {}
+                ColumnSlice::Float(v) => v.iter().for_each(|v| search.add(v.key())),
+                ColumnSlice::Integer(v) => v.iter().for_each(|v| search.add(v.key())),
+                ColumnSlice::String(_) | ColumnSlice::Boolean(_) => {}
             }
         }
     }
 
     fn finish(self: Box<Self>) -> Outcome {
         let next = |side| match side {
-            Found::Again(search) => search.next(),
-            found @ Found::Key(..) => Some(found),
+            Lookup::Again(search) => search.next(),
+            found @ Lookup::Key(..) => Some(found),
         };
         middle(self.sides.map(next), self.is_integer)
     }
 }
 
 /// The median, if both values in the middle are known.
-fn middle(sides: [Option<Found>; 2], is_integer: bool) -> Outcome {
+fn middle(sides: [Option<Lookup>; 2], is_integer: bool) -> Outcome {
     match sides {
-        [Some(Found::Key(low, _)), Some(Found::Key(high, _))] => Outcome::value(Value::Float(if is_integer {
+        [Some(Lookup::Key(low, _)), Some(Lookup::Key(high, _))] => Outcome::value(Value::Float(if is_integer {
             let (low, high) = (i64::of_key(low), i64::of_key(high));
             low as f64 + high.wrapping_sub(low) as f64 / 2.0
         } else {
@@ -294,7 +294,7 @@ impl Stddev {
 }
 
 impl Collector for Stddev {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         let value = match point.value {
             Value::Float(v) => v,
             Value::Integer(v) => v as f64,
@@ -314,7 +314,7 @@ impl Collector for Stddev {
         if !self.is_whole() {
             return Outcome::Values(Box::new(squares));
         }
-        squares.add(Values::Float(&self.values));
+        squares.add(ColumnSlice::Float(&self.values));
         Box::new(squares).finish()
     }
 }
@@ -327,12 +327,12 @@ struct Squares {
 }
 
 impl Pass for Squares {
-    fn add(&mut self, values: Values<'_>) {
+    fn add(&mut self, values: ColumnSlice<'_>) {
         let add = |sum, value| sum + (value - self.mean) * (value - self.mean);
         self.sum = match values {
-            Values::Float(v) => v.iter().fold(self.sum, |sum, v| add(sum, *v)),
-            Values::Integer(v) => v.iter().fold(self.sum, |sum, v| add(sum, *v as f64)),
-            Values::String(_) | Values::Boolean(_) => return,
+            ColumnSlice::Float(v) => v.iter().fold(self.sum, |sum, v| add(sum, *v)),
+            ColumnSlice::Integer(v) => v.iter().fold(self.sum, |sum, v| add(sum, *v as f64)),
+            ColumnSlice::String(_) | ColumnSlice::Boolean(_) => return,
         };
     }
 
@@ -380,8 +380,8 @@ impl Mode {
 }
 
 impl Collector for Mode {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
-        let Point { value, time, .. } = point;
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
+        let TimedValue { value, time, .. } = point;
         self.runs.push(Run { value, count: 1, first_time: time, last_time: time });
         if self.runs.len() >= (2 * self.distinct).max(4096) {
             self.join();
@@ -414,7 +414,7 @@ impl Collector for Mode {
 #[derive(Debug)]
 pub(super) struct Distinct {
     seen: HashSet<Identity>,
-    points: Vec<Point>,
+    points: Vec<TimedValue>,
     only_count: bool,
 }
 
@@ -425,7 +425,7 @@ impl Distinct {
 }
 
 impl Collector for Distinct {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         if self.seen.insert(Identity::of(&point.value)) && !self.only_count {
             self.points.push(point);
         }

@@ -4,8 +4,9 @@
 //! the order of operations, on the starting points of the search, and on a habit that looks like a mistake and is part of
 //! the result: the function that is minimised changes the vector that it is asked about.
 
-use super::super::{QueryError, Value};
-use super::Point;
+use super::timed_value::TimedValue;
+use crate::error::QueryError;
+use crate::result::Value;
 
 /// `holt_winters` and `holt_winters_with_fit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Forecast {
         points: &[(i64, f64)],
         interval: i64,
         go_on: &mut dyn FnMut() -> Result<(), QueryError>,
-    ) -> Result<Vec<Point>, QueryError> {
+    ) -> Result<Vec<TimedValue>, QueryError> {
         let season = if self.season >= 2 { self.season } else { 0 };
         let [(first, _), .., (last, _)] = *points else { return Ok(Vec::new()) };
         if points.len() < season || rounded(last, interval) <= rounded(first, interval) {
@@ -59,7 +60,7 @@ impl Forecast {
             if self.with_fit { (0, first) } else { (model.values.len(), last.saturating_add(interval)) };
         let times = (0..).map(|step: i64| start.saturating_add(step.saturating_mul(interval)));
         let predicted = times.zip(fitted.into_iter().skip(skip)).filter(|(_, value)| !value.is_nan());
-        Ok(predicted.map(|(time, value)| Point { time, value: Value::Float(value), origin: None }).collect())
+        Ok(predicted.map(|(time, value)| TimedValue { time, value: Value::Float(value), origin: None }).collect())
     }
 }
 
@@ -397,7 +398,7 @@ mod tests {
     fn predict(values: &[(i64, f64)], horizon: usize, season: usize, with_fit: bool) -> Vec<(i64, f64)> {
         let forecast = Forecast { horizon, season, with_fit };
         let points = forecast.predict(values, 10, &mut || Ok(())).unwrap();
-        let number = |point: Point| match point.value {
+        let number = |point: TimedValue| match point.value {
             Value::Float(v) => (point.time, v),
             other => panic!("{other:?}"),
         };

@@ -72,13 +72,13 @@ impl Digits {
     }
 
     /// Takes the search for a rank, counted from 0, a digit further when all keys were added; `None` if there are not so many.
-    pub(super) fn search(&self, mut rank: u64) -> Option<Found> {
+    pub(super) fn search(&self, mut rank: u64) -> Option<Lookup> {
         for (digit, count) in (0..).zip(&self.counts) {
             if rank < *count {
                 let prefix = self.prefix << DIGIT_BITS | digit;
                 return Some(match self.shift.checked_sub(DIGIT_BITS) {
-                    Some(shift) => Found::Again(Search { rank, digits: Digits::new(prefix, shift) }),
-                    None => Found::Key(prefix, rank),
+                    Some(shift) => Lookup::Again(Search { rank, digits: Digits::new(prefix, shift) }),
+                    None => Lookup::Key(prefix, rank),
                 });
             }
             rank -= count;
@@ -88,7 +88,7 @@ impl Digits {
 }
 
 /// What a pass comes to.
-pub(super) enum Found {
+pub(super) enum Lookup {
     /// The key, and the rank among those that are equal to it.
     Key(u64, u64),
     /// The same keys must be added to this.
@@ -101,7 +101,7 @@ impl Search {
     }
 
     /// Goes on when all keys were added; `None` if there are not so many as the rank says.
-    pub(super) fn next(self) -> Option<Found> {
+    pub(super) fn next(self) -> Option<Lookup> {
         self.digits.search(self.rank)
     }
 }
@@ -120,8 +120,8 @@ mod tests {
         let mut found = first.search(rank)?;
         loop {
             match found {
-                Found::Key(key, rank) => return Some((key, rank)),
-                Found::Again(mut search) => {
+                Lookup::Key(key, rank) => return Some((key, rank)),
+                Lookup::Again(mut search) => {
                     for key in keys {
                         search.add(*key);
                     }

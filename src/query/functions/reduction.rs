@@ -7,11 +7,11 @@
 use fluxstone_columns::{NumberSummary, Summary};
 use fluxstone_model::FieldType;
 
-use super::super::Value;
-use super::super::points::Values;
 use super::aggregates::{Extremes, Mean, Sum};
 use super::selectors::{Choice, Rule};
-use super::{Origin, Point};
+use super::timed_value::{Origin, TimedValue};
+use crate::column_slice::ColumnSlice;
+use crate::result::Value;
 
 /// A function of this shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Reduction {
 
 impl Partial {
     /// Takes values of series number `series`, in time order.
-    pub(crate) fn add(&mut self, series: usize, times: &[i64], values: Values<'_>) {
+    pub(crate) fn add(&mut self, series: usize, times: &[i64], values: ColumnSlice<'_>) {
         match self {
             Partial::Count(count) => *count += times.len() as i64,
             Partial::Sum(sum) => sum.add(values),
@@ -103,7 +103,7 @@ impl Partial {
     }
 
     /// The result, at the time of the point that was chosen or at `time`; `None` if nothing was seen.
-    pub(crate) fn result(self, time: i64) -> Option<Point> {
+    pub(crate) fn result(self, time: i64) -> Option<TimedValue> {
         let (value, origin) = match self {
             Partial::Count(count) => ((count > 0).then_some(Value::Integer(count))?, None),
             Partial::Sum(sum) => (sum.result()?, None),
@@ -114,6 +114,6 @@ impl Partial {
                 (value, Some(Origin { series, time }))
             }
         };
-        Some(Point { time, value, origin })
+        Some(TimedValue { time, value, origin })
     }
 }

@@ -7,11 +7,11 @@ use fluxstone_model::{Text, TimeRange};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::super::Value;
-use super::super::points::Values;
-use super::Point;
-use super::collection::{Collector, Identity, Outcome, Pass, order};
-use super::ranks::{Digits, Found, Ordered, Search};
+use super::collector::{Collector, Identity, Outcome, Pass, order};
+use super::ranks::{Digits, Lookup, Ordered, Search};
+use super::timed_value::TimedValue;
+use crate::column_slice::ColumnSlice;
+use crate::result::Value;
 
 /// What `first`, `last`, `min` and `max` look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +49,12 @@ impl Choice {
         Choice { rule, best: None }
     }
 
-    pub(super) fn add(&mut self, series: usize, times: &[i64], values: Values<'_>) {
+    pub(super) fn add(&mut self, series: usize, times: &[i64], values: ColumnSlice<'_>) {
         let candidate = match values {
-            Values::Float(v) => self.rule.pick(times, v, series).map(Best::Float),
-            Values::Integer(v) => self.rule.pick(times, v, series).map(Best::Integer),
-            Values::String(v) => self.rule.pick(times, v, series).map(Best::String),
-            Values::Boolean(v) => self.rule.pick(times, v, series).map(Best::Boolean),
+            ColumnSlice::Float(v) => self.rule.pick(times, v, series).map(Best::Float),
+            ColumnSlice::Integer(v) => self.rule.pick(times, v, series).map(Best::Integer),
+            ColumnSlice::String(v) => self.rule.pick(times, v, series).map(Best::String),
+            ColumnSlice::Boolean(v) => self.rule.pick(times, v, series).map(Best::Boolean),
         };
         self.combine(Choice { rule: self.rule, best: candidate });
     }
@@ -160,7 +160,7 @@ pub(super) struct Percentile {
     values_max: usize,
     count: u64,
     /// All points, until there are too many.
-    points: Vec<Point>,
+    points: Vec<TimedValue>,
     digits: Option<Digits>,
 }
 
@@ -180,7 +180,7 @@ fn key(value: &Value) -> u64 {
 }
 
 impl Collector for Percentile {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         self.count += 1;
         if let Some(digits) = &mut self.digits {
             digits.add(key(&point.value));
@@ -210,11 +210,11 @@ impl Collector for Percentile {
 struct Ranked(Search);
 
 impl Pass for Ranked {
-    fn add(&mut self, values: Values<'_>) {
+    fn add(&mut self, values: ColumnSlice<'_>) {
         match values {
-            Values::Float(v) => v.iter().for_each(|v| self.0.add(key(&Value::Float(*v)))),
-            Values::Integer(v) => v.iter().for_each(|v| self.0.add(v.key())),
-            Values::String(_) | Values::Boolean(_) => {}
+            ColumnSlice::Float(v) => v.iter().for_each(|v| self.0.add(key(&Value::Float(*v)))),
+            ColumnSlice::Integer(v) => v.iter().for_each(|v| self.0.add(v.key())),
+            ColumnSlice::String(_) | ColumnSlice::Boolean(_) => {}
         }
     }
 
@@ -224,10 +224,10 @@ impl Pass for Ranked {
 }
 
 /// The next step of a search for the point of a rank.
-fn nth(found: Option<Found>) -> Outcome {
+fn nth(found: Option<Lookup>) -> Outcome {
     match found {
-        Some(Found::Key(key, before)) => Outcome::Points(Box::new(Nth { key, before, point: None })),
-        Some(Found::Again(search)) => Outcome::Values(Box::new(Ranked(search))),
+        Some(Lookup::Key(key, before)) => Outcome::Points(Box::new(Nth { key, before, point: None })),
+        Some(Lookup::Again(search)) => Outcome::Values(Box::new(Ranked(search))),
         None => Outcome::nothing(),
     }
 }
@@ -236,11 +236,11 @@ fn nth(found: Option<Found>) -> Outcome {
 struct Nth {
     key: u64,
     before: u64,
-    point: Option<Point>,
+    point: Option<TimedValue>,
 }
 
 impl Collector for Nth {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         if self.point.is_some() || key(&point.value) != self.key {
             return;
         }
@@ -260,7 +260,7 @@ impl Collector for Nth {
 pub(super) struct Sample {
     size: usize,
     seen: usize,
-    points: Vec<Point>,
+    points: Vec<TimedValue>,
     random: SmallRng,
 }
 
@@ -271,7 +271,7 @@ impl Sample {
 }
 
 impl Collector for Sample {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         self.seen += 1;
         if self.points.len() < self.size {
             self.points.push(point);
@@ -294,9 +294,9 @@ impl Collector for Sample {
 pub(super) struct Ranking {
     size: usize,
     greatest: bool,
-    points: Vec<Point>,
+    points: Vec<TimedValue>,
     /// The best point for each combination of the values of the names.
-    by_key: Option<HashMap<Vec<Identity>, Point>>,
+    by_key: Option<HashMap<Vec<Identity>, TimedValue>>,
 }
 
 impl Ranking {
@@ -305,7 +305,7 @@ impl Ranking {
     }
 
     /// Best first, of equal values the earlier.
-    fn rank(greatest: bool, a: &Point, b: &Point) -> std::cmp::Ordering {
+    fn rank(greatest: bool, a: &TimedValue, b: &TimedValue) -> std::cmp::Ordering {
         let by_value = order(&a.value, &b.value);
         let by_value = if greatest { by_value.reverse() } else { by_value };
         by_value.then(a.time.cmp(&b.time))
@@ -319,7 +319,7 @@ impl Ranking {
 }
 
 impl Collector for Ranking {
-    fn add(&mut self, point: Point, keys: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, keys: Vec<Value>) {
         let Some(by_key) = &mut self.by_key else {
             self.points.push(point);
             // Sorting now and then keeps the memory within a few times the size asked for.

@@ -1,7 +1,7 @@
 //! Transformations: streams of points into streams of points.
 
-use super::super::Value;
-use super::Point;
+use super::timed_value::TimedValue;
+use crate::result::Value;
 
 /// A function of this shape, with its parameters. Units are nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,14 +40,14 @@ pub(crate) struct Stage {
 
 #[derive(Debug)]
 enum Memory {
-    Previous(Option<Point>),
+    Previous(Option<TimedValue>),
     Sum(Option<Value>),
     Ring { values: Vec<Value>, at: usize, sum: Option<Value> },
 }
 
 impl Stage {
     /// Takes a point, which is not null; gives the result that it completes.
-    pub(crate) fn push(&mut self, point: Point) -> Option<Point> {
+    pub(crate) fn push(&mut self, point: TimedValue) -> Option<TimedValue> {
         let time = point.time;
         let value = match (&mut self.memory, &self.transformation) {
             (Memory::Sum(sum), _) => {
@@ -63,16 +63,16 @@ impl Stage {
             (Memory::Previous(previous), transformation) => step(previous, transformation, self.descending, point)?,
             (Memory::Ring { .. }, _) => return None,
         };
-        Some(Point { time, value, origin: None })
+        Some(TimedValue { time, value, origin: None })
     }
 }
 
 /// What a point gives with the one before it, which it then replaces.
 fn step(
-    previous: &mut Option<Point>,
+    previous: &mut Option<TimedValue>,
     transformation: &Transformation,
     descending: bool,
-    point: Point,
+    point: TimedValue,
 ) -> Option<Value> {
     let Some(before) = previous.take() else {
         *previous = Some(point);
