@@ -180,7 +180,9 @@ impl Engine {
             clock,
             passwords: passwords::Passwords::default(),
             queries: queries::Registry::new(options.concurrent_queries_max),
-            query_workers: fluxstone_query::WorkerPool::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
+            query_workers: fluxstone_query::WorkerPool::new(
+                std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            ),
             counters: diagnostics::Counters::default(),
             options,
         });

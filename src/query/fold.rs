@@ -105,7 +105,9 @@ impl TimeOperand {
             ExprKind::Duration(d) => Some(TimeOperand::Duration(d.0)),
             ExprKind::Integer(v) => Some(TimeOperand::Integer(*v)),
             ExprKind::Number(v) => Some(TimeOperand::Number(*v)),
-            ExprKind::String(text) => time_literal::parse(text).and_then(|t| i64::try_from(t).ok()).map(TimeOperand::Time),
+            ExprKind::String(text) => {
+                time_literal::parse(text).and_then(|t| i64::try_from(t).ok()).map(TimeOperand::Time)
+            }
             _ => None,
         }
     }
@@ -122,8 +124,12 @@ fn fold_times(op: BinaryOp, lhs: &ExprKind, rhs: &ExprKind) -> Option<ExprKind> 
     let duration = |d: i64| Some(ExprKind::Duration(Nanos(d)));
     match (TimeOperand::of(lhs)?, op, TimeOperand::of(rhs)?) {
         (TimeOperand::Time(t), BinaryOp::Add, TimeOperand::Duration(d) | TimeOperand::Integer(d))
-        | (TimeOperand::Duration(d) | TimeOperand::Integer(d), BinaryOp::Add, TimeOperand::Time(t)) => time(t.checked_add(d)),
-        (TimeOperand::Time(t), BinaryOp::Subtract, TimeOperand::Duration(d) | TimeOperand::Integer(d)) => time(t.checked_sub(d)),
+        | (TimeOperand::Duration(d) | TimeOperand::Integer(d), BinaryOp::Add, TimeOperand::Time(t)) => {
+            time(t.checked_add(d))
+        }
+        (TimeOperand::Time(t), BinaryOp::Subtract, TimeOperand::Duration(d) | TimeOperand::Integer(d)) => {
+            time(t.checked_sub(d))
+        }
         (TimeOperand::Integer(t), BinaryOp::Add, TimeOperand::Duration(d)) => time(t.checked_add(d)),
         (TimeOperand::Integer(t), BinaryOp::Subtract, TimeOperand::Duration(d)) => time(t.checked_sub(d)),
         (TimeOperand::Time(a), BinaryOp::Subtract, TimeOperand::Time(b)) => duration(a.saturating_sub(b)),

@@ -8,11 +8,7 @@ use super::plan::{Plan, Projection};
 use super::{point_rows, streams};
 
 /// Evaluates `groups` in order and emits their rows.
-pub(super) fn write<'r>(
-    plan: &'r Plan,
-    groups: &'r [Group],
-    execution: &'r Execution<'r>,
-) -> Result<(), QueryError> {
+pub(super) fn write<'r>(plan: &'r Plan, groups: &'r [Group], execution: &'r Execution<'r>) -> Result<(), QueryError> {
     let limit = (plan.limits.limit > 0).then_some(plan.limits.limit);
     for group in groups {
         let (name, tags) = (group.measurement.clone(), group.tags.clone());

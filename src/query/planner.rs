@@ -85,8 +85,7 @@ impl Scope {
 /// Those of [`run`](super::run()) that are found before any value is read.
 pub fn annotate_types(select: &Select, sources: &dyn Sources, context: &Context) -> Result<SelectClauses, QueryError> {
     // Sub-queries are not run, and contribute no columns.
-    let Scope { schema, .. } =
-        Scope::new(select, sources, context, TimeBounds::default(), &mut |_, _| Ok(Vec::new()))?;
+    let Scope { schema, .. } = Scope::new(select, sources, context, TimeBounds::default(), &mut |_, _| Ok(Vec::new()))?;
     let mut annotated = SelectClauses::clone(select);
     annotated.fields = expand::fields(select, &schema)?;
     annotated.condition = select.condition.as_ref().map(|condition| expand::typed(condition, &schema));

@@ -165,12 +165,7 @@ fn keep_ordered<T: PartialOrd + Copy>(op: BinaryOp, rows: &mut Vec<u32>, limit: 
 }
 
 /// Computes AND or OR. Null counts as false; if `null_spoils`, as in 1.2.4, it also makes an OR false.
-fn logical(
-    and: bool,
-    lhs: Option<Scalar<'_>>,
-    rhs: Option<Scalar<'_>>,
-    null_spoils: bool,
-) -> Option<Scalar<'static>> {
+fn logical(and: bool, lhs: Option<Scalar<'_>>, rhs: Option<Scalar<'_>>, null_spoils: bool) -> Option<Scalar<'static>> {
     if null_spoils {
         return match (lhs, rhs) {
             (Some(Scalar::Boolean(a)), Some(Scalar::Boolean(b))) => {

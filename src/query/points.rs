@@ -322,7 +322,8 @@ impl RowReader {
         let mut times: Vec<i64> = parts.iter().flatten().flat_map(BlockPart::times).copied().collect();
         times.sort_unstable();
         times.dedup();
-        let columns = parts.iter().map(|part| part.as_ref().map_or(Slots::Absent, |part| spread(part, &times))).collect();
+        let columns =
+            parts.iter().map(|part| part.as_ref().map_or(Slots::Absent, |part| spread(part, &times))).collect();
         RowBatch { times: Times::Own(times), columns }
     }
 }

@@ -119,12 +119,7 @@ impl Answer {
 
 /// Adds the rows of a plan that keeps series apart: the stored blocks if it selects bare fields and filters no points, otherwise
 /// what is computed from them.
-fn add_points(
-    source: &mut AnswerSource,
-    plan: Plan,
-    context: &Context,
-    emit: &mut Emit<'_>,
-) -> Result<(), QueryError> {
+fn add_points(source: &mut AnswerSource, plan: Plan, context: &Context, emit: &mut Emit<'_>) -> Result<(), QueryError> {
     let execution = Execution::new(context, emit);
     let groups = groups_in_order(&plan, &execution)?;
     let filters = |group: &Group| group.series.iter().any(|member| !matches!(member.residual, Residual::Always));

@@ -1,4 +1,4 @@
-//! Aggregates: one value for each window, made of all values in it.
+//! Aggregates: one value for each window, computed from all values in it.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use super::timed_value::TimedValue;
 use crate::column_slice::ColumnSlice;
 use crate::result::Value;
 
-/// `sum`: integers wrap.
+/// The state of `sum`. Integers wrap.
 #[derive(Debug, Clone)]
 pub(crate) enum Sum {
     Float { sum: f64, any: bool },
@@ -30,7 +30,7 @@ impl Sum {
         match (self, values) {
             (Sum::Float { sum, any }, ColumnSlice::Float(v)) => {
                 *any |= !v.is_empty();
-                // One after the other: the order of additions is part of the result.
+                // One by one: the order of additions is part of the result.
                 *sum = v.iter().fold(*sum, |sum, v| sum + v);
             }
             (sum @ Sum::Integer { .. }, ColumnSlice::Integer(v)) => {
@@ -71,7 +71,7 @@ impl Sum {
     }
 }
 
-/// `mean`: each series has a mean of its own, and the group's is theirs, weighted.
+/// The state of `mean`: the mean of a group is the weighted mean of the means of its series.
 #[derive(Debug, Clone)]
 pub(crate) struct Mean {
     sum: Sum,
@@ -92,7 +92,7 @@ impl Mean {
         };
     }
 
-    /// The mean of a series as its group takes it: weighted by how many values it stands for.
+    /// Turns the mean of a series into its contribution to the group: weighted by its number of values.
     pub(super) fn close(self) -> Mean {
         let mean = self.quotient();
         let sum = if self.count >= 2 { mean * self.count as f64 } else { mean };
@@ -117,7 +117,7 @@ impl Mean {
     }
 }
 
-/// The extremes of `spread`.
+/// The state of `spread`: the extremes.
 #[derive(Debug, Clone)]
 pub(crate) enum Extremes {
     Float(Option<(f64, f64)>),
@@ -155,7 +155,7 @@ impl Extremes {
         }
     }
 
-    /// The difference of the extremes, in the type of the field.
+    /// The difference of the extremes, as the type of the field.
     pub(super) fn spread(&self) -> Option<Value> {
         match *self {
             Extremes::Float(extremes) => extremes.map(|(min, max)| Value::Float(max - min)),
@@ -178,7 +178,7 @@ impl Extremes {
     }
 }
 
-/// `median`.
+/// Collects the values for `median`.
 #[derive(Debug)]
 pub(super) struct Median {
     values_max: usize,
@@ -231,7 +231,7 @@ impl Collector for Median {
     }
 }
 
-/// The search for the two values in the middle.
+/// A further pass in search of the two values in the middle.
 struct Middle {
     is_integer: bool,
     sides: [Lookup; 2],
@@ -258,7 +258,7 @@ impl Pass for Middle {
     }
 }
 
-/// The median, if both values in the middle are known.
+/// Returns the median if both values in the middle are known, or else asks for another pass.
 fn middle(sides: [Option<Lookup>; 2], is_integer: bool) -> Outcome {
     match sides {
         [Some(Lookup::Key(low, _)), Some(Lookup::Key(high, _))] => Outcome::value(Value::Float(if is_integer {
@@ -273,13 +273,13 @@ fn middle(sides: [Option<Lookup>; 2], is_integer: bool) -> Outcome {
     }
 }
 
-/// `stddev`: of the sample, null for a single value.
+/// Collects the values for `stddev`: the deviation of a sample, null for a single value.
 #[derive(Debug)]
 pub(super) struct Stddev {
     values_max: usize,
     count: u64,
     mean: f64,
-    /// All values, unless there are too many.
+    /// All values, or none if there are too many.
     values: Vec<f64>,
 }
 
@@ -288,7 +288,7 @@ impl Stddev {
         Stddev { values_max, count: 0, mean: 0.0, values: Vec::new() }
     }
 
-    fn is_whole(&self) -> bool {
+    fn keeps_values(&self) -> bool {
         self.count <= self.values_max as u64
     }
 }
@@ -302,7 +302,7 @@ impl Collector for Stddev {
         };
         self.count += 1;
         self.mean += (value - self.mean) / self.count as f64;
-        if self.is_whole() {
+        if self.keeps_values() {
             self.values.push(value);
         } else {
             self.values = Vec::new();
@@ -311,7 +311,7 @@ impl Collector for Stddev {
 
     fn finish(self: Box<Self>) -> Outcome {
         let mut squares = Squares { count: self.count, mean: self.mean, sum: 0.0 };
-        if !self.is_whole() {
+        if !self.keeps_values() {
             return Outcome::Values(Box::new(squares));
         }
         squares.add(ColumnSlice::Float(&self.values));
@@ -319,7 +319,7 @@ impl Collector for Stddev {
     }
 }
 
-/// The sum of the squares of the distances from the mean.
+/// Sums the squares of the distances from the mean.
 struct Squares {
     count: u64,
     mean: f64,
@@ -345,17 +345,17 @@ impl Pass for Squares {
     }
 }
 
-/// `mode`. Memory grows with the number of different values only.
+/// Collects the values for `mode`. Memory grows only with the number of different values.
 #[derive(Debug, Default)]
 pub(super) struct Mode {
-    runs: Vec<Run>,
-    /// How many runs there were when equal ones were last put together.
+    runs: Vec<ValueRun>,
+    /// The number of runs after equal ones were last joined.
     distinct: usize,
 }
 
-/// Equal values, in the order in which they came.
+/// Equal values, in the order in which they arrived.
 #[derive(Debug)]
-struct Run {
+struct ValueRun {
     value: Value,
     count: u64,
     first_time: i64,
@@ -363,9 +363,9 @@ struct Run {
 }
 
 impl Mode {
-    /// Sorts the runs by value, and makes one of those that are equal.
+    /// Sorts the runs by value and joins equal ones.
     fn join(&mut self) {
-        // Stable: of equal runs the earlier stays before the later.
+        // The sort is stable: of equal runs the earlier one stays before the later one.
         self.runs.sort_by(|a, b| order(&a.value, &b.value));
         self.runs.dedup_by(|later, earlier| {
             let is_equal = order(&later.value, &earlier.value).is_eq();
@@ -382,13 +382,14 @@ impl Mode {
 impl Collector for Mode {
     fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         let TimedValue { value, time, .. } = point;
-        self.runs.push(Run { value, count: 1, first_time: time, last_time: time });
+        self.runs.push(ValueRun { value, count: 1, first_time: time, last_time: time });
         if self.runs.len() >= (2 * self.distinct).max(4096) {
             self.join();
         }
     }
 
-    /// The longest run in value order; of equal ones the greater value, unless it began after the other had ended.
+    /// The longest run in order of values. Of runs of equal length the greater value wins, unless it began after the other had
+    /// ended.
     fn finish(mut self: Box<Self>) -> Outcome {
         self.join();
         let Some(mut best) = self.runs.first() else { return Outcome::nothing() };
@@ -400,7 +401,7 @@ impl Collector for Mode {
             return Outcome::value(Value::Boolean(count(true) >= count(false)));
         }
         for run in &self.runs[1..] {
-            // A run is compared from its second value on, so values that occur once never replace the lowest.
+            // A run is compared from its second value on, so a value that occurs once never replaces the lowest one.
             let is_better = run.count > best.count || run.count == best.count && run.first_time <= best.last_time;
             if run.count >= 2 && is_better {
                 best = run;
@@ -410,7 +411,7 @@ impl Collector for Mode {
     }
 }
 
-/// `distinct` and `count(distinct)`.
+/// Collects the values for `distinct` and `count(distinct)`.
 #[derive(Debug)]
 pub(super) struct Distinct {
     seen: HashSet<Identity>,
@@ -431,7 +432,7 @@ impl Collector for Distinct {
         }
     }
 
-    /// In the order of the time of the first sight, then of the values.
+    /// The values in order of their first times, then of the values themselves.
     fn finish(mut self: Box<Self>) -> Outcome {
         if self.only_count {
             let count = Value::Integer(self.seen.len() as i64);
