@@ -1,10 +1,16 @@
 //! What a query reads from. The evaluator knows nothing else about data, so it runs without a disk.
 
+#[cfg(feature = "test-source")]
+mod memory_source;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fluxstone_go::Regex;
 use fluxstone_model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
+
+#[cfg(feature = "test-source")]
+pub use memory_source::{MemorySource, MemorySourceBuilder};
 
 /// One retention policy of one database at one instant. What it answers never changes.
 ///

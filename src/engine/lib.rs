@@ -137,8 +137,8 @@ struct Core {
     clock: Arc<dyn Clock>,
     passwords: passwords::Passwords,
     queries: queries::Registry,
-    /// How many threads may work on one query.
-    query_threads: usize,
+    /// The threads that all queries share.
+    query_workers: fluxstone_query::WorkerPool,
     counters: diagnostics::Counters,
     started: Timestamp,
 }
@@ -183,7 +183,9 @@ impl Engine {
             clock,
             passwords: passwords::Passwords::default(),
             queries: queries::Registry::new(options.concurrent_queries_max),
-            query_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            query_workers: fluxstone_query::WorkerPool::new(
+                std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            ),
             counters: diagnostics::Counters::default(),
             options,
         });

@@ -14,7 +14,7 @@ mod vocabulary;
 pub use ids::{DatabaseId, ShardId};
 pub use series::{SeriesKey, TagSet};
 pub use text::Text;
-pub use time::{Nanos, TimeRange, Timestamp, TimestampError};
+pub use time::{Nanos, TimeRange, Timestamp};
 pub use time_unit::TimeUnit;
 pub use value::{FieldType, FieldValue, Scalar};
 pub use vocabulary::{Privilege, RetentionOptions, SubscriptionMode};
