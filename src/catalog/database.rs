@@ -1,11 +1,10 @@
 //! Databases: the value, and the decisions to create and drop one.
 
-use fluxstone_go::is_printable;
-use fluxstone_model::DatabaseId;
-use fluxstone_model::RetentionOptions;
+use fluxstone_model::{DatabaseId, RetentionOptions};
 use serde::{Deserialize, Serialize};
 
-use super::policy::{DEFAULT_POLICY, PolicySpec, RetentionPolicy};
+use super::name::is_valid_name;
+use super::policy::{DEFAULT_POLICY, PolicySpec, RetentionPolicy, normalised_shard_duration};
 use super::{Catalog, CatalogError, Change, ContinuousQuery};
 
 /// A database.
@@ -98,7 +97,7 @@ impl Database {
         let shard_duration = options.shard_duration.unwrap_or_default();
         options.duration.is_none_or(|d| d == policy.duration)
             && options.replication.is_none_or(|n| n == policy.replication)
-            && policy.shard_duration == super::policy::normalised_shard_duration(shard_duration, policy.duration)
+            && policy.shard_duration == normalised_shard_duration(shard_duration, policy.duration)
             && self.default_policy == policy.name
     }
 }
@@ -116,9 +115,4 @@ impl PolicySpec {
         spec.check_name_and_minimum()?;
         Ok(spec)
     }
-}
-
-/// Whether a database or policy may be called `name`: printable, no path separator, not a directory's own names.
-pub(super) fn is_valid_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && name.chars().all(|c| !matches!(c, '/' | '\\') && is_printable(c))
 }

@@ -11,6 +11,7 @@ mod change;
 mod continuous_query;
 mod database;
 mod error;
+mod name;
 mod policy;
 mod shard_group;
 mod subscription;

@@ -3,7 +3,7 @@
 use fluxstone_model::Nanos;
 use serde::{Deserialize, Serialize};
 
-use super::database::is_valid_name;
+use super::name::is_valid_name;
 use super::{Catalog, CatalogError, Change, ShardGroups, Subscription};
 
 /// The name of the policy that a new database gets.

@@ -3,6 +3,7 @@
 //! Groups of one policy may overlap when its shard duration was altered. A time then belongs to the oldest of the groups
 //! that cover it: no later group ever holds points of that time, so every point is in one shard only.
 
+use fluxstone_go::truncate_time;
 use fluxstone_model::{DatabaseId, Nanos, ShardId, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -24,15 +25,12 @@ pub struct ShardGroup {
 /// The latest possible end of a group.
 const END_MAX: i128 = Timestamp::MAX.0 as i128 + 1;
 
-/// Groups are aligned to 0001-01-01T00:00:00Z, this many nanoseconds before 1970.
-const YEAR_ONE_TO_1970: i128 = 62_135_596_800 * 1_000_000_000;
-
 impl ShardGroup {
-    /// The group of length `shard_duration` that holds `time`.
+    /// The group of length `shard_duration` that holds `time`. Groups are aligned to 0001-01-01T00:00:00Z.
     pub fn aligned(id: u64, shard: ShardId, time: Timestamp, shard_duration: Nanos) -> Self {
         let length = i128::from(shard_duration.0.max(1));
         let time = i128::from(time.0);
-        let start = time - (time + YEAR_ONE_TO_1970).rem_euclid(length);
+        let start = truncate_time(time, length);
         ShardGroup { id, shard, start, end: (start + length).min(END_MAX) }
     }
 

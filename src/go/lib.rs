@@ -10,8 +10,10 @@ pub mod json;
 pub mod json_object;
 mod quote;
 mod regexp;
+mod time;
 
 pub use duration::DurationText;
 pub use heap::TieHeap;
 pub use quote::{GoQuote, is_printable};
 pub use regexp::{Regex, RegexError, compile as compile_regex};
+pub use time::truncate_time;

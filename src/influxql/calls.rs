@@ -3,8 +3,8 @@
 //! Names are not checked: an unknown function is only noticed when the statement runs.
 
 use super::ast::{Expr, ExprKind, SelectClauses};
-use super::invalid::Invalid;
-use super::validate::{Checked, Role};
+use super::invalid::{Checked, Invalid};
+use super::role::Role;
 
 /// Checks each call, left to right, nested ones only as arguments.
 pub(super) fn check(select: &SelectClauses, role: Role) -> Checked {
@@ -118,7 +118,7 @@ fn transformation_arguments(name: &str, args: &[Expr]) -> Checked {
         ("derivative" | "non_negative_derivative" | "elapsed", [_]) => Ok(()),
         ("derivative" | "non_negative_derivative" | "elapsed", [_, unit]) => match unit.kind {
             ExprKind::Duration(_) => Ok(()),
-            _ => Err(Invalid::UnitIsNoDuration { name: name.to_owned(), got: go_type(unit) }),
+            _ => Err(Invalid::UnitIsNoDuration { name: name.to_owned(), got: unit.kind.go_type_name() }),
         },
         ("derivative" | "non_negative_derivative" | "elapsed", _) => {
             Err(Invalid::OneOrTwoArguments { name: name.to_owned(), got: args.len() })
@@ -126,7 +126,7 @@ fn transformation_arguments(name: &str, args: &[Expr]) -> Checked {
         ("moving_average", [_, window]) => match window.kind {
             ExprKind::Integer(n) if n > 1 => Ok(()),
             ExprKind::Integer(n) => Err(Invalid::AverageOverTooFew(n)),
-            _ => Err(Invalid::AverageOverNoInteger(go_type(window))),
+            _ => Err(Invalid::AverageOverNoInteger(window.kind.go_type_name())),
         },
         ("moving_average", _) => count(name, args, 2),
         (_, [_]) => Ok(()),
@@ -191,24 +191,5 @@ fn aggregate(name: &str, args: &[Expr]) -> Checked {
             _ => Err(Invalid::CountDistinctArguments),
         },
         _ => columns_only(name, arg),
-    }
-}
-
-/// The name that messages have for the kind of an expression.
-fn go_type(expr: &Expr) -> &'static str {
-    match expr.kind {
-        ExprKind::Binary { .. } => "*influxql.BinaryExpr",
-        ExprKind::Paren(_) => "*influxql.ParenExpr",
-        ExprKind::Call { .. } => "*influxql.Call",
-        ExprKind::Distinct(_) => "*influxql.Distinct",
-        ExprKind::Var(_) => "*influxql.VarRef",
-        ExprKind::Wildcard(_) => "*influxql.Wildcard",
-        ExprKind::Regex(_) => "*influxql.RegexLiteral",
-        ExprKind::Integer(_) => "*influxql.IntegerLiteral",
-        ExprKind::Number(_) => "*influxql.NumberLiteral",
-        ExprKind::String(_) => "*influxql.StringLiteral",
-        ExprKind::Boolean(_) => "*influxql.BooleanLiteral",
-        ExprKind::Duration(_) => "*influxql.DurationLiteral",
-        ExprKind::Time(_) => "*influxql.TimeLiteral",
     }
 }

@@ -54,11 +54,11 @@ fn unit_at(text: &str) -> Option<(&str, Nanos)> {
 /// Displays a length of time as a literal, in the largest unit that divides it. What none divides, which no literal can say,
 /// is cut to microseconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Literal(pub(super) Nanos);
+pub(super) struct DurationLiteral(pub(super) Nanos);
 
-impl fmt::Display for Literal {
+impl fmt::Display for DurationLiteral {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Literal(Nanos(nanos)) = *self;
+        let DurationLiteral(Nanos(nanos)) = *self;
         let (unit, length) = match nanos {
             0 => ("s", Nanos::SECOND),
             _ => UNITS.into_iter().find(|(_, length)| nanos % length.0 == 0).unwrap_or(("u", Nanos::MICROSECOND)),

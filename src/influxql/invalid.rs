@@ -3,9 +3,12 @@
 
 use fluxstone_model::Nanos;
 
-use super::duration::Literal;
+use super::duration::DurationLiteral;
 
-/// What is wrong.
+/// The outcome of a check.
+pub(super) type Checked = Result<(), Invalid>;
+
+/// What is wrong with a statement.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(super) enum Invalid {
     // The clauses of SELECT.
@@ -115,8 +118,8 @@ pub(super) enum Invalid {
     // Continuous queries.
     #[error(
         "FOR duration must be >= GROUP BY time duration: must be a minimum of {}, got {}",
-        Literal(*least),
-        Literal(*got)
+        DurationLiteral(*least),
+        DurationLiteral(*got)
     )]
     ResampleTooShort { least: Nanos, got: Nanos },
 }

@@ -30,11 +30,14 @@
 pub mod ast;
 mod calls;
 mod duration;
+mod error;
 mod grammar;
 mod invalid;
 mod lexer;
+mod parameter;
 mod position;
 mod print;
+mod role;
 mod token;
 mod validate;
 mod visit;
@@ -43,50 +46,10 @@ mod visit;
 mod tests;
 
 pub use fluxstone_go::{RegexError, compile_regex};
+
+pub use error::{ErrorKind, ParseError};
+pub use parameter::{Parameter, Parameters};
 pub use print::Name;
-
-use std::collections::BTreeMap;
-
-/// Values for `$name` placeholders.
-pub type Parameters = BTreeMap<String, Parameter>;
-
-/// The value of a placeholder, from the JSON object of the `params` parameter.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "named as the literals they become")]
-pub enum Parameter {
-    String(String),
-    Integer(i64),
-    Number(f64),
-    Boolean(bool),
-    /// A JSON value that can't be bound, by Go's name of its type (`<nil>`, `[]interface {}`, `map[string]interface {}`): an
-    /// error only where it is used.
-    Unbindable(&'static str),
-}
-
-/// Why a text is no query. Displays as clients see it, without the prefix `error parsing query: `.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ParseError {
-    kind: ErrorKind,
-    message: String,
-}
-
-/// What kind of problem a text has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// The grammar (`spec/grammar/influxql.abnf`) does not derive it.
-    Syntax,
-    /// As far as it was read, it may be a sentence of the grammar, but something in it can't be meant: a value out of its range,
-    /// a parameter that is not bound, calls that don't go together, a tree that is too deep.
-    Validation,
-}
-
-impl ParseError {
-    /// Whether the grammar or the validation found the problem.
-    pub fn kind(&self) -> ErrorKind {
-        self.kind
-    }
-}
 
 /// Parses, binds `parameters` and validates all statements of `text`.
 ///

@@ -11,7 +11,7 @@ use super::ast::{
     Cast, Dimension, Expr, ExprKind, Field, Fill, Limits, Measurement, MeasurementName, Order, Select, SelectClauses,
     Source, Target, VarRef, WildcardKind, Window, WindowOffset,
 };
-use super::duration::Literal as Duration;
+use super::duration::DurationLiteral;
 use super::token::reserved;
 
 /// Whether `name` is an identifier without quotes.
@@ -38,9 +38,9 @@ impl Display for Name<'_> {
 }
 
 /// Displays a string literal.
-pub(super) struct Literal<'a>(pub(super) &'a str);
+pub(super) struct StringLiteral<'a>(pub(super) &'a str);
 
-impl Display for Literal<'_> {
+impl Display for StringLiteral<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         quoted(f, self.0, '\'')
     }
@@ -187,10 +187,10 @@ impl Display for Dimension {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Dimension::Time(Window { interval, offset }) => {
-                write!(f, "time({}", Duration(*interval))?;
+                write!(f, "time({}", DurationLiteral(*interval))?;
                 match offset {
                     None => f.write_str(")"),
-                    Some(WindowOffset::Duration(offset)) => write!(f, ", {})", Duration(*offset)),
+                    Some(WindowOffset::Duration(offset)) => write!(f, ", {})", DurationLiteral(*offset)),
                     Some(WindowOffset::Now) => f.write_str(", now())"),
                 }
             }
@@ -240,9 +240,9 @@ fn write_leaf(f: &mut Formatter<'_>, kind: &ExprKind) -> fmt::Result {
         ExprKind::Number(value) if !f.alternate() => write!(f, "{value:.3}"),
         ExprKind::Number(value) if value.fract() == 0.0 => write!(f, "{value}.0"),
         ExprKind::Number(value) => write!(f, "{value}"),
-        ExprKind::String(text) => Literal(text).fmt(f),
+        ExprKind::String(text) => StringLiteral(text).fmt(f),
         ExprKind::Boolean(value) => write!(f, "{value}"),
-        ExprKind::Duration(duration) => Duration(*duration).fmt(f),
+        ExprKind::Duration(duration) => DurationLiteral(*duration).fmt(f),
         ExprKind::Time(time) => write!(f, "'{time}'"),
         ExprKind::Binary { .. } | ExprKind::Paren(_) | ExprKind::Call { .. } => Err(fmt::Error), // no leaves
     }

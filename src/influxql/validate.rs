@@ -10,21 +10,8 @@ use super::ast::{
     Target, Window, WindowOffset,
 };
 use super::calls;
-use super::invalid::Invalid;
-
-/// The outcome of a check.
-pub(super) type Checked = Result<(), Invalid>;
-
-/// Where a SELECT stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// It is a statement.
-    Statement,
-    /// It is a source of another.
-    Subquery,
-    /// It is the body of a continuous query.
-    ContinuousQuery,
-}
+use super::invalid::{Checked, Invalid};
+use super::role::Role;
 
 /// The clauses of a SELECT as they were read.
 #[derive(Debug)]
@@ -225,11 +212,7 @@ fn windows_are_bounded(select: &SelectClauses, bounded: bool) -> Checked {
 fn compares_time(condition: &Expr) -> bool {
     match &condition.kind {
         ExprKind::Binary { op, lhs, rhs } if op.is_logical() => compares_time(lhs) || compares_time(rhs),
-        ExprKind::Binary { op, lhs, .. } => {
-            let time =
-                |lhs: &Expr| matches!(&lhs.kind, ExprKind::Var(column) if column.name.eq_ignore_ascii_case("time"));
-            op.is_comparison() && time(lhs)
-        }
+        ExprKind::Binary { op, lhs, .. } => op.is_comparison() && lhs.is_time(),
         ExprKind::Paren(inner) => compares_time(inner),
         _ => false,
     }

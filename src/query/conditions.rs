@@ -15,7 +15,7 @@ use fluxstone_model::{SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
 use super::QueryError;
 use super::fold::fold;
-use super::time_bounds::{TimeBounds, is_time};
+use super::time_bounds::TimeBounds;
 
 /// What a condition of DELETE, DROP SERIES or a SHOW statement asks of the series of one measurement.
 #[derive(Debug, Clone)]
@@ -301,7 +301,7 @@ fn comparison(
     rhs: &Expr,
     is_field: &dyn Fn(&str) -> bool,
 ) -> Result<Condition, QueryError> {
-    if is_time(lhs) || is_time(rhs) {
+    if lhs.is_time() || rhs.is_time() {
         return Ok(Condition::Always);
     }
     // Arithmetic is worked out point by point, tags in it too.

@@ -7,7 +7,7 @@ use fluxstone_compat::SelectSemantics;
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
 use fluxstone_model::{TimeRange, Timestamp};
 
-use super::{QueryError, go_names, time_literal};
+use super::{QueryError, time_literal};
 
 /// The bounds that a condition sets, both inclusive; `None` is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,9 +40,9 @@ impl TimeBounds {
         match &expr.kind {
             ExprKind::Paren(inner) => self.collect(inner, observed),
             ExprKind::Binary { op, lhs, rhs } => {
-                if is_time(lhs) {
+                if lhs.is_time() {
                     self.narrow(*op, moment(rhs)?, observed);
-                } else if is_time(rhs) {
+                } else if rhs.is_time() {
                     self.narrow(mirrored(*op), moment(lhs)?, observed);
                 }
                 self.collect(lhs, observed)?;
@@ -84,11 +84,6 @@ impl TimeBounds {
     }
 }
 
-/// Whether an expression is the time column, in any case.
-pub(super) fn is_time(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"))
-}
-
 /// What time is compared with.
 fn moment(expr: &Expr) -> Result<Timestamp, QueryError> {
     match &expr.kind {
@@ -98,7 +93,7 @@ fn moment(expr: &Expr) -> Result<Timestamp, QueryError> {
         ExprKind::Number(ns) => Ok(Timestamp(*ns as i64)),
         ExprKind::String(text) if time_literal::looks_like_time(text) => time_literal::parse_bound(text),
         other => {
-            let kind = go_names::expression(other);
+            let kind = other.go_type_name();
             Err(QueryError::Invalid(format!("invalid operation: time and {kind} are not compatible")))
         }
     }

@@ -87,6 +87,34 @@ pub enum ExprKind {
     Time(Timestamp),
 }
 
+impl Expr {
+    /// Whether this is the column `time`, in any letter case.
+    pub fn is_time(&self) -> bool {
+        matches!(&self.kind, ExprKind::Var(column) if column.name.eq_ignore_ascii_case("time"))
+    }
+}
+
+impl ExprKind {
+    /// The name of InfluxDB's Go type for this kind of expression, which its error messages contain.
+    pub fn go_type_name(&self) -> &'static str {
+        match self {
+            ExprKind::Binary { .. } => "*influxql.BinaryExpr",
+            ExprKind::Paren(_) => "*influxql.ParenExpr",
+            ExprKind::Call { .. } => "*influxql.Call",
+            ExprKind::Distinct(_) => "*influxql.Distinct",
+            ExprKind::Var(_) => "*influxql.VarRef",
+            ExprKind::Wildcard(_) => "*influxql.Wildcard",
+            ExprKind::Regex(_) => "*influxql.RegexLiteral",
+            ExprKind::Integer(_) => "*influxql.IntegerLiteral",
+            ExprKind::Number(_) => "*influxql.NumberLiteral",
+            ExprKind::String(_) => "*influxql.StringLiteral",
+            ExprKind::Boolean(_) => "*influxql.BooleanLiteral",
+            ExprKind::Duration(_) => "*influxql.DurationLiteral",
+            ExprKind::Time(_) => "*influxql.TimeLiteral",
+        }
+    }
+}
+
 /// A reference to a column.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VarRef {

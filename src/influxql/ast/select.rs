@@ -4,9 +4,8 @@ use std::ops::Deref;
 
 use fluxstone_model::{TimeRange, Timestamp};
 
-use super::{
-    BinaryOp, Dimension, Expr, ExprKind, Field, Fill, GroupBy, Limits, Measurement, Order, Source, Target, VarRef,
-};
+use super::clauses::{Dimension, Field, Fill, GroupBy, Limits, Measurement, Order, Target};
+use super::expression::{BinaryOp, Expr, ExprKind, VarRef};
 
 /// The clauses of a SELECT.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +26,15 @@ pub struct SelectClauses {
     pub order: Option<Order>,
     /// LIMIT, OFFSET, SLIMIT, SOFFSET.
     pub limits: Limits,
+}
+
+/// Where rows come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// A measurement, or several by regex.
+    Measurement(Measurement),
+    /// `(SELECT ...)`.
+    Subquery(Box<Select>),
 }
 
 /// A SELECT that can be planned: its clauses have passed static validation, and so have its sub-queries.
@@ -100,10 +108,9 @@ impl Select {
     /// With `range` in place of its own conditions on time.
     #[must_use]
     pub fn limited_to(mut self, range: TimeRange) -> Select {
-        let is_time = |expr: &Expr| matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"));
         let own = self.0.condition.take().map(|condition| {
             condition.rewrite(&mut |expr| match &expr.kind {
-                ExprKind::Binary { lhs, rhs, .. } if is_time(lhs) || is_time(rhs) => {
+                ExprKind::Binary { lhs, rhs, .. } if lhs.is_time() || rhs.is_time() => {
                     Expr { kind: ExprKind::Boolean(true), span: expr.span }
                 }
                 _ => expr,

@@ -4,18 +4,20 @@ use fluxstone_model::Nanos;
 use winnow::Parser;
 use winnow::combinator::{opt, preceded};
 
-use super::{Input, Parsed, clause, duration, identifier, keyword, name_on_database, peek, replication, take};
-use crate::ast::{RetentionOptions, Statement};
+use super::fault::Parsed;
+use super::input::{Input, peek, take};
+use super::tokens::{clause, duration, identifier, keyword, name_on_database, replication};
+use crate::ast::{Definition, RetentionOptions};
 use crate::token::{Keyword, Kind};
 
 /// `INF` as a duration of a policy.
 const FOR_EVER: Nanos = Nanos(0);
 
 /// What follows CREATE DATABASE.
-pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let name = identifier(input)?;
     let with = clause(Keyword::With, options)(input)?;
-    Ok(Statement::CreateDatabase { name, with })
+    Ok(Definition::CreateDatabase { name, with })
 }
 
 /// What follows CREATE DATABASE ... WITH: options in a fixed order, at least one.
@@ -36,7 +38,7 @@ fn options<'t>(input: &mut Input<'t>) -> Parsed<'t, RetentionOptions> {
 }
 
 /// What follows CREATE RETENTION.
-pub(super) fn create_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+pub(super) fn create_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let (name, database) = preceded(keyword(Keyword::Policy), name_on_database).parse_next(input)?;
     let duration = preceded(keyword(Keyword::Duration), duration(Some(FOR_EVER))).parse_next(input)?;
     let replication = preceded(keyword(Keyword::Replication), replication).parse_next(input)?;
@@ -44,7 +46,7 @@ pub(super) fn create_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> 
     let default = opt(keyword(Keyword::Default)).parse_next(input)?.is_some();
     let options =
         RetentionOptions { duration: Some(duration), replication: Some(replication), shard_duration, name: None };
-    Ok(Statement::CreateRetentionPolicy { name, database, options, default })
+    Ok(Definition::CreateRetentionPolicy { name, database, options, default })
 }
 
 /// `DURATION d` behind SHARD, which is not INF for policies that are named.
@@ -58,7 +60,7 @@ fn shard_duration<'t>(input: &mut Input<'t>) -> Parsed<'t, Nanos> {
 }
 
 /// What follows ALTER RETENTION: options in any order, each once, at least one.
-pub(super) fn alter_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+pub(super) fn alter_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let name = preceded(keyword(Keyword::Policy), altered_name).parse_next(input)?;
     let database = preceded(keyword(Keyword::On), identifier).parse_next(input)?;
     let mut options = RetentionOptions::default();
@@ -71,7 +73,7 @@ pub(super) fn alter_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
                 word
             }
             _ if none => return Err(next.unexpected(&["DURATION", "REPLICATION", "SHARD", "DEFAULT"])),
-            _ => return Ok(Statement::AlterRetentionPolicy { name, database, options, default }),
+            _ => return Ok(Definition::AlterRetentionPolicy { name, database, options, default }),
         };
         let again = match word {
             Keyword::Duration => options.duration.is_some(),

@@ -4,14 +4,14 @@ use fluxstone_model::Nanos;
 use winnow::error::ErrMode;
 use winnow::stream::Location;
 
+use super::fault::{Fault, Parsed, plain};
+use super::input::{Input, peek, peek_raw, skip_space, take, token_at};
 use super::source::segments;
-use super::{
-    Fault, Input, Parsed, identifier, nested, peek, peek_raw, plain, regex, required_regex, skip_space, take, token,
-};
-use crate::Parameter;
+use super::tokens::{identifier, nested, regex, required_regex, token};
 use crate::ast::{BinaryOp, Cast, Expr, ExprKind, Span, VarRef, WildcardKind};
 use crate::duration;
 use crate::invalid::Invalid;
+use crate::parameter::Parameter;
 use crate::token::{Keyword, Kind, Token};
 
 /// How many operators, brackets and calls may stand above each other in the tree of one expression. A chain of operators of
@@ -132,7 +132,7 @@ fn parenthesised<'t>(input: &mut Input<'t>, open: Token<'t>) -> Parsed<'t, Deep>
 
 /// A name with a bracket glued to it is a call.
 fn call_or_column<'t>(input: &mut Input<'t>, name: Token<'t>) -> Parsed<'t, Deep> {
-    let behind = super::token_at(&mut input.state, name.end);
+    let behind = token_at(&mut input.state, name.end);
     if behind.kind == Kind::LeftParen {
         take(input, name);
         take(input, behind);

@@ -5,23 +5,18 @@ use winnow::combinator::{cut_err, preceded};
 use winnow::stream::Location;
 
 use super::expression::expression;
+use super::fault::{Parsed, plain};
+use super::input::{Input, peek, peek_raw, skip_space, take};
 use super::source::{sources, target};
-use super::{
-    Input, Parsed, clause, comma_separated, identifier, keyword, kind, literal, peek, peek_raw, plain, regex,
-    skip_space, take,
-};
-use crate::ast::{Expr, ExprKind, Field, Fill, Limits, Order, Select, Source, Span, Statement};
+use super::tokens::{clause, comma_separated, identifier, keyword, kind, literal, regex};
+use crate::ast::{Expr, ExprKind, Field, Fill, Limits, Order, Select, Source, Span};
 use crate::invalid::Invalid;
 use crate::position::Position;
+use crate::role::Role;
 use crate::token::{Keyword, Kind};
-use crate::validate::{self, Role, Unchecked};
+use crate::validate::{self, Unchecked};
 
-/// A SELECT statement, behind its first word.
-pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
-    select(input, Role::Statement).map(|select| Statement::Select(Box::new(select)))
-}
-
-/// The rest of a SELECT, checked for its role.
+/// What follows SELECT, validated for its role.
 pub(super) fn select<'t>(input: &mut Input<'t>, role: Role) -> Parsed<'t, Select> {
     let fields = comma_separated(field)(input)?;
     let into = if role == Role::ContinuousQuery {

@@ -3,10 +3,9 @@
 use winnow::Parser;
 use winnow::combinator::cut_err;
 
-use super::{
-    Input, Parsed, character_ahead, comma_separated, identifier, keyword, kind, nested, peek, peek_raw, regex, take,
-    ungrammatical,
-};
+use super::fault::{Parsed, ungrammatical};
+use super::input::{Input, character_ahead, peek, peek_raw, take};
+use super::tokens::{comma_separated, identifier, keyword, kind, nested, regex};
 use crate::ast::{Measurement, MeasurementName, Regex, Source, Target};
 use crate::print::bare;
 use crate::token::{Keyword, Kind, Place};

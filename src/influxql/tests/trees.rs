@@ -22,9 +22,9 @@ fn the_shapes_of_a_select() {
 
 #[test]
 fn the_shapes_of_other_statements() {
-    insta::assert_compact_debug_snapshot!(statement("SHOW TAG VALUES FROM /x/ WITH KEY IN (a, b) LIMIT 1"), @r#"ShowTagValues { show: Show { database: None, sources: [Measurement { database: "", policy: "", name: Regex(/x/) }], condition: None, order: None, limits: Limits { limit: 1, offset: 0, slimit: 0, soffset: 0 } }, keys: In(["a", "b"]) }"#);
-    insta::assert_compact_debug_snapshot!(statement("CREATE DATABASE d WITH DURATION INF NAME p"), @r#"CreateDatabase { name: "d", with: Some(RetentionOptions { duration: Some(Nanos(0)), replication: None, shard_duration: None, name: Some("p") }) }"#);
-    insta::assert_compact_debug_snapshot!(statement("DELETE FROM m WHERE a = true"), @r#"Delete { sources: [Measurement { database: "", policy: "", name: Name("m") }], condition: Some(Binary { op: Equal, lhs: Var(VarRef { name: "a", cast: None }), rhs: Boolean(true) }) }"#);
+    insta::assert_compact_debug_snapshot!(statement("SHOW TAG VALUES FROM /x/ WITH KEY IN (a, b) LIMIT 1"), @r#"Show(TagValues { clauses: SchemaClauses { database: None, sources: [Measurement { database: "", policy: "", name: Regex(/x/) }], condition: None, order: None, limits: Limits { limit: 1, offset: 0, slimit: 0, soffset: 0 } }, keys: In(["a", "b"]) })"#);
+    insta::assert_compact_debug_snapshot!(statement("CREATE DATABASE d WITH DURATION INF NAME p"), @r#"Define(CreateDatabase { name: "d", with: Some(RetentionOptions { duration: Some(Nanos(0)), replication: None, shard_duration: None, name: Some("p") }) })"#);
+    insta::assert_compact_debug_snapshot!(statement("DELETE FROM m WHERE a = true"), @r#"Delete(DeleteClauses { sources: [Measurement { database: "", policy: "", name: Name("m") }], condition: Some(Binary { op: Equal, lhs: Var(VarRef { name: "a", cast: None }), rhs: Boolean(true) }) })"#);
 }
 
 #[test]
