@@ -1,5 +1,7 @@
-//! All that can be wrong with a statement that the grammar allows, with the texts that clients see: the table of the messages of
-//! validation. Each stands in the clause of `spec/influxql.md` that says when it comes; a test holds both against each other.
+//! Everything that can be wrong with a statement that the grammar allows, with the messages that clients see.
+//!
+//! A clause of `spec/influxql.md` states each message and its cause; a test in `tests/grammars` compares the two. The order of
+//! the checks is up to `validate` and `calls`.
 
 use fluxstone_model::Nanos;
 
@@ -65,7 +67,7 @@ pub(super) enum Invalid {
     #[error("aggregate functions with GROUP BY time require a WHERE time clause")]
     WindowsWithoutBound,
 
-    // What may stand beside what.
+    // Which projections can be combined.
     #[error("aggregate function distinct() can not be combined with other functions or fields")]
     DistinctNotAlone,
     #[error("distinct function requires at least one argument")]
@@ -122,36 +124,4 @@ pub(super) enum Invalid {
         DurationLiteral(*got)
     )]
     ResampleTooShort { least: Nanos, got: Nanos },
-}
-
-#[cfg(test)]
-mod tests {
-    /// The templates of the messages in this file.
-    fn templates() -> Vec<String> {
-        let table = include_str!("invalid.rs").split("#[cfg(test)]").next().unwrap_or_default();
-        let quoted = table.split("#[error(").skip(1);
-        quoted.filter_map(|rest| Some(rest.split_once('"')?.1.split_once('"')?.0.to_owned())).collect()
-    }
-
-    /// Texts in which every letter behind a placeholder of the other may differ: a text between `{` and `}` in one stands for a name
-    /// in capitals in the other.
-    fn fits(template: &str, clause: &str) -> bool {
-        let mut pattern = String::from("`");
-        for (at, part) in template.split(['{', '}']).enumerate() {
-            // Every other part is a placeholder. The specification writes a letter, or a word that the rule is about.
-            pattern += &if at % 2 == 0 { regex::escape(part) } else { "[A-Za-z0-9_.*]+".to_owned() };
-        }
-        pattern.push('`');
-        regex::Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(clause))
-    }
-
-    // spec: influxql.validation.1, influxql.validation.8, influxql.validation.12
-    #[test]
-    fn every_message_stands_in_the_specification() {
-        let page = include_str!("../../spec/influxql.md").split_whitespace().collect::<Vec<_>>().join(" ");
-        let templates = templates();
-        assert!(templates.len() > 40, "{templates:?}");
-        let missing: Vec<_> = templates.iter().filter(|template| !fits(template, &page)).collect();
-        assert!(missing.is_empty(), "{missing:#?}");
-    }
 }
