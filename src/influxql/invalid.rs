@@ -21,7 +21,7 @@ pub(super) enum Invalid {
     #[error("at least 1 non-time field must be queried")]
     OnlyTime,
     #[error("fill must be a function call")]
-    FillIsNoCall,
+    FillIsNotACall,
     #[error("fill requires an argument, e.g.: 0, null, none, previous, linear")]
     FillArguments,
     #[error("expected number argument in fill()")]
@@ -45,9 +45,9 @@ pub(super) enum Invalid {
 
     // GROUP BY.
     #[error("time() is a function and expects at least one argument")]
-    TimeIsNoColumn,
+    TimeIsNotATag,
     #[error("only time and tag dimensions allowed")]
-    NoDimension,
+    InvalidDimension,
     #[error("only time() calls allowed in dimensions")]
     CallAsDimension,
     #[error("time dimension expected 1 or 2 arguments")]
@@ -87,9 +87,9 @@ pub(super) enum Invalid {
     #[error("invalid number of arguments for {name}, expected at least 1 but no more than 2, got {got}")]
     OneOrTwoArguments { name: String, got: usize },
     #[error("expected field argument in {0}()")]
-    NoColumn(String),
+    ExpectedColumn(String),
     #[error("expected {kind} argument in {name}()")]
-    NoNumber { kind: &'static str, name: &'static str },
+    ExpectedNumber { kind: &'static str, name: &'static str },
     #[error("count(distinct <field>) can only have one argument")]
     CountDistinctArguments,
     #[error("expected integer as last argument in {name}(), found {found}")]
@@ -105,17 +105,17 @@ pub(super) enum Invalid {
     #[error("aggregate function required inside the call to {0}")]
     ColumnWithWindows(String),
     #[error("second argument to {name} must be a duration, got {got}")]
-    UnitIsNoDuration { name: String, got: &'static str },
+    UnitIsNotADuration { name: String, got: &'static str },
     #[error("moving_average window must be greater than 1, got {0}")]
-    AverageOverTooFew(i64),
+    AverageWindowTooSmall(i64),
     #[error("second argument for moving_average must be an integer, got {0}")]
-    AverageOverNoInteger(&'static str),
+    AverageWindowIsNotAnInteger(&'static str),
     #[error("must use aggregate function with {0}")]
-    ForecastOfNoCall(String),
+    ForecastWithoutCall(String),
     #[error("expected integer argument as {which} arg in {name}")]
-    ForecastNoInteger { which: &'static str, name: String },
+    ForecastIsNotAnInteger { which: &'static str, name: String },
     #[error("second arg to {name} must be greater than 0, got {got}")]
-    ForecastOfNothing { name: String, got: i64 },
+    ForecastTooShort { name: String, got: i64 },
 
     // Continuous queries.
     #[error(

@@ -1,9 +1,9 @@
-//! Normalised text: how messages, SHOW CONTINUOUS QUERIES and SHOW QUERIES write statements.
+//! Normalized text: how messages, SHOW CONTINUOUS QUERIES and SHOW QUERIES print statements.
 //!
-//! Keywords are in capitals, names are quoted only where they must be, operators stand between single blanks. `{}` writes
-//! what InfluxDB writes: numbers have three decimals, passwords are `[REDACTED]`, some durations are written as Go does.
-//! `{:#}` writes literals that say exactly what is meant, so that parsing the text again gives an equal tree, except that
-//! passwords are never written. Statements are written where they are defined, in [`super::ast`].
+//! Keywords are in capitals, names are quoted only where necessary, and single spaces surround operators. `{}` prints what
+//! InfluxDB prints: numbers have three decimals, passwords are `[REDACTED]`, and some durations are written as Go does. `{:#}`
+//! prints exact literals, so that parsing the text again gives an equal tree, except that passwords are never printed.
+//! Statements are printed where they are defined, in [`super::ast`].
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
@@ -14,13 +14,13 @@ use super::ast::{
 use super::duration::DurationLiteral;
 use super::token::reserved;
 
-/// Whether `name` is an identifier without quotes.
+/// Whether `name` needs no quotes.
 pub(super) fn bare(name: &str) -> bool {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     starts && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && reserved(name).is_none()
 }
 
-/// Displays a name, quoted if need be.
+/// Displays a name, quoted if necessary.
 ///
 /// ```
 /// use fluxstone_influxql::Name;
@@ -176,7 +176,7 @@ impl Display for Target {
         qualifiers(f, &self.database, &self.policy)?;
         match &self.measurement {
             Some(name) => Name(name).fmt(f),
-            // It can only be said behind a dot.
+            // It can only follow a dot.
             None if self.database.is_empty() && self.policy.is_empty() => f.write_str("\"\".:MEASUREMENT"),
             None => f.write_str(":MEASUREMENT"),
         }
@@ -217,7 +217,7 @@ impl Display for Expr {
                 f.write_str(")")
             }
             ExprKind::Call { name, args } => {
-                // The one reserved word that is a function as well.
+                // The only reserved word that is also a function.
                 if name == "distinct" { f.write_str(name) } else { Name(name).fmt(f) }?;
                 f.write_str("(")?;
                 displays(f, args)?;
@@ -244,7 +244,7 @@ fn write_leaf(f: &mut Formatter<'_>, kind: &ExprKind) -> fmt::Result {
         ExprKind::Boolean(value) => write!(f, "{value}"),
         ExprKind::Duration(duration) => DurationLiteral(*duration).fmt(f),
         ExprKind::Time(time) => write!(f, "'{time}'"),
-        ExprKind::Binary { .. } | ExprKind::Paren(_) | ExprKind::Call { .. } => Err(fmt::Error), // no leaves
+        ExprKind::Binary { .. } | ExprKind::Paren(_) | ExprKind::Call { .. } => Err(fmt::Error), // not leaves
     }
 }
 

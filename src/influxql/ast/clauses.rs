@@ -5,12 +5,12 @@ use fluxstone_model::Nanos;
 
 use super::expression::Expr;
 
-/// One projection.
+/// One projection of a SELECT.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
-    /// What to compute.
+    /// The value to compute.
     pub expr: Expr,
-    /// `AS name`; empty is no alias.
+    /// `AS name`; empty without an alias.
     pub alias: String,
 }
 
@@ -21,7 +21,7 @@ pub struct Measurement {
     pub database: String,
     /// The retention policy, or empty.
     pub policy: String,
-    /// The name or a regex.
+    /// The name or a regular expression.
     pub name: MeasurementName,
 }
 
@@ -30,7 +30,7 @@ pub struct Measurement {
 pub enum MeasurementName {
     /// One measurement.
     Name(String),
-    /// All that match.
+    /// All measurements whose names match.
     Regex(Regex),
 }
 
@@ -80,7 +80,7 @@ pub struct GroupBy {
 }
 
 impl GroupBy {
-    /// `time(interval, offset)`, if the first one has a positive length.
+    /// The first `time(interval, offset)`, if its interval is positive.
     pub fn window(&self) -> Option<&Window> {
         let first = self.dimensions.iter().find_map(|d| match d {
             Dimension::Time(window) => Some(window),
@@ -106,9 +106,9 @@ pub enum Dimension {
 /// `time(interval, offset)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Window {
-    /// The length; zero or negative is no window.
+    /// The length of windows. Zero or negative means that there are none.
     pub interval: Nanos,
-    /// What follows the comma.
+    /// The argument after the comma.
     pub offset: Option<WindowOffset>,
 }
 
@@ -124,13 +124,13 @@ pub enum WindowOffset {
 /// `fill(...)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fill {
-    /// Null in empty windows, 0 for count.
+    /// Null for empty windows, 0 for count.
     Null,
     /// No rows for empty windows.
     None,
-    /// The value before.
+    /// The value of the previous window.
     Previous,
-    /// A line between the values before and after.
+    /// Linear interpolation between the values before and after.
     Linear,
     /// A number, written as an integer.
     Integer(i64),
@@ -147,7 +147,7 @@ pub enum Order {
     Descending,
 }
 
-/// Limits; zero is "not set".
+/// Limits; zero means "not set".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     /// `LIMIT n`: rows of each series.

@@ -1,4 +1,4 @@
-//! SELECT: its clauses as they were written, and the statement that has passed static validation.
+//! SELECT: its clauses as written, and the statement that has passed static validation.
 
 use std::ops::Deref;
 
@@ -28,7 +28,7 @@ pub struct SelectClauses {
     pub limits: Limits,
 }
 
-/// Where rows come from.
+/// A source of rows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     /// A measurement, or several by regex.
@@ -37,10 +37,9 @@ pub enum Source {
     Subquery(Box<Select>),
 }
 
-/// A SELECT that can be planned: its clauses have passed static validation, and so have its sub-queries.
+/// A SELECT that can be planned: its clauses and its subqueries have passed static validation.
 ///
-/// Only [`crate::parse`] makes one. The clauses can be read, and changed by the methods below only, none of which can
-/// make it invalid.
+/// Only [`crate::parse`] makes one. Its clauses can be read. Only the methods below change them, and they keep it valid.
 ///
 /// ```
 /// use fluxstone_influxql::{Parameters, ast::{Fill, Statement}, parse};
@@ -60,38 +59,38 @@ impl Deref for Select {
 }
 
 impl Select {
-    /// The statement of clauses that were found to be valid: for validation alone.
+    /// Wraps clauses that were found to be valid. Only validation may call it.
     pub(crate) fn validated(clauses: SelectClauses) -> Select {
         Select(clauses)
     }
 
-    /// Without INTO.
+    /// Removes INTO.
     #[must_use]
     pub fn without_target(mut self) -> Select {
         self.0.into = None;
         self
     }
 
-    /// With that in windows without a value.
+    /// Sets the value for empty windows.
     #[must_use]
     pub fn with_fill(mut self, fill: Fill) -> Select {
         self.0.fill = Some(fill);
         self
     }
 
-    /// Grouped by one more dimension, as a sub-query is by those of the query around it. A query without calls takes no
-    /// notice of windows that come so.
+    /// Adds a dimension, as a subquery inherits those of the query around it. A query without calls ignores windows that are
+    /// added like this.
     #[must_use]
     pub fn grouped_by_also(mut self, dimension: Dimension) -> Select {
         self.0.group_by.dimensions.push(dimension);
         self
     }
 
-    /// Hands the database and the retention policy of the target and then of each source to `rename`, in the order of the text,
-    /// those of sub-queries included.
+    /// Calls `rename` with the database and the retention policy of the target and then of each source, in the order of the
+    /// text, including those of subqueries.
     ///
     /// # Errors
-    /// The first of `rename`; names before it are changed then.
+    /// The first error of `rename`. Earlier names have been changed then.
     pub fn rename_places<E>(
         &mut self,
         rename: &mut impl FnMut(&mut String, &mut String) -> Result<(), E>,
@@ -105,7 +104,7 @@ impl Select {
         })
     }
 
-    /// With `range` in place of its own conditions on time.
+    /// Replaces its own conditions on time by `range`.
     #[must_use]
     pub fn limited_to(mut self, range: TimeRange) -> Select {
         let own = self.0.condition.take().map(|condition| {

@@ -201,7 +201,7 @@ pub enum TagKeyFilter {
     In(Vec<String>),
 }
 
-/// A password, which never prints.
+/// A password. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(pub String);
 

@@ -13,7 +13,7 @@ use crate::role::Role;
 use crate::token::Keyword;
 use crate::validate;
 
-/// What follows CREATE CONTINUOUS.
+/// Parses the rest of a statement after CREATE CONTINUOUS.
 pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let (name, database) = preceded(keyword(Keyword::Query), name_on_database).parse_next(input)?;
     let resample = clause(Keyword::Resample, resample)(input)?.unwrap_or_default();
@@ -28,7 +28,7 @@ pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     Ok(Definition::CreateContinuousQuery { name, database, resample, select: Box::new(select) })
 }
 
-/// `[EVERY d] [FOR d]`, at least one of them and not zero.
+/// `[EVERY d] [FOR d]`, at least one of them positive.
 fn resample<'t>(input: &mut Input<'t>) -> Parsed<'t, Resample> {
     let positive = |length: Option<Nanos>| length.filter(|length| length.0 > 0);
     let every = positive(clause(Keyword::Every, duration(None))(input)?);

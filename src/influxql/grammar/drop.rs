@@ -1,4 +1,4 @@
-//! Statements that remove things: DROP, DELETE and KILL QUERY.
+//! Statements that remove something: DROP, DELETE and KILL QUERY.
 
 use winnow::Parser;
 use winnow::combinator::preceded;
@@ -11,7 +11,7 @@ use super::tokens::{clause, identifier, keyword, name_on_database, number_u64, t
 use crate::ast::{Definition, DeleteClauses, KillQuery};
 use crate::token::{Keyword, Kind, Place};
 
-/// What follows DROP. The message about a wrong word leaves DATABASE out, as InfluxDB's does.
+/// Parses the rest of a statement after DROP. The message about a wrong word omits DATABASE, as InfluxDB's does.
 pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let what = token(input)?;
     match what.kind {
@@ -39,7 +39,7 @@ pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     }
 }
 
-/// `database.policy`, without a blank before the dot.
+/// `database.policy`, without a space before the dot.
 pub(super) fn database_and_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, (String, String)> {
     let database = identifier(input)?;
     let dot = peek_raw(input);
@@ -50,13 +50,13 @@ pub(super) fn database_and_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, (Stri
     Ok((database, identifier(input)?))
 }
 
-/// What follows DELETE and DROP SERIES: `[FROM measurements] [WHERE condition]`, at least one of them, and the measurements
+/// Parses `[FROM measurements] [WHERE condition]` after DELETE and DROP SERIES: at least one of them, and the measurements
 /// unqualified.
 pub(super) fn delete_clauses<'t>(input: &mut Input<'t>) -> Parsed<'t, DeleteClauses> {
     let first = peek(input);
     let sources = clause(Keyword::From, measurements)(input)?.unwrap_or_default();
     let unsupported = |what: &str| ungrammatical(format!("{what} not supported"), Place::At(0));
-    // The last one that is wrong is reported, and its policy before its database.
+    // The last wrong source is reported, and its policy before its database.
     if let Some(wrong) = sources.iter().rev().find(|source| !source.database.is_empty() || !source.policy.is_empty()) {
         return Err(unsupported(if wrong.policy.is_empty() { "database" } else { "retention policy" }));
     }
@@ -67,7 +67,7 @@ pub(super) fn delete_clauses<'t>(input: &mut Input<'t>) -> Parsed<'t, DeleteClau
     Ok(DeleteClauses { sources, condition })
 }
 
-/// What follows KILL.
+/// Parses the rest of a statement after KILL.
 pub(super) fn kill_query<'t>(input: &mut Input<'t>) -> Parsed<'t, KillQuery> {
     let id = preceded(keyword(Keyword::Query), number_u64).parse_next(input)?;
     let host = clause(Keyword::On, identifier)(input)?;

@@ -1,4 +1,4 @@
-//! What a parser fails with, and its message.
+//! The errors of parsers, and their messages.
 //!
 //! A parser for a token fails with [`ErrMode::Backtrack`] and says what it expected. After the word that shows that a clause
 //! is present, everything is wrapped in `cut_err`, so that `opt(clause)` reports what is wrong inside the clause, and the
@@ -16,19 +16,19 @@ use crate::lexer::{self, Lexed};
 use crate::position::Position;
 use crate::token::{Place, Token};
 
-/// The outcome of a parser.
+/// The result of a parser.
 pub(super) type Parsed<'t, T> = ModalResult<T, Fault<'t>>;
 
-/// What is wrong.
+/// What is wrong with the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault<'t> {
     /// `found X, expected A, B at line L, char C`.
     Unexpected { found: Token<'t>, expected: &'static [&'static str] },
-    /// As above, with one expectation.
+    /// The same with one expectation.
     Missing { found: Token<'t>, expected: &'static str },
     /// `TEXT at line L, char C`.
     Positioned { kind: ErrorKind, message: String, place: Place },
-    /// A text without a position, from validation.
+    /// A message of validation, without a position.
     Plain { message: String },
 }
 
@@ -68,18 +68,18 @@ pub(super) fn plain<'t>(problem: &Invalid) -> ErrMode<Fault<'t>> {
     ErrMode::Cut(Fault::Plain { message: problem.to_string() })
 }
 
-/// A fault of the grammar that is said to be at `place`.
+/// A fault of the grammar that the message places at `place`.
 pub(super) fn ungrammatical<'t>(message: impl Into<String>, place: Place) -> ErrMode<Fault<'t>> {
     ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Syntax, message: message.into(), place })
 }
 
 impl<'t> Token<'t> {
-    /// The fault that this token stands where one of `expected` should.
+    /// The fault that this token was found where one of `expected` should be.
     pub(super) fn unexpected(self, expected: &'static [&'static str]) -> ErrMode<Fault<'t>> {
         ErrMode::Backtrack(Fault::Unexpected { found: self, expected })
     }
 
-    /// The fault that this token stands where `expected` should.
+    /// The fault that this token was found where `expected` should be.
     pub(super) fn missing(self, expected: &'static str) -> ErrMode<Fault<'t>> {
         ErrMode::Backtrack(Fault::Missing { found: self, expected })
     }

@@ -14,20 +14,20 @@ use crate::token::{Kind, Place, Token};
 /// The text with the state of parsing it.
 pub(super) type Input<'t> = Stateful<LocatingSlice<&'t str>, State<'t>>;
 
-/// What parsers need besides the rest of the text. Backtracking does not restore it.
+/// The state of parsing. Backtracking does not restore it.
 #[derive(Debug)]
 pub(super) struct State<'t> {
     pub(super) text: &'t str,
     pub(super) parameters: &'t Parameters,
-    /// The last token and the last white space that were read, because most are looked at several times.
+    /// The last token and the last white space that were read: most are looked at several times.
     pub(super) latest: [Option<Token<'t>>; 2],
     /// One past the last byte that was ever read as part of a token.
     pub(super) read_to: usize,
     /// Whether the end of the text was read as the end of a word or while looking for a regular expression.
     pub(super) swallowed_end: bool,
-    /// The last token that was no white space and was taken, not only looked at.
+    /// The last token other than white space that was taken, not only looked at.
     pub(super) taken: Option<Token<'t>>,
-    /// How many parentheses, calls and sub-queries are open.
+    /// The number of open parentheses, calls and subqueries.
     pub(super) nesting: usize,
 }
 
@@ -59,13 +59,13 @@ pub(super) fn token_at<'t>(state: &mut State<'t>, at: usize) -> Token<'t> {
     token
 }
 
-/// The next token that is no white space, without taking it.
+/// The next token other than white space, without taking it.
 pub(super) fn peek<'t>(input: &mut Input<'t>) -> Token<'t> {
     let first = peek_raw(input);
     if first.kind == Kind::Space { token_at(&mut input.state, first.end) } else { first }
 }
 
-/// Takes `token`, which was peeked, and all before it.
+/// Takes `token`, which was peeked, and everything before it.
 pub(super) fn take<'t>(input: &mut Input<'t>, token: Token<'t>) {
     let length = token.end.saturating_sub(input.current_token_start());
     input.next_slice(length);
@@ -74,7 +74,7 @@ pub(super) fn take<'t>(input: &mut Input<'t>, token: Token<'t>) {
     }
 }
 
-/// The next token if it is white space.
+/// Takes the next token if it is white space.
 pub(super) fn skip_space(input: &mut Input<'_>) {
     let next = peek_raw(input);
     if next.kind == Kind::Space {
@@ -82,7 +82,7 @@ pub(super) fn skip_space(input: &mut Input<'_>) {
     }
 }
 
-/// The character behind all that was read so far. Looking at the end of the text, or at a NUL, counts as reading it.
+/// The character after everything that was read so far. Looking at the end of the text, or at a NUL, counts as reading it.
 pub(super) fn character_ahead(input: &mut Input<'_>) -> Option<char> {
     let read_to = input.state.read_to;
     let ahead = input.state.text.get(read_to..).and_then(|rest| rest.chars().next());

@@ -48,7 +48,7 @@ pub(super) fn query(text: &str, parameters: &Parameters) -> Result<Query, ParseE
     Ok(Query { statements })
 }
 
-/// Statements separated by one or more semicolons, with any number of them before and behind.
+/// Statements separated by one or more semicolons, with any number of semicolons before and after.
 fn statements<'t>(input: &mut Input<'t>) -> Parsed<'t, Vec<Statement>> {
     let mut statements = Vec::new();
     let mut separated = true;
@@ -92,7 +92,7 @@ fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
     }
 }
 
-/// What follows CREATE.
+/// Parses the rest of a statement after CREATE.
 fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let second = token(input)?;
     match second.kind {

@@ -11,7 +11,7 @@ use super::tokens::{clause, comma_separated, identifier, keyword, kind, required
 use crate::ast::{BinaryOp, Limits, Measurement, MeasurementFilter, SchemaClauses, Show, TagKeyFilter};
 use crate::token::{Keyword, Kind};
 
-/// What follows SHOW.
+/// Parses the rest of a statement after SHOW.
 pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
     let what = token(input)?;
     let Kind::Keyword(word) = what.kind else { return Err(what.unexpected(WORDS)) };
@@ -101,7 +101,7 @@ fn show_measurements<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
     Ok(Show::Measurements { clauses, with })
 }
 
-/// `MEASUREMENT = name`. The operator and the kind of source need not agree.
+/// `MEASUREMENT = name`. The operator need not match the kind of source.
 fn measurement_filter<'t>(input: &mut Input<'t>) -> Parsed<'t, MeasurementFilter> {
     keyword(Keyword::Measurement).parse_next(input)?;
     let operator = token(input)?;
@@ -157,7 +157,7 @@ fn tag_values<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
     Ok(Show::TagValues { clauses, keys })
 }
 
-/// What follows WITH KEY.
+/// Parses the filter after WITH KEY.
 fn tag_key_filter<'t>(input: &mut Input<'t>) -> Parsed<'t, TagKeyFilter> {
     let operator = token(input)?;
     match operator.kind {

@@ -10,7 +10,7 @@ use super::tokens::{comma_separated, identifier, keyword, string, token};
 use crate::ast::{Definition, SubscriptionMode};
 use crate::token::{Keyword, Kind};
 
-/// What follows CREATE SUBSCRIPTION.
+/// Parses the rest of CREATE SUBSCRIPTION.
 pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let name = identifier(input)?;
     let (database, policy) = preceded(keyword(Keyword::On), database_and_policy).parse_next(input)?;

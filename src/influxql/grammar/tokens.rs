@@ -1,5 +1,5 @@
-//! Parsers for single tokens and for what all families of statements are made of: names, lists, optional clauses, numbers,
-//! durations and regular expressions.
+//! The parsers that all families of statements share: single tokens, names, lists, optional clauses, numbers, durations and
+//! regular expressions.
 //!
 //! White space before a token is skipped unless a parser says otherwise.
 
@@ -18,10 +18,10 @@ use crate::lexer;
 use crate::position::character_before;
 use crate::token::{Keyword, Kind, Place, Token};
 
-/// How deep parentheses, calls and sub-queries may be nested in each other.
+/// The deepest nesting of parentheses, calls and subqueries.
 pub(crate) const NESTING_MAX: usize = 100;
 
-/// The next token.
+/// Takes the next token.
 #[expect(clippy::unnecessary_wraps, reason = "it has the shape of a parser")]
 pub(super) fn token<'t>(input: &mut Input<'t>) -> Parsed<'t, Token<'t>> {
     let token = peek(input);
@@ -73,7 +73,7 @@ pub(super) fn string<'t>(input: &mut Input<'t>) -> Parsed<'t, String> {
     literal(Kind::String, "string").map(|token: Token<'_>| token.content().into_owned()).parse_next(input)
 }
 
-/// `, item` as often as there is a comma, behind a first `item`.
+/// One or more items, separated by commas.
 pub(super) fn comma_separated<'t, T>(
     mut item: impl FnMut(&mut Input<'t>) -> Parsed<'t, T>,
 ) -> impl FnMut(&mut Input<'t>) -> Parsed<'t, Vec<T>> {
@@ -88,7 +88,7 @@ pub(super) fn comma_separated<'t, T>(
     }
 }
 
-/// What follows `word`, if it is there.
+/// The clause after `word`, if the word is present.
 pub(super) fn clause<'t, T>(
     word: Keyword,
     mut rest: impl FnMut(&mut Input<'t>) -> Parsed<'t, T>,
@@ -96,7 +96,7 @@ pub(super) fn clause<'t, T>(
     move |input| opt(preceded(keyword(word), cut_err(|input: &mut Input<'t>| rest(input)))).parse_next(input)
 }
 
-/// A length of time, or INF where `infinite` says what it means.
+/// A duration. INF is accepted if `infinite` gives its value.
 pub(super) fn duration<'t>(infinite: Option<Nanos>) -> impl FnMut(&mut Input<'t>) -> Parsed<'t, Nanos> {
     move |input| {
         let next = peek(input);
@@ -115,7 +115,7 @@ pub(super) fn duration<'t>(infinite: Option<Nanos>) -> impl FnMut(&mut Input<'t>
     }
 }
 
-/// An unsigned number of 64 bits: the identifier of a shard or a query.
+/// An unsigned 64-bit number: the id of a shard or a query.
 pub(super) fn number_u64<'t>(input: &mut Input<'t>) -> Parsed<'t, u64> {
     let token = literal(Kind::Integer, "integer").parse_next(input)?;
     let reason = if token.text.starts_with(['+', '-']) { "invalid syntax" } else { "value out of range" };
@@ -132,7 +132,7 @@ pub(super) fn replication<'t>(input: &mut Input<'t>) -> Parsed<'t, u32> {
     valid.ok_or_else(|| token.wrong(format!("invalid value {n}: must be 1 <= n <= {}", i32::MAX)))
 }
 
-/// A regular expression, if one stands here.
+/// A regular expression, if one is next.
 pub(super) fn regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Regex>> {
     if character_ahead(input).is_some_and(|c| matches!(c, ' ' | '\t' | '\n' | '\r')) {
         skip_space(input);
@@ -142,7 +142,7 @@ pub(super) fn regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Regex>> {
     }
     let start = input.current_token_start();
     if start != input.state.read_to {
-        // A token was looked at and put back, and stands between here and the slash.
+        // A token between here and the slash was looked at and put back.
         return Err(peek_raw(input).missing("regex").cut());
     }
     let text = input.state.text;
@@ -156,7 +156,7 @@ pub(super) fn regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Regex>> {
     Ok(Some(compiled))
 }
 
-/// A regular expression, which must stand here.
+/// A regular expression, which must be next.
 pub(super) fn required_regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Regex> {
     match regex(input)? {
         Some(regex) => Ok(regex),
@@ -164,7 +164,7 @@ pub(super) fn required_regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Regex> {
     }
 }
 
-/// Runs `parser` one level deeper, unless that is too deep.
+/// Runs `parser` one nesting level deeper, unless that is too deep.
 pub(super) fn nested<'t, T>(
     input: &mut Input<'t>,
     parser: impl FnOnce(&mut Input<'t>) -> Parsed<'t, T>,

@@ -1,4 +1,4 @@
-//! Users and what they may do: CREATE USER, SET PASSWORD, GRANT, REVOKE.
+//! Users and their privileges: CREATE USER, SET PASSWORD, GRANT, REVOKE.
 
 use winnow::Parser;
 use winnow::combinator::{opt, preceded};
@@ -9,7 +9,7 @@ use super::tokens::{clause, identifier, keyword, kind, string, token};
 use crate::ast::{BinaryOp, Definition, Password, Privilege};
 use crate::token::{Keyword, Kind};
 
-/// What follows CREATE USER.
+/// Parses the rest of CREATE USER.
 pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let name = identifier(input)?;
     let password = preceded((keyword(Keyword::With), keyword(Keyword::Password)), string).parse_next(input)?;
@@ -19,17 +19,17 @@ pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     Ok(Definition::CreateUser { name, password: Password(password), admin })
 }
 
-/// What follows SET.
+/// Parses the rest of a statement after SET.
 pub(super) fn set_password<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let user = preceded((keyword(Keyword::Password), keyword(Keyword::For)), identifier).parse_next(input)?;
     let password = preceded(kind(Kind::Operator(BinaryOp::Equal), "="), string).parse_next(input)?;
     Ok(Definition::SetPassword { user, password: Password(password) })
 }
 
-/// A privilege and whom it concerns: `None` is all privileges on everything.
+/// A privilege on a database and the user it concerns; `None` means all privileges on everything.
 type Grant = (Option<(Privilege, String)>, String);
 
-/// What follows GRANT.
+/// Parses the rest of a statement after GRANT.
 pub(super) fn grant<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     Ok(match privilege(input, Keyword::To, &["ON", "TO"])? {
         (Some((privilege, database)), user) => Definition::Grant { privilege, database, user },
@@ -37,7 +37,7 @@ pub(super) fn grant<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     })
 }
 
-/// What follows REVOKE.
+/// Parses the rest of a statement after REVOKE.
 pub(super) fn revoke<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     Ok(match privilege(input, Keyword::From, &["ON", "FROM"])? {
         (Some((privilege, database)), user) => Definition::Revoke { privilege, database, user },
