@@ -2,7 +2,7 @@
 
 use fluxstone_go::is_printable;
 
-/// Whether a database or policy may be called `name`: printable, no path separator, not a directory's own names.
+/// Whether `name` is valid: printable, without path separators, and neither `.` nor `..`.
 pub(super) fn is_valid_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && name.chars().all(|c| !matches!(c, '/' | '\\') && is_printable(c))
 }

@@ -63,9 +63,9 @@ proptest! {
     }
 }
 
-/// The points of 500 drawn bodies; how many mutated ones are refused.
+/// The bodies are worth testing: they contain enough points, and enough of the mutated ones are refused.
 #[test]
-fn what_is_drawn_says_something() {
+fn enough_bodies_have_points_and_enough_mutations_are_refused() {
     let mut random = SmallRng::seed_from_u64(0);
     let (mut points, mut refused) = (0, 0);
     for _ in 0..500 {
