@@ -1,4 +1,4 @@
-//! Continuous queries: stored as text, which others read and show.
+//! Continuous queries: stored as text. The engine parses, runs and shows them.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +9,12 @@ use super::{Catalog, CatalogError, Change};
 pub struct ContinuousQuery {
     /// Unique within its database.
     pub name: String,
-    /// The whole CREATE CONTINUOUS QUERY statement in normal form with exact numbers, all names filled in.
+    /// The whole CREATE CONTINUOUS QUERY statement in normal form, with exact numbers and all names filled in.
     pub text: String,
 }
 
 impl Catalog {
-    /// `CREATE CONTINUOUS QUERY`. The same text again, letter case aside, needs nothing.
+    /// `CREATE CONTINUOUS QUERY`. No changes if the query exists with the same text, ignoring letter case.
     pub fn create_continuous_query(
         &self,
         database: &str,

@@ -1,11 +1,11 @@
-//! Subscriptions: stored and shown. Nothing is delivered to them.
+//! Subscriptions. They are stored and shown, but no points are delivered to them.
 
 use fluxstone_model::SubscriptionMode;
 use serde::{Deserialize, Serialize};
 
 use super::{Catalog, CatalogError, Change};
 
-/// A wish to have the points of a policy delivered elsewhere.
+/// A request to deliver the points of a policy elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
     /// Unique within its policy.
@@ -46,7 +46,7 @@ impl Catalog {
     }
 }
 
-/// Whether `url` has a scheme that could be served, a host, and a port.
+/// Whether `url` has a known scheme, a host and a port.
 fn is_destination(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else { return false };
     if !["udp", "http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {

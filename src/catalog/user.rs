@@ -1,4 +1,4 @@
-//! Users and what they may do. Passwords are known only as hashes, which are made elsewhere.
+//! Users and their privileges. Only hashes of passwords are stored; they are computed elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Catalog, CatalogError, Change};
 
-/// Someone who can log in.
+/// A user who can log in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// Unique.
     pub name: String,
     /// The password's hash, a PHC string.
     pub hash: String,
-    /// Whether everything is allowed.
+    /// Whether the user is an administrator, who has all privileges.
     pub admin: bool,
-    /// By the name of the database, which need not exist.
+    /// The privileges by database name. The databases need not exist.
     pub grants: BTreeMap<String, Privileges>,
 }
 
@@ -25,16 +25,16 @@ pub struct User {
 pub struct Privileges(u8);
 
 impl Privileges {
-    /// Neither.
+    /// Neither privilege.
     pub const NONE: Privileges = Privileges(0);
-    /// Query.
+    /// The privilege to query.
     pub const READ: Privileges = Privileges(1);
-    /// Write and delete.
+    /// The privilege to write and delete.
     pub const WRITE: Privileges = Privileges(2);
-    /// Both.
+    /// Both privileges.
     pub const ALL: Privileges = Privileges(3);
 
-    /// Whether all of `wanted` is in the set.
+    /// Whether the set includes all of `wanted`.
     pub fn include(self, wanted: Privileges) -> bool {
         self.0 & wanted.0 == wanted.0
     }
@@ -45,7 +45,7 @@ impl Privileges {
         Privileges(self.0 & !revoked.0)
     }
 
-    /// As SHOW GRANTS and refusals name it.
+    /// The name in SHOW GRANTS and in refusals.
     pub fn name(self) -> &'static str {
         match self {
             Privileges::READ => "READ",
@@ -67,15 +67,15 @@ impl From<Privilege> for Privileges {
 }
 
 impl User {
-    /// Whether the user may do `wanted` with the database called `database`.
+    /// Whether the user has the privileges `wanted` on the database named `database`.
     pub fn may(&self, wanted: Privileges, database: &str) -> bool {
         self.admin || self.grants.get(database).is_some_and(|granted| granted.include(wanted))
     }
 }
 
 impl Catalog {
-    /// `CREATE USER`. `hash` is the new password's; `verified` is the hash of the user called `name` if the new password was
-    /// found to match it, so that creating the same user again is no error.
+    /// `CREATE USER`. `hash` is the hash of the new password. `verified` is the stored hash of the existing user if the new
+    /// password matches it, so that creating the same user again is not an error.
     pub fn create_user(
         &self,
         name: &str,
@@ -105,19 +105,19 @@ impl Catalog {
         Ok(vec![Change::SetPassword { name: name.to_owned(), hash: hash.to_owned() }])
     }
 
-    /// `GRANT ALL PRIVILEGES TO` and `REVOKE ALL PRIVILEGES FROM`: grants on databases stay as they are.
+    /// `GRANT ALL PRIVILEGES TO` and `REVOKE ALL PRIVILEGES FROM`. Grants on databases do not change.
     pub fn set_admin(&self, name: &str, admin: bool) -> Result<Vec<Change>, CatalogError> {
         self.required_user(name)?;
         Ok(vec![Change::SetAdmin { name: name.to_owned(), admin }])
     }
 
-    /// `GRANT p ON database TO user`: replaces what was granted before.
+    /// `GRANT p ON database TO user`: replaces earlier grants on the database.
     pub fn grant(&self, user: &str, database: &str, granted: Privileges) -> Result<Vec<Change>, CatalogError> {
         self.required_user(user)?;
         Ok(vec![Change::SetGrant { user: user.to_owned(), database: database.to_owned(), privileges: granted }])
     }
 
-    /// `REVOKE p ON database FROM user`: takes `p` away and leaves the rest, even if that is nothing.
+    /// `REVOKE p ON database FROM user`: removes `p` and keeps the rest, even if it is empty.
     pub fn revoke(&self, user: &str, database: &str, revoked: Privileges) -> Result<Vec<Change>, CatalogError> {
         let present = self.required_user(user)?.grants.get(database).copied().unwrap_or_default();
         self.grant(user, database, present.without(revoked))

@@ -35,9 +35,9 @@ impl Background {
     pub(super) fn start(core: &Arc<Core>) -> Self {
         let mut background = Background { workers: Vec::new() };
         let housekeeper = Arc::clone(core);
-        let mut schedule = Schedule::new(core.options.retention_check_ns);
+        let mut timer = Timer::new(core.options.retention_check_ns);
         background.spawn("background", CHECKPOINT_POLL, move |_| {
-            if let Err(error) = housekeeper.background_turn(&mut schedule) {
+            if let Err(error) = housekeeper.background_turn(&mut timer) {
                 tracing::error!(%error, "background work failed");
             }
         });
@@ -83,15 +83,15 @@ impl Drop for Background {
 
 /// When expired data is looked for next.
 #[derive(Debug)]
-struct Schedule {
+struct Timer {
     interval: Duration,
     next: Option<Instant>,
 }
 
-impl Schedule {
+impl Timer {
     fn new(interval_ns: u64) -> Self {
         let interval = Duration::from_nanos(interval_ns);
-        Schedule { interval, next: (interval_ns > 0).then(|| Instant::now() + interval) }
+        Timer { interval, next: (interval_ns > 0).then(|| Instant::now() + interval) }
     }
 
     fn is_due(&mut self) -> bool {
@@ -106,11 +106,11 @@ impl Schedule {
 }
 
 impl Core {
-    fn background_turn(&self, schedule: &mut Schedule) -> Result<(), StorageError> {
+    fn background_turn(&self, timer: &mut Timer) -> Result<(), StorageError> {
         if self.store.checkpoint_due() {
             self.checkpoint()?;
         }
-        if schedule.is_due() {
+        if timer.is_due() {
             self.drop_expired()?;
         }
         Ok(())

@@ -3,25 +3,22 @@
 use fluxstone_catalog::CatalogError;
 use fluxstone_columns::SeriesId;
 use fluxstone_compat::StatementSemantics;
-use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Measurement};
+use fluxstone_influxql::ast::{BinaryOp, DeleteClauses, Expr, ExprKind};
 use fluxstone_model::{TimeRange, Timestamp};
 use fluxstone_query::TimeBounds;
 
 use super::Core;
-use super::execute::Run;
+use super::execute::StatementContext;
 use super::schema::{all_shards, is_named};
-use super::schema_condition::{is_time, refuse_time};
+use super::schema_condition::refuse_time;
 use super::statement_error::StatementError;
 
 impl Core {
     /// DELETE.
-    pub(super) fn delete(
-        &self,
-        sources: &[Measurement],
-        condition: Option<&Expr>,
-        run: &Run<'_>,
-    ) -> Result<(), StatementError> {
-        let database = &run.session.database;
+    pub(super) fn delete(&self, clauses: &DeleteClauses, context: &StatementContext<'_>) -> Result<(), StatementError> {
+        let DeleteClauses { sources, condition } = clauses;
+        let condition = condition.as_ref();
+        let database = &context.session.database;
         let catalog = self.catalog.visible();
         let found = catalog.database(database).ok_or_else(|| CatalogError::DatabaseNotFound(database.clone()))?;
         if !self.options.semantics.statements.delete_time_conditions {
@@ -58,17 +55,16 @@ impl Core {
     /// DROP SERIES: the same without time.
     pub(super) fn drop_series(
         &self,
-        sources: &[Measurement],
-        condition: Option<&Expr>,
-        run: &Run<'_>,
+        clauses: &DeleteClauses,
+        context: &StatementContext<'_>,
     ) -> Result<(), StatementError> {
-        let database = &run.session.database;
+        let database = &context.session.database;
         if self.catalog.visible().database(database).is_none() {
             return Err(CatalogError::DatabaseNotFound(database.clone()).into());
         }
-        refuse_time("DROP SERIES", condition, self.options.semantics.listings)
-            .map_err(|error| StatementError { before_running: false, ..error })?;
-        self.delete(sources, condition, run)
+        refuse_time("DROP SERIES", clauses.condition.as_ref(), self.options.semantics.listings)
+            .map_err(StatementError::while_running)?;
+        self.delete(clauses, context)
     }
 }
 
@@ -91,7 +87,7 @@ fn refuse_what_is_no_range(condition: Option<&Expr>) -> Result<(), StatementErro
             refuse_what_is_no_range(Some(lhs))?;
             refuse_what_is_no_range(Some(rhs))
         }
-        ExprKind::Binary { op, lhs, rhs } if (is_time(lhs) || is_time(rhs)) && is_no_bound(*op) => {
+        ExprKind::Binary { op, lhs, rhs } if (lhs.is_time() || rhs.is_time()) && is_no_bound(*op) => {
             Err(StatementError::running(format!("invalid time comparison operator: {}", op.symbol())))
         }
         _ => Ok(()),
@@ -106,6 +102,6 @@ fn mentions_time(condition: &Expr) -> bool {
     match &condition.kind {
         ExprKind::Paren(inner) => mentions_time(inner),
         ExprKind::Binary { lhs, rhs, .. } => mentions_time(lhs) || mentions_time(rhs),
-        _ => is_time(condition),
+        _ => condition.is_time(),
     }
 }

@@ -8,8 +8,8 @@ use fluxstone_compat::StatementSemantics;
 use fluxstone_influxql::ast::Statement;
 use fluxstone_query::SeriesRows;
 
-use super::prepare::Session;
 use super::queries::Running;
+use super::session::Session;
 use super::statement_error::StatementError;
 use super::{Core, Engine, PreparedQuery, StatementResult};
 
@@ -44,25 +44,30 @@ impl Core {
         };
         self.counters.count_query_start();
         let timeout = Duration::from_nanos(self.options.query_timeout_ns);
-        let run = Run {
+        let context = StatementContext {
             session: &session,
             running: &registration.running,
             cancelled,
             deadline: (!timeout.is_zero()).then(|| registration.running.started + timeout),
         };
-        let _ = self.run_all(statements, &run, emit);
+        let _ = self.run_all(statements, &context, emit);
         self.counters.count_query_end(registration.running.started.elapsed());
     }
 
-    fn run_all(&self, statements: Vec<Statement>, run: &Run<'_>, emit: &mut Emit<'_>) -> ControlFlow<()> {
+    fn run_all(
+        &self,
+        statements: Vec<Statement>,
+        context: &StatementContext<'_>,
+        emit: &mut Emit<'_>,
+    ) -> ControlFlow<()> {
         let count = statements.len();
         for (id, statement) in statements.into_iter().enumerate() {
             let mut output = Output { statement_id: id, pending: None, emit };
-            let result = run.check().and_then(|()| self.run_statement(id, statement, run, &mut output));
+            let result = context.check().and_then(|()| self.run_statement(id, statement, context, &mut output));
             match result {
                 Ok(messages) => output.finish(messages)?,
                 // Nobody listens any more.
-                Err(_) if run.cancelled.load(Ordering::Relaxed) => return ControlFlow::Break(()),
+                Err(_) if context.cancelled.load(Ordering::Relaxed) => return ControlFlow::Break(()),
                 Err(error) => {
                     output.flush()?;
                     return stop_at_error(self.options.semantics.statements, id, count, error, emit);
@@ -94,14 +99,14 @@ fn stop_at_error(
 }
 
 /// What a running statement knows of its request.
-pub(super) struct Run<'r> {
+pub(super) struct StatementContext<'r> {
     pub(super) session: &'r Session,
     pub(super) running: &'r Running,
     cancelled: &'r AtomicBool,
     deadline: Option<Instant>,
 }
 
-impl Run<'_> {
+impl StatementContext<'_> {
     /// Whether the statement may go on.
     pub(super) fn check(&self) -> Result<(), StatementError> {
         if self.cancelled.load(Ordering::Relaxed) || self.running.is_killed() {

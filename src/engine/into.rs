@@ -9,7 +9,7 @@ use fluxstone_model::Timestamp;
 use fluxstone_query::{SeriesRows, Value};
 
 use super::Core;
-use super::select::target_measurement;
+use super::names::target_measurement;
 use super::statement_error::StatementError;
 
 /// Rows are written when so many have come together.

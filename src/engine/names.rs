@@ -1,7 +1,8 @@
 //! Filling in names: which database and retention policy each part of a statement means.
 
 use fluxstone_catalog::{Catalog, Database};
-use fluxstone_influxql::ast::{Measurement, MeasurementName, Select, Source};
+use fluxstone_influxql::ast::{Measurement, Select, Source};
+use fluxstone_model::Text;
 
 use super::statement_error::StatementError;
 
@@ -56,18 +57,12 @@ pub(super) fn measurements_of(select: &Select) -> Vec<&Measurement> {
 
 /// Refuses the names under which InfluxDB keeps its own listings.
 pub(super) fn refuse_system_sources(select: &Select) -> Result<(), StatementError> {
-    for measurement in measurements_of(select) {
-        let MeasurementName::Name(name) = &measurement.name else { continue };
-        let command = match name.as_str() {
-            "_fieldKeys" => "SHOW FIELD KEYS",
-            "_measurements" => "SHOW MEASUREMENTS",
-            "_series" => "SHOW SERIES",
-            "_tagKeys" => "SHOW TAG KEYS",
-            "_tags" => "SHOW TAG VALUES",
-            _ => continue,
-        };
-        let text = format!("unable to use system source '{name}': use {command} instead");
-        return Err(StatementError::before_running(text));
-    }
-    Ok(())
+    measurements_of(select).into_iter().try_for_each(|measurement| {
+        measurement.name.refuse_system_source().map_err(|error| StatementError::before_running(error.to_string()))
+    })
+}
+
+/// The name under which a target writes the rows of `series`.
+pub(super) fn target_measurement(written: Option<&str>, series: &Text) -> Text {
+    written.map_or_else(|| series.clone(), Text::from)
 }

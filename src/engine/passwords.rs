@@ -2,7 +2,7 @@
 //!
 //! Hashes are argon2id (RFC 9106) with 7 MiB, 5 passes and 1 lane, as PHC strings. A successful check is remembered as a
 //! keyed SHA-256 of the password, together with the hash that it matched: a changed password or a dropped user ends it
-//! without anyone having to say so. One new password is hashed at a time; callers of [`Engine::login`] bound how many are
+//! without anyone having to say so. One new password is hashed at a time; callers of [`Engine::login`](super::Engine::login) bound how many are
 //! checked at a time.
 
 use std::collections::HashMap;
@@ -12,8 +12,6 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-
-use super::{AuthState, Core, Engine, LoginError, Principal};
 
 /// Memory of one hashing, in KiB.
 const MEMORY_KIB: u32 = 7168;
@@ -72,7 +70,7 @@ impl Passwords {
     }
 
     /// Whether `password` was found to match `hash` before. Fast.
-    fn remembers(&self, user: &str, password: &str, hash: &str) -> bool {
+    pub(super) fn remembers(&self, user: &str, password: &str, hash: &str) -> bool {
         let digest = self.digest(user, password, hash);
         self.verified.lock().get(user).is_some_and(|(matched, known)| matched == hash && *known == digest)
     }
@@ -89,49 +87,6 @@ impl Passwords {
             digest.update(part);
         }
         digest.finalize().into()
-    }
-}
-
-impl Engine {
-    /// Whether credentials can be asked for.
-    pub fn auth_state(&self) -> AuthState {
-        if self.core.catalog.visible().has_admin() { AuthState::Ready } else { AuthState::NoAdmin }
-    }
-
-    /// The user, if exactly these credentials were checked before and still hold. Fast.
-    pub fn remembered_login(&self, user: &str, password: &str) -> Option<Principal> {
-        let catalog = self.core.catalog.visible();
-        let known = catalog.user(user).filter(|known| self.core.passwords.remembers(user, password, &known.hash))?;
-        Some(Principal::User(known.name.clone()))
-    }
-
-    /// Checks a user's password. Slow on purpose the first time, and takes 7 MiB; later times are answered from memory.
-    /// Callers bound how many calls run at a time.
-    pub fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
-        if user.is_empty() {
-            return Err(LoginError::UsernameRequired);
-        }
-        self.core.login(user, password)
-    }
-
-    /// The user that a verified token names, if they exist.
-    pub fn user(&self, name: &str) -> Option<Principal> {
-        self.core.catalog.visible().user(name).map(|user| Principal::User(user.name.clone()))
-    }
-}
-
-impl Core {
-    fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
-        let catalog = self.catalog.visible();
-        let Some(found) = catalog.user(user) else {
-            // As slow as a wrong password, so that the time does not tell which users exist.
-            let _ = self.passwords.hash(password);
-            return Err(LoginError::Failed);
-        };
-        if !self.passwords.matches(user, password, &found.hash) {
-            return Err(LoginError::Failed);
-        }
-        Ok(Principal::User(found.name.clone()))
     }
 }
 

@@ -29,14 +29,9 @@ fn compares_time(condition: &Expr, either_side: bool) -> bool {
         ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
             compares_time(lhs, either_side) || compares_time(rhs, either_side)
         }
-        ExprKind::Binary { lhs, rhs, .. } => is_time(lhs) || (either_side && is_time(rhs)),
+        ExprKind::Binary { lhs, rhs, .. } => lhs.is_time() || (either_side && rhs.is_time()),
         _ => false,
     }
-}
-
-/// Whether an expression is the column `time`, in any letter case.
-pub(super) fn is_time(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::Var(VarRef { name, .. }) if name.eq_ignore_ascii_case("time"))
 }
 
 const INVALID_OPERATOR: &str = "invalid tag comparison operator";

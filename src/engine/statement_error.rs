@@ -19,6 +19,11 @@ impl StatementError {
         StatementError { text: text.into(), before_running: false }
     }
 
+    /// The same error, reported as one that was found while the statement ran.
+    pub(super) fn while_running(self) -> Self {
+        StatementError { before_running: false, ..self }
+    }
+
     /// An error found before the statement ran.
     pub(super) fn before_running(text: impl Into<String>) -> Self {
         StatementError { text: text.into(), before_running: true }

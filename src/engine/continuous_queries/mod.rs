@@ -10,12 +10,13 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use fluxstone_influxql::ast::{Resample, Select, Statement, Window};
+use fluxstone_influxql::ast::{Definition, Resample, Select, Statement, Window};
 use fluxstone_influxql::{Parameters, parse};
 use fluxstone_model::{TimeRange, Timestamp};
-use schedule::{Run, Schedule};
 
-use super::prepare::Session;
+use schedule::{DueRun, Schedule};
+
+use super::session::Session;
 use super::{Core, PreparedQuery, Principal};
 
 /// Rows in a piece of an answer; the answer of SELECT INTO has one.
@@ -83,7 +84,7 @@ impl Core {
                 let known = known.entry(&database.name, &query.name, &query.text);
                 let Some(task) = &known.task else { continue };
                 let schedule = Schedule::new(&task.window, task.resample, now);
-                let Some(Run { at, range }) = schedule.due(known.last_run, now) else { continue };
+                let Some(DueRun { at, range }) = schedule.due(known.last_run, now) else { continue };
                 known.last_run = Some(at);
                 let Some(range) = range else { continue };
                 let (database, name) = (database.name.clone(), query.name.clone());
@@ -136,7 +137,7 @@ fn task(text: &str) -> Option<Task> {
             return None;
         }
     };
-    let Statement::CreateContinuousQuery { resample, select, .. } = statement else { return None };
+    let Statement::Define(Definition::CreateContinuousQuery { resample, select, .. }) = statement else { return None };
     let window = select.group_by.window()?.clone();
     Some(Task { select: *select, window, resample })
 }

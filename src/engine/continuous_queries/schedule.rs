@@ -1,10 +1,8 @@
 //! When a continuous query runs, and which times a run covers. Pure arithmetic on nanoseconds.
 
+use fluxstone_go::truncate_time;
 use fluxstone_influxql::ast::{Resample, Window, WindowOffset};
 use fluxstone_model::{TimeRange, Timestamp};
-
-/// From 0001-01-01, where schedules begin to count, to the epoch.
-const YEAR_ONE_TO_EPOCH_NS: i128 = 62_135_596_800 * 1_000_000_000;
 
 /// The lengths that decide about runs, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +18,7 @@ pub(super) struct Schedule {
 
 /// What one look at the clock leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Run {
+pub(super) struct DueRun {
     /// To be remembered as the last run.
     pub(super) at: i128,
     /// The times to be computed, if any windows have ended or are to be computed before that.
@@ -43,29 +41,24 @@ impl Schedule {
     }
 
     /// Whether the query is due at `now`, if it ran last at `last`, and then what is to be done.
-    pub(super) fn due(self, last: Option<i128>, now: Timestamp) -> Option<Run> {
+    pub(super) fn due(self, last: Option<i128>, now: Timestamp) -> Option<DueRun> {
         let Schedule { interval, offset, every, reach } = self;
         let now = i128::from(now.0);
         let next = last.map_or(now, |last| last + every);
         if next > now {
             return None;
         }
-        let at = truncate(now - offset, every) + offset;
+        let at = truncate_time(now - offset, every) + offset;
         // The next run was due at `next`; whatever was missed since then is made up for.
-        let start = truncate(next + interval - reach - offset - 1, interval) + offset;
-        let end = truncate(now + interval - every.min(interval) - offset, interval) + offset;
+        let start = truncate_time(next + interval - reach - offset - 1, interval) + offset;
+        let end = truncate_time(now + interval - every.min(interval) - offset, interval) + offset;
         let timestamp = |t: i128| Timestamp(t.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64);
         let range = (end > start).then(|| TimeRange {
             min: timestamp(start).max(Timestamp::MIN),
             max: timestamp(end - 1).min(Timestamp::MAX),
         });
-        Some(Run { at, range })
+        Some(DueRun { at, range })
     }
-}
-
-/// `time` rounded down to a multiple of `unit` since 0001-01-01.
-fn truncate(time: i128, unit: i128) -> i128 {
-    time - (time + YEAR_ONE_TO_EPOCH_NS).rem_euclid(unit.max(1))
 }
 
 #[cfg(test)]

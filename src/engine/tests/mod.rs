@@ -17,7 +17,10 @@ use std::time::Duration;
 use fluxstone_compat::Profile;
 use fluxstone_influxql::Parameters;
 use fluxstone_line_protocol::Precision;
+use fluxstone_model::Timestamp;
 use fluxstone_query::{SelectLimits, Value};
+use fluxstone_storage::disk::Disk;
+use fluxstone_storage::real_disk::RealDisk;
 use tempfile::TempDir;
 
 use super::*;
