@@ -1,5 +1,6 @@
-//! Times, integers, booleans and strings: any values read back, and any bytes decode or fail, within the memory they were
-//! allowed. The first byte says which codec it is.
+//! Times, integers, booleans and strings: all values round-trip, and any bytes decode or fail within the allowed memory.
+//!
+//! The first byte selects the codec.
 #![no_main]
 
 use std::fmt::Debug;
@@ -27,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Numbers as wide as the first byte says.
+/// Returns numbers whose width is given by the first byte.
 fn numbers(bytes: &[u8]) -> Vec<i64> {
     let Some((width, bytes)) = bytes.split_first() else { return Vec::new() };
     let width = usize::from(width % 8) + 1;

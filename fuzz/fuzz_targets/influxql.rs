@@ -1,6 +1,5 @@
-//! Arbitrary texts: parsing ends and never panics, a position in a message lies inside of the text, and what parses is
-//! written as a text that gives an equal tree. Short texts are also judged by the grammar of the specification, which must
-//! agree.
+//! Arbitrary texts: parsing ends and never panics, positions in messages are inside the text, and the normalised text of a tree parses to an
+//! equal tree. For short texts, the parser must agree with the grammar of the specification.
 #![no_main]
 
 use fluxstone_influxql::ast::Statement;
@@ -8,7 +7,7 @@ use fluxstone_influxql::{ErrorKind, Parameter, Parameters, ParseError, parse};
 use fluxstone_spec::grammar::{INFLUXQL, characters};
 use libfuzzer_sys::fuzz_target;
 
-/// How long the texts are that the grammar judges. Its recogniser is polynomial, not fast.
+/// The longest text that is checked against the grammar, whose recogniser is polynomial, not fast.
 const JUDGED_BYTES_MAX: usize = 160;
 
 fuzz_target!(|text: &str| {
@@ -34,7 +33,7 @@ fuzz_target!(|text: &str| {
     }
 });
 
-/// The grammar derives the text, if the parser refuses it for its meaning only or not at all.
+/// Checks that the grammar derives the text exactly if the parser accepts it or refuses it in validation.
 fn agrees(text: &str, error: Option<&ParseError>) {
     let start = INFLUXQL.rule("text").expect("the grammar has a start");
     match (INFLUXQL.derives(start, &characters(text)), error) {
@@ -44,7 +43,7 @@ fn agrees(text: &str, error: Option<&ParseError>) {
     }
 }
 
-/// The line exists, and the character is at most two behind its end.
+/// Checks that the line exists, and that the character is at most two after its end.
 fn check_position(message: &str, text: &str) {
     let Some((_, place)) = message.rsplit_once(" at line ") else { return };
     let Some((line, character)) = place.split_once(", char ") else { return };
