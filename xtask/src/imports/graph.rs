@@ -28,26 +28,26 @@ impl Crate {
     pub(super) fn read<'a>(root: &str, text: &impl Fn(&str) -> Option<&'a str>) -> Crate {
         let mut found = Crate::default();
         let folder = root.rsplit_once('/').map_or("", |(folder, _)| folder);
-        found.add(root, folder, Vec::new(), text);
+        found.add(root, folder, &[], text);
         found
     }
 
     /// Adds a file and its child modules, which are in `folder`.
-    fn add<'a>(&mut self, path: &str, folder: &str, home: Vec<String>, text: &impl Fn(&str) -> Option<&'a str>) {
+    fn add<'a>(&mut self, path: &str, folder: &str, home: &[String], text: &impl Fn(&str) -> Option<&'a str>) {
         let Some(contents) = text(path) else { return };
         let source = Source::parse(contents);
         let children = source.children.clone();
         let index = self.files.len();
         for inline in std::iter::once(&Vec::new()).chain(&source.inline) {
-            self.modules.insert([home.as_slice(), inline].concat(), index);
+            self.modules.insert([home, inline.as_slice()].concat(), index);
         }
         self.files.push((path.to_owned(), source));
-        self.homes.push(home.clone());
+        self.homes.push(home.to_owned());
         for child in children {
             let folder = format!("{folder}/{}", child.join("/"));
-            let home = [home.as_slice(), &child].concat();
+            let home = [home, child.as_slice()].concat();
             for file in [format!("{folder}.rs"), format!("{folder}/mod.rs")] {
-                self.add(&file, &folder, home.clone(), text);
+                self.add(&file, &folder, &home, text);
             }
         }
     }

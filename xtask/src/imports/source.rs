@@ -93,11 +93,8 @@ impl Reader<'_> {
             _ if ITEM_KEYWORDS.contains(&word.as_str()) => drop(self.source.items.insert(next)),
             _ if !is_name(&word) || matches!(self.previous(), "::" | "." | "in") => {}
             _ if next == "::" => return self.read_path(),
-            _ if is_type(&word) || matches!(next.as_str(), "(" | "!") => {
-                if !ITEM_KEYWORDS.contains(&self.previous()) {
-                    self.source.bare.insert(word);
-                }
-            }
+            _ if ITEM_KEYWORDS.contains(&self.previous()) => {}
+            _ if is_type(&word) || matches!(next.as_str(), "(" | "!") => drop(self.source.bare.insert(word)),
             _ => {}
         }
         self.at += 1;
