@@ -1,5 +1,6 @@
-//! Arbitrary bodies at arbitrary precisions, under both profiles: parsing ends, never panics, and what it gives is made of
-//! the body. Short bodies are also judged by the grammar of the specification, which must agree.
+//! Arbitrary bodies at any precision, under both profiles: parsing ends, never panics, and returns parts of the body.
+//!
+//! For short bodies, the parser must agree with the grammar of the specification.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -12,10 +13,10 @@ use fluxstone_model::Timestamp;
 use fluxstone_spec::grammar::{LINE_PROTOCOL, bytes};
 use libfuzzer_sys::fuzz_target;
 
-/// How long the bodies are that the grammar judges. Its recogniser is polynomial, not fast.
+/// The longest body that is checked against the grammar, whose recogniser is polynomial, not fast.
 const JUDGED_BYTES_MAX: usize = 200;
 
-/// The reasons that a grammar can't know. Where it derives a body, an invalid float can only be one outside of float64.
+/// Errors that a grammar cannot express. If it derives a body, an invalid float can only be one out of range.
 const BEYOND_GRAMMAR: [&str; 6] = [
     "': duplicate tags",
     "': max key length exceeded",
@@ -80,12 +81,12 @@ fuzz_target!(|request: Request<'_>| {
     if body.len() <= JUDGED_BYTES_MAX && !request.observed {
         agrees(body, &parsed);
     }
-    // Any bytes at all.
+    // These accept any bytes.
     assert!(unescape_measurement(body).len() <= body.len() && unescape_tag(body).len() <= body.len());
     series_key(body);
 });
 
-/// The grammar thinks of the body as the parser does.
+/// Checks that the grammar and the parser agree about the body.
 fn agrees(body: &[u8], parsed: &ParsedBody<'_>) {
     let start = LINE_PROTOCOL.rule("body").expect("the grammar has a start");
     if !LINE_PROTOCOL.derives(start, &bytes(body)) {

@@ -1,4 +1,4 @@
-//! Log files and records: any bytes are read or refused; what is read and written again is the same.
+//! Log files and records: any bytes are read or refused, and what is read round-trips.
 #![no_main]
 
 use fluxstone_storage::frame::{Frame, LogHeader, find_frame, put_frame};

@@ -1,7 +1,6 @@
-//! SELECT: whatever the data and whatever the statement, the evaluator answers what the executable semantics say.
+//! SELECT: for any data and any statement, the evaluator gives the answer of the executable semantics.
 //!
-//! The bytes are the decisions of the generators that the differential test of the repository uses, so the fuzzer looks for the
-//! decisions that reach new code.
+//! The bytes are the decisions of the generators in `tests/semantics`, so the fuzzer searches for decisions that reach new code.
 #![no_main]
 
 #[path = "../../tests/semantics/choices.rs"]
