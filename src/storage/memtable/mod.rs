@@ -22,7 +22,6 @@ use smallvec::{SmallVec, smallvec};
 use column_buffer::ColumnBuffer;
 use few_points::FewPoints;
 use series_table::{SeriesTable, Slot};
-
 use crate::record::{Cell, FieldId, RowHead, Rows};
 
 /// The estimated memory of a series, without its values.
