@@ -1,5 +1,5 @@
-//! Times, integers, booleans and strings: any values round-trip, and any bytes decode or fail within the allowed memory. The
-//! first byte chooses the codec.
+//! Times, integers, booleans and strings: any values read back, and any bytes decode or fail, within the memory they were
+//! allowed. The first byte says which codec it is.
 #![no_main]
 
 use std::fmt::Debug;
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Reads numbers whose width is given by the first byte.
+/// Numbers as wide as the first byte says.
 fn numbers(bytes: &[u8]) -> Vec<i64> {
     let Some((width, bytes)) = bytes.split_first() else { return Vec::new() };
     let width = usize::from(width % 8) + 1;

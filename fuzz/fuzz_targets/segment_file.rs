@@ -1,20 +1,20 @@
-//! Segment files: any bytes can be opened and read to the end, or are refused.
+//! Segment files: any bytes are opened and read to the end, or refused.
 //!
-//! Checksums would stop the fuzzer at once, so the first byte chooses the part of a good file that the rest replaces, and all
-//! checksums are recomputed.
+//! Checksums would keep the fuzzer out, so the first byte says which part of a good file the rest replaces, and all
+//! checksums are made right again.
 #![no_main]
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fluxstone::columns::Block;
 use fluxstone::model::FieldType;
+use fluxstone::query::Block;
 use fluxstone::storage::disk::ReadFile;
 use fluxstone::storage::segment::{BLOCK_VALUES_MAX, Segment, StoredBlock, decode_times, decode_values};
 use libfuzzer_sys::fuzz_target;
 
-/// The length of the file header.
+/// The length of the header of a file.
 const HEADER: usize = 36;
 
 #[derive(Debug)]
@@ -53,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
             let page_at = file.len();
             let page = with_crc(page);
             file.extend_from_slice(&page);
-            // The page starts after the header and the block. Its offset and its length take two bytes each.
+            // The page begins in the file behind the header, its place and its length in two bytes each.
             let varint = |n: usize| [n as u8 | 0x80, (n >> 7) as u8 & 0x7f];
             let directory = [&varint(HEADER + page_at)[..], &[1, 0, 0], &varint(page.len())].concat();
             let directory_at = file.len();
@@ -67,7 +67,7 @@ fn with_crc(bytes: &[u8]) -> Vec<u8> {
     [bytes, &crc32c::crc32c(bytes).to_le_bytes()].concat()
 }
 
-/// Returns a file with a good header and a good footer around `content`, in which the directory starts at `directory`.
+/// A file with a good header and a good footer around `content`, in which the directory begins at `directory`.
 fn file_of(content: &[u8], directory: usize) -> Vec<u8> {
     let mut header = b"FXSG\x01\0\0\0".to_vec();
     header.extend_from_slice(&[1; 24]);
