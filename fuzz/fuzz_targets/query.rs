@@ -1,6 +1,7 @@
-//! SELECT: for any data and any statement, the evaluator gives the answer of the executable semantics.
+//! SELECT: for any data and any statement, the evaluator returns the same answer as the executable semantics.
 //!
-//! The bytes are the decisions of the generators in `tests/semantics`, so the fuzzer searches for decisions that reach new code.
+//! The input bytes are the decisions of the generators of the differential test (`tests/semantics`), so the fuzzer searches for
+//! decisions that reach new code.
 #![no_main]
 
 #[path = "../../tests/semantics/choices.rs"]

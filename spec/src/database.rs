@@ -1,4 +1,4 @@
-//! A database: its shards and its series, and what deletions take from them.
+//! A database: its shards and its series, and the effect of deletions on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,12 @@ use fluxstone_model::{SeriesKey, ShardId, TimeRange};
 use crate::points::Points;
 use crate::write::{Outcome, TypeConflictInRequest, write};
 
-/// All that one database holds.
+/// The contents of one database.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Database {
     /// The shards that were ever written to.
     pub shards: BTreeMap<ShardId, Points>,
-    /// The series that listings show, with values or without.
+    /// The series that listings show, with or without values.
     pub series: BTreeSet<SeriesKey>,
 }
 
@@ -47,7 +47,7 @@ impl Database {
         self.series.retain(|series| series.measurement != *name);
     }
 
-    /// DROP SHARD, or what becomes of a shard whose points have outlived their policy.
+    /// DROP SHARD, or the removal of a shard whose points have expired.
     ///
     /// Transcribes `statements.shard.4` and `statements.shard.5`.
     pub fn drop_shard(&mut self, shard: ShardId) {

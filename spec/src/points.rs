@@ -11,20 +11,20 @@ pub struct Point {
     pub series: SeriesKey,
     /// The field's name.
     pub field: Text,
-    /// When.
+    /// The time.
     pub time: Timestamp,
-    /// What.
+    /// The value.
     pub value: FieldValue,
 }
 
-/// All that one shard holds.
+/// The contents of one shard.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Points {
     /// At most one value for each series, field and time, in the order of first writing.
     pub list: Vec<Point>,
     /// All series that were written to; a point that was dropped for a type conflict leaves its series here.
     pub series: BTreeSet<SeriesKey>,
-    /// The type that each field of each measurement got by its first write.
+    /// The type that the first write of each field of each measurement gave it.
     pub types: BTreeMap<(Text, Text), FieldType>,
 }
 

@@ -1,4 +1,4 @@
-//! What the body of a write does to a shard.
+//! The effect of the body of a write on a shard.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use fluxstone_model::{FieldType, FieldValue, SeriesKey, Text};
 
 use crate::points::{Point, Points};
 
-/// What became of the points of a body.
+/// What happened to the points of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcome {
     /// Points that were stored.
@@ -16,12 +16,12 @@ pub struct Outcome {
     pub dropped: u64,
 }
 
-/// A field that is new came with two types in one body, and the shard is new: no point is stored, but the fields before
-/// the conflict keep their types.
+/// One body gave a new field two types, and the shard is new: no point is stored, but the fields before the conflict keep their
+/// types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypeConflictInRequest;
 
-/// Applies all points of a body, all of which belong to this shard. `is_new` tells whether the shard was made for them.
+/// Applies all points of a body, all of which belong to this shard. `is_new` says whether the shard was created for them.
 ///
 /// Transcribes `write.shard.2`, `write.shard.3`, `write.shard.5`.
 pub fn write(points: &mut Points, body: &ParsedBody<'_>, is_new: bool) -> Result<Outcome, TypeConflictInRequest> {
@@ -34,13 +34,13 @@ pub fn write(points: &mut Points, body: &ParsedBody<'_>, is_new: bool) -> Result
             let name = Text::from(&*unescape_field_key(field.key));
             (name, field_value(field.value))
         });
-        // `time` can be no field; it is left out where there are others.
+        // `time` cannot be a field; it is dropped if there are other fields.
         let fields: Vec<(Text, FieldValue)> = named.filter(|(name, _)| name != "time").collect();
         if fields.is_empty() || series.tags.get(b"time").is_some() {
             outcome.dropped += 1;
             continue;
         }
-        // From here on the series is known, whatever becomes of the point.
+        // From here on the series is known, whatever happens to the point.
         points.series.insert(series.clone());
         if is_refused {
             continue;
@@ -63,8 +63,8 @@ pub fn write(points: &mut Points, body: &ParsedBody<'_>, is_new: bool) -> Result
     Ok(outcome)
 }
 
-/// Gives each field that has no type yet the type of its value, up to the first field that has another type; returns how
-/// many have another type.
+/// Gives each field without a type the type of its value, up to the first field that has another type. Returns how many fields
+/// have another type.
 fn register(types: &mut BTreeMap<(Text, Text), FieldType>, series: &SeriesKey, fields: &[(Text, FieldValue)]) -> u64 {
     let mut conflicts = 0;
     for (name, value) in fields {
@@ -79,12 +79,12 @@ fn register(types: &mut BTreeMap<(Text, Text), FieldType>, series: &SeriesKey, f
     conflicts
 }
 
-/// The value that a text in line protocol stands for. Transcribes `lp.escape.1` for strings.
+/// The value of a text in line protocol. Transcribes `lp.escape.1` for strings.
 fn field_value(value: Value<'_>) -> FieldValue {
     match value {
         fluxstone_line_protocol::Value::Float(value) => FieldValue::Float(value),
         fluxstone_line_protocol::Value::Integer(value) => FieldValue::Integer(value),
-        fluxstone_line_protocol::Value::String(spelt) => FieldValue::String(Text::from(&*unescape_string(spelt))),
+        fluxstone_line_protocol::Value::String(raw) => FieldValue::String(Text::from(&*unescape_string(raw))),
         fluxstone_line_protocol::Value::Boolean(value) => FieldValue::Boolean(value),
     }
 }
