@@ -1,7 +1,7 @@
 //! The engine: the one place where catalog, storage and query meet. Executes writes and statements. Knows nothing about HTTP.
 //!
 //! All calls block (on password hashing, on the disk, on evaluation): servers call them from threads that may block.
-//! Invariant: whatever was answered with success is on disk, and readers see nothing that is not.
+//! Invariant: everything that was answered with success is on disk, and readers see nothing that is not on disk.
 //!
 //! Errors become text in two places: those of writes in `write`, those of statements in `statement_error`. Both keep the words of
 //! the catalog, of storage and of the evaluator.

@@ -36,7 +36,7 @@ pub(super) fn databases(catalog: &Catalog) -> SeriesRows {
     series
 }
 
-/// SHOW RETENTION POLICIES of the database called `name`.
+/// SHOW RETENTION POLICIES of the database named `name`.
 pub(super) fn retention_policies(catalog: &Catalog, name: &str) -> Result<SeriesRows, StatementError> {
     let database = required(catalog, name).map_err(StatementError::while_running)?;
     let mut series = listing("", &["name", "duration", "shardGroupDuration", "replicaN", "default"]);

@@ -216,7 +216,7 @@ pub(super) fn all_shards(database: &Database) -> Vec<ShardId> {
     database.policies.iter().flat_map(|p| p.groups.shards()).collect()
 }
 
-/// Whether FROM or WITH MEASUREMENT means the measurement called `name`.
+/// Whether FROM or WITH MEASUREMENT selects the measurement named `name`.
 pub(super) fn is_named(wanted: &MeasurementName, name: &Text) -> bool {
     match wanted {
         MeasurementName::Name(wanted) => *name == **wanted,
