@@ -61,7 +61,7 @@ impl Core {
             }
             Definition::CreateSubscription { name, database, policy, mode, destinations } => {
                 let (name, destinations) = (name.clone(), destinations.clone());
-                let subscription = Subscription { name, mode: (*mode).into(), destinations };
+                let subscription = Subscription { name, mode: *mode, destinations };
                 self.decide(|catalog| catalog.create_subscription(database, policy, subscription))
             }
             Definition::DropSubscription { name, database, policy } => {
