@@ -8,10 +8,13 @@ use std::sync::Arc;
 use fluxstone_model::DatabaseId;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Catalog, ContinuousQuery, Database, PolicySpec, Privileges, RetentionPolicy, ShardGroup, ShardGroups, Subscription,
-    User,
-};
+use super::catalog::Catalog;
+use super::continuous_query::ContinuousQuery;
+use super::database::Database;
+use super::policy::{PolicySpec, RetentionPolicy};
+use super::shard_group::{ShardGroup, ShardGroups};
+use super::subscription::Subscription;
+use super::user::{Privileges, User};
 
 /// One change. It contains everything that does not follow from the catalog before it: ids, hashes, times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

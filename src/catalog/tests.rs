@@ -1,8 +1,6 @@
 //! The rules of the catalog's decisions, and properties of replay.
 
-use fluxstone_model::RetentionOptions;
-use fluxstone_model::SubscriptionMode;
-use fluxstone_model::{Nanos, Timestamp};
+use fluxstone_model::{Nanos, RetentionOptions, ShardId, SubscriptionMode, Timestamp};
 use proptest::prelude::*;
 
 use super::*;

@@ -1,8 +1,7 @@
-//! Who may run what: what each statement needs, and whether a principal has it.
+//! Authorization: the privileges that each statement requires, and whether a principal has them.
 //!
-//! A statement needs privileges on the databases that it reads and writes, wherever it names them. InfluxDB 1.2.4 looked at
-//! the `db` parameter instead in several places, which let users see databases that were not theirs; that is never
-//! reproduced.
+//! A statement requires privileges on the databases that it reads and writes, wherever it names them. InfluxDB 1.2.4 checked the
+//! `db` parameter instead in several places, which let users see databases of others; that is never reproduced.
 
 use fluxstone_catalog::{Catalog, Privileges};
 use fluxstone_influxql::ast::{Definition, Query, SchemaClauses, Select, Show, Statement};
@@ -10,14 +9,14 @@ use fluxstone_influxql::ast::{Definition, Query, SchemaClauses, Select, Show, St
 use super::Principal;
 use super::names::{database_or, measurements_of};
 
-/// What a statement needs.
+/// A requirement of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Requirement {
     Admin,
     On(Privileges, String),
 }
 
-/// Checks all statements of `query` before any of them runs. `database` is the `db` parameter.
+/// Checks all statements of `query`. `database` is the `db` parameter.
 ///
 /// # Errors
 /// The refusal, without its prefix.
@@ -46,7 +45,7 @@ pub(super) fn authorize(catalog: &Catalog, principal: &Principal, database: &str
     Ok(())
 }
 
-/// Without any user the first administrator may be created, and what follows in the same request runs too.
+/// Without users, only the first administrator can be created. The rest of the same request then runs too.
 fn authorize_nobody(catalog: &Catalog, query: &Query) -> Result<(), String> {
     if !catalog.users().is_empty() {
         return Err("no user provided".to_owned());
@@ -75,7 +74,7 @@ fn of_show(show: &Show, default: &str) -> Vec<Requirement> {
             vec![read(database_or(clauses.database.as_deref(), default))]
         }
         Show::RetentionPolicies { database } => vec![read(database_or(database.as_deref(), default))],
-        // Both list only what the user may know.
+        // Both list only what the user is allowed to see.
         Show::ContinuousQueries | Show::Queries => vec![read(default)],
         Show::Databases
         | Show::Diagnostics { .. }
@@ -133,7 +132,7 @@ fn of_select(select: &Select, default: &str) -> Vec<Requirement> {
     needed
 }
 
-/// To read the database of each source, or the statement's own without FROM.
+/// READ on the database of each source, or on the statement's database without FROM.
 fn of_sources(clauses: &SchemaClauses, default: &str) -> Vec<Requirement> {
     let default = database_or(clauses.database.as_deref(), default);
     if clauses.sources.is_empty() {

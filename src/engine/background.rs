@@ -1,4 +1,4 @@
-//! Work that no request asks for: checkpoints, dropping what has outlived its retention policy, continuous queries.
+//! Work that no request asks for: checkpoints, dropping expired shard groups, and continuous queries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use super::Core;
 use super::change::encode;
 use super::continuous_queries::ContinuousQueries;
 
-/// How often it is asked whether a checkpoint is due.
+/// How often a due checkpoint is checked for.
 const CHECKPOINT_POLL: Duration = Duration::from_millis(200);
 
 /// The background threads. Dropping it stops them and waits for them.
@@ -21,12 +21,12 @@ pub(super) struct Background {
     workers: Vec<Worker>,
 }
 
-/// A thread that does a turn of its work every so often.
+/// A thread that does its work at a fixed interval.
 #[derive(Debug)]
 struct Worker {
-    /// Closing it is the signal to stop.
+    /// Dropping it signals the thread to stop.
     stop: Option<Sender<()>>,
-    /// Becomes true with the signal, for turns that take long.
+    /// Set together with the signal, for work that takes long.
     cancelled: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
@@ -75,13 +75,13 @@ impl Drop for Background {
             worker.stop = None;
         }
         for worker in self.workers.drain(..) {
-            // A panic in the thread was reported by its hook; there is nothing to add.
+            // The panic hook has already reported a panic in the thread.
             let _ = worker.thread.join();
         }
     }
 }
 
-/// When expired data is looked for next.
+/// When expired data is checked for next.
 #[derive(Debug)]
 struct Timer {
     interval: Duration,
@@ -120,7 +120,7 @@ impl Core {
         self.store.checkpoint(&|| encode(&*self.catalog.latest().catalog))
     }
 
-    /// Drops the shard groups whose points have all outlived their policies.
+    /// Drops the shard groups whose points have all expired.
     pub(super) fn drop_expired(&self) -> Result<(), StorageError> {
         let now = self.clock.now();
         if self.catalog.visible().expired_groups(now).is_empty() {

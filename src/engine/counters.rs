@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What is counted since the server started.
+/// Counts since the server started.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) queries_executed: AtomicU64,

@@ -1,4 +1,4 @@
-//! Statements that change the catalog, and the data that goes with what they drop.
+//! Statements that change the catalog or drop data by name.
 
 use fluxstone_catalog::{Catalog, CatalogError, Change, PolicyAlteration, PolicySpec, Privileges, Subscription};
 use fluxstone_influxql::ast::{Definition, RetentionOptions, Select};
@@ -61,7 +61,7 @@ impl Core {
             }
             Definition::CreateSubscription { name, database, policy, mode, destinations } => {
                 let (name, destinations) = (name.clone(), destinations.clone());
-                let subscription = Subscription { name, mode: (*mode).into(), destinations };
+                let subscription = Subscription { name, mode: *mode, destinations };
                 self.decide(|catalog| catalog.create_subscription(database, policy, subscription))
             }
             Definition::DropSubscription { name, database, policy } => {
@@ -100,7 +100,7 @@ impl Core {
         let verified = existing.filter(|hash| self.passwords.matches(name, password, hash));
         let hash = self.passwords.hash(password).map_err(|e| StatementError::running(e.to_string()))?;
         self.change(|catalog, _| {
-            // Another request may have made the first administrator since this one was let in without one.
+            // Another request may have created the first administrator since this one was authorized without one.
             if bootstrap && !catalog.users().is_empty() {
                 return Err(StatementError::running("authorization failed"));
             }
@@ -163,7 +163,7 @@ fn alteration(options: &RetentionOptions, default: bool) -> PolicyAlteration {
     }
 }
 
-/// Drops the data of what `changes` drop.
+/// Drops the data that belongs to what `changes` drop.
 fn drop_data(catalog: &Catalog, changes: &[Change], transaction: &mut Transaction<'_>) {
     for change in changes {
         match change {
@@ -180,7 +180,19 @@ fn drop_data(catalog: &Catalog, changes: &[Change], transaction: &mut Transactio
                 let shards: Vec<_> = groups.filter(|g| g.id == *group).map(|g| g.shard).collect();
                 transaction.drop_shards(*database, &shards);
             }
-            _ => {}
+            Change::CreateDatabase { .. }
+            | Change::CreatePolicy { .. }
+            | Change::AlterPolicy { .. }
+            | Change::CreateGroup { .. }
+            | Change::CreateUser { .. }
+            | Change::DropUser { .. }
+            | Change::SetPassword { .. }
+            | Change::SetAdmin { .. }
+            | Change::SetGrant { .. }
+            | Change::CreateContinuousQuery { .. }
+            | Change::DropContinuousQuery { .. }
+            | Change::CreateSubscription { .. }
+            | Change::DropSubscription { .. } => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! DELETE and DROP SERIES: the series that a condition means, and the range of time.
+//! DELETE and DROP SERIES: the series and the time range that a condition selects.
 
 use fluxstone_catalog::CatalogError;
 use fluxstone_columns::SeriesId;
@@ -22,7 +22,7 @@ impl Core {
         let catalog = self.catalog.visible();
         let found = catalog.database(database).ok_or_else(|| CatalogError::DatabaseNotFound(database.clone()))?;
         if !self.options.semantics.statements.delete_time_conditions {
-            refuse_what_is_no_range(condition)?;
+            require_one_range(condition)?;
         }
         let source = self.source_of(found);
         let mut series: Vec<SeriesId> = Vec::new();
@@ -44,7 +44,7 @@ impl Core {
         }
         let id = found.id;
         self.change(|catalog, transaction| {
-            // The database may have been dropped since; then there is nothing left to delete.
+            // If the database has been dropped since, there is nothing left to delete.
             if let Some(database) = catalog.databases().find(|d| d.id == id) {
                 transaction.delete(id, &all_shards(database), &series, range);
             }
@@ -52,7 +52,7 @@ impl Core {
         })
     }
 
-    /// DROP SERIES: the same without time.
+    /// DROP SERIES: DELETE without conditions on time.
     pub(super) fn drop_series(
         &self,
         clauses: &DeleteClauses,
@@ -68,33 +68,33 @@ impl Core {
     }
 }
 
-/// What is deleted where the condition leaves an end open: everything; of InfluxDB 1.2.4 it was observed that the future stays.
+/// The range to delete. An open end means everything; InfluxDB 1.2.4 keeps the future.
 fn deleted_range(bounds: TimeBounds, now: Timestamp, semantics: StatementSemantics) -> TimeRange {
     let open_end = if semantics.deletes_up_to_now { now } else { Timestamp::MAX };
     TimeRange { min: bounds.min.unwrap_or(Timestamp::MIN), max: bounds.max.unwrap_or(open_end) }
 }
 
-/// Refuses comparisons with time that are no bound of one range. They would delete more than they say: the range of a
-/// condition is the intersection of all its comparisons with time, and `!=` is no part of it.
-fn refuse_what_is_no_range(condition: Option<&Expr>) -> Result<(), StatementError> {
+/// Refuses comparisons with time that do not bound one range. They would delete more than they say: the range of a condition is
+/// the intersection of all its comparisons with time, without those by `!=`.
+fn require_one_range(condition: Option<&Expr>) -> Result<(), StatementError> {
     let Some(condition) = condition else { return Ok(()) };
     match &condition.kind {
-        ExprKind::Paren(inner) => refuse_what_is_no_range(Some(inner)),
+        ExprKind::Paren(inner) => require_one_range(Some(inner)),
         ExprKind::Binary { op: BinaryOp::Or, lhs, rhs } if mentions_time(lhs) || mentions_time(rhs) => {
             Err(StatementError::running("time may not be part of OR in the WHERE clause of a deletion"))
         }
         ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
-            refuse_what_is_no_range(Some(lhs))?;
-            refuse_what_is_no_range(Some(rhs))
+            require_one_range(Some(lhs))?;
+            require_one_range(Some(rhs))
         }
-        ExprKind::Binary { op, lhs, rhs } if (lhs.is_time() || rhs.is_time()) && is_no_bound(*op) => {
+        ExprKind::Binary { op, lhs, rhs } if (lhs.is_time() || rhs.is_time()) && is_not_a_bound(*op) => {
             Err(StatementError::running(format!("invalid time comparison operator: {}", op.symbol())))
         }
         _ => Ok(()),
     }
 }
 
-fn is_no_bound(op: BinaryOp) -> bool {
+fn is_not_a_bound(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::NotEqual | BinaryOp::Match | BinaryOp::NotMatch)
 }
 

@@ -1,6 +1,4 @@
-//! What the server counts about itself, and SHOW STATS and SHOW DIAGNOSTICS.
-//!
-//! Only what is really counted is listed. A module is a series with one row.
+//! SHOW STATS and SHOW DIAGNOSTICS. They list only values that the server really has. A module is a series with one row.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

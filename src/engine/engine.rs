@@ -1,4 +1,4 @@
-//! The engine as others hold it, and opening it: recovery brings the catalog and the store back.
+//! The engine that other crates use, and opening it. Recovery restores the catalog and the store.
 
 use std::sync::Arc;
 
@@ -16,16 +16,16 @@ use super::options::EngineOptions;
 use super::passwords::Passwords;
 use super::queries::Registry;
 
-/// Everything behind the API. Dropping it stops the background work and waits for it.
+/// An open engine. Dropping it stops the background work and waits for it.
 #[derive(Debug)]
 pub struct Engine {
     pub(super) core: Arc<Core>,
-    /// Dropped before the core's last reference, so that the store closes when the engine does.
+    /// Holds references to the core. Dropping it ends its threads, so that the store closes with the engine.
     _background: Background,
 }
 
 impl Engine {
-    /// Opens the data directories and recovers what was acknowledged.
+    /// Opens the data directories and recovers everything that was acknowledged.
     pub fn open(options: EngineOptions) -> Result<Engine, StorageError> {
         Engine::open_with_clock(options, Arc::new(SystemClock))
     }
@@ -35,7 +35,7 @@ impl Engine {
         Engine::open_on(&(Arc::new(RealDisk::default()) as Arc<dyn Disk>), options, clock)
     }
 
-    /// As [`Engine::open_with_clock`], on a disk of the caller's.
+    /// Opens an engine on `disk`.
     pub fn open_on(
         disk: &Arc<dyn Disk>,
         options: EngineOptions,
@@ -75,7 +75,7 @@ impl Engine {
     }
 }
 
-/// Brings `catalog` forward by one record of the log or checkpoint.
+/// Applies one record of the log or the checkpoint to `catalog`.
 fn replay(catalog: &mut Catalog, record: &CatalogRecord<'_>) -> Result<(), String> {
     match record {
         CatalogRecord::Checkpoint(bytes) => {

@@ -1,4 +1,4 @@
-//! The state of an engine, which requests and the background work share. Their code is in `impl Core` blocks of other files.
+//! The state of an engine. Other files add its behaviour in `impl Core` blocks.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::options::EngineOptions;
 use super::passwords::Passwords;
 use super::queries::Registry;
 
-/// What requests and the background work share.
+/// The state that requests and the background work share.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(super) options: EngineOptions,

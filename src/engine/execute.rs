@@ -1,4 +1,4 @@
-//! Running the statements of a query in order: what each answers, what an error does to the rest, when to stop early.
+//! Running the statements of a query in order: results, errors, and stopping early.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,17 +13,17 @@ use super::session::Session;
 use super::statement_error::StatementError;
 use super::{Core, Engine, PreparedQuery, StatementResult};
 
-/// Where results go.
+/// The receiver of results.
 pub(super) type Emit<'e> = dyn FnMut(StatementResult) -> ControlFlow<()> + 'e;
 
 const NOT_EXECUTED: &str = "not executed";
 
 impl Engine {
-    /// Runs the statements in order and hands each piece of their answers to `emit`, until all are done, `emit` breaks or
+    /// Runs the statements in order and passes each piece of their results to `emit`, until all are done, `emit` breaks or
     /// `cancelled` becomes true.
     ///
-    /// A result that comes with the same `statement_id` as the one before it and an error **replaces** that one in an
-    /// answer that is collected rather than chunked (the `compat.query.error-*` clauses).
+    /// A result with an error and the same `statement_id` as the previous result **replaces** that result in an answer that is
+    /// collected rather than chunked (the `compat.query.error-*` clauses).
     pub fn execute(&self, query: PreparedQuery, cancelled: &AtomicBool, emit: &mut Emit<'_>) {
         self.core.execute(query, cancelled, emit);
     }
@@ -37,7 +37,7 @@ impl Core {
         let registration = match registered {
             Ok(registration) => registration,
             Err(refused) => {
-                // The receiver may have gone; there is nothing more to say to it.
+                // The receiver may be gone; there is nothing more to send.
                 let _ = emit(StatementResult { error: Some(refused.to_string()), ..StatementResult::default() });
                 return;
             }
@@ -66,7 +66,7 @@ impl Core {
             let result = context.check().and_then(|()| self.run_statement(id, statement, context, &mut output));
             match result {
                 Ok(messages) => output.finish(messages)?,
-                // Nobody listens any more.
+                // The receiver is gone.
                 Err(_) if context.cancelled.load(Ordering::Relaxed) => return ControlFlow::Break(()),
                 Err(error) => {
                     output.flush()?;
@@ -78,7 +78,7 @@ impl Core {
     }
 }
 
-/// Reports the error of statement `id` of `count`, and those that don't run because of it.
+/// Reports the error of statement `id` of `count`, and the statements that don't run because of it.
 fn stop_at_error(
     semantics: StatementSemantics,
     id: usize,
@@ -98,7 +98,7 @@ fn stop_at_error(
     ControlFlow::Continue(())
 }
 
-/// What a running statement knows of its request.
+/// The request of a running statement, and when it must stop.
 pub(super) struct StatementContext<'r> {
     pub(super) session: &'r Session,
     pub(super) running: &'r Running,
@@ -107,7 +107,7 @@ pub(super) struct StatementContext<'r> {
 }
 
 impl StatementContext<'_> {
-    /// Whether the statement may go on.
+    /// Fails if the statement must stop.
     pub(super) fn check(&self) -> Result<(), StatementError> {
         if self.cancelled.load(Ordering::Relaxed) || self.running.is_killed() {
             return Err(StatementError::running("query interrupted"));
@@ -119,7 +119,7 @@ impl StatementContext<'_> {
     }
 }
 
-/// Hands on the pieces of one statement's answer, each when it is known whether another follows.
+/// Sends the pieces of one statement's result, each as soon as it is known whether another follows.
 pub(super) struct Output<'o, 'e> {
     statement_id: usize,
     pending: Option<SeriesRows>,
@@ -127,7 +127,7 @@ pub(super) struct Output<'o, 'e> {
 }
 
 impl Output<'_, '_> {
-    /// Adds a piece of the answer.
+    /// Adds a piece of the result.
     pub(super) fn series(&mut self, piece: SeriesRows) -> ControlFlow<()> {
         match self.pending.replace(piece) {
             Some(before) => self.send(Some(before), Vec::new(), true),
@@ -135,7 +135,7 @@ impl Output<'_, '_> {
         }
     }
 
-    /// Adds a whole series, and does not say that another follows.
+    /// Adds a whole series, without announcing that another follows.
     pub(super) fn alone(&mut self, series: SeriesRows) -> ControlFlow<()> {
         match self.pending.replace(series) {
             Some(before) => self.send(Some(before), Vec::new(), false),
@@ -163,13 +163,13 @@ impl Output<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    /// Ends the answer of a statement that succeeded.
+    /// Ends the result of a statement that succeeded.
     fn finish(mut self, messages: Vec<String>) -> ControlFlow<()> {
         let last = self.pending.take();
         self.send(last, messages, false)
     }
 
-    /// Hands on what there is; an error follows.
+    /// Sends the pending piece; an error follows.
     fn flush(mut self) -> ControlFlow<()> {
         match self.pending.take() {
             Some(piece) => self.send(Some(piece), Vec::new(), true),

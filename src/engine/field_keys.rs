@@ -1,4 +1,4 @@
-//! SHOW FIELD KEYS: sorted, or in the order in which InfluxDB 1.2.4 was observed to merge the keys of several shards.
+//! SHOW FIELD KEYS: sorted, or in the order in which InfluxDB 1.2.4 merges the keys of several shards.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -12,10 +12,10 @@ use fluxstone_query::Value;
 use super::Core;
 use super::schema::{Listed, Scope, by_measurement, limited};
 
-/// A field key and the name of a type that it has.
+/// A field key and the name of one of its types.
 type TypedKey = (Text, &'static str);
 
-/// The measurements of a shard with their fields, in order.
+/// The measurements of a shard with their fields, sorted.
 type ShardFields = VecDeque<(Text, TypedKey)>;
 
 impl Core {
@@ -49,7 +49,7 @@ impl Core {
     }
 }
 
-/// The fields by measurement, key and type.
+/// The fields, sorted by measurement, key and type.
 fn sorted(source: &dyn Source, measurements: &[Text]) -> ShardFields {
     let mut all = BTreeSet::new();
     for measurement in measurements {

@@ -1,10 +1,23 @@
-//! The engine: the one place where catalog, storage and query meet. Executes writes and statements. Knows nothing of HTTP.
+//! The engine: the one place where catalog, storage and query meet. Executes writes and statements. Knows nothing about HTTP.
 //!
-//! All calls block (on password hashing, on the disk, on evaluation): servers call them from a thread made for that.
-//! Invariant: whatever was answered with success is on disk, and readers see nothing that is not.
+//! All calls block (on password hashing, on the disk, on evaluation): servers call them from threads that may block.
+//! Invariant: everything that was answered with success is on disk, and readers see nothing that is not on disk.
 //!
-//! Errors become text in two places: a write's in `write`, a statement's in `statement_error`; both carry the words of
-//! the catalog, of storage and of the evaluator unchanged.
+//! Errors become text in two places: those of writes in `write`, those of statements in `statement_error`. Both keep the words of
+//! the catalog, of storage and of the evaluator.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `engine`, `engine_core`, `options` | opening an engine, and its state |
+//! | `request`, `session`, `login`, `passwords` | requests and results as plain values; users logging in |
+//! | `prepare`, `authorize` | text to a parsed and authorized query |
+//! | `execute`, `statement` | running the statements of a query; the meaning of each statement |
+//! | `select`, `into`, `delete`, `definition` | statements that read, write or change something |
+//! | `listing`, `schema`, `schema_condition`, `field_keys`, `diagnostics`, `counters` | SHOW statements |
+//! | `write` | writing points |
+//! | `change`, `catalog_cell` | changes of the catalog and its current version |
+//! | `background`, `continuous_queries` | work that no request asks for |
+//! | `names`, `queries`, `clock`, `statement_error` | names filled in; running queries; the time; errors |
 
 mod authorize;
 mod background;

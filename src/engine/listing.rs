@@ -1,5 +1,5 @@
-//! Listings of the catalog: SHOW DATABASES, RETENTION POLICIES, USERS, GRANTS, SHARDS, SHARD GROUPS, CONTINUOUS QUERIES,
-//! SUBSCRIPTIONS, and of the running queries.
+//! Listings of the catalog (SHOW DATABASES, RETENTION POLICIES, USERS, GRANTS, SHARDS, SHARD GROUPS, CONTINUOUS QUERIES,
+//! SUBSCRIPTIONS) and of the running queries.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::queries::shown_duration;
 use super::statement_error::StatementError;
 use super::{Core, Principal};
 
-/// A series without tags, from its title and its columns; rows are pushed as cells.
+/// An empty series without tags, with a name and columns. Rows are added as cells.
 pub(super) fn listing(title: &str, columns: &[&str]) -> SeriesRows {
     SeriesRows {
         name: Text::from(title),
@@ -36,7 +36,7 @@ pub(super) fn databases(catalog: &Catalog) -> SeriesRows {
     series
 }
 
-/// SHOW RETENTION POLICIES of the database called `name`.
+/// SHOW RETENTION POLICIES of the database named `name`.
 pub(super) fn retention_policies(catalog: &Catalog, name: &str) -> Result<SeriesRows, StatementError> {
     let database = required(catalog, name).map_err(StatementError::while_running)?;
     let mut series = listing("", &["name", "duration", "shardGroupDuration", "replicaN", "default"]);
@@ -71,7 +71,7 @@ pub(super) fn grants(catalog: &Catalog, user: &str) -> Result<SeriesRows, Statem
     Ok(series)
 }
 
-/// A time of a shard group, to the second.
+/// A time of a shard group, in seconds.
 fn group_time(nanos: i128) -> Value {
     let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or(i64::MAX);
     match jiff::Timestamp::from_second(seconds) {
@@ -138,7 +138,7 @@ fn continuous_queries_of(database: &Database) -> SeriesRows {
     series
 }
 
-/// The normal form of a stored statement, which is kept with exact numbers.
+/// The normal form of a stored statement, whose text has exact numbers.
 fn shown(stored: &str) -> String {
     parse(stored, &Parameters::new()).map_or_else(|_| stored.to_owned(), |query| query.to_string())
 }
@@ -165,7 +165,7 @@ fn subscriptions_of(database: &Database) -> Option<SeriesRows> {
     (!series.cells.is_empty()).then_some(series)
 }
 
-/// Whether `principal` may know what is in the database.
+/// Whether `principal` may read the database.
 fn may_read(catalog: &Catalog, principal: &Principal, database: &str) -> bool {
     match principal {
         Principal::User(name) => catalog.user(name).is_some_and(|user| user.may(Privileges::READ, database)),
@@ -174,7 +174,7 @@ fn may_read(catalog: &Catalog, principal: &Principal, database: &str) -> bool {
 }
 
 impl Core {
-    /// SHOW QUERIES: all of them for administrators, their own for others.
+    /// SHOW QUERIES: all queries for administrators, and their own queries for other users.
     pub(super) fn show_queries(&self, catalog: &Catalog, principal: &Principal) -> SeriesRows {
         let sees_all = match principal {
             Principal::User(name) => catalog.user(name).is_some_and(|user| user.admin),

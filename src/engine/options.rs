@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fluxstone_compat::{LineProtocolSemantics, ListingSemantics, Profile, SelectSemantics, StatementSemantics};
 
-/// How to open an engine: the parts of the configuration that concern it.
+/// The options of an engine.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// `[data] dir`.
@@ -16,9 +16,9 @@ pub struct EngineOptions {
     pub retention_autocreate: bool,
     /// `[data] cache-max-memory-size`, bytes.
     pub memtable_bytes_max: usize,
-    /// `[data] max-series-per-database`; zero is no limit.
+    /// `[data] max-series-per-database`; zero means no limit.
     pub series_per_database_max: u64,
-    /// `[data] max-values-per-tag`; zero is no limit.
+    /// `[data] max-values-per-tag`; zero means no limit.
     pub values_per_tag_max: u64,
     /// `[data] wal-fsync-delay`.
     pub fsync_delay: Duration,
@@ -30,9 +30,9 @@ pub struct EngineOptions {
     pub segment_cache_bytes: usize,
     /// `[coordinator] max-select-point`, `max-select-series`, `max-select-buckets`.
     pub select_limits: fluxstone_query::SelectLimits,
-    /// `[coordinator] query-timeout`, nanoseconds; zero is none.
+    /// `[coordinator] query-timeout`, nanoseconds; zero means no timeout.
     pub query_timeout_ns: u64,
-    /// `[coordinator] max-concurrent-queries`; zero is no limit.
+    /// `[coordinator] max-concurrent-queries`; zero means no limit.
     pub concurrent_queries_max: usize,
     /// `[retention] check-interval`, nanoseconds; zero (also for `[retention] enabled = false`) never drops expired data.
     pub retention_check_ns: u64,
@@ -66,10 +66,10 @@ impl From<Profile> for EngineSemantics {
     }
 }
 
-/// How continuous queries are run.
+/// The options of the continuous-query service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ContinuousQueryOptions {
-    /// `run-interval`, nanoseconds: how often it is looked whether one is due. Zero (also for `enabled = false`) never runs any.
+    /// `run-interval`, nanoseconds: how often due queries are checked for. Zero (also for `enabled = false`) never runs any.
     pub run_interval_ns: u64,
     /// `log-enabled`.
     pub log_runs: bool,

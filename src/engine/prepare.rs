@@ -1,4 +1,4 @@
-//! Preparing a query: parse, bind, validate, authorize; nothing runs before all of it succeeded.
+//! Preparing a query: parse, bind, validate and authorize all statements. Nothing runs unless all of this succeeds.
 
 use fluxstone_influxql::ast::{Query, Statement};
 

@@ -1,7 +1,7 @@
-//! Listings of the schema: SHOW MEASUREMENTS, SERIES, TAG KEYS, TAG VALUES. FIELD KEYS has a file of its own.
+//! Listings of the schema: SHOW MEASUREMENTS, SERIES, TAG KEYS and TAG VALUES. SHOW FIELD KEYS is in `field_keys`.
 //!
-//! Measurements, tags and series belong to the database; SERIES, TAG KEYS and FIELD KEYS nevertheless look at a retention
-//! policy, and find nothing while it has no shard.
+//! Measurements, tags and series belong to the database. SERIES, TAG KEYS and FIELD KEYS nevertheless read one retention policy,
+//! and list nothing while it has no shards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,12 +22,12 @@ use super::names::{database_or, fill_in, required};
 use super::schema_condition::{measurement_satisfies, refuse_inequalities, refuse_time, without_internal_names};
 use super::statement_error::StatementError;
 
-/// One retention policy that a statement looks at, with the measurements that FROM names in it.
+/// A retention policy that a statement reads, with the measurements that FROM names in it.
 pub(super) struct Scope {
     pub(super) source: Arc<dyn Source>,
     pub(super) measurements: Vec<Text>,
     pub(super) database: DatabaseId,
-    /// In the order of their time.
+    /// Sorted by time.
     pub(super) shards: Vec<ShardId>,
 }
 
@@ -91,7 +91,7 @@ impl Core {
         Ok(by_measurement(keys.into_iter().map(|(name, keys)| (name, one_cell(keys))), &["tagKey"]))
     }
 
-    /// SHOW TAG VALUES. Policies play no part, not even those that FROM names.
+    /// SHOW TAG VALUES. Policies are ignored, even those that FROM names.
     pub(super) fn show_tag_values(
         &self,
         catalog: &Catalog,
@@ -119,7 +119,7 @@ impl Core {
         Ok(by_measurement(listed, &["key", "value"]))
     }
 
-    /// All that the database of a statement holds, of all policies; nothing when there is no such database.
+    /// The whole database of a statement, with all policies; `None` if it does not exist.
     fn whole_database(
         &self,
         catalog: &Catalog,
@@ -133,13 +133,13 @@ impl Core {
         Ok(catalog.database(name).map(|database| self.source_of(database)))
     }
 
-    /// A snapshot of all policies of a database. Only for its schema: the policies overlap in time.
+    /// A snapshot of all policies of a database. Only for reading its schema, because the policies overlap in time.
     pub(super) fn source_of(&self, database: &Database) -> Arc<dyn Source> {
         let stretches: Vec<_> = database.policies.iter().flat_map(|p| p.groups.stretches()).copied().collect();
         self.store.snapshot(database.id, &stretches)
     }
 
-    /// What FROM names, one scope for each policy; the whole default policy when there is no FROM.
+    /// The policies that FROM names, one scope for each; the whole default policy without FROM.
     pub(super) fn scopes(
         &self,
         catalog: &Catalog,
@@ -200,7 +200,7 @@ impl Core {
     }
 }
 
-/// Whether a measurement as a whole satisfies a condition; none is satisfied by all.
+/// Whether a measurement as a whole satisfies the condition, if any.
 fn satisfies(
     condition: Option<&Expr>,
     measurement: &Text,
@@ -216,7 +216,7 @@ pub(super) fn all_shards(database: &Database) -> Vec<ShardId> {
     database.policies.iter().flat_map(|p| p.groups.shards()).collect()
 }
 
-/// Whether FROM or WITH MEASUREMENT means the measurement called `name`.
+/// Whether FROM or WITH MEASUREMENT selects the measurement named `name`.
 pub(super) fn is_named(wanted: &MeasurementName, name: &Text) -> bool {
     match wanted {
         MeasurementName::Name(wanted) => *name == **wanted,
@@ -235,7 +235,7 @@ fn is_wanted(keys: &TagKeyFilter, key: &Text) -> bool {
     }
 }
 
-/// The rows that OFFSET and LIMIT leave.
+/// The rows that remain after OFFSET and LIMIT.
 pub(super) fn limited<Row>(rows: Vec<Row>, limits: Limits) -> Vec<Row> {
     let offset = usize::try_from(limits.offset).unwrap_or(usize::MAX);
     let limit = if limits.limit == 0 { usize::MAX } else { usize::try_from(limits.limit).unwrap_or(usize::MAX) };

@@ -1,4 +1,4 @@
-//! SELECT: names filled in, data found, the evaluator run, its pieces handed on or written into a measurement.
+//! SELECT: fills in names, takes snapshots, runs the evaluator, and sends its pieces on or writes them to a measurement.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ use super::session::read_only_warning;
 use super::statement_error::StatementError;
 
 impl Core {
-    /// Runs a SELECT; gives the messages of its result.
+    /// Runs a SELECT and returns the messages of its result.
     pub(super) fn select(
         &self,
         mut select: Select,
@@ -48,7 +48,7 @@ impl Core {
             messages.push(read_only_warning(&annotated.to_string()));
         }
         if matches!(select.fill, None | Some(Fill::Null)) {
-            // Nothing is no point, but the count of an empty window would be one.
+            // Null becomes no point, but the count of an empty window, 0, would become one.
             select = select.with_fill(Fill::None);
         }
         let mut writer = Writer::new(self, target);
@@ -59,12 +59,12 @@ impl Core {
         let written = writer.finish()?;
         let mut series = listing("result", &["time", "written"]);
         series.cells = vec![Value::Time(Timestamp::EPOCH), Value::Integer(written)];
-        // When the receiver is gone there is nobody to tell; the points are written.
+        // The points are written even if the receiver is gone.
         let _ = output.series(series);
         Ok(messages)
     }
 
-    /// A snapshot of each policy that `select` names, so that all its parts see the same instant of each.
+    /// A snapshot of each policy that `select` names, so that all its parts see the same state of each policy.
     fn snapshots(&self, catalog: &Catalog, select: &Select) -> Result<Snapshots, StatementError> {
         let mut snapshots = BTreeMap::new();
         for measurement in measurements_of(select) {
@@ -81,7 +81,7 @@ impl Core {
     }
 }
 
-/// Runs the evaluator until it is done, `take` fails or breaks, or the query may not go on.
+/// Runs the evaluator until it is done, `take` fails or breaks, or the query must stop.
 fn evaluate(
     select: &Select,
     sources: &Snapshots,
@@ -99,7 +99,7 @@ fn evaluate(
     });
     match (stopped, result) {
         (Some(error), _) => Err(error),
-        // The receiver had enough.
+        // `take` broke.
         (None, Err(QueryError::Interrupted)) => Ok(()),
         (None, result) => Ok(result?),
     }

@@ -6,11 +6,11 @@ use super::Principal;
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     pub(super) principal: Principal,
-    /// The `db` parameter; empty is none.
+    /// The `db` parameter; empty if absent.
     pub(super) database: String,
-    /// Whether writing statements run with a warning.
+    /// Whether statements that write return a warning.
     pub(super) read_only: bool,
-    /// Rows in one piece of a series, at least 1.
+    /// The most rows in one piece of a series, at least 1.
     pub(super) chunk_rows: usize,
 }
 

@@ -10,7 +10,7 @@ use super::duration::DurationLiteral;
 /// The outcome of a check.
 pub(super) type Checked = Result<(), Invalid>;
 
-/// What is wrong with a statement.
+/// A fault of a statement.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(super) enum Invalid {
     // The clauses of SELECT.
@@ -47,7 +47,7 @@ pub(super) enum Invalid {
     #[error("time() is a function and expects at least one argument")]
     TimeIsNotATag,
     #[error("only time and tag dimensions allowed")]
-    InvalidDimension,
+    NotADimension,
     #[error("only time() calls allowed in dimensions")]
     CallAsDimension,
     #[error("time dimension expected 1 or 2 arguments")]

@@ -142,7 +142,7 @@ fn group_by(dimensions: Vec<Expr>) -> Result<GroupBy, Invalid> {
             ExprKind::Var(column) => Dimension::Tag(column.name),
             ExprKind::Wildcard(_) => Dimension::Wildcard,
             ExprKind::Regex(regex) => Dimension::Regex(regex),
-            _ => return Err(Invalid::InvalidDimension),
+            _ => return Err(Invalid::NotADimension),
         };
         checked.dimensions.push(dimension);
     }

@@ -58,7 +58,16 @@ impl Expr {
             ExprKind::Call { name, args } => {
                 ExprKind::Call { name, args: args.into_iter().map(|arg| arg.rewrite(rewrite)).collect() }
             }
-            leaf => leaf,
+            leaf @ (ExprKind::Distinct(_)
+            | ExprKind::Var(_)
+            | ExprKind::Wildcard(_)
+            | ExprKind::Regex(_)
+            | ExprKind::Integer(_)
+            | ExprKind::Number(_)
+            | ExprKind::String(_)
+            | ExprKind::Boolean(_)
+            | ExprKind::Duration(_)
+            | ExprKind::Time(_)) => leaf,
         };
         rewrite(Expr { kind, span: self.span })
     }
@@ -95,7 +104,16 @@ impl Expr {
                     collect(rhs, calls);
                 }
                 ExprKind::Paren(inner) => collect(inner, calls),
-                _ => {}
+                ExprKind::Distinct(_)
+                | ExprKind::Var(_)
+                | ExprKind::Wildcard(_)
+                | ExprKind::Regex(_)
+                | ExprKind::Integer(_)
+                | ExprKind::Number(_)
+                | ExprKind::String(_)
+                | ExprKind::Boolean(_)
+                | ExprKind::Duration(_)
+                | ExprKind::Time(_) => {}
             }
         }
         let mut calls = Vec::new();

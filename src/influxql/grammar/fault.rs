@@ -19,7 +19,7 @@ use crate::token::{Place, Token};
 /// The result of a parser.
 pub(super) type Parsed<'t, T> = ModalResult<T, Fault<'t>>;
 
-/// What is wrong with the text.
+/// A fault of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault<'t> {
     /// `found X, expected A, B at line L, char C`.

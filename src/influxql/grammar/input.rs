@@ -20,11 +20,11 @@ pub(super) struct State<'t> {
     pub(super) text: &'t str,
     pub(super) parameters: &'t Parameters,
     /// The last token and the last white space that were read: most are looked at several times.
-    pub(super) latest: [Option<Token<'t>>; 2],
+    latest: [Option<Token<'t>>; 2],
     /// One past the last byte that was ever read as part of a token.
     pub(super) read_to: usize,
     /// Whether the end of the text was read as the end of a word or while looking for a regular expression.
-    pub(super) swallowed_end: bool,
+    swallowed_end: bool,
     /// The last token other than white space that was taken, not only looked at.
     pub(super) taken: Option<Token<'t>>,
     /// The number of open parentheses, calls and subqueries.

@@ -36,14 +36,7 @@ pub(super) fn keyword<'t>(wanted: Keyword) -> impl Parser<Input<'t>, (), ErrMode
 
 /// A token of the kind `wanted`, which messages call `name`.
 pub(super) fn kind<'t>(wanted: Kind, name: &'static str) -> impl Parser<Input<'t>, (), ErrMode<Fault<'t>>> {
-    move |input: &mut Input<'t>| {
-        let next = peek(input);
-        if next.kind != wanted {
-            return Err(next.missing(name));
-        }
-        take(input, next);
-        Ok(())
-    }
+    literal(wanted, name).void()
 }
 
 /// The token of the kind `wanted`, which messages call `name`, for its text.
