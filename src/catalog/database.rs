@@ -1,4 +1,4 @@
-//! Databases.
+//! Databases: their retention policies and continuous queries, and finding a policy by name.
 
 use fluxstone_model::DatabaseId;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Retention policies.
+//! Retention policies: how long points are kept, how time is divided into shard groups, and the limits of both.
 
 use fluxstone_model::Nanos;
 use serde::{Deserialize, Serialize};
