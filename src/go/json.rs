@@ -1,6 +1,6 @@
 //! JSON as Go's encoder writes it, compact or indented by four blanks, into a growing buffer. Knows nothing of results.
 
-use super::float;
+use super::number;
 
 /// Writes JSON piece by piece. Whoever calls keeps begin and end in pairs.
 #[derive(Debug, Default)]
@@ -107,12 +107,12 @@ impl JsonWriter {
 
     /// Writes an integer.
     pub fn integer(&mut self, value: i64) {
-        float::integer(&mut self.out, value);
+        number::write_integer(&mut self.out, value);
     }
 
     /// A finite float.
     pub fn float(&mut self, value: f64) {
-        float::write_json(&mut self.out, value);
+        number::write_json(&mut self.out, value);
     }
 
     /// Text that is JSON as it stands: `null`, `true`, a time in quotes.

@@ -4,10 +4,10 @@
 //! Clients compare answers byte for byte, so each of these is part of the API. Knows nothing of InfluxDB itself.
 
 mod duration;
-pub mod float;
 mod heap;
 pub mod json;
 pub mod json_object;
+pub mod number;
 mod quote;
 mod regexp;
 

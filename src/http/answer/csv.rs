@@ -4,7 +4,7 @@
 use bstr::ByteSlice;
 use fluxstone_compat::CsvNullCells;
 use fluxstone_engine::StatementResult;
-use fluxstone_go::float;
+use fluxstone_go::number;
 use fluxstone_model::Text;
 use fluxstone_query::{SeriesRows, Value};
 
@@ -113,9 +113,9 @@ fn write_cell(field: &mut Vec<u8>, cell: &Value, epoch: Epoch, nulls: CsvNullCel
     field.clear();
     match cell {
         Value::Null => {}
-        Value::Time(time) => float::integer(field, epoch.count(*time)),
-        Value::Float(value) => float::write_decimal(field, *value),
-        Value::Integer(value) => float::integer(field, *value),
+        Value::Time(time) => number::write_integer(field, epoch.count(*time)),
+        Value::Float(value) => number::write_decimal(field, *value),
+        Value::Integer(value) => number::write_integer(field, *value),
         Value::Ordinal(value) => field.extend_from_slice(value.to_string().as_bytes()),
         Value::String(text) => *field = quoted(text),
         Value::Boolean(value) => field.extend_from_slice(if *value { b"true" } else { b"false" }),

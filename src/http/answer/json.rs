@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fluxstone_engine::StatementResult;
 use fluxstone_go::json::{JsonWriter, Place};
+use fluxstone_go::number;
 use fluxstone_model::{Text, Timestamp};
 use fluxstone_query::{SeriesRows, Value};
 
@@ -20,7 +21,7 @@ pub(super) struct JsonAnswer {
     begun: bool,
     /// Whether bytes of the document were given away.
     sent: bool,
-    /// The first infinite value that was met, as Go spells it.
+    /// The first infinite value that was met, as Go prints it.
     infinity: Option<&'static str>,
 }
 
@@ -293,14 +294,7 @@ impl CellEncoder {
             Value::Time(time) => json.integer(self.epoch.count(*time)),
             Value::Float(value) if value.is_finite() => json.float(*value),
             Value::Float(value) => {
-                let spelt = if value.is_nan() {
-                    "NaN"
-                } else if *value < 0.0 {
-                    "-Inf"
-                } else {
-                    "+Inf"
-                };
-                self.infinity = self.infinity.or(Some(spelt));
+                self.infinity = self.infinity.or(Some(number::non_finite(*value)));
                 json.raw(b"null");
             }
             Value::Integer(value) => json.integer(*value),
