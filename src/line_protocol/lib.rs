@@ -29,50 +29,13 @@ pub use series::{SpeltSeries, series_key};
 use fault::Fault;
 use fields::{Keys, StringTail};
 use fluxstone_compat::LineProtocolSemantics;
+/// The unit of the timestamps of a request.
+pub use fluxstone_model::TimeUnit as Precision;
 use fluxstone_model::Timestamp;
 use lines::Lines;
 use repetition::SeriesTexts;
 use series::TagKeys;
 use winnow::stream::Stream;
-
-/// The unit of the timestamps of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "units of time")]
-pub enum Precision {
-    #[default]
-    Nanosecond,
-    Microsecond,
-    Millisecond,
-    Second,
-    Minute,
-    Hour,
-}
-
-impl Precision {
-    /// The unit that the `precision` parameter names: `u`, `ms`, `s`, `m`, `h`; anything else is nanoseconds.
-    pub fn from_parameter(text: &[u8]) -> Precision {
-        match text {
-            b"u" => Precision::Microsecond,
-            b"ms" => Precision::Millisecond,
-            b"s" => Precision::Second,
-            b"m" => Precision::Minute,
-            b"h" => Precision::Hour,
-            _ => Precision::Nanosecond,
-        }
-    }
-
-    /// Nanoseconds in one unit.
-    pub fn nanos(self) -> i64 {
-        match self {
-            Precision::Nanosecond => 1,
-            Precision::Microsecond => 1_000,
-            Precision::Millisecond => 1_000_000,
-            Precision::Second => 1_000_000_000,
-            Precision::Minute => 60_000_000_000,
-            Precision::Hour => 3_600_000_000_000,
-        }
-    }
-}
 
 /// The points of a request body, in flat arrays that borrow from it.
 #[derive(Debug, Default, PartialEq)]

@@ -7,6 +7,7 @@ mod ids;
 mod series;
 mod text;
 mod time;
+mod time_unit;
 mod value;
 mod vocabulary;
 
@@ -14,5 +15,6 @@ pub use ids::{DatabaseId, ShardId};
 pub use series::{SeriesKey, TagSet};
 pub use text::Text;
 pub use time::{Nanos, TimeRange, Timestamp, TimestampError};
+pub use time_unit::TimeUnit;
 pub use value::{FieldType, FieldValue, Scalar};
 pub use vocabulary::{Privilege, RetentionOptions, SubscriptionMode};
