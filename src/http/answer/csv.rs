@@ -1,9 +1,9 @@
 //! Results in CSV: for each statement a header and its rows, with an empty line between statements. Errors and messages are
 //! left out. Quoting is left to `go::csv`.
 
-use bstr::ByteSlice;
 use fluxstone_compat::CsvNullCells;
 use fluxstone_engine::StatementResult;
+use fluxstone_go::csv::quoted;
 use fluxstone_go::number;
 use fluxstone_model::Text;
 use fluxstone_query::{SeriesRows, Value};
@@ -144,21 +144,4 @@ fn escape(out: &mut Vec<u8>, text: &[u8]) {
         }
         out.push(byte);
     }
-}
-
-/// The text as a CSV field, in quotes where Go's writer puts them.
-fn quoted(text: &[u8]) -> Vec<u8> {
-    let leading_blank = || text.chars().next().is_some_and(char::is_whitespace);
-    if text != b"\\." && text.find_byteset(b",\"\r\n").is_none() && !leading_blank() {
-        return text.to_vec();
-    }
-    let mut field = vec![b'"'];
-    for &byte in text {
-        if byte == b'"' {
-            field.push(b'"');
-        }
-        field.push(byte);
-    }
-    field.push(b'"');
-    field
 }
