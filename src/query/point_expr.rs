@@ -136,7 +136,18 @@ impl PointExpr {
 
     /// Whether a condition holds at a point.
     pub(super) fn holds(&self, point: PointRow<'_>) -> bool {
-        self.eval(point) == Some(Scalar::Boolean(true))
+        match self {
+            // A comparison with null does not hold, as `compare` says too.
+            PointExpr::Compare { op, lhs, rhs } => scalar::compare(*op, lhs.eval(point), rhs.eval(point)),
+            PointExpr::Logical { and, lhs, rhs, null_spoils: false } => {
+                if *and {
+                    lhs.holds(point) && rhs.holds(point)
+                } else {
+                    lhs.holds(point) || rhs.holds(point)
+                }
+            }
+            _ => self.eval(point) == Some(Scalar::Boolean(true)),
+        }
     }
 }
 
