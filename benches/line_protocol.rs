@@ -1,4 +1,4 @@
-//! How fast line protocol becomes points: bytes of body for each second.
+//! The speed of parsing line protocol, in bytes of body per second.
 //!
 //! Rows are like those of the Time Series Benchmark Suite's DevOps use case: ten tags that are not sorted, ten fields.
 

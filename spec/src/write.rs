@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fluxstone_line_protocol::{ParsedBody, Value, series_key, unescape_field_key, unescape_string};
-use fluxstone_model::{FieldType, FieldValue, SeriesKey, Text};
+use fluxstone_line_protocol::{ParsedBody, unescape_field_key, unescape_string};
+use fluxstone_model::{FieldType, FieldValue, Scalar, SeriesKey, Text};
 
 use crate::points::{Point, Points};
 
@@ -29,8 +29,8 @@ pub fn write(points: &mut Points, body: &ParsedBody<'_>, is_new: bool) -> Result
     let mut outcome = Outcome::default();
     let mut is_refused = false;
     for point in &body.points {
-        let series = series_key(point.series);
-        let named = body.fields_of(point).iter().map(|field| {
+        let series = SeriesKey::parse(point.series);
+        let named = body.fields_of(point).map(|field| {
             let name = Text::from(&*unescape_field_key(field.key));
             (name, field_value(field.value))
         });
@@ -79,12 +79,10 @@ fn register(types: &mut BTreeMap<(Text, Text), FieldType>, series: &SeriesKey, f
     conflicts
 }
 
-/// The value that a text in line protocol stands for. Transcribes `lp.escape.1` for strings.
-fn field_value(value: Value<'_>) -> FieldValue {
+/// Returns the value of a field, unescaped if it is a string. Transcribes `lp.escape.1` for strings.
+fn field_value(value: Scalar<'_>) -> FieldValue {
     match value {
-        fluxstone_line_protocol::Value::Float(value) => FieldValue::Float(value),
-        fluxstone_line_protocol::Value::Integer(value) => FieldValue::Integer(value),
-        fluxstone_line_protocol::Value::String(spelt) => FieldValue::String(Text::from(&*unescape_string(spelt))),
-        fluxstone_line_protocol::Value::Boolean(value) => FieldValue::Boolean(value),
+        Scalar::String(raw) => FieldValue::String(Text::from(&*unescape_string(raw))),
+        value => FieldValue::from(value),
     }
 }

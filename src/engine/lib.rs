@@ -17,6 +17,7 @@ mod delete;
 mod diagnostics;
 mod execute;
 mod field_keys;
+pub mod ingest;
 mod into;
 mod listing;
 mod names;
@@ -61,10 +62,8 @@ pub struct EngineOptions {
     pub retention_autocreate: bool,
     /// `[data] cache-max-memory-size`, bytes.
     pub memtable_bytes_max: usize,
-    /// `[data] max-series-per-database`; zero is no limit.
-    pub series_per_database_max: u64,
-    /// `[data] max-values-per-tag`; zero is no limit.
-    pub values_per_tag_max: u64,
+    /// `[data] max-series-per-database`, `max-values-per-tag`.
+    pub write_limits: ingest::WriteLimits,
     /// `[data] wal-fsync-delay`.
     pub fsync_delay: Duration,
     /// `[data] cache-snapshot-write-cold-duration`.
@@ -165,8 +164,6 @@ impl Engine {
                 data_dir: options.data_dir.clone(),
                 log_dir: options.log_dir.clone(),
                 memtable_bytes_max: options.memtable_bytes_max,
-                series_per_database_max: options.series_per_database_max,
-                values_per_tag_max: options.values_per_tag_max,
                 fsync_delay: options.fsync_delay,
                 seal_idle_after: options.seal_idle_after,
                 write_timeout: options.write_timeout,

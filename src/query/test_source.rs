@@ -8,7 +8,7 @@ use fluxstone_columns::{
 };
 use fluxstone_influxql::ast::Measurement;
 use fluxstone_line_protocol::Precision;
-use fluxstone_model::{FieldType, FieldValue, SeriesKey, Text, TimeRange, Timestamp};
+use fluxstone_model::{FieldType, FieldValue, Scalar, SeriesKey, Text, TimeRange, Timestamp};
 
 use super::{QueryError, Sources};
 
@@ -38,15 +38,13 @@ impl MemorySource {
         assert_eq!(body.errors, [], "bad test data");
         let mut series: BTreeMap<SeriesKey, Fields> = BTreeMap::new();
         for point in &body.points {
-            let fields = series.entry(fluxstone_line_protocol::series_key(point.series)).or_default();
+            let fields = series.entry(SeriesKey::parse(point.series)).or_default();
             for field in body.fields_of(point) {
                 let value = match field.value {
-                    fluxstone_line_protocol::Value::Float(v) => FieldValue::Float(v),
-                    fluxstone_line_protocol::Value::Integer(v) => FieldValue::Integer(v),
-                    fluxstone_line_protocol::Value::String(v) => {
-                        FieldValue::String(Text::from(&*fluxstone_line_protocol::unescape_string(v)))
+                    Scalar::String(raw) => {
+                        FieldValue::String(Text::from(&*fluxstone_line_protocol::unescape_string(raw)))
                     }
-                    fluxstone_line_protocol::Value::Boolean(v) => FieldValue::Boolean(v),
+                    value => FieldValue::from(value),
                 };
                 fields
                     .entry(Text::from(&*fluxstone_line_protocol::unescape_field_key(field.key)))

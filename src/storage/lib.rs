@@ -3,7 +3,7 @@
 //! The log is the database: every change is one record of one append-only log, and everything else here is a cache of
 //! the log's prefix. A change is acknowledged when its record is on disk. Readers work on immutable snapshots.
 //!
-//! The way of a change: [`Transaction`] resolves it against the live schema (`live_schema`, `shard_write`) into one record
+//! The way of a change: [`Transaction`] resolves it against the live schema (`live_schema`, `shard_writer`) into one record
 //! (`record`); the committer thread (`queue`, `committer`) writes a group of records as one frame (`frame`, `log`), and then applies
 //! each to the state (`state`: `series_index`, `fields`, `memtable`). The way of a query: `snapshot` collects what holds
 //! values, `merge` makes blocks of it. Sealing: when memtables are full, the `sealer` thread writes them to segment files
@@ -27,6 +27,7 @@ mod memtable;
 mod merge;
 mod queue;
 pub mod real_disk;
+mod recent_series;
 pub mod record;
 pub mod repair;
 mod sealer;
@@ -34,9 +35,8 @@ pub mod segment;
 mod series_file;
 mod series_index;
 mod series_table;
-mod shard_write;
+mod shard_writer;
 mod snapshot;
-mod spellings;
 mod state;
 mod stored_hash;
 #[cfg(test)]
@@ -44,7 +44,10 @@ mod tests;
 mod transaction;
 
 pub use error::StorageError;
+pub use fields::Field;
+pub use recent_series::{MeasurementNumber, ResolvedSeries};
 pub use record::RECORD_BYTES_MAX;
+pub use shard_writer::ShardWriter;
 pub use transaction::{Commit, Transaction};
 
 use std::collections::BTreeSet;
@@ -58,7 +61,7 @@ use std::time::{Duration, Instant};
 use checkpoint::Checkpoint;
 use disk::Disk;
 use fluxstone_columns::Source;
-use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
+use fluxstone_model::{DatabaseId, ShardId, TimeRange};
 use live_schema::LiveSchema;
 use log::LogWriter;
 use parking_lot::{Mutex, RwLock};
@@ -67,7 +70,6 @@ use real_disk::RealDisk;
 use sealer::Sealer;
 use segment::ReadCache;
 use series_index::{SeriesBound, SeriesIndex};
-use shard_write::Limits;
 use snapshot::Snapshot;
 use state::State;
 
@@ -83,10 +85,6 @@ pub struct StoreOptions {
     pub log_dir: PathBuf,
     /// Memtables are sealed into segment files when they hold this many bytes together.
     pub memtable_bytes_max: usize,
-    /// `max-series-per-database`; zero is no limit.
-    pub series_per_database_max: u64,
-    /// `max-values-per-tag`; zero is no limit.
-    pub values_per_tag_max: u64,
     /// `wal-fsync-delay`: how long a change waits for others to share its sync. It is acknowledged after that, always.
     pub fsync_delay: Duration,
     /// `cache-snapshot-write-cold-duration`: what is in memtables is sealed, full or not, when there was no change for so long.
@@ -102,8 +100,6 @@ impl StoreOptions {
             data_dir: directory.join("data"),
             log_dir: directory.join("wal"),
             memtable_bytes_max: 64 << 20,
-            series_per_database_max: 0,
-            values_per_tag_max: 0,
             fsync_delay: Duration::ZERO,
             seal_idle_after: Duration::from_mins(10),
             write_timeout: Duration::from_secs(10),
@@ -339,11 +335,6 @@ impl Shared {
         }
     }
 
-    fn limits(&self) -> Limits {
-        let StoreOptions { series_per_database_max, values_per_tag_max, .. } = self.options;
-        Limits { series_per_database_max, values_per_tag_max }
-    }
-
     /// The series index of a database, made empty if it is not there.
     fn index(&self, database: DatabaseId) -> Arc<RwLock<SeriesIndex>> {
         let found = self.state.read().database(database).map(|d| d.index.clone());
@@ -355,26 +346,4 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").finish_non_exhaustive()
     }
-}
-
-/// What became of the points of one shard.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WriteOutcome {
-    /// How many points will be stored.
-    pub stored: u64,
-    /// How many were dropped; a point with k conflicting fields counts k.
-    pub dropped: u64,
-    /// Why the first of them was.
-    pub reason: Option<DropReason>,
-}
-
-/// Why a shard dropped a point. The engine words it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the parts of the message")]
-pub enum DropReason {
-    TypeConflict { measurement: Text, field: Text, new: FieldType, existing: FieldType },
-    TimeTag { measurement: Text },
-    TimeField { measurement: Text },
-    SeriesLimit { series: u64, max: u64 },
-    TagValueLimit { measurement: Text, key: Text, value: Text, values: u64, max: u64 },
 }

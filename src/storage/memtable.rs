@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use fluxstone_codec::CodecError;
 use fluxstone_columns::{Batch, SeriesId};
-use fluxstone_model::{TimeRange, Timestamp};
+use fluxstone_model::{Scalar, TimeRange, Timestamp};
 use smallvec::{SmallVec, smallvec};
 
 use super::column_buffer::ColumnBuffer;
 use super::few_points::FewPoints;
-use super::record::{Cell, FieldId, RowHead, Rows};
+use super::record::{FieldId, RowHead, Rows};
 use super::series_table::{SeriesTable, Slot};
 
 /// Estimated memory of a series, of one that has columns, and of a column, beside the values.
@@ -81,12 +81,12 @@ impl Memtable {
             }
         };
         if row.fields == 1 {
-            let (field, cell) = rows.next_cell()?;
+            let (field, cell) = rows.next_value()?;
             return Ok(bytes + series.push(row.time, field, cell)?);
         }
         let columns = series.columns((row.fields as usize).min(FIELDS_FIRST_MAX), &mut bytes)?;
         for at in 0..row.fields as usize {
-            let (field, cell) = rows.next_cell()?;
+            let (field, cell) = rows.next_value()?;
             bytes += push(columns, at, row.time, field, cell)?;
         }
         Ok(bytes)
@@ -158,7 +158,7 @@ impl MemoryColumn<'_> {
 
 impl Series {
     /// Appends a value, and returns the memory that it takes.
-    fn push(&mut self, time: Timestamp, field: FieldId, cell: Cell<'_>) -> Result<usize, CodecError> {
+    fn push(&mut self, time: Timestamp, field: FieldId, cell: Scalar<'_>) -> Result<usize, CodecError> {
         match self {
             Series::None => {
                 if let Some(few) = FewPoints::new(time, field, cell) {
@@ -224,7 +224,7 @@ fn push(
     at: usize,
     time: Timestamp,
     field: FieldId,
-    cell: Cell<'_>,
+    cell: Scalar<'_>,
 ) -> Result<usize, CodecError> {
     let found = match columns.get(at) {
         Some((id, _)) if *id == field => Some(at),

@@ -15,8 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fluxstone_columns::{SeriesId, SeriesPredicate, SeriesRef};
-use fluxstone_line_protocol::SpeltSeries;
-use fluxstone_model::Text;
+use fluxstone_model::{RawSeriesKey, Text};
 use order::KeyOrder;
 use postings::{MeasurementPostings, RowSet};
 use rows::{RowNumber, Rows};
@@ -52,12 +51,12 @@ impl SeriesIndex {
     /// Adds a series by any spelling of its key. `id` is greater than all before it; one that is there already stays as it
     /// is.
     pub(super) fn insert(&mut self, id: SeriesId, key: &[u8]) {
-        self.find_or_add(id, &SpeltSeries::new(key));
+        self.find_or_add(id, &RawSeriesKey::new(key));
     }
 
     /// The series that a line names, and its measurement. If there is none it is added with that id, which is greater than all
     /// before it; `None` if it is not, or if there are too many.
-    pub(super) fn find_or_add(&mut self, id: SeriesId, series: &SpeltSeries<'_>) -> Option<(SeriesId, &Text)> {
+    pub(super) fn find_or_add(&mut self, id: SeriesId, series: &RawSeriesKey<'_>) -> Option<(SeriesId, &Text)> {
         let (row, is_new) = self.rows.find_or_add(id, series)?;
         let name = self.rows.measurement(row)?;
         if is_new {
@@ -98,7 +97,7 @@ impl SeriesIndex {
     }
 
     /// The series that a line names, by any spelling of its key, and its measurement.
-    pub(super) fn find(&self, series: &SpeltSeries<'_>) -> Option<(SeriesId, &Text)> {
+    pub(super) fn find(&self, series: &RawSeriesKey<'_>) -> Option<(SeriesId, &Text)> {
         let row = self.rows.find(series)?;
         Some((self.rows.id(row), self.rows.measurement(row)?))
     }
@@ -205,7 +204,6 @@ mod tests {
 
     use super::*;
     use fluxstone_go::Regex;
-    use fluxstone_line_protocol::series_key;
     use fluxstone_model::SeriesKey;
 
     fn index(keys: &[&str]) -> SeriesIndex {
@@ -217,7 +215,7 @@ mod tests {
     }
 
     fn find(index: &SeriesIndex, series: &str) -> Option<(u64, Text)> {
-        index.find(&SpeltSeries::new(series.as_bytes())).map(|(id, measurement)| (id.0, measurement.clone()))
+        index.find(&RawSeriesKey::new(series.as_bytes())).map(|(id, measurement)| (id.0, measurement.clone()))
     }
 
     fn equal(key: &str, value: &str) -> SeriesPredicate {
@@ -282,7 +280,7 @@ mod tests {
             let mut index = index(&keys);
             index.remove(&removed.iter().copied().map(SeriesId).collect::<Vec<_>>());
             let shown = |id: u64| !removed.contains(&id) && id < bound;
-            let series = (1..).zip(&keys).filter(|(id, _)| shown(*id)).map(|(_, key)| series_key(key.as_bytes()));
+            let series = (1..).zip(&keys).filter(|(id, _)| shown(*id)).map(|(_, key)| SeriesKey::parse(key.as_bytes()));
             let mut want: Vec<SeriesKey> = series.filter(|key| predicate.holds(&key.tags)).collect();
             want.sort();
             let got = index.matching(b"m", &predicate, SeriesBound(SeriesId(bound)));

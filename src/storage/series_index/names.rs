@@ -1,10 +1,10 @@
 //! Texts, each held once and known by a number: the spellings of tag keys and tag values, and what they stand for.
 
-use fluxstone_line_protocol::unescape_tag;
 use fluxstone_model::Text;
+use fluxstone_model::escape::unescape_tag;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::super::stored_hash::StoredHash;
+use crate::stored_hash::StoredHash;
 
 /// The number of a text.
 pub(super) type Symbol = u32;

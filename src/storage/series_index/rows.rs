@@ -7,14 +7,14 @@ use std::cmp::Ordering;
 use std::hash::BuildHasher;
 
 use fluxstone_columns::SeriesId;
-use fluxstone_line_protocol::{SpeltSeries, unescape_measurement};
-use fluxstone_model::{SeriesKey, TagSet, Text};
+use fluxstone_model::escape::unescape_measurement;
+use fluxstone_model::{RawSeriesKey, SeriesKey, TagSet, Text};
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 
-use super::super::stored_hash::StoredHash;
 use super::names::{Names, Symbol};
+use crate::stored_hash::StoredHash;
 
 /// The number of a row.
 pub(super) type RowNumber = u32;
@@ -62,7 +62,7 @@ struct Row {
 impl Rows {
     /// The row of a series by any spelling of its key, and whether it was added because there was none. `id` is greater than
     /// all before it; `None` if it is not, or if there are too many rows.
-    pub(super) fn find_or_add(&mut self, id: SeriesId, series: &SpeltSeries<'_>) -> Option<(RowNumber, bool)> {
+    pub(super) fn find_or_add(&mut self, id: SeriesId, series: &RawSeriesKey<'_>) -> Option<(RowNumber, bool)> {
         let number = RowNumber::try_from(self.all.len()).ok()?;
         let values_at = u32::try_from(self.values.len()).ok()?;
         if self.has_reached(id) {
@@ -122,7 +122,7 @@ impl Rows {
     }
 
     /// The row of a series by any spelling of its key, that is, with its tags in any order.
-    pub(super) fn find(&self, series: &SpeltSeries<'_>) -> Option<RowNumber> {
+    pub(super) fn find(&self, series: &RawSeriesKey<'_>) -> Option<RowNumber> {
         let keys = series.tags.iter().map(|(key, _)| self.names.get(key)).collect::<Option<Symbols>>()?;
         let shape = self.find_shape(series.measurement, &keys)?;
         let values = series.tags.iter().map(|(_, value)| self.names.get(value)).collect::<Option<Symbols>>()?;

@@ -96,10 +96,8 @@ fn all_changes_of_a_group_fail_with_it() {
 
 /// Hands a write to the log.
 fn begin(store: &Store, lines: &str) -> Commit {
-    let body = body(lines);
-    let all: Vec<u32> = (0..body.points.len() as u32).collect();
     let mut transaction = store.begin_write().unwrap();
-    transaction.write(DB, SHARD, &body, &all).unwrap();
+    put(&mut transaction, SHARD, lines).unwrap();
     transaction.commit()
 }
 
