@@ -1,24 +1,24 @@
-//! SELECT ... INTO: which points the rows of an answer become.
+//! SELECT ... INTO: the points that the rows of an answer become.
 
 use fluxstone_model::{FieldValue, Text};
 use fluxstone_query::Value;
 
 use crate::select::{Refused, Table};
 
-/// A row as it is written.
+/// A row in the form in which it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
     /// The measurement.
     pub measurement: Text,
     /// The tags.
     pub tags: Vec<(Text, Text)>,
-    /// When.
+    /// The time.
     pub time: fluxstone_model::Timestamp,
     /// The fields, at least one.
     pub fields: Vec<(Text, FieldValue)>,
 }
 
-/// The points that an answer becomes. `target` is a measurement's name, or nothing for `:MEASUREMENT`.
+/// Returns the points that an answer becomes. `target` is the name of a measurement, or `None` for `:MEASUREMENT`.
 ///
 /// Transcribes `statements.into.1`, `statements.into.2`, `statements.into.4`.
 pub fn written(tables: &[Table], target: Option<&str>) -> Result<Vec<Written>, Refused> {

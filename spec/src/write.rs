@@ -1,4 +1,4 @@
-//! What the body of a write does to a shard.
+//! The effect of the body of a write on a shard.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use fluxstone_model::{FieldType, FieldValue, Scalar, SeriesKey, Text};
 
 use crate::points::{Point, Points};
 
-/// What became of the points of a body.
+/// The number of points of a body that were stored and dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcome {
     /// Points that were stored.
@@ -16,12 +16,12 @@ pub struct Outcome {
     pub dropped: u64,
 }
 
-/// A field that is new came with two types in one body, and the shard is new: no point is stored, but the fields before
-/// the conflict keep their types.
+/// The body gave a new field two types, and the shard is new: no point is stored, but the fields before the conflict keep
+/// their types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypeConflictInRequest;
 
-/// Applies all points of a body, all of which belong to this shard. `is_new` tells whether the shard was made for them.
+/// Applies the points of a body, all of which belong to this shard. `is_new` says whether the shard was created for them.
 ///
 /// Transcribes `write.shard.2`, `write.shard.3`, `write.shard.5`.
 pub fn write(points: &mut Points, body: &ParsedBody<'_>, is_new: bool) -> Result<Outcome, TypeConflictInRequest> {
@@ -34,13 +34,13 @@ pub fn write(points: &mut Points, body: &ParsedBody<'_>, is_new: bool) -> Result
             let name = Text::from(&*unescape_field_key(field.key));
             (name, field_value(field.value))
         });
-        // `time` can be no field; it is left out where there are others.
+        // `time` cannot be a field; it is left out if there are others.
         let fields: Vec<(Text, FieldValue)> = named.filter(|(name, _)| name != "time").collect();
         if fields.is_empty() || series.tags.get(b"time").is_some() {
             outcome.dropped += 1;
             continue;
         }
-        // From here on the series is known, whatever becomes of the point.
+        // From here on the series exists, whether the point is stored or not.
         points.series.insert(series.clone());
         if is_refused {
             continue;

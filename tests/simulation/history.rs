@@ -1,4 +1,5 @@
-//! What happens in a history: changes, failures of the disk, starts. All of it is data, so that it can be made smaller.
+//! The events of a history: changes, failures of the disk, starts. All of them are data, so that a failing history can be
+//! shrunk.
 
 use fluxstone::model::{TimeRange, Timestamp};
 use fluxstone::storage::memory_disk::{Failure, Trouble};
@@ -6,49 +7,49 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// How many databases there are at a time, and shards in each. One that is dropped is followed by one with a new id.
+/// The number of databases at a time, and of shards in each. A dropped one is replaced by one with a new id.
 pub(crate) const DATABASES: usize = 2;
 pub(crate) const SHARDS: usize = 3;
-/// The time that each shard holds.
+/// The length of time that each shard covers.
 const SHARD_TIMES: i64 = 40;
 /// All measurements.
 pub(crate) const MEASUREMENTS: [&str; 2] = ["m", "n"];
 
-/// What a history begins with.
+/// The conditions under which a history begins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
     pub(crate) memtable_bytes_max: usize,
 }
 
-/// One step, and when power cuts are tried in it.
+/// One step, and when power cuts are tried during it.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) event: Event,
-    /// After how many operations of the disk a power cut is tried for the first time.
+    /// The number of disk operations before the first power cut is tried.
     pub(crate) photograph_after: u64,
-    /// What power cuts leave.
+    /// Decides which writes survive power cuts.
     pub(crate) seed: u64,
 }
 
-/// What happens.
+/// Something that happens to the store.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
     Change(Change),
-    /// The disk fails after some operations.
+    /// The disk fails after this many operations.
     Failure(u64, Failure),
-    /// The data directory, not the log, gets into trouble or out of it.
+    /// The data directory, but not the log, begins or stops failing.
     Trouble(Option<Trouble>),
     Checkpoint,
-    /// The store is closed and opened.
+    /// The store is closed and reopened.
     Restart,
-    /// The power fails, once more after some operations of the next start.
+    /// The power fails, and once more after this many operations of the next start.
     PowerCut(u64),
 }
 
-/// One transaction. Databases and shards are named by their places.
+/// One transaction. Databases and shards are given by their positions.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    /// Lines for each of some shards, and a change of the catalog in the same record.
+    /// Lines for some shards, and perhaps a change of the catalog in the same record.
     Write {
         database: usize,
         bodies: Vec<(usize, String)>,
@@ -64,7 +65,7 @@ pub(crate) enum Change {
         database: usize,
         measurement: &'static str,
     },
-    /// Shards that were dropped or have expired, and their groups in the catalog.
+    /// Removes shards, and their groups from the catalog.
     DropShards {
         database: usize,
         shards: Vec<usize>,
@@ -125,8 +126,8 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Lines of one shard, in no order and with points that are written again: fields of all four types, one field whose type
-/// changes, fields and tags that are refused.
+/// Lines of one shard, unordered and with points that are written more than once: fields of all four types, a field whose
+/// type changes, and fields and tags that are refused.
 fn body(shard: usize) -> impl Strategy<Value = String> {
     let tag = prop_oneof![3 => Just(""), 6 => Just(",t=a"), 6 => Just(",t=b"), 1 => Just(",time=x")];
     let value = prop_oneof![

@@ -1,4 +1,4 @@
-//! A store on a simulated disk, and how changes are made in it and its contents read.
+//! A store on a simulated disk: making changes and reading the contents.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(crate) const DATA_DIR: &str = "/data";
 /// A store on a simulated disk.
 pub(crate) struct Machine {
     pub(crate) store: Store,
-    /// The catalog, which is no more than bytes here, as it was when the store was opened.
+    /// The catalog; here just a sequence of bytes, one for each change.
     catalog: Vec<u8>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn options(memtable_bytes_max: usize) -> StoreOptions {
     StoreOptions {
         data_dir: DATA_DIR.into(),
         memtable_bytes_max,
-        // Nobody waits for the sealer's next attempt.
+        // Writes do not wait for the sealer's next attempt.
         write_timeout: Duration::ZERO,
         ..StoreOptions::in_directory(Path::new("/"))
     }
@@ -64,7 +64,7 @@ impl Machine {
         Ok(Machine { store, catalog })
     }
 
-    /// Makes a change. The ids are those of `model`, which knows nothing of the change yet.
+    /// Makes a change. The ids come from `model`, to which the change has not been applied yet.
     pub(crate) fn run(&mut self, change: &Change, model: &Model) -> Result<(), StorageError> {
         match change {
             Change::Write { database, bodies, catalog } => {
@@ -115,7 +115,7 @@ impl Machine {
         self.store.checkpoint(&|| Ok(self.catalog.clone()))
     }
 
-    /// All that is in the places of `model`, as [`Model::dump`] has it.
+    /// Returns the contents of the databases of `model` as text, in the form of [`Model::dump`].
     pub(crate) fn dump(&self, model: &Model) -> Vec<String> {
         let mut lines = vec![format!("catalog {:?}", self.catalog)];
         for (at, place) in model.places().iter().enumerate() {
@@ -141,7 +141,7 @@ impl Machine {
                 for series in source.series(measurement.as_bytes(), &SeriesPredicate::All) {
                     for field in types.keys() {
                         let blocks = source.blocks(series.id, field, TimeRange::ALL);
-                        let batches = blocks.iter().map(|block| block.decode().expect("what was written can be read"));
+                        let batches = blocks.iter().map(|block| block.decode().expect("an undamaged block"));
                         let values: Vec<String> = batches.flat_map(|batch| texts(&batch)).collect();
                         if !values.is_empty() {
                             lines.push(format!("{at}.{shard} {} {field} {}", series.key.raw, values.join(" ")));

@@ -1,9 +1,9 @@
 //! The promises of storage under simulation: random histories of changes, seals, failing disks, power cuts and starts on a
 //! disk in memory, compared with the executable semantics at every step.
 //!
-//! A power cut is tried in the middle of every step and after it, on copies of the disk, beside those that are steps of the
-//! history. After each one the store must open, hold everything that was acknowledged, and of the change under way all or
-//! nothing. `PROPTEST_CASES` sets the number of histories.
+//! In addition to those that are steps of the history, power cuts are tried during and after every step, on copies of the
+//! disk. After each one the store must open, hold everything that was acknowledged, and hold all or nothing of the change
+//! in progress. `PROPTEST_CASES` sets the number of histories.
 
 mod history;
 mod machine;
@@ -25,15 +25,15 @@ use history::{Change, Event, Setup, Step};
 use machine::{DATA_DIR, Machine, options};
 use model::Model;
 
-/// Histories in a run where `PROPTEST_CASES` is not set.
+/// The number of histories if `PROPTEST_CASES` is not set.
 const HISTORIES: u32 = 200;
 
-/// A power cut is tried after so many operations of the disk, and again after so many.
+/// A power cut is tried after every so many operations of the disk.
 const PHOTOGRAPH_EVERY: u64 = 3;
 
 static COUNTS: Counts = Counts::new();
 
-/// What was simulated.
+/// Numbers of simulated events, for the report.
 struct Counts {
     histories: AtomicU64,
     steps: AtomicU64,
@@ -56,20 +56,20 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The cases of a property: as many as `PROPTEST_CASES` says.
+/// The configuration of a property, with `cases` cases if `PROPTEST_CASES` is not set.
 fn config(cases: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
     ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 5_000, ..default }
 }
 
-/// Past the capture of what tests print: these numbers are for everyone.
+/// Prints a line that is shown even if the test passes.
 fn report(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// What may happen next depends on nothing. What did happen depends on where the disk failed, so the model is kept beside
-/// the store.
+/// The choice of the next step does not depend on a state. The outcome of steps depends on where the disk failed, so the
+/// model is kept together with the store.
 struct Histories;
 
 impl ReferenceStateMachine for Histories {
@@ -89,7 +89,7 @@ impl ReferenceStateMachine for Histories {
     }
 }
 
-/// A store, its disk, and what it should hold.
+/// A store, its disk, and its expected contents.
 struct Simulation {
     setup: Setup,
     disk: MemoryDisk,
@@ -128,8 +128,8 @@ impl Simulation {
         self.disk.photograph_from(step.photograph_after, PHOTOGRAPH_EVERY);
         let disk = self.disk.clone();
         let before = self.model.clone();
-        // What a power cut in the middle may leave: that the change was never acknowledged, and is not there in the end,
-        // does not mean that it was not on the disk for a moment.
+        // The possible states after a power cut during the step. A change that was not acknowledged, and is gone after the
+        // step, may still have been on the disk for a moment.
         let mut possible = vec![before.clone()];
         match &step.event {
             Event::Change(change) => {
@@ -153,7 +153,7 @@ impl Simulation {
                 self.start(std::slice::from_ref(&before), step.seed);
             }
         }
-        // The power may have gone in the middle of it, or now.
+        // The power may have failed during the step, or now.
         for (nth, photograph) in (0..).zip(disk.photographs()) {
             self.power_cut(&photograph, &possible, step.seed.wrapping_add(nth));
         }
@@ -165,7 +165,7 @@ impl Simulation {
         let machine = self.machine.as_mut().expect("open between steps");
         match machine.run(change, &before) {
             Ok(()) => self.model.apply(change),
-            // Nothing of it was logged.
+            // No part of it was logged.
             Err(StorageError::Busy) => {}
             Err(_) => {
                 let mut after = before.clone();
@@ -182,15 +182,15 @@ impl Simulation {
         }
     }
 
-    /// A change was not acknowledged: the store shows what was before it, takes no change any more, and after a start holds
-    /// one of `possible`.
+    /// Checks a store after a change that was not acknowledged: it shows the state before the change, accepts no more
+    /// changes, and holds one of `possible` after a restart.
     fn failed(&mut self, possible: &[Model], seed: u64) {
         count(&COUNTS.failures);
         let machine = self.machine.take().expect("open between steps");
         assert!(matches!(machine.store.begin(), Err(StorageError::ReadOnly)));
-        assert_eq!(machine.dump(&possible[0]), possible[0].dump(), "what was not acknowledged is visible");
+        assert_eq!(machine.dump(&possible[0]), possible[0].dump(), "a change that was not acknowledged is visible");
         drop(machine);
-        // The machine is started again, or only the server where the disk goes on.
+        // Either the machine restarts, or only the server, if the disk still works.
         if seed.is_multiple_of(2) || self.disk.is_dead() {
             self.disk = self.disk.crash(seed);
             count(&COUNTS.power_cuts);
@@ -198,12 +198,12 @@ impl Simulation {
         self.start(possible, seed);
     }
 
-    /// Opens the store, which must hold one of `possible`.
+    /// Opens the store, which must then hold one of `possible`.
     fn start(&mut self, possible: &[Model], seed: u64) {
         self.disk.trouble(Path::new(DATA_DIR), None);
         let started = Machine::start(&self.disk, options(self.setup.memtable_bytes_max));
         let machine = started.unwrap_or_else(|error| {
-            // A failure that was still to come has come while the store was opened.
+            // A failure that was still pending happened while the store was opened.
             assert!(self.disk.has_failed(), "the store does not open: {error}");
             count(&COUNTS.failures);
             self.disk = self.disk.crash(seed);
@@ -214,7 +214,7 @@ impl Simulation {
         self.machine = Some(machine);
     }
 
-    /// The power fails while a copy of the store starts, and while it starts after that.
+    /// Cuts the power while the store starts.
     fn cut_again(&mut self, survives: u64, seed: u64) {
         self.disk.fail_after(survives, Failure::All);
         drop(Machine::start(&self.disk, options(self.setup.memtable_bytes_max)));
@@ -222,7 +222,7 @@ impl Simulation {
         count(&COUNTS.power_cuts);
     }
 
-    /// A power cut on a copy of a disk.
+    /// Cuts the power on a copy of a disk.
     fn power_cut(&self, disk: &MemoryDisk, possible: &[Model], seed: u64) {
         count(&COUNTS.power_cuts);
         let machine = open(&disk.crash(seed), self.setup);
@@ -232,10 +232,10 @@ impl Simulation {
 
 fn open(disk: &MemoryDisk, setup: Setup) -> Machine {
     let started = Machine::start(disk, options(setup.memtable_bytes_max));
-    started.unwrap_or_else(|error| panic!("what a power cut left does not open: {error}"))
+    started.unwrap_or_else(|error| panic!("the store does not open after a power cut: {error}"))
 }
 
-/// The one of `possible` that a machine holds.
+/// Returns the one of `possible` that a machine holds.
 fn found(machine: &Machine, possible: &[Model]) -> Model {
     let is_it = |model: &&Model| machine.dump(model) == model.dump();
     possible.iter().find(is_it).cloned().unwrap_or_else(|| {
@@ -252,7 +252,7 @@ prop_state_machine! {
 // spec: storage.durability.1, storage.durability.2, storage.durability.3, storage.durability.4, storage.durability.7
 // spec: storage.checkpoint.3, storage.segment.1, storage.record.1, storage.record.4, storage.log.6
 #[test]
-fn after_any_history_what_was_acknowledged_is_there_and_nothing_half() {
+fn after_any_history_acknowledged_changes_are_complete_and_others_not_partial() {
     let began = Instant::now();
     run_histories();
     let Counts { histories, steps, power_cuts, failures } = &COUNTS;

@@ -1,4 +1,4 @@
-//! What a store should hold: the executable semantics, for several databases.
+//! The expected contents of a store: the executable semantics, for several databases.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use fluxstone_spec::database::Database;
 
 use crate::history::{Change, DATABASES, SHARDS};
 
-/// What a store should hold.
+/// The expected contents of a store.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     places: Vec<Place>,
@@ -16,7 +16,7 @@ pub(crate) struct Model {
     last_id: u64,
 }
 
-/// What has the place of a database now.
+/// The database that is at a position now.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) id: DatabaseId,
@@ -54,7 +54,7 @@ impl Model {
             Change::Write { database, bodies, catalog } => {
                 let place = &mut self.places[*database];
                 for (shard, text) in bodies {
-                    // What is refused is tested elsewhere; here it only must not be stored.
+                    // Refusals are tested elsewhere; here, refused points must only not be stored.
                     let _ = place.data.write(place.shards[*shard], &parsed(text));
                 }
                 self.catalog.extend(catalog);
@@ -81,7 +81,7 @@ impl Model {
         }
     }
 
-    /// All of it as text.
+    /// Returns the contents as text.
     pub(crate) fn dump(&self) -> Vec<String> {
         let mut lines = vec![format!("catalog {:?}", self.catalog)];
         for (at, place) in self.places.iter().enumerate() {
@@ -105,7 +105,7 @@ impl Model {
     }
 }
 
-/// Whether a deletion means a series.
+/// Whether a deletion applies to a series.
 pub(crate) fn is_meant(raw: &[u8], measurement: &str, tag: Option<&str>) -> bool {
     let key = String::from_utf8_lossy(raw);
     match tag {

@@ -1,4 +1,4 @@
-//! Several writers at once, whose records share frames of the log, and a disk that fails under them.
+//! Several concurrent writers, whose records share frames of the log, on a disk that fails.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -22,16 +22,16 @@ const FIELDS: [&str; 2] = ["f", "g"];
 static RUNS: AtomicU64 = AtomicU64::new(0);
 static POWER_CUTS: AtomicU64 = AtomicU64::new(0);
 
-/// What one writer does next. Each has a series of its own.
+/// A change by one writer. Each writer has a series of its own.
 #[derive(Debug, Clone)]
 enum Change {
-    /// Times; the value is the number of the change.
+    /// Writes points at these times, with the number of the change as their value.
     Write(Vec<i64>),
-    /// Up to this time.
+    /// Deletes the points up to this time.
     Delete(i64),
 }
 
-/// The values of one writer's series by time, all its fields being equal.
+/// The values of one writer's series by time. All its fields have the same values.
 type Values = BTreeMap<i64, i64>;
 
 fn apply(values: &mut Values, change: &Change, number: i64) {
@@ -69,7 +69,7 @@ fn run(machine: &Machine, writer: usize, change: &Change, number: i64) -> Result
     }
 }
 
-/// The values of a writer in each of its fields.
+/// Returns the values of each field of a writer.
 fn read(machine: &Machine, writer: usize) -> [Values; 2] {
     let source = machine.store.snapshot(DATABASE, &[(SHARD, TimeRange::ALL)]);
     let all = source.series(b"m", &SeriesPredicate::All);
@@ -78,7 +78,7 @@ fn read(machine: &Machine, writer: usize) -> [Values; 2] {
         let blocks = series.map(|series| source.blocks(series.id, field.as_bytes(), TimeRange::ALL));
         let mut values = Values::new();
         for block in blocks.into_iter().flatten() {
-            let batch = block.decode().expect("what was written can be read");
+            let batch = block.decode().expect("an undamaged block");
             let fluxstone::columns::Column::Integer(integers) = &batch.values else { panic!("integers were written") };
             values.extend(batch.times.iter().copied().zip(integers.iter().copied()));
         }
@@ -86,10 +86,10 @@ fn read(machine: &Machine, writer: usize) -> [Values; 2] {
     })
 }
 
-/// What a writer's series may hold: what was acknowledged, and that with the change that was not.
+/// The possible values of a writer's series: the acknowledged ones, and those after a change that was not acknowledged.
 type Possible = Vec<Values>;
 
-/// Works until the changes or the store end.
+/// Makes all changes, until the store fails.
 fn write(machine: &Machine, writer: usize, changes: &[Change]) -> Possible {
     let mut values = Values::new();
     for (number, change) in (0..).zip(changes) {
@@ -137,9 +137,9 @@ proptest! {
             };
             let threads: Vec<_> =
                 changes.iter().enumerate().map(|own| scope.spawn(move || writer(own))).collect();
-            threads.into_iter().map(|thread| thread.join().expect("a writer found what it wrote")).collect()
+            threads.into_iter().map(|thread| thread.join().expect("a writer saw its changes")).collect()
         });
-        // While the store lives, nobody sees what was not acknowledged.
+        // While the store is open, changes that were not acknowledged are not visible.
         let acknowledged: Vec<Possible> = possible.iter().map(|possible| possible[..1].to_vec()).collect();
         check(&machine, &acknowledged);
         drop(machine);
@@ -156,8 +156,12 @@ proptest! {
 
 // spec: storage.durability.1, storage.durability.2, storage.durability.6, storage.log.4
 #[test]
-fn writers_at_once_lose_nothing_acknowledged_when_their_group_fails() {
+fn concurrent_writers_lose_no_acknowledged_change_when_their_group_fails() {
     run_writers();
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    report(&format!("simulation: {} runs of several writers at once with {} power cuts", of(&RUNS), of(&POWER_CUTS)));
+    report(&format!(
+        "simulation: {} runs of several concurrent writers with {} power cuts",
+        of(&RUNS),
+        of(&POWER_CUTS)
+    ));
 }

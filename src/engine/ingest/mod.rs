@@ -11,6 +11,8 @@
 mod body;
 mod outcome;
 mod shard;
+#[cfg(test)]
+mod tests;
 
 pub use body::UnescapedStrings;
 pub use outcome::{DropReason, IngestError, WriteLimits, WriteOutcome};
