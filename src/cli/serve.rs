@@ -9,7 +9,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CommandError, ServeArguments, load_settings};
 use crate::config::Settings;
-use crate::engine::ingest::WriteLimits;
 use crate::engine::{ContinuousQueryOptions, Engine, EngineOptions};
 use crate::http::{BLOCKING_THREADS_MAX, HttpOptions, Server};
 use crate::query::SelectLimits;
@@ -138,10 +137,8 @@ fn engine_options(settings: &Settings) -> EngineOptions {
         log_dir: data.log_dir(),
         retention_autocreate: meta.retention_autocreate,
         memtable_bytes_max: usize::try_from(data.cache_max_memory_size.0).unwrap_or(usize::MAX),
-        write_limits: WriteLimits {
-            series_per_database_max: data.max_series_per_database,
-            values_per_tag_max: data.max_values_per_tag,
-        },
+        series_per_database_max: data.max_series_per_database,
+        values_per_tag_max: data.max_values_per_tag,
         fsync_delay: data.wal_fsync_delay.0,
         seal_idle_after: data.cache_snapshot_write_cold_duration.0,
         write_timeout: coordinator.write_timeout.0,

@@ -62,8 +62,10 @@ pub struct EngineOptions {
     pub retention_autocreate: bool,
     /// `[data] cache-max-memory-size`, bytes.
     pub memtable_bytes_max: usize,
-    /// `[data] max-series-per-database`, `max-values-per-tag`.
-    pub write_limits: ingest::WriteLimits,
+    /// `[data] max-series-per-database`; zero is no limit.
+    pub series_per_database_max: u64,
+    /// `[data] max-values-per-tag`; zero is no limit.
+    pub values_per_tag_max: u64,
     /// `[data] wal-fsync-delay`.
     pub fsync_delay: Duration,
     /// `[data] cache-snapshot-write-cold-duration`.

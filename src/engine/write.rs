@@ -12,7 +12,7 @@ use fluxstone_line_protocol::LineError;
 use fluxstone_model::{Nanos, ShardId, Timestamp};
 use fluxstone_storage::StorageError;
 
-use super::ingest::{DropReason, IngestError, UnescapedStrings, WriteOutcome, write_shard};
+use super::ingest::{DropReason, IngestError, UnescapedStrings, WriteLimits, WriteOutcome, write_shard};
 use super::{Core, Engine, ErrorKind, Principal, WriteError, WriteRequest};
 
 impl Engine {
@@ -117,13 +117,17 @@ impl Core {
         let now = self.clock.now();
         let mut outcome = WriteOutcome::default();
         let mut conflict_in_request = false;
+        let limits = WriteLimits {
+            series_per_database_max: self.options.series_per_database_max,
+            values_per_tag_max: self.options.values_per_tag_max,
+        };
         self.change_in(self.store.begin_write()?, |catalog, transaction| {
             let database =
                 catalog.database(database).ok_or_else(|| WriteFailure::DatabaseNotFound(database.to_owned()))?;
             let (by_shard, changes) = points_by_shard(catalog, database, policy, batch, now)?;
             for (shard, points) in &by_shard {
                 let writer = transaction.shard(database.id, *shard)?;
-                match write_shard(writer, batch, points, self.options.write_limits) {
+                match write_shard(writer, batch, points, limits) {
                     Ok(shard_outcome) => outcome.add(shard_outcome),
                     Err(IngestError::TypeConflictInRequest) => conflict_in_request = true,
                     Err(IngestError::Storage(error)) => return Err(WriteFailure::Storage(error)),

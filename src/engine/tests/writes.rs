@@ -107,11 +107,11 @@ fn points_without_a_time_get_the_time_of_the_server() {
 // spec: write.shard.4, write.partial.2
 #[test]
 fn limits_drop_points_of_new_series() {
-    let bench = Bench::with(|options| options.write_limits.series_per_database_max = 1);
+    let bench = Bench::with(|options| options.series_per_database_max = 1);
     bench.done("CREATE DATABASE d");
     let error = "BadRequest partial write: max-series-per-database limit exceeded: db=d (1/1) dropped=1";
     assert_eq!(bench.write("m,t=a f=1 1\nm,t=b f=1 1"), error);
-    let bench = Bench::with(|options| options.write_limits.values_per_tag_max = 1);
+    let bench = Bench::with(|options| options.values_per_tag_max = 1);
     bench.done("CREATE DATABASE d");
     assert_eq!(bench.write("m,t=a f=1 1"), "");
     let error = "BadRequest partial write: max-values-per-tag limit exceeded (1/1): measurement=\"m\" tag=\"t\" value=\"b\" dropped=1";
