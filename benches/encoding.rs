@@ -1,4 +1,4 @@
-//! How fast rows become JSON and CSV: one series of times, floats, integers and short strings, in bytes per second.
+//! The speed of encoding rows in JSON and CSV, in bytes per second: one series of times, floats, integers and short strings.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fluxstone::compat::{AnswerSemantics, CsvNullCells};
 use fluxstone::engine::StatementResult;
-use fluxstone::http::{Answer, AnswerOptions, Epoch};
-use fluxstone::model::{Text, Timestamp};
+use fluxstone::http::{Answer, AnswerOptions};
+use fluxstone::model::{Text, TimeUnit, Timestamp};
 use fluxstone::query::{SeriesRows, Value};
 
-/// Rows of a piece, as the engine hands them out.
+/// Rows of a piece, as the engine makes them.
 const ROWS: usize = 10_000;
 
 fn piece() -> StatementResult {
@@ -41,7 +41,7 @@ fn encoding(criterion: &mut Criterion) {
         csv: false,
         pretty: false,
         chunked: false,
-        epoch: Epoch::Default,
+        epoch: None,
         rows_max: None,
         semantics: AnswerSemantics::DOCUMENTED,
         csv_null_cells: CsvNullCells::Repeat,
@@ -50,7 +50,7 @@ fn encoding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("encoding");
     for (name, options) in [
         ("json", compact),
-        ("json-epoch", AnswerOptions { epoch: Epoch::Units(1_000_000), ..compact }),
+        ("json-epoch", AnswerOptions { epoch: Some(TimeUnit::Millisecond), ..compact }),
         ("json-pretty", AnswerOptions { pretty: true, ..compact }),
         ("csv", AnswerOptions { csv: true, ..compact }),
     ] {

@@ -13,7 +13,7 @@ use fluxstone::compat::SelectSemantics;
 use fluxstone::influxql::ast::{Measurement, Select, Statement};
 use fluxstone::influxql::{Parameters, parse};
 use fluxstone::model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
-use fluxstone::query::{Context, QueryError, SelectLimits, Sources, WINDOW_VALUES_MAX, run};
+use fluxstone::query::{Context, QueryError, SelectLimits, Sources, WINDOW_VALUES_MAX, WorkerPool, run};
 
 const SECOND: i64 = 1_000_000_000;
 const POINTS: i64 = 36_000;
@@ -118,7 +118,7 @@ fn bench(criterion: &mut Criterion, name: &str, hosts: usize, text: &str) {
         chunk_rows: 10_000,
         limits: SelectLimits::default(),
         window_values_max: WINDOW_VALUES_MAX,
-        threads: 1,
+        workers: WorkerPool::none(),
         semantics: SelectSemantics::DOCUMENTED,
     };
     let mut group = criterion.benchmark_group("query");

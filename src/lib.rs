@@ -28,6 +28,9 @@
 
 pub mod cli;
 pub mod config;
+mod server;
+
+pub use server::{Server, ServerBuilder, StartError};
 
 #[doc(inline)]
 pub use fluxstone_catalog as catalog;

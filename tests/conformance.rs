@@ -4,9 +4,8 @@ mod server;
 
 use std::collections::BTreeMap;
 
-use fluxstone_conformance::case::{Case, Need, Profile, Request};
+use fluxstone_conformance::case::{Case, Need, Profile};
 use fluxstone_conformance::clauses;
-use fluxstone_conformance::client;
 use fluxstone_conformance::known::Known;
 use fluxstone_conformance::report::{self, Outcome, Report, StepOutcome};
 use fluxstone_conformance::run::{self, Settings};
@@ -49,17 +48,9 @@ impl Arena {
     }
 
     async fn create_administrator(&mut self) {
-        let (user, password) = ADMIN;
-        let statement = format!("CREATE USER {user} WITH PASSWORD '{password}' WITH ALL PRIVILEGES");
-        let request = Request {
-            verb: "POST".to_owned(),
-            target: "/query".to_owned(),
-            headers: vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
-            body: form_urlencoded::Serializer::new(String::new()).append_pair("q", &statement).finish().into_bytes(),
-        };
-        let answer = client::send(&self.settings.target, &request, self.settings.answer_limit).await;
+        let answer = run::create_administrator(&self.settings.target, ADMIN, self.settings.answer_limit).await;
         assert_eq!(answer.expect("an answer").status, 200);
-        self.settings.credentials = Some((user.to_owned(), password.to_owned()));
+        self.settings.credentials = Some((ADMIN.0.to_owned(), ADMIN.1.to_owned()));
     }
 
     /// Runs the cases and demands that each that applies is exact. Returns how many applied.

@@ -1,5 +1,5 @@
-//! A real disk that is full: the server runs on a file system of one MiB that no one else sees. Where such a file system can't
-//! be made without privileges, these tests say so and do nothing.
+//! A real disk that is full: the server runs on a private file system of one MiB. Where such a file system cannot be created
+//! without privileges, these tests say so and do nothing.
 
 mod client;
 mod server;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use client::Connection;
 use server::Server;
 
-/// Mounts the file system on a directory, in a namespace of its own, and goes on with the rest of the arguments.
+/// Mounts the file system on a directory, in its own namespace, and then runs the rest of the arguments as a command.
 const IN_SMALL_FILE_SYSTEM: [&str; 6] = [
     "unshare",
     "--user",
@@ -24,7 +24,8 @@ const IN_SMALL_FILE_SYSTEM: [&str; 6] = [
 const SCRIPT: &str =
     "mount -t tmpfs -o size=1m tmpfs \"$0\" && head -c \"$BALLAST\" /dev/zero > \"$0/ballast\" && exec \"$@\"";
 
-/// The command that runs another one where `directory` is small, and has so many bytes taken; none if there can't be one.
+/// Returns a command that runs another one with a small file system on `directory`, of which `ballast` bytes are used. Returns
+/// `None` if that is not possible here.
 fn small_file_system(directory: &Path, ballast: usize) -> Option<Command> {
     let make = |then: Option<&str>| {
         let mut command = Command::new(IN_SMALL_FILE_SYSTEM[0]);
@@ -35,11 +36,11 @@ fn small_file_system(directory: &Path, ballast: usize) -> Option<Command> {
     if make(Some("true")).output().is_ok_and(|output| output.status.success()) {
         return Some(make(None));
     }
-    let _ = writeln!(std::io::stderr(), "skipped: no small file system can be made here");
+    let _ = writeln!(std::io::stderr(), "skipped: cannot create a small file system here");
     None
 }
 
-/// A line of about 16 KiB that does not get smaller by compression.
+/// Returns a line of about 16 KiB that does not compress.
 fn line(number: u64) -> String {
     let mut state = number + 1;
     let mut letters = String::new();
@@ -50,7 +51,7 @@ fn line(number: u64) -> String {
     format!("m s=\"{letters}\" {number}")
 }
 
-/// Writes points until one is refused; how many were taken, and the refusal.
+/// Writes points until one is refused. Returns the number of the refused point, and the refusal.
 fn write_until_refused(connection: &mut Connection, first: u64) -> (u64, u16, String) {
     for number in first..first + 10_000 {
         let (status, body) =
@@ -59,7 +60,7 @@ fn write_until_refused(connection: &mut Connection, first: u64) -> (u64, u16, St
             return (number, status, body);
         }
     }
-    panic!("a small disk takes everything");
+    panic!("nothing was refused although the disk is small");
 }
 
 fn count(connection: &mut Connection) -> u64 {
@@ -68,19 +69,19 @@ fn count(connection: &mut Connection) -> u64 {
 
 // spec: storage.durability.4, storage.durability.10
 #[test]
-fn a_full_log_refuses_writes_and_queries_go_on() {
+fn a_full_log_refuses_writes_but_queries_still_work() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let Some(command) = small_file_system(folder.path(), 0) else { return };
     let server = Server::run_by(command, &["--data-dir", &folder.path().display().to_string()]);
     let mut connection = Connection::open(server.address());
     connection.query("CREATE DATABASE points").expect("an answer");
-    let (taken, status, body) = write_until_refused(&mut connection, 0);
+    let (accepted, status, body) = write_until_refused(&mut connection, 0);
     assert_eq!((status, body.trim()), (500, r#"{"error":"storage failed: no storage space"}"#));
-    assert!(taken > 30, "{taken}");
+    assert!(accepted > 30, "{accepted}");
     let read_only = r#"{"error":"storage is read-only after a disk error"}"#;
-    let (_, status, body) = write_until_refused(&mut connection, taken);
+    let (_, status, body) = write_until_refused(&mut connection, accepted);
     assert_eq!((status, body.trim()), (500, read_only));
-    assert_eq!(count(&mut connection), taken);
+    assert_eq!(count(&mut connection), accepted);
 }
 
 // spec: storage.durability.7, storage.durability.8, storage.durability.10
@@ -101,15 +102,15 @@ fn a_full_data_directory_stops_writes_only_while_memory_is_full() {
     let server = Server::run_by(command, &["--config", &config.display().to_string()]);
     let mut connection = Connection::open(server.address());
     connection.query("CREATE DATABASE points").expect("an answer");
-    let (taken, status, body) = write_until_refused(&mut connection, 0);
+    let (accepted, status, body) = write_until_refused(&mut connection, 0);
     assert_eq!((status, body.trim()), (503, r#"{"error":"timeout"}"#));
-    assert_eq!(count(&mut connection), taken);
-    // There is room again: the server finds it by itself.
+    assert_eq!(count(&mut connection), accepted);
+    // There is space again, which the server notices on its own.
     let ballast = format!("/proc/{}/root{}/ballast", server.id(), data.display());
     std::fs::remove_file(ballast).expect("the file that fills the disk");
     let began = Instant::now();
-    while connection.request("POST", "/write?db=points", &line(taken)).expect("an answer").0 != 204 {
-        assert!(began.elapsed() < Duration::from_mins(2), "sealing goes on");
+    while connection.request("POST", "/write?db=points", &line(accepted)).expect("an answer").0 != 204 {
+        assert!(began.elapsed() < Duration::from_mins(2), "sealing must resume");
     }
-    assert_eq!(count(&mut connection), taken + 1);
+    assert_eq!(count(&mut connection), accepted + 1);
 }

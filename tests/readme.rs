@@ -1,10 +1,9 @@
 //! The README's commands print what the README shows.
 
+mod client;
 mod server;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
+use client::Connection;
 use server::Server;
 
 #[test]
@@ -46,20 +45,10 @@ fn curl(server: &Server, command: &str) -> String {
         target = format!("{target}{}{body}", if target.contains('?') { '&' } else { '?' });
         body.clear();
     }
-    let request = format!(
-        "{method} {target} HTTP/1.1\r\nHost: readme\r\nConnection: close\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut stream = TcpStream::connect(server.address()).expect("the server listens");
-    stream.write_all(request.as_bytes()).expect("the request is taken");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer in UTF-8");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-    let status = head.split(' ').nth(1).expect("a status").to_owned();
-    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    let printed = if chunked { unchunked(body) } else { body.to_owned() };
-    if print_status { format!("{printed}{status}\n") } else { printed }
+    let form = ("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned());
+    let answer = Connection::open(server.address()).send(method, &target, &[form], &body).expect("an answer");
+    let printed = String::from_utf8(answer.body.into()).expect("an answer in UTF-8");
+    if print_status { format!("{printed}{}\n", answer.status) } else { printed }
 }
 
 /// The words of a shell command that quotes with single quotes only.
@@ -73,18 +62,4 @@ fn words(command: &str) -> Vec<String> {
         }
     }
     words
-}
-
-/// The content of a body in chunked transfer coding.
-fn unchunked(mut body: &str) -> String {
-    let mut content = String::new();
-    while let Some((size, rest)) = body.split_once("\r\n") {
-        let size = usize::from_str_radix(size, 16).expect("a chunk size");
-        if size == 0 {
-            break;
-        }
-        content.push_str(&rest[..size]);
-        body = &rest[size + 2..];
-    }
-    content
 }

@@ -1,7 +1,7 @@
-//! Sends one request to the target and returns what came back.
+//! The HTTP client: [`send`] gives a request a connection of its own, a [`Connection`] stays open for many.
 //!
-//! Each request has a connection of its own, so that no case depends on how the answer before it ended. Transfer coding is
-//! undone by hyper, `Content-Encoding: gzip` here; nothing else about an answer is changed. Everything has a limit: time and size.
+//! Cases use [`send`], so that no case depends on how the previous answer ended; tools and tests that measure or repeat use a
+//! [`Connection`]. hyper removes the transfer coding and this module `Content-Encoding: gzip`; nothing else about an answer is changed.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -9,47 +9,52 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::Uri;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use hyper::header::HeaderMap;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::case::Request;
 
-/// Answers with longer bodies than this, packed or unpacked, count as no answer.
+/// The longest body that [`send`] accepts, compressed or not.
 const BODY_BYTES_MAX: usize = 256 << 20;
 
-/// Where requests go.
+/// What [`send`] calls itself, unless a case sets the header.
+const USER_AGENT: &str = concat!("fluxstone-conformance/", env!("CARGO_PKG_VERSION"));
+
+/// The server that requests go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     authority: String,
     address: String,
-    /// A path that stands before each request's path; empty or `/something`.
+    /// A prefix of each request's path: empty or `/something`.
     prefix: String,
 }
 
-/// What the target answered.
+/// An answer of the target.
 #[derive(Debug, Clone)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The headers. Their names are in lower case.
+    /// The headers, with names in lower case.
     pub headers: HeaderMap,
-    /// The body, without transfer coding and unpacked.
+    /// The body, without transfer coding and decompressed.
     pub body: Bytes,
 }
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
-    /// Nobody listens.
-    #[error("can't connect to {address}: {error}")]
+    /// The connection was refused.
+    #[error("cannot connect to {address}: {error}")]
     Connect {
-        /// Where.
+        /// The host and port.
         address: String,
-        /// What the system says.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// Not within the time limit.
+    /// The answer did not arrive within the time limit.
     #[error("no answer within {} s", .0.as_secs_f64())]
     TimedOut(Duration),
     /// The answer is not HTTP, or ends too early.
@@ -57,13 +62,13 @@ pub enum NoAnswer {
     Broken(String),
 }
 
-/// A target that is no URL of the form `http://host:port/path`.
+/// The text is not a URL of the form `http://host:port/path`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no target: give a URL such as http://127.0.0.1:8086")]
+#[error("`{0}` is not a target: give a URL such as http://127.0.0.1:8086")]
 pub struct TargetError(String);
 
 impl Response {
-    /// A header as text; several of one name are joined by `, `.
+    /// Returns a header as text. Several values of one name are joined by `, `.
     pub fn header(&self, name: &str) -> Option<String> {
         let values: Vec<String> =
             self.headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned()).collect();
@@ -93,52 +98,90 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// Sends a request and waits for the whole answer.
-pub async fn send(target: &Target, request: &Request, limit: Duration) -> Result<Response, NoAnswer> {
-    tokio::time::timeout(limit, exchange(target, request)).await.unwrap_or(Err(NoAnswer::TimedOut(limit)))
+/// A connection that stays open between requests. It is opened again when the server has closed it.
+///
+/// A request that fails is never sent a second time.
+#[derive(Debug)]
+pub struct Connection {
+    target: Target,
+    sender: SendRequest<Full<Bytes>>,
+    body_bytes_max: usize,
 }
 
-async fn exchange(target: &Target, request: &Request) -> Result<Response, NoAnswer> {
-    let stream = TcpStream::connect(&target.address)
-        .await
-        .map_err(|error| NoAnswer::Connect { address: target.address.clone(), error })?;
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+impl Connection {
+    /// Connects to a target. Longer bodies than `body_bytes_max` count as no answer.
+    pub async fn open(target: &Target, body_bytes_max: usize) -> Result<Connection, NoAnswer> {
+        Ok(Connection { target: target.clone(), sender: connect(&target.address).await?, body_bytes_max })
+    }
+
+    /// Sends a request to a path below the target's, and waits for the whole answer.
+    ///
+    /// Only `Host` (unless `headers` has it) and `Content-Length` are added.
+    pub async fn send(
+        &mut self,
+        verb: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: Bytes,
+    ) -> Result<Response, NoAnswer> {
+        let mut builder = hyper::Request::builder().method(verb).uri(format!("{}{path}", self.target.prefix));
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            builder = builder.header("Host", &self.target.authority);
+        }
+        for (name, value) in headers {
+            builder = builder.header(name, value);
+        }
+        let request = builder.body(Full::new(body)).map_err(|error| NoAnswer::Broken(error.to_string()))?;
+        if self.sender.ready().await.is_err() {
+            self.sender = connect(&self.target.address).await?;
+        }
+        let response = self.sender.send_request(request).await.map_err(broken)?;
+        self.read(response).await
+    }
+
+    async fn read(&self, response: hyper::Response<Incoming>) -> Result<Response, NoAnswer> {
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, self.body_bytes_max).collect().await;
+        let body = body.map_err(|error| NoAnswer::Broken(error.to_string()))?.to_bytes();
+        let is_packed = head.headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip");
+        let body = if is_packed { unpack(&body, self.body_bytes_max)? } else { body };
+        Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
+    }
+}
+
+/// Sends a request over a connection of its own, and waits for the whole answer.
+pub async fn send(target: &Target, request: &Request, limit: Duration) -> Result<Response, NoAnswer> {
+    let exchange = async {
+        let mut connection = Connection::open(target, BODY_BYTES_MAX).await?;
+        let mut headers = request.headers.clone();
+        if !request.has_header("user-agent") {
+            headers.insert(0, ("User-Agent".to_owned(), USER_AGENT.to_owned()));
+        }
+        connection.send(&request.verb, &request.target, &headers, request.body.clone().into()).await
+    };
+    tokio::time::timeout(limit, exchange).await.unwrap_or(Err(NoAnswer::TimedOut(limit)))
+}
+
+async fn connect(address: &str) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
+    let refused = |error| NoAnswer::Connect { address: address.to_owned(), error };
+    let stream = TcpStream::connect(address).await.map_err(refused)?;
+    stream.set_nodelay(true).map_err(refused)?;
+    let (sender, connection) = hyper::client::conn::http1::Builder::new()
         .title_case_headers(true)
-        .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(broken)?;
-    // The connection ends by itself when the sender is dropped at the end of this function.
+    // The task ends when the sender is dropped.
     tokio::spawn(connection);
-    let response = sender.send_request(outgoing(target, request)?).await.map_err(broken)?;
-    let (head, body) = response.into_parts();
-    let body =
-        Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|e| NoAnswer::Broken(e.to_string()))?.to_bytes();
-    let packed = head.headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip");
-    let body = if packed { unpack(&body)? } else { body };
-    Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
+    Ok(sender)
 }
 
-fn outgoing(target: &Target, request: &Request) -> Result<hyper::Request<Full<Bytes>>, NoAnswer> {
-    let mut builder =
-        hyper::Request::builder().method(request.verb.as_str()).uri(format!("{}{}", target.prefix, request.target));
-    if !request.has_header("host") {
-        builder = builder.header("Host", &target.authority);
-    }
-    if !request.has_header("user-agent") {
-        builder = builder.header("User-Agent", concat!("fluxstone-conformance/", env!("CARGO_PKG_VERSION")));
-    }
-    for (name, value) in &request.headers {
-        builder = builder.header(name, value);
-    }
-    builder.body(Full::new(Bytes::from(request.body.clone()))).map_err(|e| NoAnswer::Broken(e.to_string()))
-}
-
-fn unpack(body: &[u8]) -> Result<Bytes, NoAnswer> {
+fn unpack(body: &[u8], bytes_max: usize) -> Result<Bytes, NoAnswer> {
     let mut unpacked = Vec::new();
     flate2::read::MultiGzDecoder::new(body)
-        .take(BODY_BYTES_MAX as u64)
+        .take(bytes_max as u64)
         .read_to_end(&mut unpacked)
-        .map_err(|e| NoAnswer::Broken(format!("its body is not gzip: {e}")))?;
+        .map_err(|e| NoAnswer::Broken(format!("the body is not gzip: {e}")))?;
     Ok(unpacked.into())
 }
 
@@ -161,12 +204,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_target_that_never_answers_is_given_up() {
+    async fn a_target_that_does_not_answer_times_out() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let request =
             Request { verb: "GET".to_owned(), target: "/ping".to_owned(), headers: Vec::new(), body: Vec::new() };
         let answer = send(&target, &request, Duration::from_millis(20)).await;
         assert!(matches!(answer, Err(NoAnswer::TimedOut(_))), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_until_the_server_closes_it() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        const KEPT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na";
+        const CLOSED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nb";
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                for answer in [KEPT, CLOSED] {
+                    let _ = stream.read(&mut [0; 1024]).await;
+                    stream.write_all(answer).await.unwrap();
+                }
+            }
+        });
+        let mut connection = Connection::open(&target, 1).await.unwrap();
+        for body in ["a", "b", "a", "b"] {
+            assert_eq!(connection.send("GET", "/ping", &[], Bytes::new()).await.unwrap().body, body);
+        }
     }
 }

@@ -98,6 +98,16 @@ pub async fn replay(settings: &Settings, case: &Case) -> Result<Vec<Response>, S
     Ok(responses)
 }
 
+/// Creates the first administrator of a server that has authentication on and no users yet, and returns the server's answer.
+pub async fn create_administrator(
+    target: &Target,
+    (user, password): (&str, &str),
+    limit: Duration,
+) -> Result<Response, NoAnswer> {
+    let statement = format!("CREATE USER {} WITH PASSWORD '{password}' WITH ALL PRIVILEGES", quoted(user));
+    client::send(target, &query(&statement), limit).await
+}
+
 async fn run_case(settings: &Settings, case: &Case) -> Outcome {
     let started = Instant::now();
     let mut outcome = Outcome::new(case);

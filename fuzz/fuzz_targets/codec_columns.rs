@@ -1,11 +1,11 @@
-//! Times, integers, booleans and strings: any values read back, and any bytes decode or fail, within the memory they were
-//! allowed. The first byte says which codec it is.
+//! Times, integers, booleans and strings: any values round-trip, and any bytes decode or fail within the allowed memory. The
+//! first byte chooses the codec.
 #![no_main]
 
 use std::fmt::Debug;
 
-use fluxstone::codec::{CodecError, booleans, integers, strings, times};
-use fluxstone::model::Text;
+use fluxstone_codec::{CodecError, booleans, integers, strings, times};
+use fluxstone_model::Text;
 use libfuzzer_sys::fuzz_target;
 
 // spec: storage.codec.1, storage.codec.2, storage.codec.4, storage.codec.5, storage.codec.6, storage.frame.1
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Numbers as wide as the first byte says.
+/// Reads numbers whose width is given by the first byte.
 fn numbers(bytes: &[u8]) -> Vec<i64> {
     let Some((width, bytes)) = bytes.split_first() else { return Vec::new() };
     let width = usize::from(width % 8) + 1;

@@ -1,7 +1,7 @@
-//! Floats: any values read back bit by bit, and any bytes decode or fail, within the memory they were allowed.
+//! Floats: any values round-trip to the bit, and any bytes decode or fail within the allowed memory.
 #![no_main]
 
-use fluxstone::codec::floats::{decode, encode};
+use fluxstone_codec::floats::{decode, encode};
 use libfuzzer_sys::fuzz_target;
 
 const COUNT_MAX: usize = 2048;
@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let values: Vec<f64> = data.chunks_exact(8).map(|bits| f64::from_le_bytes(bits.try_into().unwrap())).collect();
     round_trip(&values);
-    // Small differences between neighbours reach other paths than random bits.
+    // Small differences between neighbours reach paths that random bits do not.
     let values: Vec<f64> = data.iter().map(|byte| f64::from(*byte) / 8.0).collect();
     round_trip(&values);
 });

@@ -3,8 +3,8 @@
 //! agree.
 #![no_main]
 
-use fluxstone::influxql::ast::Statement;
-use fluxstone::influxql::{ErrorKind, Parameter, Parameters, ParseError, parse};
+use fluxstone_influxql::ast::Statement;
+use fluxstone_influxql::{ErrorKind, Parameter, Parameters, ParseError, parse};
 use fluxstone_spec::grammar::{INFLUXQL, characters};
 use libfuzzer_sys::fuzz_target;
 

@@ -3,11 +3,11 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use fluxstone::compat::{LineProtocolSemantics, Profile};
-use fluxstone::line_protocol::{
+use fluxstone_compat::{LineProtocolSemantics, Profile};
+use fluxstone_line_protocol::{
     ParsedBody, Precision, parse_as, unescape_field_key, unescape_measurement, unescape_string, unescape_tag,
 };
-use fluxstone::model::{Scalar, SeriesKey, Timestamp};
+use fluxstone_model::{Scalar, SeriesKey, Timestamp};
 use fluxstone_spec::grammar::{LINE_PROTOCOL, bytes};
 use libfuzzer_sys::fuzz_target;
 

@@ -1,8 +1,8 @@
 //! Log files and records: any bytes are read or refused, and records that are read and written again stay the same.
 #![no_main]
 
-use fluxstone::storage::frame::{Frame, LogHeader, find_frame, put_frame};
-use fluxstone::storage::record::{Entries, Entry, RecordBuilder};
+use fluxstone_storage::frame::{Frame, LogHeader, find_frame, put_frame};
+use fluxstone_storage::record::{Entries, Entry, RecordBuilder};
 use libfuzzer_sys::fuzz_target;
 
 // spec: storage.log.3, storage.record.1
@@ -37,7 +37,7 @@ fn read(record: &[u8]) {
     assert!(Entries::new(&bytes).map(Result::unwrap).eq(entries));
 }
 
-fn read_rows(mut rows: fluxstone::storage::record::Rows<'_>) {
+fn read_rows(mut rows: fluxstone_storage::record::Rows<'_>) {
     while let Ok(Some(row)) = rows.next_row() {
         for _ in 0..row.fields {
             if rows.next_value().is_err() {

@@ -8,10 +8,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fluxstone::model::FieldType;
-use fluxstone::query::Block;
-use fluxstone::storage::disk::ReadFile;
-use fluxstone::storage::segment::{BLOCK_VALUES_MAX, Segment, StoredBlock, decode_times, decode_values};
+use fluxstone_model::FieldType;
+use fluxstone_columns::Block;
+use fluxstone_storage::disk::ReadFile;
+use fluxstone_storage::segment::{BLOCK_VALUES_MAX, Segment, StoredBlock, decode_times, decode_values};
 use libfuzzer_sys::fuzz_target;
 
 /// The length of the header of a file.

@@ -13,7 +13,7 @@
 //! | which rows FROM names, sub-queries included | [`from`] |
 //! | what a name means | [`schema`] |
 //! | which columns the answer has | [`columns`] |
-//! | which rows WHERE keeps, and of which times | [`condition`], [`time`] |
+//! | which rows WHERE keeps, and of which times | [`condition`], [`time`], [`time_literal`] |
 //! | which rows belong together, and SLIMIT | [`group`] |
 //! | rows that are points | [`rows`], [`tie_order`] |
 //! | rows that are results of functions | [`results`], [`functions`], [`fill`] |
@@ -44,5 +44,6 @@ pub mod select;
 pub mod source;
 pub mod tie_order;
 pub mod time;
+pub mod time_literal;
 pub mod value;
 pub mod write;

@@ -1,11 +1,12 @@
-//! Times: the range that a condition leaves, and the windows of GROUP BY time.
+//! Times: the range that a condition sets, and the windows of GROUP BY time.
 
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Window, WindowOffset};
 use fluxstone_model::{TimeRange, Timestamp};
 
 use crate::select::Refused;
+use crate::time_literal;
 
-/// The times that the comparisons with `time` leave; a side without a comparison is open.
+/// The bounds that the comparisons with `time` set; a side without a comparison is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bounds {
     /// The first time.
@@ -15,7 +16,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The times that both leave.
+    /// The narrower of both bounds on each side.
     #[must_use]
     pub fn and(self, other: Bounds) -> Bounds {
         let mut both = self;
@@ -24,7 +25,7 @@ impl Bounds {
         both
     }
 
-    /// The range; where it is open it reaches to the end of time.
+    /// The bounds as a range, which reaches to the end of time where a bound is open.
     pub fn range(self) -> TimeRange {
         TimeRange { min: self.min.unwrap_or(Timestamp::MIN), max: self.max.unwrap_or(Timestamp::MAX) }
     }
@@ -44,9 +45,9 @@ impl Bounds {
     }
 }
 
-/// The bounds of a condition: those of all its comparisons with `time`, wherever they stand.
+/// The bounds of a condition: those of all its comparisons with `time`, wherever they are.
 ///
-/// Transcribes `select.time.range.1`, `select.time.range.2`, `select.time.range.3`.
+/// Transcribes `select.time.range.1`, `select.time.range.2`, `select.time.range.3`, `select.time.literal.2`.
 pub fn bounds(condition: &Expr, now: Timestamp) -> Result<Bounds, Refused> {
     match &condition.kind {
         ExprKind::Paren(inner) => bounds(inner, now),
@@ -60,9 +61,12 @@ pub fn bounds(condition: &Expr, now: Timestamp) -> Result<Bounds, Refused> {
                 None
             };
             if let Some((op, other)) = comparison {
-                let Some(Constant::Time(at) | Constant::Duration(at) | Constant::Integer(at)) = constant(other, now)
-                else {
-                    return Err(Refused("invalid operation: time and something that is no time".into()));
+                let at = match (&other.kind, constant(other, now)) {
+                    (ExprKind::String(text), _) if time_literal::begins_like_date(text) => time_literal::bound(text)?.0,
+                    (_, Some(Constant::Time(at) | Constant::Duration(at) | Constant::Integer(at))) => at,
+                    (_, None) => {
+                        return Err(Refused("invalid operation: time and something that is not a time".into()));
+                    }
                 };
                 match op {
                     BinaryOp::Equal => all = all.and(Bounds { min: Some(Timestamp(at)), max: Some(Timestamp(at)) }),
@@ -79,7 +83,7 @@ pub fn bounds(condition: &Expr, now: Timestamp) -> Result<Bounds, Refused> {
     }
 }
 
-/// Whether an expression of a condition is the time, in any case.
+/// Whether an expression of a condition is the time, in upper or lower case.
 pub fn is_time(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"))
 }
@@ -94,7 +98,7 @@ fn mirrored(op: BinaryOp) -> BinaryOp {
     }
 }
 
-/// What stands beside `time`.
+/// A constant that `time` is compared with.
 #[derive(Debug, Clone, Copy)]
 enum Constant {
     Time(i64),
@@ -102,7 +106,7 @@ enum Constant {
     Integer(i64),
 }
 
-/// A time, a length of time, a number of nanoseconds, and sums and differences of them.
+/// Evaluates a time, a duration, a number of nanoseconds, or a sum or difference of them.
 ///
 /// Transcribes `select.time.literal.1`, `select.time.arithmetic.1`.
 fn constant(expr: &Expr, now: Timestamp) -> Option<Constant> {
@@ -112,7 +116,7 @@ fn constant(expr: &Expr, now: Timestamp) -> Option<Constant> {
         ExprKind::Duration(length) => Some(Constant::Duration(length.0)),
         ExprKind::Integer(nanoseconds) => Some(Constant::Integer(*nanoseconds)),
         ExprKind::Number(nanoseconds) => Some(Constant::Integer(*nanoseconds as i64)),
-        ExprKind::String(text) => Timestamp::parse(text).ok().map(|time| Constant::Time(time.0)),
+        ExprKind::String(text) => time_literal::nanoseconds(text)?.try_into().ok().map(Constant::Time),
         ExprKind::Binary { op, lhs, rhs } => {
             use Constant::{Duration, Integer, Time};
             let sign = match op {

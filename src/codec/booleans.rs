@@ -1,14 +1,14 @@
-//! Booleans: one bit each, or the lengths of runs where that is smaller.
+//! Booleans: one bit each, or run lengths where those are smaller.
 
+use super::error::CodecError;
 use super::varint::{Reader, put_varint};
-use super::{CodecError, finish};
 
 /// The bits follow.
 pub(super) const TAG_BITS: u8 = 0x30;
-/// The first value, then the lengths of the runs but for the last.
+/// The first value, then the lengths of all runs except the last.
 pub(super) const TAG_RUNS: u8 = 0x31;
 
-/// Appends `values`: tag and contents.
+/// Encodes `values`: appends a tag and the contents to `out`.
 pub fn encode(values: &[bool], out: &mut Vec<u8>) {
     let Some(&first) = values.first() else { return };
     let mut runs = vec![TAG_RUNS, u8::from(first)];
@@ -28,17 +28,17 @@ pub fn encode(values: &[bool], out: &mut Vec<u8>) {
     }
 }
 
-/// Reads `count` values.
+/// Decodes `count` values.
 pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<bool>, CodecError> {
     let mut reader = Reader::new(bytes);
     if count == 0 {
-        return finish(reader, Vec::new());
+        return reader.finish(Vec::new());
     }
     match reader.u8()? {
         TAG_BITS => {
             let bits = reader.take(count.div_ceil(8))?;
             let values = (0..count).map(|i| bits[i / 8] >> (i % 8) & 1 == 1).collect();
-            finish(reader, values)
+            reader.finish(values)
         }
         TAG_RUNS => {
             let mut value = reader.u8()? != 0;
@@ -52,7 +52,7 @@ pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<bool>, CodecError> {
             values.resize(count, value);
             Ok(values)
         }
-        _ => Err(CodecError::Malformed("an unknown codec of booleans")),
+        _ => Err(CodecError::Malformed("unknown boolean encoding")),
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
     proptest::proptest! {
         // spec: storage.codec.5
         #[test]
-        fn booleans_read_back(values: Vec<bool>, runs in proptest::collection::vec(1_usize..100, 0..20)) {
+        fn booleans_round_trip(values: Vec<bool>, runs in proptest::collection::vec(1_usize..100, 0..20)) {
             proptest::prop_assert_eq!(decode(&encoded(&values), values.len()), Ok(values));
             let values: Vec<bool> = runs.iter().enumerate().flat_map(|(i, run)| vec![i % 2 == 0; *run]).collect();
             proptest::prop_assert!(encoded(&values).len() <= 2 + runs.len());
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smaller_codec_is_taken() {
+    fn the_smaller_encoding_is_chosen() {
         assert_eq!(encoded(&[true; 2048]).len(), 2);
         let mixed: Vec<bool> = (0..2048).map(|i| i % 3 == 0).collect();
         assert_eq!(encoded(&mixed).len(), 1 + 256);

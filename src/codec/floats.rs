@@ -1,11 +1,13 @@
-//! Floats: one value throughout; decimal fractions as scaled integers, in the manner of ALP (Afroozeh, Kuffo and Boncz,
+//! Floats: one value throughout; decimal fractions as scaled integers, similar to ALP (Afroozeh, Kuffo and Boncz,
 //! "ALP: Adaptive Lossless floating-Point Compression", 2023); the XOR code of Gorilla (Pelkonen et al., "Gorilla: A Fast,
-//! Scalable, In-Memory Time Series Database", 2015, section 4.1.2); or the bits as they are.
+//! Scalable, In-Memory Time Series Database", 2015, section 4.1.2); or the raw bits.
 //!
-//! Bits are kept exactly, those of NaN and of negative zero too: every scaled value is turned back before it is trusted.
+//! Bits are preserved exactly, including those of NaN and negative zero: every scaled value is converted back before it is
+//! trusted.
 
+use super::error::CodecError;
+use super::integers;
 use super::varint::{Reader, put_varint};
-use super::{CodecError, finish, integers};
 
 /// All values have the same bits, which follow.
 pub(super) const TAG_CONSTANT: u8 = 0x00;
@@ -15,19 +17,19 @@ pub(super) const TAG_XOR: u8 = 0x01;
 pub(super) const TAG_DECIMALS: u8 = 0x02;
 /// The bits of each value follow.
 pub(super) const TAG_RAW: u8 = 0x03;
-/// Leading zeros have five bits.
+/// The count of leading zeros has five bits.
 const LEADING_MAX: u32 = 31;
-/// Powers of ten that are exact.
+/// The exactly representable powers of ten that are tried.
 const POWERS: [f64; 19] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
-/// The exponent is chosen by about this many values.
+/// The exponent is chosen from about this many values.
 const SAMPLE: usize = 31;
-/// What an exception costs, in bits.
+/// The cost of an exception in bits.
 const EXCEPTION_BITS: usize = 80;
-/// The XOR code of a fraction takes more bits than this; decimals that are smaller win without a comparison.
+/// The XOR code of a fraction takes more bits than this, so decimals that are smaller are chosen without trying it.
 const DECIMAL_BITS_GOOD: usize = 16;
 
-/// Appends `values`: tag and contents.
+/// Encodes `values`: appends a tag and the contents to `out`.
 pub fn encode(values: &[f64], out: &mut Vec<u8>) {
     let Some(first) = values.first() else { return };
     if values.iter().all(|v| v.to_bits() == first.to_bits()) {
@@ -53,51 +55,51 @@ pub fn encode(values: &[f64], out: &mut Vec<u8>) {
     }
 }
 
-/// Reads `count` values.
+/// Decodes `count` values.
 pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<f64>, CodecError> {
     let mut reader = Reader::new(bytes);
     if count == 0 {
-        return finish(reader, Vec::new());
+        return reader.finish(Vec::new());
     }
     match reader.u8()? {
         TAG_CONSTANT => {
             let value = f64::from_bits(reader.u64()?);
-            finish(reader, vec![value; count])
+            reader.finish(vec![value; count])
         }
         TAG_XOR => take_xor(reader.rest(), count),
         TAG_DECIMALS => take_decimals(reader, count),
         TAG_RAW => {
             let (values, rest) = reader.rest().as_chunks::<8>();
             if values.len() != count || !rest.is_empty() {
-                return Err(CodecError::Malformed("not as many floats as there should be"));
+                return Err(CodecError::Malformed("the wrong number of floats"));
             }
             Ok(values.iter().map(|bits| f64::from_le_bytes(*bits)).collect())
         }
-        _ => Err(CodecError::Malformed("an unknown codec of floats")),
+        _ => Err(CodecError::Malformed("unknown float encoding")),
     }
 }
 
-/// The exponent, how many values are exceptions, the distance and the bits of each, and all values as integers: the
-/// quotient of integer and power of ten is the value, to the bit. Appends nothing and returns `false` where most values
-/// would be exceptions.
+/// Appends the exponent, the number of exceptions, the distance and the bits of each, and all values as integers. Each integer
+/// divided by the power of ten gives the value, to the bit. Appends nothing and returns `false` if most values would be
+/// exceptions.
 fn put_decimals(values: &[f64], out: &mut Vec<u8>) -> bool {
     let Some(exponent) = common_exponent(values) else { return false };
     let power = POWERS[exponent];
     let mut exceptions = Vec::new();
     let mut integers = Vec::with_capacity(values.len());
-    let mut before = 0;
+    let mut previous = 0;
     for (at, &value) in values.iter().enumerate() {
         if let Some(integer) = scaled(value, power) {
-            before = integer;
+            previous = integer;
         } else {
             exceptions.push(at);
         }
-        integers.push(before);
+        integers.push(previous);
     }
     if exceptions.len() > values.len() / 2 {
         return false;
     }
-    // The exceptions at the beginning stand as the first integer, so that they cost no step.
+    // Exceptions at the beginning repeat the first integer, so that they do not add a step.
     let leading = exceptions.iter().enumerate().take_while(|(i, at)| i == *at).count();
     if let Some(&first) = integers.get(leading) {
         integers[..leading].fill(first);
@@ -116,9 +118,9 @@ fn put_decimals(values: &[f64], out: &mut Vec<u8>) -> bool {
 }
 
 fn take_decimals(mut reader: Reader<'_>, count: usize) -> Result<Vec<f64>, CodecError> {
-    const OUTSIDE: CodecError = CodecError::Malformed("an exception is outside of its block");
+    const OUTSIDE: CodecError = CodecError::Malformed("an exception is outside its block");
     let exponent = usize::from(reader.u8()?);
-    let power = *POWERS.get(exponent).ok_or(CodecError::Malformed("the exponent of decimals is too great"))?;
+    let power = *POWERS.get(exponent).ok_or(CodecError::Malformed("the exponent of the decimals is too large"))?;
     let mut exceptions = Vec::new();
     let mut next = 0;
     for _ in 0..reader.count(count)? {
@@ -134,18 +136,18 @@ fn take_decimals(mut reader: Reader<'_>, count: usize) -> Result<Vec<f64>, Codec
     Ok(values)
 }
 
-/// The integer that `value` is when it is scaled by `power`, if dividing it gives the same bits again.
+/// Scales `value` by `power` to an integer, if dividing that gives the same bits again.
 #[inline]
 fn scaled(value: f64, power: f64) -> Option<i64> {
-    /// Adding and taking away 1.5 * 2^52 rounds to the nearest whole number ...
+    /// Adding and subtracting 1.5 * 2^52 rounds to the nearest integer ...
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    /// ... as long as that is less than 2^51: beyond, the sum can be a half.
+    /// ... as long as that is less than 2^51: beyond that, the sum can have a fraction of one half.
     const WHOLE_MAX: f64 = 2_251_799_813_685_248.0;
     let whole = value * power + ROUND - ROUND;
     ((whole / power).to_bits() == value.to_bits() && whole.abs() < WHOLE_MAX).then_some(whole as i64)
 }
 
-/// The exponent of ten that promises the fewest bits, by a sample; `None` if most values have no short decimal form.
+/// Returns the exponent of ten that gives the fewest bits for a sample; `None` if most values have no short decimal form.
 fn common_exponent(values: &[f64]) -> Option<usize> {
     let sample = values.iter().step_by(values.len().div_ceil(SAMPLE).max(1));
     let mut counts = [0; POWERS.len()];
@@ -166,17 +168,17 @@ fn common_exponent(values: &[f64]) -> Option<usize> {
     (covered * 2 >= total).then_some(best)
 }
 
-/// The first value as it is; then for each value its XOR with the one before: `0` if it is zero; `1` `0` and the
-/// meaningful bits if they fit into the window of the last XOR; else `1` `1`, the count of leading zeros (5 bits), the
-/// number of meaningful bits less one (6 bits), and these. Highest bit first.
+/// Appends the first value as it is; then for each value its XOR with the previous one: `0` if it is zero; `1` `0` and the
+/// meaningful bits if they fit into the window of the last XOR; otherwise `1` `1`, the number of leading zeros (5 bits), the
+/// number of meaningful bits minus one (6 bits), and the meaningful bits. Highest bit first.
 fn put_xor(values: &[f64], out: &mut Vec<u8>) {
     let mut bits = BitWriter { out, pending: 0, free: 64 };
-    let mut before = values[0].to_bits();
-    bits.put(before, 64);
+    let mut previous = values[0].to_bits();
+    bits.put(previous, 64);
     let (mut window_leading, mut window_trailing) = (u32::MAX, 0);
     for value in &values[1..] {
-        let xor = value.to_bits() ^ before;
-        before = value.to_bits();
+        let xor = value.to_bits() ^ previous;
+        previous = value.to_bits();
         if xor == 0 {
             bits.put(0, 1);
             continue;
@@ -198,7 +200,7 @@ fn put_xor(values: &[f64], out: &mut Vec<u8>) {
 }
 
 fn take_xor(bytes: &[u8], count: usize) -> Result<Vec<f64>, CodecError> {
-    // Every value but the first has at least one bit.
+    // Every value except the first takes at least one bit.
     if bytes.len() < 8 || (bytes.len() - 8).saturating_mul(8) < count - 1 {
         return Err(CodecError::Truncated);
     }
@@ -237,7 +239,7 @@ struct BitWriter<'a> {
 }
 
 impl BitWriter<'_> {
-    /// Appends the low `width` bits of `value`; 1 to 64, and higher bits are zero.
+    /// Appends the low `width` bits of `value`. `width` is 1 to 64, and higher bits must be zero.
     #[inline]
     fn put(&mut self, value: u64, width: u32) {
         if width < self.free {
@@ -260,13 +262,13 @@ impl BitWriter<'_> {
 /// Reads bits, highest first.
 struct BitReader<'a> {
     bytes: &'a [u8],
-    /// The bits read ahead, from the top.
+    /// Bits that were read ahead, starting at the top.
     pending: u128,
     held: u32,
 }
 
 impl BitReader<'_> {
-    /// The next `width` bits, 1 to 64.
+    /// Reads the next `width` bits, 1 to 64.
     #[inline]
     fn take(&mut self, width: u32) -> Result<u64, CodecError> {
         if self.held < width {
@@ -281,7 +283,7 @@ impl BitReader<'_> {
         Ok(value)
     }
 
-    /// Reads a word ahead, or what is left.
+    /// Reads a word ahead, or the rest.
     fn fill(&mut self) {
         if let Some((word, rest)) = self.bytes.split_first_chunk::<8>() {
             self.pending |= u128::from(u64::from_be_bytes(*word)) << (64 - self.held);
@@ -305,7 +307,7 @@ mod tests {
 
     // spec: storage.codec.3
     #[test]
-    fn great_values_whose_scaled_form_has_a_half_read_back() {
+    fn large_scaled_values_round_trip() {
         let values =
             [-41_255_400_997_960.08, 1.0e-311, -41_255_400_998_277.516, -41_255_401_029_632.0, -41_255_400_998_277.5];
         let mut bytes = Vec::new();
@@ -337,13 +339,13 @@ mod tests {
     proptest! {
         // spec: storage.codec.3
         #[test]
-        fn all_bit_patterns_read_back(values in proptest::collection::vec(any_bits(), 0..100)) {
+        fn all_bit_patterns_round_trip(values in proptest::collection::vec(any_bits(), 0..100)) {
             check(&values);
         }
 
         // spec: storage.codec.3
         #[test]
-        fn decimals_of_any_size_read_back(
+        fn decimals_of_any_size_round_trip(
             wholes in proptest::collection::vec(any::<i64>(), 1..40),
             shift in 0_u32..63,
             exponent in 0_usize..POWERS.len(),
@@ -353,7 +355,7 @@ mod tests {
 
         // spec: storage.codec.3
         #[test]
-        fn decimals_read_back(
+        fn decimals_round_trip(
             digits in proptest::collection::vec(-1_000_000_i64..1_000_000, 0..600),
             exponent in 0_usize..POWERS.len(),
             odd in proptest::collection::vec((0_usize..600, prop_oneof![
@@ -370,7 +372,7 @@ mod tests {
         }
 
         #[test]
-        fn measurements_read_back(values in proptest::collection::vec(-1000_i32..1000, 0..300)) {
+        fn fractions_and_roots_round_trip(values in proptest::collection::vec(-1000_i32..1000, 0..300)) {
             check(&values.iter().map(|v| f64::from(*v) / 8.0).collect::<Vec<_>>());
             check(&values.iter().map(|v| f64::from(*v).sqrt()).collect::<Vec<_>>());
         }
@@ -385,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_codec_is_taken() {
+    fn the_smallest_encoding_is_chosen() {
         assert_eq!(check(&[1.5; 2000]), (TAG_CONSTANT, 9));
         assert_eq!(check(&[f64::NAN; 2000]), (TAG_CONSTANT, 9));
         let whole: Vec<f64> = (0..2000).map(f64::from).collect();
@@ -404,7 +406,7 @@ mod tests {
 
     // spec: storage.codec.3
     #[test]
-    fn what_is_no_decimal_is_an_exception() {
+    fn values_that_are_not_decimals_are_exceptions() {
         let mut values: Vec<f64> = (0..500).map(|i| f64::from(i % 90) / 10.0).collect();
         let (_, without) = check(&values);
         let payload = f64::from_bits(0x7ff8_0000_dead_beef);

@@ -1,18 +1,20 @@
-//! Integers: a run of equal steps, or in frames either their steps around a common one or their distances from the least.
+//! Integers: a progression with equal steps; or, in packs, either the steps relative to a common step or the distances from
+//! the minimum.
 
+use super::error::CodecError;
+use super::packs;
 use super::varint::{Reader, put_signed, unzigzag, zigzag};
-use super::{CodecError, finish, frames};
 
 /// All steps are equal: first value, step.
 pub(super) const TAG_REGULAR: u8 = 0x10;
-/// First value, common step, then the zigzags of what each step differs from it, in frames.
+/// First value, common step, then the zigzag-mapped difference of each step from it, in packs.
 pub(super) const TAG_STEPS: u8 = 0x11;
-/// The least value, then the distances from it, in frames.
+/// The minimum, then the distances from it, in packs.
 pub(super) const TAG_OFFSETS: u8 = 0x12;
-/// The common step is the median of about this many.
+/// The common step is the median of about this many steps.
 const SAMPLE: usize = 31;
 
-/// Appends `values`: tag and contents. Differences wrap, so any values can be encoded.
+/// Encodes `values`: appends a tag and the contents to `out`. Differences wrap, so any values can be encoded.
 pub fn encode(values: &[i64], out: &mut Vec<u8>) {
     let Some(&first) = values.first() else { return };
     let steps = || values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
@@ -28,17 +30,17 @@ pub fn encode(values: &[i64], out: &mut Vec<u8>) {
     out.push(TAG_STEPS);
     put_signed(out, first);
     put_signed(out, step);
-    let around: Vec<u64> = steps().map(|s| zigzag(s.wrapping_sub(step))).collect();
-    frames::put(&around, out);
+    let differences: Vec<u64> = steps().map(|s| zigzag(s.wrapping_sub(step))).collect();
+    packs::put(&differences, out);
 
-    let (least, greatest) = values.iter().fold((first, first), |(min, max), &v| (min.min(v), max.max(v)));
-    let width = 64 - (greatest.wrapping_sub(least) as u64).leading_zeros() as usize;
-    // The distances take this many bytes at most; where that promises nothing they are not tried.
+    let (min, max) = values.iter().fold((first, first), |(min, max), &v| (min.min(v), max.max(v)));
+    let width = 64 - (max.wrapping_sub(min) as u64).leading_zeros() as usize;
+    // The distances take at most this many bytes. If that is not an improvement they are not tried.
     if width * values.len() / 8 < out.len() - start {
         let mut other = vec![TAG_OFFSETS];
-        put_signed(&mut other, least);
-        let offsets: Vec<u64> = values.iter().map(|v| v.wrapping_sub(least) as u64).collect();
-        frames::put(&offsets, &mut other);
+        put_signed(&mut other, min);
+        let offsets: Vec<u64> = values.iter().map(|v| v.wrapping_sub(min) as u64).collect();
+        packs::put(&offsets, &mut other);
         if other.len() < out.len() - start {
             out.truncate(start);
             out.extend_from_slice(&other);
@@ -46,11 +48,11 @@ pub fn encode(values: &[i64], out: &mut Vec<u8>) {
     }
 }
 
-/// Reads `count` values.
+/// Decodes `count` values.
 pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<i64>, CodecError> {
     let mut reader = Reader::new(bytes);
     if count == 0 {
-        return finish(reader, Vec::new());
+        return reader.finish(Vec::new());
     }
     let tag = reader.u8()?;
     let mut value = reader.signed()?;
@@ -63,22 +65,22 @@ pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<i64>, CodecError> {
         TAG_STEPS => {
             let step = reader.signed()?;
             values.push(value);
-            frames::take(&mut reader, count - 1, |frame| {
-                values.extend(frame.iter().map(|&around| {
-                    value = value.wrapping_add(unzigzag(around).wrapping_add(step));
+            packs::take(&mut reader, count - 1, |pack| {
+                values.extend(pack.iter().map(|&difference| {
+                    value = value.wrapping_add(unzigzag(difference).wrapping_add(step));
                     value
                 }));
             })?;
         }
-        TAG_OFFSETS => frames::take(&mut reader, count, |frame| {
-            values.extend(frame.iter().map(|&offset| value.wrapping_add(offset as i64)));
+        TAG_OFFSETS => packs::take(&mut reader, count, |pack| {
+            values.extend(pack.iter().map(|&offset| value.wrapping_add(offset as i64)));
         })?,
-        _ => return Err(CodecError::Malformed("an unknown codec of integers")),
+        _ => return Err(CodecError::Malformed("unknown integer encoding")),
     }
-    finish(reader, values)
+    reader.finish(values)
 }
 
-/// The median of some steps: outliers do not move it.
+/// Returns the median of a sample of the steps, which outliers do not affect.
 fn common_step(values: &[i64]) -> i64 {
     let every = values.len().div_ceil(SAMPLE).max(1);
     let mut steps: Vec<i64> = values.windows(2).step_by(every).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
@@ -99,12 +101,12 @@ mod tests {
     proptest::proptest! {
         // spec: storage.codec.4
         #[test]
-        fn integers_read_back(values: Vec<i64>) {
+        fn integers_round_trip(values: Vec<i64>) {
             proptest::prop_assert_eq!(decode(&encoded(&values), values.len()), Ok(values));
         }
 
         #[test]
-        fn counters_read_back(start: i64, steps in proptest::collection::vec(0_i64..1000, 0..600)) {
+        fn counters_round_trip(start: i64, steps in proptest::collection::vec(0_i64..1000, 0..600)) {
             let values: Vec<i64> = steps.iter().scan(start, |v, s| { *v = v.wrapping_add(*s); Some(*v) }).collect();
             proptest::prop_assert_eq!(decode(&encoded(&values), values.len()), Ok(values));
         }
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_codec_is_taken() {
+    fn the_smallest_encoding_is_chosen() {
         let run: Vec<i64> = (0..4000).map(|i| i * 7 - 99).collect();
         assert!(encoded(&run).len() <= 5);
         assert!(encoded(&[i64::MAX; 2000]).len() <= 12);
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_with_few_changes_are_small() {
+    fn values_with_few_changes_are_small() {
         let values: Vec<i64> = (0..2048).map(|i| 200 + i / 500).collect();
         assert!(encoded(&values).len() < 40);
     }

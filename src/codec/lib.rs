@@ -1,37 +1,18 @@
-//! Block codecs: pure encoders and decoders of columns. Each format is described to the bit in `spec/storage.md`.
+//! Block codecs: pure encoders and decoders of columns of times and values.
 //!
-//! Every codec has the same shape: `encode(&values, &mut bytes)` takes any values and picks the form that is smallest, which
-//! the first byte names; `decode(&bytes, count)` takes any bytes. How many values there are is known from elsewhere.
-//! Decoding never panics and allocates no more than `count` values plus what the bytes account for.
+//! Every codec has the same shape: `encode(&values, &mut bytes)` accepts any values and picks the smallest of several forms,
+//! which the first byte names; `decode(&bytes, count)` accepts any bytes. The number of values is not encoded: the caller
+//! knows it. Decoding never panics, and allocates no more than `count` values plus what the bytes account for.
+//!
+//! The formats are specified to the bit in `spec/storage.md`. This crate knows nothing of files and checksums.
 
 pub mod booleans;
+mod error;
 pub mod floats;
-mod frames;
 pub mod integers;
+mod packs;
 pub mod strings;
 pub mod times;
 pub mod varint;
 
-/// Why bytes are no encoded values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CodecError {
-    /// The bytes end too early.
-    #[error("the bytes end too early")]
-    Truncated,
-    /// More values or bytes are promised than the caller accepts.
-    #[error("{count} are promised, {max} allowed")]
-    TooMany {
-        /// How many.
-        count: u64,
-        /// The limit.
-        max: usize,
-    },
-    /// Something that no encoder writes.
-    #[error("{0}")]
-    Malformed(&'static str),
-}
-
-/// Ends a decoder: everything must have been read.
-fn finish<T>(reader: varint::Reader<'_>, values: T) -> Result<T, CodecError> {
-    if reader.is_empty() { Ok(values) } else { Err(CodecError::Malformed("bytes follow the last value")) }
-}
+pub use error::CodecError;

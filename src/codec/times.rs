@@ -1,19 +1,20 @@
-//! Timestamps: a run of equal intervals, or the intervals as integers, whose steps are the differences of differences.
+//! Timestamps: equal intervals, or the intervals encoded as integers, so that the second differences are what takes space.
 //!
-//! Clients write whole seconds or milliseconds, so the intervals are first divided by the greatest power of ten that
-//! divides them all. Differences wrap: any times can be encoded, in any order.
+//! Clients write whole seconds or milliseconds, so the intervals are first divided by the largest power of ten that divides
+//! all of them. Differences wrap, so any times can be encoded, in any order.
 
+use super::error::CodecError;
+use super::integers;
 use super::varint::{Reader, put_signed};
-use super::{CodecError, finish, integers};
 
 /// All intervals are equal: first time, interval.
 pub(super) const TAG_REGULAR: u8 = 0x40;
 /// First time, exponent of the scale, then the scaled intervals as integers.
 pub(super) const TAG_INTERVALS: u8 = 0x41;
-/// The greatest exponent: 10^12 ns are 1,000 s.
+/// The largest exponent: 10^12 ns are 1,000 s.
 const EXPONENT_MAX: u8 = 12;
 
-/// Appends `times`: tag and contents.
+/// Encodes `times`: appends a tag and the contents to `out`.
 pub fn encode(times: &[i64], out: &mut Vec<u8>) {
     let Some(&first) = times.first() else { return };
     let mut intervals: Vec<i64> = times.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
@@ -35,11 +36,11 @@ pub fn encode(times: &[i64], out: &mut Vec<u8>) {
     integers::encode(&intervals, out);
 }
 
-/// Reads `count` times.
+/// Decodes `count` times.
 pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<i64>, CodecError> {
     let mut reader = Reader::new(bytes);
     if count == 0 {
-        return finish(reader, Vec::new());
+        return reader.finish(Vec::new());
     }
     let tag = reader.u8()?;
     let mut time = reader.signed()?;
@@ -47,12 +48,12 @@ pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<i64>, CodecError> {
         TAG_REGULAR => {
             let interval = reader.signed()?;
             let times = (0..count as i64).map(|i| time.wrapping_add(interval.wrapping_mul(i))).collect();
-            finish(reader, times)
+            reader.finish(times)
         }
         TAG_INTERVALS => {
             let exponent = reader.u8()?;
             if exponent > EXPONENT_MAX {
-                return Err(CodecError::Malformed("the scale of times is too great"));
+                return Err(CodecError::Malformed("the scale of the times is too large"));
             }
             let scale = 10_i64.pow(u32::from(exponent));
             let intervals = integers::decode(reader.rest(), count - 1)?;
@@ -64,11 +65,11 @@ pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<i64>, CodecError> {
             }));
             Ok(times)
         }
-        _ => Err(CodecError::Malformed("an unknown codec of times")),
+        _ => Err(CodecError::Malformed("unknown time encoding")),
     }
 }
 
-/// The greatest exponent of ten whose power divides all intervals.
+/// Returns the exponent of the largest power of ten that divides all intervals.
 fn common_exponent(intervals: impl Iterator<Item = i64>) -> u8 {
     let mut exponent = EXPONENT_MAX;
     let mut scale = 10_i64.pow(u32::from(EXPONENT_MAX));
@@ -97,12 +98,12 @@ mod tests {
     proptest::proptest! {
         // spec: storage.codec.2
         #[test]
-        fn times_read_back(times: Vec<i64>) {
+        fn times_round_trip(times: Vec<i64>) {
             proptest::prop_assert_eq!(decode(&encoded(&times), times.len()), Ok(times));
         }
 
         #[test]
-        fn seconds_with_jitter_read_back(steps in proptest::collection::vec(0_i64..20, 0..600)) {
+        fn seconds_with_jitter_round_trip(steps in proptest::collection::vec(0_i64..20, 0..600)) {
             let times: Vec<i64> = steps.iter().scan(0, |t, s| { *t += s * 1_000_000_000; Some(*t) }).collect();
             proptest::prop_assert_eq!(decode(&encoded(&times), times.len()), Ok(times));
         }

@@ -1,14 +1,14 @@
-//! Integers of variable length (LEB128) and the zigzag map, and a cursor that reads them from bytes nobody vouches for.
+//! Variable-length integers (LEB128), the zigzag mapping, and a cursor that reads them from untrusted bytes.
 //!
-//! Shared by the block codecs and by every format of storage. Reading never panics and never trusts a length before the
-//! bytes it promises are seen to be there.
+//! The block codecs and all formats of storage use these. Reading never panics, and never trusts a length before checking
+//! that there are as many bytes.
 
-use super::CodecError;
+use super::error::CodecError;
 
-/// The longest varint: 64 bits in groups of seven.
+/// The maximum length of a varint: 64 bits in groups of seven.
 pub const VARINT_LEN_MAX: usize = 10;
 
-/// Appends `value` in groups of seven bits, the lowest first; the top bit of a byte says that more follow.
+/// Appends `value` in groups of seven bits, lowest first. The top bit of a byte is set if more bytes follow.
 #[inline]
 pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -24,7 +24,7 @@ pub fn put_signed(out: &mut Vec<u8>, value: i64) {
     put_varint(out, zigzag(value));
 }
 
-/// Appends bytes behind their length.
+/// Appends the length of `bytes`, then the bytes.
 pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
@@ -49,22 +49,22 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A cursor at the beginning of `bytes`.
+    /// Creates a cursor at the beginning of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
         Reader { rest: bytes }
     }
 
-    /// What was not read yet.
+    /// The bytes that have not been read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Whether everything was read.
+    /// Whether all bytes have been read.
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// The next byte.
+    /// Reads one byte.
     #[inline]
     pub fn u8(&mut self) -> Result<u8, CodecError> {
         let (&first, rest) = self.rest.split_first().ok_or(CodecError::Truncated)?;
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
         Ok(first)
     }
 
-    /// The next `len` bytes.
+    /// Reads `len` bytes.
     #[inline]
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], CodecError> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(CodecError::Truncated)?;
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// The next `N` bytes.
+    /// Reads `N` bytes.
     #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(CodecError::Truncated)?;
@@ -88,19 +88,19 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 
-    /// Four bytes, the lowest first.
+    /// Reads four bytes, lowest first.
     #[inline]
     pub fn u32(&mut self) -> Result<u32, CodecError> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    /// Eight bytes, the lowest first.
+    /// Reads eight bytes, lowest first.
     #[inline]
     pub fn u64(&mut self) -> Result<u64, CodecError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// A varint. Refuses more than 64 bits.
+    /// Reads a varint. Refuses more than 64 bits.
     #[inline]
     pub fn varint(&mut self) -> Result<u64, CodecError> {
         let mut value = 0_u64;
@@ -117,13 +117,13 @@ impl<'a> Reader<'a> {
         Err(CodecError::Malformed("a varint has more than 64 bits"))
     }
 
-    /// A signed varint, zigzag-mapped.
+    /// Reads a zigzag-mapped signed varint.
     #[inline]
     pub fn signed(&mut self) -> Result<i64, CodecError> {
         Ok(unzigzag(self.varint()?))
     }
 
-    /// A count or length that must not exceed `max`.
+    /// Reads a count or length that must not exceed `max`.
     pub fn count(&mut self, max: usize) -> Result<usize, CodecError> {
         let count = self.varint()?;
         match usize::try_from(count) {
@@ -132,11 +132,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Bytes behind their length.
+    /// Reads a length, then as many bytes.
     #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], CodecError> {
         let len = self.varint()?;
         self.take(usize::try_from(len).map_err(|_| CodecError::Truncated)?)
+    }
+
+    /// Ends decoding: returns `values` if all bytes have been read.
+    pub fn finish<T>(self, values: T) -> Result<T, CodecError> {
+        if self.is_empty() { Ok(values) } else { Err(CodecError::Malformed("bytes follow the last value")) }
     }
 }
 
@@ -146,7 +151,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn varints_read_back(value: u64, signed: i64, bytes: Vec<u8>) {
+        fn varints_round_trip(value: u64, signed: i64, bytes: Vec<u8>) {
             let mut out = Vec::new();
             put_varint(&mut out, value);
             put_signed(&mut out, signed);

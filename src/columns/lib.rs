@@ -12,9 +12,12 @@
 //! | `batch` | [`Batch`] and [`Column`], decoded times and values |
 //! | `point_batch` | [`PointBatch`], the points of a write |
 //! | `series_id` | [`SeriesId`], the number of a series |
+//! | `memory_source` | a source in memory, for tests (feature `test-source`) |
 
 mod batch;
 mod block;
+#[cfg(feature = "test-source")]
+mod memory_source;
 mod point_batch;
 mod predicate;
 mod series_id;
@@ -22,6 +25,8 @@ mod source;
 
 pub use batch::{Batch, Column};
 pub use block::{Block, NumberSummary, SourceError, Summary};
+#[cfg(feature = "test-source")]
+pub use memory_source::{MemorySource, MemorySourceBuilder};
 pub use point_batch::{PointBatch, PointRow};
 pub use predicate::SeriesPredicate;
 pub use series_id::SeriesId;

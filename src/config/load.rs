@@ -1,43 +1,42 @@
-//! Reads settings: defaults, then the file, then the environment. Pure: file text and variables are handed in.
+//! Loads settings: the defaults, overridden by the file, overridden by the environment. Pure: the caller reads the file and the
+//! variables.
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Settings;
+use super::settings::Settings;
 use super::without_effect::{GROUPS, OTHER_INPUTS, group_of};
 
-/// Settings, with what their owner should know.
+/// Settings, with notes for their owner.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Loaded {
-    /// What is in effect.
+    /// The effective settings.
     pub settings: Settings,
-    /// Unknown keys and the like, a line each.
+    /// Unknown keys and the like, one line each.
     pub warnings: Vec<String>,
-    /// Keys that are known, were set, and do nothing here, a line each.
+    /// Known keys that were set but have no effect here, one line each.
     pub without_effect: Vec<String>,
 }
 
-/// Why settings can't be used. Displays with the place.
+/// Why settings are refused. Displays with the position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is no TOML.
+    /// The file is not TOML.
     #[error("{file}:{line}:{column}: {message}")]
     Syntax {
-        /// As it was given.
+        /// The name of the file, as it was given.
         file: String,
         /// From 1.
         line: usize,
         /// From 1.
         column: usize,
-        /// The parser's words.
+        /// The message of the parser.
         message: String,
     },
-    /// A key has a value that it can't have.
+    /// The value of a key is invalid.
     #[error("{file}:{line}:{column}: {key}: {message}")]
     Value {
-        /// As it was given.
+        /// The name of the file, as it was given.
         file: String,
         /// From 1.
         line: usize,
@@ -48,7 +47,7 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
-    /// An environment variable has a value that its key can't have.
+    /// The value of an environment variable is invalid.
     #[error("environment variable {variable}: {message}")]
     Variable {
         /// Its name.
@@ -58,10 +57,10 @@ pub enum ConfigError {
     },
 }
 
-/// Reads the text of the file called `file` (if there is one) and overrides it by `environment`.
+/// Loads settings from `file`, its name and its text, if there is one, and from `environment`.
 ///
 /// # Errors
-/// The first value that can't be used.
+/// The first invalid value.
 pub fn load(
     file: Option<(&str, &str)>,
     environment: impl IntoIterator<Item = (String, String)>,
@@ -107,19 +106,19 @@ fn read_file(file: &str, text: &str, loaded: &mut Loaded) -> Result<(), ConfigEr
     Ok(())
 }
 
-/// Notes a key that is unknown or without effect.
+/// Adds a note about a key that is unknown or has no effect.
 fn note(section: &str, key: &str, known: &toml::Table, at: &str, loaded: &mut Loaded) {
     if known.get(section).and_then(|s| s.as_table()).is_some_and(|s| s.contains_key(key)) {
         return;
     }
-    let name = spelled(section, key);
+    let name = key_name(section, key);
     match group_of(section, key) {
         Some(group) => loaded.without_effect.push(format!("{at}: {name} has no effect: {}", group.reason)),
         None => loaded.warnings.push(format!("{at}: unknown setting {name}")),
     }
 }
 
-/// `INFLUXDB_HTTP_AUTH_ENABLED` for `[http] auth-enabled`.
+/// Returns the name of a variable: `INFLUXDB_HTTP_AUTH_ENABLED` for `[http] auth-enabled`.
 fn variable(section: &str, key: &str) -> String {
     let separator = if section.is_empty() { "" } else { "_" };
     format!("INFLUXDB_{section}{separator}{key}").to_uppercase().replace('-', "_")
@@ -143,7 +142,7 @@ fn override_by(
             let silent = GROUPS.iter().find(|g| g.keys.iter().any(|key| variable(g.section, key) == name));
             match silent {
                 Some(group) => loaded.without_effect.push(format!("{name} has no effect: {}", group.reason)),
-                None => loaded.warnings.push(format!("environment variable {name} names no setting")),
+                None => loaded.warnings.push(format!("environment variable {name} does not name a setting")),
             }
             continue;
         };
@@ -153,7 +152,7 @@ fn override_by(
     Ok(())
 }
 
-/// The settings with one key set from text, read as the type that the key's default has.
+/// Returns the settings with one key set from text, which is read as the type of the key's default.
 fn overridden(
     settings: &Settings,
     section: &str,
@@ -177,29 +176,29 @@ fn overridden(
     table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
 }
 
-/// The keys that have an effect, by section, with their defaults.
+/// Returns the keys that have an effect, by section, with their defaults.
 fn known_keys() -> toml::Table {
     toml::Table::try_from(Settings::default()).unwrap_or_default()
 }
 
-fn spelled(section: &str, key: &str) -> String {
+fn key_name(section: &str, key: &str) -> String {
     if section.is_empty() { key.to_owned() } else { format!("[{section}] {key}") }
 }
 
-/// Line and column, both from 1, of a byte.
+/// Returns line and column of a byte, both from 1.
 fn place(text: &str, byte: usize) -> (usize, usize) {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// The key whose value stands at a byte.
+/// Returns the key whose value covers a byte.
 fn key_at(table: &DeTable<'_>, byte: usize) -> Option<String> {
     for (section, value) in table {
         if let DeValue::Table(keys) = value.get_ref() {
             let found = keys.iter().find(|(_, value)| value.span().contains(&byte));
             if let Some((key, _)) = found {
-                return Some(spelled(section.get_ref(), key.get_ref()));
+                return Some(key_name(section.get_ref(), key.get_ref()));
             }
         } else if value.span().contains(&byte) {
             return Some(section.get_ref().to_string());
@@ -208,7 +207,7 @@ fn key_at(table: &DeTable<'_>, byte: usize) -> Option<String> {
     None
 }
 
-/// Whether a section for another input has `enabled = true`.
+/// Whether a section of another input has `enabled = true`.
 fn is_enabled(section: &DeValue<'_>) -> bool {
     match section {
         DeValue::Table(keys) => {
@@ -217,34 +216,4 @@ fn is_enabled(section: &DeValue<'_>) -> bool {
         DeValue::Array(sections) => sections.iter().any(|section| is_enabled(section.get_ref())),
         _ => false,
     }
-}
-
-/// For features that can't be turned off.
-pub(super) fn only_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    let on = bool::deserialize(deserializer)?;
-    if on { Ok(on) } else { Err(D::Error::custom("this server can't do without it")) }
-}
-
-/// For features that are not provided and that nobody would want to be ignored.
-pub(super) fn only_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    let on = bool::deserialize(deserializer)?;
-    if on { Err(D::Error::custom("not provided by this server")) } else { Ok(on) }
-}
-
-/// `host:port`, the host perhaps empty.
-pub(super) fn bind_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    match text.rsplit_once(':') {
-        Some((_, port)) if port.parse::<u16>().is_ok() => Ok(text),
-        _ => Err(D::Error::custom(format!("{text:?} is no address such as \"127.0.0.1:8086\" or \":8086\""))),
-    }
-}
-
-/// Text that may stand in a header.
-pub(super) fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text.chars().any(char::is_control) {
-        return Err(D::Error::custom("control characters can't stand in a header"));
-    }
-    Ok(text)
 }

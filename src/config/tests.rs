@@ -1,6 +1,10 @@
-//! What a file and the environment make of the settings.
+//! Settings from files and from the environment.
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use super::*;
+use crate::compat::{CsvNullCells, Profile};
 
 /// Loads `text` as the file `f.conf` with `variables`.
 fn loaded(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
@@ -13,7 +17,7 @@ fn check_error(text: &str, variables: &[(&str, &str)], message: &str) {
 }
 
 #[test]
-fn what_is_not_set_has_its_default() {
+fn unset_keys_have_their_defaults() {
     assert_eq!(loaded("", &[]), Ok(Loaded::default()));
     let defaults = Settings::default();
     assert_eq!(defaults.http.bind_address, "127.0.0.1:8086");
@@ -31,6 +35,7 @@ fn sections_and_keys_are_those_of_influxdb() {
         [data]
         dir = "/var/lib/influxdb/data"
         cache-max-memory-size = "512m"
+        segment-cache-size = "1m"
         wal-fsync-delay = "100ms"
         [coordinator]
         query-timeout = "1m30s"
@@ -56,6 +61,7 @@ fn sections_and_keys_are_those_of_influxdb() {
     assert!(!settings.meta.retention_autocreate);
     assert_eq!(settings.data.log_dir(), PathBuf::from("/var/lib/influxdb/wal"));
     assert_eq!(settings.data.cache_max_memory_size, Size(512 << 20));
+    assert_eq!(settings.data.segment_cache_size, Size(1 << 20));
     assert_eq!(settings.coordinator.query_timeout.as_nanos(), 90_000_000_000);
     assert_eq!(settings.data.wal_fsync_delay.as_nanos(), 100_000_000);
     assert_eq!(settings.coordinator.write_timeout.as_nanos(), 5_000_000_000);
@@ -82,7 +88,7 @@ fn an_unknown_key_is_a_warning_that_names_it() {
     assert_eq!(
         warnings,
         [
-            "environment variable INFLUXDB_HTTP_PORT names no setting",
+            "environment variable INFLUXDB_HTTP_PORT does not name a setting",
             "f.conf:2: unknown setting [http] bind-adress",
             "f.conf:3: unknown section [nosuch]",
             "f.conf:5: input [[udp]] is not provided by this server",
@@ -92,7 +98,7 @@ fn an_unknown_key_is_a_warning_that_names_it() {
 
 // spec: http.settings.3
 #[test]
-fn a_bad_value_is_an_error_with_its_place() {
+fn a_bad_value_is_an_error_with_its_position() {
     check_error(
         "[http]\n  auth-enabled = \"yes\"\n",
         &[],
@@ -101,12 +107,12 @@ fn a_bad_value_is_an_error_with_its_place() {
     check_error(
         "[data]\n[coordinator]\nquery-timeout = \"5 minutes\"",
         &[],
-        "f.conf:3:17: [coordinator] query-timeout: \"5 minutes\" is no duration such as \"30s\" or \"1h30m\"",
+        "f.conf:3:17: [coordinator] query-timeout: \"5 minutes\" is not a duration such as \"30s\" or \"1h30m\"",
     );
     check_error(
         "[http]\nbind-address = \"8086\"",
         &[],
-        "f.conf:2:16: [http] bind-address: \"8086\" is no address such as \"127.0.0.1:8086\" or \":8086\"",
+        "f.conf:2:16: [http] bind-address: \"8086\" is not an address such as \"127.0.0.1:8086\" or \":8086\"",
     );
     check_error("[http]\nhttps-enabled = true", &[], "f.conf:2:17: [http] https-enabled: not provided by this server");
     check_error("[http]\nmax-body-size = -1", &[], "f.conf:2:17: [http] max-body-size: -1 is less than zero");
@@ -157,7 +163,7 @@ fn a_bad_environment_variable_is_an_error_that_names_it() {
 
 // spec: http.settings.5
 #[test]
-fn printed_settings_read_back_as_they_were() {
+fn printed_settings_round_trip() {
     let mut settings = Settings::default();
     settings.coordinator.query_timeout = Interval::parse("1h0m0.5s").unwrap();
     settings.http.realm = "quoted \"realm\"".to_owned();

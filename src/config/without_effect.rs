@@ -1,26 +1,26 @@
-//! Keys of InfluxDB 1.2's configuration file that are accepted and do nothing here, each group with the reason.
+//! The keys of InfluxDB 1.2's configuration file that are accepted and have no effect here, in groups, with the reason of each.
 
-/// What a key without effect is about, and why it has none.
+/// Keys without effect, for one reason.
 pub(super) struct Group {
     /// Why the keys have no effect.
     pub(super) reason: &'static str,
-    /// The section; empty is the top of the file.
+    /// The section; empty for the top of the file.
     pub(super) section: &'static str,
     /// The keys in it.
     pub(super) keys: &'static [&'static str],
 }
 
-/// The table.
+/// All keys without effect.
 pub(super) const GROUPS: &[Group] = &[
     Group { reason: "nothing is ever reported", section: "", keys: &["reporting-disabled"] },
-    Group { reason: "backup by a port of its own is not provided", section: "", keys: &["bind-address", "hostname"] },
+    Group { reason: "there is no separate port for backups", section: "", keys: &["bind-address", "hostname"] },
     Group {
-        reason: "the catalog lives in the log, beside the points",
+        reason: "the catalog is in the log, together with the points",
         section: "meta",
         keys: &["dir", "logging-enabled", "lease-duration"],
     },
     Group {
-        reason: "there is one storage engine, which decides itself when to seal and merge",
+        reason: "the only storage engine decides by itself when to seal and merge",
         section: "data",
         keys: &[
             "engine",
@@ -37,7 +37,7 @@ pub(super) const GROUPS: &[Group] = &[
     },
     Group { reason: "queries are not logged", section: "coordinator", keys: &["log-queries-after"] },
     Group {
-        reason: "shards are made when a point needs them",
+        reason: "shards are created when a point needs them",
         section: "shard-precreation",
         keys: &["enabled", "check-interval", "advance-period"],
     },
@@ -70,10 +70,10 @@ pub(super) const GROUPS: &[Group] = &[
     },
 ];
 
-/// Sections for inputs other than HTTP; ignored unless they are enabled, which is worth a warning.
+/// The sections of inputs other than HTTP. Enabling one is a warning; otherwise they are ignored.
 pub(super) const OTHER_INPUTS: &[&str] = &["graphite", "collectd", "opentsdb", "udp"];
 
-/// The group that a key belongs to, if it is one without effect.
+/// Returns the group of a key, if it has no effect.
 pub(super) fn group_of(section: &str, key: &str) -> Option<&'static Group> {
     GROUPS.iter().find(|group| group.section == section && group.keys.contains(&key))
 }

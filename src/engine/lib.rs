@@ -72,6 +72,8 @@ pub struct EngineOptions {
     pub seal_idle_after: Duration,
     /// `[coordinator] write-timeout`.
     pub write_timeout: Duration,
+    /// `[data] segment-cache-size`, bytes.
+    pub segment_cache_bytes: usize,
     /// `[coordinator] max-select-point`, `max-select-series`, `max-select-buckets`.
     pub select_limits: fluxstone_query::SelectLimits,
     /// `[coordinator] query-timeout`, nanoseconds; zero is none.
@@ -136,8 +138,8 @@ struct Core {
     clock: Arc<dyn Clock>,
     passwords: passwords::Passwords,
     queries: queries::Registry,
-    /// How many threads may work on one query.
-    query_threads: usize,
+    /// The threads that all queries share.
+    query_workers: fluxstone_query::WorkerPool,
     counters: diagnostics::Counters,
     started: Timestamp,
 }
@@ -169,6 +171,7 @@ impl Engine {
                 fsync_delay: options.fsync_delay,
                 seal_idle_after: options.seal_idle_after,
                 write_timeout: options.write_timeout,
+                segment_cache_bytes: options.segment_cache_bytes,
             },
             &mut |record| replay(&mut catalog, &record),
         )?;
@@ -179,7 +182,9 @@ impl Engine {
             clock,
             passwords: passwords::Passwords::default(),
             queries: queries::Registry::new(options.concurrent_queries_max),
-            query_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            query_workers: fluxstone_query::WorkerPool::new(
+                std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            ),
             counters: diagnostics::Counters::default(),
             options,
         });

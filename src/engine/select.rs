@@ -35,7 +35,7 @@ impl Core {
             chunk_rows: run.session.chunk_rows,
             limits: self.options.select_limits,
             window_values_max: fluxstone_query::WINDOW_VALUES_MAX,
-            threads: self.query_threads,
+            workers: self.query_workers.clone(),
             semantics: self.options.semantics.select,
         };
         let Some(target) = select.into.clone() else {

@@ -1,8 +1,9 @@
-//! JSON as Go's encoder writes it, compact or indented by four blanks, into a growing buffer. Knows nothing of results.
+//! JSON as Go's encoder writes it, compact or indented by four blanks, into a growing buffer. Which documents are written is left
+//! to the caller.
 
-use super::float;
+use super::number;
 
-/// Writes JSON piece by piece. Whoever calls keeps begin and end in pairs.
+/// Writes JSON piece by piece. The caller must pair each `begin_` with its `end_`.
 #[derive(Debug, Default)]
 pub struct JsonWriter {
     out: Vec<u8>,
@@ -12,7 +13,7 @@ pub struct JsonWriter {
     has_element: bool,
 }
 
-/// A place in what is written, to go back to.
+/// A position in the written bytes, to go back to.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
     bytes: usize,
@@ -21,29 +22,29 @@ pub struct Place {
 }
 
 impl JsonWriter {
-    /// A writer of compact JSON, or of JSON indented by four blanks.
+    /// Makes a writer of compact JSON, or of JSON indented by four blanks if `pretty`.
     pub fn new(pretty: bool) -> JsonWriter {
         JsonWriter { pretty, ..JsonWriter::default() }
     }
 
-    /// What is written and not yet taken.
+    /// The bytes that are written and not yet taken.
     pub fn written(&mut self) -> &mut Vec<u8> {
         &mut self.out
     }
 
-    /// Here.
+    /// Returns the current position.
     pub fn place(&self) -> Place {
         Place { bytes: self.out.len(), depth: self.depth, has_element: self.has_element }
     }
 
-    /// Drops what was written since `place`.
+    /// Drops the bytes written since `place`.
     pub fn go_back(&mut self, place: Place) {
         self.out.truncate(place.bytes);
         self.depth = place.depth;
         self.has_element = place.has_element;
     }
 
-    /// Takes the bytes before `place`, which moves to the front.
+    /// Takes the bytes before `place`, and moves it to the front.
     pub fn take_before(&mut self, place: &mut Place) -> Vec<u8> {
         let rest = self.out.split_off(place.bytes);
         place.bytes = 0;
@@ -56,7 +57,7 @@ impl JsonWriter {
         std::mem::replace(&mut self.out, Vec::with_capacity(capacity))
     }
 
-    /// Begins a new document behind the bytes that are there.
+    /// Begins a new document after the current bytes.
     pub fn begin_document(&mut self) {
         self.depth = 0;
         self.has_element = false;
@@ -82,7 +83,7 @@ impl JsonWriter {
         self.end(b']');
     }
 
-    /// Begins an element of an array: a value follows.
+    /// Begins an element of an array. A value must follow.
     pub fn element(&mut self) {
         if self.has_element {
             self.out.push(b',');
@@ -93,7 +94,7 @@ impl JsonWriter {
         }
     }
 
-    /// Begins a member of an object: a value follows.
+    /// Begins a member of an object. A value must follow.
     pub fn key(&mut self, name: &[u8]) {
         self.element();
         self.string(name);
@@ -107,15 +108,15 @@ impl JsonWriter {
 
     /// Writes an integer.
     pub fn integer(&mut self, value: i64) {
-        float::integer(&mut self.out, value);
+        number::write_integer(&mut self.out, value);
     }
 
-    /// A finite float.
+    /// Writes a finite float.
     pub fn float(&mut self, value: f64) {
-        float::write_json(&mut self.out, value);
+        number::write_json(&mut self.out, value);
     }
 
-    /// Text that is JSON as it stands: `null`, `true`, a time in quotes.
+    /// Writes text that is JSON already: `null`, `true`, a time in quotes.
     pub fn raw(&mut self, text: &[u8]) {
         self.out.extend_from_slice(text);
     }
@@ -141,7 +142,7 @@ impl JsonWriter {
     }
 }
 
-/// Appends a JSON string with Go's escapes: `<`, `>`, `&`, U+2028 and U+2029 too; each byte that is no UTF-8 as `\ufffd`.
+/// Appends a JSON string with Go's escapes: `<`, `>`, `&`, U+2028 and U+2029 too, and each byte that is not UTF-8 as `\ufffd`.
 pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     if text.iter().all(|&byte| plain(byte)) {
@@ -157,7 +158,7 @@ pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-/// Whether a byte stands for itself and alone.
+/// Whether a byte is a character by itself that needs no escape.
 fn plain(byte: u8) -> bool {
     (b' '..0x80).contains(&byte) && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&')
 }
@@ -207,7 +208,7 @@ mod tests {
 
     // spec: http.json.5
     #[test]
-    fn each_byte_that_is_no_utf8_is_escaped_and_a_stored_replacement_character_stands() {
+    fn invalid_bytes_are_escaped_and_replacement_characters_kept() {
         check(b"a\xffb\xc3", r"a\ufffdb\ufffd");
         check(b"\xed\xa0\x80", r"\ufffd\ufffd\ufffd");
         check(b"\xf0\x9f", r"\ufffd\ufffd");
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn going_back_leaves_no_trace() {
+    fn going_back_restores_the_state() {
         let mut json = JsonWriter::new(false);
         json.begin_array();
         json.element();
@@ -258,7 +259,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn every_text_reads_back(text in "\\PC*") {
+        fn strings_round_trip(text in "\\PC*") {
             let mut out = Vec::new();
             write_string(&mut out, text.as_bytes());
             let read: String = serde_json::from_slice(&out).unwrap();

@@ -1,45 +1,45 @@
-//! Reads the members of a JSON object the way Go's `encoding/json` does, with its words for what is wrong.
+//! Reads the members of a JSON object as Go's `encoding/json` does, and reports faults in its words.
 //!
-//! A library would do for the values, but not for the texts of errors, nor for numbers as they were spelt, which decide
+//! A library would suffice for the values, but not for the texts of errors, nor for the raw form of numbers, which decides
 //! between integers and floats.
 
 /// Nesting beyond this is refused.
 const DEPTH_MAX: usize = 500;
 
-/// The members in their order; equal names may come several times.
+/// The members in order. Names may repeat.
 pub type Members = Vec<(String, Member)>;
 
-/// The value of a member. What is inside of arrays and objects is checked and left.
+/// The value of a member. The contents of arrays and objects are checked and skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member {
     /// `null`.
     Null,
     /// `true` or `false`.
     Boolean(bool),
-    /// As spelt.
+    /// In its raw form.
     Number(String),
     /// A string, unescaped.
     String(String),
-    /// An array, whose members are checked and skipped.
+    /// An array.
     Array,
-    /// An object, whose members are checked and skipped.
+    /// An object.
     Object,
 }
 
-/// Why a text is no JSON object.
+/// Why a text is not a JSON object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObjectError {
-    /// Nothing but blanks.
+    /// It is blank.
     Blank,
-    /// It ends in the middle.
+    /// It ends early.
     Ended,
-    /// Something else stands there.
+    /// It has a fault, which the text describes in Go's words.
     Syntax(String),
-    /// A value that is no object, by Go's name of its kind: `string`, `number`, `array`, `bool`.
+    /// It is another value, by Go's name of its kind: `string`, `number`, `array`, `bool`.
     Kind(&'static str),
 }
 
-/// Reads the object that `text` begins with, and says how many bytes it has. `null` is an object without members.
+/// Reads the object at the beginning of `text`. Returns its members and its length. `null` is an object without members.
 pub fn read_object(text: &[u8]) -> Result<(Members, usize), ObjectError> {
     let mut reader = Reader { text, at: 0 };
     reader.blanks();
@@ -57,7 +57,7 @@ pub fn read_object(text: &[u8]) -> Result<(Members, usize), ObjectError> {
     Err(ObjectError::Kind(kind))
 }
 
-/// The character that stands after the first value of `text`, if any but blanks does, as Go complains about it.
+/// Returns Go's complaint about the first character of `text` from `at` on that is not blank, if there is one.
 pub fn trailing(text: &[u8], at: usize) -> Option<String> {
     let mut reader = Reader { text, at };
     reader.blanks();
@@ -76,7 +76,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The next byte after blanks, not consumed.
+    /// Skips blanks and returns the next byte without consuming it.
     fn peek(&mut self) -> Result<u8, ObjectError> {
         self.blanks();
         self.here()
@@ -223,7 +223,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The character of an escape; `self` stands behind its backslash.
+    /// Reads an escape after its backslash.
     fn escape(&mut self) -> Result<char, ObjectError> {
         let c = match self.here()? {
             b'b' => '\u{8}',
@@ -266,7 +266,7 @@ impl Reader<'_> {
     }
 }
 
-/// Go's words for a byte that does not belong where it stands.
+/// Returns Go's complaint about an unexpected byte.
 fn unexpected(byte: u8, context: &str) -> String {
     let shown = match byte {
         b'\'' => "\\'".to_owned(),
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn members_keep_order_and_spelling() {
+    fn members_keep_their_order_and_numbers_their_raw_form() {
         let text =
             r#" {"a":"x\n\u00e9\ud83d\ude00\ud83d","b":-1.50e+2,"a":null,"c":[1,{"d":[]}],"e":{},"f":true} tail"#;
         let want = [
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_worded_as_go_words_them() {
+    fn faults_are_reported_in_gos_words() {
         check_error("  ", ObjectError::Blank);
         for text in ["{", "{\"x\"", "{\"x\":\"b\"", "{\"x\":-", "{\"x\":tru", "{\"x\":\"\\u12"] {
             check_error(text, ObjectError::Ended);

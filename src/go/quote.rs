@@ -1,10 +1,10 @@
-//! Text in double quotes with Go's escapes, as messages of InfluxDB quote names.
+//! Text in double quotes with Go's escapes, as InfluxDB's messages quote names.
 
 use std::fmt;
 
 use bstr::ByteSlice;
 
-/// Displays as Go's `%q` prints the text: printable characters as they are, bytes that are no UTF-8 as `\xNN`.
+/// Displays as Go's `%q` prints the text: printable characters as they are, bytes that are not UTF-8 as `\xNN`.
 #[derive(Debug, Clone, Copy)]
 pub struct GoQuote<'t>(pub &'t [u8]);
 
@@ -45,7 +45,7 @@ fn write_char(c: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// Letters, marks, numbers, punctuation, symbols and the blank, as Unicode's general categories have them.
+/// Whether `c` is printable in Go: a blank, or in one of Unicode's categories of letters, marks, numbers, punctuation and symbols.
 pub fn is_printable(c: char) -> bool {
     static PRINTABLE: std::sync::LazyLock<Option<regex::Regex>> =
         std::sync::LazyLock::new(|| regex::Regex::new(r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]$").ok());

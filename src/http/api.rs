@@ -1,4 +1,4 @@
-//! What the endpoints need of an engine, as a trait: so that they can be tested over a socket without one.
+//! The engine as the endpoints see it, as a trait, so that tests can run them over a socket without one.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;

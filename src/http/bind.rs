@@ -1,52 +1,60 @@
-//! Bind parameters: the JSON object of the `params` parameter as values of placeholders.
+//! Bind parameters: reads the JSON object in the `params` parameter as values of placeholders. Binding them is left to
+//! `influxql`.
 
 use fluxstone_go::json_object::{Member, ObjectError, read_object};
 use fluxstone_influxql::{Parameter, Parameters};
 
-/// Reads the object. Empty text is no parameters; what follows the object is ignored; of equal names the last counts.
-///
-/// # Errors
-/// The text of the refusal.
-pub(super) fn read_parameters(text: &[u8]) -> Result<Parameters, String> {
+/// Why the `params` parameter is refused. Displays as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BindError {
+    /// Not a JSON object.
+    #[error("error parsing query parameters: {0}")]
+    Json(String),
+    /// A number that Go cannot read as an integer or a float.
+    #[error("error parsing json value: strconv.{function}: parsing \"{text}\": {reason}")]
+    Number { function: &'static str, text: String, reason: &'static str },
+}
+
+/// Reads the parameters. Without text there are none. Anything after the object is ignored, and of equal names the last counts.
+pub(super) fn read_parameters(text: &[u8]) -> Result<Parameters, BindError> {
     if text.is_empty() {
         return Ok(Parameters::new());
     }
     let (members, _) = read_object(text).map_err(|error| {
-        let reason = match error {
+        BindError::Json(match error {
             ObjectError::Blank => "EOF".to_owned(),
             ObjectError::Ended => "unexpected EOF".to_owned(),
             ObjectError::Syntax(text) => text,
             ObjectError::Kind(kind) => {
                 format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
             }
-        };
-        format!("error parsing query parameters: {reason}")
+        })
     })?;
     members.into_iter().map(|(name, member)| Ok((name, parameter(member)?))).collect()
 }
 
-fn parameter(member: Member) -> Result<Parameter, String> {
+fn parameter(member: Member) -> Result<Parameter, BindError> {
     Ok(match member {
         Member::String(text) => Parameter::String(text),
         Member::Boolean(value) => Parameter::Boolean(value),
         Member::Null => Parameter::Unbindable("<nil>"),
         Member::Array => Parameter::Unbindable("[]interface {}"),
         Member::Object => Parameter::Unbindable("map[string]interface {}"),
-        // A point makes a float. Without one the text must be an integer, which excludes `1e2`.
+        // Only a point makes a float: without one the text must be an integer, and `1e2` is refused.
         Member::Number(text) if text.contains('.') => match text.parse() {
             Ok(value) if f64::is_finite(value) => Parameter::Number(value),
-            _ => return Err(number_error("ParseFloat", &text, "value out of range")),
+            _ => return Err(number_error("ParseFloat", text, "value out of range")),
         },
         Member::Number(text) => match text.parse() {
             Ok(value) => Parameter::Integer(value),
-            Err(_) if text.contains(['e', 'E']) => return Err(number_error("ParseInt", &text, "invalid syntax")),
-            Err(_) => return Err(number_error("ParseInt", &text, "value out of range")),
+            Err(_) if text.contains(['e', 'E']) => return Err(number_error("ParseInt", text, "invalid syntax")),
+            Err(_) => return Err(number_error("ParseInt", text, "value out of range")),
         },
     })
 }
 
-fn number_error(function: &str, text: &str, reason: &str) -> String {
-    format!("error parsing json value: strconv.{function}: parsing \"{text}\": {reason}")
+fn number_error(function: &'static str, text: String, reason: &'static str) -> BindError {
+    BindError::Number { function, text, reason }
 }
 
 #[cfg(test)]
@@ -59,7 +67,7 @@ mod tests {
     }
 
     fn check_error(text: &str, error: &str) {
-        assert_eq!(read_parameters(text.as_bytes()), Err(error.to_owned()));
+        assert_eq!(read_parameters(text.as_bytes()).map_err(|error| error.to_string()), Err(error.to_owned()));
     }
 
     // spec: http.params.1, http.params.2
@@ -81,7 +89,7 @@ mod tests {
 
     // spec: http.params.3
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn anything_but_an_object_is_refused() {
         check_error("  ", "error parsing query parameters: EOF");
         check_error("{", "error parsing query parameters: unexpected EOF");
         check_error(
@@ -93,7 +101,7 @@ mod tests {
 
     // spec: http.params.2
     #[test]
-    fn numbers_that_dont_fit_are_refused() {
+    fn numbers_out_of_range_are_refused() {
         let error = "error parsing json value: strconv.";
         check_error(r#"{"x":1e2}"#, &format!("{error}ParseInt: parsing \"1e2\": invalid syntax"));
         check_error(

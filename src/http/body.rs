@@ -1,21 +1,21 @@
-//! Bodies of requests: read whole, with bounds on their size, on the memory of all of them together, and on the time that a
-//! client may be silent.
+//! Request bodies: read as a whole, with bounds on the size of each, on the memory of all together, and on the time for which
+//! a client may stall. Unpacking is left to `gzip`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::{HeaderMap, StatusCode, header};
+use hyper::{HeaderMap, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a client may send nothing in the middle of a body.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+const STALL_MAX: Duration = Duration::from_secs(30);
 
-/// What is read of a body that nobody needs, so that the client gets to read the answer.
+/// How many bytes of an unread body are read and dropped, so that the client gets to read the answer.
 const DRAINED_BYTES_MAX: usize = 256 << 10;
 
-/// How long that may take.
+/// How long dropping an unread body may take.
 const DRAINING_MAX: Duration = Duration::from_secs(2);
 
 /// Why a body was not read.
@@ -26,43 +26,31 @@ pub(super) enum BodyError {
     #[error("too many bytes of request bodies at once")]
     NoMemory,
     #[error("request body not received in time")]
-    Silent,
+    Stalled,
     #[error("request body not received: {0}")]
     Broken(String),
 }
 
-impl BodyError {
-    /// The status of the answer.
-    pub(super) fn status(&self) -> StatusCode {
-        match self {
-            BodyError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
-            BodyError::Silent => StatusCode::REQUEST_TIMEOUT,
-            BodyError::Broken(_) => StatusCode::BAD_REQUEST,
-        }
-    }
-}
-
-/// The memory that all bodies together may take.
+/// The memory for the bodies of all requests together.
 #[derive(Debug, Clone)]
 pub(super) struct BodyMemory(Arc<Semaphore>);
 
-/// Bytes that a permit stands for.
+/// The bytes that one permit reserves.
 const PERMIT_BYTES: usize = 4 << 10;
 
 impl BodyMemory {
-    /// So many bytes for all.
+    /// Memory of `bytes` bytes.
     pub(super) fn new(bytes: usize) -> BodyMemory {
         BodyMemory(Arc::new(Semaphore::new((bytes / PERMIT_BYTES).min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Nothing yet.
+    /// Returns an empty reservation.
     pub(super) fn reservation(&self) -> Reservation {
         Reservation { memory: self.clone(), held: None }
     }
 }
 
-/// Memory held for one body, given back when dropped.
+/// Memory reserved for one body, released when dropped.
 #[derive(Debug)]
 pub(super) struct Reservation {
     memory: BodyMemory,
@@ -70,7 +58,7 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    /// Holds `bytes` in all, if there are so many.
+    /// Grows the reservation to `bytes` in total. Returns whether there was enough memory.
     pub(super) fn grow_to(&mut self, bytes: usize) -> bool {
         let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let more = bytes.div_ceil(PERMIT_BYTES).saturating_sub(held);
@@ -84,7 +72,7 @@ impl Reservation {
     }
 }
 
-/// The body of a request that may still be on its way.
+/// The body of a request, which may still be arriving.
 #[derive(Debug)]
 pub(super) struct RequestBody {
     incoming: Incoming,
@@ -95,11 +83,11 @@ pub(super) struct RequestBody {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nobody has read it.
+    /// Not read yet.
     Unread,
-    /// It was read to its end.
+    /// Read to its end.
     Read,
-    /// It could not be read, or was too much.
+    /// Not readable, or too large.
     Failed,
 }
 
@@ -108,7 +96,7 @@ impl RequestBody {
         RequestBody { incoming, waits: headers.contains_key(header::EXPECT), state: State::Unread }
     }
 
-    /// Reads it all.
+    /// Reads the whole body, of at most `bytes_max` bytes.
     pub(super) async fn read(&mut self, bytes_max: usize, memory: &mut Reservation) -> Result<Vec<u8>, BodyError> {
         let result = self.read_frames(bytes_max, memory).await;
         self.state = if result.is_ok() { State::Read } else { State::Failed };
@@ -123,8 +111,8 @@ impl RequestBody {
         let mut body = Vec::new();
         self.waits = false;
         loop {
-            let frame = tokio::time::timeout(SILENCE_MAX, self.incoming.frame()).await;
-            let frame = match frame.map_err(|_| BodyError::Silent)? {
+            let frame = tokio::time::timeout(STALL_MAX, self.incoming.frame()).await;
+            let frame = match frame.map_err(|_| BodyError::Stalled)? {
                 None => return Ok(body),
                 Some(frame) => frame.map_err(|error| BodyError::Broken(error.to_string()))?,
             };
@@ -134,7 +122,7 @@ impl RequestBody {
                 return Err(BodyError::TooLarge(bytes_max));
             }
             if len > body.capacity() {
-                // Never more at once than what came already: an announcement costs nothing.
+                // At most double what has arrived: announcing a large body must not reserve memory.
                 let capacity = len.max(body.capacity() * 2).min(announced.max(len));
                 if !memory.grow_to(capacity) {
                     return Err(BodyError::NoMemory);
@@ -145,7 +133,7 @@ impl RequestBody {
         }
     }
 
-    /// Reads a little of what nobody read. Says whether the connection can serve another request.
+    /// Reads and drops a little of an unread body. Returns whether the connection can serve another request.
     pub(super) async fn drain(mut self) -> bool {
         if self.state == State::Read || self.incoming.is_end_stream() {
             return true;

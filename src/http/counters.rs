@@ -1,18 +1,18 @@
-//! What the server counts, as `/debug/vars` shows it, under the names that InfluxDB gives its HTTP statistics.
+//! The counters that `/debug/vars` shows, under the names of InfluxDB's HTTP statistics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 macro_rules! counters {
     ($($field:ident $name:literal $about:literal),* $(,)?) => {
-        /// Counters since the start, and gauges of what is going on.
+        /// Counters since the start of the server, and gauges of its current work.
         #[derive(Debug, Default)]
         pub(super) struct Counters {
             $(#[doc = $about] pub(super) $field: Counter,)*
         }
 
         impl Counters {
-            /// Names and values, in the order of the names.
+            /// Returns names and values, sorted by name.
             pub(super) fn values(&self) -> Vec<(&'static str, u64)> {
                 let mut values = vec![$(($name, self.$field.get())),*];
                 values.sort_unstable();
@@ -29,21 +29,21 @@ counters! {
     pings "pingReq" "Requests to /ping.",
     statuses "statusReq" "Requests to /status.",
     queries "queryReq" "Requests to /query.",
-    query_ns "queryReqDurationNs" "Time until answers of /query began.",
-    query_bytes "queryRespBytes" "Bytes of answers of /query before compression.",
+    query_ns "queryReqDurationNs" "Time until answers to /query began.",
+    query_bytes "queryRespBytes" "Bytes of answers to /query before compression.",
     writes "writeReq" "Requests to /write.",
-    writes_active "writeReqActive" "Writes being done.",
+    writes_active "writeReqActive" "Writes in progress.",
     write_ns "writeReqDurationNs" "Time spent on /write.",
     write_bytes "writeReqBytes" "Bytes of line protocol, unpacked.",
-    client_errors "clientError" "Answers with a status 4xx.",
-    server_errors "serverError" "Answers with a status 5xx.",
+    client_errors "clientError" "Answers with status 4xx.",
+    server_errors "serverError" "Answers with status 5xx.",
     unauthorized "authFail" "Answers with status 401.",
-    panics "recoveredPanics" "Requests that failed by a defect of the server.",
-    connections "connections" "Connections that are open.",
+    panics "recoveredPanics" "Requests that failed because of a defect of the server.",
+    connections "connections" "Open connections.",
     connections_refused "connectionsRefused" "Connections dropped because of max-connection-limit.",
 }
 
-/// One number.
+/// A counter or a gauge.
 #[derive(Debug, Default)]
 pub(super) struct Counter(AtomicU64);
 
@@ -60,14 +60,14 @@ impl Counter {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Counts one more until the result is dropped.
+    /// Adds one until the result is dropped.
     pub(super) fn while_held(&self) -> Held<'_> {
         self.add(1);
         Held(self)
     }
 }
 
-/// Something that is going on.
+/// Keeps a gauge raised by one.
 #[derive(Debug)]
 pub(super) struct Held<'c>(&'c Counter);
 

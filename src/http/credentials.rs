@@ -1,40 +1,41 @@
-//! Who sends a request: credentials out of headers and query string, and the principal that they prove.
+//! Authentication: reads credentials from headers and query string, and finds the principal that they prove. What that
+//! principal may do is left to the engine.
 
 use std::sync::Arc;
 
 use base64::Engine as _;
 use fluxstone_compat::AnswerSemantics;
-use fluxstone_engine::{AuthState, Principal};
+use fluxstone_engine::{AuthState, LoginError, Principal};
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 
 use super::api::Api;
+use super::context::ServerContext;
 use super::parameters::Parameters;
-use super::server::Shared;
 use super::token;
 
-/// What a request offers to prove who sends it.
+/// The proof of identity that a request offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Credentials {
     /// `Authorization: Bearer`.
     Token(String),
     /// `Authorization: Basic`, or `u` and `p`.
     Password {
-        /// `None` is what no user can be called.
+        /// `None` if it is not UTF-8, which no name of a user is.
         user: Option<String>,
-        /// `None` is what no password can be.
+        /// `None` if it is not UTF-8, which no password is.
         password: Option<String>,
     },
 }
 
-/// Why a request is not accepted as somebody's (status 401).
+/// Why authentication failed (status 401). Displays as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unauthorized {
     /// No credentials, or none that could be read.
     #[error("unable to parse authentication credentials")]
     NoCredentials,
     #[error(transparent)]
-    Login(#[from] fluxstone_engine::LoginError),
+    Login(#[from] LoginError),
     #[error(transparent)]
     Token(#[from] token::TokenError),
     #[error("user not found")]
@@ -42,7 +43,7 @@ pub(super) enum Unauthorized {
 }
 
 impl Credentials {
-    /// Finds the credentials of a request. As documented, `u` and `p` of the query string count before the header.
+    /// Finds the credentials of a request. As documented, `u` and `p` of the query string take precedence over the header.
     pub(super) fn of(headers: &HeaderMap, query: &Parameters, semantics: AnswerSemantics) -> Option<Credentials> {
         let header = || headers.get(AUTHORIZATION).and_then(|value| from_header(value.as_bytes()));
         let url = || from_url(query);
@@ -74,39 +75,43 @@ fn password_of(user: &[u8], password: &[u8]) -> Credentials {
     Credentials::Password { user: text(user), password: text(password) }
 }
 
-/// Finds out who sends a request with these credentials.
+/// Finds the principal of a request.
 pub(super) async fn authenticate<A: Api>(
-    shared: &Arc<Shared<A>>,
+    context: &Arc<ServerContext<A>>,
     headers: &HeaderMap,
     query: &Parameters,
 ) -> Result<Principal, Unauthorized> {
-    if !shared.options.auth_enabled {
+    if !context.options.auth_enabled {
         return Ok(Principal::Anyone);
     }
-    if shared.api.auth_state() == AuthState::NoAdmin {
+    if context.api.auth_state() == AuthState::NoAdmin {
         return Ok(Principal::Nobody);
     }
-    match Credentials::of(headers, query, shared.options.semantics).ok_or(Unauthorized::NoCredentials)? {
+    match Credentials::of(headers, query, context.options.semantics).ok_or(Unauthorized::NoCredentials)? {
         Credentials::Token(token) => {
-            let name = token::verify(&token, &shared.options.shared_secret, shared.unix_seconds())?;
-            shared.api.user(&name).ok_or(Unauthorized::UserNotFound)
+            let name = token::verify(&token, &context.options.shared_secret, context.unix_seconds())?;
+            context.api.user(&name).ok_or(Unauthorized::UserNotFound)
         }
-        Credentials::Password { user: Some(user), password: Some(password) } => login(shared, user, password).await,
-        Credentials::Password { .. } => Err(fluxstone_engine::LoginError::Failed.into()),
+        Credentials::Password { user: Some(user), password: Some(password) } => login(context, user, password).await,
+        Credentials::Password { .. } => Err(LoginError::Failed.into()),
     }
 }
 
-/// Checks a password on a thread of its own: it is slow, and takes memory, on purpose. Who was checked before does not
-/// wait behind those who guess.
-async fn login<A: Api>(shared: &Arc<Shared<A>>, user: String, password: String) -> Result<Principal, Unauthorized> {
-    if let Some(principal) = shared.api.remembered_login(&user, &password) {
+/// Checks a password on a blocking thread, since that is slow and takes memory on purpose. Users who logged in before do
+/// not queue up with those who guess.
+async fn login<A: Api>(
+    context: &Arc<ServerContext<A>>,
+    user: String,
+    password: String,
+) -> Result<Principal, Unauthorized> {
+    if let Some(principal) = context.api.remembered_login(&user, &password) {
         return Ok(principal);
     }
-    let _turn = shared.logins.acquire().await;
-    let api = Arc::clone(&shared.api);
+    let _turn = context.logins.acquire().await;
+    let api = Arc::clone(&context.api);
     let checked = tokio::task::spawn_blocking(move || api.login(&user, &password)).await;
-    // The thread only fails if the check panicked; nobody is let in by that.
-    Ok(checked.unwrap_or(Err(fluxstone_engine::LoginError::Failed))?)
+    // The thread fails only if the check panicked; that lets nobody in.
+    Ok(checked.unwrap_or(Err(LoginError::Failed))?)
 }
 
 #[cfg(test)]
@@ -145,7 +150,7 @@ mod tests {
 
     // spec: auth.credentials.3
     #[test]
-    fn a_header_that_cant_be_read_is_passed_over() {
+    fn a_malformed_header_is_ignored() {
         for header in [
             "Token root:toor",
             "Basic",
@@ -162,7 +167,7 @@ mod tests {
 
     // spec: auth.credentials.4, compat.auth.url-credentials.1
     #[test]
-    fn as_documented_the_query_string_wins_over_the_header() {
+    fn as_documented_the_query_string_beats_the_header() {
         let header = Some("Basic YTpi");
         check(header, "u=root&p=toor", Profile::Documented, Some(("root", "toor")));
         check(header, "u=root&p=toor", Profile::Observed, Some(("a", "b")));

@@ -1,19 +1,19 @@
-//! Gzip (RFC 1952) of request bodies, with Go's words for what is wrong, in bounded memory.
+//! Unpacks gzip (RFC 1952) request bodies in bounded memory, and reports faults in Go's words.
 //!
-//! `flate2` inflates; frames are read here because the faults of a frame have texts of their own.
+//! `flate2` inflates. Headers and trailers are read here, because their faults have texts of their own.
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-/// Unpacked bytes that are asked for at once.
+/// The least number of bytes by which the unpacked body grows.
 const STEP_BYTES: usize = 64 << 10;
 
-/// Why a body can't be unpacked. Displays as clients see it.
+/// Why a body cannot be unpacked. Displays as clients see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum GzipError {
     #[error("EOF")]
     Empty,
     #[error("unexpected EOF")]
-    Cut,
+    Truncated,
     #[error("gzip: invalid header")]
     Header,
     #[error("gzip: invalid checksum")]
@@ -26,7 +26,7 @@ pub(super) enum GzipError {
     NoMemory,
 }
 
-/// Unpacks one or more members to at most `bytes_max` bytes. Before memory is taken, `reserve` is asked for that many bytes.
+/// Unpacks one or more members to at most `bytes_max` bytes. Asks `reserve` for the total size before it allocates.
 pub(super) fn unpack(
     mut packed: &[u8],
     bytes_max: usize,
@@ -40,7 +40,8 @@ pub(super) fn unpack(
         let start = out.len();
         let body = header(packed)?;
         let used = inflate(body, &mut out, bytes_max, reserve)?;
-        let (trailer, rest) = body.get(used..).and_then(|rest| rest.split_first_chunk::<8>()).ok_or(GzipError::Cut)?;
+        let (trailer, rest) =
+            body.get(used..).and_then(|rest| rest.split_first_chunk::<8>()).ok_or(GzipError::Truncated)?;
         let mut crc = Crc::new();
         crc.update(&out[start..]);
         let sums = [crc.sum().to_le_bytes(), ((out.len() - start) as u32).to_le_bytes()].concat();
@@ -52,40 +53,40 @@ pub(super) fn unpack(
     Ok(out)
 }
 
-/// What stands behind the header of a member.
+/// Returns the bytes that follow the header of a member.
 fn header(packed: &[u8]) -> Result<&[u8], GzipError> {
     const CHECKED: u8 = 1 << 1;
     const EXTRA: u8 = 1 << 2;
     const NAME: u8 = 1 << 3;
     const COMMENT: u8 = 1 << 4;
-    let (fixed, mut rest) = packed.split_first_chunk::<10>().ok_or(GzipError::Cut)?;
+    let (fixed, mut rest) = packed.split_first_chunk::<10>().ok_or(GzipError::Truncated)?;
     if fixed[..3] != [0x1f, 0x8b, 8] {
         return Err(GzipError::Header);
     }
     let flags = fixed[3];
     if flags & EXTRA != 0 {
-        let (len, extra) = rest.split_first_chunk::<2>().ok_or(GzipError::Cut)?;
-        rest = extra.get(u16::from_le_bytes(*len) as usize..).ok_or(GzipError::Cut)?;
+        let (len, extra) = rest.split_first_chunk::<2>().ok_or(GzipError::Truncated)?;
+        rest = extra.get(u16::from_le_bytes(*len) as usize..).ok_or(GzipError::Truncated)?;
     }
     for flag in [NAME, COMMENT] {
         if flags & flag != 0 {
-            let end = memchr::memchr(0, rest).ok_or(GzipError::Cut)?;
+            let end = memchr::memchr(0, rest).ok_or(GzipError::Truncated)?;
             rest = &rest[end + 1..];
         }
     }
     if flags & CHECKED != 0 {
         let mut crc = Crc::new();
         crc.update(&packed[..packed.len() - rest.len()]);
-        let (sum, behind) = rest.split_first_chunk::<2>().ok_or(GzipError::Cut)?;
+        let (sum, after) = rest.split_first_chunk::<2>().ok_or(GzipError::Truncated)?;
         if *sum != (crc.sum() as u16).to_le_bytes() {
             return Err(GzipError::Header);
         }
-        rest = behind;
+        rest = after;
     }
     Ok(rest)
 }
 
-/// Appends what `packed` inflates to and returns how many bytes of it that took.
+/// Inflates the beginning of `packed` into `out`. Returns how many bytes of `packed` were used.
 fn inflate(
     packed: &[u8],
     out: &mut Vec<u8>,
@@ -98,7 +99,7 @@ fn inflate(
         if out.len() > bytes_max {
             return Err(GzipError::TooLarge(bytes_max));
         }
-        // Doubling, so that a large body is not copied again and again; one byte more than allowed shows that there is more.
+        // Doubles, so that a large body is not copied again and again. One byte above the limit shows that the body is too large.
         let wanted = (out.len() + STEP_BYTES.max(out.len())).min(bytes_max.saturating_add(1));
         if out.capacity() - out.len() < STEP_BYTES && wanted > out.capacity() {
             if !reserve(wanted) {
@@ -114,7 +115,7 @@ fn inflate(
         match status {
             Status::StreamEnd if out.len() > bytes_max => return Err(GzipError::TooLarge(bytes_max)),
             Status::StreamEnd => return Ok(used_now),
-            _ if used_now == used && out.len() == before => return Err(GzipError::Cut),
+            _ if used_now == used && out.len() == before => return Err(GzipError::Truncated),
             _ => {}
         }
     }
@@ -137,7 +138,7 @@ mod tests {
 
     // spec: write.gzip.2
     #[test]
-    fn members_are_joined_and_an_empty_one_is_nothing() {
+    fn members_are_joined_and_may_be_empty() {
         check(&packed(b"m f=1"), Ok(b"m f=1"));
         check(&[packed(b"m f=1\n"), packed(b""), packed(b"m f=2")].concat(), Ok(b"m f=1\nm f=2"));
         check(&packed(b""), Ok(b""));
@@ -150,25 +151,25 @@ mod tests {
 
     // spec: write.gzip.3
     #[test]
-    fn faults_have_gos_texts() {
+    fn faults_are_reported_in_gos_words() {
         let good = packed(b"m f=1 1\n");
         check(b"", Err(GzipError::Empty));
-        check(b"m f=1", Err(GzipError::Cut));
+        check(b"m f=1", Err(GzipError::Truncated));
         check(b"m f=1 1234567890", Err(GzipError::Header));
         for len in 1..good.len() {
-            check(&good[..len], Err(GzipError::Cut));
+            check(&good[..len], Err(GzipError::Truncated));
         }
         let mut wrong = good.clone();
         let crc_at = wrong.len() - 8;
         wrong[crc_at] ^= 1;
         check(&wrong, Err(GzipError::Checksum));
-        check(&[good, b"garbage behind".to_vec()].concat(), Err(GzipError::Header));
+        check(&[good, b"trailing garbage".to_vec()].concat(), Err(GzipError::Header));
         assert_eq!(GzipError::Header.to_string(), "gzip: invalid header");
     }
 
     // spec: http.limits.2
     #[test]
-    fn a_small_body_that_unpacks_to_a_large_one_is_stopped_early() {
+    fn a_small_body_that_unpacks_to_a_large_one_is_refused_early() {
         let bomb = packed(&vec![0; 8 << 20]);
         let mut asked = 0;
         let mut reserve = |bytes| {
@@ -184,7 +185,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_was_packed_unpacks(content in proptest::collection::vec(proptest::num::u8::ANY, 0..5000)) {
+        fn packed_bodies_round_trip(content in proptest::collection::vec(proptest::num::u8::ANY, 0..5000)) {
             proptest::prop_assert_eq!(unpack(&packed(&content), 5000, &mut |_| true), Ok(content));
         }
 

@@ -1,28 +1,45 @@
 //! The HTTP API: `/ping`, `/query` and `/write` on hyper, with authentication, request decoding, and JSON and CSV answers that
-//! are streamed. Knows nothing of how data is stored: everything behind the endpoints is the [`Api`].
+//! are streamed. Does not know how data are stored: the engine is the [`Api`].
 //!
-//! Whatever a client sends, the server stays up: heads, bodies, unpacked bodies, queues and waiting times all have limits.
+//! Whatever a client sends, the server stays up: heads, bodies, unpacked bodies, queues and waiting times are all limited.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `server`, `socket` | listening, connections and their limits, shutting down |
+//! | `context`, `options`, `counters` | what all requests share: engine, settings, bounds, statistics |
+//! | `routes` | paths, verbs, the headers of every answer, the access log |
+//! | `parameters`, `units`, `bind`, `body`, `gzip` | decoding of requests |
+//! | `credentials`, `token` | authentication |
+//! | `query`, `write` | the two endpoints |
+//! | `refusal`, `reply` | the reasons to refuse a request, and answers that are not streamed |
+//! | `answer`, `stream` | encoding of results in JSON and CSV, and their way to the socket |
 
 mod answer;
 mod api;
 mod bind;
 mod body;
+mod context;
 mod counters;
 mod credentials;
 mod gzip;
+mod options;
 mod parameters;
 mod query;
+mod refusal;
 mod reply;
 mod routes;
 mod server;
 mod socket;
 mod stream;
 mod token;
+mod units;
 mod write;
 
-pub use answer::{Answer, AnswerOptions, Epoch};
+pub use answer::{Answer, AnswerOptions};
 pub use api::Api;
-pub use server::{BLOCKING_THREADS_MAX, HttpOptions, Server};
+pub use context::BLOCKING_THREADS_MAX;
+pub use options::HttpOptions;
+pub use server::Server;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
-//! Parameters of a request, from the query string and from url-encoded forms. A pair that can't be read is dropped; the
-//! others count.
+//! The parameters of a request, from its query string and from URL-encoded forms. A malformed pair is dropped, and the others
+//! count. The meaning of the values is left to the endpoints.
 
-/// Decoded pairs in the order in which they came. Of equal names the first counts.
+/// Decoded pairs, in the order of the request. Of equal names the first counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Parameters(Vec<(Vec<u8>, Vec<u8>)>);
 
@@ -21,7 +21,7 @@ impl Parameters {
         Parameters(text.split(|&b| b == b'&').filter_map(pair).collect())
     }
 
-    /// Appends a pair, after those that are there.
+    /// Appends a pair.
     pub(super) fn push(&mut self, name: &[u8], value: &[u8]) {
         self.0.push((name.to_vec(), value.to_vec()));
     }
@@ -31,12 +31,12 @@ impl Parameters {
         self.0.extend(other.0);
     }
 
-    /// The first value of `name`, empty if there is none.
+    /// Returns the first value of `name`, or an empty one if there is none.
     pub(super) fn get(&self, name: &str) -> &[u8] {
         self.0.iter().find(|(n, _)| n == name.as_bytes()).map_or(&[], |(_, value)| value)
     }
 
-    /// The first value of `name` as text; each byte that is no UTF-8 becomes U+FFFD.
+    /// Returns the first value of `name` as text. Each byte that is not UTF-8 becomes U+FFFD.
     pub(super) fn text(&self, name: &str) -> String {
         to_text(self.get(name))
     }
@@ -47,7 +47,7 @@ impl Parameters {
     }
 }
 
-/// The bytes as text; each byte that is no UTF-8 becomes U+FFFD.
+/// Returns `bytes` as text. Each byte that is not UTF-8 becomes U+FFFD.
 pub(super) fn to_text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -57,7 +57,7 @@ pub(super) fn to_text(bytes: &[u8]) -> String {
     text
 }
 
-/// `%xx` and `+` undone, or nothing if an escape is broken.
+/// Decodes `%xx` and `+`. Returns `None` if an escape is malformed.
 fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.iter();
@@ -84,7 +84,7 @@ mod tests {
 
     // spec: http.parameters.3
     #[test]
-    fn of_equal_names_the_first_counts_even_if_empty() {
+    fn the_first_of_equal_names_counts_even_if_empty() {
         check("q=a&q=b", "q", "a");
         check("q=&q=b", "q", "");
         check("q&q=b", "q", "");
@@ -93,7 +93,7 @@ mod tests {
 
     // spec: http.parameters.4
     #[test]
-    fn pairs_that_cant_be_read_are_dropped() {
+    fn malformed_pairs_are_dropped() {
         for (text, value) in [
             ("a=%zz&b=1", "1"),
             ("%zz=1&b=1", "1"),
@@ -109,7 +109,7 @@ mod tests {
 
     // spec: http.parameters.4
     #[test]
-    fn plus_and_escapes_are_undone_and_bytes_that_are_no_text_replaced() {
+    fn plus_and_escapes_are_decoded_and_invalid_utf8_is_replaced() {
         check("q=a+b%20c%2Bd%3B", "q", "a b c+d;");
         check("q=%C3%A9", "q", "é");
         check("q=%FF%FE%F0%9F", "q", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}");
@@ -117,7 +117,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_encoded_reads_back(name in "\\PC*", value in "\\PC*") {
+        fn encoded_pairs_round_trip(name in "\\PC*", value in "\\PC*") {
             proptest::prop_assume!(!name.is_empty());
             let text = form_urlencoded::Serializer::new(String::new()).append_pair(&name, &value).finish();
             proptest::prop_assert_eq!(Parameters::parse(text.as_bytes()).text(&name), value);

@@ -1,5 +1,5 @@
-//! `/query`: parameters in, a stream of results out. Everything that can refuse a query comes before the first byte of its
-//! answer; from then on the status is 200 and errors stand inside of it.
+//! `/query`: takes parameters, and answers a stream of results. Every refusal precedes the first byte of the answer; after that
+//! the status is 200 and errors are part of the answer. Parsing and evaluation are left to the engine.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,97 +16,60 @@ use hyper::{Method, StatusCode};
 use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError, oneshot};
 
-use super::answer::{Answer, AnswerOptions, Epoch};
+use super::answer::{Answer, AnswerOptions};
 use super::api::Api;
 use super::bind::read_parameters;
-use super::body::{BodyError, RequestBody};
-use super::credentials::{self, Unauthorized};
+use super::body::RequestBody;
+use super::context::ServerContext;
+use super::credentials::authenticate;
 use super::parameters::{Parameters, to_text};
+use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody, ReplyStyle, close_after};
-use super::server::Shared;
-use super::stream::{StreamSender, stream};
-use super::write::status_of;
+use super::stream::{StreamBody, StreamSender, stream};
+use super::units;
 
-/// Bytes of a form or an upload.
+/// The largest form or upload, in bytes.
 const QUERY_BODY_BYTES_MAX: usize = 10 << 20;
 
-/// Rows of a series in a piece, unless the request asks for another number.
+/// Rows of a series in one piece, unless the request asks for another number.
 const CHUNK_ROWS: usize = 10_000;
 
-/// Rows of a series in a piece at most: they are in memory together.
+/// The most rows of a series in one piece: they are in memory together.
 const CHUNK_ROWS_MAX: usize = 100_000;
 
-/// How long the head of an answer waits for the first piece of it, so that both leave together.
+/// How long the head of an answer waits for its first piece, so that both are sent together.
 const HEAD_DELAY_MAX: Duration = Duration::from_millis(20);
-
-/// Why a query is refused before anything of it runs.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error(transparent)]
-    Unauthorized(#[from] Unauthorized),
-    #[error(transparent)]
-    Body(#[from] BodyError),
-    #[error("missing required parameter \"q\"")]
-    NoQuery,
-    #[error("{0}")]
-    Parameters(String),
-    #[error(transparent)]
-    Engine(#[from] QueryRefusal),
-    #[error("too many asynchronous queries")]
-    TooManyAsync,
-    #[error("internal error")]
-    Panicked,
-}
-
-impl Refusal {
-    fn status(&self) -> StatusCode {
-        match self {
-            Refusal::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Refusal::Body(error) => error.status(),
-            Refusal::NoQuery | Refusal::Parameters(_) => StatusCode::BAD_REQUEST,
-            Refusal::Engine(refusal) => status_of(refusal.kind),
-            Refusal::TooManyAsync => StatusCode::SERVICE_UNAVAILABLE,
-            Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-}
 
 /// Answers a request to `/query`.
 pub(super) async fn answer<A: Api>(
-    shared: &Arc<Shared<A>>,
+    context: &Arc<ServerContext<A>>,
     parts: &Parts,
     query: Parameters,
     style: &ReplyStyle,
     body: &mut RequestBody,
 ) -> Reply {
     let begun = Instant::now();
-    shared.counters.queries.add(1);
-    let result = accept(shared, parts, query, style, body).await;
-    shared.counters.query_ns.add_time(begun.elapsed());
-    result.unwrap_or_else(|refusal| {
-        let mut reply = style.error(refusal.status(), refusal.to_string().as_bytes());
-        if let Refusal::Unauthorized(_) = refusal {
-            reply.headers_mut().insert(header::WWW_AUTHENTICATE, shared.challenge.clone());
-        }
-        reply
-    })
+    context.counters.queries.add(1);
+    let result = accept(context, parts, query, style, body).await;
+    context.counters.query_ns.add_time(begun.elapsed());
+    result.unwrap_or_else(|refusal| refusal.reply(style, &context.challenge))
 }
 
 async fn accept<A: Api>(
-    shared: &Arc<Shared<A>>,
+    context: &Arc<ServerContext<A>>,
     parts: &Parts,
     query: Parameters,
     style: &ReplyStyle,
     body: &mut RequestBody,
 ) -> Result<Reply, Refusal> {
-    let principal = credentials::authenticate(shared, &parts.headers, &query).await?;
-    let (parameters, upload) = read_sources(shared, parts, query, body).await?;
+    let principal = authenticate(context, &parts.headers, &query).await?;
+    let (parameters, upload) = read_sources(context, parts, query, body).await?;
     let text = parameters.text("q").trim().to_owned();
     let text = if text.is_empty() { upload.ok_or(Refusal::NoQuery)? } else { text };
-    let bound = read_parameters(parameters.get("params")).map_err(Refusal::Parameters)?;
-    let chunk_rows = chunk_rows(&parameters, shared.options.semantics);
+    let bound = read_parameters(parameters.get("params"))?;
+    let chunk_rows = chunk_rows(&parameters, context.options.semantics);
     let job = QueryJob {
-        shared: Arc::clone(shared),
+        context: Arc::clone(context),
         principal,
         text,
         bound,
@@ -115,19 +78,19 @@ async fn accept<A: Api>(
         chunk_rows: chunk_rows.unwrap_or(CHUNK_ROWS),
     };
     let mut reply = if parameters.is_true("async") {
-        let turn = Arc::clone(&shared.async_queries).try_acquire_owned();
+        let turn = Arc::clone(&context.async_queries).try_acquire_owned();
         let turn = turn.map_err(|_: TryAcquireError| Refusal::TooManyAsync)?;
-        run_apart(job, turn).await?;
+        run_detached(job, turn).await?;
         style.no_content()
     } else {
         let options = AnswerOptions {
             csv: style.csv,
             pretty: style.pretty,
             chunked: chunk_rows.is_some(),
-            epoch: Epoch::from_parameter(&parameters.text("epoch"), shared.options.semantics),
-            rows_max: shared.options.rows_max,
-            semantics: shared.options.semantics,
-            csv_null_cells: shared.options.csv_null_cells,
+            epoch: units::epoch(&parameters.text("epoch"), context.options.semantics),
+            rows_max: context.options.rows_max,
+            semantics: context.options.semantics,
+            csv_null_cells: context.options.csv_null_cells,
         };
         let body = run_streaming(job, options, style.gzip).await?;
         let mut reply = style.reply(StatusCode::OK, ReplyBody::Stream(body));
@@ -140,17 +103,17 @@ async fn accept<A: Api>(
     Ok(reply)
 }
 
-/// All parameters, those that count first in front, and the text of an uploaded file `q`.
+/// Reads all parameters, those that take precedence first, and the text of an uploaded file `q`.
 async fn read_sources<A: Api>(
-    shared: &Shared<A>,
+    context: &ServerContext<A>,
     parts: &Parts,
     query: Parameters,
     body: &mut RequestBody,
 ) -> Result<(Parameters, Option<String>), Refusal> {
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let kind = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    let bytes_max = shared.body_bytes_max().min(QUERY_BODY_BYTES_MAX);
-    let mut memory = shared.body_memory.reservation();
+    let bytes_max = context.body_bytes_max().min(QUERY_BODY_BYTES_MAX);
+    let mut memory = context.body_memory.reservation();
     match kind.as_str() {
         "application/x-www-form-urlencoded" if parts.method == Method::POST => {
             let mut parameters = Parameters::parse(&body.read(bytes_max, &mut memory).await?);
@@ -167,7 +130,7 @@ async fn read_sources<A: Api>(
     }
 }
 
-/// Appends the fields of a multipart body and returns the file `q`. What can't be read counts as not there.
+/// Appends the fields of a multipart body and returns the file `q`. A malformed body counts as empty.
 async fn read_multipart(content_type: &str, body: Vec<u8>, parameters: &mut Parameters) -> Option<String> {
     let boundary = multer::parse_boundary(content_type).ok()?;
     let mut multipart = multer::Multipart::new(BodyDataStream::new(Full::new(Bytes::from(body))), boundary);
@@ -192,7 +155,7 @@ async fn read_multipart(content_type: &str, body: Vec<u8>, parameters: &mut Para
     upload
 }
 
-/// Rows in a chunk, if the answer is to be chunked: `chunked=true`, perhaps with `chunk_size`, or `chunked=<number>`.
+/// Returns the rows of a chunk if the answer is chunked: `chunked=true`, optionally with `chunk_size`, or `chunked=<number>`.
 fn chunk_rows(parameters: &Parameters, semantics: AnswerSemantics) -> Option<usize> {
     let number =
         |name| parameters.text(name).parse::<i64>().ok().and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
@@ -204,9 +167,9 @@ fn chunk_rows(parameters: &Parameters, semantics: AnswerSemantics) -> Option<usi
     rows.map(|rows| rows.min(CHUNK_ROWS_MAX))
 }
 
-/// A query that is ready for a thread that may block.
+/// A query that is ready to run on a blocking thread.
 struct QueryJob<A: Api> {
-    shared: Arc<Shared<A>>,
+    context: Arc<ServerContext<A>>,
     principal: Principal,
     text: String,
     bound: fluxstone_influxql::Parameters,
@@ -217,7 +180,7 @@ struct QueryJob<A: Api> {
 
 impl<A: Api> QueryJob<A> {
     fn prepare(&self) -> Result<A::Prepared, QueryRefusal> {
-        self.shared.api.prepare(QueryRequest {
+        self.context.api.prepare(QueryRequest {
             principal: &self.principal,
             text: &self.text,
             parameters: &self.bound,
@@ -227,11 +190,11 @@ impl<A: Api> QueryJob<A> {
         })
     }
 
-    /// Runs the query into a stream. Calls `begun` when the first piece of the answer is there, so that head and piece leave
-    /// together: most answers are one piece.
+    /// Runs the query into a stream. Calls `begun` when the first piece of the answer is queued, so that it is sent together with
+    /// the head: most answers are one piece.
     fn stream(&self, query: A::Prepared, options: AnswerOptions, mut sender: StreamSender, begun: impl FnOnce()) {
-        let api = &self.shared.api;
-        let bytes = &self.shared.counters.query_bytes;
+        let api = &self.context.api;
+        let bytes = &self.context.counters.query_bytes;
         let mut answer = Answer::new(options);
         let cancelled = sender.cancelled();
         let mut gone = false;
@@ -258,16 +221,12 @@ impl<A: Api> QueryJob<A> {
     }
 }
 
-/// Prepares and runs a query on a thread of its own. Returns when its answer begins, or may be long in
-/// coming, with what it is read from.
-async fn run_streaming<A: Api>(
-    job: QueryJob<A>,
-    options: AnswerOptions,
-    gzip: bool,
-) -> Result<super::stream::StreamBody, Refusal> {
-    let shared = Arc::clone(&job.shared);
-    // Closed never: only dropped with the server.
-    let turn = Arc::clone(&shared.queries).acquire_owned().await.ok();
+/// Prepares and runs a query on a blocking thread. Returns the stream of its answer when the answer begins, or when the query
+/// is accepted and takes longer than [`HEAD_DELAY_MAX`].
+async fn run_streaming<A: Api>(job: QueryJob<A>, options: AnswerOptions, gzip: bool) -> Result<StreamBody, Refusal> {
+    let context = Arc::clone(&job.context);
+    // Never closed, only dropped with the server.
+    let turn = Arc::clone(&context.queries).acquire_owned().await.ok();
     let (sender, body) = stream(gzip);
     let (accepted, mut acceptance) = oneshot::channel();
     let is_prepared = Arc::new(AtomicBool::new(false));
@@ -278,22 +237,22 @@ async fn run_streaming<A: Api>(
         now_prepared.store(prepared.is_ok(), Ordering::Release);
         match prepared {
             Err(refusal) => drop(accepted.send(Err(refusal))),
-            // If nobody waits any more, the client is gone, and the stream knows it.
+            // If nobody waits any more, the client is gone, and the stream will tell.
             Ok(query) => job.stream(query, options, sender, || drop(accepted.send(Ok(())))),
         }
     });
     loop {
         match tokio::time::timeout(HEAD_DELAY_MAX, &mut acceptance).await {
-            Ok(result) => return accepted_by(&shared, result).map(|()| body),
+            Ok(result) => return accepted_by(&context, result).map(|()| body),
             Err(_) if is_prepared.load(Ordering::Acquire) => return Ok(body),
             Err(_) => {}
         }
     }
 }
 
-/// Prepares a query and leaves it to run. Returns when it is accepted.
-async fn run_apart<A: Api>(job: QueryJob<A>, turn: OwnedSemaphorePermit) -> Result<(), Refusal> {
-    let shared = Arc::clone(&job.shared);
+/// Prepares a query and lets it run on its own. Returns when it is accepted.
+async fn run_detached<A: Api>(job: QueryJob<A>, turn: OwnedSemaphorePermit) -> Result<(), Refusal> {
+    let context = Arc::clone(&job.context);
     let (accepted, acceptance) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
@@ -302,19 +261,19 @@ async fn run_apart<A: Api>(job: QueryJob<A>, turn: OwnedSemaphorePermit) -> Resu
             Ok(query) => {
                 let _ = accepted.send(Ok(()));
                 let never = AtomicBool::new(false);
-                job.shared.api.execute(query, &never, &mut |_| ControlFlow::Continue(()));
+                job.context.api.execute(query, &never, &mut |_| ControlFlow::Continue(()));
             }
         }
     });
-    accepted_by(&shared, acceptance.await)
+    accepted_by(&context, acceptance.await)
 }
 
 fn accepted_by<A: Api>(
-    shared: &Shared<A>,
+    context: &ServerContext<A>,
     acceptance: Result<Result<(), QueryRefusal>, RecvError>,
 ) -> Result<(), Refusal> {
     let Ok(result) = acceptance else {
-        shared.counters.panics.add(1);
+        context.counters.panics.add(1);
         return Err(Refusal::Panicked);
     };
     Ok(result?)
@@ -334,7 +293,7 @@ mod tests {
 
     // spec: http.chunked.1, http.chunked.2, compat.query.chunked-number.1
     #[test]
-    fn chunks_have_10_000_rows_or_as_many_as_asked_for() {
+    fn chunks_have_10_000_rows_or_as_many_as_requested() {
         check("", None, None);
         check("chunk_size=5", None, None);
         check("chunked=true", Some(10_000), Some(10_000));

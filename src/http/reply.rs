@@ -1,4 +1,5 @@
-//! Answers that are not streams: their status, headers and bodies, in the one place that knows their texts.
+//! Replies: the headers that endpoints send, and the bodies of answers that are not streamed. Which refusal has which status
+//! and text is left to `refusal`.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,9 +11,9 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::parameters::Parameters;
-use super::stream::{Interrupted, StreamBody};
+use super::stream::{Interrupted, StreamBody, packed};
 
-/// The body of an answer.
+/// The body of a reply.
 #[derive(Debug)]
 pub(super) enum ReplyBody {
     Whole(Option<Bytes>),
@@ -42,10 +43,10 @@ impl hyper::body::Body for ReplyBody {
     }
 }
 
-/// An answer.
+/// The answer to a request.
 pub(super) type Reply = Response<ReplyBody>;
 
-/// What a request says about the form of its answer.
+/// The form that a request asks for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReplyStyle {
     pub(super) csv: bool,
@@ -66,7 +67,7 @@ impl ReplyStyle {
         }
     }
 
-    /// An answer with the headers that every endpoint sends.
+    /// Returns a reply with the headers that every endpoint sends.
     pub(super) fn reply(&self, status: StatusCode, body: ReplyBody) -> Reply {
         let mut reply = Response::new(body);
         *reply.status_mut() = status;
@@ -76,19 +77,19 @@ impl ReplyStyle {
         reply
     }
 
-    /// 204.
+    /// Returns a reply with status 204.
     pub(super) fn no_content(&self) -> Reply {
         self.reply(StatusCode::NO_CONTENT, ReplyBody::Whole(None))
     }
 
-    /// `OPTIONS` of an endpoint that has them.
+    /// Returns the reply to `OPTIONS`.
     pub(super) fn options(&self) -> Reply {
         let mut reply = self.reply(StatusCode::OK, ReplyBody::Whole(None));
         reply.headers_mut().remove(header::CONTENT_TYPE);
         reply
     }
 
-    /// `{"error":"TEXT"}`; in CSV there is no place for it.
+    /// Returns a reply with the body `{"error":"TEXT"}`, which CSV leaves out.
     pub(super) fn error(&self, status: StatusCode, text: &[u8]) -> Reply {
         let mut body = Vec::new();
         if !self.csv {
@@ -101,7 +102,7 @@ impl ReplyStyle {
             body = json.take();
         }
         if self.gzip {
-            body = super::stream::packed(&body);
+            body = packed(&body);
         }
         let mut reply = self.reply(status, ReplyBody::Whole(Some(body.into())));
         if self.gzip {
@@ -122,7 +123,7 @@ impl ReplyStyle {
     }
 }
 
-/// An answer in plain text, from before an endpoint was found.
+/// Returns a reply in plain text, to a request that no endpoint takes.
 pub(super) fn plain(status: StatusCode, text: &'static str) -> Reply {
     let mut reply = Response::new(ReplyBody::Whole(Some(Bytes::from_static(text.as_bytes()))));
     *reply.status_mut() = status;
@@ -132,7 +133,7 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Reply {
     reply
 }
 
-/// Ends the connection after the answer.
+/// Closes the connection after the reply.
 pub(super) fn close_after(reply: &mut Reply) {
     reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
 }

@@ -1,4 +1,5 @@
-//! From a request to the endpoint that answers it: paths, verbs, and the headers that every answer has.
+//! Routing: paths, verbs, the headers of every answer, and the access log. Whatever happens, a request gets an answer; what
+//! it says is left to the endpoints.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -14,9 +15,10 @@ use hyper::{Method, Request, StatusCode, Version};
 
 use super::api::Api;
 use super::body::RequestBody;
+use super::context::ServerContext;
 use super::parameters::Parameters;
+use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody, ReplyStyle, close_after, plain};
-use super::server::Shared;
 use super::{query, write};
 
 /// The version of InfluxDB whose API is served.
@@ -32,7 +34,7 @@ enum Endpoint {
 }
 
 impl Endpoint {
-    /// Paths are compared as they are spelt, escapes and all.
+    /// Paths are compared in their raw form, with escapes.
     fn at(path: &str) -> Option<Endpoint> {
         match path {
             "/ping" => Some(Endpoint::Ping),
@@ -44,7 +46,7 @@ impl Endpoint {
         }
     }
 
-    /// The verbs, as the `Allow` header lists them; empty is any.
+    /// The verbs that are allowed, as the `Allow` header lists them. Empty allows all.
     fn allowed(self) -> &'static str {
         match self {
             Endpoint::Ping | Endpoint::Status => "GET, HEAD",
@@ -55,40 +57,43 @@ impl Endpoint {
     }
 }
 
-/// Answers a request, whatever happens.
-pub(super) async fn answer<A: Api>(shared: Arc<Shared<A>>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+/// Answers a request, even if its endpoint panics.
+pub(super) async fn answer<A: Api>(
+    context: Arc<ServerContext<A>>,
+    request: Request<Incoming>,
+) -> Result<Reply, Infallible> {
     let begun = Instant::now();
-    shared.counters.requests.add(1);
-    let active = shared.counters.requests_active.while_held();
+    context.counters.requests.add(1);
+    let active = context.counters.requests_active.while_held();
     let (parts, incoming) = request.into_parts();
     let mut body = RequestBody::new(incoming, &parts.headers);
 
-    let routed = without_panic(route(&shared, &parts, &mut body)).await;
+    let routed = without_panic(route(&context, &parts, &mut body)).await;
     let mut reply = routed.unwrap_or_else(|| {
-        shared.counters.panics.add(1);
+        context.counters.panics.add(1);
         tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
-        ReplyStyle::default().error(StatusCode::INTERNAL_SERVER_ERROR, b"internal error")
+        Refusal::Panicked.reply(&ReplyStyle::default(), &context.challenge)
     });
     if !body.drain().await {
         close_after(&mut reply);
     }
     let headers = reply.headers_mut();
     headers.insert(HeaderName::from_static("x-influxdb-version"), INFLUXDB_VERSION);
-    if let Ok(id) = HeaderValue::from_str(&shared.request_id()) {
+    if let Ok(id) = HeaderValue::from_str(&context.request_id()) {
         headers.insert(HeaderName::from_static("request-id"), id);
     }
-    count(&shared, reply.status());
-    shared.counters.request_ns.add_time(begun.elapsed());
+    count(&context, reply.status());
+    context.counters.request_ns.add_time(begun.elapsed());
     drop(active);
-    if shared.options.log_requests {
+    if context.options.log_requests {
         let (method, path, status) = (&parts.method, parts.uri.path(), reply.status().as_u16());
-        // The query string stays out of the log: it may hold a password.
+        // The query string is not logged: it may hold a password.
         tracing::info!(target: "fluxstone::access", %method, path, status, took = ?begun.elapsed());
     }
     Ok(reply)
 }
 
-async fn route<A: Api>(shared: &Arc<Shared<A>>, parts: &Parts, body: &mut RequestBody) -> Reply {
+async fn route<A: Api>(context: &Arc<ServerContext<A>>, parts: &Parts, body: &mut RequestBody) -> Reply {
     if parts.version == Version::HTTP_11 && !parts.headers.contains_key(header::HOST) {
         let mut reply = plain(StatusCode::BAD_REQUEST, "400 Bad Request: missing required Host header");
         close_after(&mut reply);
@@ -108,24 +113,24 @@ async fn route<A: Api>(shared: &Arc<Shared<A>>, parts: &Parts, body: &mut Reques
     match endpoint {
         _ if parts.method == Method::OPTIONS && endpoint != Endpoint::Variables => style.options(),
         Endpoint::Ping => {
-            shared.counters.pings.add(1);
+            context.counters.pings.add(1);
             style.no_content()
         }
         Endpoint::Status => {
-            shared.counters.statuses.add(1);
+            context.counters.statuses.add(1);
             style.no_content()
         }
-        Endpoint::Query => query::answer(shared, parts, query, &style, body).await,
-        Endpoint::Write => write::answer(shared, parts, &query, &style, body).await,
-        Endpoint::Variables => variables(shared),
+        Endpoint::Query => query::answer(context, parts, query, &style, body).await,
+        Endpoint::Write => write::answer(context, parts, &query, &style, body).await,
+        Endpoint::Variables => variables(context),
     }
 }
 
-/// The counters, as a JSON object.
-fn variables<A: Api>(shared: &Shared<A>) -> Reply {
+/// Answers `/debug/vars`: the counters, as a JSON object.
+fn variables<A: Api>(context: &ServerContext<A>) -> Reply {
     let values: serde_json::Map<_, _> =
-        shared.counters.values().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    let uptime = shared.started.elapsed().as_secs();
+        context.counters.values().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    let uptime = context.started.elapsed().as_secs();
     let variables = serde_json::json!({
         "httpd": { "name": "httpd", "tags": {}, "values": values },
         "system": { "name": "system", "tags": {}, "values": { "uptime": uptime } },
@@ -136,23 +141,23 @@ fn variables<A: Api>(shared: &Shared<A>) -> Reply {
     reply
 }
 
-fn count<A: Api>(shared: &Shared<A>, status: StatusCode) {
+fn count<A: Api>(context: &ServerContext<A>, status: StatusCode) {
     if status.is_client_error() {
-        shared.counters.client_errors.add(1);
+        context.counters.client_errors.add(1);
     }
     if status.is_server_error() {
-        shared.counters.server_errors.add(1);
+        context.counters.server_errors.add(1);
     }
     if status == StatusCode::UNAUTHORIZED {
-        shared.counters.unauthorized.add(1);
+        context.counters.unauthorized.add(1);
     }
 }
 
-/// The output of `future`, or nothing if it panics.
+/// Returns the output of `future`, or `None` if it panics.
 async fn without_panic<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     std::future::poll_fn(move |cx| {
-        // A future that panicked is not polled again, so no one sees what it left half done.
+        // A future that panicked is not polled again, so nobody sees its broken state.
         match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(poll) => poll.map(Some),
             Err(_) => Poll::Ready(None),

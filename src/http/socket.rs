@@ -1,4 +1,5 @@
-//! A TCP stream that fails when its reader takes nothing for too long, so that stuck clients don't hold connections for ever.
+//! A TCP stream whose writes fail when the client reads nothing for too long, so that stuck clients do not hold connections
+//! forever.
 
 use std::io;
 use std::pin::Pin;
@@ -13,7 +14,7 @@ use tokio::time::Sleep;
 pub(super) struct WatchedStream<S> {
     stream: S,
     patience: Duration,
-    /// Runs while a write waits.
+    /// Set while a write waits.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -22,7 +23,7 @@ impl<S> WatchedStream<S> {
         WatchedStream { stream, patience, deadline: None }
     }
 
-    /// Passes on the outcome of a write, unless it has been waited for too long.
+    /// Passes on the outcome of a write, or fails if the write has waited for too long.
     fn watched<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if write.is_ready() {
             self.deadline = None;
@@ -76,7 +77,7 @@ mod tests {
 
     // spec: http.limits.5
     #[tokio::test]
-    async fn a_write_that_nobody_reads_fails_in_the_end() {
+    async fn a_write_that_nobody_reads_fails_eventually() {
         let (near, mut far) = tokio::io::duplex(10);
         let mut near = WatchedStream::new(near, Duration::from_millis(20));
         assert_eq!(near.write(b"0123456789").await.unwrap(), 10);

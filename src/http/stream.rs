@@ -1,5 +1,5 @@
-//! The way of an answer from the thread that evaluates a query to the socket: a short queue, so that a slow reader slows the
-//! query down instead of filling memory, and a query whose reader is gone or stuck ends.
+//! Carries an answer from the thread that evaluates a query to the socket, through a short queue: a slow reader slows the query
+//! down instead of filling memory, and a query ends when its reader is gone or stuck.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -15,27 +15,27 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-/// Pieces between the query and the socket: one is sent while the next is made.
+/// Pieces between the query and the socket: one is sent while the next one is made.
 const QUEUED_PIECES: usize = 1;
 
-/// How long a reader may take none of the pieces.
+/// How long a reader may take no piece.
 const STALL_MAX: Duration = Duration::from_mins(1);
 
-/// Ties both ends together.
+/// The state that both ends share.
 #[derive(Debug, Default)]
 struct Link {
-    /// The reader is gone: nobody needs the answer.
+    /// Whether the reader is gone, so that nobody needs the answer.
     cancelled: AtomicBool,
-    /// The answer is complete.
+    /// Whether the answer is complete.
     finished: AtomicBool,
 }
 
-/// Why a body ended before its answer was complete. It makes the connection break, so that nobody takes a part for the whole.
+/// A body ended before its answer was complete. Breaks the connection, so that nobody takes a part for the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the answer was interrupted")]
 pub(super) struct Interrupted;
 
-/// The socket's end.
+/// The end at the socket.
 #[derive(Debug)]
 pub(super) struct StreamBody {
     pieces: mpsc::Receiver<Bytes>,
@@ -58,7 +58,7 @@ impl Drop for StreamBody {
     }
 }
 
-/// The query's end. Its calls block.
+/// The end at the query. Its calls block.
 #[derive(Debug)]
 pub(super) struct StreamSender {
     pieces: mpsc::Sender<Bytes>,
@@ -67,7 +67,7 @@ pub(super) struct StreamSender {
     gzip: Option<GzEncoder<Vec<u8>>>,
 }
 
-/// A stream, and where its pieces go in. To be called on the runtime.
+/// Makes a stream. Must be called on the runtime.
 pub(super) fn stream(gzip: bool) -> (StreamSender, StreamBody) {
     let (sender, pieces) = mpsc::channel(QUEUED_PIECES);
     let link = Arc::<Link>::default();
@@ -77,17 +77,17 @@ pub(super) fn stream(gzip: bool) -> (StreamSender, StreamBody) {
 }
 
 impl StreamSender {
-    /// What becomes true when nobody needs the answer any more.
+    /// Returns the flag that becomes true when nobody needs the answer any more.
     pub(super) fn cancelled(&self) -> Cancelled {
         Cancelled(Arc::clone(&self.link))
     }
 
-    /// Sends a piece. Breaks if the reader is gone, or takes nothing for too long.
+    /// Sends a piece. Breaks if the reader is gone or has stalled.
     pub(super) fn send(&mut self, bytes: Vec<u8>) -> ControlFlow<()> {
         let bytes = match &mut self.gzip {
             None => bytes,
             Some(gzip) => {
-                // Writing to a vector can't fail.
+                // Writing to a vector cannot fail.
                 let _ = gzip.write_all(&bytes).and_then(|()| gzip.flush());
                 std::mem::take(gzip.get_mut())
             }
@@ -133,7 +133,7 @@ impl Cancelled {
     }
 }
 
-/// The bytes in gzip.
+/// Returns `bytes` in gzip.
 pub(super) fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(bytes).and_then(|()| gzip.finish()).unwrap_or_default()

@@ -33,7 +33,6 @@ mod fields;
 mod lines;
 mod number;
 mod parse;
-mod precision;
 mod repetition;
 mod series;
 mod timestamp;
@@ -44,9 +43,10 @@ mod properties;
 mod tests;
 
 pub use body::{Field, LineError, ParsedBody, Point};
+/// The unit of the timestamps of a request.
+pub use fluxstone_model::TimeUnit as Precision;
 pub use fluxstone_model::escape::{
     escape_field_key, escape_measurement, escape_string, escape_tag, unescape_field_key, unescape_measurement,
     unescape_string, unescape_tag,
 };
 pub use parse::{parse, parse_as};
-pub use precision::Precision;

@@ -1,14 +1,13 @@
 //! Reads a body line by line. A bad line becomes an error, and leaves no trace in the points.
 
 use fluxstone_compat::LineProtocolSemantics;
-use fluxstone_model::Timestamp;
+use fluxstone_model::{TimeUnit as Precision, Timestamp};
 
 use super::body::{LineError, ParsedBody, Point, index};
 use super::cursor::take;
 use super::fault::Fault;
 use super::fields::{self, StringTail};
 use super::lines::Lines;
-use super::precision::Precision;
 use super::repetition::{KnownSeries, SeriesTexts};
 use super::series::{self, TagKeys};
 use super::timestamp;

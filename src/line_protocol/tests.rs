@@ -415,17 +415,6 @@ fn a_line_without_timestamp_gets_the_servers_time_truncated_to_the_precision() {
     assert_eq!(default_time(Precision::Hour, Timestamp(i64::MIN)), i64::MIN);
 }
 
-// spec: write.precision.1, write.precision.2
-#[test]
-fn precision_names_a_unit_and_anything_else_is_nanoseconds() {
-    let nanos = |name: &str| Precision::from_parameter(name.as_bytes()).nanos();
-    assert_eq!([nanos("u"), nanos("ms"), nanos("s")], [1_000, 1_000_000, 1_000_000_000]);
-    assert_eq!([nanos("m"), nanos("h")], [60_000_000_000, 3_600_000_000_000]);
-    for name in ["n", "ns", "", "us", "µ", "S", "d", "second"] {
-        assert_eq!(nanos(name), 1, "{name}");
-    }
-}
-
 // spec: lp.escape.2
 #[test]
 fn names_and_strings_are_bytes() {

@@ -1,11 +1,10 @@
 //! The last part of a line: an optional integer in units of the request's precision.
 
-use fluxstone_model::Timestamp;
+use fluxstone_model::{TimeUnit as Precision, Timestamp};
 
 use super::cursor::{skip_blanks, take};
 use super::fault::Fault;
 use super::number::{IntegerError, int64};
-use super::precision::Precision;
 
 /// Reads the rest of a line: blanks, an optional timestamp, and then only spaces.
 pub(super) fn timestamp<'a>(input: &mut &'a [u8], precision: Precision) -> Result<Option<Timestamp>, Fault<'a>> {

@@ -6,7 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `text` | [`Text`], bytes that are cheap to share |
-//! | `time` | [`Timestamp`], [`Nanos`], [`TimeRange`] |
+//! | `time`, `time_unit` | [`Timestamp`], [`Nanos`], [`TimeRange`], [`TimeUnit`] |
 //! | `value` | [`FieldType`], [`Scalar`] (borrowed), [`FieldValue`] (owned) |
 //! | `series` | [`SeriesKey`], [`TagSet`] |
 //! | `raw_series` | [`RawSeriesKey`], a series key as clients write it |
@@ -20,6 +20,7 @@ mod raw_series;
 mod series;
 mod text;
 mod time;
+mod time_unit;
 mod value;
 mod vocabulary;
 
@@ -27,6 +28,7 @@ pub use ids::{DatabaseId, ShardId};
 pub use raw_series::{RawSeriesKey, raw_name_len};
 pub use series::{SeriesKey, TagSet};
 pub use text::Text;
-pub use time::{Nanos, TimeRange, Timestamp, TimestampError};
+pub use time::{Nanos, TimeRange, Timestamp};
+pub use time_unit::TimeUnit;
 pub use value::{FieldType, FieldValue, Scalar};
 pub use vocabulary::{Privilege, RetentionOptions, SubscriptionMode};

@@ -1,5 +1,5 @@
-//! Planning of queries whose rows are results of functions: calls are checked against the types of their arguments and become
-//! [`CallNode`]s, columns become expressions over them.
+//! Plans rows that are results of functions: checks calls against the types of their arguments and turns them into
+//! [`CallNode`]s, and columns into expressions over them.
 
 use std::fmt;
 
@@ -7,20 +7,22 @@ use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Field, VarRef};
 use fluxstone_model::{FieldType, Text};
 
 use super::conditions::Condition;
+use super::error::QueryError;
 use super::functions::{Collection, Forecast, Function, Transformation};
-use super::names::Wish;
-use super::plan::{ReadSet, wish};
-use super::point_expr::{ColumnKind, Literal, PointCompiler, PointExpr};
+use super::go_names;
+use super::names::{self, ColumnName};
+use super::point_expr::{ColumnKind, PointCompiler, PointExpr, ShownLiteral};
 use super::points::FieldRead;
 use super::projections::{Operand, arithmetic_type, literal_value, point_operand, point_projection};
-use super::{QueryError, Value, go_names};
+use super::read_set::ReadSet;
+use super::result::Value;
 
-/// What the columns compute.
+/// The computations behind the columns.
 pub(super) struct CallPlan {
     pub(super) outputs: Vec<Output>,
-    /// What [`Output::Companion`]s read of the chosen point.
+    /// The fields of the chosen point that [`Output::Companion`]s read.
     pub(super) companion_reads: Vec<FieldRead>,
-    /// Whether there is but one call, whose results then keep the times of the points that they are.
+    /// Whether there is only one call. The results of a lone selector keep the times of their points.
     pub(super) is_lone: bool,
 }
 
@@ -46,23 +48,23 @@ pub(super) struct CallNode {
     pub(super) result_type: FieldType,
 }
 
-/// What a call works on.
+/// The input of a call.
 pub(super) enum CallInput {
-    /// A column that nothing has.
+    /// A column that does not exist.
     Nothing,
-    /// Values of points: `reads` and the expression over them.
+    /// Values of points: the fields to read and the expression over them.
     Points {
         reads: ReadSet,
         value: PointExpr,
         input_type: FieldType,
-        /// The names between the field and the number of `top` and `bottom`.
+        /// The names between the field and the number in `top` and `bottom`.
         keys: Vec<PointExpr>,
     },
     /// The results of another call.
     Call(Box<CallNode>),
 }
 
-/// What the calls of a query have in common.
+/// Compiles the calls of a query.
 pub(super) struct CallCompiler<'a> {
     pub(super) kind_of: &'a dyn Fn(&VarRef) -> ColumnKind,
     pub(super) condition: &'a Condition,
@@ -72,14 +74,18 @@ pub(super) struct CallCompiler<'a> {
 }
 
 impl CallPlan {
-    /// Compiles the projections; gives the wishes for their names as well, as `top` and `bottom` make columns of their names.
-    pub(super) fn new(fields: &[Field], compiler: &CallCompiler<'_>) -> Result<(CallPlan, Vec<Wish>), QueryError> {
+    /// Compiles the projections. Also returns the names that the columns ask for, since the names in `top` and `bottom` become
+    /// columns too.
+    pub(super) fn new(
+        fields: &[Field],
+        compiler: &CallCompiler<'_>,
+    ) -> Result<(CallPlan, Vec<ColumnName>), QueryError> {
         let mut outputs = Vec::new();
-        let mut wishes = Vec::new();
+        let mut names = Vec::new();
         let mut companions = compiler.points();
         let mut calls = 0;
         for field in fields {
-            wishes.push(wish(field));
+            names.push(names::requested(field));
             calls += count_calls(&field.expr);
             if count_calls(&field.expr) == 0 {
                 outputs.push(Output::Companion(point_projection(&field.expr, &mut companions)?));
@@ -87,7 +93,7 @@ impl CallPlan {
             }
             outputs.push(Output::Stream(compiler.stream(&field.expr)?.0));
             for name in ranking_names(&field.expr) {
-                wishes.push(Wish::Natural(name.name.clone()));
+                names.push(ColumnName::Natural(name.name.clone()));
                 outputs.push(Output::Companion(companions.column(name)));
             }
         }
@@ -96,7 +102,7 @@ impl CallPlan {
             return Err(QueryError::Invalid("cannot select fields when selecting multiple aggregates".into()));
         }
         let companion_reads = std::mem::take(&mut companions.reads);
-        Ok((CallPlan { outputs, companion_reads, is_lone: calls == 1 }, wishes))
+        Ok((CallPlan { outputs, companion_reads, is_lone: calls == 1 }, names))
     }
 
     /// The fields that the functions read.
@@ -114,7 +120,7 @@ impl CallPlan {
         fields
     }
 
-    /// Whether the results come in a stream as long as the input, in the order of the query, rather than one by one.
+    /// Whether some function returns a stream about as long as its input rather than one result for each group or window.
     pub(super) fn streams_points(&self) -> bool {
         self.outputs.iter().any(|output| match output {
             Output::Stream(stream) => {
@@ -195,8 +201,8 @@ impl CallCompiler<'_> {
             "top" | "bottom" => {
                 let size = args.last().and_then(count).ok_or_else(unsupported)?;
                 let keys = args.get(1..args.len() - 1).unwrap_or_default();
-                let best = Collection::Best { size, greatest: name == "top", keyed: !keys.is_empty() };
-                self.over_points(Function::Collect(best), name, first, keys)
+                let ranking = Collection::Ranking { size, greatest: name == "top", keyed: !keys.is_empty() };
+                self.over_points(Function::Collect(ranking), name, first, keys)
             }
             "derivative" | "non_negative_derivative" => {
                 let default = self.interval.filter(|_| matches!(first.kind, ExprKind::Call { .. }));
@@ -226,7 +232,7 @@ impl CallCompiler<'_> {
         }
     }
 
-    /// A function over a call or over points. `what` names the function in errors.
+    /// Compiles a function over a call or over points. `what` is the name of the function in errors.
     fn over(&self, function: Function, what: &str, argument: &Expr) -> Result<CallNode, QueryError> {
         if !matches!(argument.kind, ExprKind::Call { .. } | ExprKind::Distinct(_)) {
             return self.over_points(function, what, argument, &[]);
@@ -248,7 +254,7 @@ impl CallCompiler<'_> {
         let (value, input_type) = match &argument.kind {
             ExprKind::Var(var) => match (self.kind_of)(var) {
                 ColumnKind::Field(field_type) => (points.column(var), field_type),
-                // Functions find nothing in tags.
+                // Functions do not read tags.
                 ColumnKind::Tag | ColumnKind::Unknown => {
                     let result_type = function.result_type(FieldType::Float);
                     return Ok(CallNode { function, input: CallInput::Nothing, result_type });
@@ -274,7 +280,7 @@ impl CallCompiler<'_> {
         });
         let keys = keys.collect();
         let mut reads = ReadSet::new(&mut points, self.condition)?;
-        // A point without the field is none, whatever else it has.
+        // A point without the field does not count, whatever other fields it has.
         reads.selected = selected;
         let result_type = function.result_type(input_type);
         Ok(CallNode { function, input: CallInput::Points { reads, value, input_type, keys }, result_type })
@@ -312,7 +318,7 @@ fn check_type(function: &Function, what: &str, input: FieldType) -> Result<(), Q
     Err(QueryError::Invalid(text))
 }
 
-/// How many calls an expression has; a call inside a call is part of it.
+/// Counts the outermost calls in an expression.
 fn count_calls(expr: &Expr) -> usize {
     match &expr.kind {
         ExprKind::Call { .. } | ExprKind::Distinct(_) => 1,
@@ -322,7 +328,7 @@ fn count_calls(expr: &Expr) -> usize {
     }
 }
 
-/// The names between the field and the number of `top` and `bottom`.
+/// Returns the names between the field and the number in `top` and `bottom`.
 fn ranking_names(expr: &Expr) -> Vec<&VarRef> {
     let ExprKind::Call { name, args } = &expr.kind else { return Vec::new() };
     if !matches!(name.as_str(), "top" | "bottom") {
@@ -343,7 +349,7 @@ fn number(expr: &Expr) -> Option<f64> {
     }
 }
 
-/// A number of things; a negative one is none.
+/// A count; negative numbers count as zero.
 fn count(expr: &Expr) -> Option<usize> {
     match expr.kind {
         ExprKind::Integer(v) => Some(usize::try_from(v.max(0)).unwrap_or(usize::MAX)),
@@ -359,7 +365,7 @@ fn duration(expr: &Expr) -> Option<i64> {
 }
 
 impl CallPlan {
-    /// The text of the columns in a plan.
+    /// Writes the columns for the text of a plan.
     pub(super) fn describe(&self, columns: &[Text], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, output) in columns.iter().zip(&self.outputs) {
             match output {
@@ -377,7 +383,7 @@ impl fmt::Display for StreamExpr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StreamExpr::Call(call) => write!(f, "{call}"),
-            StreamExpr::Literal(value) => write!(f, "{}", Literal(value)),
+            StreamExpr::Literal(value) => write!(f, "{}", ShownLiteral(value)),
             StreamExpr::Binary { op, lhs, rhs } => write!(f, "({lhs} {} {rhs})", op.symbol()),
         }
     }

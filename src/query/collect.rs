@@ -1,15 +1,16 @@
-//! Runs collections: the points of one window after the other, in the order in which the series of the group are merged.
+//! Evaluates collections: takes the points of one window after another, in the order in which the series of the group are merged.
 
 use std::collections::VecDeque;
 
 use fluxstone_model::{TimeRange, Timestamp};
 
 use super::cursor::{MergeOrder, MergedCursor, SeriesCursor};
-use super::functions::{Collection, Collector, Origin, Outcome, Pass, Point};
-use super::plan::ReadSet;
+use super::error::QueryError;
+use super::functions::{Collection, Collector, Origin, Outcome, Pass, TimedValue};
+use super::group_run::GroupRun;
 use super::point_expr::PointExpr;
-use super::streams::GroupRun;
-use super::{QueryError, Value};
+use super::read_set::ReadSet;
+use super::result::Value;
 
 /// The results of a collection.
 pub(super) struct Collected<'r> {
@@ -19,21 +20,21 @@ pub(super) struct Collected<'r> {
     keys: &'r [PointExpr],
     range: TimeRange,
     cursor: MergedCursor<'r>,
-    open: Option<Open>,
-    ready: VecDeque<Point>,
+    open: Option<OpenWindow>,
+    ready: VecDeque<TimedValue>,
     is_done: bool,
 }
 
 /// The window that is being collected.
-struct Open {
+struct OpenWindow {
     start: i64,
     collector: Box<dyn Collector>,
-    /// The numbers of the series that its points are of, in the order in which these came.
+    /// The numbers of the series of its points, in the order in which they were first seen.
     series: Vec<usize>,
 }
 
 impl<'r> Collected<'r> {
-    /// Collects the points of the group in `range`.
+    /// Starts collecting the points of the group in `range`.
     pub(super) fn new(
         run: GroupRun<'r>,
         collection: &'r Collection,
@@ -45,7 +46,7 @@ impl<'r> Collected<'r> {
         Collected { run, collection, reads, keys, range, cursor, open: None, ready: VecDeque::new(), is_done: false }
     }
 
-    /// Takes the next point; false at the end.
+    /// Takes the next point; returns false at the end.
     fn take_point(&mut self) -> Result<bool, QueryError> {
         let Some((series, cursor)) = self.cursor.next(self.run.execution)? else { return Ok(false) };
         let time = cursor.time();
@@ -57,7 +58,7 @@ impl<'r> Collected<'r> {
         let collection = self.collection;
         let context = self.run.execution.context;
         let seed = context.now.0 as u64 ^ start as u64;
-        let open = self.open.get_or_insert_with(|| Open {
+        let open = self.open.get_or_insert_with(|| OpenWindow {
             start,
             collector: collection.start(context.window_values_max, seed),
             series: Vec::new(),
@@ -69,9 +70,9 @@ impl<'r> Collected<'r> {
         Ok(true)
     }
 
-    /// Ends the open window, with as many more walks through it as are asked for.
-    fn results_of(&self, open: Open) -> Result<Vec<Point>, QueryError> {
-        let Open { start, collector, mut series } = open;
+    /// Ends the open window, and reads it again as often as the function requires.
+    fn results_of(&self, open: OpenWindow) -> Result<Vec<TimedValue>, QueryError> {
+        let OpenWindow { start, collector, mut series } = open;
         let mut outcome = collector.finish();
         if let Outcome::Results(results) = outcome {
             return Ok(results);
@@ -94,7 +95,7 @@ impl<'r> Collected<'r> {
         })
     }
 
-    /// Reads the values of a window once more.
+    /// Reads the values of a window again.
     fn pass(&self, mut pass: Box<dyn Pass>, series: &[usize], range: TimeRange) -> Result<Outcome, QueryError> {
         let GroupRun { plan, group, execution, .. } = self.run;
         for member in series.iter().map(|number| &group.series[*number]) {
@@ -106,8 +107,8 @@ impl<'r> Collected<'r> {
         Ok(pass.finish())
     }
 
-    /// Reads the points of a window once more. Where several series are merged, the walk begins where the heap did that brought
-    /// them into order before, so that those of one time come as they did.
+    /// Reads the points of a window again. Where several series are merged, the walk begins where the heap began that ordered
+    /// them before, so that points of equal times come in the same order.
     fn walk(&self, mut collector: Box<dyn Collector>, window: TimeRange) -> Result<Outcome, QueryError> {
         let GroupRun { plan, group, execution, .. } = self.run;
         let mut range = window;
@@ -131,14 +132,14 @@ impl<'r> Collected<'r> {
         Ok(collector.finish())
     }
 
-    /// Ends the open window and stamps its results.
+    /// Ends the open window and sets the times of its results.
     fn close(&mut self) -> Result<(), QueryError> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let start = open.start;
         let mut results = self.results_of(open)?;
         let keeps_time = match self.collection {
             Collection::Sample { .. } => true,
-            Collection::Best { .. } if self.run.plan.windows.is_none() => {
+            Collection::Ranking { .. } if self.run.plan.windows.is_none() => {
                 results.sort_by_key(|point| point.time);
                 true
             }
@@ -155,7 +156,7 @@ impl<'r> Collected<'r> {
         Ok(())
     }
 
-    /// Takes points until there are results, or there are no more.
+    /// Takes points until there are results, or no more points.
     fn fill(&mut self) -> Result<(), QueryError> {
         while self.ready.is_empty() && !self.is_done {
             if !self.take_point()? {
@@ -171,15 +172,15 @@ fn merge_order(run: GroupRun<'_>, collection: &Collection) -> MergeOrder {
     if collection.takes_series_after_series() { MergeOrder::Window(run.plan.windows) } else { MergeOrder::Time }
 }
 
-/// The point at which a cursor stands, and the values of the names that the function asks for with it.
-fn point_and_keys(series: usize, cursor: &SeriesCursor, keys: &[PointExpr]) -> (Point, Vec<Value>) {
+/// Returns the current point of a cursor, and the values of the names that the function asks for with it.
+fn point_and_keys(series: usize, cursor: &SeriesCursor, keys: &[PointExpr]) -> (TimedValue, Vec<Value>) {
     let (time, row) = (cursor.time(), cursor.point());
-    let point = Point { time, value: row.batch.get(0, row.row).to_value(), origin: Some(Origin { series, time }) };
-    (point, keys.iter().map(|key| key.eval(row).to_value()).collect())
+    let point = TimedValue { time, value: row.batch.cell(0, row.row), origin: Some(Origin { series, time }) };
+    (point, keys.iter().map(|key| key.cell(row)).collect())
 }
 
 impl Iterator for Collected<'_> {
-    type Item = Result<Point, QueryError>;
+    type Item = Result<TimedValue, QueryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Err(error) = self.fill() {

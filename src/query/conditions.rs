@@ -1,8 +1,8 @@
-//! Conditions (WHERE), taken apart: what tags decide, what must be looked at point by point.
+//! Conditions (WHERE), split into the part that tags decide and the part that must be evaluated point by point.
 //!
-//! A condition is compiled once for each measurement, because what is a field is known only there. Comparisons of tags
-//! choose series, by index where an index can answer; for each chosen series [`Condition::for_series`] says what is left
-//! to be asked of its points. Comparisons with `time` are true here; [`super::time_bounds`] has their meaning.
+//! A condition is compiled once for each measurement, because only then is it known which names are fields. Comparisons of tags
+//! select series, through the index where possible; for each selected series [`Condition::for_series`] returns the part that its
+//! points must still satisfy. Comparisons with `time` are true here; [`super::time_bounds`] evaluates them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,42 +13,42 @@ use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
 use fluxstone_model::{SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
-use super::QueryError;
+use super::error::QueryError;
 use super::fold::fold;
 use super::time_bounds::{TimeBounds, is_time};
 
-/// What a condition of DELETE, DROP SERIES or a SHOW statement asks of the series of one measurement.
+/// The condition of a DELETE, DROP SERIES or SHOW statement, for the series of one measurement.
 #[derive(Debug, Clone)]
 pub struct SeriesFilter {
-    /// The bounds of time that the condition sets; an open bound is `None`, so that the statement can put its own there.
+    /// The bounds of time that the condition sets. An open bound is `None`, so that the statement can use a default of its own.
     pub bounds: TimeBounds,
-    /// `bounds` as a range, open ends being the ends of time.
+    /// `bounds` as a range; open bounds become the ends of time.
     pub range: TimeRange,
-    /// Whether a comparison with a field is part of the condition. In [`SeriesFilter::holds`] it counts as true.
+    /// Whether the condition has a comparison with a field. [`SeriesFilter::holds`] treats such comparisons as true.
     pub mentions_field: bool,
     condition: Condition,
 }
 
 impl SeriesFilter {
-    /// Whether the tags (and the measurement, as `_name`) of a series satisfy the condition.
+    /// Whether a series satisfies the condition with its tags and its measurement (`_name`).
     pub fn holds(&self, key: &SeriesKey) -> bool {
         !matches!(self.condition.for_series(key), Residual::Never)
     }
 
-    /// A condition for [`fluxstone_columns::Source::series`] that holds for at least the series for which [`SeriesFilter::holds`] does.
+    /// A predicate for [`fluxstone_columns::Source::series`] that holds for at least the series for which [`SeriesFilter::holds`] does.
     pub fn predicate(&self) -> SeriesPredicate {
         self.condition.index_predicate()
     }
 }
 
-/// Takes the condition of a statement apart that works on whole series of one measurement. No condition holds always.
+/// Compiles the condition of a statement that works on whole series of one measurement. An absent condition is always true.
 ///
-/// `is_field` says which names are fields of the measurement; all others are tags, known or not, absent ones being the empty
-/// text. `now()` is `now`. Call it once for each measurement, as fields differ; ask the source for the series that match
-/// [`SeriesFilter::predicate`] and keep those for which [`SeriesFilter::holds`].
+/// `is_field` says which names are fields of the measurement; all other names are tags, whether they exist or not. An absent tag
+/// is the empty text. `now` is the value of `now()`. Call this once for each measurement, since their fields differ; ask the source
+/// for the series that match [`SeriesFilter::predicate`] and keep those for which [`SeriesFilter::holds`].
 ///
 /// # Errors
-/// [`QueryError::Invalid`] with the text for clients: a time literal that is none, `time` compared with something else, or a
+/// [`QueryError::Invalid`] with the text for clients: an invalid time literal, `time` compared with something else, or a
 /// comparison without a column.
 pub fn series_filter(
     condition: Option<&Expr>,
@@ -72,13 +72,13 @@ pub(super) enum Condition {
     Always,
     Never,
     Tags(TagTest),
-    /// To be asked of each point: a comparison, or a column that is its own truth.
+    /// To be evaluated at each point: a comparison, or a boolean field.
     Points(Arc<Expr>),
     And(Box<Condition>, Box<Condition>),
     Or(Box<Condition>, Box<Condition>),
 }
 
-/// A comparison that the tags of a series decide. An absent tag is the empty text.
+/// A comparison that depends only on the tags of a series. An absent tag is the empty text.
 #[derive(Debug, Clone)]
 pub(super) enum TagTest {
     Literal {
@@ -91,7 +91,7 @@ pub(super) enum TagTest {
         matching: bool,
         regex: Regex,
     },
-    /// Two tags: equal when both are present with one value.
+    /// Two tags, which are equal if both are present and have the same value.
     Tags {
         left: Text,
         right: Text,
@@ -108,7 +108,7 @@ pub(super) enum TagTest {
     },
 }
 
-/// What a condition still asks of the points of one series.
+/// The part of a condition that the points of one series must still satisfy.
 #[derive(Debug, Clone)]
 pub(super) enum Residual {
     /// No point qualifies.
@@ -141,7 +141,7 @@ impl Condition {
         }
     }
 
-    /// A superset of the series that can have qualifying points, in terms that an index can answer.
+    /// A predicate for the index that holds for at least the series with qualifying points.
     pub(super) fn index_predicate(&self) -> SeriesPredicate {
         match self {
             Condition::Never => SeriesPredicate::None,
@@ -158,7 +158,7 @@ impl Condition {
         }
     }
 
-    /// What is left to be asked of the points of one series.
+    /// Returns the part of the condition that the points of one series must still satisfy.
     #[expect(clippy::match_same_arms, reason = "the four kinds of condition, then the truth tables of AND and OR")]
     pub(super) fn for_series(&self, key: &SeriesKey) -> Residual {
         match self {
@@ -180,7 +180,7 @@ impl Condition {
         }
     }
 
-    /// Whether points may have to be looked at.
+    /// Whether some part of the condition depends on points.
     pub(super) fn mentions_points(&self) -> bool {
         match self {
             Condition::Always | Condition::Never | Condition::Tags(_) => false,
@@ -189,7 +189,7 @@ impl Condition {
         }
     }
 
-    /// Calls `visit` with the expressions that are asked of points.
+    /// Calls `visit` with the expressions that are evaluated at points.
     pub(super) fn for_each_point_test(&self, visit: &mut dyn FnMut(&Expr)) {
         match self {
             Condition::Always | Condition::Never | Condition::Tags(_) => {}
@@ -275,7 +275,7 @@ impl TagTest {
     }
 }
 
-/// Both present, with one value.
+/// Whether both tags are present and have the same value.
 fn same_tag(tags: &TagSet, left: &Text, right: &Text) -> bool {
     matches!((tags.get(left), tags.get(right)), (Some(a), Some(b)) if a == b)
 }
@@ -304,7 +304,7 @@ fn comparison(
     if is_time(lhs) || is_time(rhs) {
         return Ok(Condition::Always);
     }
-    // Arithmetic is worked out point by point, tags in it too.
+    // Arithmetic is evaluated point by point, including the tags in it.
     let is_nested = |side: &Expr| matches!(side.kind, ExprKind::Binary { .. } | ExprKind::Paren(_));
     if is_nested(lhs) || is_nested(rhs) {
         return Ok(Condition::Points(Arc::new(expr.clone())));
@@ -316,14 +316,14 @@ fn comparison(
     };
     let other_reads_field = matches!(&other.kind, ExprKind::Var(other) if reads_field(other, is_field));
     if reads_field(var, is_field) || other_reads_field {
-        // A sum or product of a field and a constant decides nothing.
+        // Arithmetic with a field is not a comparison, and keeps every point.
         let decides = op.is_comparison();
         return Ok(if decides { Condition::Points(Arc::new(expr.clone())) } else { Condition::Always });
     }
     Ok(tag_comparison(var, op, other))
 }
 
-/// `tag op other`, `other` being no field. What a tag can't be compared with it differs from.
+/// Compiles `tag op other`, where `other` is not a field. A tag is unequal to everything that is not text.
 fn tag_comparison(var: &VarRef, op: BinaryOp, other: &Expr) -> Condition {
     let key = Text::from(var.name.as_str());
     let is_name = var.name == "_name";
@@ -360,8 +360,6 @@ fn tag_comparison(var: &VarRef, op: BinaryOp, other: &Expr) -> Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fluxstone_go::Regex;
-    use fluxstone_influxql::ast::VarRef;
 
     fn tag(name: &str) -> ExprKind {
         ExprKind::Var(VarRef { name: name.into(), cast: None })
@@ -385,14 +383,14 @@ mod tests {
         SeriesKey { raw: Text::from("m"), measurement: Text::from("m"), tags: TagSet::new(tags) }
     }
 
-    /// Of the series without tags, with a=1, a=2, and a=1 b=1, those that the condition keeps.
+    /// Which of four series a condition keeps: without tags, with a=1, with a=2, with a=1 and b=1.
     fn kept(condition: ExprKind) -> Vec<usize> {
         let keys = [key(&[]), key(&[("a", "1")]), key(&[("a", "2")]), key(&[("a", "1"), ("b", "1")])];
         let filter =
             series_filter(Some(&condition.into()), Timestamp(0), SelectSemantics::DOCUMENTED, &|name| name == "v")
                 .unwrap();
         for key in &keys {
-            assert!(!filter.holds(key) || filter.predicate().holds(&key.tags), "the index must not lose {key:?}");
+            assert!(!filter.holds(key) || filter.predicate().holds(&key.tags), "the index must find {key:?}");
         }
         (0..keys.len()).filter(|at| filter.holds(&keys[*at])).collect()
     }
@@ -411,7 +409,7 @@ mod tests {
 
     // spec: select.where.tag.3, select.where.tag.4, select.where.tag.5
     #[test]
-    fn tags_compare_with_tags_and_differ_from_everything_else() {
+    fn tags_equal_only_tags_and_text() {
         use BinaryOp::{Equal, Less, NotEqual};
         assert_eq!(kept(binary(tag("a"), Equal, tag("b"))), [3]);
         assert_eq!(kept(binary(tag("a"), NotEqual, tag("b"))), [0, 1, 2]);
@@ -424,7 +422,7 @@ mod tests {
 
     // spec: select.where.logic.1
     #[test]
-    fn tag_comparisons_choose_series_and_leave_the_rest_to_points() {
+    fn tag_comparisons_select_series_and_leave_the_rest_to_points() {
         use BinaryOp::{And, Equal, Greater, Or};
         let one = || binary(tag("a"), Equal, text("1"));
         let field = || binary(tag("v"), Greater, ExprKind::Integer(3));

@@ -1,30 +1,32 @@
-//! Walking the points of series in the order of the answer: one series alone, or the series of a group merged.
+//! Cursors over points in the order of the answer: of one series, or of the series of a group, merged.
 
 use std::sync::Arc;
 
 use fluxstone_go::TieHeap;
 use fluxstone_model::{SeriesKey, TimeRange, Timestamp};
 
-use super::QueryError;
+use super::column_slice::ColumnSlice;
+use super::error::QueryError;
 use super::execution::Execution;
 use super::groups::{Group, Member};
-use super::plan::{Plan, ReadSet};
+use super::plan::Plan;
 use super::point_expr::{PointExpr, PointRow};
-use super::points::{RowBatch, RowReader, Values};
+use super::points::{RowBatch, RowReader};
+use super::read_set::ReadSet;
 use super::windows::Windows;
 
-/// Stands on one point of a series: a row that has a selected field and satisfies the condition.
+/// A position at one point of a series: a row that has a selected field and satisfies the condition.
 pub(super) struct SeriesCursor {
     key: Arc<SeriesKey>,
     reader: RowReader,
     filter: Option<PointExpr>,
     /// How many of the fields that are read make a row.
     selected: usize,
-    /// Whether there are fields that make no row.
-    asks_more: bool,
+    /// Whether there are fields that do not make a row.
+    has_condition_fields: bool,
     descending: bool,
     batch: RowBatch,
-    /// The rows of `batch` that count, in the order of the answer.
+    /// The rows of `batch` that are points, in the order of the answer.
     rows: Vec<u32>,
     at: usize,
 }
@@ -34,12 +36,12 @@ pub(super) struct SeriesCursor {
 pub(super) enum MergeOrder {
     /// By time.
     Time,
-    /// By window; within a window series after series.
+    /// By window, and within a window one series after another.
     Window(Option<Windows>),
 }
 
-/// The time or window of a series' next point, and the rank that breaks ties where series have an order; smaller comes first.
-type Key = (i64, usize);
+/// The time or window of a series' next point, and the rank that breaks ties where series have an order. Smaller comes first.
+type MergeKey = (i64, usize);
 
 /// The points of the series of a group in one order.
 pub(super) struct MergedCursor<'r> {
@@ -47,14 +49,14 @@ pub(super) struct MergedCursor<'r> {
     group: &'r Group,
     reads: &'r ReadSet,
     order: MergeOrder,
-    /// The ranges that are still to be read, the next one last. Each begins with a heap of its own.
+    /// The ranges that are still to be read, the next one last. Each has a heap of its own.
     stretches: Vec<TimeRange>,
-    heap: TieHeap<Key, (usize, Box<SeriesCursor>)>,
-    current: Option<(Key, usize, Box<SeriesCursor>)>,
+    heap: TieHeap<MergeKey, (usize, Box<SeriesCursor>)>,
+    current: Option<(MergeKey, usize, Box<SeriesCursor>)>,
 }
 
 impl SeriesCursor {
-    /// Stands before the first point.
+    /// Creates a cursor before the first point.
     pub(super) fn new(
         plan: &Plan,
         member: &Member,
@@ -68,7 +70,7 @@ impl SeriesCursor {
             reader,
             filter: plan.point_filter(reads, &member.residual)?,
             selected: reads.selected,
-            asks_more: reads.selected < reads.fields.len(),
+            has_condition_fields: reads.selected < reads.fields.len(),
             descending,
             batch: RowBatch::default(),
             rows: Vec::new(),
@@ -76,7 +78,7 @@ impl SeriesCursor {
         })
     }
 
-    /// Goes to the next batch of rows that has a point; false if there is none.
+    /// Moves to the next batch that has a point; returns false at the end.
     pub(super) fn next_batch(&mut self, execution: &Execution<'_>) -> Result<bool, QueryError> {
         self.at = 0;
         while let Some(batch) = self.reader.next_batch(execution)? {
@@ -90,30 +92,30 @@ impl SeriesCursor {
         Ok(false)
     }
 
-    /// Goes to the next point; false if there is none.
+    /// Moves to the next point; returns false at the end.
     pub(super) fn advance(&mut self, execution: &Execution<'_>) -> Result<bool, QueryError> {
         self.at += 1;
         if self.at < self.rows.len() { Ok(true) } else { self.next_batch(execution) }
     }
 
-    /// Whether the present batch is all that is left of its blocks.
+    /// Whether the current batch uses up the blocks that were decoded.
     pub(super) fn is_last_of_blocks(&self) -> bool {
         self.reader.is_between_blocks()
     }
 
-    /// The times of the points of the present batch, and their values of the first field, which all of them must have.
-    pub(super) fn with_values(&self, take: impl FnOnce(&[i64], Values<'_>)) {
+    /// Passes on the times of the points of the current batch, and their values of the first field, which all of them must have.
+    pub(super) fn with_values(&self, take: impl FnOnce(&[i64], ColumnSlice<'_>)) {
         let times = self.batch.times();
         match self.batch.dense(0) {
             Some(values) if !self.descending && self.rows.len() == times.len() => take(times, values),
             _ => {
                 let (times, values) = self.batch.gather(0, &self.rows);
-                take(&times, Values::of(&values));
+                take(&times, ColumnSlice::of(&values));
             }
         }
     }
 
-    /// Visits all points of the present batch, with their times.
+    /// Visits all points of the current batch, with their times.
     pub(super) fn for_each(&self, mut visit: impl FnMut(i64, PointRow<'_>)) {
         let times = self.batch.times();
         for row in self.rows.iter().map(|row| *row as usize) {
@@ -121,12 +123,12 @@ impl SeriesCursor {
         }
     }
 
-    /// The time of the present point.
+    /// The time of the current point.
     pub(super) fn time(&self) -> i64 {
         self.batch.times()[self.rows[self.at] as usize]
     }
 
-    /// The present point.
+    /// The current point.
     pub(super) fn point(&self) -> PointRow<'_> {
         PointRow { key: &self.key, batch: &self.batch, row: self.rows[self.at] as usize }
     }
@@ -140,7 +142,7 @@ impl SeriesCursor {
             self.rows.extend(rows);
         }
         let batch = &self.batch;
-        if self.asks_more {
+        if self.has_condition_fields {
             self.rows.retain(|row| (0..self.selected).any(|column| batch.has(column, *row as usize)));
         }
         if let Some(filter) = &self.filter {
@@ -150,7 +152,7 @@ impl SeriesCursor {
 }
 
 impl<'r> MergedCursor<'r> {
-    /// The points of `group` in `range` that have one of the fields of `reads`.
+    /// Creates a cursor over the points of `group` in `range` that have one of the fields of `reads`.
     pub(super) fn new(
         plan: &'r Plan,
         group: &'r Group,
@@ -158,7 +160,7 @@ impl<'r> MergedCursor<'r> {
         range: TimeRange,
         order: MergeOrder,
     ) -> MergedCursor<'r> {
-        // One series has no two points of one time, and windows take their series one after the other.
+        // A single series has each time once, and windows take their series one after another.
         let is_whole = group.series.len() == 1 || matches!(order, MergeOrder::Window(_));
         let mut stretches = if is_whole { vec![range] } else { cut_at(range, &plan.shard_starts) };
         if !plan.descending {
@@ -167,7 +169,7 @@ impl<'r> MergedCursor<'r> {
         MergedCursor { plan, group, reads, order, stretches, heap: TieHeap::new(Vec::new()), current: None }
     }
 
-    /// Goes to the next point and gives it with the number of its series in the group.
+    /// Moves to the next point and returns it with the number of its series in the group.
     pub(super) fn next(&mut self, execution: &Execution<'_>) -> Result<Option<(usize, &SeriesCursor)>, QueryError> {
         if let Some((key, number, mut cursor)) = self.current.take()
             && cursor.advance(execution)?
@@ -191,12 +193,12 @@ impl<'r> MergedCursor<'r> {
         Ok(self.current.as_ref().map(|(_, number, cursor)| (*number, &**cursor)))
     }
 
-    /// The series that have points in `stretch`, each at its first one.
+    /// Returns the series that have points in `stretch`, each at its first one.
     fn heap_of(
         &self,
         stretch: TimeRange,
         execution: &Execution<'_>,
-    ) -> Result<TieHeap<Key, (usize, Box<SeriesCursor>)>, QueryError> {
+    ) -> Result<TieHeap<MergeKey, (usize, Box<SeriesCursor>)>, QueryError> {
         let descending = self.plan.descending;
         let mut cursors = Vec::with_capacity(self.group.series.len());
         for (number, member) in self.group.series.iter().enumerate() {
@@ -213,7 +215,7 @@ impl<'r> MergedCursor<'r> {
     }
 }
 
-/// The parts of `range` between the starts of shards.
+/// Cuts `range` at the starts of shards.
 fn cut_at(range: TimeRange, starts: &[Timestamp]) -> Vec<TimeRange> {
     let mut parts = vec![range];
     for start in starts {
@@ -230,14 +232,14 @@ fn cut_at(range: TimeRange, starts: &[Timestamp]) -> Vec<TimeRange> {
 }
 
 impl MergeOrder {
-    /// Smaller comes first.
+    /// The key of a point. Smaller comes first.
     fn key(self, time: i64, descending: bool) -> i64 {
         let key = match self {
             MergeOrder::Time => time,
             MergeOrder::Window(Some(windows)) => windows.start(time),
             MergeOrder::Window(None) => 0,
         };
-        // The complement turns the order round and can't overflow.
+        // The complement reverses the order and cannot overflow.
         if descending { !key } else { key }
     }
 }

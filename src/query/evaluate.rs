@@ -1,14 +1,16 @@
-//! Runs a plan: group after group, each streamed in pieces.
+//! Runs a plan: finds its groups and evaluates them, on several threads where that pays.
 
 use std::ops::ControlFlow;
 
-use super::execution::{Execution, SeriesWriter};
+use super::context::Context;
+use super::error::QueryError;
+use super::execution::Execution;
 use super::groups::{Group, groups};
-use super::plan::{Plan, Projection};
-use super::streams::{self, GroupRun};
-use super::{Context, QueryError, SeriesRows, parallel, rows};
+use super::plan::Plan;
+use super::result::SeriesRows;
+use super::{group_rows, parallel};
 
-/// Evaluates `plan` and hands the pieces of the answer to `emit`.
+/// Evaluates `plan` and passes the pieces of the answer to `emit`.
 pub(super) fn evaluate(
     plan: &Plan,
     context: &Context,
@@ -19,14 +21,13 @@ pub(super) fn evaluate(
     }
     let execution = Execution::new(context, emit);
     let groups = groups_in_order(plan, &execution)?;
-    if parallel::pays(context, &groups) {
-        parallel::evaluate(plan, &groups, context, &execution)
-    } else {
-        in_order(plan, &groups, &execution)
+    match parallel::reserve(context, &groups) {
+        Some(reserved) => parallel::evaluate(plan, &groups, &reserved, &execution),
+        None => group_rows::write(plan, &groups, &execution),
     }
 }
 
-/// The groups in the order of the answer.
+/// Returns the groups in the order of the answer.
 pub(super) fn groups_in_order(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group>, QueryError> {
     check_window_count(plan, execution.context)?;
     let mut groups = groups(plan, execution)?;
@@ -34,24 +35,6 @@ pub(super) fn groups_in_order(plan: &Plan, execution: &Execution<'_>) -> Result<
         groups.reverse();
     }
     Ok(groups)
-}
-
-/// Evaluates groups one after the other.
-pub(super) fn in_order<'r>(
-    plan: &'r Plan,
-    groups: &'r [Group],
-    execution: &'r Execution<'r>,
-) -> Result<(), QueryError> {
-    let limit = (plan.limits.limit > 0).then_some(plan.limits.limit);
-    for group in groups {
-        let (name, tags) = (group.measurement.clone(), group.tags.clone());
-        let writer = SeriesWriter::new(execution, name, tags, plan.columns.clone(), plan.limits.offset, limit);
-        match &plan.projection {
-            Projection::Points(points) => rows::write(plan, points, group, execution, writer)?,
-            Projection::Calls(calls) => streams::write(GroupRun { plan, calls, group, execution }, writer)?,
-        }
-    }
-    Ok(())
 }
 
 fn check_window_count(plan: &Plan, context: &Context) -> Result<(), QueryError> {

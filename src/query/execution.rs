@@ -1,5 +1,5 @@
-//! One run of a query: what all its parts share. Counts what is read, notices that nobody waits any more, and cuts the rows
-//! of the answer into pieces.
+//! The state that all parts of one running query share. Counts the points that are read, notices when the answer is no longer
+//! wanted, and cuts the rows of the answer into pieces.
 
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
@@ -7,25 +7,27 @@ use std::sync::Arc;
 
 use fluxstone_model::Text;
 
-use super::{Context, QueryError, SeriesRows, Value};
+use super::context::Context;
+use super::error::QueryError;
+use super::result::{SeriesRows, Value};
 
-/// What the parts of a running query share.
+/// Takes a piece of the answer, or nothing, and says whether to go on.
+pub(super) type Emit<'e> = dyn FnMut(Option<SeriesRows>) -> ControlFlow<()> + 'e;
+
+/// The state that the parts of a running query share.
 pub(super) struct Execution<'a> {
     pub(super) context: &'a Context,
-    emit: RefCell<&'a mut dyn FnMut(Option<SeriesRows>) -> ControlFlow<()>>,
+    emit: RefCell<&'a mut Emit<'a>>,
     points_read: Cell<u64>,
     is_counting: Cell<bool>,
 }
 
 impl<'a> Execution<'a> {
-    pub(super) fn new(
-        context: &'a Context,
-        emit: &'a mut dyn FnMut(Option<SeriesRows>) -> ControlFlow<()>,
-    ) -> Execution<'a> {
+    pub(super) fn new(context: &'a Context, emit: &'a mut Emit<'a>) -> Execution<'a> {
         Execution { context, emit: RefCell::new(emit), points_read: Cell::new(0), is_counting: Cell::new(true) }
     }
 
-    /// Takes note that `count` points were read, and asks whether to go on.
+    /// Counts `count` points as read, and asks whether to go on.
     pub(super) fn count_points(&self, count: usize) -> Result<(), QueryError> {
         if !self.is_counting.get() {
             return self.go_on();
@@ -39,7 +41,7 @@ impl<'a> Execution<'a> {
         self.go_on()
     }
 
-    /// Runs `work`, which reads points that were counted before.
+    /// Runs `work`, which reads points that are already counted.
     pub(super) fn without_counting<T>(&self, work: impl FnOnce() -> T) -> T {
         let before = self.is_counting.replace(false);
         let done = work();
@@ -49,11 +51,11 @@ impl<'a> Execution<'a> {
 
     /// Asks whether to go on.
     pub(super) fn go_on(&self) -> Result<(), QueryError> {
-        self.hand_out(None)
+        self.emit(None)
     }
 
-    /// Hands out a piece.
-    pub(super) fn hand_out(&self, piece: Option<SeriesRows>) -> Result<(), QueryError> {
+    /// Emits a piece, or asks whether to go on if there is none.
+    pub(super) fn emit(&self, piece: Option<SeriesRows>) -> Result<(), QueryError> {
         match (self.emit.borrow_mut())(piece) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(QueryError::Interrupted),
@@ -61,18 +63,18 @@ impl<'a> Execution<'a> {
     }
 }
 
-/// Collects the rows of one series, skips and stops as OFFSET and LIMIT say, and hands them out in pieces.
+/// Collects the rows of one series, skips and stops as OFFSET and LIMIT say, and emits them in pieces.
 pub(super) struct SeriesWriter<'e, 'a> {
     execution: &'e Execution<'a>,
     piece: SeriesRows,
     rows: usize,
     skip: u64,
-    /// How many rows may still come; `None` is no limit.
+    /// How many more rows are wanted; `None` means all.
     left: Option<u64>,
 }
 
 impl<'e, 'a> SeriesWriter<'e, 'a> {
-    /// A series without rows leaves no trace.
+    /// Starts a series. Without rows, nothing is emitted for it.
     pub(super) fn new(
         execution: &'e Execution<'a>,
         name: Text,
@@ -85,7 +87,7 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
         SeriesWriter { execution, piece, rows: 0, skip, left: limit }
     }
 
-    /// Adds a row, which `write` appends cell by cell if it is wanted. Breaks when no further row is.
+    /// Adds a row, which `write` appends cell by cell if it is wanted. Breaks when no further row is wanted.
     pub(super) fn row(&mut self, write: impl FnOnce(&mut Vec<Value>)) -> Result<ControlFlow<()>, QueryError> {
         if self.skip > 0 {
             self.skip -= 1;
@@ -98,7 +100,7 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
             return Ok(ControlFlow::Break(()));
         }
         if self.rows == self.execution.context.chunk_rows.max(1) {
-            self.hand_out(true)?;
+            self.emit_piece(true)?;
         }
         write(&mut self.piece.cells);
         self.rows += 1;
@@ -111,15 +113,15 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Hands out what is left.
+    /// Emits the remaining rows.
     pub(super) fn finish(mut self) -> Result<(), QueryError> {
-        if self.rows > 0 { self.hand_out(false) } else { Ok(()) }
+        if self.rows > 0 { self.emit_piece(false) } else { Ok(()) }
     }
 
-    fn hand_out(&mut self, more_rows: bool) -> Result<(), QueryError> {
+    fn emit_piece(&mut self, more_rows: bool) -> Result<(), QueryError> {
         let cells = std::mem::take(&mut self.piece.cells);
         self.rows = 0;
         let (name, tags, columns) = (self.piece.name.clone(), self.piece.tags.clone(), self.piece.columns.clone());
-        self.execution.hand_out(Some(SeriesRows { name, tags, columns, cells, more_rows }))
+        self.execution.emit(Some(SeriesRows { name, tags, columns, cells, more_rows }))
     }
 }

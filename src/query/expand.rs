@@ -1,5 +1,5 @@
-//! Rewrites a SELECT so that nothing in it stands for several things: wildcards and regular expressions become columns,
-//! columns carry their types, tags to group by are named.
+//! Rewrites a SELECT so that everything in it is explicit: wildcards and regular expressions become columns, columns carry their
+//! types, tags to group by are named.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,11 @@ use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{Dimension, Expr, ExprKind, Field, Select, VarRef, WildcardKind};
 use fluxstone_model::{FieldType, Text};
 
-use super::QueryError;
+use super::error::QueryError;
 use super::point_expr::ColumnKind;
 use super::schema::Schema;
 
-/// The projections of `select` without wildcards, each column with its type. Columns named `time` keep their place.
+/// Returns the projections of `select` without wildcards, each column with its type. Columns named `time` keep their place.
 pub(super) fn fields(select: &Select, schema: &Schema) -> Result<Vec<Field>, QueryError> {
     let mut expanded = Vec::with_capacity(select.fields.len());
     for field in &select.fields {
@@ -25,7 +25,7 @@ pub(super) fn fields(select: &Select, schema: &Schema) -> Result<Vec<Field>, Que
     Ok(expanded)
 }
 
-/// The tags to group by, each once, in byte order.
+/// Returns the tags to group by, each once, in byte order.
 pub(super) fn dimensions(select: &Select, schema: &Schema) -> Vec<Text> {
     let mut tags = BTreeSet::new();
     for dimension in &select.group_by.dimensions {
@@ -41,7 +41,7 @@ pub(super) fn dimensions(select: &Select, schema: &Schema) -> Vec<Text> {
     tags.into_iter().collect()
 }
 
-/// The columns that `*` or a regular expression stands for, in byte order, a field before a tag of the same name.
+/// Returns the columns that `*` or a regular expression matches, in byte order, a field before a tag of the same name.
 fn columns(select: &Select, schema: &Schema, kind: Option<WildcardKind>, regex: Option<&Regex>) -> Vec<Field> {
     let groups_by_pattern =
         select.group_by.dimensions.iter().any(|d| matches!(d, Dimension::Wildcard | Dimension::Regex(_)));
@@ -57,12 +57,12 @@ fn columns(select: &Select, schema: &Schema, kind: Option<WildcardKind>, regex: 
         found.extend(tags.map(|name| (name, ColumnKind::Tag)));
     }
     found.retain(|(name, _)| regex.is_none_or(|regex| regex.is_match(name)));
-    // Stable, and fields came first.
+    // The sort is stable, and fields came first.
     found.sort_by_key(|(name, _)| *name);
     found.into_iter().map(|(name, kind)| Field { expr: column(name, kind), alias: String::new() }).collect()
 }
 
-/// A call whose innermost argument is a wildcard becomes one call for each field of a type that the function takes.
+/// Expands a call whose innermost argument is a wildcard into one call for each field of a type that the function accepts.
 fn expand_call(field: &Field, schema: &Schema, expanded: &mut Vec<Field>) -> Result<(), QueryError> {
     let (inner_name, regex) = match innermost(&field.expr) {
         Some((name, ExprKind::Wildcard(Some(WildcardKind::Tag)))) => {
@@ -80,7 +80,7 @@ fn expand_call(field: &Field, schema: &Schema, expanded: &mut Vec<Field>) -> Res
         _ => &field.alias,
     };
     for (name, field_type) in &schema.fields {
-        if wildcard_covers(inner_name, *field_type) && regex.is_none_or(|regex| regex.is_match(name)) {
+        if wildcard_includes(inner_name, *field_type) && regex.is_none_or(|regex| regex.is_match(name)) {
             let column = column(name, ColumnKind::Field(*field_type));
             let expr = with_innermost(&field.expr, &column);
             expanded.push(Field { expr, alias: format!("{prefix}_{name}") });
@@ -89,8 +89,8 @@ fn expand_call(field: &Field, schema: &Schema, expanded: &mut Vec<Field>) -> Res
     Ok(())
 }
 
-/// Whether a wildcard inside a function covers fields of a type.
-fn wildcard_covers(function: &str, field_type: FieldType) -> bool {
+/// Whether a wildcard inside a function includes fields of a type.
+fn wildcard_includes(function: &str, field_type: FieldType) -> bool {
     let takes_strings = ["count", "first", "last", "distinct", "elapsed", "mode", "sample"].contains(&function);
     match field_type {
         FieldType::Float | FieldType::Integer => true,
@@ -99,7 +99,7 @@ fn wildcard_covers(function: &str, field_type: FieldType) -> bool {
     }
 }
 
-/// The first argument of the innermost call, and the name of that call.
+/// Returns the name of the innermost call and its first argument.
 fn innermost(expr: &Expr) -> Option<(&str, &ExprKind)> {
     let ExprKind::Call { name, args } = &expr.kind else { return None };
     let first = args.first()?;
@@ -122,7 +122,7 @@ fn column(name: &Text, kind: ColumnKind) -> Expr {
     ExprKind::Var(VarRef { name: name.to_string(), cast: kind.cast() }).into()
 }
 
-/// The expression with a type behind each column that has one.
+/// Returns the expression with a type cast on each column whose kind is known.
 pub(super) fn typed(expr: &Expr, schema: &Schema) -> Expr {
     let typed_box = |expr: &Expr| Box::new(typed(expr, schema));
     let kind = match &expr.kind {
@@ -132,7 +132,7 @@ pub(super) fn typed(expr: &Expr, schema: &Schema) -> Expr {
             ExprKind::Call { name: name.clone(), args: args.iter().map(|arg| typed(arg, schema)).collect() }
         }
         ExprKind::Var(var) => {
-            // A cast stays where nothing fits it, or the name could turn into something else.
+            // A cast that matches nothing stays, because without it the name could mean something else.
             ExprKind::Var(VarRef { name: var.name.clone(), cast: schema.kind(var).cast().or(var.cast) })
         }
         other => other.clone(),
@@ -140,7 +140,7 @@ pub(super) fn typed(expr: &Expr, schema: &Schema) -> Expr {
     Expr { kind, span: expr.span }
 }
 
-/// The tags to group by as dimensions, and `time(...)` where it stood.
+/// Returns the dimensions with patterns replaced by the tags that they match; `time(...)` keeps its place.
 pub(super) fn named_dimensions(select: &Select, schema: &Schema) -> Vec<Dimension> {
     let mut named = Vec::new();
     for dimension in &select.group_by.dimensions {

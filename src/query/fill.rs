@@ -1,20 +1,21 @@
-//! `fill(...)`: what stands in windows without a value.
+//! `fill(...)`: values for windows that have none.
 
 use std::iter::Peekable;
 
 use fluxstone_influxql::ast::Fill;
-use fluxstone_model::{FieldType, TimeRange, Timestamp};
+use fluxstone_model::{FieldType, Text, TimeRange, Timestamp};
 
+use super::error::QueryError;
 use super::execution::Execution;
-use super::functions::Point;
+use super::functions::TimedValue;
+use super::result::Value;
 use super::windows::Windows;
-use super::{QueryError, Value};
 
-/// So many windows are filled before it is asked whether to go on.
+/// The maximum number of windows that are filled between questions whether to go on.
 const WINDOWS_UNASKED_MAX: u32 = 1024;
 
-/// A stream of results by window in which every window of the range has one. An empty stream stays empty.
-pub(super) struct Filled<'r, I: Iterator<Item = Result<Point, QueryError>>> {
+/// A stream of results by window, with a result added for every window of the range that has none. An empty stream stays empty.
+pub(super) struct Filled<'r, I: Iterator<Item = Result<TimedValue, QueryError>>> {
     input: Peekable<I>,
     windows: Windows,
     fill: Fill,
@@ -22,20 +23,20 @@ pub(super) struct Filled<'r, I: Iterator<Item = Result<Point, QueryError>>> {
     counts: bool,
     field_type: FieldType,
     descending: bool,
-    /// The next window, once there is any point.
+    /// The next window, once there has been a point.
     next: Option<i64>,
-    /// The window to start at; `None` is that of the first point.
+    /// The window to start at; `None` means that of the first point.
     first: Option<i64>,
     last: i64,
-    previous: Option<Point>,
+    previous: Option<TimedValue>,
     is_done: bool,
     execution: &'r Execution<'r>,
-    /// Windows filled since it was last asked whether to go on.
+    /// Windows filled since the last question whether to go on.
     unasked: u32,
 }
 
-impl<'r, I: Iterator<Item = Result<Point, QueryError>>> Filled<'r, I> {
-    /// Fills the windows of `range`. Where the range is open at the side it begins, filling begins with the first point.
+impl<'r, I: Iterator<Item = Result<TimedValue, QueryError>>> Filled<'r, I> {
+    /// Fills the windows of `range`. If the range is open at the side where the stream begins, filling begins with the first point.
     pub(super) fn new(
         input: I,
         windows: Windows,
@@ -51,7 +52,7 @@ impl<'r, I: Iterator<Item = Result<Point, QueryError>>> Filled<'r, I> {
         } else {
             ((range.min > Timestamp::MIN).then(|| start(range.min)), start(range.max))
         };
-        // Downward, an open range ends with the last point.
+        // In descending order, an open range ends with the last point.
         let last = if descending && range.min <= Timestamp::MIN { i64::MAX } else { last };
         let input = input.peekable();
         Filled {
@@ -86,7 +87,7 @@ impl<'r, I: Iterator<Item = Result<Point, QueryError>>> Filled<'r, I> {
         }
     }
 
-    /// The value at `time` of the line through the points before and after.
+    /// The value at `time` on the line through the points before and after.
     fn on_line(&mut self, time: i64) -> Option<Value> {
         let before = self.previous.as_ref()?;
         let Some(Ok(after)) = self.input.peek() else { return None };
@@ -104,8 +105,8 @@ impl<'r, I: Iterator<Item = Result<Point, QueryError>>> Filled<'r, I> {
     }
 }
 
-impl<I: Iterator<Item = Result<Point, QueryError>>> Iterator for Filled<'_, I> {
-    type Item = Result<Point, QueryError>;
+impl<I: Iterator<Item = Result<TimedValue, QueryError>>> Iterator for Filled<'_, I> {
+    type Item = Result<TimedValue, QueryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_done {
@@ -124,7 +125,7 @@ impl<I: Iterator<Item = Result<Point, QueryError>>> Iterator for Filled<'_, I> {
                 return None;
             }
         };
-        // Several results of one window follow each other; others wait until the gap before them is filled.
+        // Several results of one window follow each other; a result of a later window waits until the gap before it is filled.
         if let Some(time) = head
             && !self.is_before(expected, time)
         {
@@ -145,7 +146,7 @@ impl<I: Iterator<Item = Result<Point, QueryError>>> Iterator for Filled<'_, I> {
             self.is_done = true;
             return None;
         }
-        // There may be more windows than anyone waits for.
+        // There may be more windows than the client will wait for.
         self.unasked += 1;
         if self.unasked == WINDOWS_UNASKED_MAX {
             self.unasked = 0;
@@ -159,7 +160,7 @@ impl<I: Iterator<Item = Result<Point, QueryError>>> Iterator for Filled<'_, I> {
         let following = if self.descending { expected.checked_sub(interval) } else { expected.checked_add(interval) };
         self.is_done = following.is_none();
         self.next = following;
-        Some(Ok(Point { time: expected, value, origin: None }))
+        Some(Ok(TimedValue { time: expected, value, origin: None }))
     }
 }
 
@@ -167,7 +168,7 @@ fn number(float: f64, integer: i64, field_type: FieldType) -> Value {
     match field_type {
         FieldType::Float => Value::Float(float),
         FieldType::Integer => Value::Integer(integer),
-        FieldType::String => Value::String(fluxstone_model::Text::default()),
+        FieldType::String => Value::String(Text::default()),
         FieldType::Boolean => Value::Boolean(false),
     }
 }

@@ -1,15 +1,15 @@
-//! Constant folding: what can be computed before any data is read, `now()` included.
+//! Constant folding: computes everything that does not depend on data, including `now()`.
 //!
-//! Folding changes how a query is run, never what it means, with one exception that InfluxQL has: constants divide
-//! exactly (`7 / 2` is 3.5) where conditions on points divide integers toward zero.
+//! Folding does not change the meaning of a query, with one exception that InfluxQL makes: constants divide exactly (`7 / 2` is
+//! 3.5), while conditions on points divide integers toward zero.
 
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
-use fluxstone_model::{Nanos, Text, Timestamp};
+use fluxstone_model::{Nanos, Scalar, Timestamp};
 
-use super::scalar::{self, Division, Scalar};
+use super::scalar::{self, Division};
 use super::time_literal;
 
-/// `expr` with its constant parts computed. Without `now`, calls of `now()` stay.
+/// Returns `expr` with its constant parts computed. Without `now`, calls of `now()` stay.
 pub(super) fn fold(expr: &Expr, now: Option<Timestamp>) -> Expr {
     let kind = match &expr.kind {
         ExprKind::Binary { op, lhs, rhs } => fold_binary(*op, fold(lhs, now), fold(rhs, now)),
@@ -29,7 +29,7 @@ pub(super) fn fold(expr: &Expr, now: Option<Timestamp>) -> Expr {
 fn fold_binary(op: BinaryOp, lhs: Expr, rhs: Expr) -> ExprKind {
     if op.is_logical() {
         match (&lhs.kind, &rhs.kind) {
-            // Bounds on time decide which shards are looked at, and with them which types there are, even where nothing is true.
+            // Bounds on time decide which shards are read, and therefore which types fields have, even if the condition is false.
             (ExprKind::Boolean(false), _) if op == BinaryOp::And && names_time(&rhs) => {}
             (_, ExprKind::Boolean(false)) if op == BinaryOp::And && names_time(&lhs) => {}
             (ExprKind::Boolean(known), _) => return short_circuit(op, *known, rhs),
@@ -47,117 +47,106 @@ fn names_time(expr: &Expr) -> bool {
     expr.any(|expr| matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time")))
 }
 
-/// `known op other` of AND and OR.
+/// Computes `known op other` for AND and OR.
 fn short_circuit(op: BinaryOp, known: bool, other: Expr) -> ExprKind {
     if known == (op == BinaryOp::And) { other.kind } else { ExprKind::Boolean(known) }
 }
 
-/// Numbers, strings and booleans.
+/// Folds numbers, strings and booleans.
 fn fold_values(op: BinaryOp, lhs: &ExprKind, rhs: &ExprKind) -> Option<ExprKind> {
     if let (ExprKind::String(a), ExprKind::String(b)) = (lhs, rhs)
         && op == BinaryOp::Add
     {
         return Some(ExprKind::String(format!("{a}{b}")));
     }
-    let (left, right) = (Constant::of(lhs)?, Constant::of(rhs)?);
+    let (left, right) = (literal(lhs)?, literal(rhs)?);
     if op.is_comparison() {
-        let comparable = left.is_number() && right.is_number()
+        let comparable = is_number(left) && is_number(right)
             || matches!(op, BinaryOp::Equal | BinaryOp::NotEqual)
                 && std::mem::discriminant(&left) == std::mem::discriminant(&right);
-        return comparable.then(|| ExprKind::Boolean(scalar::compare(op, left.scalar(), right.scalar())));
+        return comparable.then(|| ExprKind::Boolean(scalar::compare(op, Some(left), Some(right))));
     }
-    match scalar::arithmetic(op, left.scalar(), right.scalar(), Division::Exact) {
+    match scalar::arithmetic(op, Some(left), Some(right), Division::Exact)? {
         Scalar::Integer(v) => Some(ExprKind::Integer(v)),
         Scalar::Float(v) => Some(ExprKind::Number(v)),
+        Scalar::String(_) | Scalar::Boolean(_) => None,
+    }
+}
+
+/// Returns the value of a literal, if it is one that a field can hold.
+fn literal(kind: &ExprKind) -> Option<Scalar<'_>> {
+    match kind {
+        ExprKind::Integer(v) => Some(Scalar::Integer(*v)),
+        ExprKind::Number(v) => Some(Scalar::Float(*v)),
+        ExprKind::String(v) => Some(Scalar::String(v.as_bytes())),
+        ExprKind::Boolean(v) => Some(Scalar::Boolean(*v)),
         _ => None,
     }
 }
 
-/// A literal that is an ordinary value.
-enum Constant {
-    Integer(i64),
-    Number(f64),
-    String(Text),
-    Boolean(bool),
+fn is_number(value: Scalar<'_>) -> bool {
+    matches!(value, Scalar::Integer(_) | Scalar::Float(_))
 }
 
-impl Constant {
-    fn of(kind: &ExprKind) -> Option<Constant> {
-        match kind {
-            ExprKind::Integer(v) => Some(Constant::Integer(*v)),
-            ExprKind::Number(v) => Some(Constant::Number(*v)),
-            ExprKind::String(v) => Some(Constant::String(Text::from(v.as_str()))),
-            ExprKind::Boolean(v) => Some(Constant::Boolean(*v)),
-            _ => None,
-        }
-    }
-
-    fn scalar(&self) -> Scalar<'_> {
-        match self {
-            Constant::Integer(v) => Scalar::Integer(*v),
-            Constant::Number(v) => Scalar::Float(*v),
-            Constant::String(v) => Scalar::String(v),
-            Constant::Boolean(v) => Scalar::Boolean(*v),
-        }
-    }
-
-    fn is_number(&self) -> bool {
-        matches!(self, Constant::Integer(_) | Constant::Number(_))
-    }
-}
-
-/// A literal that takes part in time arithmetic.
+/// An operand of time arithmetic.
 #[derive(Clone, Copy)]
-enum Moment {
+enum TimeOperand {
     Time(i64),
     Duration(i64),
-    /// A plain number: nanoseconds beside a time, a factor beside a duration.
+    /// A number: nanoseconds when combined with a time, a factor when combined with a duration.
     Integer(i64),
     Number(f64),
 }
 
-impl Moment {
-    fn of(kind: &ExprKind) -> Option<Moment> {
+impl TimeOperand {
+    fn of(kind: &ExprKind) -> Option<TimeOperand> {
         match kind {
-            ExprKind::Time(t) => Some(Moment::Time(t.0)),
-            ExprKind::Duration(d) => Some(Moment::Duration(d.0)),
-            ExprKind::Integer(v) => Some(Moment::Integer(*v)),
-            ExprKind::Number(v) => Some(Moment::Number(*v)),
-            ExprKind::String(text) => time_literal::parse(text).and_then(|t| i64::try_from(t).ok()).map(Moment::Time),
+            ExprKind::Time(t) => Some(TimeOperand::Time(t.0)),
+            ExprKind::Duration(d) => Some(TimeOperand::Duration(d.0)),
+            ExprKind::Integer(v) => Some(TimeOperand::Integer(*v)),
+            ExprKind::Number(v) => Some(TimeOperand::Number(*v)),
+            ExprKind::String(text) => {
+                time_literal::parse(text).and_then(|t| i64::try_from(t).ok()).map(TimeOperand::Time)
+            }
             _ => None,
         }
     }
 }
 
-/// Times and durations. At least one side must be one; a string counts as a time only beside another kind.
-#[expect(clippy::match_same_arms, reason = "one arm for each rule reads as the table that it is")]
+/// Folds times and durations, at least one of which must be present. A string counts as a time only if the other side is not a
+/// string.
+#[expect(clippy::match_same_arms, reason = "one arm for each rule")]
 fn fold_times(op: BinaryOp, lhs: &ExprKind, rhs: &ExprKind) -> Option<ExprKind> {
     if matches!((lhs, rhs), (ExprKind::String(_), ExprKind::String(_))) && !op.is_comparison() {
         return None;
     }
     let time = |t: Option<i64>| t.map(|t| ExprKind::Time(Timestamp(t)));
     let duration = |d: i64| Some(ExprKind::Duration(Nanos(d)));
-    match (Moment::of(lhs)?, op, Moment::of(rhs)?) {
-        (Moment::Time(t), BinaryOp::Add, Moment::Duration(d) | Moment::Integer(d))
-        | (Moment::Duration(d) | Moment::Integer(d), BinaryOp::Add, Moment::Time(t)) => time(t.checked_add(d)),
-        (Moment::Time(t), BinaryOp::Subtract, Moment::Duration(d) | Moment::Integer(d)) => time(t.checked_sub(d)),
-        (Moment::Integer(t), BinaryOp::Add, Moment::Duration(d)) => time(t.checked_add(d)),
-        (Moment::Integer(t), BinaryOp::Subtract, Moment::Duration(d)) => time(t.checked_sub(d)),
-        (Moment::Time(a), BinaryOp::Subtract, Moment::Time(b)) => duration(a.saturating_sub(b)),
-        (Moment::Duration(a), BinaryOp::Add, Moment::Duration(b)) => duration(a.saturating_add(b)),
-        (Moment::Duration(a), BinaryOp::Subtract, Moment::Duration(b)) => duration(a.saturating_sub(b)),
-        (Moment::Duration(d), BinaryOp::Multiply, Moment::Integer(by)) => duration(d.saturating_mul(by)),
-        (Moment::Duration(d), BinaryOp::Multiply, Moment::Number(by)) => duration((d as f64 * by) as i64),
-        (Moment::Duration(d), BinaryOp::Divide, Moment::Integer(by)) => {
+    match (TimeOperand::of(lhs)?, op, TimeOperand::of(rhs)?) {
+        (TimeOperand::Time(t), BinaryOp::Add, TimeOperand::Duration(d) | TimeOperand::Integer(d))
+        | (TimeOperand::Duration(d) | TimeOperand::Integer(d), BinaryOp::Add, TimeOperand::Time(t)) => {
+            time(t.checked_add(d))
+        }
+        (TimeOperand::Time(t), BinaryOp::Subtract, TimeOperand::Duration(d) | TimeOperand::Integer(d)) => {
+            time(t.checked_sub(d))
+        }
+        (TimeOperand::Integer(t), BinaryOp::Add, TimeOperand::Duration(d)) => time(t.checked_add(d)),
+        (TimeOperand::Integer(t), BinaryOp::Subtract, TimeOperand::Duration(d)) => time(t.checked_sub(d)),
+        (TimeOperand::Time(a), BinaryOp::Subtract, TimeOperand::Time(b)) => duration(a.saturating_sub(b)),
+        (TimeOperand::Duration(a), BinaryOp::Add, TimeOperand::Duration(b)) => duration(a.saturating_add(b)),
+        (TimeOperand::Duration(a), BinaryOp::Subtract, TimeOperand::Duration(b)) => duration(a.saturating_sub(b)),
+        (TimeOperand::Duration(d), BinaryOp::Multiply, TimeOperand::Integer(by)) => duration(d.saturating_mul(by)),
+        (TimeOperand::Duration(d), BinaryOp::Multiply, TimeOperand::Number(by)) => duration((d as f64 * by) as i64),
+        (TimeOperand::Duration(d), BinaryOp::Divide, TimeOperand::Integer(by)) => {
             duration(if by == 0 { 0 } else { d.wrapping_div(by) })
         }
-        (Moment::Duration(d), BinaryOp::Divide, Moment::Number(by)) => {
+        (TimeOperand::Duration(d), BinaryOp::Divide, TimeOperand::Number(by)) => {
             duration(if by == 0.0 { 0 } else { (d as f64 / by) as i64 })
         }
-        (Moment::Time(a), op, Moment::Time(b)) | (Moment::Duration(a), op, Moment::Duration(b))
+        (TimeOperand::Time(a), op, TimeOperand::Time(b)) | (TimeOperand::Duration(a), op, TimeOperand::Duration(b))
             if op.is_comparison() && !matches!(op, BinaryOp::Match | BinaryOp::NotMatch) =>
         {
-            Some(ExprKind::Boolean(scalar::compare(op, Scalar::Integer(a), Scalar::Integer(b))))
+            Some(ExprKind::Boolean(scalar::compare(op, Some(Scalar::Integer(a)), Some(Scalar::Integer(b)))))
         }
         _ => None,
     }
@@ -181,7 +170,7 @@ mod tests {
 
     // spec: select.time.arithmetic.1
     #[test]
-    fn durations_and_plain_numbers_of_nanoseconds_move_times() {
+    fn durations_and_numbers_of_nanoseconds_shift_times() {
         let ns = |t| ExprKind::Time(Timestamp(t));
         check(BinaryOp::Subtract, now(), ExprKind::Duration(Nanos(400)), &ns(600));
         check(BinaryOp::Subtract, now(), ExprKind::Integer(5), &ns(995));
@@ -201,7 +190,7 @@ mod tests {
 
     // spec: select.where.constant.1
     #[test]
-    fn known_truth_disappears_from_and_and_or() {
+    fn known_truth_values_disappear_from_and_and_or() {
         let open = || binary(BinaryOp::Equal, ExprKind::Integer(1), ExprKind::String("a".into())).kind;
         check(BinaryOp::And, ExprKind::Boolean(true), open(), &open());
         check(BinaryOp::And, open(), ExprKind::Boolean(false), &ExprKind::Boolean(false));

@@ -1,9 +1,9 @@
-//! The names that InfluxDB's error texts give to parts of a query: those of its Go types.
+//! The names of parts of a query in InfluxDB's error texts: the names of its Go types.
 
 use fluxstone_influxql::ast::ExprKind;
 use fluxstone_model::FieldType;
 
-/// The type of an expression.
+/// The name of an expression's type.
 pub(super) fn expression(kind: &ExprKind) -> &'static str {
     match kind {
         ExprKind::Binary { .. } => "*influxql.BinaryExpr",
@@ -22,7 +22,7 @@ pub(super) fn expression(kind: &ExprKind) -> &'static str {
     }
 }
 
-/// A stream of values of a column of raw rows.
+/// The name for the values of a column of points.
 pub(super) fn column(field_type: FieldType) -> &'static str {
     match field_type {
         FieldType::Float => "*influxql.floatChanIterator",
@@ -32,7 +32,7 @@ pub(super) fn column(field_type: FieldType) -> &'static str {
     }
 }
 
-/// A stream of values that a function reads or makes.
+/// The name for the values that a function reads or returns.
 pub(super) fn stream(field_type: FieldType) -> &'static str {
     match field_type {
         FieldType::Float => "*influxql.floatInterruptIterator",

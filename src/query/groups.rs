@@ -1,5 +1,4 @@
-//! Which series a query reads, and which of them belong together: one group for each measurement and each combination of values of
-//! the grouped tags.
+//! The series that a query reads, in groups: one for each measurement and each combination of values of the grouped tags.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -7,18 +6,18 @@ use std::sync::Arc;
 use fluxstone_columns::{SeriesRef, Source};
 use fluxstone_model::Text;
 
-use super::QueryError;
 use super::conditions::Residual;
+use super::error::QueryError;
 use super::execution::Execution;
 use super::plan::Plan;
 use super::points::{FieldCursor, FieldRead};
 
-/// The series that make one series of the answer.
+/// The series whose points make one series of the answer.
 pub(super) struct Group {
     pub(super) measurement: Text,
     /// The grouped tags with their values, in key order; an absent tag has the empty value.
     pub(super) tags: Arc<[(Text, Text)]>,
-    /// In the order of their keys.
+    /// The series, in the order of their keys.
     pub(super) series: Vec<Member>,
 }
 
@@ -26,14 +25,14 @@ pub(super) struct Group {
 pub(super) struct Member {
     pub(super) source: Arc<dyn Source>,
     pub(super) series: SeriesRef,
-    /// Whether its rows stand before those of later members at equal times, instead of in heap order.
+    /// Whether its rows precede those of later members at equal times, instead of coming in heap order.
     pub(super) ordered: bool,
-    /// What the condition still asks of its points.
+    /// The part of the condition that its points must still satisfy.
     pub(super) residual: Residual,
 }
 
 impl Group {
-    /// Each series as a group of its own.
+    /// Splits the group into one group for each series.
     fn apart(self) -> impl Iterator<Item = Group> {
         let Group { measurement, tags, series } = self;
         let group = move |member| Group { measurement: measurement.clone(), tags: tags.clone(), series: vec![member] };
@@ -41,8 +40,8 @@ impl Group {
     }
 }
 
-/// The groups that the query reads, in ascending order. SLIMIT and SOFFSET count the groups of each measurement that have values of
-/// the selected fields in the range of the query.
+/// Returns the groups that the query reads, in ascending order. SLIMIT and SOFFSET count the groups of each measurement that have
+/// values of the selected fields in the range of the query.
 pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group>, QueryError> {
     let predicate = plan.condition.index_predicate();
     let mut groups = Vec::new();
@@ -68,7 +67,7 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group
         let mut of_measurement: Vec<Group> = by_tags
             .into_iter()
             .map(|(values, mut series)| {
-                // One source lists its series in order; several sources may interleave.
+                // One source lists its series in order; those of several sources may interleave.
                 series.sort_by(|a, b| a.series.key.cmp(&b.series.key));
                 let tags = plan.dimensions.iter().cloned().zip(values).collect();
                 Group { measurement: inputs[0].measurement.clone(), tags, series }
@@ -88,7 +87,7 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group
     Ok(groups)
 }
 
-/// How many series are read; one that FROM names several times counts once.
+/// Counts the series that are read. A series that FROM names several times counts once.
 fn distinct_series(groups: &[Group]) -> u64 {
     let members = groups.iter().flat_map(|group| &group.series);
     let identities: HashSet<_> = members.map(|m| (Arc::as_ptr(&m.source).cast::<()>(), m.series.id)).collect();
@@ -110,8 +109,8 @@ fn limit_groups(plan: &Plan, groups: &mut Vec<Group>, execution: &Execution<'_>)
             counted.push(group);
         }
     }
-    let counts_by_bars = execution.context.semantics.slimit_order;
-    if counts_by_bars {
+    let joins_with_bars = execution.context.semantics.slimit_order;
+    if joins_with_bars {
         counted.sort_by_cached_key(|group| joined_values(group, b'|'));
     }
     let skip = usize::try_from(limits.soffset).unwrap_or(usize::MAX).min(counted.len());
@@ -119,14 +118,14 @@ fn limit_groups(plan: &Plan, groups: &mut Vec<Group>, execution: &Execution<'_>)
     if limits.slimit > 0 {
         counted.truncate(usize::try_from(limits.slimit).unwrap_or(usize::MAX));
     }
-    if counts_by_bars {
+    if joins_with_bars {
         counted.sort_by_cached_key(|group| joined_values(group, 0));
     }
     *groups = counted;
     Ok(())
 }
 
-/// The values of the grouped tags with `separator` between them.
+/// Joins the values of the grouped tags with `separator`.
 fn joined_values(group: &Group, separator: u8) -> Vec<u8> {
     group.tags.iter().map(|(_, value)| value.as_bytes()).collect::<Vec<_>>().join(&separator)
 }

@@ -1,7 +1,7 @@
-//! Rows of an inner query of points, as blocks that an outer query reads: those of each series in slices of neighbours.
+//! Rows of an inner query of points, as blocks that the outer query reads. The rows of each series are cut into slices.
 //!
-//! Memory is bounded: when slices hold many values together, further ones are only counted, and computed again when somebody reads
-//! them.
+//! Memory is bounded: once the slices hold many values together, further slices are not kept but computed again when they are
+//! read.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,44 +9,46 @@ use std::sync::Arc;
 use fluxstone_columns::{Batch, Block, SourceError, Summary};
 use fluxstone_model::TimeRange;
 
+use super::answer_source::{AnswerBlock, Blocks, TimedCells, batch};
+use super::context::Context;
 use super::cursor::SeriesCursor;
+use super::error::QueryError;
 use super::execution::Execution;
 use super::groups::Group;
 use super::plan::{Plan, PointPlan, Projection};
 use super::point_expr::PointExpr;
-use super::subquery::{AnswerBlock, Blocks, batch};
-use super::{Context, QueryError, Value};
+use super::result::Value;
 
-/// A slice ends when it has so many rows, if memory for so many values is allowed, and with the blocks that its rows are of: so
-/// slices of slices are not computed twice.
+/// A slice ends when it has this many rows (or fewer, if the memory limit is lower) and its rows end together with the blocks
+/// that they come from, so that slices of slices are not computed twice.
 const SLICE_ROWS: usize = 8192;
-/// It ends anyhow when it has this many times as many.
+/// A slice ends in any case when it has this many times as many rows.
 const SLICE_FACTOR: usize = 4;
-/// Slices may keep this many times [`Context::window_values_max`] values.
+/// Slices may keep this many times [`Context::window_values_max`] values in memory.
 const KEPT_FACTOR: usize = 4;
 
 /// A query of points that keeps its series apart.
 pub(super) struct InnerRows {
     pub(super) plan: Plan,
-    /// Of one series each.
+    /// One for each series.
     pub(super) groups: Vec<Group>,
     pub(super) context: Context,
 }
 
-/// Makes the blocks of the columns of an answer.
+/// Turns the rows of an inner query into blocks.
 pub(super) struct Slicer {
     rows: Arc<InnerRows>,
     values_kept: usize,
 }
 
-/// Neighbouring rows of one series: their times, and their cells without these.
+/// Neighbouring rows of one series: their times and their other cells.
 #[derive(Default)]
 struct Slice {
     times: Vec<i64>,
     cells: Vec<Value>,
 }
 
-/// The values of a column in a slice that is not kept.
+/// The values of a column in a slice that is not kept in memory.
 struct SliceBlock {
     rows: Arc<InnerRows>,
     group: usize,
@@ -58,7 +60,7 @@ struct SliceBlock {
 struct SliceReader {
     cursor: SeriesCursor,
     outputs: Vec<PointExpr>,
-    /// Whether the cursor has a batch that was not taken.
+    /// Whether the cursor has a batch that was not taken yet.
     has_batch: bool,
 }
 
@@ -71,7 +73,7 @@ impl Slicer {
         &self.rows
     }
 
-    /// The blocks of each column of a group; `None` without rows.
+    /// Returns the blocks of each column of a group, or `None` if it has no rows.
     pub(super) fn blocks(
         &mut self,
         group: usize,
@@ -119,18 +121,18 @@ impl InnerRows {
 }
 
 impl SliceReader {
-    /// The next rows, about so many; none at the end.
+    /// Returns about `rows` more rows, or an empty slice at the end.
     fn next_slice(&mut self, rows: usize, execution: &Execution<'_>) -> Result<Slice, QueryError> {
         let mut slice = Slice::default();
         while self.has_batch {
             self.cursor.for_each(|time, point| {
                 slice.times.push(time);
-                slice.cells.extend(self.outputs.iter().map(|output| output.eval(point).to_value()));
+                slice.cells.extend(self.outputs.iter().map(|output| output.cell(point)));
             });
-            let is_cut_clean = self.cursor.is_last_of_blocks();
+            let ends_with_blocks = self.cursor.is_last_of_blocks();
             self.has_batch = self.cursor.next_batch(execution)?;
             let taken = slice.times.len();
-            if taken >= rows && is_cut_clean || taken >= rows.saturating_mul(SLICE_FACTOR) {
+            if taken >= rows && ends_with_blocks || taken >= rows.saturating_mul(SLICE_FACTOR) {
                 break;
             }
         }
@@ -140,7 +142,7 @@ impl SliceReader {
 
 impl Slice {
     /// The rows with their times.
-    fn rows(&self) -> Vec<(i64, &[Value])> {
+    fn rows(&self) -> Vec<TimedCells<'_>> {
         let width = self.cells.len().checked_div(self.times.len()).unwrap_or(0).max(1);
         self.times.iter().copied().zip(self.cells.chunks(width)).collect()
     }
@@ -152,7 +154,7 @@ impl Block for SliceBlock {
     }
 
     fn decode(&self) -> Result<Arc<Batch>, SourceError> {
-        // Whoever reads blocks asks between them whether to go on, and has counted the points.
+        // The reader of the block has counted the points, and asks between blocks whether to go on.
         let mut go_on = |_| ControlFlow::Continue(());
         let execution = Execution::new(&self.rows.context, &mut go_on);
         let column = execution.without_counting(|| {
@@ -163,7 +165,7 @@ impl Block for SliceBlock {
         });
         match column {
             Ok(Some(batch)) => Ok(Arc::new(batch)),
-            Ok(None) => Err(SourceError("an inner query gave other rows when it was run again".to_owned())),
+            Ok(None) => Err(SourceError("an inner query returned different rows when it was run again".to_owned())),
             Err(QueryError::Source(error)) => Err(error),
             Err(error) => Err(SourceError(error.to_string())),
         }

@@ -2,10 +2,28 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use fluxstone_influxql::ast::{Expr, ExprKind};
+use fluxstone_influxql::ast::{Expr, ExprKind, Field};
 
-/// The name that an expression has when it is given none.
-pub(super) fn natural(expr: &Expr) -> String {
+/// The name that a projection asks for. Several may ask for the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ColumnName {
+    /// An alias, which is kept as it is.
+    Alias(String),
+    /// The name of the expression, which gets a number if it is taken.
+    Natural(String),
+}
+
+/// Returns the name that a projection asks for.
+pub(super) fn requested(field: &Field) -> ColumnName {
+    if field.alias.is_empty() {
+        ColumnName::Natural(natural(&field.expr))
+    } else {
+        ColumnName::Alias(field.alias.clone())
+    }
+}
+
+/// The name of an expression without an alias.
+fn natural(expr: &Expr) -> String {
     match &expr.kind {
         ExprKind::Var(var) => var.name.clone(),
         ExprKind::Call { name, .. } => name.clone(),
@@ -32,27 +50,18 @@ fn collect(expr: &Expr, parts: &mut Vec<String>) {
     }
 }
 
-/// A column before names are made unique.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// An alias, which is kept as it is.
-    Alias(String),
-    /// A name that gets a number where it is taken.
-    Natural(String),
-}
-
-/// The names of columns. Aliases are reserved first; a natural name that is taken becomes `name_1`, `name_2`, ..., the first that
-/// is free.
-pub(super) fn unique(wishes: Vec<Wish>) -> Vec<String> {
+/// Makes column names unique. Aliases are reserved first; a natural name that is taken becomes the first free one of `name_1`,
+/// `name_2`, ...
+pub(super) fn unique(names: Vec<ColumnName>) -> Vec<String> {
     let mut taken: HashMap<String, u32> = HashMap::new();
-    for wish in &wishes {
-        if let Wish::Alias(alias) = wish {
+    for name in &names {
+        if let ColumnName::Alias(alias) = name {
             taken.insert(alias.clone(), 1);
         }
     }
-    let mut name = |wish| match wish {
-        Wish::Alias(alias) => alias,
-        Wish::Natural(name) => {
+    let mut unique_name = |name| match name {
+        ColumnName::Alias(alias) => alias,
+        ColumnName::Natural(name) => {
             let mut number = match taken.entry(name.clone()) {
                 Entry::Vacant(free) => {
                     free.insert(1);
@@ -69,24 +78,24 @@ pub(super) fn unique(wishes: Vec<Wish>) -> Vec<String> {
             unique
         }
     };
-    wishes.into_iter().map(&mut name).collect()
+    names.into_iter().map(&mut unique_name).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(wishes: &[&str], want: &[&str]) {
-        let wish = |text: &&str| match text.strip_prefix("AS ") {
-            Some(alias) => Wish::Alias(alias.into()),
-            None => Wish::Natural((*text).into()),
+    fn check(names: &[&str], want: &[&str]) {
+        let name = |text: &&str| match text.strip_prefix("AS ") {
+            Some(alias) => ColumnName::Alias(alias.into()),
+            None => ColumnName::Natural((*text).into()),
         };
-        assert_eq!(unique(wishes.iter().map(wish).collect()), want);
+        assert_eq!(unique(names.iter().map(name).collect()), want);
     }
 
     // spec: select.columns.names.2
     #[test]
-    fn a_name_that_is_taken_gets_the_first_free_number() {
+    fn a_taken_name_gets_the_first_free_number() {
         check(&["a", "a", "a"], &["a", "a_1", "a_2"]);
         check(&["a", "AS a", "a"], &["a_1", "a", "a_2"]);
         check(&["a", "a", "AS a_1"], &["a", "a_2", "a_1"]);

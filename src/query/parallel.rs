@@ -1,5 +1,5 @@
-//! Many groups on several threads. Each thread evaluates its share of the groups in order, a strip of neighbours after the other; the
-//! pieces are handed out in the order of the groups, so the answer is the same as that of one thread.
+//! Evaluates many groups on several threads. Each thread evaluates every n-th strip of neighbouring groups, in order; the pieces
+//! are emitted in the order of the groups, so the answer is the same as that of one thread.
 //!
 //! Memory is bounded as with one thread, times the number of threads: a thread that is ahead waits until its pieces are taken.
 
@@ -8,89 +8,96 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
+use super::context::Context;
+use super::error::QueryError;
 use super::execution::Execution;
+use super::group_rows;
 use super::groups::Group;
 use super::plan::Plan;
-use super::{Context, QueryError, SeriesRows, evaluate};
+use super::result::SeriesRows;
+use super::worker_pool::Reserved;
 
-/// Fewer groups are not worth a thread.
+/// The minimum number of groups for which several threads are used.
 const GROUPS_MIN: usize = 4;
-/// A thread's share is at least this many strips, if there are so many groups, so that all end at about the same time.
-const STRIPS: usize = 8;
-/// Groups in a strip at most.
+/// A thread's share is at least this many strips if there are enough groups, so that all threads finish at about the same time.
+const STRIPS_PER_THREAD: usize = 8;
+/// The maximum number of groups in a strip.
 const STRIP_GROUPS_MAX: usize = 256;
-/// Messages of a thread that wait to be taken.
-const QUEUED: usize = 2;
-/// How often it is asked whether to go on, while nothing comes.
+/// How many messages of a thread may wait to be taken.
+const QUEUED_MAX: usize = 2;
+/// How often the caller is asked whether to go on while no message arrives.
 const POLL: Duration = Duration::from_millis(10);
 
-/// What a thread has to say, in order.
+/// What a thread reports, in order.
 enum Message {
     Pieces(Vec<SeriesRows>),
     /// A strip is done, or has failed.
     End(Result<(), QueryError>),
 }
 
-/// Whether `groups` are worth several threads. A limit on points counts them in the order in which one thread reads them.
-pub(super) fn pays(context: &Context, groups: &[Group]) -> bool {
-    context.threads > 1 && groups.len() >= GROUPS_MIN && context.limits.points_max == 0
+/// Reserves threads for `groups`; `None` if they are not worth it or none are free. A limit on points counts them in the order
+/// in which one thread reads them.
+pub(super) fn reserve<'c>(context: &'c Context, groups: &[Group]) -> Option<Reserved<'c>> {
+    let is_large = groups.len() >= GROUPS_MIN && context.limits.points_max == 0;
+    is_large.then(|| context.workers.reserve(groups.len())).flatten()
 }
 
-/// Evaluates all groups.
+/// Evaluates all groups on the reserved threads.
 pub(super) fn evaluate(
     plan: &Plan,
     groups: &[Group],
-    context: &Context,
+    reserved: &Reserved<'_>,
     execution: &Execution<'_>,
 ) -> Result<(), QueryError> {
-    let threads = context.threads.min(groups.len()).max(1);
-    let strip = (groups.len() / (threads * STRIPS)).clamp(1, STRIP_GROUPS_MAX);
-    let strips: Vec<&[Group]> = groups.chunks(strip).collect();
+    let context = execution.context;
+    let threads = reserved.count;
+    let strip_len = (groups.len() / (threads * STRIPS_PER_THREAD)).clamp(1, STRIP_GROUPS_MAX);
+    let strips: Vec<&[Group]> = groups.chunks(strip_len).collect();
     let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    let (stop, strips) = (&stop, &strips);
+    reserved.threads.in_place_scope(|scope| {
         let receivers: Vec<Receiver<Message>> = (0..threads)
             .map(|number| {
-                let (sender, receiver) = sync_channel(QUEUED);
-                let worker = Worker { plan, context, stop: &stop, sender };
-                let share: Vec<&[Group]> = strips.iter().skip(number).step_by(threads).copied().collect();
-                scope.spawn(move || worker.run(&share));
+                let (sender, receiver) = sync_channel(QUEUED_MAX);
+                let worker = Worker { plan, context, stop, sender };
+                scope.spawn(move |_| worker.run(strips.iter().skip(number).step_by(threads).copied()));
                 receiver
             })
             .collect();
         let mut turns = (0..strips.len()).map(|number| &receivers[number % threads]);
-        let result = turns.try_for_each(|receiver| hand_out(receiver, execution));
+        let result = turns.try_for_each(|receiver| emit_strip(receiver, execution));
         stop.store(true, Ordering::Relaxed);
-        // Dropping the receivers wakes who waits for them.
+        // Wakes the workers that wait for their messages to be taken.
         drop(receivers);
         result
     })
 }
 
-/// Hands out the pieces of one strip.
-fn hand_out(receiver: &Receiver<Message>, execution: &Execution<'_>) -> Result<(), QueryError> {
+/// Emits the pieces of one strip.
+fn emit_strip(receiver: &Receiver<Message>, execution: &Execution<'_>) -> Result<(), QueryError> {
     loop {
         match receiver.recv_timeout(POLL) {
-            Ok(Message::Pieces(pieces)) => pieces.into_iter().try_for_each(|piece| execution.hand_out(Some(piece)))?,
+            Ok(Message::Pieces(pieces)) => pieces.into_iter().try_for_each(|piece| execution.emit(Some(piece)))?,
             Ok(Message::End(result)) => return result,
             Err(RecvTimeoutError::Timeout) => execution.go_on()?,
-            // It panicked, and so will the scope.
+            // The worker panicked, and the scope will panic as well.
             Err(RecvTimeoutError::Disconnected) => return Err(QueryError::Interrupted),
         }
     }
 }
 
-/// One thread.
+/// The work of one thread.
 struct Worker<'r> {
     plan: &'r Plan,
     context: &'r Context,
-    /// Nobody needs the answer any more.
+    /// Set when the answer is no longer needed.
     stop: &'r AtomicBool,
     sender: SyncSender<Message>,
 }
 
 impl Worker<'_> {
-    fn run(self, share: &[&[Group]]) {
-        for groups in share {
+    fn run<'g>(self, strips: impl Iterator<Item = &'g [Group]>) {
+        for groups in strips {
             let result = self.evaluate(groups);
             let failed = result.is_err();
             if self.sender.send(Message::End(result)).is_err() || failed {
@@ -99,7 +106,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Evaluates a strip. Its pieces are sent together, as long as they do not have more rows than one piece may have.
+    /// Evaluates a strip. Its pieces are sent together, as long as they have no more rows than one piece may have.
     fn evaluate(&self, groups: &[Group]) -> Result<(), QueryError> {
         let (mut pieces, mut cells) = (Vec::new(), 0);
         let cells_max = self.context.chunk_rows.saturating_mul(self.plan.columns.len());
@@ -118,7 +125,7 @@ impl Worker<'_> {
         };
         let result = {
             let execution = Execution::new(self.context, &mut emit);
-            evaluate::in_order(self.plan, groups, &execution)
+            group_rows::write(self.plan, groups, &execution)
         };
         if !pieces.is_empty() && self.sender.send(Message::Pieces(pieces)).is_err() {
             return Err(QueryError::Interrupted);

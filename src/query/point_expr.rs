@@ -1,22 +1,23 @@
-//! Expressions over one point of one series: projections of raw queries, arguments of functions, and the conditions that are
-//! asked of points.
+//! Expressions over one point of one series: projections of points, arguments of functions, and conditions on points.
 
 use std::fmt;
 
 use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
-use fluxstone_model::{FieldType, SeriesKey, Text};
+use fluxstone_model::{FieldType, Scalar, SeriesKey, Text};
 
-use super::points::{FieldRead, RowBatch, Values};
-use super::scalar::{self, Division, Scalar};
-use super::{QueryError, Value};
+use super::column_slice::ColumnSlice;
+use super::error::QueryError;
+use super::points::{FieldRead, RowBatch};
+use super::result::Value;
+use super::scalar::{self, Division};
 
 /// An expression whose fields are columns of a [`RowBatch`].
 #[derive(Debug, Clone)]
 pub(super) enum PointExpr {
-    /// The column of that number.
+    /// The column with this number.
     Column(usize),
-    /// A tag of the series; null if it has none of that key.
+    /// A tag of the series; null if it has no tag with this key.
     Tag(Text),
     Literal(Value),
     Arithmetic {
@@ -52,31 +53,44 @@ pub(super) struct PointRow<'a> {
 }
 
 impl PointExpr {
-    /// The value at a point.
-    pub(super) fn eval<'a>(&'a self, point: PointRow<'a>) -> Scalar<'a> {
+    /// Returns the value at a point, or `None` for null.
+    pub(super) fn eval<'a>(&'a self, point: PointRow<'a>) -> Option<Scalar<'a>> {
         match self {
             PointExpr::Column(column) => point.batch.get(*column, point.row),
-            PointExpr::Tag(key) => point.key.tags.get(key).map_or(Scalar::Null, Scalar::String),
-            PointExpr::Literal(value) => Scalar::of(value),
+            PointExpr::Tag(key) => point.key.tags.get(key).map(|value| Scalar::String(value)),
+            PointExpr::Literal(value) => value.scalar(),
             PointExpr::Arithmetic { op, lhs, rhs, division } => {
                 scalar::arithmetic(*op, lhs.eval(point), rhs.eval(point), *division)
             }
-            PointExpr::Compare { op, lhs, rhs } => match lhs.eval(point) {
-                Scalar::Null => Scalar::Null,
-                left => Scalar::Boolean(scalar::compare(*op, left, rhs.eval(point))),
-            },
-            PointExpr::Matches { text, regex, wanted } => match text.eval(point) {
-                Scalar::Null => Scalar::Null,
-                Scalar::String(text) => Scalar::Boolean(regex.is_match(text) == *wanted),
-                _ => Scalar::Boolean(false),
-            },
+            PointExpr::Compare { op, lhs, rhs } => {
+                let left = lhs.eval(point)?;
+                Some(Scalar::Boolean(scalar::compare(*op, Some(left), rhs.eval(point))))
+            }
+            PointExpr::Matches { text, regex, wanted } => Some(Scalar::Boolean(match text.eval(point)? {
+                Scalar::String(text) => regex.is_match(text) == *wanted,
+                Scalar::Float(_) | Scalar::Integer(_) | Scalar::Boolean(_) => false,
+            })),
             PointExpr::Logical { and, lhs, rhs, null_spoils } => {
                 logical(*and, lhs.eval(point), rhs.eval(point), *null_spoils)
             }
         }
     }
 
-    /// The same for one series, with the values of its tags written in: they need not be looked up for every point.
+    /// Returns the value at a point as a cell. Strings share their bytes with the column, tag or literal that they come from.
+    pub(super) fn cell(&self, point: PointRow<'_>) -> Value {
+        match self {
+            PointExpr::Column(column) => point.batch.cell(*column, point.row),
+            PointExpr::Tag(key) => point.key.tags.get(key).map_or(Value::Null, |value| Value::String(value.clone())),
+            PointExpr::Literal(value) => value.clone(),
+            PointExpr::Arithmetic { .. }
+            | PointExpr::Compare { .. }
+            | PointExpr::Matches { .. }
+            | PointExpr::Logical { .. } => self.eval(point).into(),
+        }
+    }
+
+    /// Returns the same expression for one series, with the values of its tags as literals, so that they are not looked up for
+    /// every point.
     pub(super) fn of_series(&self, key: &SeriesKey) -> PointExpr {
         let bound = |inner: &PointExpr| Box::new(inner.of_series(key));
         match self {
@@ -97,13 +111,13 @@ impl PointExpr {
         }
     }
 
-    /// Whether it is a tag and nothing else.
+    /// Whether the expression is just a tag.
     pub(super) fn is_tag(&self) -> bool {
         matches!(self, PointExpr::Tag(_))
     }
 
-    /// Leaves those rows of a batch at which a condition holds. Comparisons of a number with a constant, which most conditions
-    /// are made of, go through the column at once.
+    /// Retains those rows of a batch at which a condition holds. Comparisons of a number with a constant, the most common ones,
+    /// work on the whole column at once.
     pub(super) fn keep(&self, key: &SeriesKey, batch: &RowBatch, rows: &mut Vec<u32>) {
         match self {
             PointExpr::Logical { and: true, lhs, rhs, .. } => {
@@ -121,23 +135,23 @@ impl PointExpr {
 
     /// Whether a condition holds at a point.
     pub(super) fn holds(&self, point: PointRow<'_>) -> bool {
-        self.eval(point) == Scalar::Boolean(true)
+        self.eval(point) == Some(Scalar::Boolean(true))
     }
 }
 
-/// Leaves the rows whose number compares like that with `limit`; false if they are no numbers.
-fn keep_numbers(op: BinaryOp, values: Option<Values<'_>>, limit: &Value, rows: &mut Vec<u32>) -> bool {
+/// Retains the rows whose number satisfies `number op limit`; returns false if one side is not a number.
+fn keep_numbers(op: BinaryOp, values: Option<ColumnSlice<'_>>, limit: &Value, rows: &mut Vec<u32>) -> bool {
     match (values, limit) {
-        (Some(Values::Integer(v)), Value::Integer(limit)) => keep_ordered(op, rows, *limit, |row| v[row]),
-        (Some(Values::Integer(v)), Value::Float(limit)) => keep_ordered(op, rows, *limit, |row| v[row] as f64),
-        (Some(Values::Float(v)), Value::Float(limit)) => keep_ordered(op, rows, *limit, |row| v[row]),
-        (Some(Values::Float(v)), Value::Integer(limit)) => keep_ordered(op, rows, *limit as f64, |row| v[row]),
+        (Some(ColumnSlice::Integer(v)), Value::Integer(limit)) => keep_ordered(op, rows, *limit, |row| v[row]),
+        (Some(ColumnSlice::Integer(v)), Value::Float(limit)) => keep_ordered(op, rows, *limit, |row| v[row] as f64),
+        (Some(ColumnSlice::Float(v)), Value::Float(limit)) => keep_ordered(op, rows, *limit, |row| v[row]),
+        (Some(ColumnSlice::Float(v)), Value::Integer(limit)) => keep_ordered(op, rows, *limit as f64, |row| v[row]),
         _ => return false,
     }
     true
 }
 
-/// One loop for each operator, as [`scalar::compare`] has them.
+/// Retains the rows with `value op limit`, with one loop for each operator of [`scalar::compare`].
 fn keep_ordered<T: PartialOrd + Copy>(op: BinaryOp, rows: &mut Vec<u32>, limit: T, value: impl Fn(usize) -> T) {
     match op {
         BinaryOp::Equal => rows.retain(|row| value(*row as usize) == limit),
@@ -150,21 +164,24 @@ fn keep_ordered<T: PartialOrd + Copy>(op: BinaryOp, rows: &mut Vec<u32>, limit: 
     }
 }
 
-/// AND and OR. Null counts as false; where `null_spoils`, as 1.2.4 had it, it makes an OR false as well.
-fn logical<'a>(and: bool, lhs: Scalar<'_>, rhs: Scalar<'_>, null_spoils: bool) -> Scalar<'a> {
+/// Computes AND or OR. Null counts as false; if `null_spoils`, as in 1.2.4, it also makes an OR false.
+fn logical(and: bool, lhs: Option<Scalar<'_>>, rhs: Option<Scalar<'_>>, null_spoils: bool) -> Option<Scalar<'static>> {
     if null_spoils {
         return match (lhs, rhs) {
-            (Scalar::Boolean(a), Scalar::Boolean(b)) => Scalar::Boolean(if and { a && b } else { a || b }),
-            (Scalar::Boolean(_), _) => Scalar::Boolean(false),
-            _ => Scalar::Null,
+            (Some(Scalar::Boolean(a)), Some(Scalar::Boolean(b))) => {
+                Some(Scalar::Boolean(if and { a && b } else { a || b }))
+            }
+            (Some(Scalar::Boolean(_)), _) => Some(Scalar::Boolean(false)),
+            _ => None,
         };
     }
-    let (a, b) = (lhs == Scalar::Boolean(true), rhs == Scalar::Boolean(true));
-    Scalar::Boolean(if and { a && b } else { a || b })
+    let truth = Some(Scalar::Boolean(true));
+    let (a, b) = (lhs == truth, rhs == truth);
+    Some(Scalar::Boolean(if and { a && b } else { a || b }))
 }
 
 impl PointExpr {
-    /// The expression as text, with the names of the columns that it reads.
+    /// Displays the expression with the names of the columns that it reads.
     pub(super) fn shown<'a>(&'a self, reads: &'a [FieldRead]) -> impl fmt::Display + 'a {
         Shown { expr: self, reads }
     }
@@ -185,7 +202,7 @@ impl fmt::Display for Shown<'_> {
                 None => write!(f, "#{column}"),
             },
             PointExpr::Tag(key) => write!(f, "tag {key}"),
-            PointExpr::Literal(value) => write!(f, "{}", Literal(value)),
+            PointExpr::Literal(value) => write!(f, "{}", ShownLiteral(value)),
             PointExpr::Arithmetic { op, lhs, rhs, .. } | PointExpr::Compare { op, lhs, rhs } => {
                 write!(f, "({} {} {})", shown(lhs), op.symbol(), shown(rhs))
             }
@@ -199,10 +216,10 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// A literal as text.
-pub(super) struct Literal<'a>(pub(super) &'a Value);
+/// Displays a literal.
+pub(super) struct ShownLiteral<'a>(pub(super) &'a Value);
 
-impl fmt::Display for Literal<'_> {
+impl fmt::Display for ShownLiteral<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Value::Float(value) => write!(f, "{value:?}"),
@@ -214,16 +231,16 @@ impl fmt::Display for Literal<'_> {
     }
 }
 
-/// Compiles expressions and gathers the fields that they read.
+/// Compiles expressions and collects the fields that they read.
 pub(super) struct PointCompiler<'a> {
-    /// The type that a column reads as: its field type, a tag (`None` inside), or unknown.
+    /// Says what a name means.
     pub(super) kind_of: &'a dyn Fn(&VarRef) -> ColumnKind,
     pub(super) reads: Vec<FieldRead>,
-    /// Whether AND and OR are false beside a comparison of an absent field.
+    /// Whether AND and OR are false beside a comparison with an absent field.
     pub(super) null_spoils: bool,
 }
 
-/// What a column of that name is.
+/// The meaning of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ColumnKind {
     Field(FieldType),
@@ -232,7 +249,7 @@ pub(super) enum ColumnKind {
 }
 
 impl ColumnKind {
-    /// The cast that says the same.
+    /// The cast with the same meaning.
     pub(super) fn cast(self) -> Option<Cast> {
         match self {
             ColumnKind::Field(FieldType::Float) => Some(Cast::Float),
@@ -246,7 +263,7 @@ impl ColumnKind {
 }
 
 impl PointCompiler<'_> {
-    /// The column that reads a field as a type.
+    /// Returns the number of the column that reads a field as a type.
     pub(super) fn read(&mut self, name: &str, read_as: FieldType) -> usize {
         let read = FieldRead { name: Text::from(name), read_as };
         self.reads.iter().position(|present| *present == read).unwrap_or_else(|| {
@@ -255,7 +272,7 @@ impl PointCompiler<'_> {
         })
     }
 
-    /// A column.
+    /// Compiles a name.
     pub(super) fn column(&mut self, var: &VarRef) -> PointExpr {
         match (self.kind_of)(var) {
             ColumnKind::Field(read_as) => PointExpr::Column(self.read(&var.name, read_as)),
@@ -264,7 +281,7 @@ impl PointCompiler<'_> {
         }
     }
 
-    /// A condition on points.
+    /// Compiles a condition on points.
     pub(super) fn condition(&mut self, expr: &Expr) -> Result<PointExpr, QueryError> {
         Ok(match &expr.kind {
             ExprKind::Paren(inner) => self.condition(inner)?,
@@ -273,7 +290,7 @@ impl PointCompiler<'_> {
             ExprKind::Number(v) => PointExpr::Literal(Value::Float(*v)),
             ExprKind::String(v) => PointExpr::Literal(Value::String(Text::from(v.as_str()))),
             ExprKind::Boolean(v) => PointExpr::Literal(Value::Boolean(*v)),
-            // Durations and times equal no field.
+            // Durations and times never equal a field.
             ExprKind::Duration(_) | ExprKind::Time(_) | ExprKind::Regex(_) => PointExpr::Literal(Value::Null),
             ExprKind::Binary { op, lhs, rhs } => {
                 let left = Box::new(self.condition(lhs)?);

@@ -1,26 +1,28 @@
-//! Arithmetic in SELECT: which operands fit each other, and the errors that say so.
+//! Arithmetic in SELECT: which operands can be combined, and the errors for those that cannot.
 //!
-//! The rules are the same for columns of raw rows and for results of functions, but the texts name them differently.
+//! The rules are the same for columns of points and for results of functions, but the error texts name them differently.
 
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
 use fluxstone_model::{FieldType, Text};
 
+use super::error::QueryError;
+use super::go_names;
 use super::point_expr::{ColumnKind, PointCompiler, PointExpr};
+use super::result::Value;
 use super::scalar::Division;
-use super::{QueryError, Value, go_names};
 
 /// One side of an arithmetic operator.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Operand {
-    /// The type of its values; `None` for literals that are no value of a field.
+    /// The type of its values; `None` for literals that no field can hold.
     pub(super) field_type: Option<FieldType>,
     pub(super) is_literal: bool,
-    /// What error texts call it.
+    /// Its name in error texts.
     pub(super) go_name: &'static str,
 }
 
 impl Operand {
-    /// A literal.
+    /// The operand for a literal; `None` if the expression is not one.
     pub(super) fn literal(kind: &ExprKind) -> Option<Operand> {
         let field_type = match kind {
             ExprKind::Integer(_) => Some(FieldType::Integer),
@@ -33,13 +35,16 @@ impl Operand {
         Some(Operand { field_type, is_literal: true, go_name: go_names::expression(kind) })
     }
 
-    /// A stream of values.
+    /// The operand for values of a type.
     pub(super) fn stream(field_type: FieldType, go_name: &'static str) -> Operand {
         Operand { field_type: Some(field_type), is_literal: false, go_name }
     }
 }
 
-/// The type of `lhs op rhs`, or why there is none.
+/// Returns the type of `lhs op rhs`.
+///
+/// # Errors
+/// The operands cannot be combined.
 pub(super) fn arithmetic_type(op: BinaryOp, lhs: Operand, rhs: Operand) -> Result<FieldType, QueryError> {
     let mismatch = |wanted: &str| {
         let text = format!("type mismatch on RHS, unable to use {} as {wanted}", rhs.go_name);
@@ -73,7 +78,7 @@ pub(super) fn arithmetic_type(op: BinaryOp, lhs: Operand, rhs: Operand) -> Resul
     }
 }
 
-/// Compiles a typed projection without calls. Literals alone are no projection.
+/// Compiles a typed projection without calls. A literal alone is not a projection.
 pub(super) fn point_projection(expr: &Expr, compiler: &mut PointCompiler<'_>) -> Result<PointExpr, QueryError> {
     match &expr.kind {
         ExprKind::Var(_) | ExprKind::Binary { .. } => Ok(point_operand(expr, compiler)?.0),
@@ -93,7 +98,7 @@ pub(super) fn point_operand(expr: &Expr, compiler: &mut PointCompiler<'_>) -> Re
             let field_type = match (compiler.kind_of)(var) {
                 ColumnKind::Field(field_type) => field_type,
                 ColumnKind::Tag => FieldType::String,
-                // A column that nothing has is null whatever it is combined with.
+                // A column that does not exist is null, whatever it is combined with.
                 ColumnKind::Unknown => FieldType::Float,
             };
             Ok((compiler.column(var), Operand::stream(field_type, go_names::column(field_type))))
@@ -110,7 +115,7 @@ pub(super) fn point_operand(expr: &Expr, compiler: &mut PointCompiler<'_>) -> Re
     }
 }
 
-/// The value of a literal; null for those that no field can hold.
+/// Returns the value of a literal; null for those that no field can hold.
 pub(super) fn literal_value(kind: &ExprKind) -> Value {
     match kind {
         ExprKind::Integer(v) => Value::Integer(*v),

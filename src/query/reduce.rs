@@ -1,4 +1,4 @@
-//! Runs reductions: whole columns, series after series, into one small state for each window.
+//! Evaluates reductions: folds whole columns, one series after another, into one small state for each window.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -8,20 +8,21 @@ use fluxstone_columns::Summary;
 use fluxstone_influxql::ast::Limits;
 use fluxstone_model::{FieldType, TimeRange, Timestamp};
 
-use super::QueryError;
+use super::column_slice::ColumnSlice;
 use super::conditions::Residual;
 use super::cursor::SeriesCursor;
-use super::functions::{Partial, Point, Reduction};
+use super::error::QueryError;
+use super::functions::{Partial, Reduction, TimedValue};
+use super::group_run::{GroupRun, Stream};
 use super::groups::Member;
-use super::plan::ReadSet;
-use super::points::{FieldCursor, Values};
-use super::streams::{GroupRun, Stream};
+use super::points::FieldCursor;
+use super::read_set::ReadSet;
 use super::windows::Windows;
 
-/// Windows are reduced all at once if there are no more of them than this, and otherwise in parts of about so many values.
+/// Up to this many windows are reduced all at once; more are reduced in parts of about this many values.
 const STATES_MAX: u64 = 1 << 16;
 
-/// The results of a reduction over the points of a group in `range`, in the order of the answer.
+/// Returns the results of a reduction over the points of a group in `range`, in the order of the answer.
 pub(super) fn reduce<'r>(
     run: GroupRun<'r>,
     reduction: Reduction,
@@ -41,19 +42,19 @@ pub(super) fn reduce<'r>(
     Box::new(Reduced { run, reduction, reads, input, parts, results: Vec::new().into_iter() })
 }
 
-/// The results of a reduction, one part of the range after the other.
+/// The results of a reduction, one part of the range after another.
 struct Reduced<'r> {
     run: GroupRun<'r>,
     reduction: Reduction,
     reads: &'r ReadSet,
     input: FieldType,
-    /// What is left of the range, the next part last.
+    /// The parts of the range that are not reduced yet, the next one last.
     parts: Vec<TimeRange>,
-    results: std::vec::IntoIter<Point>,
+    results: std::vec::IntoIter<TimedValue>,
 }
 
 impl Iterator for Reduced<'_> {
-    type Item = Result<Point, QueryError>;
+    type Item = Result<TimedValue, QueryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -73,8 +74,8 @@ impl Iterator for Reduced<'_> {
 }
 
 impl Reduced<'_> {
-    /// The results for the windows of `range`.
-    fn results_of(&self, range: TimeRange) -> Result<Vec<Point>, QueryError> {
+    /// Reduces the windows of `range`.
+    fn results_of(&self, range: TimeRange) -> Result<Vec<TimedValue>, QueryError> {
         let run = self.run;
         let keeps_time = run.plan.windows.is_none() && run.calls.is_lone;
         let needs_time = keeps_time || !run.calls.companion_reads.is_empty();
@@ -92,7 +93,7 @@ impl Reduced<'_> {
             }
             Some(point)
         });
-        let mut results: Vec<Point> = results.collect();
+        let mut results: Vec<TimedValue> = results.collect();
         if run.plan.descending {
             results.reverse();
         }
@@ -100,8 +101,8 @@ impl Reduced<'_> {
     }
 }
 
-/// `range` in parts that begin with windows and have about [`STATES_MAX`] values each, so that the memory for windows does not
-/// grow with their number. Where only so many rows are wanted, the windows that they probably come from are a part of their own.
+/// Cuts `range` at starts of windows into parts of about [`STATES_MAX`] values, so that memory does not grow with the number of
+/// windows. If the number of rows is limited, the windows that they probably come from are a part of their own.
 fn parts(run: GroupRun<'_>, windows: Windows, reads: &ReadSet, range: TimeRange) -> Vec<TimeRange> {
     let mut blocks = Vec::new();
     let mut end = range.min;
@@ -126,20 +127,20 @@ fn parts(run: GroupRun<'_>, windows: Windows, reads: &ReadSet, range: TimeRange)
         }
         values += count;
     }
-    if let Some(cut) = wanted_until(run, windows, begin, end) {
+    if let Some(cut) = limit_cut(run, windows, begin, end) {
         split(&mut parts, cut);
     }
     parts
 }
 
-/// The start of the window at which the rows that LIMIT and OFFSET ask for end, or begin where they descend, if every window
-/// from the first value on gives one.
-fn wanted_until(run: GroupRun<'_>, windows: Windows, begin: Timestamp, end: Timestamp) -> Option<Timestamp> {
+/// Returns the start of the window at which the rows that LIMIT and OFFSET ask for end (or begin, in descending order) if every
+/// window from the first value on has a row.
+fn limit_cut(run: GroupRun<'_>, windows: Windows, begin: Timestamp, end: Timestamp) -> Option<Timestamp> {
     let Limits { limit, offset, .. } = run.plan.limits;
     if limit == 0 {
         return None;
     }
-    // One more, since a result is taken out of its stream when the next one is known.
+    // One more, since a stream is read one result ahead.
     let rows = i64::try_from(limit.checked_add(offset)?.checked_add(1)?).ok()?;
     let cut = if run.plan.descending {
         windows.start(end.0).checked_sub(windows.interval().checked_mul(rows - 1)?)
@@ -149,7 +150,7 @@ fn wanted_until(run: GroupRun<'_>, windows: Windows, begin: Timestamp, end: Time
     cut.map(Timestamp)
 }
 
-/// Cuts the part in two that has `cut` inside.
+/// Splits the part that contains `cut`.
 fn split(parts: &mut Vec<TimeRange>, cut: Timestamp) {
     let Some(at) = parts.iter().position(|part| part.min < cut && cut <= part.max) else { return };
     let rest = TimeRange { min: cut, max: parts[at].max };
@@ -162,12 +163,12 @@ struct WindowStates<'r> {
     reduction: Reduction,
     input: FieldType,
     needs_time: bool,
-    /// By the start of the window; without windows there is one, at zero.
+    /// The states by the start of the window. Without windows there is one, at zero.
     states: States,
 }
 
 /// The reduction of one series in one window.
-struct Open {
+struct OpenWindow {
     start: i64,
     state: Partial,
 }
@@ -187,8 +188,8 @@ impl WindowStates<'_> {
             while let Some(block) = cursor.next_block() {
                 if self.add_block(&mut open, number, &block.summary(), reads.fields[0].read_as, range) {
                     execution.count_points(block.summary().count as usize)?;
-                } else if let Some(run) = cursor.decode(&*block, execution)? {
-                    self.add(&mut open, number, run.times(), run.values());
+                } else if let Some(part) = cursor.decode(&*block, execution)? {
+                    self.add(&mut open, number, part.times(), part.values());
                 }
             }
         } else {
@@ -201,10 +202,10 @@ impl WindowStates<'_> {
         Ok(())
     }
 
-    /// Takes a block by its summary, if it lies in one window and the summary is enough.
+    /// Adds a block by its summary, if it lies in one window and the summary suffices. Returns whether it did.
     fn add_block(
         &mut self,
-        open: &mut Option<Open>,
+        open: &mut Option<OpenWindow>,
         series: usize,
         summary: &Summary,
         read_as: FieldType,
@@ -219,7 +220,7 @@ impl WindowStates<'_> {
         self.state(open, start).add_summary(series, summary, needs_time)
     }
 
-    fn add(&mut self, open: &mut Option<Open>, series: usize, times: &[i64], values: Values<'_>) {
+    fn add(&mut self, open: &mut Option<OpenWindow>, series: usize, times: &[i64], values: ColumnSlice<'_>) {
         let mut from = 0;
         while from < times.len() {
             let (start, last) = self.window(times[from]);
@@ -229,7 +230,7 @@ impl WindowStates<'_> {
         }
     }
 
-    /// The first and the last time of the window of `time`.
+    /// The first and the last time of the window that contains `time`.
     fn window(&self, time: i64) -> (i64, i64) {
         self.run.plan.windows.map_or((0, i64::MAX), |windows| {
             let start = windows.start(time);
@@ -237,51 +238,52 @@ impl WindowStates<'_> {
         })
     }
 
-    fn state<'o>(&mut self, open: &'o mut Option<Open>, start: i64) -> &'o mut Partial {
+    fn state<'o>(&mut self, open: &'o mut Option<OpenWindow>, start: i64) -> &'o mut Partial {
         if open.as_ref().is_some_and(|open| open.start != start) {
             self.close(open.take());
         }
-        let state = || Open { start, state: self.reduction.start(self.input) };
+        let state = || OpenWindow { start, state: self.reduction.start(self.input) };
         &mut open.get_or_insert_with(state).state
     }
 
-    fn close(&mut self, open: Option<Open>) {
-        let Some(Open { start, state }) = open else { return };
+    fn close(&mut self, open: Option<OpenWindow>) {
+        let Some(OpenWindow { start, state }) = open else { return };
         self.states.add(start, state.close());
     }
 }
 
-/// The states of windows. The series of a group mostly have values in the same windows, so those of the first series stand in a
-/// row, through which the others go from left to right; only windows that the first one has not are searched for.
+/// The states of windows. The series of a group mostly have values in the same windows, so the windows of the first series are
+/// kept in a list that the other series scan from left to right; only windows that the first series does not have are searched
+/// for.
 #[derive(Default)]
 struct States {
     /// Those of the first series that had any, in order.
-    row: Vec<(i64, Partial)>,
+    first: Vec<(i64, Partial)>,
     /// All others.
     rest: BTreeMap<i64, Partial>,
-    /// Where in `row` the present series is; `None` while it is the first.
+    /// The position of the current series in `first`; `None` while it is the first series.
     at: Option<usize>,
 }
 
 impl States {
-    /// The states that are added from here on are those of another series.
+    /// Starts adding the states of another series.
     fn begin_series(&mut self) {
-        self.at = (!self.row.is_empty()).then_some(0);
+        self.at = (!self.first.is_empty()).then_some(0);
     }
 
-    /// Adds what a series has in a window. The windows of one series come in order.
+    /// Adds the state of a series in a window. The windows of one series come in order.
     fn add(&mut self, start: i64, state: Partial) {
         let Some(at) = &mut self.at else {
-            self.row.push((start, state));
+            self.first.push((start, state));
             return;
         };
-        if self.row.get(*at).is_some_and(|(here, _)| *here < start) {
+        if self.first.get(*at).is_some_and(|(here, _)| *here < start) {
             *at += 1;
         }
-        if self.row.get(*at).is_some_and(|(here, _)| *here < start) {
-            *at += self.row[*at..].partition_point(|(here, _)| *here < start);
+        if self.first.get(*at).is_some_and(|(here, _)| *here < start) {
+            *at += self.first[*at..].partition_point(|(here, _)| *here < start);
         }
-        match self.row.get_mut(*at) {
+        match self.first.get_mut(*at) {
             Some((here, present)) if *here == start => present.combine(state),
             _ => match self.rest.entry(start) {
                 Entry::Vacant(free) => drop(free.insert(state)),
@@ -290,15 +292,15 @@ impl States {
         }
     }
 
-    /// All states, in the order of their windows.
+    /// Returns all states in the order of their windows.
     fn in_order(self) -> impl Iterator<Item = (i64, Partial)> {
-        InOrder { row: self.row.into_iter().peekable(), rest: self.rest.into_iter().peekable() }
+        InOrder { first: self.first.into_iter().peekable(), rest: self.rest.into_iter().peekable() }
     }
 }
 
 /// Merges two sequences that have no window in common.
 struct InOrder<A: Iterator, B: Iterator> {
-    row: Peekable<A>,
+    first: Peekable<A>,
     rest: Peekable<B>,
 }
 
@@ -310,9 +312,9 @@ where
     type Item = (i64, Partial);
 
     fn next(&mut self) -> Option<Self::Item> {
-        match (self.row.peek(), self.rest.peek()) {
-            (Some((row, _)), Some((rest, _))) if rest < row => self.rest.next(),
-            (Some(_), _) => self.row.next(),
+        match (self.first.peek(), self.rest.peek()) {
+            (Some((first, _)), Some((rest, _))) if rest < first => self.rest.next(),
+            (Some(_), _) => self.first.next(),
             (None, _) => self.rest.next(),
         }
     }

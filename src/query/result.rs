@@ -1,8 +1,8 @@
-//! What a statement answers: pieces of series, to be encoded and streamed.
+//! The answers of statements: pieces of series, to be encoded and streamed.
 
 use std::sync::Arc;
 
-use fluxstone_model::{Text, Timestamp};
+use fluxstone_model::{Scalar, Text, Timestamp};
 
 /// One cell of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,10 +25,36 @@ pub enum Value {
     List(Vec<Text>),
 }
 
+impl Value {
+    /// The value of a field that the cell shows. Times, ordinals and lists, which no field holds, are `None` like null.
+    pub fn scalar(&self) -> Option<Scalar<'_>> {
+        match self {
+            Value::Float(v) => Some(Scalar::Float(*v)),
+            Value::Integer(v) => Some(Scalar::Integer(*v)),
+            Value::String(v) => Some(Scalar::String(v)),
+            Value::Boolean(v) => Some(Scalar::Boolean(*v)),
+            Value::Null | Value::Time(_) | Value::Ordinal(_) | Value::List(_) => None,
+        }
+    }
+}
+
+impl From<Option<Scalar<'_>>> for Value {
+    /// The cell that shows a value. Copies the bytes of a string.
+    fn from(value: Option<Scalar<'_>>) -> Value {
+        match value {
+            None => Value::Null,
+            Some(Scalar::Float(v)) => Value::Float(v),
+            Some(Scalar::Integer(v)) => Value::Integer(v),
+            Some(Scalar::String(v)) => Value::String(Text::from(v)),
+            Some(Scalar::Boolean(v)) => Value::Boolean(v),
+        }
+    }
+}
+
 /// Rows of one series: all of them, or a piece in the order of the answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesRows {
-    /// The measurement, or a listing's title; empty is none.
+    /// The measurement, or the title of a listing; may be empty.
     pub name: Text,
     /// The grouped tags in key order; empty when nothing was grouped.
     pub tags: Arc<[(Text, Text)]>,
@@ -36,7 +62,7 @@ pub struct SeriesRows {
     pub columns: Arc<[Text]>,
     /// The cells, row after row: `columns.len()` for each row.
     pub cells: Vec<Value>,
-    /// Whether more rows of this series follow in the next piece.
+    /// Whether the next piece has more rows of this series.
     pub more_rows: bool,
 }
 
@@ -46,7 +72,7 @@ impl SeriesRows {
         self.cells.chunks_exact(self.columns.len().max(1))
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn row_count(&self) -> usize {
         self.cells.len() / self.columns.len().max(1)
     }

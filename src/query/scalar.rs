@@ -1,22 +1,9 @@
-//! One value while an expression is evaluated: borrowed, cheap to copy, and null where nothing is stored.
+//! Arithmetic and comparison of InfluxQL, on single values. A value is an `Option<Scalar>`; `None` is null.
 //!
-//! Arithmetic and comparison of InfluxQL live here, so that SELECT, WHERE and constant folding differ only where the
-//! specification says so.
+//! SELECT, WHERE and constant folding share these functions, so they differ only where the specification says so.
 
 use fluxstone_influxql::ast::BinaryOp;
-use fluxstone_model::Text;
-
-use super::Value;
-
-/// A value or null.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Scalar<'a> {
-    Null,
-    Float(f64),
-    Integer(i64),
-    String(&'a Text),
-    Boolean(bool),
-}
+use fluxstone_model::Scalar;
 
 /// How two integers are divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,43 +14,24 @@ pub(super) enum Division {
     Truncating,
 }
 
-impl<'a> Scalar<'a> {
-    /// The cell that shows the value.
-    pub(super) fn to_value(self) -> Value {
-        match self {
-            Scalar::Null => Value::Null,
-            Scalar::Float(v) => Value::Float(v),
-            Scalar::Integer(v) => Value::Integer(v),
-            Scalar::String(v) => Value::String(v.clone()),
-            Scalar::Boolean(v) => Value::Boolean(v),
-        }
-    }
-
-    /// The value of a cell; times, ids and lists, which no field holds, read as null.
-    pub(super) fn of(value: &'a Value) -> Scalar<'a> {
-        match value {
-            Value::Float(v) => Scalar::Float(*v),
-            Value::Integer(v) => Scalar::Integer(*v),
-            Value::String(v) => Scalar::String(v),
-            Value::Boolean(v) => Scalar::Boolean(*v),
-            Value::Null | Value::Time(_) | Value::Ordinal(_) | Value::List(_) => Scalar::Null,
-        }
-    }
-
-    /// A number as a float.
-    pub(super) fn as_float(self) -> Option<f64> {
-        match self {
-            Scalar::Float(v) => Some(v),
-            Scalar::Integer(v) => Some(v as f64),
-            _ => None,
-        }
+/// Returns a number as a float.
+pub(super) fn as_float(value: Option<Scalar<'_>>) -> Option<f64> {
+    match value {
+        Some(Scalar::Float(v)) => Some(v),
+        Some(Scalar::Integer(v)) => Some(v as f64),
+        Some(Scalar::String(_) | Scalar::Boolean(_)) | None => None,
     }
 }
 
-/// `left op right` for `+ - * /`: null unless both are numbers. Integers wrap; division by zero is zero.
-pub(super) fn arithmetic<'a>(op: BinaryOp, left: Scalar<'_>, right: Scalar<'_>, division: Division) -> Scalar<'a> {
-    if let (Scalar::Integer(a), Scalar::Integer(b)) = (left, right) {
-        return match op {
+/// Computes `left op right` for `+ - * /`: null unless both are numbers. Integers wrap; division by zero is zero.
+pub(super) fn arithmetic(
+    op: BinaryOp,
+    left: Option<Scalar<'_>>,
+    right: Option<Scalar<'_>>,
+    division: Division,
+) -> Option<Scalar<'static>> {
+    if let (Some(Scalar::Integer(a)), Some(Scalar::Integer(b))) = (left, right) {
+        return Some(match op {
             BinaryOp::Add => Scalar::Integer(a.wrapping_add(b)),
             BinaryOp::Subtract => Scalar::Integer(a.wrapping_sub(b)),
             BinaryOp::Multiply => Scalar::Integer(a.wrapping_mul(b)),
@@ -71,27 +39,28 @@ pub(super) fn arithmetic<'a>(op: BinaryOp, left: Scalar<'_>, right: Scalar<'_>, 
                 Scalar::Integer(if b == 0 { 0 } else { a.wrapping_div(b) })
             }
             BinaryOp::Divide => Scalar::Float(if b == 0 { 0.0 } else { a as f64 / b as f64 }),
-            _ => Scalar::Null,
-        };
+            _ => return None,
+        });
     }
-    let (Some(a), Some(b)) = (left.as_float(), right.as_float()) else { return Scalar::Null };
-    match op {
-        BinaryOp::Add => Scalar::Float(a + b),
-        BinaryOp::Subtract => Scalar::Float(a - b),
-        BinaryOp::Multiply => Scalar::Float(a * b),
-        BinaryOp::Divide => Scalar::Float(if b == 0.0 { 0.0 } else { a / b }),
-        _ => Scalar::Null,
-    }
+    let (a, b) = (as_float(left)?, as_float(right)?);
+    Some(Scalar::Float(match op {
+        BinaryOp::Add => a + b,
+        BinaryOp::Subtract => a - b,
+        BinaryOp::Multiply => a * b,
+        BinaryOp::Divide if b == 0.0 => 0.0,
+        BinaryOp::Divide => a / b,
+        _ => return None,
+    }))
 }
 
-/// `left op right` for the six comparisons. False where types do not fit, `!=` included; integers compare exactly with
-/// integers. Regular expressions are matched elsewhere.
-pub(super) fn compare(op: BinaryOp, left: Scalar<'_>, right: Scalar<'_>) -> bool {
+/// Computes `left op right` for the six comparisons. False where types do not match, even for `!=`; two integers are compared
+/// exactly. Regular expressions are matched elsewhere.
+pub(super) fn compare(op: BinaryOp, left: Option<Scalar<'_>>, right: Option<Scalar<'_>>) -> bool {
     match (left, right) {
-        (Scalar::Integer(a), Scalar::Integer(b)) => ordered(op, &a, &b),
-        (Scalar::String(a), Scalar::String(b)) => equality(op, a == b),
-        (Scalar::Boolean(a), Scalar::Boolean(b)) => equality(op, a == b),
-        _ => match (left.as_float(), right.as_float()) {
+        (Some(Scalar::Integer(a)), Some(Scalar::Integer(b))) => ordered(op, &a, &b),
+        (Some(Scalar::String(a)), Some(Scalar::String(b))) => equality(op, a == b),
+        (Some(Scalar::Boolean(a)), Some(Scalar::Boolean(b))) => equality(op, a == b),
+        _ => match (as_float(left), as_float(right)) {
             (Some(a), Some(b)) => ordered(op, &a, &b),
             _ => false,
         },
@@ -122,37 +91,44 @@ fn equality(op: BinaryOp, equal: bool) -> bool {
 mod tests {
     use super::*;
 
+    fn integer(value: i64) -> Option<Scalar<'static>> {
+        Some(Scalar::Integer(value))
+    }
+
+    fn float(value: f64) -> Option<Scalar<'static>> {
+        Some(Scalar::Float(value))
+    }
+
     // spec: select.arithmetic.1, select.arithmetic.2
     #[test]
     fn integers_stay_integers_except_in_division() {
-        let int = |op, a, b| arithmetic(op, Scalar::Integer(a), Scalar::Integer(b), Division::Exact);
-        assert_eq!(int(BinaryOp::Add, i64::MAX, 1), Scalar::Integer(i64::MIN));
-        assert_eq!(int(BinaryOp::Multiply, 6, 7), Scalar::Integer(42));
-        assert_eq!(int(BinaryOp::Divide, 7, 2), Scalar::Float(3.5));
-        assert_eq!(int(BinaryOp::Divide, 7, 0), Scalar::Float(0.0));
-        let mixed = arithmetic(BinaryOp::Subtract, Scalar::Integer(1), Scalar::Float(0.5), Division::Exact);
-        assert_eq!(mixed, Scalar::Float(0.5));
+        let compute = |op, a, b| arithmetic(op, integer(a), integer(b), Division::Exact);
+        assert_eq!(compute(BinaryOp::Add, i64::MAX, 1), integer(i64::MIN));
+        assert_eq!(compute(BinaryOp::Multiply, 6, 7), integer(42));
+        assert_eq!(compute(BinaryOp::Divide, 7, 2), float(3.5));
+        assert_eq!(compute(BinaryOp::Divide, 7, 0), float(0.0));
+        assert_eq!(arithmetic(BinaryOp::Subtract, integer(1), float(0.5), Division::Exact), float(0.5));
+        assert_eq!(arithmetic(BinaryOp::Subtract, integer(1), None, Division::Exact), None);
     }
 
     // spec: select.where.arithmetic.1
     #[test]
     fn conditions_divide_integers_toward_zero() {
-        let divide = |a, b| arithmetic(BinaryOp::Divide, Scalar::Integer(a), Scalar::Integer(b), Division::Truncating);
-        assert_eq!(divide(7, 2), Scalar::Integer(3));
-        assert_eq!(divide(-7, 2), Scalar::Integer(-3));
-        assert_eq!(divide(7, 0), Scalar::Integer(0));
+        let divide = |a, b| arithmetic(BinaryOp::Divide, integer(a), integer(b), Division::Truncating);
+        assert_eq!(divide(7, 2), integer(3));
+        assert_eq!(divide(-7, 2), integer(-3));
+        assert_eq!(divide(7, 0), integer(0));
     }
 
     // spec: select.where.field.1, select.where.field.2
     #[test]
-    fn values_of_different_types_are_neither_equal_nor_different() {
-        let text = Text::from("1");
+    fn values_of_different_types_are_neither_equal_nor_unequal() {
         for op in [BinaryOp::Equal, BinaryOp::NotEqual] {
-            assert!(!compare(op, Scalar::String(&text), Scalar::Integer(1)));
-            assert!(!compare(op, Scalar::Boolean(true), Scalar::Integer(1)));
+            assert!(!compare(op, Some(Scalar::String(b"1")), integer(1)));
+            assert!(!compare(op, Some(Scalar::Boolean(true)), integer(1)));
         }
-        assert!(compare(BinaryOp::Equal, Scalar::Float(1.0), Scalar::Integer(1)));
-        assert!(!compare(BinaryOp::Equal, Scalar::Integer(i64::MAX), Scalar::Integer(i64::MAX - 1)));
-        assert!(compare(BinaryOp::Equal, Scalar::Float(i64::MAX as f64), Scalar::Integer(i64::MAX - 1)));
+        assert!(compare(BinaryOp::Equal, float(1.0), integer(1)));
+        assert!(!compare(BinaryOp::Equal, integer(i64::MAX), integer(i64::MAX - 1)));
+        assert!(compare(BinaryOp::Equal, float(i64::MAX as f64), integer(i64::MAX - 1)));
     }
 }

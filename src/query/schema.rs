@@ -1,4 +1,4 @@
-//! What a query's sources hold: which measurements, which fields of which types, which tags.
+//! The names in a query's sources: measurements, fields with their types, tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,19 +7,20 @@ use fluxstone_columns::Source;
 use fluxstone_influxql::ast::{self, Cast, MeasurementName, VarRef};
 use fluxstone_model::{FieldType, Text, TimeRange};
 
+use super::context::Sources;
+use super::error::QueryError;
 use super::point_expr::ColumnKind;
-use super::{QueryError, Sources};
 
 /// A measurement in one source. FROM may name it several times; its points then count several times.
 #[derive(Clone)]
 pub(super) struct Input {
     pub(super) measurement: Text,
     pub(super) source: Arc<dyn Source>,
-    /// Whether rows of equal times come in the order of their series: the answer of a sub-query is a list that has an order.
+    /// Whether rows of equal times come in the order of their series, as in the answer of a sub-query, which is ordered.
     pub(super) ordered: bool,
 }
 
-/// The names that all inputs of a query know, with one meaning each.
+/// The names in all inputs of a query, each with one meaning.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
     pub(super) fields: BTreeMap<Text, FieldType>,
@@ -54,12 +55,12 @@ fn refuse_system_source(name: &str) -> Result<(), QueryError> {
 }
 
 impl Schema {
-    /// The fields that the inputs have in `range`, and their tags.
+    /// Collects the fields that the inputs have in `range`, and their tags.
     pub(super) fn gather(inputs: &[Input], range: TimeRange) -> Schema {
         let mut schema = Schema::default();
         for input in inputs {
             for (name, types) in input.source.field_types(&input.measurement, range) {
-                // The order of the types is that of preference.
+                // Types are ordered by preference.
                 let Some(best) = types.into_iter().min() else { continue };
                 schema.fields.entry(name).and_modify(|present| *present = best.min(*present)).or_insert(best);
             }
@@ -68,7 +69,7 @@ impl Schema {
         schema
     }
 
-    /// What a column is: a field if any input has a field of that name, else a tag; a cast decides otherwise.
+    /// The kind of a column: a field if any input has a field of that name, otherwise a tag. A cast overrides this.
     pub(super) fn kind(&self, var: &VarRef) -> ColumnKind {
         let field = || self.fields.get(var.name.as_bytes()).map(|field_type| ColumnKind::Field(*field_type));
         match var.cast {

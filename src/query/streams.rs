@@ -1,38 +1,27 @@
-//! Evaluation of queries whose rows are results of functions: each call is a stream of points, expressions join streams by
-//! time, and the streams of all columns are joined into rows.
+//! Rows that are results of functions: each call is a stream of results, expressions join streams by time, and the streams of
+//! all columns are joined into rows.
 
 use fluxstone_influxql::ast::{BinaryOp, Fill};
-use fluxstone_model::{TimeRange, Timestamp};
+use fluxstone_model::{Scalar, TimeRange, Timestamp};
 
-use super::calls::{CallInput, CallNode, CallPlan, Output, StreamExpr};
+use super::calls::{CallInput, CallNode, Output, StreamExpr};
 use super::collect::Collected;
 use super::cursor::{MergeOrder, MergedCursor, SeriesCursor};
+use super::error::QueryError;
 use super::execution::{Execution, SeriesWriter};
 use super::fill::Filled;
-use super::functions::{Collection, Forecast, Function, Origin, Point, Reduction, Stage};
-use super::groups::Group;
-use super::plan::{Plan, ReadSet};
+use super::functions::{Collection, Forecast, Function, Origin, Reduction, Stage, TimedValue};
+use super::group_run::{GroupRun, Stream};
 use super::point_expr::{PointExpr, PointRow};
 use super::points::{RowBatch, RowReader};
+use super::read_set::ReadSet;
 use super::reduce::reduce;
-use super::scalar::{Division, Scalar, arithmetic};
-use super::{QueryError, Value};
-
-/// Results of functions in the order of the answer.
-pub(super) type Stream<'r> = Box<dyn Iterator<Item = Result<Point, QueryError>> + 'r>;
-
-/// What the streams of one group share.
-#[derive(Clone, Copy)]
-pub(super) struct GroupRun<'r> {
-    pub(super) plan: &'r Plan,
-    pub(super) calls: &'r CallPlan,
-    pub(super) group: &'r Group,
-    pub(super) execution: &'r Execution<'r>,
-}
+use super::result::Value;
+use super::scalar::{Division, arithmetic, as_float};
 
 /// Writes the rows of one group.
 pub(super) fn write(run: GroupRun<'_>, mut writer: SeriesWriter<'_, '_>) -> Result<(), QueryError> {
-    let descending = run.plan.descending && (run.plan.windows.is_some() || run.calls.streams_points());
+    let descending = run.is_descending();
     let mut heads = Vec::new();
     for output in &run.calls.outputs {
         heads.push(match output {
@@ -41,17 +30,17 @@ pub(super) fn write(run: GroupRun<'_>, mut writer: SeriesWriter<'_, '_>) -> Resu
         });
     }
     loop {
-        let times = heads.iter().flatten().filter_map(|head| Some(head.point.as_ref()?.time));
+        let times = heads.iter().flatten().filter_map(|head| Some(head.next.as_ref()?.time));
         let Some(time) = (if descending { times.max() } else { times.min() }) else { break };
         let mut row = Vec::with_capacity(heads.len());
         let mut origin = None;
         for head in &mut heads {
-            let point = match head {
+            let result = match head {
                 Some(head) => head.take_at(time)?,
                 None => None,
             };
-            origin = origin.or(point.as_ref().and_then(|point| point.origin));
-            row.push(point.map_or(Value::Null, |point| point.value));
+            origin = origin.or(result.as_ref().and_then(|result| result.origin));
+            row.push(result.map_or(Value::Null, |result| result.value));
         }
         run.add_companions(origin, &mut row)?;
         let flow = writer.row(|cells| {
@@ -65,30 +54,30 @@ pub(super) fn write(run: GroupRun<'_>, mut writer: SeriesWriter<'_, '_>) -> Resu
     writer.finish()
 }
 
-/// A stream with its next point.
+/// A stream with its next result.
 struct Head<'r> {
     stream: Stream<'r>,
-    point: Option<Point>,
+    next: Option<TimedValue>,
 }
 
 impl<'r> Head<'r> {
     fn new(mut stream: Stream<'r>) -> Result<Head<'r>, QueryError> {
-        let point = stream.next().transpose()?;
-        Ok(Head { stream, point })
+        let next = stream.next().transpose()?;
+        Ok(Head { stream, next })
     }
 
-    /// The next point if it has that time.
-    fn take_at(&mut self, time: i64) -> Result<Option<Point>, QueryError> {
-        if self.point.as_ref().is_none_or(|point| point.time != time) {
+    /// Takes the next result if it has this time.
+    fn take_at(&mut self, time: i64) -> Result<Option<TimedValue>, QueryError> {
+        if self.next.as_ref().is_none_or(|next| next.time != time) {
             return Ok(None);
         }
-        let next = self.stream.next().transpose()?;
-        Ok(std::mem::replace(&mut self.point, next))
+        let following = self.stream.next().transpose()?;
+        Ok(std::mem::replace(&mut self.next, following))
     }
 }
 
 impl<'r> GroupRun<'r> {
-    /// Puts the values of the chosen point into the columns that ask for them.
+    /// Fills in the columns that show values of the chosen point.
     fn add_companions(self, origin: Option<Origin>, row: &mut [Value]) -> Result<(), QueryError> {
         let mut chosen = None;
         for (output, cell) in self.calls.outputs.iter().zip(row) {
@@ -98,7 +87,7 @@ impl<'r> GroupRun<'r> {
                 Some(batch) => batch,
                 None => chosen.insert(self.batch_at(origin)?),
             };
-            *cell = expr.eval(PointRow { key: &member.series.key, batch, row: 0 }).to_value();
+            *cell = expr.cell(PointRow { key: &member.series.key, batch, row: 0 });
         }
         Ok(())
     }
@@ -113,34 +102,32 @@ impl<'r> GroupRun<'r> {
         Ok(found.unwrap_or_else(|| RowBatch::empty_row(origin.time, reads.len())))
     }
 
-    /// The stream of an expression.
+    /// Returns the stream of an expression.
     fn stream(self, expr: &'r StreamExpr) -> Result<Stream<'r>, QueryError> {
         match expr {
             StreamExpr::Call(call) => self.call(call, self.plan.range),
             StreamExpr::Literal(_) => Ok(Box::new(std::iter::empty())),
             StreamExpr::Binary { op, lhs, rhs } => match (&**lhs, &**rhs) {
                 (StreamExpr::Literal(left), right) => Ok(map(self.stream(right)?, move |value| {
-                    arithmetic(*op, Scalar::of(left), value, Division::Exact).to_value()
+                    arithmetic(*op, left.scalar(), value, Division::Exact).into()
                 })),
                 (left, StreamExpr::Literal(right)) => Ok(map(self.stream(left)?, move |value| {
-                    arithmetic(*op, value, Scalar::of(right), Division::Exact).to_value()
+                    arithmetic(*op, value, right.scalar(), Division::Exact).into()
                 })),
                 (left, right) => {
-                    let descending =
-                        self.plan.descending && (self.plan.windows.is_some() || self.calls.streams_points());
                     let (left, right) = (Head::new(self.stream(left)?)?, Head::new(self.stream(right)?)?);
-                    Ok(Box::new(Joined::new(*op, left, right, self.plan.fill, descending)))
+                    Ok(Box::new(Joined::new(*op, left, right, self.plan.fill, self.is_descending())))
                 }
             },
         }
     }
 
-    /// The results of a call over points in `range`, filled.
+    /// Returns the results of a call over points in `range`, with empty windows filled.
     fn call(self, call: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
         Ok(self.filled(self.unfilled(call, range)?, call, range))
     }
 
-    /// The results of a call for a function that passes over nulls: windows are not filled only to be passed over.
+    /// Returns the results of a call for a function that skips nulls, without filling windows with nulls.
     fn inner_call(self, call: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
         if self.plan.fill == Fill::Null && !counts(call) { self.unfilled(call, range) } else { self.call(call, range) }
     }
@@ -175,17 +162,17 @@ impl<'r> GroupRun<'r> {
         })
     }
 
-    /// What is predicted from the results of a call.
+    /// Returns the values predicted from the results of a call.
     fn forecast(self, forecast: &Forecast, inner: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
         let Some(windows) = self.plan.windows else { return Ok(Box::new(std::iter::empty())) };
         let mut points = Vec::new();
         for point in self.inner_call(inner, range)? {
             let point = point?;
-            if let Some(value) = Scalar::of(&point.value).as_float() {
+            if let Some(value) = as_float(point.value.scalar()) {
                 points.push((point.time, value));
             }
         }
-        // Whatever the order of the answer, the future comes after the past.
+        // Predictions need ascending times, whatever the order of the answer.
         points.sort_by_key(|point| point.0);
         let mut predicted = forecast.predict(&points, windows.interval(), &mut || self.execution.go_on())?;
         if self.plan.descending {
@@ -215,7 +202,7 @@ impl<'r> GroupRun<'r> {
         }
     }
 
-    /// The range with one window more at the side where it begins.
+    /// Extends the range by one window at the side where it begins.
     fn widened(self, range: TimeRange) -> TimeRange {
         let Some(windows) = self.plan.windows else { return range };
         let interval = windows.interval();
@@ -226,27 +213,24 @@ impl<'r> GroupRun<'r> {
         }
     }
 
-    /// The values of an expression at the points of the group, in the order of time.
+    /// Returns the values of an expression at the points of the group, in order of time.
     fn points(self, reads: &'r ReadSet, value: &'r PointExpr, range: TimeRange) -> Stream<'r> {
         let cursor = MergedCursor::new(self.plan, self.group, reads, range, MergeOrder::Time);
         Box::new(Points { cursor, value, execution: self.execution })
     }
-
-    /// The time of results that have none of their own: the lower bound, or the epoch.
-    pub(super) fn result_time(self) -> i64 {
-        self.plan.bounds.min.unwrap_or(Timestamp::EPOCH).0
-    }
 }
 
-/// Whether a call counts: then windows without a value have 0 rather than null.
+/// Whether a call counts something, so that empty windows have 0 instead of null.
 fn counts(call: &CallNode) -> bool {
     matches!(call.function, Function::Reduce(Reduction::Count) | Function::Collect(Collection::CountDistinct))
 }
 
-fn map<'r>(stream: Stream<'r>, change: impl Fn(Scalar<'_>) -> Value + 'r) -> Stream<'r> {
-    Box::new(stream.map(move |point| point.map(|point| Point { value: change(Scalar::of(&point.value)), ..point })))
+fn map<'r>(stream: Stream<'r>, change: impl Fn(Option<Scalar<'_>>) -> Value + 'r) -> Stream<'r> {
+    let changed = move |result: TimedValue| TimedValue { value: change(result.value.scalar()), ..result };
+    Box::new(stream.map(move |result| result.map(&changed)))
 }
 
+/// The values of an expression at the points of a group.
 struct Points<'r> {
     cursor: MergedCursor<'r>,
     value: &'r PointExpr,
@@ -254,32 +238,32 @@ struct Points<'r> {
 }
 
 impl Iterator for Points<'_> {
-    type Item = Result<Point, QueryError>;
+    type Item = Result<TimedValue, QueryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let of = |(series, cursor): (usize, &SeriesCursor)| {
             let time = cursor.time();
-            let value = self.value.eval(cursor.point()).to_value();
-            Point { time, value, origin: Some(Origin { series, time }) }
+            let value = self.value.cell(cursor.point());
+            TimedValue { time, value, origin: Some(Origin { series, time }) }
         };
         self.cursor.next(self.execution).map(|found| found.map(of)).transpose()
     }
 }
 
-/// A transformation of a stream; nulls are passed over.
+/// A transformation of a stream. Skips nulls.
 struct Transformed<'r> {
     input: Stream<'r>,
     stage: Stage,
 }
 
 impl Iterator for Transformed<'_> {
-    type Item = Result<Point, QueryError>;
+    type Item = Result<TimedValue, QueryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.input.next()? {
                 Err(error) => return Some(Err(error)),
-                Ok(Point { value: Value::Null, .. }) => {}
+                Ok(TimedValue { value: Value::Null, .. }) => {}
                 Ok(point) => {
                     if let Some(result) = self.stage.push(point) {
                         return Some(Ok(result));
@@ -290,14 +274,14 @@ impl Iterator for Transformed<'_> {
     }
 }
 
-/// Two streams under an operator. Where one side has no value at a time, the fill stands in for it.
+/// Two streams joined by an operator. Where one side has no value, the fill provides one.
 struct Joined<'r> {
     op: BinaryOp,
     left: Head<'r>,
     right: Head<'r>,
     fill: Fill,
-    /// What stands for a missing side: the number of `fill(number)`, or the side's last value under `fill(previous)`.
-    stand_ins: [Value; 2],
+    /// The substitutes for a missing side: the number of `fill(number)`, or the side's last value for `fill(previous)`.
+    substitutes: [Value; 2],
     descending: bool,
 }
 
@@ -308,38 +292,38 @@ impl<'r> Joined<'r> {
             Fill::Number(v) => Value::Float(v),
             _ => Value::Null,
         };
-        Joined { op, left, right, fill, stand_ins: [number.clone(), number], descending }
+        Joined { op, left, right, fill, substitutes: [number.clone(), number], descending }
     }
 
-    fn join(&mut self, left: Option<Point>, right: Option<Point>) -> Option<Value> {
+    fn join(&mut self, left: Option<TimedValue>, right: Option<TimedValue>) -> Option<Value> {
         let mut sides = [left, right].map(|point| point.map_or(Value::Null, |point| point.value));
         if self.fill == Fill::None && sides.contains(&Value::Null) {
             return None;
         }
-        for (side, stand_in) in sides.iter_mut().zip(&mut self.stand_ins) {
+        for (side, substitute) in sides.iter_mut().zip(&mut self.substitutes) {
             if *side == Value::Null {
-                *side = stand_in.clone();
+                *side = substitute.clone();
             } else if self.fill == Fill::Previous {
-                *stand_in = side.clone();
+                *substitute = side.clone();
             }
         }
-        Some(arithmetic(self.op, Scalar::of(&sides[0]), Scalar::of(&sides[1]), Division::Exact).to_value())
+        Some(arithmetic(self.op, sides[0].scalar(), sides[1].scalar(), Division::Exact).into())
     }
 }
 
 impl Iterator for Joined<'_> {
-    type Item = Result<Point, QueryError>;
+    type Item = Result<TimedValue, QueryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let times = [&self.left, &self.right].into_iter().filter_map(|head| Some(head.point.as_ref()?.time));
+            let times = [&self.left, &self.right].into_iter().filter_map(|head| Some(head.next.as_ref()?.time));
             let time = if self.descending { times.max() } else { times.min() }?;
             let (left, right) = match (self.left.take_at(time), self.right.take_at(time)) {
                 (Ok(left), Ok(right)) => (left, right),
                 (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
             };
             if let Some(value) = self.join(left, right) {
-                return Some(Ok(Point { time, value, origin: None }));
+                return Some(Ok(TimedValue { time, value, origin: None }));
             }
         }
     }

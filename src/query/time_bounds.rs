@@ -1,15 +1,16 @@
-//! The time range of a condition: every comparison with `time`, wherever it stands, narrows one range.
+//! The time range of a condition: every comparison with `time`, wherever it is, narrows one range.
 //!
-//! AND, OR and parentheses make no difference to it; the rest of the condition is left to [`super::conditions`], which reads
+//! AND, OR and parentheses do not matter here. The rest of the condition is left to [`super::conditions`], which treats
 //! comparisons with `time` as true.
 
 use fluxstone_compat::SelectSemantics;
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
 use fluxstone_model::{TimeRange, Timestamp};
 
-use super::{QueryError, go_names, time_literal};
+use super::error::QueryError;
+use super::{go_names, time_literal};
 
-/// The bounds that a condition sets, both inclusive; `None` is open.
+/// The bounds that a condition sets, both inclusive; `None` means open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TimeBounds {
     /// The first time.
@@ -19,19 +20,19 @@ pub struct TimeBounds {
 }
 
 impl TimeBounds {
-    /// The bounds in a folded condition.
+    /// Returns the bounds in a folded condition.
     pub(super) fn of(condition: &Expr, semantics: SelectSemantics) -> Result<TimeBounds, QueryError> {
         let mut bounds = TimeBounds::default();
         bounds.collect(condition, semantics.time_bounds)?;
         Ok(bounds)
     }
 
-    /// The range, with [`TimeRange::ALL`] where a bound is open.
+    /// The bounds as a range, with the ends of [`TimeRange::ALL`] for open bounds.
     pub fn range(self) -> TimeRange {
         TimeRange { min: self.min.unwrap_or(Timestamp::MIN), max: self.max.unwrap_or(Timestamp::MAX) }
     }
 
-    /// The bounds of both.
+    /// The narrower of both bounds on each side.
     pub(super) fn intersect(self, other: TimeBounds) -> TimeBounds {
         TimeBounds { min: self.min.max(other.min), max: [self.max, other.max].into_iter().flatten().min() }
     }
@@ -41,9 +42,9 @@ impl TimeBounds {
             ExprKind::Paren(inner) => self.collect(inner, observed),
             ExprKind::Binary { op, lhs, rhs } => {
                 if is_time(lhs) {
-                    self.narrow(*op, moment(rhs)?, observed);
+                    self.narrow(*op, compared_time(rhs)?, observed);
                 } else if is_time(rhs) {
-                    self.narrow(mirrored(*op), moment(lhs)?, observed);
+                    self.narrow(mirrored(*op), compared_time(lhs)?, observed);
                 }
                 self.collect(lhs, observed)?;
                 self.collect(rhs, observed)
@@ -69,8 +70,8 @@ impl TimeBounds {
         }
     }
 
-    /// `compared` decides whether `min` is the narrower bound: 1.2.4 looked at the time as written, not at the bound that
-    /// comes of it.
+    /// Sets the lower bound to `min` if `compared` is above the present one. 1.2.4 compared the time as written, not the bound
+    /// derived from it.
     fn raise(&mut self, min: Timestamp, compared: Timestamp) {
         if self.min.is_none_or(|present| compared > present) {
             self.min = Some(min);
@@ -84,13 +85,13 @@ impl TimeBounds {
     }
 }
 
-/// Whether an expression is the time column, in any case.
+/// Whether an expression is the time column, in upper or lower case.
 pub(super) fn is_time(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"))
 }
 
-/// What time is compared with.
-fn moment(expr: &Expr) -> Result<Timestamp, QueryError> {
+/// Returns the time with which `time` is compared.
+fn compared_time(expr: &Expr) -> Result<Timestamp, QueryError> {
     match &expr.kind {
         ExprKind::Time(time) => time_literal::check_bound(i128::from(time.0)),
         ExprKind::Duration(since_epoch) => Ok(Timestamp(since_epoch.0)),
@@ -116,10 +117,11 @@ fn mirrored(op: BinaryOp) -> BinaryOp {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::fold::fold;
     use fluxstone_compat::Profile;
     use fluxstone_influxql::ast::VarRef;
+
+    use super::*;
+    use crate::fold::fold;
 
     fn time(op: BinaryOp, value: ExprKind) -> Expr {
         let time = ExprKind::Var(VarRef { name: "TIME".into(), cast: None });

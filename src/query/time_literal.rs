@@ -1,10 +1,10 @@
-//! Times as text in conditions: which strings are meant as times, and what they mean.
+//! Time literals in conditions: which strings are meant as times, and what they mean.
 
 use fluxstone_model::Timestamp;
 
-use super::QueryError;
+use super::error::QueryError;
 
-/// Whether a string is meant as a time: it begins like a date. Such a string must be a good time literal.
+/// Whether a string is meant as a time: it begins like a date. Such a string must be a valid time literal.
 pub(super) fn looks_like_time(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() >= 10
@@ -14,9 +14,8 @@ pub(super) fn looks_like_time(text: &str) -> bool {
         })
 }
 
-/// Nanoseconds since the epoch of `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS[.fraction]` (UTC) or RFC 3339. `None` where the text is
-/// none of them; years that 64 bits can't hold are good times here. The hour may have one digit, more blanks may stand before
-/// it, and the decimal mark may be a comma.
+/// Parses `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS[.fraction]` (UTC) or RFC 3339 and returns nanoseconds since the epoch, which may
+/// exceed 64 bits. The hour may have one digit, several blanks may precede it, and the decimal mark may be a comma.
 pub(super) fn parse(text: &str) -> Option<i128> {
     let date: jiff::civil::Date = text.get(..10).filter(|_| looks_like_time(text))?.parse().ok()?;
     let rest = &text[10..];
@@ -50,13 +49,13 @@ pub(super) fn parse(text: &str) -> Option<i128> {
     Some(nanoseconds(date.to_datetime(time), offset_s))
 }
 
-/// A good time of `text` that is written as a bound: the times that points can have, and nothing beyond.
+/// Parses a time literal that is used as a bound, which must be a time that a point can have.
 pub(super) fn parse_bound(text: &str) -> Result<Timestamp, QueryError> {
     let nanoseconds = parse(text).ok_or_else(|| QueryError::Invalid("invalid timestamp string".into()))?;
     check_bound(nanoseconds)
 }
 
-/// Refuses times that no point can have.
+/// Rejects times that no point can have.
 pub(super) fn check_bound(nanoseconds: i128) -> Result<Timestamp, QueryError> {
     let side = if nanoseconds > i128::from(Timestamp::MAX.0) {
         "overflows"
@@ -109,7 +108,7 @@ mod tests {
 
     // spec: select.time.literal.4
     #[test]
-    fn a_clock_may_be_written_a_little_otherwise() {
+    fn a_clock_may_be_written_less_strictly() {
         let want = Ok(Timestamp(1_488_330_978_250_000_000));
         for text in [
             "2017-03-01 1:16:18.25",
@@ -124,7 +123,7 @@ mod tests {
 
     // spec: select.time.literal.2
     #[test]
-    fn what_begins_like_a_date_must_be_a_time() {
+    fn a_string_that_begins_like_a_date_must_be_a_time() {
         for text in [
             "2017-03-01T04:00:00",
             "2017-03-01 04:00",
@@ -152,7 +151,7 @@ mod tests {
 
     // spec: select.time.literal.3
     #[test]
-    fn times_that_no_point_can_have_are_refused() {
+    fn times_that_no_point_can_have_are_rejected() {
         let text = |literal| parse_bound(literal).map_err(|e| e.to_string());
         assert_eq!(text("2300-01-01"), Err("time 2300-01-01T00:00:00Z overflows time literal".into()));
         assert_eq!(text("1600-01-01"), Err("time 1600-01-01T00:00:00Z underflows time literal".into()));

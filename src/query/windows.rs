@@ -5,17 +5,17 @@ use std::fmt;
 use fluxstone_influxql::ast::{Window, WindowOffset};
 use fluxstone_model::{TimeRange, Timestamp};
 
-/// Windows of `interval` nanoseconds that start at `offset` and every interval before and after it.
+/// Windows of `interval` nanoseconds that start at `offset` and at every multiple of `interval` from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Windows {
     /// At least 1.
     interval: i64,
-    /// Between `-interval` and `interval`, both excluded.
+    /// Between `-interval` and `interval`, both exclusive.
     offset: i64,
 }
 
 impl Windows {
-    /// The windows of `time(interval, offset)`. An interval below one nanosecond counts as one.
+    /// The windows of `time(interval, offset)`. An interval below one nanosecond counts as one nanosecond.
     pub(super) fn new(window: &Window, now: Timestamp) -> Windows {
         let interval = window.interval.0.max(1);
         let offset = match window.offset {
@@ -30,14 +30,14 @@ impl Windows {
         self.interval
     }
 
-    /// When the window of `time` starts.
+    /// The start of the window that contains `time`.
     pub(super) fn start(self, time: i64) -> i64 {
         let quick = time.checked_sub(self.offset).and_then(|t| time.checked_sub(t.rem_euclid(self.interval)));
-        quick.unwrap_or_else(|| self.start_at_the_edge(time))
+        quick.unwrap_or_else(|| self.start_wide(time))
     }
 
-    /// The same where 64 bits are not enough.
-    fn start_at_the_edge(self, time: i64) -> i64 {
+    /// The same where the computation overflows 64 bits.
+    fn start_wide(self, time: i64) -> i64 {
         let from_offset = i128::from(time) - i128::from(self.offset);
         let start = i128::from(time) - from_offset.rem_euclid(i128::from(self.interval));
         start.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
@@ -48,12 +48,12 @@ impl Windows {
         start.saturating_add(self.interval - 1)
     }
 
-    /// How many windows a range counts for, whatever its alignment: the measure of `max-select-buckets`.
+    /// The number of windows that `max-select-buckets` counts for a range, whatever its alignment.
     pub(super) fn count(self, range: TimeRange) -> u64 {
-        // Truncation toward zero is what the limit is defined with.
+        // The limit is defined with truncation toward zero.
         let trunc = |t: i64| i128::from(t - t % self.interval);
         let span = trunc(range.max.0) + i128::from(self.interval) - trunc(range.min.0);
-        // A span of nanoseconds in 64 bits saturates.
+        // InfluxDB's span of nanoseconds saturates at 64 bits.
         u64::try_from(span.min(i128::from(i64::MAX)) / i128::from(self.interval)).unwrap_or(0)
     }
 }
@@ -82,7 +82,7 @@ mod tests {
 
     // spec: select.group.time.1
     #[test]
-    fn windows_start_at_the_offset_and_every_interval_from_it() {
+    fn windows_start_at_the_offset_and_at_every_interval_from_it() {
         assert_eq!(start(10, 0, 19), 10);
         assert_eq!(start(10, 0, -1), -10);
         assert_eq!(start(10, 3, 12), 3);

@@ -1,48 +1,51 @@
-//! The disk: every file operation of storage goes through [`Disk`], so that tests can pull the plug.
+//! The disk: every file operation of storage goes through [`Disk`], so that tests can simulate failures and power cuts.
 //!
-//! The contract is that of a POSIX file system and no more: bytes are safe after `sync` of their file, names (created,
-//! renamed, removed) after `sync_dir` of their directory; before that, a crash may keep any part of them.
+//! The contract is that of a POSIX file system and no more: bytes are safe after `sync` of their file, and names (created,
+//! renamed or removed) after `sync_dir` of their directory. Before that, a crash may keep any part of them.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+/// A lock on a file, held until it is dropped.
+pub type DiskLock = Box<dyn fmt::Debug + Send + Sync>;
+
 /// A disk, or something that behaves like one.
 pub trait Disk: Send + Sync + fmt::Debug {
-    /// Makes a directory and those above it, if they are missing, and makes their names durable.
+    /// Creates a directory and its parents if they are missing, and makes their names durable.
     fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
-    /// The names in a directory, in no order.
+    /// Returns the names in a directory, in any order.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
-    /// Makes a new empty file, in place of an old one of that name.
+    /// Creates an empty file, replacing any file of that name.
     fn create(&self, path: &Path) -> io::Result<Box<dyn AppendFile>>;
-    /// Opens a file to write behind its first `len` bytes; what follows them is cut off.
+    /// Opens a file for writing after its first `len` bytes; the rest is cut off.
     fn append(&self, path: &Path, len: u64) -> io::Result<Box<dyn AppendFile>>;
     /// Opens a file for reading.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>>;
-    /// Gives a file another name, in place of an old one of that name, at once or not at all.
+    /// Renames a file atomically, replacing any file of the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Removes a file. Whoever has it open can read it still.
+    /// Removes a file. Those who have it open can still read it.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
-    /// Takes a lock that is held until it is dropped or the process dies; `None` if another process has it.
-    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn fmt::Debug + Send + Sync>>>;
+    /// Takes a lock, which is held until it is dropped or the process dies. Returns `None` if someone else holds it.
+    fn lock(&self, path: &Path) -> io::Result<Option<DiskLock>>;
 }
 
-/// A file that is written from its end.
+/// A file to append to.
 pub trait AppendFile: Send + fmt::Debug {
     /// Writes all of `bytes`, or fails having written some of them.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Makes what was written durable.
+    /// Makes everything written so far durable.
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// A file that is read anywhere.
+/// A file that can be read at any offset.
 pub trait ReadFile: Send + Sync + fmt::Debug {
-    /// The length in bytes.
+    /// Returns the length in bytes.
     fn length(&self) -> io::Result<u64>;
-    /// Fills `buffer` with the bytes at `offset`, or fails.
+    /// Fills `buffer` with the bytes at `offset`, or fails if there are not enough.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 }
 
@@ -55,7 +58,7 @@ pub fn read_all(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes a whole file so that a crash leaves the old one or the new one, never a mixture.
+/// Writes a whole file atomically: a crash leaves the old file or the new one, never a mixture.
 pub fn replace(disk: &dyn Disk, dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = dir.join(format!("{name}{TEMPORARY_SUFFIX}"));
     let mut file = disk.create(&temporary)?;
@@ -66,5 +69,5 @@ pub fn replace(disk: &dyn Disk, dir: &Path, name: &str, bytes: &[u8]) -> io::Res
     disk.sync_dir(dir)
 }
 
-/// Ends the names of files that are being written; they are worth nothing after a restart.
+/// The suffix of files that are being written, which are useless after a restart.
 pub const TEMPORARY_SUFFIX: &str = ".tmp";

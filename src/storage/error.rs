@@ -1,4 +1,4 @@
-//! Why storage could not do something.
+//! The errors of storage, and how they are worded for clients.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ pub enum StorageError {
     /// An earlier write to disk failed; nothing is accepted until the server is restarted.
     #[error("storage is read-only after a disk error")]
     ReadOnly,
-    /// The disk said no.
+    /// A file operation failed.
     #[error("{context}: {source}")]
     Io {
-        /// What was being done, with the path.
+        /// What was being done, and the path.
         context: String,
         /// The error of the operating system.
         source: io::Error,
@@ -22,15 +22,15 @@ pub enum StorageError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// What is wrong, and where in the file.
         problem: String,
     },
-    /// The log is not what was synced, from some place on.
+    /// From some offset on, the log is not what was synced.
     #[error("{path}: at offset {offset}: {problem}")]
     DamagedLog {
         /// The file.
         path: PathBuf,
-        /// Where in it.
+        /// The offset in the file.
         offset: usize,
         /// What is wrong.
         problem: String,
@@ -38,28 +38,28 @@ pub enum StorageError {
     /// Another process has the directory open.
     #[error("{0} is in use by another process")]
     Locked(PathBuf),
-    /// Waited too long for memory.
+    /// There was no memory for the write within the time limit.
     #[error("timeout")]
     Busy,
-    /// A change needs a log record greater than [`RECORD_BYTES_MAX`](super::RECORD_BYTES_MAX).
+    /// A change needs a log record larger than [`RECORD_BYTES_MAX`](super::RECORD_BYTES_MAX).
     #[error("a change of {0} bytes is too large")]
     TooLarge(usize),
 }
 
 impl StorageError {
-    /// The text for clients: it keeps the server's paths to the server.
+    /// Returns the text for clients, which does not reveal the server's paths.
     pub fn client_text(&self) -> String {
         match self {
             StorageError::Io { source, .. } => format!("storage failed: {}", source.kind()),
             StorageError::Damaged { .. } | StorageError::DamagedLog { .. } => {
-                "stored data are damaged: the server's log says where".to_owned()
+                "stored data is damaged: see the server's log".to_owned()
             }
             StorageError::Locked(_) => "storage is in use by another process".to_owned(),
             other => other.to_string(),
         }
     }
 
-    /// Wraps an error of the operating system: `io("write", path)` is for `map_err`.
+    /// Wraps an error of the operating system, for use with `map_err`: `io("write", path)`.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StorageError {
         move |source| StorageError::Io { context: format!("{doing} {}", path.display()), source }
     }
@@ -68,7 +68,7 @@ impl StorageError {
         StorageError::Damaged { path: path.to_owned(), problem: problem.into() }
     }
 
-    /// The same error for another one who waited for the same write.
+    /// Returns the same error for someone else who waited for the same write.
     pub(super) fn share(&self) -> StorageError {
         match self {
             StorageError::ReadOnly => StorageError::ReadOnly,

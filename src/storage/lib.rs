@@ -1,150 +1,98 @@
-//! Storage: the log, memtables, segment files, the series index, snapshots. Knows nothing of InfluxQL statements.
+//! Storage: the log, memtables, segment files, the series index and snapshots. It knows neither InfluxQL nor HTTP.
 //!
-//! The log is the database: every change is one record of one append-only log, and everything else here is a cache of
-//! the log's prefix. A change is acknowledged when its record is on disk. Readers work on immutable snapshots.
+//! The log is the database: every change is one record in one append-only log, and everything else is a cache of the log's
+//! prefix. A change is acknowledged when its record is on disk. Readers work on immutable snapshots.
 //!
-//! The way of a change: [`Transaction`] resolves it against the live schema (`live_schema`, `shard_writer`) into one record
-//! (`record`); the committer thread (`queue`, `committer`) writes a group of records as one frame (`frame`, `log`), and then applies
-//! each to the state (`state`: `series_index`, `fields`, `memtable`). The way of a query: `snapshot` collects what holds
-//! values, `merge` makes blocks of it. Sealing: when memtables are full, the `sealer` thread writes them to segment files
-//! ([`segment`], `compaction`), lists these in the `checkpoint`, and drops the log before it. All files are reached through
-//! [`disk`], which is [`real_disk`] or, in simulations, [`memory_disk`]. A log that is
-//! damaged can be cut by hand with [`repair`].
+//! # The path of a change
+//!
+//! A [`Transaction`] resolves the change against the live schema (`live_schema`, `shard_writer`) into one record (`record`).
+//! The committer thread (`commit`) writes a group of records as one frame (`log`) and then applies each of them to the state
+//! (`state`, which holds `series_index`, `fields` and `memtable`). When memtables are full, the sealer thread (`sealing`)
+//! writes them to segment files ([`segment`]), lists these in the checkpoint, and drops the log before it.
+//!
+//! # The path of a query
+//!
+//! A `snapshot` collects the pieces that hold values, and `merge` turns them into blocks.
+//!
+//! # Disks
+//!
+//! All files are accessed through the trait in [`disk`]: [`real_disk`] implements it for the file system, and, with the
+//! feature `memory-disk` for tests, `memory_disk` simulates a disk that fails. [`repair`] cuts a damaged log on demand.
 
-mod checkpoint;
-mod column_buffer;
-mod committer;
-mod compaction;
+mod catalog_bytes;
+mod commit;
+mod directory_lock;
 pub mod disk;
 mod error;
-mod few_points;
 mod fields;
-pub mod frame;
 mod live_schema;
 mod log;
+#[cfg(any(test, feature = "memory-disk"))]
 pub mod memory_disk;
 mod memtable;
 mod merge;
-mod queue;
+mod options;
 pub mod real_disk;
 mod recent_series;
 pub mod record;
 pub mod repair;
-mod sealer;
+mod sealing;
 pub mod segment;
-mod series_file;
 mod series_index;
-mod series_table;
 mod shard_writer;
 mod snapshot;
 mod state;
+mod store_core;
 mod stored_hash;
 #[cfg(test)]
 mod tests;
 mod transaction;
 
+pub use catalog_bytes::CatalogRecord;
 pub use error::StorageError;
 pub use fields::Field;
+pub use log::frame;
+pub use options::StoreOptions;
 pub use recent_series::{MeasurementNumber, ResolvedSeries};
 pub use record::RECORD_BYTES_MAX;
 pub use shard_writer::ShardWriter;
 pub use transaction::{Commit, Transaction};
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
-use checkpoint::Checkpoint;
-use disk::Disk;
 use fluxstone_columns::Source;
 use fluxstone_model::{DatabaseId, ShardId, TimeRange};
-use live_schema::LiveSchema;
+
+use commit::committer::run_committer;
+use commit::queue::Item;
+use directory_lock::lock_directories;
+use disk::{Disk, DiskLock};
 use log::LogWriter;
-use parking_lot::{Mutex, RwLock};
-use queue::{CommitQueue, Item};
 use real_disk::RealDisk;
-use sealer::Sealer;
-use segment::ReadCache;
+use sealing::checkpoint::Checkpoint;
+use sealing::sealer::Sealer;
+use sealing::thread::run_sealer;
+use segment::SegmentCache;
 use series_index::{SeriesBound, SeriesIndex};
 use snapshot::Snapshot;
 use state::State;
+use store_core::StoreCore;
 
-/// The file of each directory that is locked while a store is open.
-const LOCK_FILE: &str = "lock";
-
-/// How to open a store.
-#[derive(Debug, Clone)]
-pub struct StoreOptions {
-    /// Where segment files and the checkpoint live.
-    pub data_dir: PathBuf,
-    /// Where the log lives.
-    pub log_dir: PathBuf,
-    /// Memtables are sealed into segment files when they hold this many bytes together.
-    pub memtable_bytes_max: usize,
-    /// `wal-fsync-delay`: how long a change waits for others to share its sync. It is acknowledged after that, always.
-    pub fsync_delay: Duration,
-    /// `cache-snapshot-write-cold-duration`: what is in memtables is sealed, full or not, when there was no change for so long.
-    pub seal_idle_after: Duration,
-    /// `write-timeout`: how long a write waits while memory is full because sealing does not keep up, or fails.
-    pub write_timeout: Duration,
-}
-
-impl StoreOptions {
-    /// The defaults, with everything in one directory.
-    pub fn in_directory(directory: &Path) -> Self {
-        StoreOptions {
-            data_dir: directory.join("data"),
-            log_dir: directory.join("wal"),
-            memtable_bytes_max: 64 << 20,
-            fsync_delay: Duration::ZERO,
-            seal_idle_after: Duration::from_mins(10),
-            write_timeout: Duration::from_secs(10),
-        }
-    }
-}
-
-/// A catalog record met while a store is opened. The bytes are the engine's; storage only keeps them in order.
-#[derive(Debug)]
-pub enum CatalogRecord<'a> {
-    /// The whole catalog as of the checkpoint. Comes first, if there is one.
-    Checkpoint(&'a [u8]),
-    /// One change, in log order.
-    Change(&'a [u8]),
-}
-
-/// A checkpoint with a new catalog is due when this many catalog changes came after the last.
+/// A checkpoint with a new catalog is due after this many catalog changes.
 const CATALOG_CHANGES_MAX: usize = 1000;
-/// Memtables may take this many times [`StoreOptions::memtable_bytes_max`] before writers wait for the sealer: while some are
-/// sealed, as many others fill.
-const MEMORY_FACTOR: usize = 2;
 
-/// Everything on disk, and the memory that mirrors it.
+/// An open store: everything on disk, and the memory that mirrors it.
 pub struct Store {
-    shared: Arc<Shared>,
+    core: Arc<StoreCore>,
     threads: Vec<JoinHandle<()>>,
-    _locks: Vec<Lock>,
-}
-
-/// Holds a directory.
-type Lock = Box<dyn fmt::Debug + Send + Sync>;
-
-/// What the threads of a store share.
-struct Shared {
-    options: StoreOptions,
-    /// The commit lock: one transaction at a time.
-    live: Mutex<LiveSchema>,
-    queue: CommitQueue,
-    state: RwLock<State>,
-    is_read_only: AtomicBool,
+    _locks: Vec<DiskLock>,
 }
 
 impl Store {
-    /// Opens the store, or makes an empty one: reads the checkpoint, replays the log, cuts a torn tail. `on_catalog` gets every
-    /// catalog record in order. Takes a lock on the directory.
+    /// Opens the store, or creates an empty one: locks its directories, reads the checkpoint, replays the log and cuts off a
+    /// torn tail. `on_catalog` is called with every catalog record in order.
     pub fn open(
         options: StoreOptions,
         on_catalog: &mut dyn FnMut(CatalogRecord<'_>) -> Result<(), String>,
@@ -152,7 +100,7 @@ impl Store {
         Store::open_on(&(Arc::new(RealDisk::default()) as Arc<dyn Disk>), options, on_catalog)
     }
 
-    /// As [`Store::open`], on a disk of the caller's.
+    /// Like [`Store::open`], on the given disk.
     pub fn open_on(
         disk: &Arc<dyn Disk>,
         options: StoreOptions,
@@ -163,10 +111,10 @@ impl Store {
             disk.create_dir_all(dir).map_err(StorageError::io("create", dir))?;
         }
         let locks = lock_directories(&**disk, &options)?;
-        // What is found may so far be in the system's memory only, and is about to be relied on.
+        // The file names may not be durable yet, and the store is about to rely on them.
         disk.sync_dir(data_dir).map_err(StorageError::io("sync", data_dir))?;
         let checkpoint = Checkpoint::read(&**disk, data_dir)?.unwrap_or_else(Checkpoint::empty);
-        let cache = Arc::<ReadCache>::default();
+        let cache = Arc::new(SegmentCache::new(options.segment_cache_bytes));
         let mut state = checkpoint.load(&**disk, data_dir, &cache)?;
         let sealer = Sealer::new(disk.clone(), cache, &options, &checkpoint);
         sealer.remove_unlisted()?;
@@ -185,99 +133,91 @@ impl Store {
         state: State,
         log: LogWriter,
         sealer: Sealer,
-        locks: Vec<Lock>,
+        locks: Vec<DiskLock>,
     ) -> Result<Store, StorageError> {
-        let shared = Arc::new(Shared {
-            live: Mutex::new(LiveSchema::new(&state)),
-            queue: CommitQueue::new(options.fsync_delay, options.seal_idle_after),
-            options,
-            state: RwLock::new(state),
-            is_read_only: AtomicBool::new(false),
-        });
-        let mut store = Store { shared: shared.clone(), threads: Vec::new(), _locks: locks };
+        let core = Arc::new(StoreCore::new(options, state));
+        let mut store = Store { core: core.clone(), threads: Vec::new(), _locks: locks };
         let (jobs, sealer_jobs) = std::sync::mpsc::sync_channel(1);
-        let for_sealer = shared.clone();
-        store.spawn("sealer", move || committer::run_sealer(&for_sealer, sealer, &sealer_jobs))?;
-        let for_committer = shared.clone();
-        store.spawn("committer", move || committer::run_committer(&for_committer, log, &jobs))?;
-        let unsealed_bytes = shared.state.read().memory.active;
-        if unsealed_bytes > shared.options.memtable_bytes_max {
-            shared.queue.want_seal();
+        let sealer_core = core.clone();
+        store.spawn("sealer", move || run_sealer(&sealer_core, sealer, &sealer_jobs))?;
+        let committer_core = core.clone();
+        store.spawn("committer", move || run_committer(&committer_core, log, &jobs))?;
+        let unsealed_bytes = core.state.read().memory.active;
+        if unsealed_bytes > core.options.memtable_bytes_max {
+            core.queue.request_seal();
         } else if unsealed_bytes > 0 {
-            shared.queue.unsealed();
+            core.queue.note_unsealed();
         }
         Ok(store)
     }
 
     fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StorageError> {
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
-        let dir = &self.shared.options.data_dir;
+        let dir = &self.core.options.data_dir;
         self.threads.push(thread.map_err(StorageError::io("start a thread for", dir))?);
         Ok(())
     }
 
-    /// Begins a change. One at a time: others wait until it is committed (which does not wait for the disk) or dropped.
+    /// Begins a change. There is one at a time: others wait until it is dropped or committed, which does not wait for the disk.
     pub fn begin(&self) -> Result<Transaction<'_>, StorageError> {
-        Transaction::begin(&self.shared)
+        Transaction::begin(&self.core)
     }
 
-    /// As [`Store::begin`], for points: waits first until there is memory for them, no longer than
-    /// [`StoreOptions::write_timeout`].
+    /// Like [`Store::begin`], for points: waits up to [`StoreOptions::write_timeout`] for memory first.
     pub fn begin_write(&self) -> Result<Transaction<'_>, StorageError> {
-        self.shared.wait_for_memory()?;
+        self.core.wait_for_memory()?;
         self.begin()
     }
 
-    /// What all transactions that were acknowledged before this call left in the given shards of one database, each given
-    /// with the times that it is for. The times of two shards do not overlap.
+    /// Returns a snapshot of the given shards of one database, each with the time range it is responsible for. The ranges of
+    /// two shards must not overlap. The snapshot contains every transaction that was acknowledged before this call.
     ///
-    /// Measurements and tags are those of the whole database; fields and values those of the shards.
+    /// Measurements and tags are those of the whole database, fields and values those of the shards.
     pub fn snapshot(&self, database: DatabaseId, shards: &[(ShardId, TimeRange)]) -> Arc<dyn Source> {
-        Arc::new(Snapshot::new(&self.shared.state.read(), database, shards))
+        Arc::new(Snapshot::new(&self.core.state.read(), database, shards))
     }
 
-    /// How many series a database has.
+    /// Returns the number of series in a database.
     pub fn series_count(&self, database: DatabaseId) -> usize {
         self.with_index(database, SeriesIndex::len).unwrap_or(0)
     }
 
-    /// How many measurements a database has.
+    /// Returns the number of measurements in a database.
     pub fn measurement_count(&self, database: DatabaseId) -> usize {
         self.with_index(database, |index, bound| index.measurements(bound).len()).unwrap_or(0)
     }
 
-    /// Whether a measurement has a series.
+    /// Whether a measurement has any series.
     pub fn has_measurement(&self, database: DatabaseId, measurement: &[u8]) -> bool {
         self.with_index(database, |index, bound| index.has_measurement(measurement, bound)).unwrap_or(false)
     }
 
-    /// Seals all memtables, writes a checkpoint with `catalog` and drops the log before it.
+    /// Seals all memtables, writes a checkpoint with the result of `catalog`, and drops the log before it.
     ///
-    /// The store does this by itself when memtables are full or the log is long, and then keeps the catalog as the last
-    /// one given here and the changes since. `catalog` is called while no transaction is open: it must return the outcome
-    /// of all changes whose transactions were committed, whether or not anyone waited for them, and of no others; it must
-    /// not begin a transaction.
+    /// The store also does this on its own when memtables are full or the log is long; it then keeps the last catalog given
+    /// here and the changes since. `catalog` is called while no transaction is open and must not begin one. It must return
+    /// the result of all committed changes, whether or not anyone has waited for them yet, and of no others.
     ///
-    /// When sealing fails, nothing is lost and the store tries again by itself.
+    /// If sealing fails, nothing is lost and the store retries on its own.
     pub fn checkpoint(&self, catalog: &dyn Fn() -> Result<Vec<u8>, StorageError>) -> Result<(), StorageError> {
         let ticket = {
-            let _commit_lock = self.shared.live.lock();
-            self.shared.queue.push_alone(Item::CatalogBase(catalog()?))
+            let _commit_lock = self.core.live.lock();
+            self.core.queue.push_alone(Item::CatalogBase(catalog()?))
         };
         ticket.wait()?;
-        self.shared.queue.seal()?;
-        self.shared.check()
+        self.core.queue.seal()?;
+        self.core.check()
     }
 
-    /// Whether there are so many catalog changes since the last [`Store::checkpoint`] that another one is due. Not while
-    /// sealing fails, since it would fail too.
+    /// Whether there have been so many catalog changes since the last [`Store::checkpoint`] that another one is due. Never
+    /// while sealing fails, because the checkpoint would fail too.
     pub fn checkpoint_due(&self) -> bool {
-        !self.shared.queue.is_seal_failing() && self.shared.state.read().catalog.changes.len() >= CATALOG_CHANGES_MAX
+        !self.core.queue.is_seal_failing() && self.core.state.read().catalog.changes.len() >= CATALOG_CHANGES_MAX
     }
 
     fn with_index<T>(&self, database: DatabaseId, ask: impl FnOnce(&SeriesIndex, SeriesBound) -> T) -> Option<T> {
         let (index, bound) = {
-            let state = self.shared.state.read();
+            let state = self.core.state.read();
             (state.database(database)?.index.clone(), state.series_bound)
         };
         let index = index.read();
@@ -285,23 +225,13 @@ impl Store {
     }
 }
 
-/// Takes the locks of the directories of a store.
-fn lock_directories(disk: &dyn Disk, options: &StoreOptions) -> Result<Vec<Lock>, StorageError> {
-    let mut locks = Vec::new();
-    for dir in BTreeSet::from([&options.data_dir, &options.log_dir]) {
-        let lock = disk.lock(&dir.join(LOCK_FILE)).map_err(StorageError::io("lock", dir))?;
-        locks.push(lock.ok_or_else(|| StorageError::Locked(dir.clone()))?);
-    }
-    Ok(locks)
-}
-
-/// Waits for what was committed, and stops the threads.
+/// Waits for committed changes and stops the threads.
 impl Drop for Store {
     fn drop(&mut self) {
-        self.shared.queue.close();
+        self.core.queue.close();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
-                tracing::error!("a thread of storage panicked");
+                tracing::error!("a storage thread panicked");
             }
         }
     }
@@ -310,40 +240,5 @@ impl Drop for Store {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    /// Whether changes can be written.
-    fn check(&self) -> Result<(), StorageError> {
-        if self.is_read_only.load(Ordering::Acquire) { Err(StorageError::ReadOnly) } else { Ok(()) }
-    }
-
-    /// Waits until there is memory for more points.
-    fn wait_for_memory(&self) -> Result<(), StorageError> {
-        let deadline = Instant::now() + self.options.write_timeout;
-        loop {
-            self.check()?;
-            let memory = self.state.read().memory;
-            if memory.active + memory.sealing <= self.options.memtable_bytes_max.saturating_mul(MEMORY_FACTOR) {
-                return Ok(());
-            }
-            let number = self.queue.want_seal();
-            if !self.queue.wait_sealed_until(number, deadline) {
-                return Err(StorageError::Busy);
-            }
-        }
-    }
-
-    /// The series index of a database, made empty if it is not there.
-    fn index(&self, database: DatabaseId) -> Arc<RwLock<SeriesIndex>> {
-        let found = self.state.read().database(database).map(|d| d.index.clone());
-        found.unwrap_or_else(|| self.state.write().database_mut(database).index.clone())
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
     }
 }

@@ -1,13 +1,14 @@
-//! A disk in memory that loses what it may lose, for simulations.
+//! A simulated disk in memory that loses everything that a real disk may lose. For tests only: it is compiled with the feature
+//! `memory-disk`.
 //!
-//! It keeps what was written apart from what is durable. [`MemoryDisk::crash`] does what a power cut may do: of bytes that
-//! were not synced any parts may be missing, zero or changed, of changes of a directory that were not synced any may not have
-//! happened. Bytes whose sync failed count as not synced for ever, though they can be read as if they were.
-//! [`MemoryDisk::fail_after`] makes operations fail, all from some point on or a single one, [`MemoryDisk::trouble`] all
-//! that need room or a descriptor, and [`MemoryDisk::photograph_from`] keeps the disk as it is between operations.
+//! It distinguishes what was written from what is durable. [`MemoryDisk::crash`] does what a power cut may do: any parts of
+//! unsynced bytes may be missing, zero or changed, and any unsynced changes of a directory may not have happened. Bytes whose
+//! sync failed count as unsynced forever, although they can be read.
+//!
+//! [`MemoryDisk::fail_after`] makes one or all operations fail, [`MemoryDisk::set_shortage`] makes all fail that need space or
+//! a descriptor, and [`MemoryDisk::record_images`] keeps copies of the disk between operations.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -15,12 +16,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::disk::{AppendFile, Disk, ReadFile};
+use super::disk::{AppendFile, Disk, DiskLock, ReadFile};
 
 /// Unsynced bytes are lost in pieces of this size.
 const SECTOR: usize = 64;
 
-/// A disk in memory. Clones are the same disk.
+/// A simulated disk. Clones are the same disk.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryDisk {
     inner: Arc<Mutex<Inner>>,
@@ -31,20 +32,20 @@ struct Inner {
     files: HashMap<Inode, Content>,
     names: BTreeMap<PathBuf, Inode>,
     durable_names: BTreeMap<PathBuf, Inode>,
-    /// Changes of names since the last sync of their directory, in order.
+    /// Name changes since the last sync of their directory, in order.
     pending: Vec<NameChange>,
     next_inode: Inode,
     locked: BTreeSet<PathBuf>,
-    /// Operations until the failure; none, if there is none to come.
+    /// The number of operations that still succeed before the failure; `None` if no failure is planned.
     fails_in: Option<u64>,
     failure: Failure,
     has_failed: bool,
-    troubles: BTreeMap<PathBuf, Trouble>,
-    /// How many operations there were.
+    shortages: BTreeMap<PathBuf, Shortage>,
+    /// The number of operations so far.
     operations: u64,
-    /// Operations until the next photograph, and from one to the next; none, if none is to be taken.
-    photograph_in: Option<(u64, u64)>,
-    photographs: Vec<Inner>,
+    /// The number of operations until the next image, and between images; `None` if none are recorded.
+    next_image: Option<(u64, u64)>,
+    images: Vec<Inner>,
 }
 
 type Inode = u64;
@@ -52,9 +53,9 @@ type Inode = u64;
 #[derive(Debug, Clone, Default)]
 struct Content {
     bytes: Vec<u8>,
-    /// What is behind this was never synced.
+    /// The bytes after this were never synced.
     durable_len: usize,
-    /// What is before it but was lost by a sync that failed.
+    /// The parts before it whose sync failed.
     lost: Vec<Range<usize>>,
 }
 
@@ -65,38 +66,38 @@ enum NameChange {
     Remove(PathBuf),
 }
 
-/// How operations fail when their time has come.
+/// Which operations fail, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Failure {
-    /// All of them, as after a power cut.
+    /// All operations, as after a power cut.
     #[default]
     All,
-    /// One; those after it succeed.
+    /// One operation; those after it succeed.
     Once,
-    /// The thread panics.
+    /// One operation, which panics.
     Panic,
 }
 
-/// Why operations on the files of a directory fail until it is over.
+/// A shortage that makes operations on the files of a directory fail until it is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// There is no room for files and bytes.
-    Full,
+pub enum Shortage {
+    /// There is no space for more files and bytes.
+    DiskFull,
     /// Too many files are open.
     TooManyFiles,
 }
 
 impl MemoryDisk {
-    /// Lets the next `operations` succeed and what follows fail.
+    /// Lets the next `operations` succeed and those after them fail.
     pub fn fail_after(&self, operations: u64, failure: Failure) {
         let mut inner = self.inner.lock();
         (inner.fails_in, inner.failure, inner.has_failed) = (Some(operations), failure, false);
     }
 
-    /// Lets nothing fail any more.
+    /// Ends all failures and shortages.
     pub fn heal(&self) {
         let mut inner = self.inner.lock();
-        (inner.fails_in, inner.troubles) = (None, BTreeMap::new());
+        (inner.fails_in, inner.shortages) = (None, BTreeMap::new());
     }
 
     /// Whether an operation has failed since the last [`MemoryDisk::fail_after`].
@@ -110,56 +111,57 @@ impl MemoryDisk {
         inner.failure == Failure::All && inner.fails_in == Some(0)
     }
 
-    /// Puts the files of a directory into trouble, or ends it.
-    pub fn trouble(&self, dir: &Path, trouble: Option<Trouble>) {
+    /// Starts or ends a shortage for the files of a directory.
+    pub fn set_shortage(&self, dir: &Path, shortage: Option<Shortage>) {
         let mut inner = self.inner.lock();
-        match trouble {
-            Some(trouble) => inner.troubles.insert(dir.to_owned(), trouble),
-            None => inner.troubles.remove(dir),
+        match shortage {
+            Some(shortage) => inner.shortages.insert(dir.to_owned(), shortage),
+            None => inner.shortages.remove(dir),
         };
     }
 
-    /// Keeps the disk as it will be after the next `operations` and after every `further` from then on, for
-    /// [`MemoryDisk::photographs`].
-    pub fn photograph_from(&self, operations: u64, further: u64) {
+    /// Starts recording an image of the disk after the next `operations` operations, and then after every `every` operations,
+    /// for [`MemoryDisk::take_images`].
+    pub fn record_images(&self, operations: u64, every: u64) {
         let mut inner = self.inner.lock();
-        (inner.photograph_in, inner.photographs) = (Some((operations, further.max(1))), Vec::new());
+        (inner.next_image, inner.images) = (Some((operations, every.max(1))), Vec::new());
     }
 
-    /// Takes the photographs, and ends their taking.
-    pub fn photographs(&self) -> Vec<MemoryDisk> {
+    /// Stops recording images and returns them.
+    pub fn take_images(&self) -> Vec<MemoryDisk> {
         let mut inner = self.inner.lock();
-        inner.photograph_in = None;
-        let photographs = std::mem::take(&mut inner.photographs);
-        photographs.into_iter().map(|inner| MemoryDisk { inner: Arc::new(Mutex::new(inner)) }).collect()
+        inner.next_image = None;
+        let images = std::mem::take(&mut inner.images);
+        images.into_iter().map(|inner| MemoryDisk { inner: Arc::new(Mutex::new(inner)) }).collect()
     }
 
-    /// How many operations there were that change anything.
+    /// Returns the number of operations so far, not counting reads.
     pub fn operations(&self) -> u64 {
         self.inner.lock().operations
     }
 
-    /// The disk after a power cut: what was not durable is lost, or not, as `seed` has it. This one stays as it is.
+    /// Returns the disk after a power cut: whether something that was not durable is lost depends on `seed`. This disk does not
+    /// change.
     #[must_use]
     pub fn crash(&self, seed: u64) -> MemoryDisk {
         let old = self.inner.lock();
-        let mut chance = Chance(seed | 1);
+        let mut rng = Rng(seed | 1);
         let mut names = old.durable_names.clone();
         let dirs: Vec<&Path> = old.pending.iter().filter_map(NameChange::dir).collect();
         for dir in dirs.iter().collect::<BTreeSet<_>>() {
             let changes: Vec<_> = old.pending.iter().filter(|change| change.dir() == Some(dir)).collect();
-            // In order up to some point, as of a journal, or any of them.
-            let happened = chance.below(changes.len() + 1);
-            let any = chance.below(2) == 0;
+            // Either a prefix of the changes happened, as with a journal, or any of them.
+            let happened = rng.below(changes.len() + 1);
+            let any = rng.below(2) == 0;
             for (nth, change) in changes.into_iter().enumerate() {
-                if if any { chance.below(2) == 0 } else { nth < happened } {
+                if if any { rng.below(2) == 0 } else { nth < happened } {
                     change.apply(&mut names);
                 }
             }
         }
         let mut files = HashMap::new();
         for inode in names.values() {
-            let bytes = old.files[inode].after_crash(&mut chance);
+            let bytes = old.files[inode].after_crash(&mut rng);
             files.insert(*inode, Content { durable_len: bytes.len(), bytes, lost: Vec::new() });
         }
         let inner =
@@ -167,12 +169,12 @@ impl MemoryDisk {
         MemoryDisk { inner: Arc::new(Mutex::new(inner)) }
     }
 
-    /// The names of all files.
+    /// Returns the paths of all files.
     pub fn names(&self) -> Vec<PathBuf> {
         self.inner.lock().names.keys().cloned().collect()
     }
 
-    /// Changes the bytes of a file behind everyone's back.
+    /// Changes the bytes of a file without anyone noticing.
     pub fn damage(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
         let mut inner = self.inner.lock();
         let inode = inner.names[path];
@@ -183,14 +185,14 @@ impl MemoryDisk {
 }
 
 impl Content {
-    fn after_crash(&self, chance: &mut Chance) -> Vec<u8> {
-        let kept = self.durable_len + chance.below(self.bytes.len() - self.durable_len + 1);
+    fn after_crash(&self, rng: &mut Rng) -> Vec<u8> {
+        let kept = self.durable_len + rng.below(self.bytes.len() - self.durable_len + 1);
         let mut bytes = self.bytes[..kept].to_vec();
-        for unsafe_part in self.lost.iter().cloned().chain(std::iter::once(self.durable_len..kept)) {
-            for sector in bytes[unsafe_part].chunks_mut(SECTOR) {
-                match chance.below(6) {
+        for unsynced in self.lost.iter().cloned().chain(std::iter::once(self.durable_len..kept)) {
+            for sector in bytes[unsynced].chunks_mut(SECTOR) {
+                match rng.below(6) {
                     0 | 1 => sector.fill(0),
-                    2 => sector[chance.below(sector.len())] ^= 1 << chance.below(8),
+                    2 => sector[rng.below(sector.len())] ^= 1 << rng.below(8),
                     _ => {}
                 }
             }
@@ -198,7 +200,7 @@ impl Content {
         bytes
     }
 
-    /// A sync that failed: the system takes the bytes for written, but they are not.
+    /// Simulates a failed sync: the system regards the bytes as written, but they are not.
     fn lose_unsynced(&mut self) {
         self.lost.push(self.durable_len..self.bytes.len());
         self.durable_len = self.bytes.len();
@@ -214,18 +216,18 @@ impl Content {
 }
 
 impl Inner {
-    /// Counts an operation on a path; errs if its time to fail has come.
+    /// Counts an operation. Returns an error if it should fail.
     fn operate(&mut self) -> io::Result<()> {
         self.operations += 1;
-        match self.photograph_in {
-            Some((0, further)) => {
-                let earlier = std::mem::take(&mut self.photographs);
-                let photograph = self.clone();
-                self.photographs = earlier;
-                self.photographs.push(photograph);
-                self.photograph_in = Some((further - 1, further));
+        match self.next_image {
+            Some((0, every)) => {
+                let earlier = std::mem::take(&mut self.images);
+                let image = self.clone();
+                self.images = earlier;
+                self.images.push(image);
+                self.next_image = Some((every - 1, every));
             }
-            Some((left, further)) => self.photograph_in = Some((left - 1, further)),
+            Some((left, every)) => self.next_image = Some((left - 1, every)),
             None => {}
         }
         match &mut self.fails_in {
@@ -235,7 +237,7 @@ impl Inner {
                 if self.failure == Failure::Once {
                     self.fails_in = None;
                 }
-                assert_ne!(self.failure, Failure::Panic, "meant to happen");
+                assert_ne!(self.failure, Failure::Panic, "this panic is intended");
                 Err(io::Error::other("the disk failed"))
             }
             Some(left) => {
@@ -245,18 +247,20 @@ impl Inner {
         }
     }
 
-    /// Errs if a directory is in one of these troubles.
-    fn check(&self, dir: Option<&Path>, troubles: &[Trouble]) -> io::Result<()> {
-        match dir.and_then(|dir| self.troubles.get(dir)) {
-            Some(Trouble::Full) if troubles.contains(&Trouble::Full) => Err(io::ErrorKind::StorageFull.into()),
-            Some(Trouble::TooManyFiles) if troubles.contains(&Trouble::TooManyFiles) => {
+    /// Returns an error if a directory has one of these shortages.
+    fn check(&self, dir: Option<&Path>, shortages: &[Shortage]) -> io::Result<()> {
+        match dir.and_then(|dir| self.shortages.get(dir)) {
+            Some(Shortage::DiskFull) if shortages.contains(&Shortage::DiskFull) => {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            Some(Shortage::TooManyFiles) if shortages.contains(&Shortage::TooManyFiles) => {
                 Err(io::Error::other("too many open files"))
             }
             _ => Ok(()),
         }
     }
 
-    /// Where a file is; none if it has no name any more.
+    /// Returns the directory of a file, unless its name was removed.
     fn dir_of(&self, inode: Inode) -> Option<&Path> {
         self.names.iter().find(|(_, of)| **of == inode)?.0.parent()
     }
@@ -309,7 +313,7 @@ impl Disk for MemoryDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
         let mut inner = self.inner.lock();
         inner.operate()?;
-        inner.check(path.parent(), &[Trouble::Full, Trouble::TooManyFiles])?;
+        inner.check(path.parent(), &[Shortage::DiskFull, Shortage::TooManyFiles])?;
         inner.next_inode += 1;
         let inode = inner.next_inode;
         inner.files.insert(inode, Content::default());
@@ -321,7 +325,7 @@ impl Disk for MemoryDisk {
         let mut inner = self.inner.lock();
         inner.operate()?;
         let inode = inner.find(path)?;
-        inner.check(path.parent(), &[Trouble::TooManyFiles])?;
+        inner.check(path.parent(), &[Shortage::TooManyFiles])?;
         let content = inner.files.entry(inode).or_default();
         content.truncate(len as usize);
         content.durable_len = content.bytes.len();
@@ -330,7 +334,7 @@ impl Disk for MemoryDisk {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
         let inner = self.inner.lock();
-        inner.check(path.parent(), &[Trouble::TooManyFiles])?;
+        inner.check(path.parent(), &[Shortage::TooManyFiles])?;
         let inode = inner.find(path)?;
         drop(inner);
         Ok(Arc::new(OpenFile { disk: self.clone(), inode }))
@@ -355,7 +359,7 @@ impl Disk for MemoryDisk {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut inner = self.inner.lock();
         inner.operate()?;
-        inner.check(Some(dir), &[Trouble::TooManyFiles])?;
+        inner.check(Some(dir), &[Shortage::TooManyFiles])?;
         let Inner { pending, durable_names, .. } = &mut *inner;
         pending.retain(|change| {
             let is_here = change.dir() == Some(dir);
@@ -367,17 +371,17 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn fmt::Debug + Send + Sync>>> {
+    fn lock(&self, path: &Path) -> io::Result<Option<DiskLock>> {
         let mut inner = self.inner.lock();
         let is_free = inner.locked.insert(path.to_owned());
-        Ok(is_free.then(|| Box::new(Lock(self.clone(), path.to_owned())) as _))
+        Ok(is_free.then(|| Box::new(MemoryLock(self.clone(), path.to_owned())) as _))
     }
 }
 
 #[derive(Debug)]
-struct Lock(MemoryDisk, PathBuf);
+struct MemoryLock(MemoryDisk, PathBuf);
 
-impl Drop for Lock {
+impl Drop for MemoryLock {
     fn drop(&mut self) {
         self.0.inner.lock().locked.remove(&self.1);
     }
@@ -392,8 +396,8 @@ struct OpenFile {
 impl AppendFile for OpenFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut inner = self.disk.inner.lock();
-        let result = inner.operate().and_then(|()| inner.check(inner.dir_of(self.inode), &[Trouble::Full]));
-        // A write that fails may have written a part.
+        let result = inner.operate().and_then(|()| inner.check(inner.dir_of(self.inode), &[Shortage::DiskFull]));
+        // A failed write may have written some of the bytes.
         let written = if result.is_ok() { bytes } else { &bytes[..bytes.len() / 2] };
         inner.files.entry(self.inode).or_default().bytes.extend_from_slice(written);
         result
@@ -425,10 +429,10 @@ impl ReadFile for OpenFile {
     }
 }
 
-/// Random numbers of a seed (xorshift).
-struct Chance(u64);
+/// A pseudo-random number generator (xorshift).
+struct Rng(u64);
 
-impl Chance {
+impl Rng {
     fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

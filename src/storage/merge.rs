@@ -1,8 +1,8 @@
-//! Merging: from the pieces that hold values of one field of one series, in the order in which they were written, to
-//! blocks in time order that do not overlap. The value written last wins.
+//! Merging: turns the pieces that hold values of one field of one series, in the order in which they were written, into blocks
+//! in time order that do not overlap. The value written last wins.
 //!
-//! A piece that overlaps no other, and of which nothing was deleted, goes through as it is. Of pieces that overlap, the times say
-//! which values count; values are decoded when somebody asks for them.
+//! A piece that overlaps no other, and of which nothing was deleted, is passed through unchanged. For overlapping pieces, only
+//! the times are read to decide which values count; the values are decoded on demand.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use super::segment::{BlockEntry, Segment, SegmentError, StoredBlock};
 pub(super) struct Piece {
     /// The values.
     pub(super) block: Arc<dyn Block>,
-    /// Whether the times ascend strictly.
+    /// Whether the times are strictly ascending.
     pub(super) is_ordered: bool,
     /// Ranges whose values were deleted after the piece was written.
     pub(super) deleted: Vec<TimeRange>,
@@ -30,7 +30,7 @@ pub(super) struct MemoryBlock {
     summary: Summary,
 }
 
-/// A block that can't be read.
+/// A block that cannot be read.
 #[derive(Debug)]
 struct FailedBlock {
     summary: Summary,
@@ -38,24 +38,24 @@ struct FailedBlock {
 }
 
 impl Piece {
-    /// A chunk of a memtable; `None` if it is empty.
+    /// Creates a piece from a chunk of a memtable. Returns `None` if the chunk is empty.
     pub(super) fn in_memory(chunk: &Arc<Batch>, deleted: &[TimeRange]) -> Option<Piece> {
         let is_ordered = chunk.times.is_sorted_by(|a, b| a < b);
         Some(Piece::new(Arc::new(MemoryBlock::new(chunk.clone())?), is_ordered, deleted))
     }
 
-    /// A block of a segment file.
+    /// Creates a piece from a block of a segment file.
     pub(super) fn stored(segment: &Arc<Segment>, entry: BlockEntry, deleted: &[TimeRange]) -> Piece {
         Piece::new(Arc::new(StoredBlock { segment: segment.clone(), entry }), true, deleted)
     }
 
-    /// Stands for values of a segment file whose index can't be read.
+    /// Creates a piece that stands for the values of a segment file whose index cannot be read.
     pub(super) fn unreadable(segment: &Segment, field_type: FieldType, error: &SegmentError) -> Piece {
         let summary = Summary { range: segment.range(), count: 1, field_type, numbers: None };
         Piece::new(Arc::new(FailedBlock { summary, error: segment.source_error(error) }), true, &[])
     }
 
-    /// A block, whose times ascend strictly if it `is_ordered`.
+    /// Creates a piece from a block, whose times are strictly ascending if it `is_ordered`.
     pub(super) fn new(block: Arc<dyn Block>, is_ordered: bool, deleted: &[TimeRange]) -> Piece {
         let range = block.summary().range;
         let deleted = deleted.iter().copied().filter(|d| d.overlaps(range)).collect();
@@ -66,7 +66,7 @@ impl Piece {
         self.block.summary().range
     }
 
-    /// Leaves out values of times that are not in `times`.
+    /// Leaves out values at times outside `times`.
     pub(super) fn cut_to(&mut self, times: TimeRange) {
         let range = self.range();
         if range.min < times.min {
@@ -79,8 +79,8 @@ impl Piece {
         }
     }
 
-    /// Whether a value is left that was not deleted. Only a piece that was deleted in part is read for that; one that can't be
-    /// read counts as having some.
+    /// Whether there is a value that was not deleted. Reads the block only if it was partly deleted; if it cannot be read, the
+    /// answer is yes.
     pub(super) fn keeps_a_value(&self) -> bool {
         let TimeRange { min, max } = self.range();
         if self.deleted.is_empty() {
@@ -99,7 +99,7 @@ impl Piece {
 }
 
 impl MemoryBlock {
-    /// A block of a batch, whose times need not be in order; `None` if it is empty.
+    /// Creates a block from a batch, whose times need not be in order. Returns `None` if it is empty.
     pub(super) fn new(batch: Arc<Batch>) -> Option<MemoryBlock> {
         let (min, max) = (*batch.times.iter().min()?, *batch.times.iter().max()?);
         let summary = Summary {
@@ -173,14 +173,14 @@ fn merge_cluster(mut cluster: Vec<(usize, Piece)>, blocks: &mut Vec<Arc<dyn Bloc
     }
 }
 
-/// A piece whose times are known. Its values are decoded once, for all blocks that are made of it.
-struct Opened {
+/// A piece whose times are known. Its values are decoded once, for all blocks that are made from it.
+struct TimedPiece {
     block: Arc<dyn Block>,
     times: Arc<Vec<i64>>,
     batch: OnceLock<Result<Arc<Batch>, SourceError>>,
 }
 
-impl Opened {
+impl TimedPiece {
     fn batch(&self) -> Result<&Arc<Batch>, SourceError> {
         self.batch.get_or_init(|| self.block.decode()).as_ref().map_err(Clone::clone)
     }
@@ -188,7 +188,7 @@ impl Opened {
 
 /// Pieces that overlap one another, in the order in which they were written.
 struct Overlap<'p> {
-    pieces: Vec<(&'p Piece, Arc<Opened>)>,
+    pieces: Vec<(&'p Piece, Arc<TimedPiece>)>,
     field_type: FieldType,
 }
 
@@ -200,12 +200,12 @@ impl<'p> Overlap<'p> {
                 return Err(SourceError("a field has values of two types in one shard".to_owned()));
             }
             let (block, times) = (piece.block.clone(), piece.block.times()?);
-            pieces.push((piece, Arc::new(Opened { block, times, batch: OnceLock::new() })));
+            pieces.push((piece, Arc::new(TimedPiece { block, times, batch: OnceLock::new() })));
         }
         Ok(Overlap { pieces, field_type })
     }
 
-    /// Cuts the time at the ends of the pieces: where there is one piece it is taken as it is, and elsewhere they are merged.
+    /// Splits time at the ends of the pieces. Sections with a single piece are passed through, the others are merged.
     fn blocks(&self, blocks: &mut Vec<Arc<dyn Block>>) {
         let ends = |piece: &Piece| [i128::from(piece.range().min.0), i128::from(piece.range().max.0) + 1];
         let cuts: BTreeSet<i128> = self.pieces.iter().flat_map(|(piece, _)| ends(piece)).collect();
@@ -214,12 +214,12 @@ impl<'p> Overlap<'p> {
         for pair in cuts.windows(2) {
             let (from, to) = (pair[0], pair[1]);
             let mut here = self.pieces.iter().filter(|(piece, _)| ends(piece)[0] < to && ends(piece)[1] > from);
-            if let (Some((piece, opened)), None) = (here.next(), here.next())
+            if let (Some((piece, timed)), None) = (here.next(), here.next())
                 && piece.is_clean()
             {
                 blocks.extend(merged.take().and_then(|range| self.merged(range)));
-                let at = |cut: i128| opened.times.partition_point(|time| i128::from(*time) < cut);
-                blocks.extend(self.block(vec![opened.clone()], Picks::Neighbours(at(from)..at(to))));
+                let at = |cut: i128| timed.times.partition_point(|time| i128::from(*time) < cut);
+                blocks.extend(self.block(vec![timed.clone()], Picks::Slice(at(from)..at(to))));
             } else {
                 merged = Some(merged.map_or(from, |range| range.start)..to);
             }
@@ -227,35 +227,35 @@ impl<'p> Overlap<'p> {
         blocks.extend(merged.and_then(|range| self.merged(range)));
     }
 
-    /// The values of all pieces in a range, sorted by time, each time once.
+    /// Returns the merged values of all pieces within a range: sorted by time, with one value per time.
     fn merged(&self, range: Range<i128>) -> Option<Arc<dyn Block>> {
         let mut found: Vec<(i64, u32, u32)> = Vec::new();
-        for (number, (piece, opened)) in (0..).zip(&self.pieces) {
-            let places = if piece.is_ordered {
-                let at = |cut: i128| opened.times.partition_point(|time| i128::from(*time) < cut);
+        for (number, (piece, timed)) in (0..).zip(&self.pieces) {
+            let indexes = if piece.is_ordered {
+                let at = |cut: i128| timed.times.partition_point(|time| i128::from(*time) < cut);
                 at(range.start)..at(range.end)
             } else {
-                0..opened.times.len()
+                0..timed.times.len()
             };
-            for at in places {
-                let time = opened.times[at];
+            for at in indexes {
+                let time = timed.times[at];
                 let is_deleted = || piece.deleted.iter().any(|range| range.contains(Timestamp(time)));
                 if range.contains(&i128::from(time)) && !is_deleted() {
                     found.push((time, number, at as u32));
                 }
             }
         }
-        found.sort_by_key(|(time, ..)| *time); // stable: values of one time stay in the order of writing
+        found.sort_by_key(|(time, ..)| *time); // stable, so values of the same time stay in the order in which they were written
         let is_last = |at: usize| found.get(at + 1).is_none_or(|next| next.0 != found[at].0);
         let picked = (0..found.len()).filter(|at| is_last(*at)).map(|at| found[at]).collect();
-        self.block(self.pieces.iter().map(|(_, opened)| opened.clone()).collect(), Picks::Scattered(picked))
+        self.block(self.pieces.iter().map(|(_, timed)| timed.clone()).collect(), Picks::Scattered(picked))
     }
 
-    /// A block of chosen values; none if there are none.
-    fn block(&self, pieces: Vec<Arc<Opened>>, picks: Picks) -> Option<Arc<dyn Block>> {
+    /// Returns a block of the picked values, unless there are none.
+    fn block(&self, pieces: Vec<Arc<TimedPiece>>, picks: Picks) -> Option<Arc<dyn Block>> {
         let ends = match &picks {
-            Picks::Neighbours(places) => {
-                let times = &pieces.first()?.times[places.clone()];
+            Picks::Slice(indexes) => {
+                let times = &pieces.first()?.times[indexes.clone()];
                 (*times.first()?, *times.last()?, times.len())
             }
             Picks::Scattered(picked) => (picked.first()?.0, picked.last()?.0, picked.len()),
@@ -266,18 +266,18 @@ impl<'p> Overlap<'p> {
     }
 }
 
-/// Which values of some pieces make a block.
+/// Which values of some pieces form a block.
 #[derive(Debug)]
 enum Picks {
-    /// Values of the only piece.
-    Neighbours(Range<usize>),
-    /// Time, piece and place of each.
+    /// Consecutive values of the only piece.
+    Slice(Range<usize>),
+    /// The time, the piece and the index in the piece of each value.
     Scattered(Vec<(i64, u32, u32)>),
 }
 
-/// Values that are picked out of several pieces when they are asked for.
+/// Values picked from several pieces, which are decoded on demand.
 struct MergedBlock {
-    pieces: Vec<Arc<Opened>>,
+    pieces: Vec<Arc<TimedPiece>>,
     picks: Picks,
     summary: Summary,
 }
@@ -289,8 +289,8 @@ impl Block for MergedBlock {
 
     fn times(&self) -> Result<Arc<Vec<i64>>, SourceError> {
         let times = match (&self.picks, &self.pieces[..]) {
-            (Picks::Neighbours(places), [piece, ..]) => piece.times[places.clone()].to_vec(),
-            (Picks::Neighbours(_), []) => Vec::new(),
+            (Picks::Slice(indexes), [piece, ..]) => piece.times[indexes.clone()].to_vec(),
+            (Picks::Slice(_), []) => Vec::new(),
             (Picks::Scattered(picked), _) => picked.iter().map(|(time, ..)| *time).collect(),
         };
         Ok(Arc::new(times))
@@ -322,11 +322,11 @@ impl Block for MergedBlock {
 }
 
 impl Picks {
-    /// The values out of the columns; fewer than there should be, if a column has not what it should.
+    /// Picks the values from the columns. Returns too few if a column is shorter than expected or of the wrong type.
     fn pick<T: Clone>(&self, columns: &[&[T]]) -> Vec<T> {
         match self {
-            Picks::Neighbours(places) => {
-                columns.first().and_then(|column| column.get(places.clone())).unwrap_or_default().to_vec()
+            Picks::Slice(indexes) => {
+                columns.first().and_then(|column| column.get(indexes.clone())).unwrap_or_default().to_vec()
             }
             Picks::Scattered(picked) => {
                 let value = |(_, column, at): &(i64, u32, u32)| columns.get(*column as usize)?.get(*at as usize);
@@ -361,7 +361,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merging_is_writing_one_after_the_other(
+        fn merging_equals_writing_the_pieces_in_order(
             pieces in proptest::collection::vec(
                 (proptest::collection::vec((0_i64..50, any::<i64>()), 0..20), proptest::option::of((0_i64..50, 0_i64..50))),
                 0..6,
@@ -389,7 +389,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_piece_keeps_a_value_if_merging_it_leaves_one(
+        fn a_piece_keeps_a_value_exactly_if_merging_it_leaves_one(
             written in proptest::collection::vec((0_i64..50, any::<i64>()), 1..20),
             lost in proptest::collection::vec((0_i64..50, 0_i64..50), 0..4),
         ) {
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_that_do_not_overlap_go_through_undecoded() {
+    fn pieces_that_do_not_overlap_are_passed_through() {
         let first = piece(&[(5, 1), (6, 2)], &[]).unwrap();
         let second = piece(&[(1, 3), (4, 4)], &[]).unwrap();
         let (a, b) = (first.block.clone(), second.block.clone());

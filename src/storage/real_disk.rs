@@ -1,10 +1,10 @@
-//! The file system of the machine.
+//! The file system of the operating system.
 //!
-//! Files that are read have no descriptor of their own: a bounded number of descriptors is shared by those that were read
-//! last, so that a store may have more files than a process may open. Invariant: a file that someone can still read keeps a
-//! descriptor from the moment at which its name is removed.
+//! Files opened for reading do not own a descriptor: a bounded number of descriptors is shared by the most recently read ones,
+//! so that a store may have more files than a process may open.
+//!
+//! Invariant: if the name of a file is removed while someone can still read it, the file gets a descriptor of its own first.
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -14,12 +14,12 @@ use std::sync::{Arc, OnceLock, Weak};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use super::disk::{AppendFile, Disk, ReadFile};
+use super::disk::{AppendFile, Disk, DiskLock, ReadFile};
 
-/// How many descriptors files that are read share.
+/// The maximum number of descriptors for files opened for reading.
 const DESCRIPTORS_MAX: usize = 512;
 
-/// The file system of the machine. Clones share their descriptors.
+/// The file system of the operating system. Clones share their descriptors.
 #[derive(Debug, Clone)]
 pub struct RealDisk {
     descriptors: Arc<Descriptors>,
@@ -32,9 +32,9 @@ impl Default for RealDisk {
 }
 
 impl RealDisk {
-    /// A disk whose files that are read share this many descriptors; at least one.
+    /// Creates a disk whose files opened for reading share `max` descriptors, which must be at least one.
     fn with_descriptors(max: usize) -> Self {
-        RealDisk { descriptors: Arc::new(Descriptors { max, shared: Mutex::default() }) }
+        RealDisk { descriptors: Arc::new(Descriptors { max, table: Mutex::default() }) }
     }
 }
 
@@ -52,7 +52,7 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        // A name that is no UTF-8 is none of ours.
+        // A name that is not UTF-8 is not one of ours.
         fs::read_dir(dir)?.filter_map(|entry| entry.map(|e| e.file_name().into_string().ok()).transpose()).collect()
     }
 
@@ -65,7 +65,7 @@ impl Disk for RealDisk {
         if file.metadata()?.len() != len {
             file.set_len(len)?;
         }
-        // What was read from it may so far be in the page cache only, and is about to be relied on.
+        // What was read from the file may not be durable yet, and the store is about to rely on it.
         file.sync_all()?;
         Ok(Box::new(file))
     }
@@ -75,12 +75,12 @@ impl Disk for RealDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.descriptors.keep(to)?;
+        self.descriptors.detach(to)?;
         fs::rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.descriptors.keep(path)?;
+        self.descriptors.detach(path)?;
         fs::remove_file(path)
     }
 
@@ -88,7 +88,7 @@ impl Disk for RealDisk {
         File::open(dir)?.sync_all()
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn fmt::Debug + Send + Sync>>> {
+    fn lock(&self, path: &Path) -> io::Result<Option<DiskLock>> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(file))),
@@ -108,21 +108,21 @@ impl AppendFile for File {
     }
 }
 
-/// Files that can be read, and the descriptors of some of them.
+/// The files opened for reading, and the descriptors of some of them.
 #[derive(Debug)]
 struct Descriptors {
     max: usize,
-    shared: Mutex<Shared>,
+    table: Mutex<DescriptorTable>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    /// By path, the one that was opened last.
+struct DescriptorTable {
+    /// The file most recently opened at each path.
     files: HashMap<Arc<Path>, Weak<StoredFile>>,
     open: HashMap<FileNumber, Descriptor>,
     last_number: u64,
-    /// Counts readings.
-    readings: u64,
+    /// The number of reads so far.
+    reads: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -131,39 +131,39 @@ struct FileNumber(u64);
 #[derive(Debug)]
 struct Descriptor {
     file: Arc<File>,
-    last_reading: u64,
+    last_read: u64,
 }
 
-/// A file that can be read.
+/// A file opened for reading.
 #[derive(Debug)]
 struct StoredFile {
     number: FileNumber,
     path: Arc<Path>,
     len: u64,
-    /// Its descriptor, since its name was removed.
+    /// Its own descriptor, from the moment at which its name is removed.
     own: OnceLock<Arc<File>>,
     descriptors: Arc<Descriptors>,
 }
 
 impl Descriptors {
     fn open(self: &Arc<Self>, path: &Path) -> io::Result<Arc<StoredFile>> {
-        self.keep(path)?;
+        self.detach(path)?;
         let file = Arc::new(File::open(path)?);
         let path: Arc<Path> = path.into();
         let len = file.metadata()?.len();
-        let mut shared = self.shared.lock();
-        shared.last_number += 1;
-        let number = FileNumber(shared.last_number);
+        let mut table = self.table.lock();
+        table.last_number += 1;
+        let number = FileNumber(table.last_number);
         let stored =
             Arc::new(StoredFile { number, path: path.clone(), len, own: OnceLock::new(), descriptors: self.clone() });
-        shared.files.insert(path, Arc::downgrade(&stored));
-        shared.remember(number, file, self.max);
+        table.files.insert(path, Arc::downgrade(&stored));
+        table.insert(number, file, self.max);
         Ok(stored)
     }
 
-    /// Sees to it that whoever has the file at `path` can read it still when that name is gone.
-    fn keep(&self, path: &Path) -> io::Result<()> {
-        let stored = self.shared.lock().files.get(path).and_then(Weak::upgrade);
+    /// Gives the file at `path` its own descriptor, so that it can still be read when that name is gone.
+    fn detach(&self, path: &Path) -> io::Result<()> {
+        let stored = self.table.lock().files.get(path).and_then(Weak::upgrade);
         if let Some(stored) = stored {
             let file = stored.descriptor()?;
             stored.own.get_or_init(|| file);
@@ -172,23 +172,23 @@ impl Descriptors {
     }
 }
 
-impl Shared {
-    /// Keeps a descriptor, and closes the one that was read least recently if there are too many.
-    fn remember(&mut self, number: FileNumber, file: Arc<File>, max: usize) {
+impl DescriptorTable {
+    /// Adds a descriptor, and closes the least recently used one if there are too many.
+    fn insert(&mut self, number: FileNumber, file: Arc<File>, max: usize) {
         if self.open.len() >= max {
-            let oldest = self.open.iter().min_by_key(|(_, descriptor)| descriptor.last_reading);
+            let oldest = self.open.iter().min_by_key(|(_, descriptor)| descriptor.last_read);
             if let Some(oldest) = oldest.map(|(number, _)| *number) {
                 self.open.remove(&oldest);
             }
         }
-        self.readings += 1;
-        self.open.insert(number, Descriptor { file, last_reading: self.readings });
+        self.reads += 1;
+        self.open.insert(number, Descriptor { file, last_read: self.reads });
     }
 
     fn find(&mut self, number: FileNumber) -> Option<Arc<File>> {
         let descriptor = self.open.get_mut(&number)?;
-        self.readings += 1;
-        descriptor.last_reading = self.readings;
+        self.reads += 1;
+        descriptor.last_read = self.reads;
         Some(descriptor.file.clone())
     }
 }
@@ -198,16 +198,16 @@ impl StoredFile {
         if let Some(file) = self.own.get() {
             return Ok(file.clone());
         }
-        if let Some(file) = self.descriptors.shared.lock().find(self.number) {
+        if let Some(file) = self.descriptors.table.lock().find(self.number) {
             return Ok(file);
         }
         let opened = File::open(&self.path);
-        // The name may have been removed meanwhile.
+        // The name may have been removed in the meantime.
         if let Some(file) = self.own.get() {
             return Ok(file.clone());
         }
         let file = Arc::new(opened?);
-        self.descriptors.shared.lock().remember(self.number, file.clone(), self.descriptors.max);
+        self.descriptors.table.lock().insert(self.number, file.clone(), self.descriptors.max);
         Ok(file)
     }
 }
@@ -224,11 +224,11 @@ impl ReadFile for StoredFile {
 
 impl Drop for StoredFile {
     fn drop(&mut self) {
-        let mut shared = self.descriptors.shared.lock();
-        shared.open.remove(&self.number);
-        // Another file may have the name by now.
-        if shared.files.get(&self.path).is_some_and(|file| file.strong_count() == 0) {
-            shared.files.remove(&self.path);
+        let mut table = self.descriptors.table.lock();
+        table.open.remove(&self.number);
+        // By now the name may belong to another file.
+        if table.files.get(&self.path).is_some_and(|file| file.strong_count() == 0) {
+            table.files.remove(&self.path);
         }
     }
 }
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn many_files_are_read_through_few_descriptors() {
+    fn many_files_share_few_descriptors() {
         let dir = tempfile::tempdir().unwrap();
         let disk = RealDisk::with_descriptors(3);
         let path = |n: u8| dir.path().join(n.to_string());
@@ -254,7 +254,7 @@ mod tests {
                 disk.open(&path(n)).unwrap()
             })
             .collect();
-        let open = || disk.descriptors.shared.lock().open.len();
+        let open = || disk.descriptors.table.lock().open.len();
         for _ in 0..3 {
             for (n, file) in (0..).zip(&files) {
                 assert_eq!(content(&**file), [n; 4]);
@@ -262,11 +262,11 @@ mod tests {
             }
         }
         drop(files);
-        assert_eq!((open(), disk.descriptors.shared.lock().files.len()), (0, 0));
+        assert_eq!((open(), disk.descriptors.table.lock().files.len()), (0, 0));
     }
 
     #[test]
-    fn a_file_whose_name_is_gone_can_be_read_by_those_who_have_it() {
+    fn an_open_file_can_be_read_after_its_name_is_gone() {
         let dir = tempfile::tempdir().unwrap();
         let disk = RealDisk::with_descriptors(1);
         let (one, other) = (dir.path().join("one"), dir.path().join("other"));

@@ -1,44 +1,47 @@
-//! Repair: what to do with a log that is damaged in the middle. The server refuses to start on it, since whatever it did
-//! would lose acknowledged changes; here somebody decides, and nothing is deleted.
+//! Repair of a log that is damaged in the middle. The server refuses to start on such a log, because anything it did would
+//! lose acknowledged changes. Repair lets an operator decide, and deletes nothing: what is cut off is kept in other files.
 
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::Checkpoint;
+use super::directory_lock::lock_directories;
 use super::disk::{Disk, read_all};
 use super::error::StorageError;
-use super::{StoreOptions, lock_directories, log};
+use super::log;
+use super::options::StoreOptions;
+use super::sealing::checkpoint::Checkpoint;
 
-/// The end of the names of files that were set aside.
+/// The suffix of files that were set aside.
 const SET_ASIDE: &str = ".damaged";
 
-/// A damaged place of the log, and what is behind it.
+/// A damaged place in the log, and what follows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogDamage {
     /// The file.
     pub path: PathBuf,
-    /// Where the damage begins.
+    /// The offset at which the damage starts.
     pub offset: u64,
     /// What is wrong there.
     pub problem: String,
-    /// The files behind that one.
+    /// The log files after that one.
     pub later: Vec<PathBuf>,
-    /// How many changes behind the damage can be read still. They can't be kept, since they build on those that can't.
+    /// The number of changes after the damage that are still readable. They cannot be kept, because they depend on changes that
+    /// are lost.
     pub readable_changes: u64,
 }
 
-/// Looks for the first damage of a log. Changes nothing.
+/// Finds the first damage in a log. Changes nothing.
 pub fn find_damage(disk: &dyn Disk, options: &StoreOptions) -> Result<Option<LogDamage>, StorageError> {
     let _locks = lock_directories(disk, options)?;
     find(disk, options)
 }
 
-/// Cuts the log at its first damage, so that a store opens with the changes before it. What is behind is set aside in
-/// files whose names are returned.
+/// Cuts the log at its first damage, so that a store can be opened with the changes before it. The rest is set aside in files
+/// whose paths are returned.
 pub fn cut_damage(disk: &dyn Disk, options: &StoreOptions) -> Result<Vec<PathBuf>, StorageError> {
     let _locks = lock_directories(disk, options)?;
     let Some(damage) = find(disk, options)? else { return Ok(Vec::new()) };
     let mut set_aside = Vec::new();
-    // The last file first: a power cut leaves a log that is damaged still, at the same place.
+    // Last file first: a power cut in between leaves a log that is still damaged, at the same place.
     for path in damage.later.iter().rev() {
         set_aside.push(set_file_aside(disk, &options.log_dir, path)?);
     }
@@ -61,9 +64,9 @@ fn find(disk: &dyn Disk, options: &StoreOptions) -> Result<Option<LogDamage>, St
     let checkpoint = Checkpoint::read(disk, &options.data_dir)?.unwrap_or_else(Checkpoint::empty);
     let extent = log::scan(disk, &options.log_dir, checkpoint.position, &mut |_, _| Ok(()))?;
     let Some(log::Damage { path, offset, problem, later }) = extent.damage else { return Ok(None) };
-    let mut readable_changes = log::records_behind(disk, &path, offset)?;
+    let mut readable_changes = log::records_after(disk, &path, offset)?;
     for path in &later {
-        readable_changes += log::records_behind(disk, path, 0)?;
+        readable_changes += log::records_after(disk, path, 0)?;
     }
     Ok(Some(LogDamage { path, offset: offset as u64, problem, later, readable_changes }))
 }
@@ -75,7 +78,7 @@ fn set_file_aside(disk: &dyn Disk, dir: &Path, path: &Path) -> Result<PathBuf, S
     Ok(name)
 }
 
-/// A name for what is set aside of a file, in its directory.
+/// Returns an unused name for what is set aside from a file, in its directory.
 fn free_name(disk: &dyn Disk, dir: &Path, path: &Path) -> Result<PathBuf, StorageError> {
     let taken = disk.list(dir).map_err(StorageError::io("list", dir))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -1,7 +1,7 @@
-//! Snapshots: what all transactions up to one position left in some shards of one database. The [`Source`] of queries.
+//! Snapshots: some shards of one database at one position of the log. They implement [`Source`] for queries.
 //!
-//! A snapshot holds the index and the shards by `Arc`. It takes no lock but for the index, into which series are being
-//! added that it does not see; the lock is held while the index is asked, never while a disk is read.
+//! Invariant: a snapshot never changes. It holds the index and the shards by `Arc`, and ignores series that are added to the
+//! index later. Its only lock is that of the index, which is held during look-ups, never during a disk read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use super::merge::{Piece, merge};
 use super::series_index::{SeriesBound, SeriesIndex};
 use super::state::{SegmentFile, Shard, State};
 
-/// Some shards of one database at one instant.
+/// Some shards of one database at one position of the log.
 pub(super) struct Snapshot {
     index: Arc<RwLock<SeriesIndex>>,
     bound: SeriesBound,
-    /// In the order of their times. A shard may stand here several times, each time for other times.
+    /// Sorted by time range. A shard may occur several times, with different ranges.
     shards: Vec<(TimeRange, Arc<Shard>)>,
 }
 
 impl Snapshot {
-    /// Shards that hold nothing are left out.
+    /// Takes a snapshot. Shards that hold nothing are left out.
     pub(super) fn new(state: &State, database: DatabaseId, shards: &[(ShardId, TimeRange)]) -> Self {
         let bound = state.series_bound;
         let Some(database) = state.database(database) else {
@@ -82,8 +82,8 @@ impl Source for Snapshot {
 }
 
 impl Shard {
-    /// What holds values of one field of one series, and of times in `range`, in the order in which it was written.
-    /// Values at times in `deleted` do not count.
+    /// Returns the pieces that may hold values of one field of one series within `range`, in the order in which they were
+    /// written. Values at times in `deleted` do not count.
     fn pieces(&self, series: SeriesId, field: Field, range: TimeRange, deleted: &[TimeRange]) -> Vec<Piece> {
         let mut pieces = Vec::new();
         for SegmentFile { segment, .. } in &self.segments {
@@ -107,16 +107,16 @@ impl Shard {
         pieces
     }
 
-    /// Whether a series of a measurement has a value at a time that is not in one of `deleted`.
+    /// Whether a series of a measurement has a value at a time outside all of `deleted`.
     pub(super) fn has_values(&self, series: SeriesId, measurement: &[u8], deleted: &[TimeRange]) -> bool {
         let fields = self.fields.of(measurement).into_iter().flat_map(BTreeMap::values);
         fields.into_iter().any(|field| {
-            // That a value was overwritten does not change whether there is one, so each piece is judged by itself.
+            // Overwriting a value does not change whether there is one, so each piece can be judged on its own.
             self.pieces(series, *field, TimeRange::ALL, deleted).iter().any(Piece::keeps_a_value)
         })
     }
 
-    /// The series that may have values here. Those of a segment file that can't be read are left out.
+    /// Returns the series that may have values here, leaving out those of unreadable segment files.
     pub(super) fn series(&self) -> BTreeSet<SeriesId> {
         let frozen = self.sealing.as_deref().map(|frozen| &frozen.memtable);
         let in_memory = frozen.into_iter().chain([&self.active]).flat_map(Memtable::series);

@@ -1,8 +1,8 @@
-//! What the log says up to a position: catalog records, and for each database its series and shards.
+//! The state that the log describes up to a position: the catalog's bytes, and the series and shards of each database.
 //!
-//! [`State::apply`] is the only way in which it changes, live and at replay alike, but for sealing, which moves values from
-//! memory to files and changes no answer. Everything large is behind an `Arc`: a snapshot clones the pointers, and what it
-//! holds stays as it is.
+//! Invariant: apart from sealing, which moves values from memory to files without changing any answer, the state changes only
+//! through [`State::apply`], during normal operation and replay alike. Everything large is behind an `Arc`: a snapshot clones
+//! the pointers, and what it holds never changes.
 
 use std::sync::Arc;
 
@@ -12,43 +12,36 @@ use fluxstone_model::{DatabaseId, ShardId, TimeRange};
 use hashbrown::HashMap;
 use parking_lot::RwLock;
 
-use super::CatalogRecord;
+use super::catalog_bytes::CatalogBytes;
 use super::fields::{Field, FieldTable};
 use super::memtable::Memtable;
 use super::record::{Entries, Entry};
 use super::segment::Segment;
 use super::series_index::{SeriesBound, SeriesIndex};
 
-/// Everything that readers can see.
+/// Everything that readers see.
 #[derive(Debug)]
 pub(super) struct State {
-    /// The position of the next record to be applied.
+    /// The position of the next record to apply.
     pub(super) position: u64,
-    /// Series from here on are not on disk yet.
+    /// Series with ids from here on are not visible yet.
     pub(super) series_bound: SeriesBound,
-    /// The catalog as storage knows it: bytes that the engine understands.
+    /// The catalog, as bytes that only the engine understands.
     pub(super) catalog: CatalogBytes,
     databases: HashMap<DatabaseId, Database>,
-    /// The memory that memtables take, estimated.
+    /// The estimated memory of memtables.
     pub(super) memory: Memory,
-    /// Whether series were removed since the last sealing.
+    /// Whether series have been removed since the last sealing.
     series_removed: bool,
 }
 
-/// Estimated memory of memtables, in bytes.
+/// The estimated memory of memtables, in bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Memory {
-    /// Of those that are written to.
+    /// Memtables that are being written to.
     pub(super) active: usize,
-    /// Of those that are being sealed.
+    /// Memtables that are being sealed.
     pub(super) sealing: usize,
-}
-
-/// The whole catalog at some time, and its changes since.
-#[derive(Debug, Clone, Default)]
-pub(super) struct CatalogBytes {
-    pub(super) base: Option<Arc<[u8]>>,
-    pub(super) changes: Vec<Arc<[u8]>>,
 }
 
 /// One database.
@@ -56,22 +49,22 @@ pub(super) struct CatalogBytes {
 pub(super) struct Database {
     pub(super) index: Arc<RwLock<SeriesIndex>>,
     shards: HashMap<ShardId, Arc<Shard>>,
-    /// Series removed since the last sealing, whose values segment files may hold.
+    /// Series that were removed since the last sealing. Segment files may still hold their values.
     removed: Vec<SeriesId>,
 }
 
-/// One shard. What was written later comes later: segments, then what is being sealed, then what is active.
+/// One shard. Values are, from oldest to newest, in `segments`, `sealing` and `active`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shard {
     pub(super) fields: Arc<FieldTable>,
     pub(super) segments: Vec<SegmentFile>,
-    pub(super) sealing: Option<Arc<Frozen>>,
+    pub(super) sealing: Option<Arc<FrozenMemtable>>,
     pub(super) active: Memtable,
-    /// Deletes that concern segments or what is being sealed.
+    /// Deletes that apply to `segments` or `sealing`.
     pub(super) tombstones: Arc<Vec<Tombstone>>,
 }
 
-/// A segment file with the number in its name.
+/// A segment file and the number in its name.
 #[derive(Debug, Clone)]
 pub(super) struct SegmentFile {
     pub(super) number: u64,
@@ -80,23 +73,23 @@ pub(super) struct SegmentFile {
 
 /// A memtable that is being sealed.
 #[derive(Debug)]
-pub(super) struct Frozen {
+pub(super) struct FrozenMemtable {
     pub(super) memtable: Memtable,
     /// The position of the first record that it does not cover.
     pub(super) position: u64,
 }
 
-/// A delete. It applies to what covers records before its position and not its own.
+/// A delete. It applies to segments and memtables that cover only records before its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tombstone {
-    /// The position of the record.
+    /// The position of its log record.
     pub(super) position: u64,
     pub(super) range: TimeRange,
-    /// In order.
+    /// Sorted.
     pub(super) series: Arc<[SeriesId]>,
 }
 
-/// Everything as of one position, to be sealed.
+/// Everything up to one position, to be sealed.
 #[derive(Debug)]
 pub(super) struct SealJob {
     /// The position of the first record that is not covered.
@@ -113,18 +106,18 @@ pub(super) struct SealDatabase {
     pub(super) id: DatabaseId,
     pub(super) index: Arc<RwLock<SeriesIndex>>,
     pub(super) shards: Vec<(ShardId, Arc<Shard>)>,
-    /// In order.
+    /// Sorted.
     pub(super) removed: Vec<SeriesId>,
 }
 
-/// What became of one shard of a [`SealJob`].
+/// The result of sealing one shard of a [`SealJob`].
 #[derive(Debug)]
 pub(super) struct SealedShard {
     pub(super) database: DatabaseId,
     pub(super) shard: ShardId,
-    /// The segments from here on were merged into the new one.
+    /// The segments from this index on were merged into the new one.
     pub(super) merged_from: usize,
-    /// The new file, unless nothing is left.
+    /// The new file, unless no values were left.
     pub(super) new: Option<SegmentFile>,
     /// Whether all deletes up to the position were applied.
     pub(super) deletes_done: bool,
@@ -150,7 +143,7 @@ impl State {
         self.databases.get(&id)
     }
 
-    /// A database, made empty if it is not there.
+    /// Returns a database, creating an empty one if there is none.
     pub(super) fn database_mut(&mut self, id: DatabaseId) -> &mut Database {
         self.databases.entry(id).or_default()
     }
@@ -170,7 +163,7 @@ impl State {
             Entry::Series { database, id, key } => {
                 self.series_bound = self.series_bound.max(SeriesBound(SeriesId(id.0.saturating_add(1))));
                 let index = &self.database_mut(database).index;
-                // While the server runs, the writer has put it there already.
+                // Except during replay, the writer has inserted it already.
                 if !index.read().has_reached(id) {
                     index.write().insert(id, key);
                 }
@@ -206,19 +199,19 @@ impl State {
                 let series = index.read().series_of(measurement);
                 drop(index);
                 self.remove_series(database, &series);
-                self.database_mut(database).forget_fields(measurement);
+                self.database_mut(database).remove_fields(measurement);
             }
             Entry::DropShards { database, shards } => {
                 for shard in shards {
                     let dropped = self.database_mut(database).shards.remove(&shard);
-                    self.forget_memory(dropped.as_deref());
+                    self.release_memory(dropped.as_deref());
                 }
             }
             Entry::DropDatabase { database } => {
                 self.series_removed = true;
                 let dropped = self.databases.remove(&database);
                 for shard in dropped.iter().flat_map(|d| d.shards.values()) {
-                    self.forget_memory(Some(shard));
+                    self.release_memory(Some(shard));
                 }
             }
         }
@@ -230,12 +223,13 @@ impl State {
         self.database_mut(database).remove_series(series);
     }
 
-    fn forget_memory(&mut self, shard: Option<&Shard>) {
+    fn release_memory(&mut self, shard: Option<&Shard>) {
         let bytes = shard.map_or(0, |shard| shard.active.bytes());
         self.memory.active = self.memory.active.saturating_sub(bytes);
     }
 
-    /// Closes all memtables, so that everything up to here can be sealed. Not while another job is under way.
+    /// Closes all memtables, so that everything up to the current position can be sealed. Must not be called while another job
+    /// is in progress.
     pub(super) fn freeze(&mut self) -> SealJob {
         let position = self.position;
         let mut databases = Vec::with_capacity(self.databases.len());
@@ -243,7 +237,7 @@ impl State {
             for shard in database.shards.values_mut().filter(|shard| !shard.active.is_empty()) {
                 let shard = Arc::make_mut(shard);
                 let memtable = std::mem::take(&mut shard.active);
-                shard.sealing = Some(Arc::new(Frozen { memtable, position }));
+                shard.sealing = Some(Arc::new(FrozenMemtable { memtable, position }));
             }
             let mut removed = std::mem::take(&mut database.removed);
             removed.sort_unstable();
@@ -260,23 +254,15 @@ impl State {
         }
     }
 
-    /// Puts the new segment files in place of what they hold.
+    /// Replaces memtables and merged segments by the new segment files.
     pub(super) fn publish(&mut self, position: u64, sealed: &[SealedShard]) {
         for done in sealed {
             let database = self.databases.get_mut(&done.database);
-            // It may have been dropped meanwhile.
+            // The shard may have been dropped in the meantime.
             let Some(shard) = database.and_then(|d| d.shards.get_mut(&done.shard)) else { continue };
             Arc::make_mut(shard).publish(position, done);
         }
         self.memory.sealing = 0;
-    }
-}
-
-impl CatalogBytes {
-    /// The records in order.
-    pub(super) fn records(&self) -> impl Iterator<Item = CatalogRecord<'_>> {
-        let base = self.base.iter().map(|bytes| CatalogRecord::Checkpoint(bytes));
-        base.chain(self.changes.iter().map(|bytes| CatalogRecord::Change(bytes)))
     }
 }
 
@@ -289,7 +275,7 @@ impl Database {
         self.shards.get(&id)
     }
 
-    /// A shard to be changed, made empty if it is not there.
+    /// Returns a shard to be changed, creating an empty one if there is none.
     pub(super) fn shard_mut(&mut self, id: ShardId) -> &mut Shard {
         Arc::make_mut(self.shards.entry(id).or_default())
     }
@@ -304,7 +290,7 @@ impl Database {
         if let Some(index) = Arc::get_mut(&mut self.index) {
             index.get_mut().remove(series);
         } else {
-            // A snapshot has it: that one stays as it is.
+            // A snapshot holds the index, and must not see the removal.
             let mut index = self.index.read().clone();
             index.remove(series);
             self.index = Arc::new(RwLock::new(index));
@@ -312,7 +298,7 @@ impl Database {
         self.removed.extend_from_slice(series);
     }
 
-    fn forget_fields(&mut self, measurement: &[u8]) {
+    fn remove_fields(&mut self, measurement: &[u8]) {
         for shard in self.shards.values_mut() {
             if shard.fields.of(measurement).is_some() {
                 Arc::make_mut(&mut Arc::make_mut(shard).fields).remove_measurement(measurement);
@@ -331,7 +317,7 @@ impl Shard {
         }
     }
 
-    /// Puts the new segment file in place of what it holds.
+    /// Replaces the memtable and the merged segments by the new segment file.
     pub(super) fn publish(&mut self, position: u64, done: &SealedShard) {
         self.sealing = None;
         self.segments.truncate(done.merged_from);
@@ -341,7 +327,7 @@ impl Shard {
         }
     }
 
-    /// The ranges in which values of a series were deleted after everything before `position` was written.
+    /// Returns the time ranges in which values of a series were deleted by records from `position` on.
     pub(super) fn deleted_since(&self, position: u64, series: SeriesId) -> Vec<TimeRange> {
         let later = self.tombstones.iter().filter(|tombstone| tombstone.position >= position);
         later.filter(|t| t.series.binary_search(&series).is_ok()).map(|t| t.range).collect()

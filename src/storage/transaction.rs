@@ -11,18 +11,18 @@ use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
 use hashbrown::HashSet;
 use parking_lot::MutexGuard;
 
-use super::Shared;
+use super::commit::queue::{Item, Ticket};
 use super::error::StorageError;
 use super::live_schema::{Addition, LiveSchema};
-use super::queue::{Item, Ticket};
 use super::record::{Entry, RecordBuilder};
 use super::shard_writer::{ShardWriter, Target};
 use super::state::Shard;
+use super::store_core::StoreCore;
 
 /// A change that is being assembled. Dropped without [`Transaction::commit`], it leaves no trace.
 #[derive(Debug)]
 pub struct Transaction<'s> {
-    shared: &'s Shared,
+    shared: &'s StoreCore,
     live: MutexGuard<'s, LiveSchema>,
     record: RecordBuilder,
     /// The id of the first series that this transaction adds.
@@ -44,7 +44,7 @@ enum Removal {
 }
 
 impl<'s> Transaction<'s> {
-    pub(super) fn begin(shared: &'s Shared) -> Result<Self, StorageError> {
+    pub(super) fn begin(shared: &'s StoreCore) -> Result<Self, StorageError> {
         let live = shared.live.lock();
         shared.check()?;
         let first_series = live.next_series;

@@ -1,52 +1,65 @@
-//! A plain HTTP client for tests.
+//! A blocking wrapper around the conformance suite's HTTP client, with the queries that integration tests share.
 
 #![allow(dead_code, reason = "each integration test uses a part of it")]
 
-use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 
+use fluxstone_conformance::client::{self, NoAnswer, Response, Target};
 use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+/// The longest body that a test expects.
+const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// A client that keeps its connection as long as the server does.
 pub(crate) struct Connection {
-    address: SocketAddr,
-    stream: Option<BufReader<TcpStream>>,
+    runtime: Runtime,
+    target: Target,
+    open: Option<client::Connection>,
 }
 
 impl Connection {
-    /// A client of the server at `address`; it connects when it has something to say.
+    /// Returns a client of the server at `address`. It connects for the first request.
     pub(crate) fn open(address: SocketAddr) -> Connection {
-        Connection { address, stream: None }
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let target = format!("http://{address}").parse().expect("a target");
+        Connection { runtime, target, open: None }
     }
 
-    /// Sends a request; gives status and body. An error means that no answer came, or only a part of one.
-    pub(crate) fn request(&mut self, method: &str, target: &str, body: &str) -> Result<(u16, String)> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => BufReader::new(TcpStream::connect(self.address)?),
-        };
-        write!(
-            stream.get_mut(),
-            "{method} {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        )?;
-        let (status, body, keep) = read_response(&mut stream)?;
-        if keep {
-            self.stream = Some(stream);
-        }
-        Ok((status, body))
+    /// Sends a request. An error means that no answer arrived, or only a part of one.
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: &str,
+    ) -> Result<Response, NoAnswer> {
+        let Connection { runtime, target, open } = self;
+        runtime.block_on(async {
+            let connection = match open {
+                Some(connection) => connection,
+                None => open.insert(client::Connection::open(target, BODY_BYTES_MAX).await?),
+            };
+            connection.send(method, path, headers, body.to_owned().into()).await
+        })
     }
 
-    /// Runs a query; gives its answer. Panics when the server refuses it.
-    pub(crate) fn query(&mut self, text: &str) -> Result<Value> {
+    /// Sends a request without headers, and returns the status and the body of the answer.
+    pub(crate) fn request(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, String), NoAnswer> {
+        let response = self.send(method, path, &[], body)?;
+        Ok((response.status, String::from_utf8_lossy(&response.body).into_owned()))
+    }
+
+    /// Runs a query and returns the answer. Panics if the server refuses the query.
+    pub(crate) fn query(&mut self, text: &str) -> Result<Value, NoAnswer> {
         let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let (status, body) = self.request("POST", &format!("/query?db=points&epoch=ns&q={encoded}"), "")?;
-        let answer: Value = serde_json::from_str(&body)?;
+        let answer: Value = serde_json::from_str(&body).expect("an answer in JSON");
         assert!(status == 200 && answer["results"][0].get("error").is_none(), "{text}: {status} {body}");
         Ok(answer)
     }
 
-    /// The rows of the first series of a query's answer.
+    /// Returns the rows of the first series of a query's answer.
     pub(crate) fn rows(&mut self, text: &str) -> Vec<Vec<Value>> {
         let answer = self.query(text).expect("an answer");
         let rows = &answer["results"][0]["series"][0]["values"];
@@ -54,51 +67,8 @@ impl Connection {
             .map_or(Vec::new(), |rows| rows.iter().map(|row| row.as_array().expect("a row").clone()).collect())
     }
 
-    /// The first column of a query's answer, as text.
+    /// Returns the first column of a query's answer, as text.
     pub(crate) fn column(&mut self, text: &str) -> Vec<String> {
         self.rows(text).iter().map(|row| row[0].as_str().expect("a text").to_owned()).collect()
     }
-}
-
-/// Status, body, and whether the connection stays open.
-fn read_response(stream: &mut BufReader<TcpStream>) -> Result<(u16, String, bool)> {
-    let malformed = || Error::new(ErrorKind::InvalidData, "malformed response");
-    let status_line = read_line(stream)?;
-    let status = status_line.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or_else(malformed)?;
-    let (mut length, mut chunked, mut keep) = (0, false, true);
-    loop {
-        let line = read_line(stream)?.to_ascii_lowercase();
-        let Some((name, value)) = line.split_once(':') else { break };
-        match (name, value.trim()) {
-            ("content-length", value) => length = value.parse().map_err(|_| malformed())?,
-            ("transfer-encoding", "chunked") => chunked = true,
-            ("connection", "close") => keep = false,
-            _ => {}
-        }
-    }
-    let mut body = Vec::new();
-    if chunked {
-        loop {
-            let size = usize::from_str_radix(&read_line(stream)?, 16).map_err(|_| malformed())?;
-            let start = body.len();
-            body.resize(start + size, 0);
-            stream.read_exact(&mut body[start..])?;
-            read_line(stream)?;
-            if size == 0 {
-                break;
-            }
-        }
-    } else {
-        body.resize(length, 0);
-        stream.read_exact(&mut body)?;
-    }
-    Ok((status, String::from_utf8_lossy(&body).into_owned(), keep))
-}
-
-fn read_line(stream: &mut BufReader<TcpStream>) -> Result<String> {
-    let mut line = String::new();
-    if stream.read_line(&mut line)? == 0 || !line.ends_with('\n') {
-        return Err(ErrorKind::UnexpectedEof.into());
-    }
-    Ok(line.trim_end().to_owned())
 }

@@ -1,12 +1,13 @@
 //! The answers to one statement: what the executable semantics say, and what the evaluator says.
 
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use fluxstone::compat::SelectSemantics;
 use fluxstone::influxql::ast::{Select, Statement};
 use fluxstone::influxql::{Parameters, parse};
 use fluxstone::model::Timestamp;
-use fluxstone::query::{Context, SelectLimits, SeriesRows, Sources, WINDOW_VALUES_MAX, run};
+use fluxstone::query::{Context, SelectLimits, SeriesRows, Sources, WINDOW_VALUES_MAX, WorkerPool, run};
 use fluxstone_spec::policies::Policies;
 use fluxstone_spec::select::{Table, select};
 use fluxstone_spec::source::ModelStore;
@@ -16,6 +17,9 @@ use super::stores::{self, Stored};
 
 /// `now()` of all statements.
 pub(crate) const NOW: Timestamp = Timestamp(50_000);
+
+/// The threads of all queries.
+static WORKERS: LazyLock<WorkerPool> = LazyLock::new(|| WorkerPool::new(3));
 
 /// A statement that parses and passes the checks that need no data.
 pub(crate) fn statement(text: &str) -> Option<Select> {
@@ -30,7 +34,7 @@ pub(crate) fn statement(text: &str) -> Option<Select> {
 pub(crate) fn evaluated(select: &Select, sources: &dyn Sources, chunk_rows: usize) -> Result<Vec<Table>, String> {
     let (limits, semantics) = (SelectLimits::default(), SelectSemantics::DOCUMENTED);
     let window_values_max = if chunk_rows.is_multiple_of(4) { chunk_rows / 4 } else { WINDOW_VALUES_MAX };
-    let context = Context { now: NOW, chunk_rows, limits, window_values_max, threads: 3, semantics };
+    let context = Context { now: NOW, chunk_rows, limits, window_values_max, workers: WORKERS.clone(), semantics };
     let mut tables: Vec<Table> = Vec::new();
     let mut goes_on = false;
     let mut take = |piece: SeriesRows| {

@@ -355,6 +355,7 @@ fn bound(choices: &mut Choices<'_>, is_lower: bool) -> String {
         0 if nanos >= 0 => format!("time {op} {}u", nanos / 1000),
         1 => format!("time {op} now() - {}u", (50_000 - nanos) / 1000),
         2 => format!("{nanos} {} time", mirrored(op)),
+        3 if nanos >= 0 && nanos % 1000 == 0 => format!("time {op} '1970-01-01  0:00:00,{nanos:09}'"),
         3 if nanos >= 0 => format!("TIME {op} '1970-01-01T00:00:00.{nanos:09}Z'"),
         4 if nanos >= 0 => format!("time {op} '1970-01-01 00:00:00' + {}u", nanos / 1000),
         _ => format!("time {op} {nanos}"),

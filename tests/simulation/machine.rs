@@ -1,4 +1,4 @@
-//! A store on a simulated disk: making changes and reading the contents.
+//! A store on a simulated disk: making changes and reading its contents.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use fluxstone::storage::memory_disk::MemoryDisk;
 use fluxstone::storage::{CatalogRecord, StorageError, Store, StoreOptions, Transaction};
 
 use crate::history::{Change, MEASUREMENTS};
-use crate::model::{Model, Place, is_meant, parsed};
+use crate::model::{Model, Slot, is_meant, parsed};
 
 pub(crate) const DATA_DIR: &str = "/data";
 
 /// A store on a simulated disk.
 pub(crate) struct Machine {
     pub(crate) store: Store,
-    /// The catalog; here just a sequence of bytes, one for each change.
+    /// The catalog, which is only a sequence of bytes here.
     catalog: Vec<u8>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn options(memtable_bytes_max: usize) -> StoreOptions {
     }
 }
 
-/// Writes lines to a shard. Which points are refused is tested elsewhere.
+/// Writes lines to a shard. Refused points are tested elsewhere.
 pub(crate) fn write(
     transaction: &mut Transaction<'_>,
     database: DatabaseId,
@@ -64,14 +64,14 @@ impl Machine {
         Ok(Machine { store, catalog })
     }
 
-    /// Makes a change. The ids come from `model`, to which the change has not been applied yet.
-    pub(crate) fn run(&mut self, change: &Change, model: &Model) -> Result<(), StorageError> {
+    /// Makes a change. The ids come from `model`, which does not contain the change yet.
+    pub(crate) fn make(&mut self, change: &Change, model: &Model) -> Result<(), StorageError> {
         match change {
             Change::Write { database, bodies, catalog } => {
                 let mut transaction = self.store.begin_write()?;
-                let place = model.place(*database);
+                let slot = model.slot(*database);
                 for (shard, text) in bodies {
-                    write(&mut transaction, place.id, place.shards[*shard], text)?;
+                    write(&mut transaction, slot.id, slot.shards[*shard], text)?;
                 }
                 if let Some(catalog) = catalog {
                     transaction.catalog_change(&[*catalog]);
@@ -80,31 +80,31 @@ impl Machine {
                 self.catalog.extend(catalog);
             }
             Change::Delete { database, measurement, tag, range } => {
-                let place = model.place(*database);
-                let source = self.store.snapshot(place.id, &[]);
+                let slot = model.slot(*database);
+                let source = self.store.snapshot(slot.id, &[]);
                 let mut series = source.series(measurement.as_bytes(), &SeriesPredicate::All);
                 series.retain(|series| is_meant(&series.key.raw, measurement, *tag));
                 let series: Vec<_> = series.iter().map(|series| series.id).collect();
                 let mut transaction = self.store.begin()?;
-                transaction.delete(place.id, &place.shards, &series, *range);
+                transaction.delete(slot.id, &slot.shards, &series, *range);
                 transaction.commit().wait()?;
             }
             Change::DropMeasurement { database, measurement } => {
                 let mut transaction = self.store.begin()?;
-                transaction.drop_measurement(model.place(*database).id, measurement.as_bytes());
+                transaction.drop_measurement(model.slot(*database).id, measurement.as_bytes());
                 transaction.commit().wait()?;
             }
             Change::DropShards { database, shards, catalog } => {
-                let place = model.place(*database);
+                let slot = model.slot(*database);
                 let mut transaction = self.store.begin()?;
-                transaction.drop_shards(place.id, &shards.iter().map(|at| place.shards[*at]).collect::<Vec<_>>());
+                transaction.drop_shards(slot.id, &shards.iter().map(|at| slot.shards[*at]).collect::<Vec<_>>());
                 transaction.catalog_change(&[*catalog]);
                 transaction.commit().wait()?;
                 self.catalog.push(*catalog);
             }
             Change::DropDatabase { database } => {
                 let mut transaction = self.store.begin()?;
-                transaction.drop_database(model.place(*database).id);
+                transaction.drop_database(model.slot(*database).id);
                 transaction.commit().wait()?;
             }
         }
@@ -115,25 +115,25 @@ impl Machine {
         self.store.checkpoint(&|| Ok(self.catalog.clone()))
     }
 
-    /// Returns the contents of the databases of `model` as text, in the form of [`Model::dump`].
+    /// Returns the contents of the slots of `model`, in the form of [`Model::dump`].
     pub(crate) fn dump(&self, model: &Model) -> Vec<String> {
         let mut lines = vec![format!("catalog {:?}", self.catalog)];
-        for (at, place) in model.places().iter().enumerate() {
-            self.dump_place(at, place, &mut lines);
+        for (at, slot) in model.slots().iter().enumerate() {
+            self.dump_slot(at, slot, &mut lines);
         }
         lines.sort();
         lines
     }
 
-    fn dump_place(&self, at: usize, place: &Place, lines: &mut Vec<String>) {
-        let source = self.store.snapshot(place.id, &[]);
+    fn dump_slot(&self, at: usize, slot: &Slot, lines: &mut Vec<String>) {
+        let source = self.store.snapshot(slot.id, &[]);
         for measurement in source.measurements() {
             let series = source.series(&measurement, &SeriesPredicate::All);
             assert!(!series.is_empty(), "a measurement without series is listed");
             lines.extend(series.iter().map(|series| format!("{at} {}", series.key.raw)));
         }
-        for (shard, id) in place.shards.iter().enumerate() {
-            let source = self.store.snapshot(place.id, &[(*id, TimeRange::ALL)]);
+        for (shard, id) in slot.shards.iter().enumerate() {
+            let source = self.store.snapshot(slot.id, &[(*id, TimeRange::ALL)]);
             for measurement in MEASUREMENTS {
                 let types = source.field_types(measurement.as_bytes(), TimeRange::ALL);
                 let named = types.iter().flat_map(|(field, types)| types.iter().map(move |t| (field, t)));
@@ -141,7 +141,7 @@ impl Machine {
                 for series in source.series(measurement.as_bytes(), &SeriesPredicate::All) {
                     for field in types.keys() {
                         let blocks = source.blocks(series.id, field, TimeRange::ALL);
-                        let batches = blocks.iter().map(|block| block.decode().expect("an undamaged block"));
+                        let batches = blocks.iter().map(|block| block.decode().expect("written values can be read"));
                         let values: Vec<String> = batches.flat_map(|batch| texts(&batch)).collect();
                         if !values.is_empty() {
                             lines.push(format!("{at}.{shard} {} {field} {}", series.key.raw, values.join(" ")));

@@ -1,4 +1,4 @@
-//! Several concurrent writers, whose records share frames of the log, on a disk that fails.
+//! Concurrent writers, whose records share frames of the log, on a disk that fails while they write.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -22,12 +22,12 @@ const FIELDS: [&str; 2] = ["f", "g"];
 static RUNS: AtomicU64 = AtomicU64::new(0);
 static POWER_CUTS: AtomicU64 = AtomicU64::new(0);
 
-/// A change by one writer. Each writer has a series of its own.
+/// A change by one writer. Each writer has its own series.
 #[derive(Debug, Clone)]
 enum Change {
-    /// Writes points at these times, with the number of the change as their value.
+    /// Writes points at these times. The value is the number of the change.
     Write(Vec<i64>),
-    /// Deletes the points up to this time.
+    /// Deletes all points up to this time.
     Delete(i64),
 }
 
@@ -69,7 +69,7 @@ fn run(machine: &Machine, writer: usize, change: &Change, number: i64) -> Result
     }
 }
 
-/// Returns the values of each field of a writer.
+/// Returns the values of each field of a writer's series.
 fn read(machine: &Machine, writer: usize) -> [Values; 2] {
     let source = machine.store.snapshot(DATABASE, &[(SHARD, TimeRange::ALL)]);
     let all = source.series(b"m", &SeriesPredicate::All);
@@ -78,7 +78,7 @@ fn read(machine: &Machine, writer: usize) -> [Values; 2] {
         let blocks = series.map(|series| source.blocks(series.id, field.as_bytes(), TimeRange::ALL));
         let mut values = Values::new();
         for block in blocks.into_iter().flatten() {
-            let batch = block.decode().expect("an undamaged block");
+            let batch = block.decode().expect("written values can be read");
             let fluxstone::columns::Column::Integer(integers) = &batch.values else { panic!("integers were written") };
             values.extend(batch.times.iter().copied().zip(integers.iter().copied()));
         }
@@ -86,17 +86,19 @@ fn read(machine: &Machine, writer: usize) -> [Values; 2] {
     })
 }
 
-/// The possible values of a writer's series: the acknowledged ones, and those after a change that was not acknowledged.
+/// The possible contents of a writer's series: all acknowledged changes, without and with the one that was not.
 type Possible = Vec<Values>;
 
-/// Makes all changes, until the store fails.
+/// Makes changes until there are none left or the store fails.
 fn write(machine: &Machine, writer: usize, changes: &[Change]) -> Possible {
     let mut values = Values::new();
     for (number, change) in (0..).zip(changes) {
         let before = values.clone();
         apply(&mut values, change, number);
         match run(machine, writer, change, number) {
-            Ok(()) => assert_eq!(read(machine, writer), [values.clone(), values.clone()], "acknowledged is visible"),
+            Ok(()) => {
+                assert_eq!(read(machine, writer), [values.clone(), values.clone()], "acknowledged changes are visible")
+            }
             Err(StorageError::Busy) => values = before,
             Err(_) => return vec![before, values],
         }
@@ -117,7 +119,7 @@ proptest! {
 
     fn run_writers(
         changes in proptest::collection::vec(proptest::collection::vec(change(), 1..20), 2..6),
-        survives in 0_u64..80,
+        operations in 0_u64..80,
         failure in select(&[Failure::All, Failure::Once][..]),
         memtable_bytes_max in select(&[300, 1 << 20][..]),
         delay_us in select(&[0_u64, 0, 100][..]),
@@ -128,7 +130,7 @@ proptest! {
             StoreOptions { fsync_delay: Duration::from_micros(delay_us), ..options(memtable_bytes_max) };
         let disk = MemoryDisk::default();
         let machine = Machine::start(&disk, options.clone()).expect("an empty disk");
-        disk.fail_after(survives, failure);
+        disk.fail_after(operations, failure);
         let barrier = Barrier::new(changes.len());
         let possible: Vec<Possible> = std::thread::scope(|scope| {
             let writer = |(nth, changes): (usize, &'_ Vec<Change>)| {
@@ -137,7 +139,7 @@ proptest! {
             };
             let threads: Vec<_> =
                 changes.iter().enumerate().map(|own| scope.spawn(move || writer(own))).collect();
-            threads.into_iter().map(|thread| thread.join().expect("a writer saw its changes")).collect()
+            threads.into_iter().map(|thread| thread.join().expect("a writer finds what it wrote")).collect()
         });
         // While the store is open, changes that were not acknowledged are not visible.
         let acknowledged: Vec<Possible> = possible.iter().map(|possible| possible[..1].to_vec()).collect();
@@ -156,12 +158,8 @@ proptest! {
 
 // spec: storage.durability.1, storage.durability.2, storage.durability.6, storage.log.4
 #[test]
-fn concurrent_writers_lose_no_acknowledged_change_when_their_group_fails() {
+fn concurrent_writers_lose_no_acknowledged_change_when_a_group_commit_fails() {
     run_writers();
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    report(&format!(
-        "simulation: {} runs of several concurrent writers with {} power cuts",
-        of(&RUNS),
-        of(&POWER_CUTS)
-    ));
+    report(&format!("simulation: {} runs of concurrent writers with {} power cuts", of(&RUNS), of(&POWER_CUTS)));
 }

@@ -7,8 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use fluxstone_conformance::case::Request;
-use fluxstone_conformance::client::{self, Target};
+use fluxstone_conformance::client::Target;
 use fluxstone_conformance::known::Known;
 use fluxstone_conformance::run::{self, Settings};
 use fluxstone_conformance::suite::{Selection, Suite};
@@ -84,18 +83,11 @@ fn free_address() -> anyhow::Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
-/// Creates the first administrator, as soon as the server answers.
+/// Creates the first administrator as soon as the server answers.
 async fn create_administrator(target: &Target) -> anyhow::Result<()> {
-    let statement = format!("CREATE USER {} WITH PASSWORD '{}' WITH ALL PRIVILEGES", ADMIN.0, ADMIN.1);
-    let request = Request {
-        verb: "POST".to_owned(),
-        target: "/query".to_owned(),
-        headers: vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
-        body: form_urlencoded::Serializer::new(String::new()).append_pair("q", &statement).finish().into_bytes(),
-    };
     let deadline = Instant::now() + START_LIMIT;
     loop {
-        match client::send(target, &request, START_LIMIT).await {
+        match run::create_administrator(target, ADMIN, START_LIMIT).await {
             Ok(response) if response.status == 200 => return Ok(()),
             Ok(response) => bail!("influxd answered {response:?}"),
             Err(error) if Instant::now() >= deadline => return Err(error).context("influxd"),

@@ -14,6 +14,7 @@ mod compare;
 mod compat;
 mod files;
 mod fuzz;
+mod imports;
 mod influxdb;
 mod kills;
 mod lock;
@@ -86,6 +87,7 @@ fn check() -> anyhow::Result<Vec<String>> {
     let files = tree::read(&tree::root())?;
     let mut violations = compat::check(&files);
     violations.extend(files::check(&files));
+    violations.extend(imports::check(&files));
     for warning in files::long(&files) {
         println!("warning: {warning}");
     }

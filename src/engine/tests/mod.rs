@@ -71,6 +71,7 @@ impl Bench {
             fsync_delay: Duration::ZERO,
             seal_idle_after: Duration::from_mins(10),
             write_timeout: Duration::from_secs(10),
+            segment_cache_bytes: 1 << 20,
             select_limits: SelectLimits::default(),
             query_timeout_ns: 0,
             concurrent_queries_max: 0,

@@ -1,6 +1,6 @@
 //! What was acknowledged is there after the engine is opened again, and what is answered when the disk fails.
 
-use fluxstone_storage::memory_disk::{Failure, MemoryDisk, Trouble};
+use fluxstone_storage::memory_disk::{Failure, MemoryDisk, Shortage};
 
 use super::*;
 
@@ -37,14 +37,14 @@ fn changes_fail_when_the_log_does_and_queries_go_on() {
         bench.done("CREATE DATABASE d");
         assert_eq!(bench.write("m f=1 1"), "");
         let first = if is_full {
-            disk.trouble(&bench.options.log_dir, Some(Trouble::Full));
+            disk.set_shortage(&bench.options.log_dir, Some(Shortage::DiskFull));
             "no storage space"
         } else {
             disk.fail_after(1, Failure::Once);
             "other error"
         };
         assert_eq!(bench.write("m f=2 2"), format!("Internal storage failed: {first}"));
-        disk.trouble(&bench.options.log_dir, None);
+        disk.set_shortage(&bench.options.log_dir, None);
         assert_eq!(bench.write("m f=3 3"), "Internal storage is read-only after a disk error");
         for statement in ["CREATE DATABASE e", "DROP MEASUREMENT m", "DELETE FROM m", "SELECT f INTO n FROM m"] {
             assert_eq!(bench.run(statement), "0: error: storage is read-only after a disk error");
@@ -65,7 +65,7 @@ fn a_write_without_room_in_memory_is_refused_and_deletions_are_not() {
         (options.memtable_bytes_max, options.write_timeout) = (1000, Duration::ZERO);
     });
     bench.done("CREATE DATABASE d");
-    disk.trouble(&bench.options.data_dir, Some(Trouble::Full));
+    disk.set_shortage(&bench.options.data_dir, Some(Shortage::DiskFull));
     let refusal = (0..1000).map(|n| bench.write(&format!("m f={n} {n}"))).find(|answer| !answer.is_empty());
     assert_eq!(refusal.unwrap(), "Unavailable timeout");
     bench.done("CREATE DATABASE e; DELETE FROM m; DROP DATABASE d");

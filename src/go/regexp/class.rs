@@ -1,9 +1,9 @@
-//! Character classes and escapes of RE2.
+//! Reads the character classes and escapes of RE2, and writes them in the syntax of the `regex` crate. Names that RE2 does not
+//! know are refused. Everything else in a pattern is left to `translate`.
 
 use std::fmt::{self, Display, Write as _};
 
-use super::translate::consumed;
-use super::{Reason, RegexError};
+use super::error::{Reason, RegexError};
 
 /// A set of characters, which displays in the syntax of the `regex` crate.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub(super) struct Class {
 #[derive(Debug)]
 enum Item {
     Range(char, char),
-    /// All characters but these. Where case does not matter, it does not matter to these, so they must not be turned around here.
+    /// All characters but these. Not complemented here, because the engine must first add their other cases if case is ignored.
     AllBut(&'static [(char, char)]),
     /// A property by name, or all characters without it.
     Property {
@@ -35,7 +35,7 @@ impl Display for Class {
                     ranges.iter().try_for_each(|range| range_text(f, *range))?;
                     f.write_char(']')?;
                 }
-                // In RE2 characters that mean nothing yet are of no category.
+                // In RE2 unassigned characters have no category.
                 Item::Property { name, negated: false } if name == "C" => f.write_str(r"\p{Cc}\p{Cf}\p{Co}")?,
                 Item::Property { name, negated: true } if name == "C" => f.write_str(r"[^\p{Cc}\p{Cf}\p{Co}]")?,
                 Item::Property { name, negated: false } => write!(f, "\\p{{{name}}}")?,
@@ -51,7 +51,7 @@ fn range_text(f: &mut fmt::Formatter<'_>, (first, last): (char, char)) -> fmt::R
 }
 
 impl Class {
-    /// Adds the characters of `ranges`, or all others.
+    /// Adds the characters of `ranges`, or all others if `negated`.
     fn add(&mut self, ranges: &'static [(char, char)], negated: bool) {
         if negated {
             self.items.push(Item::AllBut(ranges));
@@ -65,7 +65,7 @@ const DIGIT: &[(char, char)] = &[('0', '9')];
 const SPACE: &[(char, char)] = &[('\t', '\n'), ('\u{c}', '\r'), (' ', ' ')];
 const WORD: &[(char, char)] = &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')];
 
-/// The classes that are written `[:name:]`.
+/// The classes written `[:name:]`.
 const NAMED: &[(&str, &[(char, char)])] = &[
     ("alnum", &[('0', '9'), ('A', 'Z'), ('a', 'z')]),
     ("alpha", &[('A', 'Z'), ('a', 'z')]),
@@ -83,14 +83,14 @@ const NAMED: &[(&str, &[(char, char)])] = &[
     ("xdigit", &[('0', '9'), ('A', 'F'), ('a', 'f')]),
 ];
 
-/// The general categories of Unicode that have a name in RE2, but for surrogates, which are no characters.
+/// The general categories of Unicode that RE2 names, without surrogates, which are not characters.
 #[rustfmt::skip]
 const CATEGORIES: &[&str] = &[
     "Any", "C", "Cc", "Cf", "Co", "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No", "P", "Pc",
     "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs",
 ];
 
-/// The scripts of Unicode 8, which have no other names in RE2.
+/// The scripts of Unicode 8, by the only names that RE2 knows.
 #[rustfmt::skip]
 const SCRIPTS: &[&str] = &[
     "Ahom", "Anatolian_Hieroglyphs", "Arabic", "Armenian", "Avestan", "Balinese", "Bamum", "Bassa_Vah", "Batak", "Bengali",
@@ -109,7 +109,12 @@ const SCRIPTS: &[&str] = &[
     "Tifinagh", "Tirhuta", "Ugaritic", "Vai", "Warang_Citi", "Yi",
 ];
 
-/// The class in brackets at the beginning of `text`, and what follows it.
+/// Returns what of `before` precedes `after`, which is its end.
+pub(super) fn consumed<'p>(before: &'p str, after: &str) -> &'p str {
+    before.get(..before.len().saturating_sub(after.len())).unwrap_or(before)
+}
+
+/// Reads the class in brackets at the beginning of `text`. Returns the class and the rest.
 pub(super) fn bracket(text: &str) -> Result<(Class, &str), RegexError> {
     let mut class = Class::default();
     let inside = text.strip_prefix('[').unwrap_or(text);
@@ -118,7 +123,7 @@ pub(super) fn bracket(text: &str) -> Result<(Class, &str), RegexError> {
         class.negated = true;
         rest = after;
     }
-    // A closing bracket is an ordinary character where it comes first.
+    // A closing bracket that comes first is an ordinary character.
     let mut first = true;
     loop {
         if let Some(after) = rest.strip_prefix(']').filter(|_| !first) {
@@ -136,7 +141,7 @@ pub(super) fn bracket(text: &str) -> Result<(Class, &str), RegexError> {
     }
 }
 
-/// A character or a range of them, inside the class that begins with `whole`; returns what follows.
+/// Reads a character, or a range of them, in the class that begins with `whole`. Returns the rest.
 fn range<'p>(whole: &str, text: &'p str, class: &mut Class) -> Result<&'p str, RegexError> {
     let (first, mut rest) = member(whole, text)?;
     let mut last = first;
@@ -151,7 +156,7 @@ fn range<'p>(whole: &str, text: &'p str, class: &mut Class) -> Result<&'p str, R
     Ok(rest)
 }
 
-/// One character inside the class that begins with `whole`.
+/// Reads one character in the class that begins with `whole`. Returns the character and the rest.
 fn member<'p>(whole: &str, text: &'p str) -> Result<(char, &'p str), RegexError> {
     if text.starts_with('\\') {
         return escape(text);
@@ -161,7 +166,7 @@ fn member<'p>(whole: &str, text: &'p str) -> Result<(char, &'p str), RegexError>
     Ok((c, chars.as_str()))
 }
 
-/// `[:name:]` or `[:^name:]` at the beginning of `text`, added to `class`; returns what follows.
+/// Reads `[:name:]` or `[:^name:]` at the beginning of `text` and adds it to `class`. Returns the rest.
 fn named<'p>(text: &'p str, class: &mut Class) -> Result<Option<&'p str>, RegexError> {
     let Some((name, after)) = text.strip_prefix("[:").and_then(|rest| rest.split_once(":]")) else { return Ok(None) };
     let positive = name.strip_prefix('^');
@@ -173,7 +178,7 @@ fn named<'p>(text: &'p str, class: &mut Class) -> Result<Option<&'p str>, RegexE
     Ok(Some(after))
 }
 
-/// `\d`, `\pL` and their kin at the beginning of `text`, and what follows.
+/// Reads a class such as `\d` or `\pL` at the beginning of `text`. Returns the class and the rest.
 pub(super) fn escaped(text: &str) -> Result<Option<(Class, &str)>, RegexError> {
     let mut chars = text.chars();
     if chars.next() != Some('\\') {
@@ -193,7 +198,7 @@ pub(super) fn escaped(text: &str) -> Result<Option<(Class, &str)>, RegexError> {
     Ok(Some((class, after)))
 }
 
-/// The name of a property behind `\p` or `\P`: one letter, or any text in braces, where `^` negates once more.
+/// Reads the name of a property after `\p` or `\P`: one letter, or a text in braces, in which `^` negates.
 fn property<'p>(text: &str, negated: bool, after: &'p str) -> Result<(Class, &'p str), RegexError> {
     let (name, after) = match after.strip_prefix('{') {
         Some(inside) => inside.split_once('}').ok_or_else(|| Reason::CharacterRange.at(text))?,
@@ -208,7 +213,7 @@ fn property<'p>(text: &str, negated: bool, after: &'p str) -> Result<(Class, &'p
     Ok((Class { negated: false, items: vec![item] }, after))
 }
 
-/// The character that the escape at the beginning of `text` stands for, and what follows.
+/// Reads the escape of a character at the beginning of `text`. Returns the character and the rest.
 pub(super) fn escape(text: &str) -> Result<(char, &str), RegexError> {
     let mut chars = text.chars();
     chars.next();
@@ -237,7 +242,7 @@ pub(super) fn escape(text: &str) -> Result<(char, &str), RegexError> {
     }
 }
 
-/// The digits behind `\x`: two, or any number in braces.
+/// Reads the digits after `\x`: two, or any number of them in braces.
 fn hexadecimal<'p>(text: &str, after: &'p str) -> Result<(char, &'p str), RegexError> {
     let braces = after.strip_prefix('{');
     let digits = braces.unwrap_or(after);
@@ -257,7 +262,7 @@ fn hexadecimal<'p>(text: &str, after: &'p str) -> Result<(char, &'p str), RegexE
         }
         count += 1;
     }
-    // Surrogates are no characters, and match what can't be: the replacement character is as close as it gets.
+    // Surrogates are not characters and match nothing; the replacement character comes closest.
     Ok((char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER), chars.as_str()))
 }
 

@@ -1,86 +1,45 @@
-//! Regular expression literals: InfluxQL documents the syntax of RE2, the `regex` crate has one of its own.
+//! Regular expressions. InfluxQL documents the syntax of RE2; the `regex` crate has its own.
 //!
-//! [`compile`] reads the pattern as RE2 reads it, refuses what RE2 refuses with RE2's words, and hands the engine an equal
-//! pattern in its own syntax. So `\d`, `\s`, `\w` and `\b` are ASCII, `{` is a literal where it begins no repetition,
+//! [`compile`] reads the pattern as RE2 does, refuses what RE2 refuses in RE2's words, and gives the engine an equivalent
+//! pattern in its own syntax. So `\d`, `\s`, `\w` and `\b` are ASCII, `{` is a literal unless it begins a repetition,
 //! `\Q...\E` quotes, and none of the engine's extensions (`(?x)`, `[a&&b]`, `\u{..}`, `\<`) exist.
 //!
-//! What was compiled lately is kept ([`recent`]), for dashboards ask the same again and again.
+//! Recently compiled patterns are kept ([`recent`]), since dashboards send the same ones again and again.
 //!
-//! Differences that remain: properties are those of a newer Unicode; a pattern whose compiled form is larger than
+//! Two differences remain: properties are those of a newer Unicode, and a pattern whose compiled form is larger than
 //! [`COMPILED_BYTES_MAX`] or that nests deeper than the engine's limit is refused.
 
 mod class;
+mod compiled;
+mod error;
 mod recent;
 mod translate;
 
-use std::fmt;
 use std::sync::Arc;
 
+pub use compiled::Regex;
+use error::Reason;
+pub use error::RegexError;
 use recent::Recent;
+use translate::translate;
 
-/// How much memory a compiled pattern may take.
+/// The most bytes of memory that a compiled pattern may take.
 const COMPILED_BYTES_MAX: usize = 4 << 20;
 
-/// How much memory a compiled pattern may take that is kept for the next query.
+/// The most bytes of memory that a compiled pattern may take to be kept for further queries.
 const KEPT_BYTES_MAX: usize = 256 << 10;
 
 static RECENT: Recent = Recent::new();
 
-/// Why a text is no regular expression. Displays as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("error parsing regexp: {reason}: `{piece}`")]
-pub struct RegexError {
-    reason: Reason,
-    /// The part of the pattern that is wrong.
-    piece: String,
-}
-
-/// What is wrong with a pattern, in RE2's words except for the last two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum Reason {
-    #[error("invalid character class range")]
-    CharacterRange,
-    #[error("invalid escape sequence")]
-    Escape,
-    #[error("invalid named capture")]
-    NamedCapture,
-    #[error("invalid or unsupported Perl syntax")]
-    PerlSyntax,
-    #[error("invalid nested repetition operator")]
-    NestedRepetition,
-    #[error("invalid repeat count")]
-    RepeatCount,
-    #[error("missing closing ]")]
-    MissingBracket,
-    #[error("missing closing )")]
-    MissingParenthesis,
-    #[error("missing argument to repetition operator")]
-    MissingArgument,
-    #[error("trailing backslash at end of expression")]
-    TrailingBackslash,
-    #[error("unexpected )")]
-    UnexpectedParenthesis,
-    #[error("expression too large")]
-    TooLarge,
-    #[error("expression not supported")]
-    Unsupported,
-}
-
-impl Reason {
-    fn at(self, piece: &str) -> RegexError {
-        RegexError { reason: self, piece: piece.to_owned() }
-    }
-}
-
 /// Compiles the text between the slashes, `\/` already unescaped.
 ///
 /// # Errors
-/// The first thing that RE2 would refuse, or that the pattern is too large.
+/// The first fault that RE2 would report, or that the pattern is too large.
 pub fn compile(pattern: &str) -> Result<Regex, RegexError> {
     if let Some(regex) = RECENT.find(pattern) {
         return Ok(regex);
     }
-    let translated = translate::translate(pattern)?;
+    let translated = translate(pattern)?;
     let compile = |bytes_max| match regex::bytes::RegexBuilder::new(&translated).size_limit(bytes_max).build() {
         Ok(compiled) => Ok(Regex { text: pattern.to_owned(), compiled: Arc::new(compiled) }),
         Err(regex::Error::CompiledTooBig(_)) => Err(Reason::TooLarge),
@@ -96,48 +55,13 @@ pub fn compile(pattern: &str) -> Result<Regex, RegexError> {
     }
 }
 
-/// A compiled regular expression that remembers its text. Matches bytes, unanchored.
-#[derive(Clone)]
-pub struct Regex {
-    /// The text between the slashes, `\/` unescaped.
-    pub text: String,
-    /// The compiled form.
-    pub compiled: Arc<regex::bytes::Regex>,
-}
-
-impl Regex {
-    /// Whether some part of `text` matches. Bytes that are no UTF-8 are read as U+FFFD.
-    pub fn is_match(&self, text: &[u8]) -> bool {
-        self.compiled.is_match(String::from_utf8_lossy(text).as_bytes())
-    }
-}
-
-impl PartialEq for Regex {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl fmt::Debug for Regex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}/", self.text)
-    }
-}
-
-/// As a literal: between slashes, `/` escaped.
-impl fmt::Display for Regex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}/", self.text.replace('/', "\\/"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     // spec: influxql.regex.3
     #[test]
-    fn a_byte_that_is_no_utf8_is_a_character_to_a_regular_expression() {
+    fn an_invalid_byte_matches_as_one_character() {
         let regex =
             |text: &str| Regex { text: text.to_owned(), compiled: Arc::new(regex::bytes::Regex::new(text).unwrap()) };
         assert!(regex("^m.$").is_match(b"m\xff"));
@@ -150,7 +74,7 @@ mod tests {
 
     // spec: influxql.regex.2
     #[test]
-    fn what_re2_refuses_is_refused_in_its_words() {
+    fn patterns_that_re2_refuses_are_refused_in_its_words() {
         for (pattern, message) in [
             ("[a", "missing closing ]: `[a`"),
             ("x[a", "missing closing ]: `[a`"),
@@ -261,7 +185,7 @@ mod tests {
 
     // spec: influxql.regex.3
     #[test]
-    fn bytes_that_are_no_text_match_as_the_replacement_character_does() {
+    fn invalid_bytes_match_as_the_replacement_character_does() {
         for (pattern, matches) in [(".", true), ("^\\W$", true), ("[^a]", true), ("^\\x{FFFD}$", true), ("\\pL", false)]
         {
             assert_eq!(compile(pattern).unwrap().is_match(b"\xff"), matches, "{pattern}");
@@ -270,7 +194,7 @@ mod tests {
 
     // spec: influxql.limit.3
     #[test]
-    fn what_compiles_to_too_much_is_refused() {
+    fn patterns_that_compile_to_too_much_are_refused() {
         assert_eq!(refused("(?i)\\pL{1000}"), "expression too large: `(?i)\\pL{1000}`");
         let deep = format!("{}{}", "(".repeat(5000), ")".repeat(5000));
         assert!(refused(&deep).starts_with("expression not supported: `((("));

@@ -1,18 +1,18 @@
-//! Patterns that were compiled lately. Compiling costs more than reading all the rest of a query, and the same few patterns come
-//! again with every refresh of a dashboard.
+//! A cache of recently compiled patterns. Compiling costs more than parsing the rest of a query, and dashboards send the same few
+//! patterns with each refresh.
 //!
-//! Bounded in number; how large one may be is for the user to say. Nothing can be told from the outside but the time it takes.
+//! The number of patterns is bounded; their size is up to the caller. The cache affects nothing but time.
 
 use parking_lot::Mutex;
 
-use super::Regex;
+use super::compiled::Regex;
 
-/// How many patterns are kept.
+/// The most patterns that are kept.
 const KEPT_MAX: usize = 64;
 
-/// The regular expressions that were asked for last.
+/// The most recently used regular expressions.
 pub(super) struct Recent {
-    /// The latest first.
+    /// The most recently used first.
     kept: Mutex<Vec<Regex>>,
 }
 
@@ -21,7 +21,7 @@ impl Recent {
         Recent { kept: Mutex::new(Vec::new()) }
     }
 
-    /// The regular expression of `pattern`, if it is at hand.
+    /// Returns the regular expression of `pattern`, if it is kept.
     pub(super) fn find(&self, pattern: &str) -> Option<Regex> {
         let mut kept = self.kept.lock();
         let at = kept.iter().position(|regex| regex.text == pattern)?;
@@ -29,7 +29,7 @@ impl Recent {
         kept.first().cloned()
     }
 
-    /// Keeps it in place of the one that was not asked for for the longest time. Two threads may keep the same, which does no harm.
+    /// Keeps `regex` in place of the least recently used one. Two threads may keep the same one, which is harmless.
     pub(super) fn keep(&self, regex: Regex) {
         let mut kept = self.kept.lock();
         kept.truncate(KEPT_MAX - 1);
@@ -41,19 +41,22 @@ impl Recent {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::compile;
     use super::*;
 
+    fn compiled(pattern: &str) -> Regex {
+        Regex { text: pattern.to_owned(), compiled: Arc::new(regex::bytes::Regex::new(pattern).unwrap()) }
+    }
+
     #[test]
-    fn what_was_asked_for_last_is_kept() {
+    fn the_most_recently_used_are_kept() {
         let recent = Recent::new();
-        let first = compile("first").unwrap();
+        let first = compiled("first");
         recent.keep(first.clone());
         for at in 0..KEPT_MAX - 1 {
-            recent.keep(compile(&format!("other-{at}")).unwrap());
+            recent.keep(compiled(&format!("other-{at}")));
         }
         assert!(Arc::ptr_eq(&recent.find("first").unwrap().compiled, &first.compiled));
-        recent.keep(compile("one more").unwrap());
+        recent.keep(compiled("one more"));
         assert_eq!(recent.find("other-0"), None);
         assert!(recent.find("first").is_some() && recent.find("one more").is_some());
         assert_eq!(recent.kept.lock().len(), KEPT_MAX);

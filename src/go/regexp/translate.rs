@@ -1,15 +1,15 @@
-//! Reads a pattern as RE2 does and writes it in the syntax of the `regex` crate.
+//! Reads a pattern as RE2 does, and writes it in the syntax of the `regex` crate.
 //!
-//! One pass without recursion. What groups need to know of each other (is there something to repeat, how often may it be
-//! repeated already) stands on a stack.
+//! One pass without recursion: a stack holds, for each open group, whether there is an item to repeat and how often items are
+//! repeated already. Classes and escapes are left to `class`.
 
-use super::class::{self, Class};
-use super::{Reason, RegexError};
+use super::class::{self, Class, consumed};
+use super::error::{Reason, RegexError};
 
 /// The largest repeat count, also of nested repetitions multiplied.
 const REPEAT_MAX: u32 = 1000;
 
-/// A pattern in the syntax of the `regex` crate that matches what `pattern` matches in RE2's.
+/// Returns a pattern in the syntax of the `regex` crate that matches the same texts as `pattern` in RE2.
 pub(super) fn translate(pattern: &str) -> Result<String, RegexError> {
     let mut translator = Translator {
         pattern,
@@ -27,12 +27,12 @@ pub(super) fn translate(pattern: &str) -> Result<String, RegexError> {
     Ok(translator.output)
 }
 
-/// What is known of a group that is open.
+/// An open group.
 #[derive(Default)]
 struct Group {
-    /// How often the last item is repeated at most, if there is one.
+    /// The most repetitions of the last item, if there is one.
     last: Option<u32>,
-    /// The largest such number of all items.
+    /// The most repetitions of any item.
     most: u32,
 }
 
@@ -94,7 +94,7 @@ impl<'p> Translator<'p> {
         &mut self.groups[last]
     }
 
-    /// Notes an item that contains `repeated` repetitions of something.
+    /// Records an item that contains up to `repeated` repetitions.
     fn note(&mut self, repeated: u32) {
         let group = self.group();
         group.last = Some(repeated);
@@ -131,8 +131,8 @@ impl<'p> Translator<'p> {
         Ok(())
     }
 
-    /// A repetition operator from the beginning of `rest` to `after`, not counting a `?` that makes it reluctant.
-    /// `previous` is the text from the operator that ends here, if one does.
+    /// Takes a repetition operator from the beginning of `rest` to `after`, without a `?` that makes it reluctant.
+    /// `previous` is the text from the operator that ends at `rest`, if there is one.
     fn repetition(&mut self, previous: Option<&'p str>, after: &'p str, count: u32) -> Result<(), RegexError> {
         let before = self.rest;
         let after = after.strip_prefix('?').unwrap_or(after);
@@ -152,7 +152,7 @@ impl<'p> Translator<'p> {
         Ok(())
     }
 
-    /// `(?P<name>`, `(?flags)` or `(?flags:`.
+    /// Takes `(?P<name>`, `(?flags)` or `(?flags:`.
     fn flags_or_group(&mut self) -> Result<(), RegexError> {
         let before = self.rest;
         if before.starts_with("(?P<") {
@@ -162,7 +162,7 @@ impl<'p> Translator<'p> {
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
                 return Err(Reason::NamedCapture.at(group));
             }
-            // Nothing asks for captures, so the name, which the engine may not take, is left out.
+            // Captures are never used, so the name, which the engine might refuse, is left out.
             self.open("(");
             self.rest = after;
             return Ok(());
@@ -178,7 +178,7 @@ impl<'p> Translator<'p> {
                 ':' | ')' if seen || !negative => {
                     match c {
                         ':' => self.open(group),
-                        // The engine knows no group without flags that holds nothing.
+                        // The engine has no empty group of flags.
                         _ if group == "(?)" => {}
                         _ => self.output.push_str(group),
                     }
@@ -221,12 +221,7 @@ impl<'p> Translator<'p> {
     }
 }
 
-/// What of `before` comes before `after`, its end.
-pub(super) fn consumed<'p>(before: &'p str, after: &str) -> &'p str {
-    before.get(..before.len().saturating_sub(after.len())).unwrap_or(before)
-}
-
-/// `{n}`, `{n,}` or `{n,m}`: the counts, and what follows. Anything else is literal text.
+/// Reads `{n}`, `{n,}` or `{n,m}`. Returns the counts and the rest. Anything else is literal text.
 fn counts(text: &str) -> Option<(u32, Option<u32>, &str)> {
     let (least, rest) = digits(text.strip_prefix('{')?)?;
     if let Some(rest) = rest.strip_prefix('}') {
@@ -240,7 +235,7 @@ fn counts(text: &str) -> Option<(u32, Option<u32>, &str)> {
     Some((least, Some(most), rest.strip_prefix('}')?))
 }
 
-/// A number without leading zeros; one beyond 32 bits is the largest.
+/// Reads a number without leading zeros. Returns the number, capped at `u32::MAX`, and the rest.
 fn digits(text: &str) -> Option<(u32, &str)> {
     let length = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = text.split_at_checked(length)?;

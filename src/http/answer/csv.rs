@@ -1,16 +1,16 @@
-//! Results in CSV: for each statement a header and its rows, statements parted by an empty line. Errors and messages have no
-//! place in it.
+//! Results in CSV: for each statement a header and its rows, with an empty line between statements. Errors and messages are
+//! left out. Quoting is left to `go::csv`.
 
-use bstr::ByteSlice;
 use fluxstone_compat::CsvNullCells;
 use fluxstone_engine::StatementResult;
-use fluxstone_go::float;
+use fluxstone_go::csv::quoted;
+use fluxstone_go::number;
 use fluxstone_model::Text;
 use fluxstone_query::{SeriesRows, Value};
 
-use super::{AnswerOptions, Epoch};
+use super::options::AnswerOptions;
 
-/// A CSV answer while it is written.
+/// A CSV answer that is being encoded.
 #[derive(Debug)]
 pub(super) struct CsvAnswer {
     out: Vec<u8>,
@@ -24,9 +24,9 @@ pub(super) struct CsvAnswer {
 #[derive(Debug)]
 struct OpenStatement {
     statement_id: usize,
-    /// Where it begins, unless that was given away, and whether it is the first.
+    /// Where it begins, unless those bytes were taken, and whether it is the first statement with a header.
     start: Option<(usize, bool)>,
-    /// The fields of the last line, quoted: at first those of the header.
+    /// The quoted fields of the previous line; initially those of the header.
     fields: Vec<Vec<u8>>,
 }
 
@@ -38,7 +38,7 @@ impl CsvAnswer {
     pub(super) fn add(&mut self, piece: StatementResult) {
         let same = self.open.as_ref().is_some_and(|open| open.statement_id == piece.statement_id);
         if piece.error.is_some() && same && !self.options.chunked {
-            // The error replaces the result, and leaves nothing to show.
+            // The error replaces the result, and CSV does not show errors.
             if let Some((start, first)) = self.open.take().and_then(|open| open.start) {
                 self.out.truncate(start);
                 self.any = !first;
@@ -83,12 +83,12 @@ impl CsvAnswer {
         let mut front = quoted(&series.name);
         front.push(b',');
         front.extend(quoted(&tags_text(&series.tags)));
-        // Each statement has one set of columns; fields of a series that has more begin as its own names.
+        // A statement has one set of columns. If a series has more, their fields start as the names of its columns.
         open.fields.truncate(series.columns.len());
         open.fields.extend(series.columns.iter().skip(open.fields.len()).map(|column| quoted(column)));
         for row in series.rows() {
             for (field, cell) in open.fields.iter_mut().zip(row) {
-                write_cell(field, cell, self.options.epoch, self.options.csv_null_cells);
+                write_cell(field, cell, &self.options);
             }
             self.out.extend_from_slice(&front);
             end_line(&mut self.out, &open.fields);
@@ -104,18 +104,18 @@ fn end_line(out: &mut Vec<u8>, fields: &[Vec<u8>]) {
     out.push(b'\n');
 }
 
-/// Overwrites `field` by the text of `cell`, or leaves what stands there if `cell` has none and `nulls` says so.
-fn write_cell(field: &mut Vec<u8>, cell: &Value, epoch: Epoch, nulls: CsvNullCells) {
+/// Overwrites `field` with the text of `cell`. A cell without text leaves the text of the row above, if `options` ask for it.
+fn write_cell(field: &mut Vec<u8>, cell: &Value, options: &AnswerOptions) {
     let shown = !matches!(cell, Value::Null | Value::Ordinal(_) | Value::List(_));
-    if !shown && nulls == CsvNullCells::Repeat {
+    if !shown && options.csv_null_cells == CsvNullCells::Repeat {
         return;
     }
     field.clear();
     match cell {
         Value::Null => {}
-        Value::Time(time) => float::integer(field, epoch.count(*time)),
-        Value::Float(value) => float::write_decimal(field, *value),
-        Value::Integer(value) => float::integer(field, *value),
+        Value::Time(time) => number::write_integer(field, options.count(*time)),
+        Value::Float(value) => number::write_decimal(field, *value),
+        Value::Integer(value) => number::write_integer(field, *value),
         Value::Ordinal(value) => field.extend_from_slice(value.to_string().as_bytes()),
         Value::String(text) => *field = quoted(text),
         Value::Boolean(value) => field.extend_from_slice(if *value { b"true" } else { b"false" }),
@@ -123,7 +123,7 @@ fn write_cell(field: &mut Vec<u8>, cell: &Value, epoch: Epoch, nulls: CsvNullCel
     }
 }
 
-/// `k=v` pairs with line protocol's escapes; tags without a value are left out.
+/// Returns `k=v` pairs with line protocol's escapes. Tags with empty values are left out.
 fn tags_text(tags: &[(Text, Text)]) -> Vec<u8> {
     let mut text = Vec::new();
     for (key, value) in tags.iter().filter(|(_, value)| !value.is_empty()) {
@@ -144,21 +144,4 @@ fn escape(out: &mut Vec<u8>, text: &[u8]) {
         }
         out.push(byte);
     }
-}
-
-/// The text as a CSV field, in quotes where Go's writer puts them.
-fn quoted(text: &[u8]) -> Vec<u8> {
-    let leading_blank = || text.chars().next().is_some_and(char::is_whitespace);
-    if text != b"\\." && text.find_byteset(b",\"\r\n").is_none() && !leading_blank() {
-        return text.to_vec();
-    }
-    let mut field = vec![b'"'];
-    for &byte in text {
-        if byte == b'"' {
-            field.push(b'"');
-        }
-        field.push(byte);
-    }
-    field.push(b'"');
-    field
 }

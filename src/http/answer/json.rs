@@ -1,15 +1,16 @@
-//! `{"results":[...]}`: results in JSON, whole or as one document for each piece.
+//! Results in JSON, `{"results":[...]}`: one document, or one for each piece. Notation and escapes are left to `go::json`.
 
 use std::sync::Arc;
 
 use fluxstone_engine::StatementResult;
 use fluxstone_go::json::{JsonWriter, Place};
+use fluxstone_go::number;
 use fluxstone_model::{Text, Timestamp};
 use fluxstone_query::{SeriesRows, Value};
 
-use super::{AnswerOptions, Epoch};
+use super::options::AnswerOptions;
 
-/// A JSON answer while it is written.
+/// A JSON answer that is being encoded.
 #[derive(Debug)]
 pub(super) struct JsonAnswer {
     json: JsonWriter,
@@ -18,21 +19,21 @@ pub(super) struct JsonAnswer {
     open: Option<OpenResult>,
     /// Whether `{"results":[` was written.
     begun: bool,
-    /// Whether bytes of the document were given away.
+    /// Whether bytes of the document were taken.
     sent: bool,
-    /// The first infinite value that was met, as Go spells it.
+    /// The first value that JSON cannot hold, as Go prints it.
     infinity: Option<&'static str>,
 }
 
 #[derive(Debug)]
 struct OpenResult {
     statement_id: usize,
-    /// Where it begins, unless that was given away.
+    /// Where it begins, unless those bytes were taken.
     start: Option<Place>,
     /// The series that is being written.
     series: Option<OpenSeries>,
     messages: Vec<String>,
-    /// In a chunked answer: whether more of the statement follows.
+    /// Whether more of the statement's result follows, in a chunked answer.
     partial: bool,
     error: Option<String>,
     infinity: Option<&'static str>,
@@ -61,7 +62,7 @@ impl JsonAnswer {
                         self.open = None;
                         self.begin_result(piece.statement_id).error = Some(error);
                     }
-                    // Rows that are sent can't be taken back: the error stands behind them.
+                    // Rows that were sent cannot be taken back: the error follows them.
                     None => open.error = Some(error),
                 }
                 return;
@@ -168,7 +169,7 @@ impl JsonAnswer {
         self.json.end_object();
     }
 
-    /// Ends the document: the only one, or that of a piece.
+    /// Ends the document.
     fn end_document(&mut self) {
         self.end_result();
         if self.begun {
@@ -212,7 +213,7 @@ impl JsonAnswer {
             has_rows: false,
             partial: rows.more_rows,
         });
-        // 1.2.4 keeps the mark of the first piece. Without that, what counts is whether rows are missing in the end.
+        // 1.2.4 keeps the mark of the first piece. As documented, it says whether rows are missing at the end.
         if self.options.chunked || !self.options.semantics.merged_partial {
             series.partial = rows.more_rows;
         }
@@ -221,7 +222,7 @@ impl JsonAnswer {
             self.json.key(b"values");
             self.json.begin_array();
         }
-        let mut encoder = CellEncoder { epoch: self.options.epoch, infinity: open.infinity };
+        let mut encoder = CellEncoder { options: self.options, infinity: open.infinity };
         for row in rows.rows() {
             self.json.element();
             self.json.begin_array();
@@ -274,9 +275,9 @@ fn end_series(json: &mut JsonWriter, series: &OpenSeries) {
     json.end_object();
 }
 
-/// Writes cells and remembers the first one that JSON can't hold.
+/// Writes cells, and remembers the first value that JSON cannot hold.
 struct CellEncoder {
-    epoch: Epoch,
+    options: AnswerOptions,
     infinity: Option<&'static str>,
 }
 
@@ -284,23 +285,16 @@ impl CellEncoder {
     fn write(&mut self, json: &mut JsonWriter, cell: &Value) {
         match cell {
             Value::Null => json.raw(b"null"),
-            Value::Time(time) if self.epoch == Epoch::Default => {
+            Value::Time(time) if self.options.epoch.is_none() => {
                 let mut buffer = [0; Timestamp::RFC3339_LEN_MAX];
                 json.raw(b"\"");
                 json.raw(time.write_rfc3339(&mut buffer).as_bytes());
                 json.raw(b"\"");
             }
-            Value::Time(time) => json.integer(self.epoch.count(*time)),
+            Value::Time(time) => json.integer(self.options.count(*time)),
             Value::Float(value) if value.is_finite() => json.float(*value),
             Value::Float(value) => {
-                let spelt = if value.is_nan() {
-                    "NaN"
-                } else if *value < 0.0 {
-                    "-Inf"
-                } else {
-                    "+Inf"
-                };
-                self.infinity = self.infinity.or(Some(spelt));
+                self.infinity = self.infinity.or(Some(number::non_finite(*value)));
                 json.raw(b"null");
             }
             Value::Integer(value) => json.integer(*value),

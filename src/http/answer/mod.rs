@@ -1,84 +1,21 @@
 //! The document that answers a query: pieces of results go in, bytes that may be sent come out.
 //!
-//! An answer is encoded piece by piece and leaves in bounded memory. Since a later error can replace the result that it
-//! belongs to, the last bytes are held back for a while; what the profile `1.2.4` needs to see whole is held back longer.
+//! An answer is encoded piece by piece, in bounded memory. Since a later error can replace the result that it belongs to, the
+//! latest bytes are held back for a while; the profile `1.2.4`, which can replace the whole answer, holds back more.
+//! Sending the bytes is left to `stream`.
 
 mod csv;
 mod json;
+mod options;
 
 use std::ops::ControlFlow;
 
 use csv::CsvAnswer;
-use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 use fluxstone_engine::StatementResult;
-use fluxstone_model::Timestamp;
 use json::JsonAnswer;
+pub use options::AnswerOptions;
 
-/// Bytes of an answer that wait for more before they are sent.
-const HELD_BYTES: usize = 64 << 10;
-
-/// The same in the profile `1.2.4`, which changes its mind about what was answered long before.
-const HELD_BYTES_OBSERVED: usize = 16 << 20;
-
-/// How an answer is written.
-#[derive(Debug, Clone, Copy)]
-pub struct AnswerOptions {
-    /// CSV rather than JSON.
-    pub csv: bool,
-    /// JSON is indented.
-    pub pretty: bool,
-    /// Each piece is a document of its own.
-    pub chunked: bool,
-    /// How times are written.
-    pub epoch: Epoch,
-    /// Rows of an answer that is not chunked; none is no limit.
-    pub rows_max: Option<usize>,
-    /// Whose habits to follow.
-    pub semantics: AnswerSemantics,
-    /// What a null cell of a CSV answer holds.
-    pub csv_null_cells: CsvNullCells,
-}
-
-impl AnswerOptions {
-    fn held_bytes(&self) -> usize {
-        if self.semantics.infinity_in_json { HELD_BYTES_OBSERVED } else { HELD_BYTES }
-    }
-}
-
-/// How times are written: the `epoch` parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Epoch {
-    /// None was asked for: RFC 3339 in JSON, nanoseconds in CSV.
-    Default,
-    /// Whole units since 1970, each of so many nanoseconds.
-    Units(i64),
-}
-
-impl Epoch {
-    /// Reads the parameter. Unknown units are nanoseconds.
-    pub fn from_parameter(text: &str, semantics: AnswerSemantics) -> Epoch {
-        Epoch::Units(match text.trim() {
-            "" => return Epoch::Default,
-            "u" => 1_000,
-            "µ" if !semantics.epoch_micro_sign => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            _ => 1,
-        })
-    }
-
-    /// The number for a time, cut towards zero; nanoseconds if none was asked for.
-    fn count(self, time: Timestamp) -> i64 {
-        match self {
-            Epoch::Default => time.0,
-            Epoch::Units(nanos) => time.0 / nanos,
-        }
-    }
-}
-
-/// An answer while it is written.
+/// An answer that is being encoded.
 #[derive(Debug)]
 pub struct Answer {
     document: Document,
@@ -92,7 +29,7 @@ enum Document {
 }
 
 impl Answer {
-    /// An answer without any results yet.
+    /// Begins an answer.
     pub fn new(options: AnswerOptions) -> Answer {
         let document =
             if options.csv { Document::Csv(CsvAnswer::new(options)) } else { Document::Json(JsonAnswer::new(options)) };
@@ -101,7 +38,7 @@ impl Answer {
         Answer { document, limit: RowLimit { rows, overruns, reached: false } }
     }
 
-    /// Adds a piece. Breaks when no more are wanted.
+    /// Adds a piece of a result. Breaks when no further pieces are wanted.
     pub fn add(&mut self, mut piece: StatementResult) -> ControlFlow<()> {
         let next = self.limit.cut(&mut piece)?;
         match &mut self.document {
@@ -111,7 +48,7 @@ impl Answer {
         next
     }
 
-    /// The bytes that may be sent now, if it is worth while.
+    /// Takes the bytes that may be sent, if there are enough of them.
     pub fn ready(&mut self) -> Option<Vec<u8>> {
         match &mut self.document {
             Document::Json(json) => json.ready(),
@@ -119,7 +56,7 @@ impl Answer {
         }
     }
 
-    /// Ends the document and returns the rest of its bytes.
+    /// Ends the document and returns its remaining bytes.
     pub fn finish(self) -> Vec<u8> {
         match self.document {
             Document::Json(json) => json.finish(),
@@ -128,18 +65,18 @@ impl Answer {
     }
 }
 
-/// `max-row-limit`: rows over all series and statements of an answer.
+/// `max-row-limit`: the rows of all series and statements of an answer together.
 #[derive(Debug)]
 struct RowLimit {
-    /// How many more rows may come; none is no limit.
+    /// How many more rows may come; `None` is unlimited.
     rows: Option<usize>,
-    /// Whether a statement runs, unseen, after one that met the limit.
+    /// Whether the statement after the one that reached the limit still runs, although its result is not shown.
     overruns: bool,
     reached: bool,
 }
 
 impl RowLimit {
-    /// Cuts `piece` to what is left. Fails if nothing of it is wanted; else says whether more are.
+    /// Cuts `piece` to the rows that are left. Breaks if none of it is wanted; otherwise says whether more pieces are.
     fn cut(&mut self, piece: &mut StatementResult) -> ControlFlow<(), ControlFlow<()>> {
         if self.reached {
             return ControlFlow::Break(());

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use fluxstone_compat::{CsvNullCells, Profile};
-use fluxstone_model::Text;
+use fluxstone_compat::{AnswerSemantics, CsvNullCells};
+use fluxstone_model::{Text, TimeUnit, Timestamp};
 use fluxstone_query::{SeriesRows, Value};
 
 use super::*;
@@ -13,7 +13,7 @@ const PLAIN: AnswerOptions = AnswerOptions {
     csv: false,
     pretty: false,
     chunked: false,
-    epoch: Epoch::Default,
+    epoch: None,
     rows_max: None,
     semantics: AnswerSemantics::DOCUMENTED,
     csv_null_cells: CsvNullCells::Repeat,
@@ -158,38 +158,30 @@ fn pretty_answers_have_every_element_on_its_own_line() {
     ]
 }
 "#;
-    let pretty = AnswerOptions { pretty: true, epoch: Epoch::Units(1), ..PLAIN };
+    let pretty = AnswerOptions { pretty: true, epoch: Some(TimeUnit::Nanosecond), ..PLAIN };
     check(pretty, vec![result(0, counting("m", 1))], want);
     check(AnswerOptions { chunked: true, ..pretty }, vec![result(0, counting("m", 1))], want);
 }
 
-// spec: http.epoch.1, http.epoch.2, http.epoch.3, compat.query.epoch-micro.1
+// spec: http.epoch.1, http.epoch.3
 #[test]
-fn epoch_cuts_times_towards_zero_in_the_unit_asked_for() {
-    let check = |unit: &str, ns: i64, documented: i64, observed: i64| {
-        for (profile, want) in [(Profile::Documented, documented), (Profile::Observed, observed)] {
-            let semantics = AnswerSemantics::from(profile);
-            assert_eq!(Epoch::from_parameter(unit, semantics).count(Timestamp(ns)), want, "{unit}");
-        }
+fn epoch_rounds_times_towards_zero() {
+    let check = |unit: TimeUnit, ns: i64, want: i64| {
+        assert_eq!(AnswerOptions { epoch: Some(unit), ..PLAIN }.count(Timestamp(ns)), want, "{unit:?}");
     };
     let ns = 1_488_327_378_123_456_789;
     for (unit, want) in [
-        ("ns", ns),
-        ("u", 1_488_327_378_123_456),
-        ("ms", 1_488_327_378_123),
-        (" s ", 1_488_327_378),
-        ("m", 24_805_456),
-        ("h", 413_424),
-        ("us", ns),
-        ("d", ns),
-        ("S", ns),
+        (TimeUnit::Nanosecond, ns),
+        (TimeUnit::Microsecond, 1_488_327_378_123_456),
+        (TimeUnit::Millisecond, 1_488_327_378_123),
+        (TimeUnit::Second, 1_488_327_378),
+        (TimeUnit::Minute, 24_805_456),
+        (TimeUnit::Hour, 413_424),
     ] {
-        check(unit, ns, want, want);
+        check(unit, ns, want);
     }
-    check("µ", ns, 1_488_327_378_123_456, ns);
-    check("s", -1_999_999_999, -1, -1);
-    check("s", -1, 0, 0);
-    assert_eq!(Epoch::from_parameter(" ", AnswerSemantics::DOCUMENTED), Epoch::Default);
+    check(TimeUnit::Second, -1_999_999_999, -1);
+    check(TimeUnit::Second, -1, 0);
 }
 
 // spec: http.json.8
@@ -205,7 +197,7 @@ fn pieces_of_a_series_are_joined() {
              \"values\":[{row},{row}]{mark}}},{{\"name\":\"n\",\"columns\":[\"time\",\"v\"],\"values\":[{row}]}}]}}]}}\n"
         )
     };
-    let ns = AnswerOptions { epoch: Epoch::Units(1), ..PLAIN };
+    let ns = AnswerOptions { epoch: Some(TimeUnit::Nanosecond), ..PLAIN };
     check(ns, pieces(), &joined(""));
     // spec: compat.query.merged-partial.1
     check(observed(ns), pieces(), &joined(",\"partial\":true"));
@@ -214,7 +206,7 @@ fn pieces_of_a_series_are_joined() {
 // spec: http.chunked.3, http.chunked.4
 #[test]
 fn a_chunk_is_a_document_that_says_what_follows() {
-    let ns = AnswerOptions { epoch: Epoch::Units(1), ..CHUNKED };
+    let ns = AnswerOptions { epoch: Some(TimeUnit::Nanosecond), ..CHUNKED };
     let mut first = result(0, counting("m", 1));
     first.more = true;
     if let Some(series) = &mut first.series {
@@ -276,7 +268,7 @@ fn messages_follow_the_series() {
 // spec: http.max-row-limit.1, http.max-row-limit.2
 #[test]
 fn the_row_limit_cuts_and_marks_the_series_that_passes_it() {
-    let limited = AnswerOptions { rows_max: Some(3), epoch: Epoch::Units(1), ..PLAIN };
+    let limited = AnswerOptions { rows_max: Some(3), epoch: Some(TimeUnit::Nanosecond), ..PLAIN };
     let head = "{\"results\":[{\"statement_id\":0,\"series\":[{\"name\":\"m\",\"columns\":[\"time\",\"v\"],\"values\":";
     let check = |pieces: Vec<StatementResult>, want: &str, taken: usize| {
         assert_eq!(document(limited, pieces), (format!("{head}{want}"), taken));
@@ -316,7 +308,7 @@ fn infinite_values_are_null_or_break_the_document() {
         let down = vec![Value::Time(Timestamp(1)), Value::Float(f64::NEG_INFINITY)];
         vec![result(0, series("m", up)), result(0, series("n", down)), empty(1)]
     };
-    let ns = AnswerOptions { epoch: Epoch::Units(1), ..PLAIN };
+    let ns = AnswerOptions { epoch: Some(TimeUnit::Nanosecond), ..PLAIN };
     check(
         ns,
         infinite(),

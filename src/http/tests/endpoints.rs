@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
 use super::*;
+use crate::token::tests::hs256_token;
 
 const CORS: [(&str, &str); 4] = [
     ("Access-Control-Allow-Origin", "http://dash"),
@@ -437,12 +438,7 @@ fn a_bearer_token_stands_for_its_user() {
     let with = |secret: &str| {
         TestServer::with(HttpOptions { auth_enabled: true, shared_secret: secret.to_owned(), ..options() })
     };
-    let token = |claims: &str, secret: &str| {
-        let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
-        let claims: serde_json::Value = serde_json::from_str(claims).unwrap();
-        let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
-        format!("Authorization: Bearer {token}\r\n")
-    };
+    let token = |claims: &str, secret: &str| format!("Authorization: Bearer {}\r\n", hs256_token(claims, secret));
     let server = with("hush");
     let get = |headers: &str| server.get_with("/query?q=rows+1", headers);
     assert_eq!(get(&token("{\"username\":\"root\",\"exp\":4102444800}", "hush")).status, 200);

@@ -1,17 +1,17 @@
-//! Aggregates: one value for each window, made of all values in it.
+//! Aggregates: one value for each window, computed from all values in it.
 
 use std::collections::HashSet;
 
 use fluxstone_columns::NumberSummary;
 use fluxstone_model::FieldType;
 
-use super::super::Value;
-use super::super::points::Values;
-use super::Point;
-use super::collection::{Collector, Identity, Outcome, Pass, order};
-use super::ranks::{Digits, Found, Ordered};
+use super::collector::{Collector, Identity, Outcome, Pass, order};
+use super::ranks::{Digits, Lookup, Ordered};
+use super::timed_value::TimedValue;
+use crate::column_slice::ColumnSlice;
+use crate::result::Value;
 
-/// `sum`: integers wrap.
+/// The state of `sum`. Integers wrap.
 #[derive(Debug, Clone)]
 pub(crate) enum Sum {
     Float { sum: f64, any: bool },
@@ -26,14 +26,14 @@ impl Sum {
         }
     }
 
-    pub(super) fn add(&mut self, values: Values<'_>) {
+    pub(super) fn add(&mut self, values: ColumnSlice<'_>) {
         match (self, values) {
-            (Sum::Float { sum, any }, Values::Float(v)) => {
+            (Sum::Float { sum, any }, ColumnSlice::Float(v)) => {
                 *any |= !v.is_empty();
-                // One after the other: the order of additions is part of the result.
+                // One by one: the order of additions is part of the result.
                 *sum = v.iter().fold(*sum, |sum, v| sum + v);
             }
-            (sum @ Sum::Integer { .. }, Values::Integer(v)) => {
+            (sum @ Sum::Integer { .. }, ColumnSlice::Integer(v)) => {
                 sum.add_integer(v.iter().fold(0, |sum, v| i64::wrapping_add(sum, *v)));
             }
             _ => {}
@@ -71,7 +71,7 @@ impl Sum {
     }
 }
 
-/// `mean`: each series has a mean of its own, and the group's is theirs, weighted.
+/// The state of `mean`: the mean of a group is the weighted mean of the means of its series.
 #[derive(Debug, Clone)]
 pub(crate) struct Mean {
     sum: Sum,
@@ -83,16 +83,16 @@ impl Mean {
         Mean { sum: Sum::new(input), count: 0 }
     }
 
-    pub(super) fn add(&mut self, values: Values<'_>) {
+    pub(super) fn add(&mut self, values: ColumnSlice<'_>) {
         self.sum.add(values);
         self.count += match values {
-            Values::Float(v) => v.len() as i64,
-            Values::Integer(v) => v.len() as i64,
-            Values::String(_) | Values::Boolean(_) => 0,
+            ColumnSlice::Float(v) => v.len() as i64,
+            ColumnSlice::Integer(v) => v.len() as i64,
+            ColumnSlice::String(_) | ColumnSlice::Boolean(_) => 0,
         };
     }
 
-    /// The mean of a series as its group takes it: weighted by how many values it stands for.
+    /// Turns the mean of a series into its contribution to the group: weighted by its number of values.
     pub(super) fn close(self) -> Mean {
         let mean = self.quotient();
         let sum = if self.count >= 2 { mean * self.count as f64 } else { mean };
@@ -117,7 +117,7 @@ impl Mean {
     }
 }
 
-/// The extremes of `spread`.
+/// The state of `spread`: the extremes.
 #[derive(Debug, Clone)]
 pub(crate) enum Extremes {
     Float(Option<(f64, f64)>),
@@ -132,11 +132,11 @@ impl Extremes {
         }
     }
 
-    pub(super) fn add(&mut self, values: Values<'_>) {
+    pub(super) fn add(&mut self, values: ColumnSlice<'_>) {
         match values {
-            Values::Float(v) => v.iter().for_each(|v| self.widen_float(*v, *v)),
-            Values::Integer(v) => v.iter().for_each(|v| self.widen_integer(*v, *v)),
-            Values::String(_) | Values::Boolean(_) => {}
+            ColumnSlice::Float(v) => v.iter().for_each(|v| self.widen_float(*v, *v)),
+            ColumnSlice::Integer(v) => v.iter().for_each(|v| self.widen_integer(*v, *v)),
+            ColumnSlice::String(_) | ColumnSlice::Boolean(_) => {}
         }
     }
 
@@ -155,7 +155,7 @@ impl Extremes {
         }
     }
 
-    /// The difference of the extremes, in the type of the field.
+    /// The difference of the extremes, as the type of the field.
     pub(super) fn spread(&self) -> Option<Value> {
         match *self {
             Extremes::Float(extremes) => extremes.map(|(min, max)| Value::Float(max - min)),
@@ -178,7 +178,7 @@ impl Extremes {
     }
 }
 
-/// `median`.
+/// Collects the values for `median`.
 #[derive(Debug)]
 pub(super) struct Median {
     values_max: usize,
@@ -196,7 +196,7 @@ impl Median {
 }
 
 impl Collector for Median {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         let key = match point.value {
             Value::Float(v) => v.key(),
             Value::Integer(v) => {
@@ -225,43 +225,43 @@ impl Collector for Median {
             [low, high].map(|rank| digits.search(rank))
         } else {
             self.keys.sort_unstable();
-            [low, high].map(|rank| self.keys.get(rank as usize).map(|key| Found::Key(*key, 0)))
+            [low, high].map(|rank| self.keys.get(rank as usize).map(|key| Lookup::Key(*key, 0)))
         };
         middle(sides, self.is_integer)
     }
 }
 
-/// The search for the two values in the middle.
+/// A further pass in search of the two values in the middle.
 struct Middle {
     is_integer: bool,
-    sides: [Found; 2],
+    sides: [Lookup; 2],
 }
 
 impl Pass for Middle {
-    fn add(&mut self, values: Values<'_>) {
+    fn add(&mut self, values: ColumnSlice<'_>) {
         for side in &mut self.sides {
-            let Found::Again(search) = side else { continue };
+            let Lookup::Again(search) = side else { continue };
             match values {
-                Values::Float(v) => v.iter().for_each(|v| search.add(v.key())),
-                Values::Integer(v) => v.iter().for_each(|v| search.add(v.key())),
-                Values::String(_) | Values::Boolean(_) => {}
+                ColumnSlice::Float(v) => v.iter().for_each(|v| search.add(v.key())),
+                ColumnSlice::Integer(v) => v.iter().for_each(|v| search.add(v.key())),
+                ColumnSlice::String(_) | ColumnSlice::Boolean(_) => {}
             }
         }
     }
 
     fn finish(self: Box<Self>) -> Outcome {
         let next = |side| match side {
-            Found::Again(search) => search.next(),
-            found @ Found::Key(..) => Some(found),
+            Lookup::Again(search) => search.next(),
+            found @ Lookup::Key(..) => Some(found),
         };
         middle(self.sides.map(next), self.is_integer)
     }
 }
 
-/// The median, if both values in the middle are known.
-fn middle(sides: [Option<Found>; 2], is_integer: bool) -> Outcome {
+/// Returns the median if both values in the middle are known, or else asks for another pass.
+fn middle(sides: [Option<Lookup>; 2], is_integer: bool) -> Outcome {
     match sides {
-        [Some(Found::Key(low, _)), Some(Found::Key(high, _))] => Outcome::value(Value::Float(if is_integer {
+        [Some(Lookup::Key(low, _)), Some(Lookup::Key(high, _))] => Outcome::value(Value::Float(if is_integer {
             let (low, high) = (i64::of_key(low), i64::of_key(high));
             low as f64 + high.wrapping_sub(low) as f64 / 2.0
         } else {
@@ -273,13 +273,13 @@ fn middle(sides: [Option<Found>; 2], is_integer: bool) -> Outcome {
     }
 }
 
-/// `stddev`: of the sample, null for a single value.
+/// Collects the values for `stddev`: the deviation of a sample, null for a single value.
 #[derive(Debug)]
 pub(super) struct Stddev {
     values_max: usize,
     count: u64,
     mean: f64,
-    /// All values, unless there are too many.
+    /// All values, or none if there are too many.
     values: Vec<f64>,
 }
 
@@ -288,13 +288,13 @@ impl Stddev {
         Stddev { values_max, count: 0, mean: 0.0, values: Vec::new() }
     }
 
-    fn is_whole(&self) -> bool {
+    fn keeps_values(&self) -> bool {
         self.count <= self.values_max as u64
     }
 }
 
 impl Collector for Stddev {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         let value = match point.value {
             Value::Float(v) => v,
             Value::Integer(v) => v as f64,
@@ -302,7 +302,7 @@ impl Collector for Stddev {
         };
         self.count += 1;
         self.mean += (value - self.mean) / self.count as f64;
-        if self.is_whole() {
+        if self.keeps_values() {
             self.values.push(value);
         } else {
             self.values = Vec::new();
@@ -311,15 +311,15 @@ impl Collector for Stddev {
 
     fn finish(self: Box<Self>) -> Outcome {
         let mut squares = Squares { count: self.count, mean: self.mean, sum: 0.0 };
-        if !self.is_whole() {
+        if !self.keeps_values() {
             return Outcome::Values(Box::new(squares));
         }
-        squares.add(Values::Float(&self.values));
+        squares.add(ColumnSlice::Float(&self.values));
         Box::new(squares).finish()
     }
 }
 
-/// The sum of the squares of the distances from the mean.
+/// Sums the squares of the distances from the mean.
 struct Squares {
     count: u64,
     mean: f64,
@@ -327,12 +327,12 @@ struct Squares {
 }
 
 impl Pass for Squares {
-    fn add(&mut self, values: Values<'_>) {
+    fn add(&mut self, values: ColumnSlice<'_>) {
         let add = |sum, value| sum + (value - self.mean) * (value - self.mean);
         self.sum = match values {
-            Values::Float(v) => v.iter().fold(self.sum, |sum, v| add(sum, *v)),
-            Values::Integer(v) => v.iter().fold(self.sum, |sum, v| add(sum, *v as f64)),
-            Values::String(_) | Values::Boolean(_) => return,
+            ColumnSlice::Float(v) => v.iter().fold(self.sum, |sum, v| add(sum, *v)),
+            ColumnSlice::Integer(v) => v.iter().fold(self.sum, |sum, v| add(sum, *v as f64)),
+            ColumnSlice::String(_) | ColumnSlice::Boolean(_) => return,
         };
     }
 
@@ -345,17 +345,17 @@ impl Pass for Squares {
     }
 }
 
-/// `mode`. Memory grows with the number of different values only.
+/// Collects the values for `mode`. Memory grows only with the number of different values.
 #[derive(Debug, Default)]
 pub(super) struct Mode {
-    runs: Vec<Run>,
-    /// How many runs there were when equal ones were last put together.
+    runs: Vec<ValueRun>,
+    /// The number of runs after equal ones were last joined.
     distinct: usize,
 }
 
-/// Equal values, in the order in which they came.
+/// Equal values, in the order in which they arrived.
 #[derive(Debug)]
-struct Run {
+struct ValueRun {
     value: Value,
     count: u64,
     first_time: i64,
@@ -363,9 +363,9 @@ struct Run {
 }
 
 impl Mode {
-    /// Sorts the runs by value, and makes one of those that are equal.
+    /// Sorts the runs by value and joins equal ones.
     fn join(&mut self) {
-        // Stable: of equal runs the earlier stays before the later.
+        // The sort is stable: of equal runs the earlier one stays before the later one.
         self.runs.sort_by(|a, b| order(&a.value, &b.value));
         self.runs.dedup_by(|later, earlier| {
             let is_equal = order(&later.value, &earlier.value).is_eq();
@@ -380,15 +380,16 @@ impl Mode {
 }
 
 impl Collector for Mode {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
-        let Point { value, time, .. } = point;
-        self.runs.push(Run { value, count: 1, first_time: time, last_time: time });
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
+        let TimedValue { value, time, .. } = point;
+        self.runs.push(ValueRun { value, count: 1, first_time: time, last_time: time });
         if self.runs.len() >= (2 * self.distinct).max(4096) {
             self.join();
         }
     }
 
-    /// The longest run in value order; of equal ones the greater value, unless it began after the other had ended.
+    /// The longest run in order of values. Of runs of equal length the greater value wins, unless it began after the other had
+    /// ended.
     fn finish(mut self: Box<Self>) -> Outcome {
         self.join();
         let Some(mut best) = self.runs.first() else { return Outcome::nothing() };
@@ -400,7 +401,7 @@ impl Collector for Mode {
             return Outcome::value(Value::Boolean(count(true) >= count(false)));
         }
         for run in &self.runs[1..] {
-            // A run is compared from its second value on, so values that occur once never replace the lowest.
+            // A run is compared from its second value on, so a value that occurs once never replaces the lowest one.
             let is_better = run.count > best.count || run.count == best.count && run.first_time <= best.last_time;
             if run.count >= 2 && is_better {
                 best = run;
@@ -410,11 +411,11 @@ impl Collector for Mode {
     }
 }
 
-/// `distinct` and `count(distinct)`.
+/// Collects the values for `distinct` and `count(distinct)`.
 #[derive(Debug)]
 pub(super) struct Distinct {
     seen: HashSet<Identity>,
-    points: Vec<Point>,
+    points: Vec<TimedValue>,
     only_count: bool,
 }
 
@@ -425,13 +426,13 @@ impl Distinct {
 }
 
 impl Collector for Distinct {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         if self.seen.insert(Identity::of(&point.value)) && !self.only_count {
             self.points.push(point);
         }
     }
 
-    /// In the order of the time of the first sight, then of the values.
+    /// The values in order of their first times, then of the values themselves.
     fn finish(mut self: Box<Self>) -> Outcome {
         if self.only_count {
             let count = Value::Integer(self.seen.len() as i64);

@@ -1,26 +1,27 @@
 //! Predictors: `holt_winters`, the damped trend with multiplicative seasons, fitted by Nelder and Mead's simplex.
 //!
-//! The clauses `functions.holt-winters.*` give the computation step by step, because its digits depend on every one of them: on
-//! the order of operations, on the starting points of the search, and on a habit that looks like a mistake and is part of
-//! the result: the function that is minimised changes the vector that it is asked about.
+//! The clauses `functions.holt-winters.*` describe the computation step by step, because its digits depend on every step: on the
+//! order of operations, on the starting points of the search, and on a quirk that looks like a mistake but affects the result: the
+//! function that is minimised modifies its argument.
 
-use super::super::{QueryError, Value};
-use super::Point;
+use super::timed_value::TimedValue;
+use crate::error::QueryError;
+use crate::result::Value;
 
 /// `holt_winters` and `holt_winters_with_fit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Forecast {
     /// How many values are predicted.
     pub(crate) horizon: usize,
-    /// The length of a season in windows; below 2 there is none.
+    /// The length of a season in windows; below 2 there are no seasons.
     pub(crate) season: usize,
-    /// Whether the fitted values are given as well.
+    /// Whether the fitted values are returned as well.
     pub(crate) with_fit: bool,
 }
 
-/// The windows that are read and predicted together; the time of the search grows with them.
+/// The maximum number of windows that are read and predicted together; the time of the search grows with them.
 const WINDOWS_MAX: usize = 1 << 20;
-/// The longest season; the memory of the search grows with its square.
+/// The maximum length of a season; the memory of the search grows with its square.
 const SEASON_MAX: usize = 1 << 10;
 
 /// Positions in a parameter vector; the seasons follow.
@@ -33,13 +34,13 @@ const TREND: usize = 5;
 const SEASONS: usize = 6;
 
 impl Forecast {
-    /// Predicts from values at window starts, in time order. `go_on` is asked between the rounds of the search.
+    /// Predicts from values at window starts, in order of time. Calls `go_on` between the rounds of the search.
     pub(crate) fn predict(
         &self,
         points: &[(i64, f64)],
         interval: i64,
         go_on: &mut dyn FnMut() -> Result<(), QueryError>,
-    ) -> Result<Vec<Point>, QueryError> {
+    ) -> Result<Vec<TimedValue>, QueryError> {
         let season = if self.season >= 2 { self.season } else { 0 };
         let [(first, _), .., (last, _)] = *points else { return Ok(Vec::new()) };
         if points.len() < season || rounded(last, interval) <= rounded(first, interval) {
@@ -59,17 +60,17 @@ impl Forecast {
             if self.with_fit { (0, first) } else { (model.values.len(), last.saturating_add(interval)) };
         let times = (0..).map(|step: i64| start.saturating_add(step.saturating_mul(interval)));
         let predicted = times.zip(fitted.into_iter().skip(skip)).filter(|(_, value)| !value.is_nan());
-        Ok(predicted.map(|(time, value)| Point { time, value: Value::Float(value), origin: None }).collect())
+        Ok(predicted.map(|(time, value)| TimedValue { time, value: Value::Float(value), origin: None }).collect())
     }
 }
 
-/// `time` at the nearest multiple of `interval`.
+/// Rounds `time` to the nearest multiple of `interval`.
 fn rounded(time: i64, interval: i64) -> i64 {
     let up = i64::from(time % interval > interval / 2);
     (time / interval + up).saturating_mul(interval)
 }
 
-/// One value for each window from the first to the last, not a number where there is none.
+/// Returns one value for each window from the first to the last, NaN for empty windows.
 fn regular(points: &[(i64, f64)], interval: i64) -> Vec<f64> {
     let mut values = Vec::new();
     let mut last = None;
@@ -90,12 +91,12 @@ fn regular(points: &[(i64, f64)], interval: i64) -> Vec<f64> {
 /// The series that is fitted.
 struct Model {
     values: Vec<f64>,
-    /// Zero where there are no seasons.
+    /// Zero if there are no seasons.
     season: usize,
 }
 
 impl Model {
-    /// The best of sixteen searches.
+    /// Returns the best parameters of sixteen searches.
     fn fit(&self, go_on: &mut dyn FnMut() -> Result<(), QueryError>) -> Result<Vec<f64>, QueryError> {
         const GUESSES: [f64; 2] = [0.3, 0.7];
         let mut start = self.start();
@@ -119,7 +120,7 @@ impl Model {
         Ok(best.map(|(_, parameters)| parameters).unwrap_or(start))
     }
 
-    /// Level, trend and seasons to begin with.
+    /// The initial level, trend and seasons.
     fn start(&self) -> Vec<f64> {
         let y = &self.values;
         let mut start = vec![0.0; SEASONS + self.season];
@@ -147,8 +148,8 @@ impl Model {
         start
     }
 
-    /// The smoothed series and `horizon` values more. Clamps the first four parameters to [0, 1] and leaves the seasons as they
-    /// were at the end.
+    /// Returns the smoothed series and `horizon` more values. Clamps the first four parameters to [0, 1] and leaves the seasons in
+    /// their final state.
     fn forecast(&self, horizon: usize, parameters: &mut [f64]) -> Vec<f64> {
         for parameter in &mut parameters[..=PHI] {
             *parameter = parameter.clamp(0.0, 1.0);
@@ -185,7 +186,7 @@ impl Model {
         forecast
     }
 
-    /// The sum of squared errors, infinite where the forecast is not a number.
+    /// The sum of squared errors; infinite if the forecast is NaN.
     fn error(&self, parameters: &mut [f64]) -> f64 {
         let forecast = self.forecast(0, parameters);
         let mut sum = 0.0;
@@ -198,7 +199,7 @@ impl Model {
         sum
     }
 
-    /// Nelder and Mead's search from `start`: the least error, and the parameters.
+    /// Runs Nelder and Mead's search from `start`; returns the least error and its parameters.
     fn search(
         &self,
         start: &[f64],
@@ -216,7 +217,7 @@ impl Model {
         }
         let least = simplex.least();
         let parameters = simplex.vertices.swap_remove(least);
-        // The error is that of the parameters, which stay as they were here.
+        // Computing the error must not modify the parameters here.
         Ok((self.error(&mut parameters.clone()), parameters))
     }
 }
@@ -242,7 +243,7 @@ impl<'m> Simplex<'m> {
         Simplex { model, vertices, errors }
     }
 
-    /// One round: reflect the worst vertex, and expand, contract or shrink.
+    /// One round: reflects the worst vertex, and expands, contracts or shrinks.
     fn step(&mut self) {
         let (worst, least, second) = (self.worst(), self.least(), self.second_worst());
         let center = self.center(worst);
@@ -261,7 +262,7 @@ impl<'m> Simplex<'m> {
                 self.replace(worst, reflected.clone(), reflected_error);
             }
         }
-        // Errors are compared as they are now, which may not be a number.
+        // Compares with the current errors, which may be NaN.
         if reflected_error >= self.errors[second] {
             let mut contracted = if reflected_error < self.errors[worst] {
                 blend(&center, &reflected, |c, r| c + 0.5 * (r - c))
@@ -277,7 +278,7 @@ impl<'m> Simplex<'m> {
         }
     }
 
-    /// Halves the way of all vertices to the best; only two of the errors are computed anew.
+    /// Moves all vertices halfway to the best one. Only two of the errors are recomputed.
     fn shrink(&mut self, least: usize, worst: usize, second: usize) {
         let goal = self.vertices[least].clone();
         for (at, vertex) in self.vertices.iter_mut().enumerate() {
@@ -295,7 +296,7 @@ impl<'m> Simplex<'m> {
         self.errors[at] = error;
     }
 
-    /// The mean of all vertices but one.
+    /// The mean of all vertices except one.
     fn center(&self, without: usize) -> Vec<f64> {
         let n = self.vertices.len() - 1;
         let others = || self.vertices.iter().enumerate().filter(|(at, _)| *at != without).map(|(_, vertex)| vertex);
@@ -329,7 +330,7 @@ fn blend(a: &[f64], b: &[f64], mix: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| mix(*a, *b)).collect()
 }
 
-/// Powers of one number between 0 and 1, by squaring its mantissa. The libraries' own powers differ in the last digit.
+/// Powers of a number between 0 and 1, by squaring its mantissa. Library functions differ in the last digit.
 struct Powers {
     base: f64,
     mantissa: f64,
@@ -374,12 +375,12 @@ impl Powers {
     }
 }
 
-/// A positive number as a mantissa in [0.5, 1) and an exponent of two.
+/// Splits a positive number into a mantissa in [0.5, 1) and an exponent of two.
 fn split(value: f64) -> (f64, i64) {
     if value == 0.0 || !value.is_finite() {
         return (value, 0);
     }
-    // Subnormal numbers are made normal first.
+    // Subnormal numbers are scaled to normal ones first.
     let (value, shift) = if value.abs() < f64::MIN_POSITIVE { (value * 2_f64.powi(64), -64) } else { (value, 0) };
     let bits = value.to_bits();
     let exponent = ((bits >> 52) & 0x7ff) as i64 - 1022;
@@ -397,7 +398,7 @@ mod tests {
     fn predict(values: &[(i64, f64)], horizon: usize, season: usize, with_fit: bool) -> Vec<(i64, f64)> {
         let forecast = Forecast { horizon, season, with_fit };
         let points = forecast.predict(values, 10, &mut || Ok(())).unwrap();
-        let number = |point: Point| match point.value {
+        let number = |point: TimedValue| match point.value {
             Value::Float(v) => (point.time, v),
             other => panic!("{other:?}"),
         };
@@ -422,7 +423,7 @@ mod tests {
 
     // spec: functions.holt-winters.1, functions.holt-winters.6
     #[test]
-    fn gaps_cost_nothing_and_the_fit_fills_them() {
+    fn gaps_are_skipped_and_filled_by_the_fit() {
         let gap = [(0, 4.0), (10, 6.0), (20, 5.0), (50, 9.0), (60, 8.0)];
         let want = [
             (0, 4.0),
@@ -443,7 +444,7 @@ mod tests {
 
     // spec: functions.holt-winters.1, functions.holt-winters.6
     #[test]
-    fn too_little_predicts_nothing() {
+    fn too_few_values_predict_nothing() {
         assert_eq!(predict(&[], 2, 0, true), []);
         assert_eq!(predict(&[(0, 4.0)], 2, 0, true), []);
         assert_eq!(predict(&[(0, 4.0), (1, 5.0)], 2, 0, true), []);
@@ -454,7 +455,7 @@ mod tests {
 
     // spec: functions.holt-winters.7
     #[test]
-    fn what_would_take_too_much_memory_or_time_is_refused() {
+    fn excessive_memory_or_time_is_refused() {
         let refused = |values: &[(i64, f64)], horizon, season| {
             let forecast = Forecast { horizon, season, with_fit: false };
             matches!(forecast.predict(values, 1, &mut || Ok(())), Err(QueryError::Limit(_)))
@@ -466,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_nobody_waits_for_stops() {
+    fn a_search_stops_when_it_is_interrupted() {
         let forecast = Forecast { horizon: 1, season: 2, with_fit: false };
         let stopped = forecast.predict(&week(), 10, &mut || Err(QueryError::Interrupted));
         assert_eq!(stopped, Err(QueryError::Interrupted));

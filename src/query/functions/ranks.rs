@@ -1,14 +1,14 @@
-//! The value of a rank among more values than memory is meant for: found in passes over all of them, each of which fixes 16
-//! more bits of it.
+//! Finds the value with a given rank among more values than memory may hold, in passes over all of them. Each pass determines 16
+//! more bits of the value.
 
 const DIGIT_BITS: u32 = 16;
 
-/// A number whose order is that of unsigned keys.
+/// A number with an unsigned key of the same order.
 pub(super) trait Ordered: Copy {
-    /// Greater numbers have greater keys.
+    /// The key of the number. Greater numbers have greater keys.
     fn key(self) -> u64;
 
-    /// The number of a key.
+    /// The number with this key.
     fn of_key(key: u64) -> Self;
 }
 
@@ -22,7 +22,7 @@ impl Ordered for i64 {
     }
 }
 
-/// The total order of IEEE 754: -0 comes before 0.
+/// Uses the total order of IEEE 754: -0 comes before 0.
 impl Ordered for f64 {
     fn key(self) -> u64 {
         let bits = self.to_bits();
@@ -34,12 +34,12 @@ impl Ordered for f64 {
     }
 }
 
-/// How many keys that begin with known bits have each of the next digits.
+/// Counts, for each value of the next digit, the keys that begin with the known bits and that digit.
 #[derive(Debug, Clone)]
 pub(super) struct Digits {
     /// The known bits.
     prefix: u64,
-    /// The bits behind the digit.
+    /// The number of bits after the digit.
     shift: u32,
     counts: Vec<u64>,
 }
@@ -53,7 +53,7 @@ pub(super) struct Search {
 }
 
 impl Default for Digits {
-    /// The first digits of all keys.
+    /// Counts the first digits of all keys.
     fn default() -> Self {
         Digits::new(0, u64::BITS - DIGIT_BITS)
     }
@@ -71,14 +71,14 @@ impl Digits {
         }
     }
 
-    /// Takes the search for a rank, counted from 0, a digit further when all keys were added; `None` if there are not so many.
-    pub(super) fn search(&self, mut rank: u64) -> Option<Found> {
+    /// Continues the search for a rank, counted from 0, once all keys are added. `None` if there are too few keys.
+    pub(super) fn search(&self, mut rank: u64) -> Option<Lookup> {
         for (digit, count) in (0..).zip(&self.counts) {
             if rank < *count {
                 let prefix = self.prefix << DIGIT_BITS | digit;
                 return Some(match self.shift.checked_sub(DIGIT_BITS) {
-                    Some(shift) => Found::Again(Search { rank, digits: Digits::new(prefix, shift) }),
-                    None => Found::Key(prefix, rank),
+                    Some(shift) => Lookup::Again(Search { rank, digits: Digits::new(prefix, shift) }),
+                    None => Lookup::Key(prefix, rank),
                 });
             }
             rank -= count;
@@ -87,11 +87,11 @@ impl Digits {
     }
 }
 
-/// What a pass comes to.
-pub(super) enum Found {
-    /// The key, and the rank among those that are equal to it.
+/// The result of a pass.
+pub(super) enum Lookup {
+    /// The key, and the rank among equal keys.
     Key(u64, u64),
-    /// The same keys must be added to this.
+    /// The next digit must be counted: add the same keys to this search.
     Again(Search),
 }
 
@@ -100,8 +100,8 @@ impl Search {
         self.digits.add(key);
     }
 
-    /// Goes on when all keys were added; `None` if there are not so many as the rank says.
-    pub(super) fn next(self) -> Option<Found> {
+    /// Continues once all keys are added. `None` if there are too few keys for the rank.
+    pub(super) fn next(self) -> Option<Lookup> {
         self.digits.search(self.rank)
     }
 }
@@ -112,41 +112,44 @@ mod tests {
 
     use super::*;
 
-    fn found(keys: &[u64], rank: u64) -> Option<(u64, u64)> {
+    fn lookup(keys: &[u64], rank: u64) -> Option<(u64, u64)> {
         let mut first = Digits::default();
         for key in keys {
             first.add(*key);
         }
-        let mut found = first.search(rank)?;
+        let mut step = first.search(rank)?;
         loop {
-            match found {
-                Found::Key(key, rank) => return Some((key, rank)),
-                Found::Again(mut search) => {
+            match step {
+                Lookup::Key(key, rank) => return Some((key, rank)),
+                Lookup::Again(mut search) => {
                     for key in keys {
                         search.add(*key);
                     }
-                    found = search.next()?;
+                    step = search.next()?;
                 }
             }
         }
     }
 
     proptest! {
+        // Each case counts digits for each of its ranks.
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
-        fn the_key_of_a_rank_is_that_of_the_sorted_keys(
+        fn the_key_of_a_rank_is_that_at_its_position_among_sorted_keys(
             keys in proptest::collection::vec(prop_oneof![any::<u64>(), 0_u64..4, Just(u64::MAX)], 0..60),
         ) {
             let mut sorted = keys.clone();
             sorted.sort_unstable();
             for (rank, key) in (0..).zip(&sorted) {
                 let before = sorted.partition_point(|other| other < key) as u64;
-                prop_assert_eq!(found(&keys, rank), Some((*key, rank - before)));
+                prop_assert_eq!(lookup(&keys, rank), Some((*key, rank - before)));
             }
-            prop_assert_eq!(found(&keys, keys.len() as u64), None);
+            prop_assert_eq!(lookup(&keys, keys.len() as u64), None);
         }
 
         #[test]
-        fn keys_are_ordered_as_numbers_are(a in any::<f64>(), b in any::<f64>(), i in any::<i64>(), j in any::<i64>()) {
+        fn keys_have_the_order_of_their_numbers(a in any::<f64>(), b in any::<f64>(), i in any::<i64>(), j in any::<i64>()) {
             prop_assert_eq!(a.total_cmp(&b), a.key().cmp(&b.key()));
             prop_assert_eq!(f64::of_key(a.key()).to_bits(), a.to_bits());
             prop_assert_eq!(i.cmp(&j), i.key().cmp(&j.key()));

@@ -1,17 +1,17 @@
-//! Functions that keep a small state for each window: what they keep, how it takes columns, and how the states of several series
-//! are combined.
+//! Functions that keep a small state for each window: the states, how they take columns, and how those of several series are
+//! combined.
 //!
-//! Each series is reduced on its own in time order and the results are combined in the order of series. That order is part of
-//! what sums and means of floats are (clause `functions.order.1`), so it is the same however the work is spread.
+//! Each series is reduced on its own in order of time, and the results are combined in the order of the series. Sums and means
+//! of floats depend on this order (clause `functions.order.1`), so it is the same no matter how the work is divided.
 
 use fluxstone_columns::{NumberSummary, Summary};
 use fluxstone_model::FieldType;
 
-use super::super::Value;
-use super::super::points::Values;
 use super::aggregates::{Extremes, Mean, Sum};
 use super::selectors::{Choice, Rule};
-use super::{Origin, Point};
+use super::timed_value::{Origin, TimedValue};
+use crate::column_slice::ColumnSlice;
+use crate::result::Value;
 
 /// A function of this shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) enum Reduction {
     Max,
 }
 
-/// What has been seen of one window.
+/// The state of one window.
 #[derive(Debug, Clone)]
 pub(crate) enum Partial {
     Count(i64),
@@ -53,8 +53,8 @@ impl Reduction {
 }
 
 impl Partial {
-    /// Takes values of series number `series`, in time order.
-    pub(crate) fn add(&mut self, series: usize, times: &[i64], values: Values<'_>) {
+    /// Adds values of series number `series`, in order of time.
+    pub(crate) fn add(&mut self, series: usize, times: &[i64], values: ColumnSlice<'_>) {
         match self {
             Partial::Count(count) => *count += times.len() as i64,
             Partial::Sum(sum) => sum.add(values),
@@ -64,8 +64,8 @@ impl Partial {
         }
     }
 
-    /// Takes a block of series number `series` by its summary, where that is enough. Where `needs_time`, the time of a
-    /// chosen point matters. Returns whether the block was taken.
+    /// Adds a block of series number `series` by its summary, if the summary suffices. `needs_time` says that the time of a chosen
+    /// point matters. Returns whether the block was added.
     pub(crate) fn add_summary(&mut self, series: usize, summary: &Summary, needs_time: bool) -> bool {
         match (self, summary.numbers) {
             (Partial::Count(count), _) => *count += i64::from(summary.count),
@@ -81,7 +81,7 @@ impl Partial {
         true
     }
 
-    /// Ends the reduction of one series: what it passes on to the series of its group.
+    /// Ends the reduction of one series and returns its contribution to the group.
     pub(crate) fn close(self) -> Partial {
         match self {
             Partial::Mean(mean) => Partial::Mean(mean.close()),
@@ -89,7 +89,7 @@ impl Partial {
         }
     }
 
-    /// Adds the result of a later series.
+    /// Adds the contribution of a later series.
     pub(crate) fn combine(&mut self, later: Partial) {
         match (self, later) {
             (Partial::Count(count), Partial::Count(more)) => *count += more,
@@ -97,13 +97,13 @@ impl Partial {
             (Partial::Mean(mean), Partial::Mean(more)) => mean.combine(&more),
             (Partial::Spread(extremes), Partial::Spread(more)) => extremes.combine(&more),
             (Partial::Choice(choice), Partial::Choice(more)) => choice.combine(more),
-            // States of one call are of one kind.
+            // All states of one call are of the same kind.
             _ => {}
         }
     }
 
-    /// The result, at the time of the point that was chosen or at `time`; `None` if nothing was seen.
-    pub(crate) fn result(self, time: i64) -> Option<Point> {
+    /// Returns the result, at `time`; `None` if there were no values.
+    pub(crate) fn result(self, time: i64) -> Option<TimedValue> {
         let (value, origin) = match self {
             Partial::Count(count) => ((count > 0).then_some(Value::Integer(count))?, None),
             Partial::Sum(sum) => (sum.result()?, None),
@@ -114,6 +114,6 @@ impl Partial {
                 (value, Some(Origin { series, time }))
             }
         };
-        Some(Point { time, value, origin })
+        Some(TimedValue { time, value, origin })
     }
 }

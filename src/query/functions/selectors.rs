@@ -7,13 +7,13 @@ use fluxstone_model::{Text, TimeRange};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::super::Value;
-use super::super::points::Values;
-use super::Point;
-use super::collection::{Collector, Identity, Outcome, Pass, order};
-use super::ranks::{Digits, Found, Ordered, Search};
+use super::collector::{Collector, Identity, Outcome, Pass, order};
+use super::ranks::{Digits, Lookup, Ordered, Search};
+use super::timed_value::TimedValue;
+use crate::column_slice::ColumnSlice;
+use crate::result::Value;
 
-/// What `first`, `last`, `min` and `max` look for.
+/// The rule by which `first`, `last`, `min` and `max` choose a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
     First,
@@ -22,7 +22,7 @@ pub(crate) enum Rule {
     Max,
 }
 
-/// The best point so far.
+/// The point that a rule chooses among those seen so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Choice {
     rule: Rule,
@@ -49,17 +49,17 @@ impl Choice {
         Choice { rule, best: None }
     }
 
-    pub(super) fn add(&mut self, series: usize, times: &[i64], values: Values<'_>) {
+    pub(super) fn add(&mut self, series: usize, times: &[i64], values: ColumnSlice<'_>) {
         let candidate = match values {
-            Values::Float(v) => self.rule.pick(times, v, series).map(Best::Float),
-            Values::Integer(v) => self.rule.pick(times, v, series).map(Best::Integer),
-            Values::String(v) => self.rule.pick(times, v, series).map(Best::String),
-            Values::Boolean(v) => self.rule.pick(times, v, series).map(Best::Boolean),
+            ColumnSlice::Float(v) => self.rule.pick(times, v, series).map(Best::Float),
+            ColumnSlice::Integer(v) => self.rule.pick(times, v, series).map(Best::Integer),
+            ColumnSlice::String(v) => self.rule.pick(times, v, series).map(Best::String),
+            ColumnSlice::Boolean(v) => self.rule.pick(times, v, series).map(Best::Boolean),
         };
         self.combine(Choice { rule: self.rule, best: candidate });
     }
 
-    /// Takes a block by its extremes or ends; not where the time of an extreme matters, which summaries do not have.
+    /// Adds a block by its summary. Returns false if the time of an extreme matters, which summaries do not have.
     pub(super) fn add_block(
         &mut self,
         series: usize,
@@ -91,7 +91,7 @@ impl Choice {
             (Some(Best::Float(old)), Best::Float(new)) => self.rule.prefers(new, old, true),
             (Some(Best::Integer(old)), Best::Integer(new)) => self.rule.prefers(new, old, true),
             (Some(Best::String(old)), Best::String(new)) => self.rule.prefers(new, old, true),
-            // Of several booleans at one time `first` gives false and `last` true.
+            // Of several booleans at one time, `first` returns false and `last` true.
             (Some(Best::Boolean(old)), Best::Boolean(new)) => self.rule.prefers(new, old, self.rule != Rule::First),
             _ => false,
         };
@@ -100,7 +100,7 @@ impl Choice {
         }
     }
 
-    /// The value, its series and its time.
+    /// Returns the chosen value, its series and its time.
     pub(super) fn result(self) -> Option<(Value, usize, i64)> {
         Some(match self.best? {
             Best::Float(c) => (Value::Float(c.value), c.series, c.time),
@@ -112,7 +112,7 @@ impl Choice {
 }
 
 impl Rule {
-    /// The point of one series, in time order, that is chosen: of equal extremes the earliest.
+    /// Chooses a point of one series, whose points are in order of time. Of equal extremes the earliest is chosen.
     fn pick<T: PartialOrd + Clone>(self, times: &[i64], values: &[T], series: usize) -> Option<Chosen<T>> {
         let better = |a: &T, b: &T| if self == Rule::Min { a < b } else { a > b };
         let at = match self {
@@ -131,8 +131,8 @@ impl Rule {
         Some(Chosen { value: values.get(at)?.clone(), time: times[at], series })
     }
 
-    /// Whether `new`, of the same or a later series, is chosen rather than `old`. At one time `first` and `last` take the
-    /// greater value, or the smaller.
+    /// Whether `new`, of the same or a later series, replaces `old`. At equal times `first` and `last` choose the greater value or,
+    /// unless `greater_at_one_time`, the smaller one.
     fn prefers<T: PartialOrd>(self, new: &Chosen<T>, old: &Chosen<T>, greater_at_one_time: bool) -> bool {
         let tie = if greater_at_one_time { new.value > old.value } else { new.value < old.value };
         match self {
@@ -153,14 +153,14 @@ impl Rule {
     }
 }
 
-/// `percentile`: nearest rank.
+/// Collects the points for `percentile`, by nearest rank.
 #[derive(Debug)]
 pub(super) struct Percentile {
     percent: f64,
     values_max: usize,
     count: u64,
     /// All points, until there are too many.
-    points: Vec<Point>,
+    points: Vec<TimedValue>,
     digits: Option<Digits>,
 }
 
@@ -170,7 +170,7 @@ impl Percentile {
     }
 }
 
-/// The key of a number; those that are equal have one.
+/// The key of a number. Equal numbers have the same key.
 fn key(value: &Value) -> u64 {
     match value {
         Value::Integer(v) => v.key(),
@@ -180,7 +180,7 @@ fn key(value: &Value) -> u64 {
 }
 
 impl Collector for Percentile {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         self.count += 1;
         if let Some(digits) = &mut self.digits {
             digits.add(key(&point.value));
@@ -206,15 +206,15 @@ impl Collector for Percentile {
     }
 }
 
-/// The search for the value of the rank.
+/// A further pass in search of the value with the rank.
 struct Ranked(Search);
 
 impl Pass for Ranked {
-    fn add(&mut self, values: Values<'_>) {
+    fn add(&mut self, values: ColumnSlice<'_>) {
         match values {
-            Values::Float(v) => v.iter().for_each(|v| self.0.add(key(&Value::Float(*v)))),
-            Values::Integer(v) => v.iter().for_each(|v| self.0.add(v.key())),
-            Values::String(_) | Values::Boolean(_) => {}
+            ColumnSlice::Float(v) => v.iter().for_each(|v| self.0.add(key(&Value::Float(*v)))),
+            ColumnSlice::Integer(v) => v.iter().for_each(|v| self.0.add(v.key())),
+            ColumnSlice::String(_) | ColumnSlice::Boolean(_) => {}
         }
     }
 
@@ -223,24 +223,24 @@ impl Pass for Ranked {
     }
 }
 
-/// The next step of a search for the point of a rank.
-fn nth(found: Option<Found>) -> Outcome {
-    match found {
-        Some(Found::Key(key, before)) => Outcome::Points(Box::new(Nth { key, before, point: None })),
-        Some(Found::Again(search)) => Outcome::Values(Box::new(Ranked(search))),
+/// Returns the next step of a search for the point with a rank.
+fn nth(step: Option<Lookup>) -> Outcome {
+    match step {
+        Some(Lookup::Key(key, before)) => Outcome::Points(Box::new(Nth { key, before, point: None })),
+        Some(Lookup::Again(search)) => Outcome::Values(Box::new(Ranked(search))),
         None => Outcome::nothing(),
     }
 }
 
-/// The point with some equal ones before it.
+/// A pass in search of a point that follows `before` points with the same key.
 struct Nth {
     key: u64,
     before: u64,
-    point: Option<Point>,
+    point: Option<TimedValue>,
 }
 
 impl Collector for Nth {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         if self.point.is_some() || key(&point.value) != self.key {
             return;
         }
@@ -255,12 +255,12 @@ impl Collector for Nth {
     }
 }
 
-/// `sample`: a reservoir.
+/// Collects the points for `sample`, in a reservoir.
 #[derive(Debug)]
 pub(super) struct Sample {
     size: usize,
     seen: usize,
-    points: Vec<Point>,
+    points: Vec<TimedValue>,
     random: SmallRng,
 }
 
@@ -271,7 +271,7 @@ impl Sample {
 }
 
 impl Collector for Sample {
-    fn add(&mut self, point: Point, _: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         self.seen += 1;
         if self.points.len() < self.size {
             self.points.push(point);
@@ -289,14 +289,14 @@ impl Collector for Sample {
     }
 }
 
-/// `top` and `bottom`, with or without names that each may give one point.
+/// Collects the points for `top` and `bottom`, with or without names.
 #[derive(Debug)]
 pub(super) struct Ranking {
     size: usize,
     greatest: bool,
-    points: Vec<Point>,
-    /// The best point for each combination of the values of the names.
-    by_key: Option<HashMap<Vec<Identity>, Point>>,
+    points: Vec<TimedValue>,
+    /// The best point for each combination of values of the names.
+    by_key: Option<HashMap<Vec<Identity>, TimedValue>>,
 }
 
 impl Ranking {
@@ -304,8 +304,8 @@ impl Ranking {
         Ranking { size, greatest, points: Vec::new(), by_key: keyed.then(HashMap::new) }
     }
 
-    /// Best first, of equal values the earlier.
-    fn rank(greatest: bool, a: &Point, b: &Point) -> std::cmp::Ordering {
+    /// The best point comes first; of equal values, the earlier point.
+    fn rank(greatest: bool, a: &TimedValue, b: &TimedValue) -> std::cmp::Ordering {
         let by_value = order(&a.value, &b.value);
         let by_value = if greatest { by_value.reverse() } else { by_value };
         by_value.then(a.time.cmp(&b.time))
@@ -319,10 +319,10 @@ impl Ranking {
 }
 
 impl Collector for Ranking {
-    fn add(&mut self, point: Point, keys: Vec<Value>) {
+    fn add(&mut self, point: TimedValue, keys: Vec<Value>) {
         let Some(by_key) = &mut self.by_key else {
             self.points.push(point);
-            // Sorting now and then keeps the memory within a few times the size asked for.
+            // Pruning occasionally keeps memory within a small multiple of the requested size.
             if self.points.len() >= self.size.saturating_mul(2).max(1024) {
                 self.prune();
             }
@@ -344,7 +344,7 @@ impl Collector for Ranking {
     fn finish(mut self: Box<Self>) -> Outcome {
         if let Some(by_key) = self.by_key.take() {
             self.points = by_key.into_values().collect();
-            // A hash table has no order; series number and time make one before values are ranked.
+            // A hash table has no order, so points are ordered by time and series before they are ranked.
             self.points.sort_by_key(|point| point.origin.map(|origin| (origin.time, origin.series)));
         }
         self.prune();

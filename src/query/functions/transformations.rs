@@ -1,7 +1,8 @@
-//! Transformations: streams of points into streams of points.
+//! Transformations: from a stream of values to another.
 
-use super::super::Value;
-use super::Point;
+use super::timed_value::TimedValue;
+use crate::result::Value;
+use crate::scalar::as_float;
 
 /// A function of this shape, with its parameters. Units are nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,12 +15,12 @@ pub(crate) enum Transformation {
 }
 
 impl Transformation {
-    /// Whether the range of a call inside is read one window earlier, so that the first window has a predecessor.
+    /// Whether an inner call is read from one window earlier, so that the first window has a predecessor.
     pub(crate) fn looks_back(&self) -> bool {
         *self != Transformation::CumulativeSum
     }
 
-    /// The state before the first point.
+    /// The state before the first value.
     pub(crate) fn start(&self, descending: bool) -> Stage {
         let memory = match self {
             Transformation::CumulativeSum => Memory::Sum(None),
@@ -30,7 +31,7 @@ impl Transformation {
     }
 }
 
-/// A transformation at work on one stream.
+/// The state of a transformation of one stream.
 #[derive(Debug)]
 pub(crate) struct Stage {
     transformation: Transformation,
@@ -40,14 +41,14 @@ pub(crate) struct Stage {
 
 #[derive(Debug)]
 enum Memory {
-    Previous(Option<Point>),
+    Previous(Option<TimedValue>),
     Sum(Option<Value>),
     Ring { values: Vec<Value>, at: usize, sum: Option<Value> },
 }
 
 impl Stage {
-    /// Takes a point, which is not null; gives the result that it completes.
-    pub(crate) fn push(&mut self, point: Point) -> Option<Point> {
+    /// Takes a value, which must not be null; returns the result that it completes.
+    pub(crate) fn push(&mut self, point: TimedValue) -> Option<TimedValue> {
         let time = point.time;
         let value = match (&mut self.memory, &self.transformation) {
             (Memory::Sum(sum), _) => {
@@ -63,16 +64,16 @@ impl Stage {
             (Memory::Previous(previous), transformation) => step(previous, transformation, self.descending, point)?,
             (Memory::Ring { .. }, _) => return None,
         };
-        Some(Point { time, value, origin: None })
+        Some(TimedValue { time, value, origin: None })
     }
 }
 
-/// What a point gives with the one before it, which it then replaces.
+/// Returns the result of a point and its predecessor, which the point then replaces.
 fn step(
-    previous: &mut Option<Point>,
+    previous: &mut Option<TimedValue>,
     transformation: &Transformation,
     descending: bool,
-    point: Point,
+    point: TimedValue,
 ) -> Option<Value> {
     let Some(before) = previous.take() else {
         *previous = Some(point);
@@ -84,22 +85,22 @@ fn step(
         return Some(Value::Integer(if unit == 0 { 0 } else { elapsed.wrapping_div(unit) }));
     }
     if elapsed == 0 {
-        // Of points at one time the first counts.
+        // Of several points at one time, the first counts.
         *previous = Some(before);
         return None;
     }
     let difference = subtract(&point.value, &before.value);
     *previous = Some(point);
     let Transformation::Derivative { unit, non_negative } = *transformation else { return Some(difference) };
-    let difference = as_float(&difference)?;
-    // Where times descend the later row is the older point; the sign is that of the difference of the rows.
+    let difference = as_float(difference.scalar())?;
+    // In descending order the later row is the older point; the sign is that of the difference of the rows.
     let elapsed = if descending { elapsed.wrapping_neg() } else { elapsed };
     // A unit of zero makes the denominator infinite, and the rate zero.
     let rate = difference / (elapsed as f64 / unit as f64);
     (!non_negative || difference >= 0.0).then_some(Value::Float(rate))
 }
 
-/// The sum is kept up by subtracting what leaves the ring, rounding errors included.
+/// Updates a running sum by subtracting the value that leaves the ring, with the rounding errors that this causes.
 fn moving_average(
     values: &mut Vec<Value>,
     at: &mut usize,
@@ -116,7 +117,7 @@ fn moving_average(
     }
     *at = (*at + 1) % size.max(1);
     let total = total.map_or_else(|| value.clone(), |total| add(&total, value));
-    let average = as_float(&total)? / size as f64;
+    let average = as_float(total.scalar())? / size as f64;
     *sum = Some(total);
     (values.len() >= size).then_some(Value::Float(average))
 }
@@ -134,13 +135,5 @@ fn subtract(a: &Value, b: &Value) -> Value {
         (Value::Integer(a), Value::Integer(b)) => Value::Integer(a.wrapping_sub(*b)),
         (Value::Float(a), Value::Float(b)) => Value::Float(a - b),
         _ => Value::Null,
-    }
-}
-
-fn as_float(value: &Value) -> Option<f64> {
-    match value {
-        Value::Float(v) => Some(*v),
-        Value::Integer(v) => Some(*v as f64),
-        _ => None,
     }
 }

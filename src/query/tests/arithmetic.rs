@@ -22,7 +22,7 @@ fn integers_stay_integers_and_nulls_stay_null() {
 
 // spec: select.arithmetic.3
 #[test]
-fn constants_come_first() {
+fn constants_are_computed_first() {
     check(K, "SELECT a * (7 / 2) FROM k LIMIT 1", &["k time,a", "1 24.5"]);
     check(K, "SELECT a + b * 2 - 1 FROM k LIMIT 1", &["k time,a_b", "1 10i"]);
 }
@@ -48,7 +48,7 @@ fn functions_are_joined_by_time_after_filling() {
 
 // spec: select.arithmetic.5
 #[test]
-fn what_can_t_be_computed_is_an_error_with_go_names() {
+fn impossible_arithmetic_is_an_error_with_go_names() {
     for (projection, error) in [
         (
             "s + s",

@@ -46,7 +46,7 @@ fn absent_fields_satisfy_no_comparison() {
 
 // spec: select.where.arithmetic.1
 #[test]
-fn conditions_may_compute() {
+fn conditions_may_contain_arithmetic() {
     kept("a / 2 = 1", &[2, 3]);
     kept("a + f > 2", &[1]);
     kept("a / 0 = 0", &[1, 2, 3]);
@@ -66,7 +66,7 @@ fn constants_are_folded_away() {
 
 // spec: select.where.constant.2, compat.select.bare-condition.1
 #[test]
-fn a_condition_that_is_no_comparison_is_its_own_truth_or_keeps_nothing() {
+fn a_bare_value_as_a_condition_is_true_or_keeps_nothing() {
     let all = &["g time,a", "1 1i", "2 2i", "3 3i"];
     check_profiles(G, "SELECT a FROM g WHERE true", all, &[]);
     check_profiles(G, "SELECT a FROM g WHERE 1 = 1 OR a = 3", all, &[]);
@@ -78,7 +78,7 @@ fn a_condition_that_is_no_comparison_is_its_own_truth_or_keeps_nothing() {
 
 // spec: select.where.logic.1
 #[test]
-fn tags_and_fields_mix_in_any_way() {
+fn conditions_on_tags_and_fields_can_be_combined() {
     kept("t = 'x' AND a = 1", &[1]);
     kept("t = 'x' OR a = 3", &[1, 3, 4]);
     kept("a = 3 OR t = 'x'", &[1, 3, 4]);
@@ -90,14 +90,14 @@ fn tags_and_fields_mix_in_any_way() {
 
 // spec: select.where.logic.1, compat.select.absent-operand.1
 #[test]
-fn an_absent_field_is_false_in_or_or_spoils_it() {
+fn an_absent_field_is_false_in_or_or_makes_it_false() {
     check_profiles(G, "SELECT a FROM g WHERE a = 3 OR f = 1.5", &["g time,a", "1 1i", "3 3i"], &["g time,a", "1 1i"]);
     check(G, "SELECT a FROM g WHERE 3 = a OR 1.5 = f", &["g time,a", "1 1i", "3 3i"]);
 }
 
 // spec: select.where.tag.1, select.where.tag.2, select.where.tag.3, select.where.tag.4, select.where.tag.5
 #[test]
-fn tags_choose_series() {
+fn tags_select_series() {
     kept("t = 'x'", &[1, 4]);
     kept("t != 'x'", &[2, 3]);
     kept("t = ''", &[3]);
@@ -130,7 +130,7 @@ fn a_comparison_needs_a_column() {
 
 // spec: select.where.time.1, select.time.range.1, select.time.range.2
 #[test]
-fn times_narrow_one_range() {
+fn all_time_comparisons_narrow_one_range() {
     kept("time >= 2s AND time < 4s", &[2, 3]);
     kept("time >= 2s OR t = 'y'", &[2, 3, 4]);
     kept("time <= 3s OR time > 1s", &[2, 3]);
@@ -175,7 +175,7 @@ fn bad_times_are_errors() {
 
 // spec: select.time.range.1
 #[test]
-fn bounds_on_time_count_even_where_nothing_is_true() {
+fn bounds_on_time_count_even_in_a_false_condition() {
     let query = "SELECT i * b FROM m WHERE 'a' = 'b' AND time > 20s AND time < 10s";
     check("m i=1i,b=true 15", query, &[]);
     check("m i=1i,b=true 15", "SELECT i FROM m WHERE time >= 0s AND 'a' = 'b'", &[]);

@@ -1,4 +1,4 @@
-//! Functions, as queries show them.
+//! Functions in queries.
 
 use fluxstone_compat::Profile;
 
@@ -7,7 +7,7 @@ use super::{check, context, pieces};
 const M: &str = "m f=1.5,i=7i,s=\"ant\",b=true 0\nm f=-2.25,i=3i,s=\"bee\",b=false 10\n\
     m f=8,i=3i,s=\"ant\",b=true 20\nm f=0.5,i=-4i,s=\"cow\",b=false 30";
 
-/// The value of one function over a measurement `m`, and the time of its row.
+/// Checks the rows of one function over the measurement `m`.
 fn value(points: &str, function: &str, want: &str) {
     let lines = super::answer(points, &format!("SELECT {function} FROM m"), Profile::Documented);
     assert_eq!(lines.get(1..).unwrap_or_default().join(", "), want, "{function}");
@@ -15,7 +15,7 @@ fn value(points: &str, function: &str, want: &str) {
 
 // spec: functions.types.1
 #[test]
-fn types_that_a_function_does_not_take_are_errors() {
+fn types_that_a_function_does_not_accept_are_errors() {
     for (call, what, kind) in [
         ("mean(s)", "mean", "string"),
         ("sum(b)", "sum", "boolean"),
@@ -33,7 +33,7 @@ fn types_that_a_function_does_not_take_are_errors() {
 
 // spec: functions.types.2
 #[test]
-fn results_have_the_type_of_the_field_or_their_own() {
+fn results_have_the_type_of_the_field_or_of_the_function() {
     check(
         M,
         "SELECT count(s), mean(i), median(i), sum(i), spread(i), max(b), first(s) FROM m",
@@ -50,7 +50,7 @@ fn unknown_functions_are_errors_even_without_data() {
 
 // spec: functions.wildcard.1
 #[test]
-fn wildcards_in_calls_stand_for_fields_of_fitting_types() {
+fn wildcards_in_calls_mean_all_fields_of_accepted_types() {
     check(M, "SELECT max(*) FROM m", &["m time,max_b,max_f,max_i", "0 true 8 7i"]);
     check(M, "SELECT count(/[fs]/) AS n FROM m", &["m time,n_f,n_s", "0 4i 4i"]);
     check(M, "SELECT mean(*::tag) FROM m", &["unable to use tag wildcard in mean()"]);
@@ -63,7 +63,7 @@ fn wildcards_in_calls_stand_for_fields_of_fitting_types() {
 
 // spec: functions.empty.1
 #[test]
-fn without_values_there_is_no_row() {
+fn no_values_make_no_row() {
     check("m,t=x a=1 1", "SELECT count(b) FROM m", &[]);
     check("m,t=x a=1 1", "SELECT count(t) FROM m", &[]);
     check("m,t=x a=1 1", "SELECT count(b), count(a) FROM m", &["m time,count,count_1", "0 - 1i"]);
@@ -128,9 +128,9 @@ fn columns_are_joined_by_time() {
 #[test]
 fn floats_are_added_series_by_series_in_time_order() {
     let points = "m,h=a v=1e16 1\nm,h=a v=1 3\nm,h=b v=1 2\nm,h=b v=1 4";
-    // (1e16 + 1) + (1 + 1), where 1e16 + 1 rounds to 1e16; in time order it would be 1e16.
+    // (1e16 + 1) + (1 + 1), where 1e16 + 1 rounds to 1e16; in order of time it would be 1e16.
     check(points, "SELECT sum(v) FROM m", &["m time,sum", "0 10000000000000002"]);
-    // Blocks that a filter has gone through give the same.
+    // The same with a filter.
     check(points, "SELECT sum(v) FROM m WHERE v > 0", &["m time,sum", "0 10000000000000002"]);
 }
 
@@ -186,7 +186,7 @@ fn the_deviation_is_that_of_a_sample_in_the_order_of_series() {
 
 // spec: functions.distinct.1
 #[test]
-fn distinct_values_come_as_they_are_first_met() {
+fn distinct_values_come_in_order_of_their_first_occurrence() {
     let points = "m f=5 0\nm f=2 1\nm f=5 2\nm f=9 3\nm f=2 4\nm f=1 5";
     value(points, "distinct(f)", "0 5, 0 2, 0 9, 0 1");
     value("m f=0 1\nm f=-0 2", "distinct(f)", "0 0");
@@ -196,7 +196,7 @@ fn distinct_values_come_as_they_are_first_met() {
 
 // spec: functions.minmax.1
 #[test]
-fn extremes_are_the_earliest() {
+fn the_earliest_extreme_is_chosen() {
     value("m v=1 1\nm v=5 2\nm v=5 3", "max(v)", "2 5");
     value("m,h=b v=5 2\nm,h=a v=5 3\nm,h=c v=5 2", "max(v), h", "2 5 'b'");
     value("m v=true 1\nm v=false 2\nm v=false 3", "min(v)", "2 false");
@@ -204,7 +204,7 @@ fn extremes_are_the_earliest() {
 
 // spec: functions.firstlast.1
 #[test]
-fn ends_at_one_time_give_the_greatest() {
+fn of_several_ends_at_one_time_the_greatest_is_chosen() {
     let points = "m,h=a v=3i,b=true 1\nm,h=b v=9i,b=false 1\nm,h=c v=4i,b=true 1";
     value(points, "first(v), h", "1 9i 'b'");
     value(points, "last(v), h", "1 9i 'b'");
@@ -243,7 +243,7 @@ const TOP: &str =
 
 // spec: functions.top.1
 #[test]
-fn top_and_bottom_rank_and_then_list_by_time() {
+fn top_and_bottom_choose_by_rank_and_list_by_time() {
     value(TOP, "top(v, 3)", "10 9, 20 9, 50 6");
     value(TOP, "bottom(v, 2)", "30 1, 40 1");
     value(TOP, "top(v, 1)", "10 9");
@@ -260,7 +260,7 @@ fn top_and_bottom_rank_and_then_list_by_time() {
 
 // spec: functions.top.2
 #[test]
-fn names_in_top_give_one_point_for_each_combination() {
+fn names_in_top_select_one_point_per_combination() {
     check(TOP, "SELECT top(v, h, 2) AS best FROM m", &["m time,best,h", "10 9 'b'", "20 9 'a'"]);
     check(
         TOP,
@@ -272,7 +272,7 @@ fn names_in_top_give_one_point_for_each_combination() {
 // spec: functions.transform.1, functions.transform.2
 #[test]
 fn rates_divide_differences_by_times() {
-    // Of the points at 15 s that of the series `m,t=x` comes first, and the other is passed over.
+    // Of the points at 15 s, the one of the series `m,t=x` comes first, and the other is skipped.
     let points = "m v=1i 0\nm v=4i 10\nm v=9i 15\nm,t=x v=2i 15\nm v=2i 45";
     value(points, "derivative(v)", "10 0.3, 15 -0.4, 45 0");
     value(points, "derivative(v, 10s)", "10 3, 15 -4, 45 0");
@@ -297,7 +297,7 @@ fn elapsed_counts_units() {
 
 // spec: functions.transform.4
 #[test]
-fn running_sums_and_averages() {
+fn cumulative_sums_and_moving_averages() {
     value(M, "cumulative_sum(i)", "0 7i, 10 10i, 20 13i, 30 9i");
     value(M, "moving_average(i, 2)", "10 5, 20 3, 30 -0.5");
     value("m v=1e16 0\nm v=1 1\nm v=1 2", "moving_average(v, 2)", "1 5000000000000000, 2 0.5");
@@ -321,7 +321,7 @@ fn transformations_of_calls_begin_one_window_earlier() {
 
 // spec: functions.holt-winters.6
 #[test]
-fn predictions_follow_the_results_of_a_call() {
+fn predictions_continue_the_results_of_a_call() {
     let values = [10.0, 12.0, 15.0, 11.0, 12.5, 14.5, 17.2, 13.0];
     let points: Vec<_> = values.iter().enumerate().map(|(at, value)| format!("m v={value} {}", at * 10)).collect();
     let points = points.join("\n");

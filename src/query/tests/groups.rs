@@ -28,7 +28,7 @@ fn each_combination_of_grouped_tags_is_a_series() {
 
 // spec: select.group.time.1, select.group.time.2
 #[test]
-fn windows_reach_over_the_range() {
+fn windows_may_extend_beyond_the_range() {
     check(
         TIDE,
         "SELECT count(h) FROM tide WHERE time >= 1m AND time <= 5m GROUP BY time(2m)",
@@ -110,7 +110,7 @@ fn empty_windows_are_filled() {
 
 // spec: select.fill.2
 #[test]
-fn previous_and_linear_look_at_neighbours() {
+fn previous_and_linear_use_neighbours() {
     filled("sum(f)", "fill(previous)", "1 1 1 4 4");
     filled("sum(f)", "fill(previous) ORDER BY time DESC", "- 4 4 4 1");
     filled("sum(f)", "fill(linear)", "1 2 3 4 -");
@@ -127,7 +127,7 @@ fn previous_and_linear_look_at_neighbours() {
 
 // spec: select.group.time.1
 #[test]
-fn the_first_window_decides() {
+fn of_several_windows_the_first_counts() {
     check(
         TIDE,
         "SELECT count(h) FROM tide WHERE time >= 1m AND time <= 5m GROUP BY time(0s), time(2m)",

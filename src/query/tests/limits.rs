@@ -1,13 +1,12 @@
-//! LIMIT and its relatives, the limits of the configuration, and pieces.
+//! LIMIT, OFFSET, SLIMIT and SOFFSET, the limits of the configuration, and pieces.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use fluxstone_compat::Profile;
 use fluxstone_model::Timestamp;
 
+use super::source::source;
 use super::{NOW, check, check_profiles, context, pieces, select};
-use crate::test_source::{MemorySource, OneSource};
 use crate::{Context, QueryError, SelectLimits, Value, run};
 
 const Q: &str = "q,k=a v=11 1\nq,k=a v=12 2\nq,k=a v=13 3\nq,k=b v=21 1\nq,k=b v=22 2\nq,k=c v=31 1\nr,k=z v=1 1";
@@ -87,8 +86,8 @@ fn rows_come_in_pieces() {
 
 // spec: select.pieces.1
 #[test]
-fn a_query_stops_when_nobody_waits() {
-    let source = OneSource(Arc::new(MemorySource::new(Q, 1)));
+fn a_query_stops_when_its_answer_is_not_wanted() {
+    let source = source(Q, 1);
     let context = Context { now: NOW, chunk_rows: 1, ..context(Profile::Documented) };
     let mut pieces = 0;
     let got = run(&select("SELECT v FROM q"), &source, &context, &mut |piece| {
@@ -104,15 +103,15 @@ fn slimit_counts_groups_with_values_in_the_order_of_the_answer() {
     let o = "o,x=a,y=b v=4 1\no,x=a!,y=a v=2 1\no,x=0,y=0 v=1 1\no,x=0,y=0 v=1 9";
     let query = "SELECT v FROM o WHERE time > 0s AND time < 2s GROUP BY x, y SLIMIT 1 SOFFSET 1";
     check_profiles(o, query, &["o{x=a,y=b} time,v", "1 4"], &["o{x=a!,y=a} time,v", "1 2"]);
-    // The block from 1 to 9 has no value between.
+    // The block from 1 to 9 has no values in between.
     let query = "SELECT v FROM o WHERE time > 1s AND time < 9s GROUP BY x SLIMIT 1";
     check(&format!("{o}\no,x=z v=5 5"), query, &["o{x=z} time,v", "5 5"]);
 }
 
 // spec: select.group.time.2, select.fill.1
 #[test]
-fn windows_without_values_cost_nothing_where_they_have_no_rows() {
-    // Three hundred years of microseconds: a query that looked at each window would never end.
+fn empty_windows_without_rows_cost_nothing() {
+    // Three hundred years of microseconds: a query that visited each window would never end.
     let lines = "m v=1 -4000000000\nm v=2 0\nm v=4 4000000000";
     let ends = "time >= -4500000000000000000 AND time < 4500000000s GROUP BY time(1u)";
     let rows = |call: &str, fill: &str, want: &[&str]| {
@@ -127,9 +126,9 @@ fn windows_without_values_cost_nothing_where_they_have_no_rows() {
 
 // spec: select.pieces.1
 #[test]
-fn filling_stops_when_nobody_waits_even_where_no_row_comes_of_it() {
+fn filling_stops_when_the_answer_is_not_wanted_even_if_it_makes_no_rows() {
     let points = "m v=1 0\nm v=2 4000000000";
-    let source = OneSource(Arc::new(MemorySource::new(points, 2)));
+    let source = source(points, 2);
     for query in [
         "SELECT sum(v) FROM m WHERE time >= 0s AND time < 4500000000s GROUP BY time(1u) OFFSET 9000000000000000",
         "SELECT sum(v) FROM m WHERE time >= 0s AND time < 4500000000s GROUP BY time(1u) fill(previous) OFFSET 9000000000000000",
@@ -146,10 +145,10 @@ fn filling_stops_when_nobody_waits_even_where_no_row_comes_of_it() {
 
 // spec: select.group.time.2, functions.sum.1
 #[test]
-fn very_many_windows_are_reduced_in_parts() {
+fn many_windows_are_reduced_in_parts() {
     let lines =
         (0..80_000).map(|time| format!("m,k={} v={}i {time}", time % 2, time % 7)).collect::<Vec<_>>().join("\n");
-    let source = OneSource(Arc::new(MemorySource::new(&lines, 1000)));
+    let source = source(&lines, 1000);
     let answer = |order: &str| {
         let query = "SELECT sum(v), max(v) FROM m WHERE time >= 0s AND time < 160000s GROUP BY time(1s) fill(none)";
         let mut cells = Vec::new();
@@ -170,9 +169,9 @@ fn very_many_windows_are_reduced_in_parts() {
 
 // spec: select.limit.1, select.group.time.2
 #[test]
-fn a_limit_gives_the_first_rows_of_the_whole_answer_wherever_the_values_are() {
+fn a_limit_returns_the_first_rows_of_the_whole_answer() {
     let points = "m,k=a v=1 100\nm,k=b v=2 101\nm,k=a v=3 130\nm,k=b v=4 200\nm,k=a v=5 900";
-    let source = OneSource(Arc::new(MemorySource::new(points, 2)));
+    let source = source(points, 2);
     let rows = |query: &str| {
         let mut cells = Vec::new();
         run(&select(query), &source, &context(Profile::Documented), &mut |piece| {

@@ -1,7 +1,8 @@
 //! Whole queries over sources in memory: `check(points, query, lines)`.
 //!
-//! Points are line protocol with times in seconds, kept in blocks of two values. The answer is shown as one line for each series and
-//! one for each row: `name{tag=value} columns`, then `time cells`, times in seconds, integers with an `i`, strings in quotes, null as `-`.
+//! Points are line protocol with times in seconds, in blocks of two values. The answer has one line for each series and one for
+//! each row: `name{tag=value} columns`, then `time cells`, with times in seconds, integers with an `i`, strings in quotes, and null
+//! as `-`.
 
 mod arithmetic;
 mod conditions;
@@ -10,27 +11,28 @@ mod groups;
 mod limits;
 mod plans;
 mod rows;
+mod source;
 mod subqueries;
 mod threads;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use fluxstone_compat::{Profile, SelectSemantics};
 use fluxstone_influxql::ast::{Select, Statement};
 use fluxstone_influxql::{Parameters, parse};
 use fluxstone_model::Timestamp;
 
-use super::test_source::{MemorySource, OneSource};
-use super::{Context, QueryError, SelectLimits, SeriesRows, Value, WINDOW_VALUES_MAX, run};
+use source::source;
+
+use super::{Context, QueryError, SelectLimits, SeriesRows, Value, WINDOW_VALUES_MAX, WorkerPool, run};
 
 /// A query's `now()` in these tests: 1000 s.
 const NOW: Timestamp = Timestamp(1_000_000_000_000);
 
 fn context(profile: Profile) -> Context {
     let semantics = SelectSemantics::from(profile);
-    let limits = SelectLimits::default();
-    Context { now: NOW, chunk_rows: 1000, limits, window_values_max: WINDOW_VALUES_MAX, threads: 1, semantics }
+    let (limits, workers) = (SelectLimits::default(), WorkerPool::none());
+    Context { now: NOW, chunk_rows: 1000, limits, window_values_max: WINDOW_VALUES_MAX, workers, semantics }
 }
 
 fn select(query: &str) -> Select {
@@ -42,7 +44,7 @@ fn select(query: &str) -> Select {
 }
 
 fn pieces(points: &str, query: &str, context: &Context) -> Result<Vec<SeriesRows>, QueryError> {
-    let source = OneSource(Arc::new(MemorySource::new(points, 2)));
+    let source = source(points, 2);
     let mut pieces = Vec::new();
     run(&select(query), &source, context, &mut |piece| {
         pieces.extend(piece);
@@ -58,7 +60,7 @@ fn answer(points: &str, query: &str, profile: Profile) -> Vec<String> {
     }
 }
 
-/// Checks an answer of both profiles. An error is a line with its text.
+/// Checks an answer that is the same in both profiles. An error is a line with its text.
 fn check(points: &str, query: &str, want: &[&str]) {
     check_profiles(points, query, want, want);
 }
@@ -92,6 +94,6 @@ fn cell(value: &Value) -> String {
         Value::Integer(v) => format!("{v}i"),
         Value::String(v) => format!("'{v}'"),
         Value::Boolean(v) => v.to_string(),
-        Value::Ordinal(_) | Value::List(_) => panic!("no value of a SELECT: {value:?}"),
+        Value::Ordinal(_) | Value::List(_) => panic!("not a value of a SELECT: {value:?}"),
     }
 }

@@ -1,25 +1,24 @@
-//! What plans say.
+//! The text of plans.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use fluxstone_compat::Profile;
 
+use super::source::source;
 use super::{context, select};
-use crate::TimeBounds;
-use crate::plan::{annotate_types, plan};
-use crate::test_source::{MemorySource, OneSource};
+use crate::subquery::plan;
+use crate::{TimeBounds, annotate_types};
 
 const POINTS: &str = "cpu,host=a,dc=x idle=1,load=2i 990\nmem,host=a used=3i,note=\"x\" 990";
 
 fn text(query: &str) -> String {
-    let source = OneSource(Arc::new(MemorySource::new(POINTS, 2)));
+    let source = source(POINTS, 2);
     let emit = &mut |_| ControlFlow::Continue(());
     plan(&select(query), &source, &context(Profile::Documented), TimeBounds::default(), emit).unwrap().to_string()
 }
 
 #[test]
-fn a_plan_of_rows_tells_what_is_read_and_asked() {
+fn a_plan_of_points_shows_reads_and_condition() {
     insta::assert_snapshot!(text("SELECT *, idle + load FROM cpu WHERE host = 'a' AND (idle > 0 OR dc =~ /x/) AND time > 5 LIMIT 3"), @r"
     read cpu
     times 1970-01-01T00:00:00.000000006Z to 2262-04-11T23:47:16.854775806Z, ascending
@@ -35,7 +34,7 @@ fn a_plan_of_rows_tells_what_is_read_and_asked() {
 }
 
 #[test]
-fn a_plan_of_functions_tells_windows_calls_and_fill() {
+fn a_plan_of_functions_shows_windows_calls_and_fill() {
     insta::assert_snapshot!(text("SELECT mean(load) * 2, derivative(max(used)) FROM /./ WHERE time > now() - 60s AND idle > 1 GROUP BY time(10s), host fill(0) ORDER BY time DESC"), @r"
     read cpu, mem
     times 1970-01-01T00:15:40.000000001Z to 1970-01-01T00:16:40Z, descending
@@ -48,7 +47,7 @@ fn a_plan_of_functions_tells_windows_calls_and_fill() {
 }
 
 #[test]
-fn a_plan_of_a_selector_tells_what_comes_with_the_point() {
+fn a_plan_of_a_selector_shows_the_companion_columns() {
     insta::assert_snapshot!(text("SELECT top(load, host, 3), idle FROM cpu"), @r"
     read cpu
     times 1677-09-21T00:12:43.145224194Z to 2262-04-11T23:47:16.854775806Z, ascending
@@ -60,7 +59,7 @@ fn a_plan_of_a_selector_tells_what_comes_with_the_point() {
 }
 
 #[test]
-fn a_plan_tells_functions_with_their_parameters() {
+fn a_plan_shows_functions_with_their_parameters() {
     insta::assert_snapshot!(text("SELECT percentile(idle, 90), sample(load, 2), count(distinct(note)), moving_average(load, 3), elapsed(idle, 1s), sum(nope) FROM cpu, mem"), @r"
     read cpu, mem
     times 1677-09-21T00:12:43.145224194Z to 2262-04-11T23:47:16.854775806Z, ascending
@@ -94,8 +93,8 @@ fn a_plan_over_a_sub_query_reads_its_columns() {
 }
 
 #[test]
-fn types_are_written_behind_columns() {
-    let source = OneSource(Arc::new(MemorySource::new(POINTS, 2)));
+fn types_are_appended_to_columns() {
+    let source = source(POINTS, 2);
     let annotated =
         |query: &str| annotate_types(&select(query), &source, &context(Profile::Documented)).unwrap().to_string();
     assert_eq!(annotated("SELECT idle FROM cpu WHERE host = 'a'"), "SELECT idle::float FROM cpu WHERE host::tag = 'a'");

@@ -20,7 +20,7 @@ fn a_row_exists_where_a_selected_field_has_a_value() {
 
 // spec: select.rows.3
 #[test]
-fn nothing_found_is_no_series() {
+fn no_rows_make_no_series() {
     for query in [
         "SELECT nosuch FROM hive",
         "SELECT apiary FROM hive",
@@ -44,7 +44,7 @@ fn the_first_column_is_the_time() {
 
 // spec: select.columns.wildcard.1
 #[test]
-fn a_wildcard_stands_for_fields_and_ungrouped_tags_in_byte_order() {
+fn a_wildcard_means_fields_and_ungrouped_tags_in_byte_order() {
     let columns = |query: &str| answer(HIVE, query, Profile::Documented).remove(0);
     assert_eq!(columns("SELECT * FROM hive"), "hive time,apiary,bees,keeper,note,queen,temp");
     assert_eq!(columns("SELECT * FROM hive GROUP BY keeper"), "hive{keeper=} time,apiary,bees,note,queen,temp");
@@ -89,7 +89,7 @@ fn casts_convert_between_numbers_only() {
 
 // spec: select.columns.names.1
 #[test]
-fn columns_are_called_by_alias_or_by_what_they_hold() {
+fn columns_are_named_by_alias_or_by_expression() {
     check(
         "m a=1,b=2 1",
         "SELECT a AS x, a + b, a * 2, (b), a + b * a FROM m",
@@ -144,7 +144,7 @@ fn equal_times_come_in_heap_order() {
 
 // spec: select.from.1
 #[test]
-fn a_measurement_is_read_as_often_as_it_is_named() {
+fn a_measurement_named_twice_is_read_twice() {
     let points = "cpu v=1 1\ncpu v=2 2\nmem v=3 1";
     check(points, "SELECT v FROM cpu, /^c/", &["cpu time,v", "1 1", "1 1", "2 2", "2 2"]);
     check(points, "SELECT count(v) FROM cpu, cpu", &["cpu time,count", "0 4i"]);
@@ -164,7 +164,7 @@ fn system_sources_are_refused() {
 }
 
 #[test]
-fn fields_with_blocks_of_different_times_are_put_side_by_side() {
+fn fields_with_blocks_of_different_times_are_aligned() {
     let b_times = (0..12).filter(|time| time % 3 != 1);
     let mut points: Vec<String> = (0..12).map(|time| format!("m a={time} {time}")).collect();
     points.extend(b_times.map(|time| format!("m b={time}i {time}")));
@@ -181,7 +181,7 @@ fn fields_with_blocks_of_different_times_are_put_side_by_side() {
 
 // spec: compat.select.soffset.1, select.limit.3
 #[test]
-fn soffset_alone_skips_groups_or_leaves_none() {
+fn soffset_without_slimit_skips_groups_or_leaves_none() {
     let points = "m,k=a v=1 1\nm,k=b v=2 1";
     check_profiles(points, "SELECT v FROM m GROUP BY k SOFFSET 1", &["m{k=b} time,v", "1 2"], &[]);
 }

@@ -1,18 +1,14 @@
 //! SELECT from sub-queries.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fluxstone_columns::{Batch, Block, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError, Summary};
+use fluxstone_columns::Source;
 use fluxstone_compat::Profile;
-use fluxstone_influxql::ast::Measurement;
-use fluxstone_model::{FieldType, Text, TimeRange, Timestamp};
 
+use super::source::{memory_source, source};
 use super::{check, context, select};
-use crate::test_source::{MemorySource, OneSource};
-use crate::{Context, QueryError, SeriesRows, Sources, Value, WINDOW_VALUES_MAX, run};
+use crate::{Context, QueryError, SeriesRows, Value, WINDOW_VALUES_MAX, run};
 
 const NET: &str = "net,host=a,dc=x rx=10,tx=1 0\nnet,host=a,dc=x rx=30,tx=3 60\nnet,host=b,dc=x rx=20,tx=2 0\n\
     net,host=b,dc=x rx=50 60\nnet,host=c,dc=y rx=70,tx=7 120";
@@ -42,7 +38,7 @@ fn the_answer_of_a_sub_query_is_read_like_a_measurement() {
         "SELECT sum(y) FROM (SELECT max(x) AS y FROM (SELECT rx + 1 AS x FROM net) GROUP BY host), net",
         &["net time,sum", "0 153"],
     );
-    // A window without values has the fill's integers where others have floats.
+    // An empty window has the integers of the fill while others have floats.
     check(
         "m f=1,i=1i 0\nm f=1.5,i=2i 120",
         "SELECT x FROM (SELECT mean(f) * count(i) AS x FROM m WHERE time < 180s GROUP BY time(1m) FILL(7))",
@@ -78,7 +74,7 @@ fn tags_are_visible_where_the_inner_query_groups_by_them() {
 
 // spec: select.sub.3
 #[test]
-fn the_range_and_the_windows_go_inside() {
+fn the_range_and_the_windows_are_passed_inside() {
     check(
         NET,
         "SELECT sum(m) FROM (SELECT max(rx) AS m FROM net) WHERE time >= 60s AND time < 120s",
@@ -110,7 +106,7 @@ fn conditions_outside_see_all_inner_columns() {
 
 // spec: select.sub.5
 #[test]
-fn empty_windows_inside_are_left_out_unless_filled() {
+fn empty_inner_windows_are_left_out_unless_filled() {
     let query = |fill: &str| {
         format!(
             "SELECT count(c), mean(c) FROM \
@@ -124,7 +120,7 @@ fn empty_windows_inside_are_left_out_unless_filled() {
 
 // spec: select.sub.6
 #[test]
-fn rows_come_by_time_and_then_as_the_inner_query_has_them() {
+fn rows_come_by_time_and_then_in_the_order_of_the_inner_query() {
     check(NET, "SELECT rx FROM (SELECT rx FROM net WHERE time < 60s)", &["net time,rx", "0 10", "0 20"]);
     check(
         NET,
@@ -139,8 +135,8 @@ fn rows_come_by_time_and_then_as_the_inner_query_has_them() {
 
 // spec: select.pieces.1
 #[test]
-fn a_sub_query_stops_when_nobody_waits() {
-    let source = OneSource(Arc::new(MemorySource::new(NET, 1)));
+fn a_sub_query_stops_when_its_answer_is_not_wanted() {
+    let source = source(NET, 1);
     let query = select("SELECT rx FROM (SELECT rx FROM net)");
     let got = run(&query, &source, &context(Profile::Documented), &mut |_| ControlFlow::Break(()));
     assert_eq!(got, Err(QueryError::Interrupted));
@@ -148,7 +144,7 @@ fn a_sub_query_stops_when_nobody_waits() {
 
 // spec: select.sub.8
 #[test]
-fn rows_of_an_answer_are_there_where_only_tags_are_selected() {
+fn rows_of_a_sub_query_exist_if_only_tags_are_selected() {
     let hosts = ["net time,host", "60 'a'", "60 'b'", "120 'c'"];
     check(NET, "SELECT host FROM (SELECT max(rx) FROM net GROUP BY host)", &hosts);
     check(NET, "SELECT dc FROM (SELECT max(rx) FROM net GROUP BY host)", &[]);
@@ -157,70 +153,21 @@ fn rows_of_an_answer_are_there_where_only_tags_are_selected() {
 
 // spec: select.sub.6
 #[test]
-fn rows_of_one_time_stay_in_the_order_of_an_answer_that_descends() {
+fn rows_of_equal_times_stay_in_the_order_of_a_descending_answer() {
     let net = "net,host=a rx=10 0\nnet,host=b rx=20 0\nnet,host=b rx=30 60";
     let want = ["net time,rx", "0 10", "0 20", "60 30"];
     check(net, "SELECT rx FROM (SELECT rx FROM net ORDER BY time DESC LIMIT 9)", &want);
 }
 
-/// Counts how many blocks are decoded.
-struct Counting(MemorySource, Arc<AtomicUsize>);
-
-struct CountingBlock(Arc<dyn Block>, Arc<AtomicUsize>);
-
-impl Source for Counting {
-    fn measurements(&self) -> Vec<Text> {
-        self.0.measurements()
-    }
-
-    fn shard_starts(&self) -> Vec<Timestamp> {
-        self.0.shard_starts()
-    }
-
-    fn field_types(&self, measurement: &[u8], range: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
-        self.0.field_types(measurement, range)
-    }
-
-    fn tag_keys(&self, measurement: &[u8]) -> BTreeSet<Text> {
-        self.0.tag_keys(measurement)
-    }
-
-    fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
-        self.0.series(measurement, predicate)
-    }
-
-    fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {
-        let blocks = self.0.blocks(series, field, range).into_iter();
-        blocks.map(|block| Arc::new(CountingBlock(block, self.1.clone())) as Arc<dyn Block>).collect()
-    }
-}
-
-impl Block for CountingBlock {
-    fn summary(&self) -> Summary {
-        self.0.summary()
-    }
-
-    fn decode(&self) -> Result<Arc<Batch>, SourceError> {
-        self.1.fetch_add(1, Ordering::Relaxed);
-        self.0.decode()
-    }
-}
-
-impl Sources for Arc<Counting> {
-    fn source(&self, _: &Measurement) -> Result<Arc<dyn Source>, QueryError> {
-        Ok(self.clone())
-    }
-}
-
-/// The answer to a query, and how many blocks of two values it decodes.
+/// Returns the rows of a query, and how many blocks of two values it decoded.
 fn decoded(points: &str, query: &str) -> (Vec<Vec<Value>>, usize) {
     decoded_with(points, query, WINDOW_VALUES_MAX)
 }
 
-/// The same, where functions and inner queries may hold so many values.
+/// The same, with a limit on the values that functions and inner queries may hold.
 fn decoded_with(points: &str, query: &str, window_values_max: usize) -> (Vec<Vec<Value>>, usize) {
-    let count = Arc::new(AtomicUsize::new(0));
-    let source = Arc::new(Counting(MemorySource::new(points, 2), count.clone()));
+    let memory = memory_source(points, 2);
+    let source: Arc<dyn Source> = memory.clone();
     let mut rows = Vec::new();
     let mut emit = |piece: Option<SeriesRows>| {
         rows.extend(piece.iter().flat_map(SeriesRows::rows).map(<[Value]>::to_vec));
@@ -228,7 +175,7 @@ fn decoded_with(points: &str, query: &str, window_values_max: usize) -> (Vec<Vec
     };
     let context = Context { window_values_max, ..context(Profile::Documented) };
     run(&select(query), &source, &context, &mut emit).unwrap();
-    (rows, count.load(Ordering::Relaxed))
+    (rows, memory.decode_count())
 }
 
 #[test]
@@ -241,20 +188,20 @@ fn fields_of_an_inner_query_are_read_where_they_are_stored() {
         assert_eq!(through.0, direct.0);
         through.1
     };
-    // By the summaries of its blocks alone.
+    // Summaries suffice.
     assert_eq!(inside("count(v)", "time >= 0"), 0);
-    // Blocks at the ends of the range are decoded, those of the other field too.
+    // Blocks at the ends of the range are decoded, of the other field too.
     assert_eq!(inside("count(v)", "time >= 10s AND time <= 180s"), 4);
-    // Only as far as rows are wanted.
+    // Blocks are decoded only as far as rows are wanted.
     let few = "SELECT v FROM (SELECT v FROM m) LIMIT 3";
     assert_eq!(decoded(&points, few).1, 2);
-    // What a condition asks of points, or arithmetic, makes rows inside.
+    // A condition on points, or arithmetic, makes the inner query compute rows.
     assert_eq!(decoded(&points, "SELECT sum(v) FROM (SELECT v FROM m WHERE v > 3)").1, 10);
     assert_eq!(decoded(&points, "SELECT sum(x) FROM (SELECT v + 1 AS x FROM m)").1, 10);
 }
 
 #[test]
-fn rows_of_nested_queries_that_are_not_kept_are_computed_once_for_each_level() {
+fn rows_of_nested_queries_that_are_not_kept_are_computed_once_per_level() {
     let points: Vec<String> = (0..100).map(|i| format!("m v={i} {i}")).collect();
     let points = points.join("\n");
     let mut query = "SELECT v FROM m WHERE v != 50".to_owned();
@@ -264,7 +211,7 @@ fn rows_of_nested_queries_that_are_not_kept_are_computed_once_for_each_level() {
         let (computed, decodes) = decoded_with(&points, &query, 1);
         assert_eq!(computed, kept);
         assert_eq!(computed.len(), 99);
-        // Each level is walked through once to count its rows, and each of these walks computes those below.
+        // Each level is read once to count its rows, and each of these reads computes the levels below.
         assert!((50 * level..=50 * (level + 2)).contains(&decodes), "{decodes} blocks at level {level}");
     }
 }

@@ -1,16 +1,15 @@
-//! Several threads give the answer of one.
+//! Several threads return the same answer as one.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use fluxstone_compat::Profile;
 
+use super::source::source;
 use super::{context, pieces, select};
-use crate::test_source::{MemorySource, OneSource};
-use crate::{Context, QueryError, run};
+use crate::{Context, QueryError, WorkerPool, run};
 
-/// Points of many series, not as many of each.
+/// Points of many series, which have different numbers of points.
 fn points(series: usize) -> String {
     let mut points = String::new();
     for series in 0..series {
@@ -21,8 +20,8 @@ fn points(series: usize) -> String {
     points
 }
 
-fn on(threads: usize, chunk_rows: usize) -> Context {
-    Context { chunk_rows, threads, ..context(Profile::Documented) }
+fn with(workers: &WorkerPool, chunk_rows: usize) -> Context {
+    Context { chunk_rows, workers: workers.clone(), ..context(Profile::Documented) }
 }
 
 const QUERIES: [&str; 6] = [
@@ -37,13 +36,14 @@ const QUERIES: [&str; 6] = [
 // spec: select.pieces.1
 #[test]
 fn the_pieces_are_those_of_one_thread() {
+    let pools = [2, 3, 16].map(WorkerPool::new);
     for series in [0, 1, 4, 50, 200] {
         let points = points(series);
         for query in QUERIES {
             for chunk_rows in [1, 3, 10_000] {
-                let alone = pieces(&points, query, &on(1, chunk_rows)).unwrap();
-                for threads in [2, 3, 16] {
-                    assert_eq!(pieces(&points, query, &on(threads, chunk_rows)).unwrap(), alone, "{query}");
+                let alone = pieces(&points, query, &with(&WorkerPool::none(), chunk_rows)).unwrap();
+                for pool in &pools {
+                    assert_eq!(pieces(&points, query, &with(pool, chunk_rows)).unwrap(), alone, "{query}");
                 }
             }
         }
@@ -51,14 +51,46 @@ fn the_pieces_are_those_of_one_thread() {
 }
 
 #[test]
-fn all_threads_end_when_nobody_waits() {
-    let source = OneSource(Arc::new(MemorySource::new(&points(100), 1)));
+fn all_threads_stop_when_the_answer_is_not_wanted() {
+    let pool = WorkerPool::new(3);
+    let source = source(&points(100), 1);
     for wanted in [1, 5, 40] {
         let mut taken = 0;
-        let got = run(&select("SELECT v FROM m GROUP BY host"), &source, &on(3, 2), &mut |piece| {
+        let got = run(&select("SELECT v FROM m GROUP BY host"), &source, &with(&pool, 2), &mut |piece| {
             taken += i32::from(piece.is_some());
             if taken == wanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert_eq!((got, taken), (Err(QueryError::Interrupted), wanted));
     }
+}
+
+#[test]
+fn queries_that_share_a_pool_all_finish() {
+    let pool = WorkerPool::new(3);
+    let points = points(60);
+    let query = "SELECT v FROM m GROUP BY host";
+    let alone = pieces(&points, query, &with(&WorkerPool::none(), 2)).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| assert_eq!(pieces(&points, query, &with(&pool, 2)).unwrap(), alone));
+        }
+    });
+}
+
+#[test]
+fn a_slow_client_does_not_hold_up_other_queries() {
+    let pool = WorkerPool::new(2);
+    let points = points(60);
+    let source = source(&points, 1);
+    let query = "SELECT v FROM m GROUP BY host";
+    let mut others = 0;
+    // While the first query waits for its client, with its threads, others run to their end.
+    let result = run(&select(query), &source, &with(&pool, 2), &mut |piece| {
+        if piece.is_some() && others < 3 {
+            others += 1;
+            pieces(&points, query, &with(&pool, 2)).unwrap();
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!((result, others), (Ok(()), 3));
 }

@@ -1,11 +1,11 @@
-//! Blocks: up to [`BLOCK_VALUES_MAX`] values of one field of one series, in two parts: the times, which the fields of a
-//! series mostly share, and the values. Each part has its own checksum.
+//! The encoding of blocks. A block has up to [`BLOCK_VALUES_MAX`] values of one field of one series, in two parts: the times,
+//! which the fields of a series mostly share, and the values. Each part has its own checksum.
 
 use fluxstone_codec::{CodecError, booleans, floats, integers, strings, times};
 use fluxstone_columns::{Column, NumberSummary};
 use fluxstone_model::FieldType;
 
-/// The most values in a block.
+/// The maximum number of values in a block.
 pub const BLOCK_VALUES_MAX: usize = 2048;
 
 /// Appends times and their CRC-32C.
@@ -27,17 +27,17 @@ pub fn encode_values(values: &Column, out: &mut Vec<u8>) {
     put_crc(start, out);
 }
 
-/// Reads `count` times, which ascend strictly.
+/// Decodes `count` times, which must be strictly ascending.
 pub fn decode_times(bytes: &[u8], count: usize) -> Result<Vec<i64>, CodecError> {
     let times = times::decode(checked(bytes)?, count)?;
     if times.is_sorted_by(|a, b| a < b) {
         Ok(times)
     } else {
-        Err(CodecError::Malformed("the times of a block do not ascend"))
+        Err(CodecError::Malformed("the times of a block are not ascending"))
     }
 }
 
-/// Reads `count` values of one type.
+/// Decodes `count` values of one type.
 pub fn decode_values(bytes: &[u8], field_type: FieldType, count: usize) -> Result<Column, CodecError> {
     let content = checked(bytes)?;
     Ok(match field_type {
@@ -53,7 +53,7 @@ fn put_crc(start: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&crc.to_le_bytes());
 }
 
-/// What stands before a checksum that is right.
+/// Verifies the checksum at the end of `bytes` and returns what precedes it.
 pub(super) fn checked(bytes: &[u8]) -> Result<&[u8], CodecError> {
     let (content, crc) = bytes.split_last_chunk::<4>().ok_or(CodecError::Truncated)?;
     if u32::from_le_bytes(*crc) == crc32c::crc32c(content) {
@@ -63,7 +63,8 @@ pub(super) fn checked(bytes: &[u8]) -> Result<&[u8], CodecError> {
     }
 }
 
-/// Extremes, ends and sum; `None` for values that have no order, or that are not all ordered (NaN).
+/// Returns the minimum, maximum, first, last and, for integers, sum of a column of numbers. Returns `None` for other types, and
+/// for floats with a NaN.
 pub(super) fn summarize(values: &Column) -> Option<NumberSummary> {
     match values {
         Column::Float(values) if !values.iter().any(|v| v.is_nan()) => Some(NumberSummary::Float {

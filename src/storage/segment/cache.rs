@@ -1,79 +1,84 @@
-//! What segment files were read for lately: index pages and times, decoded, since the fields of a series share them, and the bytes
-//! around the last readings, since queries go through files in order. Bounded, and shared by all files of a store.
+//! The segment cache: parts of segment files that queries read recently.
 //!
-//! Parts are kept in two generations. What is found in the older one moves to the younger; when the younger has half of the bytes
-//! that there may be, it becomes the older, and what was not asked for meanwhile goes.
+//! It keeps decoded index pages and times, because the fields of a series share them, and the bytes around recent reads,
+//! because queries go through files in order. All files of a store share one cache, whose size is an option of the store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hashbrown::HashMap;
-use parking_lot::Mutex;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
 use super::index::BlockEntry;
 
-/// Bytes of one kind of parts in memory, about.
-const BYTES_MAX: usize = 8 << 20;
+/// The default size in bytes.
+pub const SEGMENT_CACHE_BYTES: usize = 24 << 20;
 
-/// Parts of segment files.
-#[derive(Debug, Default)]
-pub struct ReadCache {
+/// The kinds of parts, which share the size equally.
+const KINDS: usize = 3;
+/// The estimated size of a part, from which the number of shards and the first allocation follow.
+const PART_BYTES_ESTIMATE: usize = 16 << 10;
+
+/// Recently used parts of segment files, bounded in bytes.
+#[derive(Debug)]
+pub struct SegmentCache {
     next_file: AtomicU64,
-    pages: Mutex<Generations<Vec<BlockEntry>>>,
-    times: Mutex<Generations<Vec<i64>>>,
-    bytes: Mutex<Generations<Vec<u8>>>,
+    pages: Parts<BlockEntry>,
+    times: Parts<i64>,
+    strips: Parts<u8>,
 }
 
-/// One segment file within a [`ReadCache`].
+/// Parts of one kind.
+type Parts<T> = Cache<PartKey, Arc<Vec<T>>, PartBytes>;
+
+/// A file within the cache, and an offset in it.
+type PartKey = (u64, u64);
+
+/// Weighs parts by the memory that they take.
+#[derive(Debug, Clone)]
+struct PartBytes;
+
+impl<T> Weighter<PartKey, Arc<Vec<T>>> for PartBytes {
+    fn weight(&self, _: &PartKey, part: &Arc<Vec<T>>) -> u64 {
+        (part.len() * size_of::<T>()) as u64
+    }
+}
+
+/// The view that one segment file has of a [`SegmentCache`].
 #[derive(Debug)]
 pub(super) struct FileCache {
-    cache: Arc<ReadCache>,
+    cache: Arc<SegmentCache>,
     file: u64,
 }
 
-/// Parts by file and offset.
-#[derive(Debug)]
-struct Generations<T> {
-    young: HashMap<(u64, u64), Arc<T>>,
-    old: HashMap<(u64, u64), Arc<T>>,
-    young_bytes: usize,
+impl SegmentCache {
+    /// Creates a cache of about `bytes` bytes. Zero caches nothing.
+    pub fn new(bytes: usize) -> SegmentCache {
+        let each = bytes / KINDS;
+        let parts = each / PART_BYTES_ESTIMATE;
+        SegmentCache {
+            next_file: AtomicU64::new(0),
+            pages: Cache::with_weighter(parts, each as u64, PartBytes),
+            times: Cache::with_weighter(parts, each as u64, PartBytes),
+            strips: Cache::with_weighter(parts, each as u64, PartBytes),
+        }
+    }
 }
 
-impl<T> Default for Generations<T> {
+impl Default for SegmentCache {
     fn default() -> Self {
-        Generations { young: HashMap::new(), old: HashMap::new(), young_bytes: 0 }
-    }
-}
-
-impl<T> Generations<Vec<T>> {
-    fn get(&mut self, key: (u64, u64)) -> Option<Arc<Vec<T>>> {
-        if let Some(found) = self.young.get(&key) {
-            return Some(found.clone());
-        }
-        let found = self.old.remove(&key)?;
-        self.put(key, found.clone());
-        Some(found)
-    }
-
-    fn put(&mut self, key: (u64, u64), part: Arc<Vec<T>>) {
-        let bytes = part.len() * size_of::<T>();
-        if self.young_bytes + bytes > BYTES_MAX / 2 {
-            self.old = std::mem::take(&mut self.young);
-            self.young_bytes = 0;
-        }
-        self.young_bytes += bytes;
-        self.young.insert(key, part);
+        SegmentCache::new(SEGMENT_CACHE_BYTES)
     }
 }
 
 impl FileCache {
-    /// Begins to keep parts of one more file.
-    pub(super) fn new(cache: Arc<ReadCache>) -> FileCache {
+    /// Registers one more file.
+    pub(super) fn new(cache: Arc<SegmentCache>) -> FileCache {
         let file = cache.next_file.fetch_add(1, Ordering::Relaxed);
         FileCache { cache, file }
     }
 
-    /// The page at `offset`, which is read if it is not there.
+    /// Returns the index page at `offset`, calling `read` if it is not cached.
     pub(super) fn page<E>(
         &self,
         offset: u64,
@@ -82,28 +87,28 @@ impl FileCache {
         get_or_read(&self.cache.pages, (self.file, offset), read)
     }
 
-    /// The times at `offset`, which are read if they are not there.
+    /// Returns the times at `offset`, calling `read` if they are not cached.
     pub(super) fn times<E>(&self, offset: u64, read: impl FnOnce() -> Result<Vec<i64>, E>) -> Result<Arc<Vec<i64>>, E> {
         get_or_read(&self.cache.times, (self.file, offset), read)
     }
 
-    /// The bytes at `offset`, which are read if they are not there.
-    pub(super) fn bytes<E>(&self, offset: u64, read: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Arc<Vec<u8>>, E> {
-        get_or_read(&self.cache.bytes, (self.file, offset), read)
+    /// Returns the bytes at `offset`, calling `read` if they are not cached.
+    pub(super) fn strip<E>(&self, offset: u64, read: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Arc<Vec<u8>>, E> {
+        get_or_read(&self.cache.strips, (self.file, offset), read)
     }
 }
 
-/// The lock is not held while a disk is read.
+/// Holds no lock while `read` reads from the disk, and caches no errors.
 fn get_or_read<T, E>(
-    parts: &Mutex<Generations<Vec<T>>>,
-    key: (u64, u64),
+    parts: &Parts<T>,
+    key: PartKey,
     read: impl FnOnce() -> Result<Vec<T>, E>,
 ) -> Result<Arc<Vec<T>>, E> {
-    if let Some(found) = parts.lock().get(key) {
+    if let Some(found) = parts.get(&key) {
         return Ok(found);
     }
     let part = Arc::new(read()?);
-    parts.lock().put(key, part.clone());
+    parts.insert(key, part.clone());
     Ok(part)
 }
 
@@ -111,28 +116,40 @@ fn get_or_read<T, E>(
 mod tests {
     use super::*;
 
-    #[test]
-    fn memory_is_bounded_and_what_is_asked_for_often_stays() {
-        let cache = Arc::new(ReadCache::default());
-        let file = FileCache::new(cache.clone());
-        let read = |times: usize| move || Ok::<_, ()>(vec![0; times]);
-        let mut reads = 0;
-        for offset in 1..10_000 {
-            file.times(offset, read(2048)).unwrap();
-            file.times(0, || {
-                reads += 1;
-                read(2048)()
-            })
-            .unwrap();
-        }
-        assert_eq!(reads, 1);
-        let times = cache.times.lock();
-        assert!((times.young.len() + times.old.len()) * 2048 * 8 <= BYTES_MAX);
+    const TIMES: usize = 2048;
+
+    fn read(times: usize) -> impl Fn() -> Result<Vec<i64>, ()> {
+        move || Ok(vec![0; times])
     }
 
     #[test]
-    fn files_do_not_see_each_others_parts_and_errors_are_not_kept() {
-        let cache = Arc::new(ReadCache::default());
+    fn memory_is_bounded_and_frequently_used_parts_stay() {
+        let cache = Arc::new(SegmentCache::default());
+        let file = FileCache::new(cache.clone());
+        let mut reads = 0;
+        for offset in 1..10_000 {
+            file.times(offset, read(TIMES)).unwrap();
+            file.times(0, || {
+                reads += 1;
+                read(TIMES)()
+            })
+            .unwrap();
+        }
+        assert!(reads <= 2, "{reads}");
+        assert!(cache.times.weight() <= (SEGMENT_CACHE_BYTES / KINDS) as u64);
+    }
+
+    #[test]
+    fn a_cache_of_size_zero_keeps_nothing() {
+        let cache = Arc::new(SegmentCache::new(0));
+        let file = FileCache::new(cache.clone());
+        assert_eq!(file.times(0, read(TIMES)).unwrap().len(), TIMES);
+        assert_eq!(cache.times.weight(), 0);
+    }
+
+    #[test]
+    fn files_do_not_share_parts_and_errors_are_not_cached() {
+        let cache = Arc::new(SegmentCache::default());
         let (a, b) = (FileCache::new(cache.clone()), FileCache::new(cache));
         assert_eq!(a.times(0, || Err("damaged")), Err("damaged"));
         assert_eq!(a.times(0, || Ok::<_, ()>(vec![1])), Ok(Arc::new(vec![1])));

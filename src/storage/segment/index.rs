@@ -1,8 +1,7 @@
-//! The index of a segment file: one entry for each block, in pages that are read when they are needed, and the directory
-//! of the pages.
+//! The index of a segment file: one entry per block, in pages that are read on demand, and the directory of the pages.
 //!
-//! An entry says only what is new: most blocks of a series have the times of a block that came before (a span), and the
-//! parts of the file stand in the order of the entries, so that their lengths say where they are.
+//! An entry contains only what differs from the entries before it. Most blocks of a series share the times of an earlier block
+//! (a span), and the parts of the file are in the order of the entries, so that their lengths determine where they are.
 
 use fluxstone_codec::CodecError;
 use fluxstone_codec::varint::{Reader, put_signed, put_varint};
@@ -13,10 +12,10 @@ use super::block::checked;
 use super::layout::HEADER_LEN;
 use crate::record::FieldId;
 
-/// A page is closed when it has this many bytes.
+/// The size at which a page is closed.
 pub(super) const PAGE_BYTES_MIN: usize = 4096;
 
-/// The lowest two bits of the flags of an entry are the type of its values; these say what else there is.
+/// The lowest two bits of an entry's flags are the type of its values. The other flags say what follows.
 const HAS_NUMBERS: u8 = 1 << 2;
 const HAS_SUM: u8 = 1 << 3;
 const NEW_FIELD: u8 = 1 << 4;
@@ -24,12 +23,12 @@ const NEW_SERIES: u8 = 1 << 5;
 const NEW_SPAN: u8 = 1 << 6;
 const UNUSED: u8 = 1 << 7;
 
-/// Where a part of a file is.
+/// The place of a part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartRef {
-    /// Where it begins.
+    /// The offset of its first byte.
     pub offset: u64,
-    /// Its length in bytes, checksum included.
+    /// Its length in bytes, including the checksum.
     pub len: u64,
 }
 
@@ -39,29 +38,29 @@ impl PartRef {
     }
 }
 
-/// Where a block is, and what is known of it without reading it.
+/// The index entry of a block: where the block is, and its summary.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BlockEntry {
     /// The series.
     pub series: SeriesId,
     /// The field.
     pub field: FieldId,
-    /// Times, count, type, numbers.
+    /// Time range, count, type, and the summary of numbers.
     pub summary: Summary,
-    /// Where its times are.
+    /// The place of its times.
     pub times: PartRef,
-    /// Where its values are.
+    /// The place of its values.
     pub values: PartRef,
 }
 
 impl BlockEntry {
-    /// What entries are sorted by, before their times.
+    /// The primary sort key of entries; the secondary one is the time.
     pub(crate) fn key(&self) -> (SeriesId, FieldId) {
         (self.series, self.field)
     }
 }
 
-/// The times that some blocks of a series have.
+/// The times that several blocks of a series share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
     range: TimeRange,
@@ -69,14 +68,15 @@ struct Span {
     times: PartRef,
 }
 
-/// What the entries of a page so far say of the next one.
+/// The state of encoding or decoding a page, relative to which the next entry is encoded.
 #[derive(Debug, Default)]
 pub(super) struct PageState {
     key: Option<(SeriesId, FieldId)>,
-    /// Of the current series.
+    /// The spans of the current series.
     spans: Vec<Span>,
-    /// The end of the last span, and where the last part ends.
+    /// The last time of the last span.
     last_time: i64,
+    /// The offset at which the last part ends.
     end: u64,
 }
 
@@ -117,21 +117,22 @@ impl PageState {
             Some(at) => put_varint(out, at as u64),
             None => self.put_span(span, out),
         }
-        debug_assert_eq!(self.end, entry.values.offset, "the parts of a file stand in the order of the entries");
+        debug_assert_eq!(self.end, entry.values.offset, "the parts of a file are in the order of the entries");
         put_varint(out, entry.values.len);
         self.end += entry.values.len;
         put_numbers(numbers, out);
         self.key = Some(entry.key());
     }
 
-    /// First time, duration, count, length of the times, and how far before the values they begin.
+    /// Appends the first time, the duration, the count, the length of the times, and the distance of their start before the
+    /// values.
     fn put_span(&mut self, span: Span, out: &mut Vec<u8>) {
         let TimeRange { min, max } = span.range;
         put_signed(out, min.0.wrapping_sub(self.last_time));
         put_varint(out, max.0.wrapping_sub(min.0) as u64);
         put_varint(out, u64::from(span.count));
         put_varint(out, span.times.len);
-        // Times stand before the values that are the first to have them; 0 is there.
+        // Times directly precede the values that use them first; that distance is encoded as 0.
         put_varint(out, self.end - span.times.offset);
         if span.times.offset == self.end {
             self.end += span.times.len;
@@ -147,7 +148,7 @@ impl PageState {
         }
         let flags = reader.u8()?;
         let has = |flag: u8| flags & flag != 0;
-        let field_type = FieldType::from_tag(flags & 3).ok_or(CodecError::Malformed("an unknown field type"))?;
+        let field_type = FieldType::from_tag(flags & 3).ok_or(CodecError::Malformed("unknown field type"))?;
         if has(UNUSED) || is_first && !has(NEW_SERIES) || has(NEW_SERIES) && !(has(NEW_FIELD) && has(NEW_SPAN)) {
             return Err(CodecError::Malformed("an entry with impossible flags"));
         }
@@ -157,13 +158,13 @@ impl PageState {
             self.spans.clear();
         }
         if has(NEW_FIELD) {
-            field = FieldId(reader.varint()?.try_into().map_err(|_| CodecError::Malformed("a field id is too great"))?);
+            field = FieldId(reader.varint()?.try_into().map_err(|_| CodecError::Malformed("a field id is too large"))?);
         }
         let span = if has(NEW_SPAN) {
             self.take_span(reader)?
         } else {
             let at = reader.count(self.spans.len())?;
-            *self.spans.get(at).ok_or(CodecError::Malformed("an entry refers to no span"))?
+            *self.spans.get(at).ok_or(CodecError::Malformed("an entry refers to an unknown span"))?
         };
         let values = PartRef { offset: self.end, len: reader.varint()? };
         self.end = values.end();
@@ -181,7 +182,7 @@ impl PageState {
             return Err(CodecError::Malformed("a block without values"));
         }
         let (len, back) = (reader.varint()?, reader.varint()?);
-        let offset = self.end.checked_sub(back).ok_or(CodecError::Malformed("times before the file"))?;
+        let offset = self.end.checked_sub(back).ok_or(CodecError::Malformed("times before the start of the file"))?;
         let span = Span {
             range: TimeRange { min: Timestamp(min), max: Timestamp(max) },
             count,
@@ -196,7 +197,8 @@ impl PageState {
     }
 }
 
-/// Floats in eight bytes each; of integers the least, the others as distances from it, and the sum, if it fits 64 bits.
+/// Appends a summary of numbers: floats in eight bytes each; for integers the minimum, the others as distances from it, and the
+/// sum if it fits into 64 bits.
 fn put_numbers(numbers: Option<NumberSummary>, out: &mut Vec<u8>) {
     match numbers {
         Some(NumberSummary::Float { min, max, first, last }) => {
@@ -237,11 +239,11 @@ fn take_numbers(
             let sum = if has_sum { Some(reader.signed()?) } else { None };
             Ok(Some(NumberSummary::Integer { min, max, first, last, sum }))
         }
-        _ => Err(CodecError::Malformed("a summary of numbers that are none")),
+        _ => Err(CodecError::Malformed("a summary of numbers for values that are not numbers")),
     }
 }
 
-/// Reads the entries of a page, whose checksum is at its end. They come in order.
+/// Verifies the checksum of a page and decodes its entries, which must be in order.
 pub(super) fn decode_page(bytes: &[u8]) -> Result<Vec<BlockEntry>, CodecError> {
     let mut reader = Reader::new(checked(bytes)?);
     let mut state = PageState::default();
@@ -250,32 +252,32 @@ pub(super) fn decode_page(bytes: &[u8]) -> Result<Vec<BlockEntry>, CodecError> {
         let entry = state.take(&mut reader)?;
         let order = |e: &BlockEntry| (e.key(), e.summary.range.min);
         if entries.last().is_some_and(|last| order(last) >= order(&entry)) {
-            return Err(CodecError::Malformed("the blocks of an index page are in no order"));
+            return Err(CodecError::Malformed("the blocks of an index page are out of order"));
         }
         entries.push(entry);
     }
     Ok(entries)
 }
 
-/// Where a page is, and the key of its first entry.
+/// The place of a page, and the key of its first entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PageRef {
     pub(super) first: (SeriesId, FieldId),
     pub(super) part: PartRef,
 }
 
-/// The pages in order: where the first begins, how many, then series (as a difference), field and length of each; CRC-32C of
-/// all these. One stands behind the other.
+/// Encodes the directory: the offset of the first page, the number of pages, then the series (as a difference), field and length
+/// of each; CRC-32C of all these. The pages follow each other without gaps.
 pub(super) fn encode_directory(pages: &[PageRef]) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, pages.first().map_or(HEADER_LEN as u64, |page| page.part.offset));
     put_varint(&mut out, pages.len() as u64);
-    let mut before = 0;
+    let mut previous = 0;
     for page in pages {
-        put_varint(&mut out, page.first.0.0 - before);
+        put_varint(&mut out, page.first.0.0 - previous);
         put_varint(&mut out, u64::from(page.first.1.0));
         put_varint(&mut out, page.part.len);
-        before = page.first.0.0;
+        previous = page.first.0.0;
     }
     let crc = crc32c::crc32c(&out);
     out.extend_from_slice(&crc.to_le_bytes());
@@ -286,18 +288,18 @@ pub(super) fn decode_directory(bytes: &[u8]) -> Result<Vec<PageRef>, CodecError>
     let content = checked(bytes)?;
     let mut reader = Reader::new(content);
     let mut offset = reader.varint()?;
-    let count = reader.count(content.len() / 3)?; // each has three bytes or more
+    let count = reader.count(content.len() / 3)?; // each has at least three bytes
     let mut pages = Vec::with_capacity(count);
     let mut series = 0_u64;
     for _ in 0..count {
         series = series.wrapping_add(reader.varint()?);
-        let field = reader.varint()?.try_into().map_err(|_| CodecError::Malformed("a field id is too great"))?;
+        let field = reader.varint()?.try_into().map_err(|_| CodecError::Malformed("a field id is too large"))?;
         let part = PartRef { offset, len: reader.varint()? };
         offset = part.end();
         pages.push(PageRef { first: (SeriesId(series), FieldId(field)), part });
     }
     if !reader.is_empty() || !pages.is_sorted_by_key(|page| page.first) {
-        return Err(CodecError::Malformed("the pages of the directory are in no order"));
+        return Err(CodecError::Malformed("the pages of the directory are out of order"));
     }
     Ok(pages)
 }

@@ -10,18 +10,18 @@ const VERSION: u32 = 1;
 pub(super) const HEADER_LEN: usize = 36;
 pub(super) const FOOTER_LEN: usize = 48;
 
-/// Whose values a segment file holds, and how far into the log they reach.
+/// The header: whose values the file holds, and up to which position of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentHeader {
     /// The database.
     pub database: DatabaseId,
     /// The shard.
     pub shard: ShardId,
-    /// The position of the first log record that the file does not cover. Deletes from there on apply to it.
+    /// The position of the first log record that the file does not cover. Deletes from that position on apply to the file.
     pub position: u64,
 }
 
-/// Where the directory is, and a summary of all blocks.
+/// The footer: the place of the directory, and a summary of all blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Footer {
     pub(super) directory_offset: u64,
@@ -31,7 +31,7 @@ pub(super) struct Footer {
 }
 
 impl SegmentHeader {
-    /// Magic, version, database, shard, position, CRC-32C of all these.
+    /// Encodes magic, version, database, shard, position, CRC-32C of all these.
     pub(super) fn encode(self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[..4].copy_from_slice(&HEADER_MAGIC);
@@ -47,7 +47,7 @@ impl SegmentHeader {
     pub(super) fn decode(bytes: &[u8; HEADER_LEN]) -> Result<SegmentHeader, CodecError> {
         let mut reader = Reader::new(bytes);
         if reader.array()? != HEADER_MAGIC {
-            return Err(CodecError::Malformed("no segment file"));
+            return Err(CodecError::Malformed("not a segment file"));
         }
         let version = reader.u32()?;
         let header = SegmentHeader {
@@ -59,14 +59,14 @@ impl SegmentHeader {
             return Err(CodecError::Malformed("the checksum of the header is wrong"));
         }
         if version != VERSION {
-            return Err(CodecError::Malformed("a segment file of an unknown version"));
+            return Err(CodecError::Malformed("unknown segment file version"));
         }
         Ok(header)
     }
 }
 
 impl Footer {
-    /// Offset and length of the directory, number of values, first and last time, CRC-32C of all these, magic.
+    /// Encodes offset and length of the directory, number of values, first and last time, CRC-32C of all these, magic.
     pub(super) fn encode(self) -> [u8; FOOTER_LEN] {
         let mut bytes = [0; FOOTER_LEN];
         bytes[..8].copy_from_slice(&self.directory_offset.to_le_bytes());
@@ -92,7 +92,7 @@ impl Footer {
             },
         };
         if reader.u32()? != crc32c::crc32c(&bytes[..40]) || reader.array()? != FOOTER_MAGIC {
-            return Err(CodecError::Malformed("the footer is wrong"));
+            return Err(CodecError::Malformed("the checksum or the magic bytes of the footer are wrong"));
         }
         Ok(footer)
     }

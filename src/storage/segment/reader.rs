@@ -1,4 +1,6 @@
-//! Reads segment files. Bytes are trusted only after their checksum was checked, and lengths never.
+//! Reading segment files at random places, for queries.
+//!
+//! Invariant: bytes are trusted only after their checksum has been verified, and lengths never.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,25 +11,25 @@ use fluxstone_columns::{Batch, Block, SeriesId, SourceError, Summary};
 use fluxstone_model::TimeRange;
 
 use super::block::{decode_times, decode_values};
-use super::cache::{FileCache, ReadCache};
+use super::cache::{FileCache, SegmentCache};
 use super::index::{BlockEntry, PageRef, PartRef, decode_directory, decode_page};
 use super::layout::{FOOTER_LEN, Footer, HEADER_LEN, SegmentHeader};
 use crate::disk::{Disk, ReadFile};
 use crate::record::FieldId;
 
-/// The most bytes of a block, an index page or a directory; more is damage.
+/// The maximum size of a part in bytes. Anything larger is damage.
 const PART_BYTES_MAX: u64 = 1 << 31;
 
-/// Small parts are read in strips of the file of this length.
+/// Small parts are read in strips of this length, which are cached.
 const STRIP_BYTES: u64 = 16 << 10;
 
 /// Why a part of a segment file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SegmentError {
-    /// The disk said no.
+    /// Reading failed.
     #[error("at offset {offset}: {source}")]
     Io {
-        /// Where the part begins.
+        /// The offset of the part.
         offset: u64,
         /// The error of the operating system.
         source: std::io::Error,
@@ -35,7 +37,7 @@ pub enum SegmentError {
     /// The part is not what it should be.
     #[error("at offset {offset}: {source}")]
     Damaged {
-        /// Where the part begins.
+        /// The offset of the part.
         offset: u64,
         /// What is wrong.
         source: CodecError,
@@ -57,13 +59,13 @@ pub struct Segment {
 
 impl Segment {
     /// Opens the file at `path`: checks header and footer and reads the directory.
-    pub fn open(disk: &dyn Disk, path: &Path, cache: Arc<ReadCache>) -> Result<Segment, SegmentError> {
+    pub fn open(disk: &dyn Disk, path: &Path, cache: Arc<SegmentCache>) -> Result<Segment, SegmentError> {
         let file = disk.open(path).map_err(|source| SegmentError::Io { offset: 0, source })?;
         Segment::read(file, path.to_owned(), cache)
     }
 
-    /// As [`Segment::open`], from a file that is open.
-    pub fn read(file: Arc<dyn ReadFile>, path: PathBuf, cache: Arc<ReadCache>) -> Result<Segment, SegmentError> {
+    /// Like [`Segment::open`], for a file that is already open.
+    pub fn read(file: Arc<dyn ReadFile>, path: PathBuf, cache: Arc<SegmentCache>) -> Result<Segment, SegmentError> {
         let bytes = file.length().map_err(|source| SegmentError::Io { offset: 0, source })?;
         let too_short = || SegmentError::Damaged { offset: bytes, source: CodecError::Truncated };
         let footer_at = bytes.checked_sub(FOOTER_LEN as u64).ok_or_else(too_short)?;
@@ -80,37 +82,37 @@ impl Segment {
         Ok(Segment { path, file, header, footer, pages, bytes, cache: FileCache::new(cache), is_unreadable })
     }
 
-    /// What the file is.
+    /// Returns the header.
     pub fn header(&self) -> SegmentHeader {
         self.header
     }
 
-    /// The first and the last time of all values.
+    /// Returns the time range of all values.
     pub fn range(&self) -> TimeRange {
         self.footer.range
     }
 
-    /// How many values the file holds.
+    /// Returns the number of values in the file.
     pub fn values(&self) -> u64 {
         self.footer.values
     }
 
-    /// Whether a part of the file could not be read since it was opened.
+    /// Whether a part of the file has turned out to be unreadable since it was opened.
     pub fn is_unreadable(&self) -> bool {
         self.is_unreadable.load(Ordering::Relaxed)
     }
 
-    /// Where the file is.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The blocks of one field of one series, in time order.
+    /// Returns the blocks of one field of one series, in time order.
     pub fn blocks_of(&self, series: SeriesId, field: FieldId) -> Result<Vec<BlockEntry>, SegmentError> {
         self.entries_between((series, field), (series, field))
     }
 
-    /// The fields of which a series has values, in order.
+    /// Returns the fields for which a series has values, in order.
     pub fn fields_of(&self, series: SeriesId) -> Result<Vec<FieldId>, SegmentError> {
         let found = self.entries_between((series, FieldId(0)), (series, FieldId(u32::MAX)))?;
         let mut fields: Vec<FieldId> = found.iter().map(|entry| entry.field).collect();
@@ -118,12 +120,12 @@ impl Segment {
         Ok(fields)
     }
 
-    /// All blocks, in order.
+    /// Returns the entries of all blocks, in order.
     pub fn entries(self: &Arc<Self>) -> EntryCursor {
         EntryCursor { segment: self.clone(), page: 0, entries: Vec::new().into_iter() }
     }
 
-    /// Reads a block.
+    /// Reads and decodes a block.
     pub fn decode(&self, entry: &BlockEntry) -> Result<Batch, SegmentError> {
         self.read_block(entry).inspect_err(|_| self.is_unreadable.store(true, Ordering::Relaxed))
     }
@@ -133,34 +135,34 @@ impl Segment {
         Segment::block_of(entry, times, &self.part(entry.values)?)
     }
 
-    /// The times of a block out of their bytes.
+    /// Decodes the times of a block.
     pub(super) fn times_of(entry: &BlockEntry, bytes: &[u8]) -> Result<Vec<i64>, SegmentError> {
         decode_times(bytes, entry.summary.count as usize).map_err(damaged(entry.times.offset))
     }
 
-    /// A block out of its times and the bytes of its values.
+    /// Decodes a block, given its times and the bytes of its values.
     pub(super) fn block_of(entry: &BlockEntry, times: Arc<Vec<i64>>, values: &[u8]) -> Result<Batch, SegmentError> {
         let Summary { range, count, field_type, .. } = entry.summary;
         if (times.first(), times.last()) != (Some(&range.min.0), Some(&range.max.0)) {
-            return Err(damaged(entry.times.offset)(CodecError::Malformed("times are not what the index says")));
+            return Err(damaged(entry.times.offset)(CodecError::Malformed("the times do not match the index")));
         }
         let values = decode_values(values, field_type, count as usize).map_err(damaged(entry.values.offset))?;
         Ok(Batch { times, values })
     }
 
-    /// The bytes of a part and of what is behind it, up to `bytes`.
+    /// Reads a part, and what follows it up to `bytes` bytes in total.
     pub(super) fn strip(&self, part: PartRef, bytes: u64) -> Result<Vec<u8>, SegmentError> {
         let len = part.len.max(bytes.min(self.bytes.saturating_sub(part.offset)));
         read_part(&*self.file, self.bytes, PartRef { len, ..part })
     }
 
-    /// The entries with keys from `min` to `max`.
+    /// Returns the entries with keys from `min` to `max`.
     fn entries_between(
         &self,
         min: (SeriesId, FieldId),
         max: (SeriesId, FieldId),
     ) -> Result<Vec<BlockEntry>, SegmentError> {
-        // The page before the first that begins at `min` or behind may end with it.
+        // The last page that starts before `min` may contain entries from `min` on.
         let from = self.pages.partition_point(|page| page.first < min).saturating_sub(1);
         let to = self.pages.partition_point(|page| page.first <= max);
         let mut entries = Vec::new();
@@ -176,18 +178,18 @@ impl Segment {
         self.cache.page(page.part.offset, || self.read_page(page))
     }
 
-    /// The times of a block.
+    /// Returns the times of a block.
     fn times(&self, entry: &BlockEntry) -> Result<Arc<Vec<i64>>, SegmentError> {
         let times = self.cache.times(entry.times.offset, || {
             let times = self.part(entry.times)?;
             Segment::times_of(entry, &times)
         });
         let times = times.inspect_err(|_: &SegmentError| self.is_unreadable.store(true, Ordering::Relaxed))?;
-        // They may have been read for another block, which the index says has the same.
+        // They may have been cached for another block that, according to the index, has the same times.
         if times.len() == entry.summary.count as usize {
             Ok(times)
         } else {
-            Err(damaged(entry.times.offset)(CodecError::Malformed("times are not what the index says")))
+            Err(damaged(entry.times.offset)(CodecError::Malformed("the times do not match the index")))
         }
     }
 
@@ -196,14 +198,14 @@ impl Segment {
         entries.inspect_err(|_| self.is_unreadable.store(true, Ordering::Relaxed))
     }
 
-    /// The bytes of a part. Small ones are read with what is around them: its neighbours are mostly wanted next.
+    /// Returns the bytes of a part. Small parts are read together with what surrounds them, which is mostly needed next.
     fn part(&self, part: PartRef) -> Result<Vec<u8>, SegmentError> {
         let PartRef { offset, len } = part;
         let start = offset - offset % STRIP_BYTES;
         if len > STRIP_BYTES || offset.checked_add(len).is_none_or(|end| end > self.bytes.min(start + STRIP_BYTES)) {
             return read_part(&*self.file, self.bytes, part);
         }
-        let strip = self.cache.bytes(start, || {
+        let strip = self.cache.strip(start, || {
             let len = STRIP_BYTES.min(self.bytes - start);
             read_part(&*self.file, self.bytes, PartRef { offset: start, len })
         })?;
@@ -212,7 +214,7 @@ impl Segment {
     }
 }
 
-/// Walks through all entries of a segment file, a page at a time.
+/// An iterator over all entries of a segment file, which reads a page at a time.
 #[derive(Debug)]
 pub struct EntryCursor {
     segment: Arc<Segment>,
@@ -238,7 +240,7 @@ impl Iterator for EntryCursor {
     }
 }
 
-/// A block of a segment file, read when it is decoded.
+/// A block of a segment file, which is read when it is decoded.
 #[derive(Debug)]
 pub struct StoredBlock {
     /// The file.
@@ -262,15 +264,15 @@ impl Block for StoredBlock {
 }
 
 impl Segment {
-    /// The error as queries report it, of a part that the file should have.
+    /// Marks the file as unreadable, and returns the error as queries report it.
     pub(super) fn unreadable(&self, error: &SegmentError) -> SourceError {
         self.is_unreadable.store(true, Ordering::Relaxed);
         self.source_error(error)
     }
 
-    /// The error as queries report it.
+    /// Returns the error as queries report it.
     pub(crate) fn source_error(&self, error: &SegmentError) -> SourceError {
-        tracing::error!(file = %self.path.display(), %error, "stored values can't be read");
+        tracing::error!(file = %self.path.display(), %error, "cannot read stored values");
         SourceError(format!("{}: {error}", self.path.display()))
     }
 }
@@ -279,7 +281,7 @@ fn read_at(file: &dyn ReadFile, buffer: &mut [u8], offset: u64) -> Result<(), Se
     file.read_at(buffer, offset).map_err(|source| SegmentError::Io { offset, source })
 }
 
-/// Reads a part, if the file of `bytes` has it.
+/// Reads a part, after checking that it lies within the file of `bytes` bytes.
 fn read_part(file: &dyn ReadFile, bytes: u64, PartRef { offset, len }: PartRef) -> Result<Vec<u8>, SegmentError> {
     if len > PART_BYTES_MAX || offset.checked_add(len).is_none_or(|end| end > bytes) {
         return Err(damaged(offset)(CodecError::Truncated));

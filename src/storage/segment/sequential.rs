@@ -1,4 +1,4 @@
-//! Reads a segment file from its beginning to its end, as merging does, in long strips and past the cache of queries.
+//! Reading a segment file from beginning to end, for merging: in long strips and without the cache of queries.
 
 use std::sync::Arc;
 
@@ -8,90 +8,91 @@ use parking_lot::Mutex;
 use super::index::{BlockEntry, PartRef};
 use super::reader::{EntryCursor, Segment, SegmentError};
 
-/// Bytes that are read at once.
+/// The number of bytes that are read at once.
 const STRIP_BYTES: u64 = 256 << 10;
 
-/// The blocks of a file in their order.
+/// Reads the blocks of a file in order.
 #[derive(Debug)]
 pub struct SequentialReader {
     entries: EntryCursor,
-    shared: Arc<Strip>,
+    file: Arc<SequentialFile>,
 }
 
-/// Where a file is read.
+/// The file, and the strip of it that was read last.
 #[derive(Debug)]
-struct Strip {
+struct SequentialFile {
     segment: Arc<Segment>,
-    here: Mutex<Here>,
+    strip: Mutex<Strip>,
 }
 
+/// Consecutive bytes of a file.
 #[derive(Debug, Default)]
-struct Here {
+struct Strip {
     offset: u64,
     bytes: Vec<u8>,
-    /// The times that were read last, which the next fields mostly share.
+    /// The times that were decoded last, which the next fields mostly share.
     times: Option<(u64, Arc<Vec<i64>>)>,
 }
 
 /// A block that is read when it is decoded.
 #[derive(Debug)]
 struct SequentialBlock {
-    strip: Arc<Strip>,
+    file: Arc<SequentialFile>,
     entry: BlockEntry,
 }
 
 impl SequentialReader {
-    /// Stands before the first block.
+    /// Creates a reader before the first block.
     pub fn new(segment: &Arc<Segment>) -> SequentialReader {
-        let shared = Arc::new(Strip { segment: segment.clone(), here: Mutex::default() });
-        SequentialReader { entries: segment.entries(), shared }
+        let file = Arc::new(SequentialFile { segment: segment.clone(), strip: Mutex::default() });
+        SequentialReader { entries: segment.entries(), file }
     }
 
-    /// The file.
+    /// Returns the file.
     pub fn segment(&self) -> &Arc<Segment> {
-        &self.shared.segment
+        &self.file.segment
     }
 
-    /// What the index says of the next block.
+    /// Returns the index entry of the next block.
     pub fn next_entry(&mut self) -> Option<Result<BlockEntry, SegmentError>> {
         self.entries.next()
     }
 
-    /// A block.
+    /// Returns a block, which is read when it is decoded.
     pub fn block(&self, entry: BlockEntry) -> Arc<dyn Block> {
-        Arc::new(SequentialBlock { strip: self.shared.clone(), entry })
+        Arc::new(SequentialBlock { file: self.file.clone(), entry })
     }
 }
 
-impl Strip {
+impl SequentialFile {
     fn times(&self, entry: &BlockEntry) -> Result<Arc<Vec<i64>>, SegmentError> {
-        let mut here = self.here.lock();
+        let mut strip = self.strip.lock();
         let offset = entry.times.offset;
-        if let Some((at, times)) = &here.times
+        if let Some((at, times)) = &strip.times
             && *at == offset
             && times.len() == entry.summary.count as usize
         {
             return Ok(times.clone());
         }
-        let times = Arc::new(Segment::times_of(entry, here.part(&self.segment, entry.times)?)?);
-        here.times = Some((offset, times.clone()));
+        let times = Arc::new(Segment::times_of(entry, strip.part(&self.segment, entry.times)?)?);
+        strip.times = Some((offset, times.clone()));
         Ok(times)
     }
 
     fn decode(&self, entry: &BlockEntry) -> Result<Batch, SegmentError> {
         let times = self.times(entry)?;
-        let mut here = self.here.lock();
-        Segment::block_of(entry, times, here.part(&self.segment, entry.values)?)
+        let mut strip = self.strip.lock();
+        Segment::block_of(entry, times, strip.part(&self.segment, entry.values)?)
     }
 }
 
-impl Here {
-    /// The bytes of a part, which is mostly behind the one before.
+impl Strip {
+    /// Returns the bytes of a part, which mostly follows the one returned before.
     fn part(&mut self, segment: &Segment, part: PartRef) -> Result<&[u8], SegmentError> {
-        let has = |here: &Here| {
-            let from = usize::try_from(part.offset.checked_sub(here.offset)?).ok()?;
+        let has = |strip: &Strip| {
+            let from = usize::try_from(part.offset.checked_sub(strip.offset)?).ok()?;
             let to = from.checked_add(usize::try_from(part.len).ok()?)?;
-            (to <= here.bytes.len()).then_some(from..to)
+            (to <= strip.bytes.len()).then_some(from..to)
         };
         let range = if let Some(range) = has(self) {
             range
@@ -110,12 +111,12 @@ impl Block for SequentialBlock {
     }
 
     fn times(&self) -> Result<Arc<Vec<i64>>, SourceError> {
-        let segment = &self.strip.segment;
-        self.strip.times(&self.entry).map_err(|error| segment.unreadable(&error))
+        let segment = &self.file.segment;
+        self.file.times(&self.entry).map_err(|error| segment.unreadable(&error))
     }
 
     fn decode(&self) -> Result<Arc<Batch>, SourceError> {
-        let segment = &self.strip.segment;
-        self.strip.decode(&self.entry).map(Arc::new).map_err(|error| segment.unreadable(&error))
+        let segment = &self.file.segment;
+        self.file.decode(&self.entry).map(Arc::new).map_err(|error| segment.unreadable(&error))
     }
 }

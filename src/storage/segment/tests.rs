@@ -1,4 +1,4 @@
-//! What is written to a segment file is found there again.
+//! Values written to a segment file are found there again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,13 +32,13 @@ fn key(series: u64, field: u32) -> (SeriesId, FieldId) {
     (SeriesId(series), FieldId(field))
 }
 
-/// All blocks of a column in one batch.
+/// All blocks of a column.
 fn read(segment: &Segment, (series, field): (SeriesId, FieldId)) -> Vec<Batch> {
     segment.blocks_of(series, field).unwrap().iter().map(|entry| segment.decode(entry).unwrap()).collect()
 }
 
 #[test]
-fn values_of_all_types_read_back() {
+fn values_of_all_types_round_trip() {
     let columns: Columns = vec![
         (key(1, 0), Batch { times: times(3).into(), values: Column::Float(vec![1.5, -0.0, f64::NAN]) }),
         (key(1, 1), Batch { times: times(2).into(), values: Column::String(vec!["".into(), "x\0".into()]) }),
@@ -85,7 +85,7 @@ fn columns_are_found_in_an_index_of_many_pages() {
 }
 
 #[test]
-fn summaries_say_what_is_in_the_block() {
+fn summaries_match_the_values_of_the_block() {
     let numbers = |values: Column| {
         let batch = Batch { times: times(values.len()).into(), values };
         let segment = written(&vec![(key(1, 0), batch)]).unwrap();
@@ -110,7 +110,7 @@ fn without_values_there_is_no_file() {
 }
 
 #[test]
-fn a_column_of_two_types_is_refused() {
+fn a_column_with_two_types_is_refused() {
     let disk = MemoryDisk::default();
     let mut writer = SegmentWriter::create(Arc::new(disk), Path::new("/data/x"), HEADER).unwrap();
     let batch = |values| Batch { times: times(1).into(), values };

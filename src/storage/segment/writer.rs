@@ -1,4 +1,6 @@
-//! Writes a segment file: blocks are given in order and written as they come; the rest is written at the end.
+//! Writing a segment file: blocks are added in order and written as they come; index and footer are written at the end.
+//!
+//! Invariant: the file gets its name only after all of it is on disk.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,13 +15,13 @@ use crate::disk::{AppendFile, Disk, TEMPORARY_SUFFIX};
 use crate::error::StorageError;
 use crate::record::FieldId;
 
-/// Bytes are handed to the disk in portions of about this size.
+/// The approximate number of bytes that are passed to the disk at once.
 const BUFFER_BYTES: usize = 1 << 20;
-/// Blocks with fewer values go without a summary of numbers: it would be longer than what it saves.
+/// Blocks with fewer values have no summary of numbers, which would be longer than what it saves.
 const SUMMARY_VALUES_MIN: usize = 8;
-/// A block of strings is closed when they have this many bytes together.
+/// The maximum total size of the strings in a block, unless a single one is longer.
 const STRING_BYTES_MAX: usize = 1 << 20;
-/// So many times of the current series are remembered, so that its fields can share them.
+/// The maximum number of times of the current series that are remembered so that its fields can share them.
 const SHARED_TIMES_MAX: usize = 1 << 18;
 
 /// A segment file that is being written, under a temporary name.
@@ -30,15 +32,16 @@ pub struct SegmentWriter {
     temporary: PathBuf,
     file: Box<dyn AppendFile>,
     buffer: Vec<u8>,
-    /// How many bytes were handed to the disk.
+    /// The number of bytes passed to the disk so far.
     flushed: u64,
-    /// The open page, and its entries.
+    /// The state of the open page.
     page: PageState,
+    /// The encoded entries of the open page.
     entries: Vec<u8>,
-    /// The pages that are closed.
+    /// The closed pages.
     pages: Vec<(PageRef, Vec<u8>)>,
     page_first: Option<(SeriesId, FieldId)>,
-    /// Values of the last column that may share a block with what follows. Shared with whom they came from, until others come.
+    /// Values of the last column that may share a block with what follows. Shared with the caller until more are added.
     pending: Arc<Batch>,
     empty: Arc<Batch>,
     pending_key: (SeriesId, FieldId),
@@ -47,7 +50,7 @@ pub struct SegmentWriter {
     range: Option<TimeRange>,
 }
 
-/// The times of the current series that are in the file.
+/// The times of the current series that are already in the file.
 #[derive(Debug)]
 struct SharedTimes {
     series: SeriesId,
@@ -56,7 +59,7 @@ struct SharedTimes {
 }
 
 impl SegmentWriter {
-    /// Begins the file that will be at `path`.
+    /// Starts the file that will be named `path`.
     pub fn create(disk: Arc<dyn Disk>, path: &Path, header: SegmentHeader) -> Result<Self, StorageError> {
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(TEMPORARY_SUFFIX);
@@ -83,13 +86,13 @@ impl SegmentWriter {
         })
     }
 
-    /// The file as it will be named.
+    /// Returns the final path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Adds values of one field of one series. Series, fields and times ascend from call to call, and times within
-    /// `batch`; all values of a field of a series have one type.
+    /// Adds values of one field of one series. Series, fields and times must ascend from call to call, and times within `batch`;
+    /// all values of a field of a series must have one type.
     pub fn add(&mut self, series: SeriesId, field: FieldId, batch: &Arc<Batch>) -> Result<(), StorageError> {
         if self.pending_key != (series, field) {
             self.close_column()?;
@@ -106,7 +109,7 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Writes all values that wait for more.
+    /// Writes all pending values.
     fn close_column(&mut self) -> Result<(), StorageError> {
         while !self.pending.times.is_empty() {
             self.add_first_block()?;
@@ -143,7 +146,7 @@ impl SegmentWriter {
         if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
     }
 
-    /// Where times are, which are written unless an earlier field of the series has the same.
+    /// Returns the place of `times`, after writing them unless an earlier field of the series has the same.
     fn times_part(&mut self, series: SeriesId, times: &Arc<Vec<i64>>) -> PartRef {
         if self.shared.series != series {
             self.shared.times.clear();
@@ -162,7 +165,7 @@ impl SegmentWriter {
         part
     }
 
-    /// Where the next byte will be in the file.
+    /// Returns the offset of the next byte in the file.
     fn end(&self) -> u64 {
         self.flushed + self.buffer.len() as u64
     }
@@ -183,7 +186,7 @@ impl SegmentWriter {
         let mut page = std::mem::take(&mut self.entries);
         let crc = crc32c::crc32c(&page);
         page.extend_from_slice(&crc.to_le_bytes());
-        let part = PartRef { offset: 0, len: page.len() as u64 }; // the place is known at the end
+        let part = PartRef { offset: 0, len: page.len() as u64 }; // the offset is known at the end
         self.pages.push((PageRef { first, part }, page));
     }
 
@@ -194,8 +197,8 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Writes index and footer, makes the file durable and gives it its name; the caller makes the name durable. Without
-    /// any block there is no file, and `false` is returned.
+    /// Writes index and footer, makes the file durable and gives it its name; the caller has to make the name durable. If there
+    /// are no blocks, removes the file and returns `false`.
     pub fn finish(mut self) -> Result<bool, StorageError> {
         self.close_column()?;
         let Some(range) = self.range else {
@@ -222,19 +225,19 @@ impl SegmentWriter {
     }
 }
 
-/// Where the first block of a batch ends.
+/// Returns the number of values in the first block of a batch.
 fn block_end(batch: &Batch) -> usize {
-    let most = batch.times.len().min(BLOCK_VALUES_MAX);
-    let Column::String(values) = &batch.values else { return most };
+    let max = batch.times.len().min(BLOCK_VALUES_MAX);
+    let Column::String(values) = &batch.values else { return max };
     let mut bytes = 0;
-    let fitting = values[..most].iter().take_while(|value| {
+    let fitting = values[..max].iter().take_while(|value| {
         bytes += value.len();
         bytes <= STRING_BYTES_MAX
     });
     fitting.count().max(1)
 }
 
-/// Appends the values of one batch to another, if they have one type.
+/// Appends the values of one batch to another. Returns `false` if their types differ.
 fn append(batch: &mut Batch, more: &Batch) -> bool {
     match (&mut batch.values, &more.values) {
         (Column::Float(a), Column::Float(b)) => a.extend_from_slice(b),
@@ -247,7 +250,7 @@ fn append(batch: &mut Batch, more: &Batch) -> bool {
     true
 }
 
-/// The values from index `from` up to `to`.
+/// Returns the values from index `from` to `to`, exclusive.
 fn part(batch: &Batch, from: usize, to: usize) -> Batch {
     let values = match &batch.values {
         Column::Float(v) => Column::Float(v[from..to].to_vec()),

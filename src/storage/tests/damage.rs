@@ -1,12 +1,12 @@
-//! Bytes that changed on the disk after they were durable: reported with their place, never answered or skipped.
+//! Damage: durable bytes that changed on disk are reported with their place, and never returned or skipped.
 
 use std::path::{Path, PathBuf};
 
-use super::super::memory_disk::Trouble;
+use super::super::memory_disk::Shortage;
 use super::super::repair::{LogDamage, cut_damage, find_damage};
 use super::*;
 
-/// A disk on which three batches were written, each one frame of the log.
+/// Returns a disk with three batches, each in one frame of the log, and the path of the log.
 fn three_frames() -> (MemoryDisk, PathBuf) {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
@@ -22,16 +22,16 @@ fn open(disk: &MemoryDisk) -> Result<Store, StorageError> {
 }
 
 fn file_of(disk: &MemoryDisk, prefix: &str) -> PathBuf {
-    let is_it = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
-    disk.names().into_iter().find(is_it).unwrap()
+    let has_prefix = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+    disk.names().into_iter().find(has_prefix).unwrap()
 }
 
 fn values(store: &Store) -> Vec<String> {
     dump(&*store.snapshot(DB, &[(SHARD, TimeRange::ALL)]))
 }
 
-/// Where each frame begins, and the end.
-fn frames(disk: &MemoryDisk, path: &Path) -> Vec<usize> {
+/// Returns the start of each frame, and the end of the last one.
+fn frame_offsets(disk: &MemoryDisk, path: &Path) -> Vec<usize> {
     let mut starts = Vec::new();
     disk.damage(path, |bytes| {
         starts = memchr::memmem::find_iter(bytes, b"FXFR").collect();
@@ -44,7 +44,7 @@ fn frames(disk: &MemoryDisk, path: &Path) -> Vec<usize> {
 #[test]
 fn an_unfinished_last_frame_is_cut_off() {
     let (disk, path) = three_frames();
-    let starts = frames(&disk, &path);
+    let starts = frame_offsets(&disk, &path);
     for len in starts[2]..starts[3] {
         let copy = disk.crash(1);
         copy.damage(&path, |bytes| bytes.truncate(len));
@@ -58,9 +58,9 @@ fn an_unfinished_last_frame_is_cut_off() {
 
 // spec: storage.log.7
 #[test]
-fn a_bad_frame_with_a_good_one_behind_it_is_damage() {
+fn a_bad_frame_with_a_good_one_after_it_is_damage() {
     let (disk, path) = three_frames();
-    let starts = frames(&disk, &path);
+    let starts = frame_offsets(&disk, &path);
     for at in starts[1]..starts[2] {
         let copy = disk.crash(1);
         copy.damage(&path, |bytes| bytes[at] ^= 0x10);
@@ -71,7 +71,7 @@ fn a_bad_frame_with_a_good_one_behind_it_is_damage() {
 
 // spec: storage.log.7
 #[test]
-fn missing_log_is_damage() {
+fn a_missing_log_is_damage() {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
     write(&store, SHARD, "m v=1 1").unwrap();
@@ -81,13 +81,13 @@ fn missing_log_is_damage() {
     drop(store);
     let new = file_of(&disk, "log-");
     assert_ne!(old, new);
-    // Without its checkpoint, the log no longer begins where it must.
+    // Without the checkpoint, the log would have to start at the first record.
     disk.remove(&file_of(&disk, "checkpoint")).unwrap();
     let Err(StorageError::DamagedLog { path, offset, problem }) = open(&disk) else { panic!("opened") };
     assert_eq!((path, offset, &*problem), (new, 0, "the log before it, from record 1 on, is missing"));
 }
 
-/// Cuts the log of a disk; what was found, and the files that were set aside.
+/// Cuts the log of a disk. Returns the damage that was found and the files that were set aside.
 fn repair(disk: &MemoryDisk) -> (Option<LogDamage>, Vec<PathBuf>) {
     let options =
         StoreOptions { log_dir: "/log".into(), data_dir: "/data".into(), ..StoreOptions::in_directory(Path::new("/")) };
@@ -97,10 +97,10 @@ fn repair(disk: &MemoryDisk) -> (Option<LogDamage>, Vec<PathBuf>) {
 
 // spec: storage.log.10
 #[test]
-fn a_damaged_log_can_be_cut_and_what_is_cut_off_is_kept() {
+fn a_damaged_log_can_be_cut_and_the_rest_is_kept() {
     let (disk, path) = three_frames();
     assert_eq!(repair(&disk), (None, Vec::new()));
-    let starts = frames(&disk, &path);
+    let starts = frame_offsets(&disk, &path);
     let mut tail = Vec::new();
     disk.damage(&path, |bytes| {
         bytes[starts[1] + 30] ^= 1;
@@ -111,14 +111,14 @@ fn a_damaged_log_can_be_cut_and_what_is_cut_off_is_kept() {
     assert_eq!((&found.path, found.offset, found.readable_changes), (&path, starts[1] as u64, 1));
     assert_eq!(set_aside, [PathBuf::from(format!("{}.damaged", path.display()))]);
     disk.damage(&set_aside[0], |bytes| assert_eq!(*bytes, tail));
-    // The log goes on where it was cut.
+    // The log continues where it was cut.
     for (lines, expected) in [("m v=5 5", "m v 1=1 5=5"), ("m v=6 6", "m v 1=1 5=5 6=6")] {
         let store = open(&disk).unwrap();
         write(&store, SHARD, lines).unwrap();
         assert_eq!(values(&store), [expected]);
     }
-    // And may be damaged again.
-    let second = frames(&disk, &path)[1];
+    // It may be damaged again.
+    let second = frame_offsets(&disk, &path)[1];
     disk.damage(&path, |bytes| bytes[second + 30] ^= 1);
     let (_, set_aside) = repair(&disk);
     assert_eq!(set_aside, [PathBuf::from(format!("{}.damaged-2", path.display()))]);
@@ -127,12 +127,12 @@ fn a_damaged_log_can_be_cut_and_what_is_cut_off_is_kept() {
 
 // spec: storage.log.10
 #[test]
-fn files_behind_the_damage_are_set_aside_whole() {
+fn files_after_the_damage_are_set_aside_as_a_whole() {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
     write(&store, SHARD, "m v=1 1").unwrap();
-    // The checkpoint can't be written, the log gets a new file all the same.
-    disk.trouble(Path::new("/data"), Some(Trouble::Full));
+    // The checkpoint cannot be written, but the log gets a new file.
+    disk.set_shortage(Path::new("/data"), Some(Shortage::DiskFull));
     store.checkpoint(&|| Ok(Vec::new())).unwrap_err();
     write(&store, SHARD, "m v=2 2").unwrap();
     drop(store);
@@ -143,7 +143,7 @@ fn files_behind_the_damage_are_set_aside_whole() {
     };
     let both = logs(&disk);
     assert_eq!(both.len(), 2);
-    // A bad header, or none at all.
+    // A bad header, and an empty file.
     for damage in [(|bytes: &mut Vec<u8>| bytes[9] ^= 1) as fn(&mut Vec<u8>), Vec::clear] {
         let copy = disk.crash(1);
         copy.damage(Path::new(&both[0]), damage);
@@ -175,20 +175,20 @@ fn damaged_files_are_reported_when_the_store_is_opened() {
 
 // spec: storage.segment.2
 #[test]
-fn a_damaged_block_fails_the_query_that_reads_it_and_is_never_lost_by_merging() {
+fn a_damaged_block_fails_queries_that_read_it_and_is_never_merged_away() {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
     write(&store, SHARD, "m v=1,w=1 1").unwrap();
     store.checkpoint(&|| Ok(Vec::new())).unwrap();
     let path = file_of(&disk, "segment-");
-    disk.damage(&path, |bytes| bytes[45] ^= 1); // behind the times, in the values of v
+    disk.damage(&path, |bytes| bytes[45] ^= 1); // after the times, in the values of v
     let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
     let series = source.series(b"m", &SeriesPredicate::All)[0].id;
     let read = |field: &[u8]| source.blocks(series, field, TimeRange::ALL)[0].decode();
     let error = read(b"v").unwrap_err();
     assert!(error.0.contains(&path.display().to_string()) && error.0.contains("at offset 43"), "{error}");
     assert!(read(b"w").is_ok());
-    // Sealing goes on beside the damaged file, which stays.
+    // Sealing continues, and the damaged file stays.
     write(&store, SHARD, "m v=2 2").unwrap();
     store.checkpoint(&|| Ok(Vec::new())).unwrap();
     drop(store);
@@ -201,7 +201,7 @@ fn a_damaged_block_fails_the_query_that_reads_it_and_is_never_lost_by_merging() 
 
 // spec: storage.compaction.1
 #[test]
-fn files_behind_a_damaged_one_are_merged_without_it() {
+fn files_after_a_damaged_one_are_merged_without_it() {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
     write(&store, SHARD, "m v=1 1").unwrap();

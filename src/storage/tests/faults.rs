@@ -1,6 +1,9 @@
-//! Disks that fail, fill up or run out of descriptors while the store is open: what fails, what goes on, what is kept.
+//! Disks that fail, fill up or run out of descriptors while a store is open: what fails, what continues and what is kept.
 
-use super::super::memory_disk::{Failure, Trouble};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::super::memory_disk::{Failure, Shortage};
 use super::*;
 
 const DATA: &str = "/data";
@@ -22,7 +25,7 @@ fn values(store: &Store) -> Vec<String> {
     dump(&*store.snapshot(DB, &[(SHARD, TimeRange::ALL)]))
 }
 
-/// What a power cut and a start leave.
+/// Returns what is left after a power cut and reopening.
 fn after_power_cut(disk: &MemoryDisk) -> Vec<String> {
     values(&open(&disk.crash(3), |_| {}))
 }
@@ -38,11 +41,11 @@ fn a_log_that_cannot_be_written_makes_the_store_read_only_but_readable() {
     type Break = fn(&MemoryDisk);
     let breaks: [Break; 4] = [
         |disk| disk.fail_after(0, Failure::All),
-        // The write.
+        // The write fails.
         |disk| disk.fail_after(0, Failure::Once),
-        // The sync.
+        // The sync fails.
         |disk| disk.fail_after(1, Failure::Once),
-        |disk| disk.trouble(Path::new(LOG), Some(Trouble::Full)),
+        |disk| disk.set_shortage(Path::new(LOG), Some(Shortage::DiskFull)),
     ];
     for (nth, break_it) in breaks.into_iter().enumerate() {
         let disk = MemoryDisk::default();
@@ -50,8 +53,8 @@ fn a_log_that_cannot_be_written_makes_the_store_read_only_but_readable() {
         write(&store, SHARD, "m v=1 1").unwrap();
         break_it(&disk);
         assert!(matches!(write(&store, SHARD, "m v=2 2"), Err(StorageError::Io { .. })), "{nth}");
-        // The disk would take it now, for some of them.
-        disk.trouble(Path::new(LOG), None);
+        // In some of the cases the disk would work again now.
+        disk.set_shortage(Path::new(LOG), None);
         assert!(matches!(write(&store, SHARD, "m v=3 3"), Err(StorageError::ReadOnly)), "{nth}");
         assert!(matches!(store.begin(), Err(StorageError::ReadOnly)), "{nth}");
         assert!(matches!(store.checkpoint(&|| Ok(Vec::new())), Err(StorageError::ReadOnly)), "{nth}");
@@ -64,14 +67,14 @@ fn a_log_that_cannot_be_written_makes_the_store_read_only_but_readable() {
 
 // spec: storage.log.9
 #[test]
-fn what_a_failed_sync_left_in_the_cache_is_not_taken_for_written() {
+fn bytes_of_a_failed_sync_are_not_mistaken_for_durable_ones() {
     let disk = MemoryDisk::default();
     let store = open(&disk, |_| {});
     write(&store, SHARD, "m v=1 1").unwrap();
     disk.fail_after(1, Failure::Once);
     write(&store, SHARD, "m v=2 2").unwrap_err();
     drop(store);
-    // The server is started again, not the machine.
+    // Only the server is restarted, not the machine.
     let store = open(&disk, |_| {});
     assert_eq!(values(&store), ["m v 1=1"]);
     write(&store, SHARD, "m v=3 3").unwrap();
@@ -82,7 +85,7 @@ fn what_a_failed_sync_left_in_the_cache_is_not_taken_for_written() {
 
 // spec: storage.log.4
 #[test]
-fn all_changes_of_a_group_fail_with_it() {
+fn all_changes_of_a_group_commit_fail_together() {
     let disk = MemoryDisk::default();
     let store = open(&disk, |options| options.fsync_delay = Duration::from_hours(1));
     let commits: Vec<Commit> = ["m v=1 1", "m v=2 2", "m v=3 3"].map(|lines| begin(&store, lines)).into();
@@ -94,7 +97,7 @@ fn all_changes_of_a_group_fail_with_it() {
     assert_eq!(after_power_cut(&disk), [""; 0]);
 }
 
-/// Hands a write to the log.
+/// Commits a write without waiting for it.
 fn begin(store: &Store, lines: &str) -> Commit {
     let mut transaction = store.begin_write().unwrap();
     put(&mut transaction, SHARD, lines).unwrap();
@@ -103,13 +106,13 @@ fn begin(store: &Store, lines: &str) -> Commit {
 
 // spec: storage.durability.11
 #[test]
-fn what_is_in_memory_is_sealed_when_no_change_comes() {
+fn memtables_are_sealed_when_the_store_is_idle() {
     let disk = MemoryDisk::default();
     let store = open(&disk, |options| options.seal_idle_after = Duration::from_millis(1));
     begin(&store, "m v=1 1").wait().unwrap();
     let deadline = Instant::now() + Duration::from_mins(1);
-    while store.shared.state.read().memory.active > 0 {
-        assert!(Instant::now() < deadline, "nothing is sealed");
+    while store.core.state.read().memory.active > 0 {
+        assert!(Instant::now() < deadline, "nothing was sealed");
         std::thread::sleep(Duration::from_millis(1));
     }
     assert_eq!(values(&store), ["m v 1=1"]);
@@ -119,13 +122,13 @@ fn what_is_in_memory_is_sealed_when_no_change_comes() {
 
 // spec: storage.durability.9
 #[test]
-fn changes_that_wait_for_the_delay_share_one_sync_and_are_not_visible_before_it() {
+fn delayed_changes_share_one_sync_and_are_not_visible_before_it() {
     let disk = MemoryDisk::default();
     let store = open(&disk, |options| options.fsync_delay = Duration::from_hours(1));
     let before = disk.operations();
     let commits: Vec<Commit> = ["m v=1 1", "m v=2 2", "m v=3 3"].map(|lines| begin(&store, lines)).into();
     assert_eq!((disk.operations() - before, values(&store)), (0, Vec::new()));
-    // A store that closes waits for nothing more.
+    // Closing the store ends the delay.
     drop(store);
     for commit in commits {
         commit.wait().unwrap();
@@ -136,7 +139,7 @@ fn changes_that_wait_for_the_delay_share_one_sync_and_are_not_visible_before_it(
 
 // spec: storage.durability.9
 #[test]
-fn nobody_waits_for_the_delay_who_keeps_others_from_sharing_the_sync() {
+fn a_change_that_keeps_others_out_is_not_delayed() {
     let disk = MemoryDisk::default();
     let store = open(&disk, |options| options.fsync_delay = Duration::from_hours(1));
     let written = begin(&store, "m v=1 1");
@@ -150,17 +153,17 @@ fn nobody_waits_for_the_delay_who_keeps_others_from_sharing_the_sync() {
 
 // spec: storage.durability.7
 #[test]
-fn sealing_that_fails_takes_nothing_away_and_goes_on_when_there_is_room() {
-    for trouble in [Trouble::Full, Trouble::TooManyFiles] {
+fn failed_sealing_loses_nothing_and_resumes_when_the_shortage_ends() {
+    for shortage in [Shortage::DiskFull, Shortage::TooManyFiles] {
         let disk = MemoryDisk::default();
         let store = open(&disk, |_| {});
         write(&store, SHARD, "m v=1 1").unwrap();
-        disk.trouble(Path::new(DATA), Some(trouble));
+        disk.set_shortage(Path::new(DATA), Some(shortage));
         for _ in 0..3 {
             assert!(matches!(store.checkpoint(&|| Ok(Vec::new())), Err(StorageError::Io { .. })));
         }
-        assert_eq!(files(&disk, "segment-"), [""; 0], "what a failed attempt wrote is removed");
-        // The log goes on, and so do queries, deletions, and starts.
+        assert_eq!(files(&disk, "segment-"), [""; 0], "files of a failed attempt are removed");
+        // Writes, queries, deletions and reopening still work.
         write(&store, SHARD, "m v=2 2\nm,a=b v=3 3").unwrap();
         let mut transaction = store.begin().unwrap();
         transaction.drop_measurement(DB, b"nope");
@@ -168,9 +171,9 @@ fn sealing_that_fails_takes_nothing_away_and_goes_on_when_there_is_room() {
         let expected = ["m v 1=1 2=2", "m,a=b v 3=3"];
         assert_eq!(values(&store), expected);
         assert_eq!(after_power_cut(&disk), expected);
-        disk.trouble(Path::new(DATA), None);
+        disk.set_shortage(Path::new(DATA), None);
         store.checkpoint(&|| Ok(Vec::new())).unwrap();
-        assert_eq!(files(&disk, "segment-").len(), 1, "both seals, merged");
+        assert_eq!(files(&disk, "segment-").len(), 1, "the results of both seals are merged");
         assert_eq!(
             (values(&store), after_power_cut(&disk)),
             (expected.map(String::from).into(), expected.map(String::from).into())
@@ -181,10 +184,10 @@ fn sealing_that_fails_takes_nothing_away_and_goes_on_when_there_is_room() {
 
 // spec: storage.durability.7
 #[test]
-fn a_store_whose_sealing_fails_can_be_closed() {
+fn a_store_can_be_closed_while_sealing_fails() {
     let disk = MemoryDisk::default();
     let store = open(&disk, |options| options.memtable_bytes_max = 200);
-    disk.trouble(Path::new(DATA), Some(Trouble::Full));
+    disk.set_shortage(Path::new(DATA), Some(Shortage::DiskFull));
     write(&store, SHARD, "m v=1 1").unwrap();
     store.checkpoint(&|| Ok(Vec::new())).unwrap_err();
     write(&store, SHARD, "m v=2 2").unwrap();
@@ -194,7 +197,7 @@ fn a_store_whose_sealing_fails_can_be_closed() {
 
 // spec: storage.durability.7
 #[test]
-fn a_seal_that_fails_anywhere_is_done_again() {
+fn sealing_that_fails_anywhere_is_retried() {
     let mut failed = 0;
     for operations in 0.. {
         let disk = MemoryDisk::default();
@@ -214,7 +217,7 @@ fn a_seal_that_fails_anywhere_is_done_again() {
         assert_eq!(after_power_cut(&disk), expected, "operation {operations}");
         match store.checkpoint(&|| Ok(b"c".to_vec())) {
             Ok(()) => assert_eq!(files(&disk, ".tmp"), [""; 0]),
-            // The log could not be given a new file: whether it has one nobody knows.
+            // The log could not be given a new file, and it is unknown whether it has one.
             Err(error) => assert!(matches!(error, StorageError::ReadOnly), "operation {operations}: {error}"),
         }
         assert_eq!(after_power_cut(&disk), expected, "operation {operations}");
@@ -224,44 +227,44 @@ fn a_seal_that_fails_anywhere_is_done_again() {
 
 // spec: storage.durability.8
 #[test]
-fn writers_are_refused_when_memory_is_full_and_sealing_fails_and_taken_again_when_it_goes_on() {
+fn writes_are_refused_only_while_memory_is_full_and_sealing_fails() {
     let disk = MemoryDisk::default();
     let store = open(&disk, |options| options.memtable_bytes_max = 2_000);
-    disk.trouble(Path::new(DATA), Some(Trouble::Full));
-    let mut taken = 0;
+    disk.set_shortage(Path::new(DATA), Some(Shortage::DiskFull));
+    let mut accepted = 0;
     let refusal = loop {
-        match write(&store, SHARD, &format!("m v={taken} {taken}")) {
-            Ok(_) => taken += 1,
+        match write(&store, SHARD, &format!("m v={accepted} {accepted}")) {
+            Ok(_) => accepted += 1,
             Err(error) => break error,
         }
-        assert!(taken < 10_000, "memory is bounded");
+        assert!(accepted < 10_000, "memory must be bounded");
     };
     assert!(matches!(refusal, StorageError::Busy), "{refusal}");
-    // What frees memory is not refused, and nothing of the refused write is there.
+    // Changes that free memory are not refused, and nothing of the refused write is visible.
     drop(store.begin().unwrap());
     let count = |store: &Store| values(store)[0].matches('=').count();
-    assert_eq!(count(&store), taken);
-    disk.trouble(Path::new(DATA), None);
+    assert_eq!(count(&store), accepted);
+    disk.set_shortage(Path::new(DATA), None);
     store.checkpoint(&|| Ok(Vec::new())).unwrap();
     write(&store, SHARD, "m v=1 -1").unwrap();
-    assert_eq!(count(&store), taken + 1);
+    assert_eq!(count(&store), accepted + 1);
     drop(store);
-    assert_eq!(count(&open(&disk.crash(1), |_| {})), taken + 1);
+    assert_eq!(count(&open(&disk.crash(1), |_| {})), accepted + 1);
 }
 
 // spec: storage.log.8
 #[test]
-fn a_log_that_cannot_get_a_new_file_goes_on_in_the_old_one() {
+fn a_log_that_cannot_get_a_new_file_continues_in_the_old_one() {
     let disk = MemoryDisk::default();
     let store = open(&disk, |_| {});
     write(&store, SHARD, "m v=1 1").unwrap();
     let log = files(&disk, LOG);
-    disk.trouble(Path::new(LOG), Some(Trouble::TooManyFiles));
+    disk.set_shortage(Path::new(LOG), Some(Shortage::TooManyFiles));
     store.checkpoint(&|| Ok(Vec::new())).unwrap();
     write(&store, SHARD, "m v=2 2").unwrap();
     assert_eq!(files(&disk, LOG), log);
     assert_eq!((values(&store), after_power_cut(&disk)), (vec!["m v 1=1 2=2".into()], vec!["m v 1=1 2=2".into()]));
-    disk.trouble(Path::new(LOG), None);
+    disk.set_shortage(Path::new(LOG), None);
     store.checkpoint(&|| Ok(Vec::new())).unwrap();
     write(&store, SHARD, "m v=3 3").unwrap();
     assert_ne!(files(&disk, LOG), log);
@@ -269,7 +272,7 @@ fn a_log_that_cannot_get_a_new_file_goes_on_in_the_old_one() {
 }
 
 #[test]
-fn nobody_waits_for_a_thread_that_panicked() {
+fn nobody_waits_for_a_panicked_thread() {
     let disk = MemoryDisk::default();
     let store = open(&disk, |_| {});
     write(&store, SHARD, "m v=1 1").unwrap();

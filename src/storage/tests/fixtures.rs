@@ -1,18 +1,19 @@
-//! Stores that format version 1 left on disk, healthy and damaged: they are opened for ever.
+//! Stores in format version 1, healthy and damaged, which every later version must be able to open.
 //!
-//! Each directory of `fixtures/v1` is a store. [`write_fixtures`] made them; it is run by hand, once for a version of the
-//! format, and what it wrote is never changed.
+//! Each directory of `fixtures/v1` is a store. [`write_fixtures`] created them. It is run by hand, once per version of the format,
+//! and its output is never changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::super::directory_lock::LOCK_FILE;
 use super::*;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
 }
 
-/// A walk in steps of -2 to 2.
+/// A random walk in steps of -2 to 2.
 fn walk() -> impl Iterator<Item = i64> {
     (0..3000_i64).scan(50, |value, i| {
         *value = (*value + (i * i % 31 * 7 + i) % 5 - 2).abs();
@@ -20,7 +21,7 @@ fn walk() -> impl Iterator<Item = i64> {
     })
 }
 
-/// The lines that the stores were made of: before the first checkpoint, after it, and after the second.
+/// The lines written to the stores: before the first checkpoint, after it, and after the second.
 fn batches() -> [String; 3] {
     let line = |(i, value): (usize, i64)| {
         let time = 1_500_000_000_000_000_000 + i as i64 * 10_000_000_000;
@@ -36,7 +37,7 @@ fn batches() -> [String; 3] {
     [first.join("\n"), second.join("\n"), "n v=1000 1\nn,new=y t=true 2".to_owned()]
 }
 
-/// What the healthy store holds.
+/// The contents of the healthy store.
 fn contents() -> Vec<String> {
     let f = Fixture::new();
     for batch in batches() {
@@ -79,7 +80,7 @@ fn options(dir: &Path) -> StoreOptions {
 
 // spec: storage.durability.3, storage.segment.1
 #[test]
-fn a_store_of_version_1_holds_what_was_written() {
+fn a_store_of_version_1_can_be_read() {
     let (_dir, store, catalog) = open_copy("healthy");
     let store = store.unwrap();
     let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
@@ -97,13 +98,13 @@ fn a_store_of_version_1_holds_what_was_written() {
 fn a_torn_log_of_version_1_is_cut() {
     let (_dir, store, _) = open_copy("torn-log");
     let source = store.unwrap().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
-    // The last frame, the delete, did not come to its end.
+    // The last frame, a delete, is incomplete.
     assert!(dump(&*source).len() == contents().len() && dump(&*source) != contents());
 }
 
 // spec: storage.segment.2
 #[test]
-fn a_damaged_block_of_version_1_is_reported_and_the_others_are_read() {
+fn a_damaged_block_of_version_1_is_reported_and_the_others_can_be_read() {
     let (_dir, store, _) = open_copy("damaged-block");
     let source = store.unwrap().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
     let mut bad = 0;
@@ -120,7 +121,7 @@ fn a_damaged_block_of_version_1_is_reported_and_the_others_are_read() {
 
 // spec: storage.checkpoint.1, storage.log.7
 #[test]
-fn damage_that_a_start_can_not_do_without_is_refused() {
+fn a_store_with_a_damaged_checkpoint_or_log_is_not_opened() {
     let (_dir, store, _) = open_copy("damaged-checkpoint");
     let Err(StorageError::Damaged { path, .. }) = store else { panic!("opened") };
     assert!(path.ends_with("checkpoint"), "{path:?}");

@@ -1,15 +1,15 @@
-//! The formats on disk are those of the specification, whose examples are read from its page.
+//! The formats on disk are those of the specification. The expected bytes are the examples in `spec/storage.md`.
 
 use fluxstone_codec::{CodecError, booleans, floats, integers, strings, times};
 use fluxstone_model::Text;
 
 use super::super::disk::read_all;
-use super::super::frame::{Frame, LogHeader, put_frame};
+use super::super::log::frame::{Frame, LogHeader, put_frame};
 use super::*;
 
 const PAGE: &str = include_str!("../../../spec/storage.md");
 
-/// The bytes of the fenced block that is labelled `hex NAME`. What follows a `#` is a remark.
+/// Returns the bytes of the fenced block labelled `hex NAME`. Everything after a `#` is a remark.
 fn example(name: &str) -> Vec<u8> {
     let label = format!("```hex {name}\n");
     let start = PAGE.find(&label).unwrap_or_else(|| panic!("no example {name}")) + label.len();
@@ -43,7 +43,7 @@ fn check_codec<T: PartialEq + std::fmt::Debug + Clone>(
 
 // spec: storage.codec.2, storage.frame.1
 #[test]
-fn times_are_encoded_as_the_page_says() {
+fn times_are_encoded_as_specified() {
     const S: i64 = 1_000_000_000;
     let check = |name, values: &[i64]| check_codec(name, values, times::encode, times::decode);
     check("times-regular", &[S, 2 * S, 3 * S, 4 * S]);
@@ -52,19 +52,19 @@ fn times_are_encoded_as_the_page_says() {
 
 // spec: storage.codec.3
 #[test]
-fn floats_are_encoded_as_the_page_says() {
+fn floats_are_encoded_as_specified() {
     let check = |name, values: &[f64]| check_codec(name, values, floats::encode, floats::decode);
     check("floats-constant", &[1.5, 1.5]);
     check("floats-decimals", &[20.1, 20.2, 20.4, 20.3, f64::INFINITY, 20.5]);
     check("floats-raw", &[f64::MIN_POSITIVE, f64::MAX]);
-    // So many binary places are no short decimals.
+    // With this many binary places, the values are not short decimals.
     let places = 2_f64.powi(-30);
     check("floats-xor", &[1.5 + places, 1.25 + places, 1.25 + places, 1.375 + places]);
 }
 
 // spec: storage.codec.4, storage.frame.1
 #[test]
-fn integers_are_encoded_as_the_page_says() {
+fn integers_are_encoded_as_specified() {
     let check = |name, values: &[i64]| check_codec(name, values, integers::encode, integers::decode);
     check("integers-regular", &[5, 7, 9]);
     check("integers-steps", &[50, 51, 50, 50, 52, 1000, 1001, 1000, 1000]);
@@ -73,7 +73,7 @@ fn integers_are_encoded_as_the_page_says() {
 
 // spec: storage.codec.5, storage.codec.6
 #[test]
-fn booleans_and_strings_are_encoded_as_the_page_says() {
+fn booleans_and_strings_are_encoded_as_specified() {
     check_codec("booleans-bits", &[true, false, true, false, true], booleans::encode, booleans::decode);
     let runs = [[true; 20], [false; 20]].concat();
     check_codec("booleans-runs", &runs, booleans::encode, booleans::decode);
@@ -83,7 +83,7 @@ fn booleans_and_strings_are_encoded_as_the_page_says() {
     check_codec("strings-dictionary", &texts(&words), strings::encode, strings::decode);
 }
 
-/// A store in which one catalog change and one point were written and sealed, and one point that was not.
+/// Returns a store in which one catalog change and one point were written and sealed, and the records of its log.
 fn example_disk() -> (MemoryDisk, Vec<Vec<u8>>) {
     let disk = MemoryDisk::default();
     let store = open_on(&disk, 1 << 20, &mut |_| Ok(())).unwrap();
@@ -105,7 +105,7 @@ fn example_disk() -> (MemoryDisk, Vec<Vec<u8>>) {
 
 // spec: storage.record.1, storage.record.2, storage.record.3, storage.log.1, storage.log.2, storage.log.3, storage.log.4
 #[test]
-fn the_log_is_written_as_the_page_says() {
+fn the_log_is_written_as_specified() {
     let (_, records) = example_disk();
     check("record-catalog", &records[0]);
     check("record-points", &records[1]);
@@ -126,7 +126,7 @@ fn the_log_is_written_as_the_page_says() {
 
 // spec: storage.record.4
 #[test]
-fn removals_are_recorded_as_the_page_says() {
+fn removals_are_recorded_as_specified() {
     use super::super::record::{Entries, Entry, RecordBuilder};
     let database = DB;
     let shards = vec![ShardId(1), ShardId(3)];
@@ -149,14 +149,14 @@ fn removals_are_recorded_as_the_page_says() {
 
 // spec: storage.segment.3, storage.segment.4, storage.segment.5, storage.segment.6, storage.block.1
 #[test]
-fn segment_files_are_written_as_the_page_says() {
+fn segment_files_are_written_as_specified() {
     let (disk, _) = example_disk();
     check("segment-file", &read_all(&disk, "/data/segment-00000000000000000001".as_ref()).unwrap());
 }
 
 // spec: storage.series.1, storage.checkpoint.2
 #[test]
-fn the_checkpoint_is_written_as_the_page_says() {
+fn the_checkpoint_is_written_as_specified() {
     let (disk, _) = example_disk();
     check("series-file", &read_all(&disk, "/data/series-00000000000000000002".as_ref()).unwrap());
     check("checkpoint", &read_all(&disk, "/data/checkpoint".as_ref()).unwrap());

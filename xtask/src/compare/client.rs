@@ -1,23 +1,19 @@
-//! One connection to a server, kept open. Answers are not looked into: only their bytes count.
+//! The requests of a comparison, over one connection that stays open.
+//!
+//! Answers are not parsed, only their bytes count. The time that this client takes is part of each measurement.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use fluxstone_conformance::client;
 
-/// A connection.
+/// A connection to a server.
 #[derive(Debug)]
-pub(super) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
-    address: String,
-}
+pub(super) struct Connection(client::Connection);
 
 impl Connection {
     /// Connects to `host:port`.
     pub(super) async fn open(address: &str) -> anyhow::Result<Self> {
-        Ok(Connection { sender: connect(address).await?, address: address.to_owned() })
+        Ok(Connection(client::Connection::open(&format!("http://{address}").parse()?, usize::MAX).await?))
     }
 
     /// Writes line protocol.
@@ -25,45 +21,29 @@ impl Connection {
         self.send("POST", &format!("/write?db={database}"), lines).await.map(|_| ())
     }
 
-    /// Asks for a statement to be executed; the answer.
+    /// Sends a query and returns the body of the answer.
     pub(super) async fn query(&mut self, database: &str, text: &str) -> anyhow::Result<Bytes> {
         let parameters =
             form_urlencoded::Serializer::new(String::new()).append_pair("db", database).append_pair("q", text).finish();
         self.send("GET", &format!("/query?{parameters}"), Bytes::new()).await
     }
 
-    /// As [`Connection::query`], for statements that change something.
+    /// Sends a statement that changes something.
     pub(super) async fn change(&mut self, text: &str) -> anyhow::Result<Bytes> {
         let parameters = form_urlencoded::Serializer::new(String::new()).append_pair("q", text).finish();
         self.send("POST", &format!("/query?{parameters}"), Bytes::new()).await
     }
 
-    /// What the server says about itself.
+    /// Returns when the server has answered a ping.
     pub(super) async fn ping(&mut self) -> anyhow::Result<()> {
         self.send("GET", "/ping", Bytes::new()).await.map(|_| ())
     }
 
-    async fn send(&mut self, verb: &str, target: &str, body: Bytes) -> anyhow::Result<Bytes> {
-        let request = hyper::Request::builder().method(verb).uri(target).header("Host", &self.address);
-        if self.sender.ready().await.is_err() {
-            // A server may close it after any answer.
-            self.sender = connect(&self.address).await?;
+    async fn send(&mut self, verb: &str, path: &str, body: Bytes) -> anyhow::Result<Bytes> {
+        let response = self.0.send(verb, path, &[], body).await?;
+        if !(200..300).contains(&response.status) {
+            bail!("{verb} {path} was answered with {}: {}", response.status, String::from_utf8_lossy(&response.body));
         }
-        let response = self.sender.send_request(request.body(Full::new(body))?).await?;
-        let status = response.status();
-        let body = response.into_body().collect().await?.to_bytes();
-        if !status.is_success() {
-            bail!("{verb} {target} was answered with {status}: {}", String::from_utf8_lossy(&body));
-        }
-        Ok(body)
+        Ok(response.body)
     }
-}
-
-async fn connect(address: &str) -> anyhow::Result<SendRequest<Full<Bytes>>> {
-    let stream = TcpStream::connect(address).await.with_context(|| address.to_owned())?;
-    stream.set_nodelay(true)?;
-    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // It ends when the sender is dropped.
-    tokio::spawn(connection);
-    Ok(sender)
 }

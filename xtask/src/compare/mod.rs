@@ -13,6 +13,7 @@ mod queries;
 mod random;
 mod report;
 mod server;
+mod set_outcome;
 mod statistics;
 mod targets;
 mod usage;
@@ -24,8 +25,9 @@ use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use data::{DataSet, Kind};
-use report::{Outcome, SetOutcome};
+use report::Outcome;
 use server::{Program, Server};
+use set_outcome::SetOutcome;
 
 /// What is compared, and how much of it.
 #[derive(Debug, Clone, clap::Args)]

@@ -5,10 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::agreement::Agreement;
-use super::data::Kind;
 use super::load::Load;
-use super::queries::Answered;
-use super::statistics;
+use super::set_outcome::SetOutcome;
 use super::targets::Verdict;
 
 /// Everything that one run found out.
@@ -27,32 +25,11 @@ pub(super) struct Outcome {
     pub(super) targets: Vec<Verdict>,
 }
 
-/// What it found out with one data set.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct SetOutcome {
-    pub(super) kind: Kind,
-    pub(super) rows: usize,
-    /// Fields of each row.
-    pub(super) fields: usize,
-    /// Of line protocol.
-    pub(super) bytes: u64,
-    /// Of Fluxstone and of the peer.
-    pub(super) loads: [Load; 2],
-    pub(super) queries: Vec<Answered>,
-}
-
 impl Outcome {
     /// Where answers differ: the query, and how.
     pub(super) fn differences(&self) -> impl Iterator<Item = (&str, &str)> {
         let queries = self.sets.iter().flat_map(|set| &set.queries);
         queries.filter_map(|query| Some((query.name, query.agreement.difference()?)))
-    }
-}
-
-impl SetOutcome {
-    /// How many times more the peer needed of something.
-    pub(super) fn ratio(&self, of: impl Fn(&Load) -> Option<f64>) -> Option<f64> {
-        statistics::ratio(of(&self.loads[0]), of(&self.loads[1]))
     }
 }
 
@@ -158,6 +135,8 @@ fn bytes(value: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::data::Kind;
+    use super::super::queries::Answered;
     use super::*;
 
     fn outcome() -> Outcome {

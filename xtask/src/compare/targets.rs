@@ -2,7 +2,7 @@
 
 use super::data::Kind;
 use super::queries::Answered;
-use super::report::SetOutcome;
+use super::set_outcome::SetOutcome;
 use super::statistics;
 
 /// One target, and whether this run met it.

@@ -1,0 +1,63 @@
+//! The arguments of each command. Their comments are the help that `--help` prints.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A server for the InfluxDB 1.2 HTTP API.
+#[derive(Debug, Parser)]
+#[command(name = "fluxstone", version)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve the API until interrupted.
+    Serve(ServeArguments),
+    /// Print the effective settings, as a configuration file.
+    Config(ConfigArguments),
+    /// Report where the log is damaged, if that keeps the server from starting, and cut it there on request.
+    Repair(RepairArguments),
+}
+
+/// The source of the settings.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArguments {
+    /// A configuration file in InfluxDB's format.
+    #[arg(long, value_name = "FILE", env = "INFLUXDB_CONFIG_PATH")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// Settings on the command line override all others.
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
+    /// The address to listen on; port 0 is any free port.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) bind: Option<String>,
+    /// The directory of the data.
+    #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Keep data in a temporary directory that is removed at exit.
+    #[arg(long)]
+    pub(super) ephemeral: bool,
+    /// Require credentials, whatever the configuration says.
+    #[arg(long)]
+    pub(super) auth: bool,
+}
+
+/// The server must not be running.
+#[derive(Debug, Args)]
+pub(super) struct RepairArguments {
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
+    /// The directory of the data.
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Keep the changes before the damage, and set the rest aside.
+    #[arg(long)]
+    pub(super) cut: bool,
+}

@@ -1,0 +1,242 @@
+//! The settings that have an effect, with their defaults, under InfluxDB's section and key names and our own `[compat]`. Reading
+//! them is left to `load`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::quantity::{Interval, Size};
+use super::value;
+use crate::compat::{CsvNullCells, Profile};
+
+/// All settings that have an effect, with their defaults.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Settings {
+    /// `[meta]`
+    pub meta: Meta,
+    /// `[data]`
+    pub data: Data,
+    /// `[coordinator]`
+    pub coordinator: Coordinator,
+    /// `[retention]`
+    pub retention: Retention,
+    /// `[continuous_queries]`
+    #[serde(rename = "continuous_queries")]
+    pub continuous_queries: ContinuousQueries,
+    /// `[http]`
+    pub http: Http,
+    /// `[compat]`
+    pub compat: CompatSettings,
+}
+
+/// `[meta]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Meta {
+    /// Whether a new database gets the policy `autogen`.
+    pub retention_autocreate: bool,
+}
+
+impl Default for Meta {
+    fn default() -> Self {
+        Meta { retention_autocreate: true }
+    }
+}
+
+/// `[data]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Data {
+    /// The directory of the segment files and the checkpoint.
+    pub dir: PathBuf,
+    /// The directory of the log; empty is `wal` next to `dir`.
+    pub wal_dir: PathBuf,
+    /// How long a write waits for others to share its sync. Zero syncs at once, together with the writes that wait already.
+    pub wal_fsync_delay: Interval,
+    /// Bytes that memtables may hold before they are sealed.
+    pub cache_max_memory_size: Size,
+    /// Memory for recently read parts of segment files.
+    /// InfluxDB has no such key.
+    pub segment_cache_size: Size,
+    /// After this time without a change, memtables are sealed even if they are not full.
+    pub cache_snapshot_write_cold_duration: Interval,
+    /// Zero is unlimited.
+    pub max_series_per_database: u64,
+    /// Zero is unlimited.
+    pub max_values_per_tag: u64,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Data {
+            dir: PathBuf::from("fluxstone-data/data"),
+            wal_dir: PathBuf::new(),
+            wal_fsync_delay: Interval::default(),
+            cache_max_memory_size: Size(64 << 20),
+            segment_cache_size: Size(24 << 20),
+            cache_snapshot_write_cold_duration: Interval(Duration::from_mins(10)),
+            max_series_per_database: 1_000_000,
+            max_values_per_tag: 100_000,
+        }
+    }
+}
+
+impl Data {
+    /// Returns the directory of the log.
+    pub fn log_dir(&self) -> PathBuf {
+        if self.wal_dir.as_os_str().is_empty() { self.dir.with_file_name("wal") } else { self.wal_dir.clone() }
+    }
+
+    /// Puts data and log into `directory`, as `--data-dir` does.
+    pub fn use_directory(&mut self, directory: &std::path::Path) {
+        self.dir = directory.join("data");
+        self.wal_dir = directory.join("wal");
+    }
+}
+
+/// `[coordinator]`; zero is unlimited, except in `write-timeout`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "named as the keys of InfluxDB, whose meaning they have")]
+pub struct Coordinator {
+    /// How long a write waits for memory.
+    pub write_timeout: Interval,
+    pub max_concurrent_queries: u32,
+    pub query_timeout: Interval,
+    pub max_select_point: u64,
+    pub max_select_series: u64,
+    pub max_select_buckets: u64,
+}
+
+impl Default for Coordinator {
+    fn default() -> Self {
+        Coordinator {
+            write_timeout: Interval(Duration::from_secs(10)),
+            max_concurrent_queries: 0,
+            query_timeout: Interval::default(),
+            max_select_point: 0,
+            max_select_series: 0,
+            max_select_buckets: 0,
+        }
+    }
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Retention {
+    /// Whether data older than their policy's duration are dropped.
+    pub enabled: bool,
+    /// How often expired data are checked for.
+    pub check_interval: Interval,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Retention { enabled: true, check_interval: Interval(Duration::from_mins(30)) }
+    }
+}
+
+/// `[continuous_queries]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct ContinuousQueries {
+    /// Whether continuous queries run.
+    pub enabled: bool,
+    /// Whether each run is logged.
+    pub log_enabled: bool,
+    /// How often due queries are checked for.
+    pub run_interval: Interval,
+}
+
+impl Default for ContinuousQueries {
+    fn default() -> Self {
+        ContinuousQueries { enabled: true, log_enabled: true, run_interval: Interval(Duration::from_secs(1)) }
+    }
+}
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in the file")]
+pub struct Http {
+    /// Must stay true: the server has no other interface.
+    #[serde(deserialize_with = "value::only_true")]
+    pub enabled: bool,
+    /// `host:port`; an empty host is every interface.
+    #[serde(deserialize_with = "value::bind_address")]
+    pub bind_address: String,
+    /// Whether requests need credentials.
+    pub auth_enabled: bool,
+    /// The realm that a 401 names.
+    #[serde(deserialize_with = "value::header_text")]
+    pub realm: String,
+    /// Whether each request is logged. Off by default, unlike InfluxDB.
+    pub log_enabled: bool,
+    /// Whether the body of each write is logged.
+    pub write_tracing: bool,
+    /// Must stay false: TLS is left to a proxy.
+    #[serde(deserialize_with = "value::only_false")]
+    pub https_enabled: bool,
+    /// Must stay false.
+    #[serde(deserialize_with = "value::only_false")]
+    pub unix_socket_enabled: bool,
+    /// The most rows of an answer that is not chunked; zero or less is unlimited.
+    pub max_row_limit: i64,
+    /// The most open connections; zero is unlimited.
+    pub max_connection_limit: u32,
+    /// The secret that signs bearer tokens; empty refuses every token.
+    pub shared_secret: String,
+    /// The largest request body, as received and also when unpacked; zero is unlimited. InfluxDB 1.2 does not have this key.
+    pub max_body_size: Size,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Http {
+            enabled: true,
+            bind_address: "127.0.0.1:8086".to_owned(),
+            auth_enabled: false,
+            realm: "InfluxDB".to_owned(),
+            log_enabled: false,
+            write_tracing: false,
+            https_enabled: false,
+            unix_socket_enabled: false,
+            max_row_limit: 0,
+            max_connection_limit: 0,
+            shared_secret: String::new(),
+            max_body_size: Size(64 << 20),
+        }
+    }
+}
+
+/// `[compat]`, which InfluxDB does not have.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct CompatSettings {
+    /// `documented` or `1.2.4`.
+    #[serde(with = "ProfileName")]
+    pub profile: Profile,
+    /// `repeat` or `empty`.
+    #[serde(with = "CsvNullCellsName")]
+    pub csv_null_cells: CsvNullCells,
+}
+
+/// The names of [`Profile`] in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Profile", rename_all = "kebab-case")]
+enum ProfileName {
+    Documented,
+    #[serde(rename = "1.2.4")]
+    Observed,
+}
+
+/// The names of [`CsvNullCells`] in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "CsvNullCells", rename_all = "kebab-case")]
+enum CsvNullCellsName {
+    Repeat,
+    Empty,
+}

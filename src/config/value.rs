@@ -1,0 +1,34 @@
+//! Readers of values that are restricted further than their types. Each refuses with a message for the owner of the settings.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+/// Reads a switch that must be on.
+pub(super) fn only_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let on = bool::deserialize(deserializer)?;
+    if on { Ok(on) } else { Err(D::Error::custom("cannot be disabled")) }
+}
+
+/// Reads a switch that must be off, for a feature that is not provided and must not be ignored.
+pub(super) fn only_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let on = bool::deserialize(deserializer)?;
+    if on { Err(D::Error::custom("not provided by this server")) } else { Ok(on) }
+}
+
+/// Reads `host:port`, where the host may be empty.
+pub(super) fn bind_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => Ok(text),
+        _ => Err(D::Error::custom(format!("{text:?} is not an address such as \"127.0.0.1:8086\" or \":8086\""))),
+    }
+}
+
+/// Reads a text that is valid in a header.
+pub(super) fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.chars().any(char::is_control) {
+        return Err(D::Error::custom("control characters are not allowed in a header"));
+    }
+    Ok(text)
+}

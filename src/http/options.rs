@@ -1,0 +1,28 @@
+//! The settings that the HTTP API depends on, resolved by whoever starts the server.
+
+use fluxstone_compat::{AnswerSemantics, CsvNullCells};
+
+/// The settings of the `[http]` section, and those of `[compat]` that answers depend on.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// `auth-enabled`.
+    pub auth_enabled: bool,
+    /// `realm`.
+    pub realm: String,
+    /// `shared-secret`; empty refuses every token.
+    pub shared_secret: String,
+    /// `log-enabled`.
+    pub log_requests: bool,
+    /// `write-tracing`.
+    pub write_tracing: bool,
+    /// `max-row-limit`; `None` is unlimited.
+    pub rows_max: Option<usize>,
+    /// `max-connection-limit`; `None` is unlimited.
+    pub connections_max: Option<usize>,
+    /// `max-body-size`; `None` is unlimited.
+    pub body_bytes_max: Option<usize>,
+    /// `[compat] profile`.
+    pub semantics: AnswerSemantics,
+    /// `[compat] csv-null-cells`.
+    pub csv_null_cells: CsvNullCells,
+}

@@ -1,0 +1,94 @@
+//! The reasons to refuse a request, and the answer to each: the one place that knows its status, headers and text.
+//!
+//! Errors of a single statement are not refusals: they are part of the answer to a query.
+
+use fluxstone_engine::{ErrorKind, QueryRefusal, WriteError};
+use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
+
+use super::bind::BindError;
+use super::body::BodyError;
+use super::credentials::Unauthorized;
+use super::gzip::GzipError;
+use super::reply::{Reply, ReplyStyle};
+
+/// Why a request is refused. Displays as clients see it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(transparent)]
+    Unauthorized(#[from] Unauthorized),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Gzip(#[from] GzipError),
+    /// `/query` without a query.
+    #[error("missing required parameter \"q\"")]
+    NoQuery,
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Query(#[from] QueryRefusal),
+    #[error("too many asynchronous queries")]
+    TooManyAsync,
+    /// `/write` without a database.
+    #[error("database is required")]
+    NoDatabase,
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A defect of the server.
+    #[error("internal error")]
+    Panicked,
+}
+
+impl Refusal {
+    /// The answer, in the form that the request asks for. `challenge` is the `Www-Authenticate` header of a 401.
+    pub(super) fn reply(&self, style: &ReplyStyle, challenge: &HeaderValue) -> Reply {
+        let mut reply = match self {
+            // The line that is quoted may not be UTF-8; its bytes are kept.
+            Refusal::Write(error) => style.error(self.status(), &error.text),
+            _ => style.error(self.status(), self.to_string().as_bytes()),
+        };
+        if let Refusal::Unauthorized(_) = self {
+            reply.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
+        }
+        reply
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Refusal::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Refusal::Body(BodyError::TooLarge(_)) | Refusal::Gzip(GzipError::TooLarge(_)) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Refusal::Body(BodyError::NoMemory) | Refusal::Gzip(GzipError::NoMemory) | Refusal::TooManyAsync => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Refusal::Body(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
+            Refusal::Body(BodyError::Broken(_))
+            | Refusal::Gzip(
+                GzipError::Empty
+                | GzipError::Truncated
+                | GzipError::Header
+                | GzipError::Checksum
+                | GzipError::Corrupt(_),
+            )
+            | Refusal::NoQuery
+            | Refusal::Bind(_)
+            | Refusal::NoDatabase => StatusCode::BAD_REQUEST,
+            Refusal::Query(refusal) => status_of(refusal.kind),
+            Refusal::Write(error) => status_of(error.kind),
+            Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// The status for an error of the engine.
+fn status_of(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
+        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,56 @@
+//! Everything that a query is given: where its data comes from, the time, the limits, the threads. Decided before it starts.
+
+use std::sync::Arc;
+
+use fluxstone_columns::Source;
+use fluxstone_compat::SelectSemantics;
+use fluxstone_influxql::ast::Measurement;
+use fluxstone_model::Timestamp;
+
+use super::error::QueryError;
+use super::worker_pool::WorkerPool;
+
+/// The server's value for [`Context::window_values_max`].
+pub const WINDOW_VALUES_MAX: usize = 1 << 18;
+
+/// Finds the data that FROM names. The names are complete: the engine has filled in databases and policies.
+pub trait Sources {
+    /// Returns the data of the policy that `measurement` names.
+    fn source(&self, measurement: &Measurement) -> Result<Arc<dyn Source>, QueryError>;
+}
+
+/// One source for all measurements.
+impl Sources for Arc<dyn Source> {
+    fn source(&self, _: &Measurement) -> Result<Arc<dyn Source>, QueryError> {
+        Ok(self.clone())
+    }
+}
+
+/// Everything outside its data that a query may depend on, decided before the query starts.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The value of `now()`.
+    pub now: Timestamp,
+    /// The maximum number of rows in one piece of a series, at least 1.
+    pub chunk_rows: usize,
+    /// The limits of the `[coordinator]` section.
+    pub limits: SelectLimits,
+    /// How many values of a window a function such as `median` may hold in memory; if there are more, it reads them several
+    /// times. An inner query of points may hold a small multiple of this number.
+    pub window_values_max: usize,
+    /// The threads that help with queries of many groups.
+    pub workers: WorkerPool,
+    /// Which answers to give where the documentation and InfluxDB 1.2.4 disagree.
+    pub semantics: SelectSemantics,
+}
+
+/// `max-select-point`, `max-select-series`, `max-select-buckets`; zero means no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SelectLimits {
+    /// The maximum number of points that one SELECT may read.
+    pub points_max: u64,
+    /// The maximum number of series that one SELECT may read.
+    pub series_max: u64,
+    /// The maximum number of windows that one SELECT may create.
+    pub buckets_max: u64,
+}

@@ -1,0 +1,203 @@
+//! Planning: from a SELECT and its sources to a [`Plan`], before a single value is read.
+//!
+//! The caller supplies the inputs that sub-queries make, so this file does not know how they are run.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use fluxstone_influxql::ast::{self, Expr, ExprKind, Field, Fill, Order, Select, SelectClauses, VarRef};
+use fluxstone_model::{Text, TimeRange};
+
+use super::calls::{CallCompiler, CallPlan};
+use super::conditions::Condition;
+use super::context::{Context, Sources};
+use super::error::QueryError;
+use super::expand;
+use super::fold::fold;
+use super::names::{self, ColumnName};
+use super::plan::{Plan, PointPlan, Projection};
+use super::point_expr::{PointCompiler, PointExpr};
+use super::points::FieldRead;
+use super::projections::point_projection;
+use super::read_set::ReadSet;
+use super::schema::{Input, Schema, resolve};
+use super::time_bounds::TimeBounds;
+use super::windows::Windows;
+
+/// What a sub-query needs to know of the query around it.
+pub(super) struct Outer<'a> {
+    pub(super) select: &'a Select,
+    pub(super) bounds: TimeBounds,
+}
+
+/// Returns the measurements that a sub-query makes for the query around it.
+pub(super) type SubqueryInputs<'s> = dyn FnMut(&Select, &Outer<'_>) -> Result<Vec<Input>, QueryError> + 's;
+
+/// What a SELECT reads: the first step of planning it.
+struct Scope {
+    /// The condition, folded.
+    condition: Option<Expr>,
+    bounds: TimeBounds,
+    range: TimeRange,
+    windows: Option<Windows>,
+    inputs: Vec<Input>,
+    schema: Schema,
+}
+
+impl Scope {
+    /// `outer` are the bounds of the query around this one.
+    fn new(
+        select: &Select,
+        sources: &dyn Sources,
+        context: &Context,
+        outer: TimeBounds,
+        subquery_inputs: &mut SubqueryInputs<'_>,
+    ) -> Result<Scope, QueryError> {
+        let condition = select.condition.as_ref().map(|condition| fold(condition, Some(context.now)));
+        let bounds = condition.as_ref().map_or(Ok(TimeBounds::default()), |c| TimeBounds::of(c, context.semantics))?;
+        let bounds = bounds.intersect(outer);
+        let windows = select.group_by.window().map(|window| Windows::new(window, context.now));
+        let mut range = bounds.range();
+        if windows.is_some() && bounds.max.is_none() {
+            range.max = context.now;
+        }
+        let mut inputs = Vec::new();
+        for source in &select.sources {
+            match source {
+                ast::Source::Measurement(measurement) => inputs.extend(resolve(measurement, sources)?),
+                ast::Source::Subquery(inner) => {
+                    let max = bounds.max.or(windows.map(|_| range.max));
+                    let outer = Outer { select, bounds: TimeBounds { max, ..bounds } };
+                    inputs.extend(subquery_inputs(inner, &outer)?);
+                }
+            }
+        }
+        inputs.sort_by(|a, b| a.measurement.cmp(&b.measurement));
+        let schema = Schema::gather(&inputs, range);
+        Ok(Scope { condition, bounds, range, windows, inputs, schema })
+    }
+}
+
+/// Returns the same SELECT with wildcards and regular expressions written out and the type of each column appended: the form in
+/// which InfluxDB prints a statement in warnings.
+///
+/// # Errors
+/// Those of [`run`](super::run()) that are found before any value is read.
+pub fn annotate_types(select: &Select, sources: &dyn Sources, context: &Context) -> Result<SelectClauses, QueryError> {
+    // Sub-queries are not run, and contribute no columns.
+    let Scope { schema, .. } = Scope::new(select, sources, context, TimeBounds::default(), &mut |_, _| Ok(Vec::new()))?;
+    let mut annotated = SelectClauses::clone(select);
+    annotated.fields = expand::fields(select, &schema)?;
+    annotated.condition = select.condition.as_ref().map(|condition| expand::typed(condition, &schema));
+    annotated.group_by.dimensions = expand::named_dimensions(select, &schema);
+    Ok(annotated)
+}
+
+/// Plans `select`, which may be part of a query with the bounds `outer`.
+pub(super) fn plan(
+    select: &Select,
+    sources: &dyn Sources,
+    context: &Context,
+    outer: TimeBounds,
+    subquery_inputs: &mut SubqueryInputs<'_>,
+) -> Result<Plan, QueryError> {
+    let scope = Scope::new(select, sources, context, outer, subquery_inputs)?;
+    let Scope { condition, bounds, range, windows, inputs, schema } = scope;
+    let condition = condition.as_ref().map_or(Ok(Condition::Always), |condition| {
+        let condition = expand::typed(condition, &schema);
+        Condition::compile(&condition, context.semantics, &|name| schema.is_field(name))
+    })?;
+    let fields = folded_fields(expand::fields(select, &schema)?);
+    let (time_name, fields) = without_time(fields, context.semantics.time_twice);
+    let null_spoils = context.semantics.absent_operand;
+    let (projection, names) = if fields.iter().any(|field| has_call(&field.expr)) {
+        let interval = windows.map(Windows::interval);
+        let kind_of = |var: &VarRef| schema.kind(var);
+        let compiler = CallCompiler { kind_of: &kind_of, condition: &condition, interval, null_spoils };
+        let (calls, names) = CallPlan::new(&fields, &compiler)?;
+        (Projection::Calls(calls), names)
+    } else {
+        let points = point_plan(select, &fields, &schema, &condition, null_spoils)?;
+        (Projection::Points(points), fields.iter().map(names::requested).collect())
+    };
+    let shard_starts: BTreeSet<_> = inputs.iter().flat_map(|input| input.source.shard_starts()).collect();
+    Ok(Plan {
+        inputs,
+        bounds,
+        range,
+        descending: select.order == Some(Order::Descending),
+        condition,
+        dimensions: expand::dimensions(select, &schema),
+        windows,
+        fill: select.fill.unwrap_or(Fill::Null),
+        limits: select.limits,
+        columns: column_names(time_name, names),
+        projection,
+        series_apart: false,
+        shard_starts: shard_starts.into_iter().collect(),
+        null_spoils,
+        schema,
+    })
+}
+
+/// The plan of rows that are points.
+fn point_plan(
+    select: &Select,
+    fields: &[Field],
+    schema: &Schema,
+    condition: &Condition,
+    null_spoils: bool,
+) -> Result<PointPlan, QueryError> {
+    let kind_of = |var: &VarRef| schema.kind(var);
+    let mut compiler = PointCompiler { kind_of: &kind_of, reads: Vec::new(), null_spoils };
+    let outputs = fields.iter().map(|field| point_projection(&field.expr, &mut compiler));
+    let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
+    let is_subquery = |source: &ast::Source| matches!(source, ast::Source::Subquery(_));
+    if compiler.reads.is_empty() && select.sources.iter().all(is_subquery) && outputs.iter().any(PointExpr::is_tag) {
+        // The rows of a sub-query exist whether any of their values are selected or not.
+        let all = schema.fields.iter();
+        compiler.reads.extend(all.map(|(name, read_as)| FieldRead { name: name.clone(), read_as: *read_as }));
+    }
+    let reads = ReadSet::new(&mut compiler, condition)?;
+    Ok(PointPlan { reads, outputs })
+}
+
+/// The names of the result columns. The name of the time column is not reserved: another column may have it too.
+fn column_names(time_name: String, names: Vec<ColumnName>) -> Arc<[Text]> {
+    let mut columns = vec![Text::from(time_name)];
+    columns.extend(names::unique(names).into_iter().map(Text::from));
+    columns.into()
+}
+
+fn folded_fields(fields: Vec<Field>) -> Vec<Field> {
+    fields.into_iter().map(|field| Field { expr: fold(&field.expr, None), alias: field.alias }).collect()
+}
+
+/// Removes the projections of `time` and returns the name of the time column, which is the alias of the first of them. If
+/// `spares_second`, as in 1.2.4, the projection after a removed one is kept, whatever it is.
+fn without_time(fields: Vec<Field>, spares_second: bool) -> (String, Vec<Field>) {
+    let mut name = None;
+    let mut kept = Vec::with_capacity(fields.len());
+    let mut is_spared = false;
+    for field in fields {
+        let is_time = matches!(&field.expr.kind, ExprKind::Var(var) if var.name == "time");
+        if is_time && !is_spared {
+            is_spared = spares_second;
+            name = name.or(Some(field.alias));
+        } else {
+            is_spared = false;
+            kept.push(field);
+        }
+    }
+    (name.filter(|name| !name.is_empty()).unwrap_or_else(|| "time".into()), kept)
+}
+
+/// Whether an expression calls a function.
+fn has_call(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Call { .. } | ExprKind::Distinct(_) => true,
+        ExprKind::Paren(inner) => has_call(inner),
+        ExprKind::Binary { lhs, rhs, .. } => has_call(lhs) || has_call(rhs),
+        _ => false,
+    }
+}

@@ -1,0 +1,42 @@
+//! The fields that a query reads of each series.
+
+use std::fmt;
+
+use super::conditions::Condition;
+use super::error::QueryError;
+use super::point_expr::PointCompiler;
+use super::points::FieldRead;
+
+/// The fields that are read of each series: first those that make a row, then those that only the condition needs.
+#[derive(Debug, Clone)]
+pub(super) struct ReadSet {
+    pub(super) fields: Vec<FieldRead>,
+    /// How many of `fields` make a row.
+    pub(super) selected: usize,
+}
+
+impl ReadSet {
+    /// Takes the fields gathered by `compiler` as those that make rows, and appends those of the condition.
+    pub(super) fn new(compiler: &mut PointCompiler<'_>, condition: &Condition) -> Result<ReadSet, QueryError> {
+        let selected = compiler.reads.len();
+        let mut failed = Ok(());
+        condition.for_each_point_test(&mut |expr| {
+            if let Err(error) = compiler.condition(expr) {
+                failed = Err(error);
+            }
+        });
+        failed?;
+        Ok(ReadSet { fields: std::mem::take(&mut compiler.reads), selected })
+    }
+}
+
+impl fmt::Display for ReadSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (selected, asked) = self.fields.split_at(self.selected);
+        f.write_str(&selected.iter().map(FieldRead::to_string).collect::<Vec<_>>().join(", "))?;
+        if !asked.is_empty() {
+            write!(f, "; asking {}", asked.iter().map(FieldRead::to_string).collect::<Vec<_>>().join(", "))?;
+        }
+        Ok(())
+    }
+}

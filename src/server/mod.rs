@@ -1,0 +1,10 @@
+//! The server as a value: started on an address and a data directory, stopped when dropped. `fluxstone serve` is built from the
+//! same parts; signals, the log and the command line are left to [`cli`](crate::cli).
+
+mod embedded;
+mod options;
+mod start;
+
+pub use embedded::{Server, ServerBuilder};
+pub use start::StartError;
+pub(crate) use start::{THREADS_GRACE, bind, runtime, use_temporary_directory};

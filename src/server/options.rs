@@ -1,0 +1,71 @@
+//! Translates settings into what the engine and the HTTP API need.
+
+use crate::config::Settings;
+use crate::engine::{ContinuousQueryOptions, EngineOptions};
+use crate::http::HttpOptions;
+use crate::query::SelectLimits;
+
+/// Returns the options of the engine. A service that is disabled has an interval of zero.
+pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
+    let Settings { meta, data, coordinator, retention, continuous_queries, compat, .. } = settings;
+    EngineOptions {
+        data_dir: data.dir.clone(),
+        log_dir: data.log_dir(),
+        retention_autocreate: meta.retention_autocreate,
+        memtable_bytes_max: usize::try_from(data.cache_max_memory_size.0).unwrap_or(usize::MAX),
+        segment_cache_bytes: usize::try_from(data.segment_cache_size.0).unwrap_or(usize::MAX),
+        series_per_database_max: data.max_series_per_database,
+        values_per_tag_max: data.max_values_per_tag,
+        fsync_delay: data.wal_fsync_delay.0,
+        seal_idle_after: data.cache_snapshot_write_cold_duration.0,
+        write_timeout: coordinator.write_timeout.0,
+        select_limits: SelectLimits {
+            points_max: coordinator.max_select_point,
+            series_max: coordinator.max_select_series,
+            buckets_max: coordinator.max_select_buckets,
+        },
+        query_timeout_ns: coordinator.query_timeout.as_nanos(),
+        retention_check_ns: if retention.enabled { retention.check_interval.as_nanos() } else { 0 },
+        continuous_queries: ContinuousQueryOptions {
+            run_interval_ns: if continuous_queries.enabled { continuous_queries.run_interval.as_nanos() } else { 0 },
+            log_runs: continuous_queries.log_enabled,
+        },
+        concurrent_queries_max: coordinator.max_concurrent_queries as usize,
+        semantics: compat.profile.into(),
+    }
+}
+
+/// Returns the options of the HTTP API, in which `None` replaces zero for "unlimited".
+pub(super) fn http_options(settings: &Settings) -> HttpOptions {
+    let http = &settings.http;
+    let limit = |n: u64| usize::try_from(n).ok().filter(|&n| n > 0);
+    HttpOptions {
+        auth_enabled: http.auth_enabled,
+        realm: http.realm.clone(),
+        shared_secret: http.shared_secret.clone(),
+        log_requests: http.log_enabled,
+        write_tracing: http.write_tracing,
+        rows_max: u64::try_from(http.max_row_limit).ok().and_then(limit),
+        connections_max: limit(http.max_connection_limit.into()),
+        body_bytes_max: limit(http.max_body_size.0),
+        semantics: settings.compat.profile.into(),
+        csv_null_cells: settings.compat.csv_null_cells,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: statements.continuous-query.3
+    #[test]
+    fn disabled_services_have_no_interval() {
+        let mut settings = Settings::default();
+        assert_eq!(engine_options(&settings).continuous_queries.run_interval_ns, 1_000_000_000);
+        assert_eq!(engine_options(&settings).retention_check_ns, 30 * 60 * 1_000_000_000);
+        settings.continuous_queries.enabled = false;
+        settings.retention.enabled = false;
+        assert_eq!(engine_options(&settings).continuous_queries.run_interval_ns, 0);
+        assert_eq!(engine_options(&settings).retention_check_ns, 0);
+    }
+}

@@ -1,0 +1,77 @@
+//! The steps of starting a server: threads, a temporary directory if data are not kept, the engine, the listener. How long it
+//! runs is left to the caller.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::options::{engine_options, http_options};
+use crate::config::Settings;
+use crate::engine::Engine;
+use crate::http::{self, BLOCKING_THREADS_MAX};
+use crate::storage::StorageError;
+
+/// How long threads may take to end after the last answer.
+pub(crate) const THREADS_GRACE: Duration = Duration::from_secs(10);
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system gave no threads.
+    #[error("can't start threads: {0}")]
+    Threads(std::io::Error),
+    /// The system gave no temporary directory.
+    #[error("can't make a temporary directory: {0}")]
+    TemporaryDirectory(std::io::Error),
+    /// The data could not be opened.
+    #[error("can't open the data in {}: {error}", path.display())]
+    Open {
+        /// The directory of the data.
+        path: PathBuf,
+        /// The reason.
+        error: StorageError,
+    },
+    /// A thread ended in a panic, which is a defect.
+    #[error("can't open the data: {0}")]
+    Panicked(std::io::Error),
+    /// The address could not be listened on.
+    #[error("can't listen on {address}: {error}")]
+    Listen {
+        /// The address as it was given.
+        address: String,
+        /// The reason.
+        error: std::io::Error,
+    },
+}
+
+/// Makes the runtime that a server needs.
+pub(crate) fn runtime() -> Result<Runtime, StartError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_keep_alive(Duration::from_secs(10))
+        .enable_all()
+        .build()
+        .map_err(StartError::Threads)
+}
+
+/// Makes a directory for the data and points `settings` to it. Dropping it removes the data.
+pub(crate) fn use_temporary_directory(settings: &mut Settings) -> Result<TempDir, StartError> {
+    let temporary = tempfile::Builder::new().prefix("fluxstone-").tempdir().map_err(StartError::TemporaryDirectory)?;
+    settings.data.use_directory(temporary.path());
+    Ok(temporary)
+}
+
+/// Opens the data and listens. Connections wait until the server is run.
+pub(crate) async fn bind(settings: &Settings) -> Result<http::Server<Engine>, StartError> {
+    let options = engine_options(settings);
+    let engine = tokio::task::spawn_blocking(move || Engine::open(options))
+        .await
+        .map_err(|error| StartError::Panicked(error.into()))?
+        .map_err(|error| StartError::Open { path: settings.data.dir.clone(), error })?;
+    let address = &settings.http.bind_address;
+    let listening = http::Server::bind(address, http_options(settings), Arc::new(engine)).await;
+    listening.map_err(|error| StartError::Listen { address: address.clone(), error })
+}

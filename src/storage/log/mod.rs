@@ -1,0 +1,13 @@
+//! The write-ahead log: files of frames in one directory, each frame holding the records of one group commit.
+//!
+//! Invariant: records have consecutive positions across all files, and a file is started only after all frames of the
+//! previous one are on disk. This module does not know what the records mean.
+
+mod files;
+pub mod frame;
+mod recovery;
+mod writer;
+
+pub(crate) use files::delete_before;
+pub(crate) use recovery::{Damage, records_after, recover, scan};
+pub(crate) use writer::LogWriter;

@@ -1,0 +1,40 @@
+//! The options with which a store is opened.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::segment::SEGMENT_CACHE_BYTES;
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The directory of the segment files and the checkpoint.
+    pub data_dir: PathBuf,
+    /// The directory of the log.
+    pub log_dir: PathBuf,
+    /// The total size of memtables, in bytes, above which they are sealed into segment files.
+    pub memtable_bytes_max: usize,
+    /// `wal-fsync-delay`: how long a change waits for others to share its sync. It is never acknowledged before the sync.
+    pub fsync_delay: Duration,
+    /// `cache-snapshot-write-cold-duration`: memtables, full or not, are sealed after this long without a change.
+    pub seal_idle_after: Duration,
+    /// `write-timeout`: how long a write waits while memory is full because sealing fails or does not keep up.
+    pub write_timeout: Duration,
+    /// `segment-cache-size`: the memory for recently read parts of segment files, in bytes.
+    pub segment_cache_bytes: usize,
+}
+
+impl StoreOptions {
+    /// The defaults, with everything in one directory.
+    pub fn in_directory(directory: &Path) -> Self {
+        StoreOptions {
+            data_dir: directory.join("data"),
+            log_dir: directory.join("wal"),
+            memtable_bytes_max: 64 << 20,
+            fsync_delay: Duration::ZERO,
+            seal_idle_after: Duration::from_mins(10),
+            write_timeout: Duration::from_secs(10),
+            segment_cache_bytes: SEGMENT_CACHE_BYTES,
+        }
+    }
+}

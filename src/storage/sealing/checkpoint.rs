@@ -1,0 +1,238 @@
+//! The checkpoint: the state of the store when everything before one log position had been sealed. Opening a store reads the
+//! checkpoint and replays the log from that position.
+//!
+//! Invariant: the file is replaced atomically, and every other file of the data directory counts only if it is listed in it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fluxstone_codec::CodecError;
+use fluxstone_codec::varint::{Reader, put_bytes, put_signed, put_varint};
+use fluxstone_columns::SeriesId;
+use fluxstone_model::{DatabaseId, FieldType, ShardId, TimeRange, Timestamp};
+
+use crate::catalog_bytes::CatalogBytes;
+use crate::disk::{Disk, read_all, replace};
+use crate::error::StorageError;
+use crate::fields::{Field, FieldTable};
+use crate::record::FieldId;
+use crate::sealing::series_file::{self, SeriesFile};
+use crate::segment::{Segment, SegmentCache};
+use crate::series_index::SeriesBound;
+use crate::state::{SegmentFile, State, Tombstone};
+
+const FILE: &str = "checkpoint";
+const MAGIC: [u8; 4] = *b"FXCP";
+const VERSION: u32 = 1;
+
+/// The prefix of the names of segment files.
+pub(crate) const SEGMENT_PREFIX: &str = "segment-";
+
+pub(crate) fn segment_name(number: u64) -> String {
+    format!("{SEGMENT_PREFIX}{number:020}")
+}
+
+/// The contents of the file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Checkpoint {
+    /// The position of the first record that is not covered.
+    pub(crate) position: u64,
+    pub(crate) next_series: u64,
+    /// The number of the next segment or series file.
+    pub(crate) next_file: u64,
+    pub(crate) catalog: CatalogBytes,
+    pub(crate) series_files: Vec<SeriesFile>,
+    pub(crate) shards: Vec<CheckpointShard>,
+}
+
+/// One shard of a checkpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct CheckpointShard {
+    pub(crate) database: DatabaseId,
+    pub(crate) shard: ShardId,
+    pub(crate) fields: Arc<FieldTable>,
+    /// The numbers of its segment files, oldest first.
+    pub(crate) segments: Vec<u64>,
+    pub(crate) tombstones: Arc<Vec<Tombstone>>,
+}
+
+impl Checkpoint {
+    /// The checkpoint of a new store.
+    pub(crate) fn empty() -> Self {
+        Checkpoint { position: 1, next_series: 1, next_file: 1, ..Checkpoint::default() }
+    }
+
+    /// Reads the checkpoint of a directory. Returns `None` if there is none yet.
+    pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Checkpoint>, StorageError> {
+        let path = dir.join(FILE);
+        let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
+        if !names.iter().any(|name| name == FILE) {
+            return Ok(None);
+        }
+        let bytes = read_all(disk, &path).map_err(StorageError::io("read", &path))?;
+        let decoded = Checkpoint::decode(&bytes);
+        decoded.map(Some).map_err(|error| StorageError::damaged(&path, error.to_string()))
+    }
+
+    /// Replaces the checkpoint of a directory.
+    pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
+        replace(disk, dir, FILE, &self.encode()).map_err(StorageError::io("write", &dir.join(FILE)))
+    }
+
+    /// Loads the state as of the checkpoint, opening the files that it lists.
+    pub(crate) fn load(&self, disk: &dyn Disk, dir: &Path, cache: &Arc<SegmentCache>) -> Result<State, StorageError> {
+        let mut state = State::new();
+        state.position = self.position;
+        state.series_bound = SeriesBound(SeriesId(self.next_series));
+        state.catalog = self.catalog.clone();
+        for file in &self.series_files {
+            series_file::read(disk, dir, file.number, &mut state)?;
+        }
+        for shard in &self.shards {
+            let target = state.database_mut(shard.database).shard_mut(shard.shard);
+            target.fields = shard.fields.clone();
+            target.tombstones = shard.tombstones.clone();
+            for &number in &shard.segments {
+                let path = dir.join(segment_name(number));
+                let segment = Segment::open(disk, &path, cache.clone())
+                    .map_err(|error| StorageError::damaged(&path, error.to_string()))?;
+                let header = segment.header();
+                if (header.database, header.shard) != (shard.database, shard.shard) {
+                    return Err(StorageError::damaged(&path, "the file belongs to another shard"));
+                }
+                target.segments.push(SegmentFile { number, segment: Arc::new(segment) });
+            }
+        }
+        Ok(state)
+    }
+
+    /// Returns the names of all files that the checkpoint lists.
+    pub(crate) fn files(&self) -> impl Iterator<Item = String> {
+        let segments = self.shards.iter().flat_map(|shard| &shard.segments);
+        segments
+            .map(|number| segment_name(*number))
+            .chain(self.series_files.iter().map(|file| series_file::file_name(file.number)))
+    }
+
+    /// Encodes the checkpoint: magic, version, contents, CRC-32C of all these.
+    fn encode(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        for number in [self.position, self.next_series, self.next_file] {
+            put_varint(&mut out, number);
+        }
+        out.push(u8::from(self.catalog.base.is_some()));
+        if let Some(bytes) = &self.catalog.base {
+            put_bytes(&mut out, bytes);
+        }
+        put_varint(&mut out, self.catalog.changes.len() as u64);
+        for change in &self.catalog.changes {
+            put_bytes(&mut out, change);
+        }
+        put_varint(&mut out, self.series_files.len() as u64);
+        for file in &self.series_files {
+            put_varint(&mut out, file.number);
+            put_varint(&mut out, file.first.0);
+            put_varint(&mut out, file.end.0);
+        }
+        put_varint(&mut out, self.shards.len() as u64);
+        for shard in &self.shards {
+            shard.put(&mut out);
+        }
+        let crc = crc32c::crc32c(&out);
+        out.extend_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Checkpoint, CodecError> {
+        let (content, crc) = bytes.split_last_chunk::<4>().ok_or(CodecError::Truncated)?;
+        let mut reader = Reader::new(content);
+        if reader.array()? != MAGIC || u32::from_le_bytes(*crc) != crc32c::crc32c(content) {
+            return Err(CodecError::Malformed("the checksum of the checkpoint is wrong"));
+        }
+        if reader.u32()? != VERSION {
+            return Err(CodecError::Malformed("unknown checkpoint version"));
+        }
+        let (position, next_series, next_file) = (reader.varint()?, reader.varint()?, reader.varint()?);
+        let base = if reader.u8()? == 1 { Some(Arc::from(reader.bytes()?)) } else { None };
+        let mut checkpoint = Checkpoint { position, next_series, next_file, ..Checkpoint::default() };
+        checkpoint.catalog.base = base;
+        for _ in 0..reader.varint()? {
+            checkpoint.catalog.changes.push(Arc::from(reader.bytes()?));
+        }
+        for _ in 0..reader.varint()? {
+            let (number, first, end) = (reader.varint()?, reader.varint()?, reader.varint()?);
+            if first > end || end > next_series {
+                return Err(CodecError::Malformed("a series file has an impossible range"));
+            }
+            checkpoint.series_files.push(SeriesFile { number, first: SeriesId(first), end: SeriesId(end) });
+        }
+        for _ in 0..reader.varint()? {
+            checkpoint.shards.push(CheckpointShard::take(&mut reader)?);
+        }
+        if reader.is_empty() { Ok(checkpoint) } else { Err(CodecError::Malformed("bytes follow the checkpoint")) }
+    }
+}
+
+impl CheckpointShard {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.database.0);
+        put_varint(out, self.shard.0);
+        put_varint(out, u64::from(self.fields.next()));
+        put_varint(out, self.fields.len() as u64);
+        for (measurement, fields) in self.fields.iter() {
+            put_bytes(out, measurement);
+            put_varint(out, fields.len() as u64);
+            for (name, field) in fields {
+                put_bytes(out, name);
+                put_varint(out, u64::from(field.id.0));
+                out.push(field.field_type as u8);
+            }
+        }
+        put_varint(out, self.segments.len() as u64);
+        for number in &self.segments {
+            put_varint(out, *number);
+        }
+        put_varint(out, self.tombstones.len() as u64);
+        for tombstone in self.tombstones.iter() {
+            put_varint(out, tombstone.position);
+            put_signed(out, tombstone.range.min.0);
+            put_signed(out, tombstone.range.max.0);
+            put_varint(out, tombstone.series.len() as u64);
+            for series in &*tombstone.series {
+                put_varint(out, series.0);
+            }
+        }
+    }
+
+    fn take(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let id32 = |id: u64| u32::try_from(id).map_err(|_| CodecError::Malformed("a field id is too large"));
+        let (database, shard) = (DatabaseId(reader.varint()?), ShardId(reader.varint()?));
+        let mut fields = FieldTable::with_next(id32(reader.varint()?)?);
+        for _ in 0..reader.varint()? {
+            let measurement = reader.bytes()?;
+            for _ in 0..reader.varint()? {
+                let name = reader.bytes()?;
+                let id = FieldId(id32(reader.varint()?)?);
+                let field_type = FieldType::from_tag(reader.u8()?);
+                let field_type = field_type.ok_or(CodecError::Malformed("unknown field type"))?;
+                fields.insert(measurement, name, Field { id, field_type });
+            }
+        }
+        let mut segments = Vec::new();
+        for _ in 0..reader.varint()? {
+            segments.push(reader.varint()?);
+        }
+        let mut tombstones = Vec::new();
+        for _ in 0..reader.varint()? {
+            let position = reader.varint()?;
+            let range = TimeRange { min: Timestamp(reader.signed()?), max: Timestamp(reader.signed()?) };
+            let mut series = Vec::new();
+            for _ in 0..reader.varint()? {
+                series.push(SeriesId(reader.varint()?));
+            }
+            tombstones.push(Tombstone { position, range, series: series.into() });
+        }
+        Ok(CheckpointShard { database, shard, fields: Arc::new(fields), segments, tombstones: Arc::new(tombstones) })
+    }
+}

@@ -1,0 +1,219 @@
+//! The sealer: moves the contents of memtables to segment files, writes the checkpoint, and then drops what is no longer
+//! needed: the log before the checkpoint, and files that the checkpoint does not list.
+//!
+//! Invariant: if anything fails, the old checkpoint and the log after it are still complete on disk. The same job can then be
+//! done again from the beginning, with new files.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fluxstone_columns::SeriesId;
+use fluxstone_model::{DatabaseId, ShardId};
+use parking_lot::RwLock;
+
+use crate::disk::{Disk, TEMPORARY_SUFFIX};
+use crate::error::StorageError;
+use crate::log;
+use crate::options::StoreOptions;
+use crate::sealing::checkpoint::{Checkpoint, CheckpointShard, SEGMENT_PREFIX, segment_name};
+use crate::sealing::compaction::{self, MergePlan};
+use crate::sealing::series_file::{self, SeriesFile};
+use crate::segment::{Segment, SegmentCache, SegmentHeader, SegmentWriter};
+use crate::state::{SealDatabase, SealJob, SealedShard, SegmentFile, Shard, State};
+
+/// Writes segment files, series files and checkpoints, and numbers them.
+#[derive(Debug)]
+pub(crate) struct Sealer {
+    disk: Arc<dyn Disk>,
+    cache: Arc<SegmentCache>,
+    data_dir: PathBuf,
+    log_dir: PathBuf,
+    next_file: u64,
+    series_files: Vec<SeriesFile>,
+    /// The files of every checkpoint that may be found when the store is next opened.
+    listed: BTreeSet<String>,
+}
+
+impl Sealer {
+    /// Continues after `checkpoint`, the last one.
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        cache: Arc<SegmentCache>,
+        options: &StoreOptions,
+        checkpoint: &Checkpoint,
+    ) -> Self {
+        Sealer {
+            disk,
+            cache,
+            data_dir: options.data_dir.clone(),
+            log_dir: options.log_dir.clone(),
+            next_file: checkpoint.next_file,
+            series_files: checkpoint.series_files.clone(),
+            listed: checkpoint.files().collect(),
+        }
+    }
+
+    /// Seals everything that `job` holds.
+    pub(crate) fn seal(&mut self, job: &SealJob, state: &RwLock<State>) -> Result<(), StorageError> {
+        let result = self.write(job, state);
+        // Files left by a failed attempt would keep filling the disk.
+        if let Err(error) = self.remove_unlisted() {
+            tracing::warn!(%error, "cannot remove a file that is no longer needed");
+        }
+        result
+    }
+
+    fn write(&mut self, job: &SealJob, state: &RwLock<State>) -> Result<(), StorageError> {
+        let mut sealed = Vec::new();
+        let mut shards = Vec::new();
+        for database in &job.databases {
+            for (id, shard) in &database.shards {
+                let done = self.seal_shard(job.position, database, *id, shard)?;
+                shards.push(checkpoint_shard(database.id, *id, shard, done.as_ref(), job.position));
+                sealed.extend(done);
+            }
+        }
+        let series_files = self.write_series(job)?;
+        let checkpoint = Checkpoint {
+            position: job.position,
+            next_series: job.series_bound.0.0,
+            next_file: self.next_file,
+            catalog: job.catalog.clone(),
+            series_files,
+            shards,
+        };
+        // The names of the new files must be durable before a checkpoint lists them.
+        self.disk.sync_dir(&self.data_dir).map_err(StorageError::io("sync", &self.data_dir))?;
+        // If this fails, either the old checkpoint or the new one may be found when the store is next opened.
+        self.listed.extend(checkpoint.files());
+        checkpoint.write(&*self.disk, &self.data_dir)?;
+        self.listed = checkpoint.files().collect();
+        self.series_files = checkpoint.series_files;
+        state.write().publish(job.position, &sealed);
+        if let Err(error) = log::delete_before(&*self.disk, &self.log_dir, job.position) {
+            tracing::warn!(%error, "cannot remove a log file that is no longer needed");
+        }
+        Ok(())
+    }
+
+    /// Removes files of the data directory that are no longer needed or were left by a failure.
+    pub(crate) fn remove_unlisted(&self) -> Result<(), StorageError> {
+        let names = self.disk.list(&self.data_dir).map_err(StorageError::io("list", &self.data_dir))?;
+        let is_ours = |name: &str| {
+            [SEGMENT_PREFIX, series_file::PREFIX].iter().any(|prefix| name.starts_with(prefix))
+                || name.ends_with(TEMPORARY_SUFFIX)
+        };
+        for name in names.into_iter().filter(|name| is_ours(name) && !self.listed.contains(name)) {
+            let path = self.data_dir.join(name);
+            self.disk.remove(&path).map_err(StorageError::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the series that are not in a file yet, merging them with the newest files as long as those are small. If series
+    /// were removed, writes all of them. Returns the files that then hold all series.
+    fn write_series(&mut self, job: &SealJob) -> Result<Vec<SeriesFile>, StorageError> {
+        let mut files = if job.series_removed { Vec::new() } else { self.series_files.clone() };
+        let end = job.series_bound.0;
+        let mut first = files.last().map_or(SeriesId(0), |file| file.end);
+        if first == end {
+            return Ok(files);
+        }
+        while let Some(file) = files.pop_if(|file| file.span() <= 2 * (end.0 - first.0)) {
+            first = file.first;
+        }
+        let file = SeriesFile { number: self.take_number(), first, end };
+        series_file::write(&*self.disk, &self.data_dir, file, &job.databases)?;
+        files.push(file);
+        Ok(files)
+    }
+
+    fn take_number(&mut self) -> u64 {
+        let number = self.next_file;
+        self.next_file += 1;
+        number
+    }
+
+    /// Seals one shard. Returns `None` if there is nothing to do.
+    fn seal_shard(
+        &mut self,
+        position: u64,
+        database: &SealDatabase,
+        id: ShardId,
+        shard: &Shard,
+    ) -> Result<Option<SealedShard>, StorageError> {
+        let all = shard.segments.len();
+        let mut plan = MergePlan::new(shard, &database.removed);
+        let mut done = SealedShard {
+            database: database.id,
+            shard: id,
+            merged_from: plan.merged_from,
+            new: None,
+            deletes_done: plan.deletes_done,
+        };
+        let nothing_to_write = shard.sealing.is_none() && plan.merged_from == all;
+        if nothing_to_write {
+            return Ok((!shard.tombstones.is_empty()).then_some(done));
+        }
+        let header = SegmentHeader { database: database.id, shard: id, position };
+        done.new = loop {
+            match self.write_segment(header, database, shard, plan.merged_from) {
+                Err(error @ StorageError::Damaged { .. }) if plan.merged_from < all => {
+                    // The unreadable file stays as it is, and those after it are merged without it.
+                    let next = MergePlan::new(shard, &database.removed);
+                    if next.merged_from <= plan.merged_from {
+                        return Err(error);
+                    }
+                    tracing::error!(%error, "cannot merge a segment file");
+                    plan = next;
+                }
+                written => break written?,
+            }
+        };
+        (done.merged_from, done.deletes_done) = (plan.merged_from, plan.deletes_done);
+        Ok(Some(done))
+    }
+
+    /// Writes the contents of the segments from `merged_from` on and of the closed memtable to one new file. Returns `None` if
+    /// no values are left.
+    fn write_segment(
+        &mut self,
+        header: SegmentHeader,
+        database: &SealDatabase,
+        shard: &Shard,
+        merged_from: usize,
+    ) -> Result<Option<SegmentFile>, StorageError> {
+        let number = self.take_number();
+        let path = self.data_dir.join(segment_name(number));
+        let mut writer = SegmentWriter::create(self.disk.clone(), &path, header)?;
+        compaction::write_columns(shard, merged_from, &database.index, &mut writer)?;
+        if !writer.finish()? {
+            return Ok(None);
+        }
+        let segment = Segment::open(&*self.disk, &path, self.cache.clone())
+            .map_err(|error| StorageError::damaged(&path, format!("a file that was just written: {error}")))?;
+        Ok(Some(SegmentFile { number, segment: Arc::new(segment) }))
+    }
+}
+
+/// Returns the shard as the checkpoint lists it after sealing.
+fn checkpoint_shard(
+    database: DatabaseId,
+    id: ShardId,
+    shard: &Shard,
+    done: Option<&SealedShard>,
+    position: u64,
+) -> CheckpointShard {
+    let mut shard = shard.clone();
+    if let Some(done) = done {
+        shard.publish(position, done);
+    }
+    CheckpointShard {
+        database,
+        shard: id,
+        fields: shard.fields,
+        segments: shard.segments.iter().map(|file| file.number).collect(),
+        tombstones: shard.tombstones,
+    }
+}
