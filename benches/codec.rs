@@ -1,4 +1,4 @@
-//! How fast blocks of values are encoded and decoded: values for each second, for the kinds of data that are common.
+//! Measures the throughput of encoding and decoding blocks, in values per second, for common kinds of data.
 
 use std::fmt::Debug;
 use std::hint::black_box;
@@ -7,10 +7,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use fluxstone::codec::{CodecError, booleans, floats, integers, strings, times};
 use fluxstone::model::Text;
 
-/// As many as a full block has.
+/// The number of values in a full block.
 const VALUES: usize = 2048;
 
-/// Numbers below `bound` that follow no pattern (the mixer of `SplitMix64`).
+/// Returns `count` numbers below `bound` without a pattern (the mixer of `SplitMix64`).
 fn noise_of(count: usize, bound: u64) -> impl Iterator<Item = u64> {
     (1..=count as u64).map(move |i| {
         let mut bits = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -50,8 +50,8 @@ fn measure<T: Debug>(
     }
 }
 
-/// A walk between 0 and 100 whose steps are near normally distributed, with variance 1: the gauges of the Time Series
-/// Benchmark Suite.
+/// Returns a random walk between 0 and 100 with approximately normally distributed steps of variance 1, like the gauges of the Time
+/// Series Benchmark Suite.
 fn walk() -> impl Iterator<Item = f64> {
     let mut noise = noise_of(VALUES * 12, 1 << 20);
     (0..VALUES).scan(50.0_f64, move |value, _| {
@@ -61,7 +61,7 @@ fn walk() -> impl Iterator<Item = f64> {
     })
 }
 
-/// Sums of steps below 1,000.
+/// Returns the sums of steps below 1,000.
 fn counter() -> impl Iterator<Item = i64> {
     noise(1_000).scan(0, |sum, n| {
         *sum += n as i64;

@@ -1,11 +1,11 @@
-//! How fast a text becomes a validated tree, and a tree a text.
+//! Measures parsing (text to validated syntax tree) and printing (syntax tree to text).
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fluxstone::influxql::{Parameters, parse};
 
-/// What a dashboard asks every few seconds for each of its graphs.
+/// A query that a dashboard sends every few seconds for each graph.
 const DASHBOARD: &str = "SELECT mean(\"usage_user\") AS \"user\", mean(\"usage_system\") AS \"system\", \
      100 - mean(\"usage_idle\") AS \"busy\" FROM \"telegraf\".\"autogen\".\"cpu\" \
      WHERE (\"cpu\" = 'cpu-total' AND \"host\" =~ /^(web|db)-[0-9]+$/) AND \"dc\" != 'lab' AND time > now() - 6h \

@@ -1,30 +1,99 @@
 //! Fluxstone: a server for the InfluxDB 1.2 HTTP API.
 //!
-//! # The map
+//! To run it, see `README.md`. To embed it, for example in the tests of a client library, see [`Server`]:
 //!
-//! A module may use the floors below it, never a floor above. `cargo xtask check` enforces this from the `use` lines.
+//! ```
+//! let server = fluxstone::Server::ephemeral()?;
+//! println!("listening on {}", server.url());
+//! # Ok::<(), fluxstone::StartError>(())
+//! ```
 //!
-//! | floor | module | what lives there | knows nothing of |
+//! The rest of this page is the map for those who change it.
+//!
+//! # Layers
+//!
+//! Each layer is a crate in a folder of `src/`, re-exported here. A crate uses only crates of lower layers: Cargo enforces it.
+//!
+//! | layer | crate | what it holds | what it does not know |
 //! |---|---|---|---|
-//! | 6 | [`cli`], [`config`] | command line; settings with InfluxDB's section and key names and environment overrides | |
-//! | 5 | [`http`] | hyper server, routing, authentication, request decoding, JSON and CSV encoding, streaming | how data is stored |
-//! | 4 | [`engine`] | executes statements and writes: where catalog, storage and query meet; background work | HTTP |
-//! | 3 | [`query`] | planner and pure evaluator; [`query::functions`] one file for each family | files, clocks, threads, the catalog |
-//! | 3 | [`storage`] | log, memtables, segment files, series index, snapshots (which implement [`query::Source`]) | InfluxQL statements |
-//! | 3 | [`catalog`] | databases, policies, shard groups, users, grants, continuous queries: a value with pure transitions | files |
+//! | 6 | [`cli`], [`config`], [`Server`] (this crate) | command line; settings with InfluxDB's section and key names, and environment overrides; embedding | |
+//! | 5 | [`http`] | hyper server, routing, authentication, request decoding, JSON and CSV encoding, streaming | how data are stored |
+//! | 4 | [`engine`] | executes statements and writes, where catalog, storage and query meet; background services | HTTP |
+//! | 3 | [`query`] | planner and pure evaluator; [`query::functions`] has a file for each family of functions | files, clocks, the catalog |
+//! | 3 | [`storage`] | write-ahead log, memtables, segment files, series index, compaction, snapshots | InfluxQL |
+//! | 3 | [`catalog`] | databases, policies, shard groups, users, grants, continuous queries, subscriptions: a value with pure transitions | files |
+//! | 2 | [`columns`] | the seam between storage and query: batches, blocks, summaries, sources | both sides |
 //! | 2 | [`influxql`] | text to syntax tree, static validation, tree to normalised text | data |
 //! | 2 | [`line_protocol`] | bytes to points that borrow from them | databases |
 //! | 2 | [`codec`] | pure block encoders and decoders | files |
-//! | 1 | [`model`] | the nouns: times, values, names, tag sets, series keys | everything else |
-//! | 1 | [`compat`] | the one list of points where documentation and InfluxDB 1.2.4 disagree | everything else |
+//! | 1 | [`model`] | times, units, values, names, ids, tag sets, series keys | everything else |
+//! | 1 | [`go`] | what InfluxDB inherits from Go: quoting, number and duration text, JSON, regular expressions, heap order | everything else |
+//! | 1 | [`compat`] | the one list of points where the documentation and InfluxDB 1.2.4 disagree | everything else |
 //!
-//! # Three rules
+//! # Five rules
 //!
-//! 1. **The log is the database.** Every change is one record in one append-only log; applying a record is deterministic.
-//!    An acknowledgement means that the record is on disk.
-//! 2. **Readers never wait for a writer's disk.** A query works on an immutable snapshot; taking it waits at most while one
-//!    record is applied in memory.
-//! 3. **Effects live at the rim.** Parsers, codecs, validation, planning, evaluation and catalog transitions are pure.
+//! 1. **The log is the database.** Every change is one record in one append-only log. Applying a record is deterministic:
+//!    whatever is not (server time, ids, salts, `now()`) is decided before and stored in it. An acknowledgement means that the
+//!    record is durable. Recovery is replay.
+//! 2. **The cost of a record is known before it is logged.** What does not fit is refused with a clear error, so that replay
+//!    always fits.
+//! 3. **Readers never wait for a writer's disk.** A query works on an immutable snapshot.
+//! 4. **A limit belongs to the work.** Permits and reservations move into the job and are released when the job ends, whatever
+//!    became of the client. Every loop whose length a client chooses asks whether to go on.
+//! 5. **Side effects stay at the edges.** Parsers, codecs, validation, planning, evaluation and catalog transitions are pure.
+//!    Clocks, disks, sockets and randomness come in through small traits.
+//!
+//! # The write path
+//!
+//! 1. `http/routes.rs` finds the endpoint; `http/write.rs` authenticates, reads the body (`http/body.rs`), unpacks it
+//!    (`http/gzip.rs`), and passes it to the engine on a blocking thread.
+//! 2. `engine/write.rs` finds database and policy, and checks privileges.
+//! 3. `line_protocol/lib.rs` parses the body to points that borrow from it.
+//! 4. `storage/transaction.rs` makes one log record of the points and `storage/committer.rs` makes it durable.
+//! 5. `storage/memtable.rs` takes the points; `storage/sealer.rs` writes full or old memtables to segment files
+//!    (`storage/segment/`), which `storage/compaction.rs` merges.
+//!
+//! # The query path
+//!
+//! 1. `http/query.rs` authenticates, reads the parameters (`http/parameters.rs`, `http/bind.rs`), and passes the text to the
+//!    engine on a blocking thread.
+//! 2. `engine/prepare.rs` parses it with [`influxql::parse`], and checks privileges.
+//! 3. `engine/execute.rs` executes each statement: `engine/select.rs`, `engine/listing.rs` (SHOW), `engine/definition.rs` (CREATE
+//!    and the like), `engine/delete.rs`.
+//! 4. `query/plan.rs` plans a SELECT; `query/evaluate.rs` evaluates it over a snapshot (`storage/snapshot.rs`).
+//! 5. `http/answer/` encodes the result piece by piece, and `http/stream.rs` sends the pieces.
+//!
+//! # Where is ...
+//!
+//! Each rule is a numbered clause in `spec/`. The tests that hold it carry its number in a `// spec:` comment, at the end of the
+//! file that implements it or next to it: `grep -rn "lp.escape.1" src` finds both.
+//!
+//! | what | where |
+//! |---|---|
+//! | parsing of line protocol, and its errors | `line_protocol/`: `series.rs`, `fields.rs`, `timestamp.rs`, `fault.rs` |
+//! | parsing of InfluxQL | `influxql/lexer.rs`, a file for each kind of statement in `influxql/grammar/` |
+//! | validation of statements, and its errors | `influxql/validate.rs`, `influxql/calls.rs`, `influxql/invalid.rs` |
+//! | execution of a statement | `engine/execute.rs`, and from there the file of its kind |
+//! | a function such as `MEDIAN` | `query/functions/`: `aggregates.rs`, `selectors.rs`, `transformations.rs`, `predictors.rs` |
+//! | GROUP BY time, `fill` | `query/windows.rs`, `query/fill.rs` |
+//! | WHERE | `query/conditions.rs`, `query/time_bounds.rs` |
+//! | SELECT INTO | `engine/into.rs` |
+//! | the text of an error | the enum of its subject: `grep -rn "the text" src --include=*.rs` |
+//! | the status of an error | `http/refusal.rs` |
+//! | authentication, bearer tokens | `http/credentials.rs`, `http/token.rs`; passwords in `engine/passwords.rs` |
+//! | privileges | `engine/authorize.rs`, `catalog/user.rs` |
+//! | JSON and CSV answers, chunked answers, `max-row-limit` | `http/answer/` |
+//! | `epoch` and `precision` | `http/units.rs` |
+//! | paths, verbs, headers | `http/routes.rs`, `http/reply.rs` |
+//! | limits on requests and connections | `http/context.rs`, `http/server.rs`, `http/body.rs` |
+//! | a setting | `config/settings.rs`; what it becomes: `server/options.rs` |
+//! | retention, and other work in the background | `engine/background.rs`; policies in `catalog/policy.rs` |
+//! | continuous queries | `engine/continuous_queries/`, `catalog/continuous_query.rs` |
+//! | the format of the log | `storage/log.rs`, `storage/frame.rs`, `storage/record.rs`; to the bit in `spec/storage.md` |
+//! | the format of segment files | `storage/segment/layout.rs`, `codec/` |
+//! | recovery, repair | `storage/checkpoint.rs`, `storage/repair.rs` |
+//! | text of numbers, durations, quoted names | `go/` |
+//! | differences between the profiles | `compat/lib.rs`, `spec/compatibility.md` |
 
 pub mod cli;
 pub mod config;

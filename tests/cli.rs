@@ -1,4 +1,4 @@
-//! The command line: settings are printed and refused as the specification says, and an ephemeral server leaves nothing behind.
+//! The command line: settings are printed and refused as specified, an ephemeral server leaves no files, and a damaged log is repaired.
 
 mod client;
 mod server;
@@ -41,7 +41,7 @@ fn the_settings_in_effect_are_printed_as_a_file() {
 
 // spec: http.settings.3
 #[test]
-fn a_bad_value_ends_the_command_with_its_place() {
+fn an_invalid_value_is_an_error_with_its_place() {
     let output = config("[http]\nauth-enabled = \"yes\"\n", &[]);
     assert_eq!(output.status.code(), Some(1));
     let message = text(&output.stderr);
@@ -49,7 +49,7 @@ fn a_bad_value_ends_the_command_with_its_place() {
 }
 
 #[test]
-fn a_file_that_is_not_there_ends_the_command() {
+fn a_missing_configuration_file_is_an_error() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_fluxstone")).args(["serve", "--config", "/nonexistent/file"]).output();
     let output = output.expect("the command runs");
@@ -59,7 +59,7 @@ fn a_file_that_is_not_there_ends_the_command() {
 
 // spec: http.shutdown.1
 #[test]
-fn an_ephemeral_server_removes_its_data_when_it_is_asked_to_end() {
+fn an_ephemeral_server_removes_its_data_at_shutdown() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let process = Command::new(env!("CARGO_BIN_EXE_fluxstone"))
         .args(["serve", "--ephemeral", "--bind", "127.0.0.1:0"])
@@ -78,7 +78,7 @@ fn an_ephemeral_server_removes_its_data_when_it_is_asked_to_end() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_to_be() {
+fn a_port_in_use_is_an_error() {
     let server = Server::ephemeral();
     let address = server.address().to_string();
     let output =
@@ -91,7 +91,7 @@ fn a_port_that_is_taken_is_said_to_be() {
 
 // spec: storage.log.7, storage.log.10
 #[test]
-fn a_damaged_log_is_refused_with_its_place_and_can_be_cut() {
+fn a_damaged_log_is_an_error_with_its_place_and_can_be_cut() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
     let server = Server::on(folder);

@@ -1,4 +1,4 @@
-//! Every conformance case against the real server: all of them exact, in both profiles, with and without authentication.
+//! Runs every conformance case against the real server: each is exact, in both profiles, with and without authentication.
 
 mod server;
 
@@ -15,7 +15,7 @@ use server::Server;
 
 const ADMIN: (&str, &str) = ("admin", "a long password");
 
-/// A server with a configuration, and how to run cases against it.
+/// A server with a configuration, and the settings to run cases against it.
 struct Arena {
     settings: Settings,
     _server: Server,
@@ -37,12 +37,12 @@ impl Arena {
         Arena { settings, _server: server, _folder: folder }
     }
 
-    /// A server with authentication, for cases that do not need settings.
+    /// Starts a server with authentication, for cases that do not need settings.
     async fn with_authentication(profile: Profile) -> Arena {
         let config = toml::from_str("[http]\nauth-enabled = true").expect("a table");
         let mut arena = Arena::new(&config, profile);
         arena.create_administrator().await;
-        // Authentication is what cases ask for by their needs, not by a setting.
+        // Cases ask for authentication by `needs`, not by a setting.
         arena.settings.config = toml::Table::new();
         arena
     }
@@ -53,12 +53,12 @@ impl Arena {
         self.settings.credentials = Some((ADMIN.0.to_owned(), ADMIN.1.to_owned()));
     }
 
-    /// Runs the cases and demands that each that applies is exact. Returns how many applied.
+    /// Runs the cases, checks that all that apply are exact, and returns their number.
     async fn demand_exact(&self, cases: &[&Case]) -> usize {
         let report = run::run(&self.settings, cases, |_| {}).await;
         let is_good = |outcome: &Outcome| match outcome.verdict {
             Verdict::Exact | Verdict::NotApplicable => true,
-            // What no profile reproduces has a clause that says so; then the sensible answer is given in both.
+            // Quirks that no profile reproduces have a clause that says so; both profiles give the sensible answer.
             Verdict::Equivalent => {
                 let sensible = |step: &StepOutcome| step.answered_as == Some(Profile::Documented);
                 outcome.clauses.iter().any(|clause| clause.subject() == "quirk")
@@ -95,7 +95,7 @@ async fn every_case_is_exact_with_authentication() {
     let applies = |case: &&&Case| !case.needs.contains(&Need::Empty) && case.config.is_empty();
     let arena = Arena::with_authentication(Profile::Documented).await;
     assert_eq!(arena.demand_exact(&cases).await, cases.iter().filter(applies).count());
-    // The other profile differs in nothing else once a user is known.
+    // Apart from these cases, the other profile behaves the same with authentication as without.
     let about_users: Vec<&Case> = cases.iter().filter(|case| case.needs.contains(&Need::Auth)).copied().collect();
     let arena = Arena::with_authentication(Profile::Observed).await;
     assert_eq!(arena.demand_exact(&about_users).await, about_users.iter().filter(applies).count());

@@ -1,4 +1,4 @@
-//! The README's commands print what the README shows.
+//! Checks that the commands in the README print the output that it shows.
 
 mod client;
 mod server;
@@ -21,7 +21,7 @@ fn the_first_write_and_query_print_what_the_readme_shows() {
     assert_eq!(commands, 4);
 }
 
-/// Does what `curl` does with the few options that the README uses, and returns what it prints.
+/// Does what `curl` does with the options that the README uses, and returns the output.
 fn curl(server: &Server, command: &str) -> String {
     let (mut method, mut target, mut body, mut query, mut print_status) =
         ("GET", String::new(), String::new(), false, false);
@@ -51,7 +51,7 @@ fn curl(server: &Server, command: &str) -> String {
     if print_status { format!("{printed}{}\n", answer.status) } else { printed }
 }
 
-/// The words of a shell command that quotes with single quotes only.
+/// Splits a shell command into words. Only single quotes are supported.
 fn words(command: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (i, part) in command.split('\'').enumerate() {

@@ -1,7 +1,7 @@
 //! The clauses of the specification, read from its pages.
 //!
-//! A clause is a paragraph that begins with its identifier in bold brackets, `**[write.partial.2]** ...`, and reaches to the next
-//! clause or heading. Pages are embedded, so that a report can show what a failed case rests on.
+//! A clause is a paragraph that begins with its identifier in bold brackets, `**[write.partial.2]** ...`, and extends to the next
+//! clause or heading. Pages are embedded, so that a report can show the clauses of a failed case.
 
 use std::collections::BTreeMap;
 
@@ -20,11 +20,11 @@ pub struct Clause {
     pub text: String,
     /// The page that holds it.
     pub page: String,
-    /// The line on which it begins, from 1.
+    /// The line where it begins, from 1.
     pub line: usize,
 }
 
-/// A paragraph that begins as a clause does, with something else in the place of an identifier.
+/// A paragraph begins like a clause, but with something other than an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{page}:{line}: {error}")]
 pub struct ClauseError {
@@ -37,13 +37,13 @@ pub struct ClauseError {
 }
 
 impl Clause {
-    /// Whether the clause demands something.
+    /// Whether the clause is a requirement.
     pub fn is_mandatory(&self) -> bool {
         self.text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "MUST")
     }
 }
 
-/// The clauses of one page, in its order.
+/// Returns the clauses of one page, in its order.
 pub fn parse_page(page: &str, text: &str) -> Result<Vec<Clause>, ClauseError> {
     let mut clauses: Vec<Clause> = Vec::new();
     let mut open = false;
@@ -72,7 +72,7 @@ pub fn parse_page(page: &str, text: &str) -> Result<Vec<Clause>, ClauseError> {
     Ok(clauses)
 }
 
-/// The embedded clauses by identifier. Pages with mistakes are left out here; `cargo xtask spec` reports them.
+/// Returns the embedded clauses by identifier, without pages that have mistakes: `cargo xtask spec` reports those.
 pub fn embedded() -> BTreeMap<ClauseId, Clause> {
     let pages = PAGES.files().filter(|file| file.path().extension().is_some_and(|e| e == "md"));
     pages
@@ -90,7 +90,7 @@ mod tests {
                         ## More\nNot of a clause.\n\n**[a.b.2]** It MAY. _Observed._\n";
 
     #[test]
-    fn a_clause_reaches_to_the_next_clause_or_heading() {
+    fn a_clause_extends_to_the_next_clause_or_heading() {
         let clauses = parse_page("p.md", PAGE).unwrap();
         let found: Vec<_> = clauses.iter().map(|c| (c.id.as_str(), c.line, c.is_mandatory())).collect();
         assert_eq!(found, [("a.b.1", 4, true), ("a.b.2", 17, false)]);

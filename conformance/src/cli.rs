@@ -28,26 +28,26 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run cases against a server and report. Ends with status 1 if there are differences that --known does not list.
+    /// Run cases against a server and report. The exit status is 1 if a case fails that --known does not list.
     Run(RunArgs),
     /// List the cases.
     List(Chosen),
     /// Show a case: its rule, its clauses, its requests as curl commands, and the answers it expects.
     Show {
-        /// The case, or the beginning of several identifiers.
+        /// The identifier of a case, or a prefix of several.
         id: String,
         /// Read cases from this folder instead of the built-in ones.
         #[arg(long, value_name = "DIR")]
         cases: Option<PathBuf>,
     },
-    /// Fill in what a real server answers, in files of cases that lack answers.
+    /// Fill a real server's answers into case files that lack them.
     Record {
         #[command(flatten)]
         server: ServerArgs,
-        /// Replace answers that are there already.
+        /// Replace existing answers, too.
         #[arg(long)]
         again: bool,
-        /// The files.
+        /// The case files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
@@ -58,32 +58,32 @@ struct ServerArgs {
     /// The server, as a URL such as <http://127.0.0.1:8086>.
     #[arg(long)]
     target: Target,
-    /// An administrator of the server, if it has authentication on.
+    /// An administrator of the server, if authentication is on.
     #[arg(long, requires = "password")]
     user: Option<String>,
     /// The administrator's password.
     #[arg(long, requires = "user")]
     password: Option<String>,
-    /// Which of two labelled answers is wanted where documentation and InfluxDB 1.2.4 disagree.
+    /// The answer to expect where the documentation and InfluxDB 1.2.4 disagree.
     #[arg(long, value_enum, default_value_t)]
     profile: Profile,
-    /// The configuration file of the server. Then the cases that need some of its settings are run, and no others.
+    /// The server's configuration file. Runs only the cases that need some of its settings.
     #[arg(long, value_name = "FILE")]
     target_config: Option<PathBuf>,
-    /// How many seconds one answer may take.
+    /// Seconds to wait for an answer.
     #[arg(long, default_value_t = 30)]
     timeout: u64,
 }
 
 #[derive(Debug, Args)]
 struct Chosen {
-    /// Only cases of these areas (the first word of their identifiers).
+    /// Only the cases of these areas (the first word of their identifiers).
     #[arg(long, value_delimiter = ',')]
     area: Vec<String>,
-    /// Only cases of these levels.
+    /// Only the cases of these levels.
     #[arg(long, value_enum, value_delimiter = ',')]
     level: Vec<Level>,
-    /// Only these cases; the beginning of an identifier chooses all that follow it.
+    /// Only these cases; a prefix of identifiers up to a dot selects all of them.
     #[arg(long = "case", value_name = "ID", value_delimiter = ',')]
     ids: Vec<String>,
     /// Read cases from this folder instead of the built-in ones.
@@ -106,7 +106,7 @@ struct RunArgs {
     /// Expected differences, with reasons (TOML).
     #[arg(long, value_name = "FILE")]
     known: Option<PathBuf>,
-    /// How reports call the server, instead of the version that it gives.
+    /// The server's name in reports, instead of its version.
     #[arg(long, value_name = "NAME")]
     label: Option<String>,
     /// Write a JSON report.
@@ -115,17 +115,17 @@ struct RunArgs {
     /// Write a `JUnit` report.
     #[arg(long, value_name = "FILE")]
     report_junit: Option<PathBuf>,
-    /// Add this run to the matrix of servers in a folder.
+    /// Add this run to the matrix of servers in this folder.
     #[arg(long, value_name = "DIR")]
     report_html: Option<PathBuf>,
 }
 
-/// Runs the command line of the process.
+/// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match execute(cli.command) {
         Ok(code) => code,
-        // Whoever reads our output has seen enough.
+        // The reader of the output has closed it, as `head` does.
         Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
             ExitCode::SUCCESS
         }
@@ -159,7 +159,7 @@ async fn run_cases(args: RunArgs) -> anyhow::Result<ExitCode> {
     let suite = suite(args.chosen.cases.as_deref())?;
     let cases = suite.select(&args.chosen.selection());
     if cases.is_empty() {
-        bail!("no case is chosen");
+        bail!("no case is selected");
     }
     match run::inspect(&settings, &cases).await {
         Err(run::Unfit::Occupied(..)) if args.drop_existing => {}
@@ -258,7 +258,7 @@ fn show_answer(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
     Ok(())
 }
 
-/// A request as a command for a POSIX shell, against the usual port.
+/// Returns a request as a command for a POSIX shell, with InfluxDB's default port.
 fn curl(request: &Request) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let verb = match request.verb.as_str() {

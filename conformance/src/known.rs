@@ -1,4 +1,4 @@
-//! The file of expected differences: cases that a target is known not to pass, grouped by reason.
+//! The file of expected differences: cases that a target is known to fail, grouped by reason.
 //!
 //! ```toml
 //! [[known]]
@@ -18,17 +18,17 @@ use crate::report::Outcome;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known(BTreeMap<CaseId, String>);
 
-/// Why the file can't be used.
+/// An error in the file of expected differences.
 #[derive(Debug, thiserror::Error)]
 pub enum KnownError {
-    /// It can't be read.
-    #[error("can't read {0}: {1}")]
+    /// The file cannot be read.
+    #[error("cannot read {0}: {1}")]
     Read(String, std::io::Error),
-    /// It has a mistake.
+    /// The file has a mistake.
     #[error("{0}: {1}")]
     Syntax(String, toml::de::Error),
-    /// A case stands in it twice.
-    #[error("{0}: `{1}` stands there twice")]
+    /// The file lists a case twice.
+    #[error("{0}: `{1}` is listed twice")]
     Twice(String, CaseId),
 }
 
@@ -47,19 +47,19 @@ struct EntryText {
 }
 
 impl Known {
-    /// Reads the file.
+    /// Reads a file of expected differences.
     pub fn read(path: &Path) -> Result<Known, KnownError> {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| KnownError::Read(name.clone(), error))?;
         Known::parse(&name, &text)
     }
 
-    /// The reason why a case is expected to fail.
+    /// Returns why a case is expected to fail, if it is.
     pub fn reason(&self, case: &CaseId) -> Option<&str> {
         self.0.get(case).map(String::as_str)
     }
 
-    /// The listed cases that were run and did not fail.
+    /// Returns the listed cases that were run and did not fail.
     pub fn resolved<'a>(&'a self, outcomes: &'a [Outcome]) -> impl Iterator<Item = &'a Outcome> {
         outcomes.iter().filter(|o| self.0.contains_key(&o.id) && o.verdict.was_passed())
     }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_case_stands_there_once_with_a_reason() {
+    fn each_case_is_listed_once_with_a_reason() {
         let entry = "[[known]]\ncases = ['a.b', 'a.c']\nreason = 'old'\n";
         let known = Known::parse("k.toml", entry).unwrap();
         assert_eq!(known.reason(&CaseId::try_from("a.b".to_owned()).unwrap()), Some("old"));

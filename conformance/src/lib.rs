@@ -2,20 +2,20 @@
 //!
 //! # The map
 //!
-//! | module | what lives there |
+//! | module | contents |
 //! |---|---|
-//! | [`case`] | what a case is, and how it is read from TOML; a value of these types can be run as it is |
-//! | [`suite`] | all cases: embedded in the binary or read from a folder, and chosen from |
+//! | [`case`] | cases, and how they are read from TOML; a value of these types is complete and can be run |
+//! | [`suite`] | all cases, embedded in the binary or read from a folder, and the selection of some |
 //! | [`clauses`] | the clauses of the specification, read from its pages |
-//! | [`client`] | sends one request to the target and returns what came back |
+//! | [`client`] | the HTTP client of the runner, the repository's tests and its tools |
 //! | [`verdict`] | compares an answer with the expected one: a pure function |
-//! | [`run`] | plays cases against a target |
+//! | [`run`] | runs cases against a target |
 //! | [`known`] | the file of expected differences |
-//! | [`report`] | what a run found, and its forms: console, JSON, `JUnit`, HTML |
-//! | [`record`] | fills in the answers of a real server |
+//! | [`report`] | the outcome of a run, and its forms: console, JSON, `JUnit`, HTML |
+//! | [`record`] | fills a server's answers into case files |
 //! | [`cli`] | the command line |
 //!
-//! Only [`client`] touches the network, and nothing here knows the server that this repository also holds.
+//! Only [`client`] touches the network, and nothing in this crate depends on the server of this repository.
 
 #![allow(clippy::format_push_string, reason = "reports are small, and read better so")]
 

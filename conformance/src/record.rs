@@ -1,5 +1,6 @@
-//! Fills in what a real server answers: the quick way from requests to a case. What is recorded must still be judged by a
-//! person, since a recording says what a server did, not what is right.
+//! Fills a server's answers into case files, so that a case can be written as requests only.
+//!
+//! A person must still judge the recording: it shows what a server did, not what is right.
 
 use std::path::{Path, PathBuf};
 
@@ -11,27 +12,27 @@ use crate::case::{self, CaseError};
 use crate::client::Response;
 use crate::run::{self, Settings};
 
-/// The headers that are recorded; the others vary, or `every_response` of a file names them.
+/// The headers that are recorded. Others vary, or are rules for every response of the file.
 const RECORDED_HEADERS: [&str; 2] = ["Content-Type", "Www-Authenticate"];
 
-/// Why a file can't be filled in.
+/// Why a file cannot be filled in.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// It can't be read or written.
+    /// The file cannot be read or written.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
-    /// It is no TOML.
+    /// The file is not TOML.
     #[error("{0}: {1}")]
     Syntax(PathBuf, toml_edit::TomlError),
-    /// It has a mistake.
+    /// The file has a mistake.
     #[error(transparent)]
     Case(#[from] CaseError),
-    /// The server did not take part.
+    /// The server did not answer.
     #[error("{0}: {1}")]
     NoAnswer(case::CaseId, String),
 }
 
-/// Fills in the missing answers of a file (all answers if `again`), and returns how many.
+/// Fills in the missing answers of a file, or all answers if `again`, and returns their number.
 pub async fn fill_in(settings: &Settings, path: &Path, again: bool) -> Result<usize, RecordError> {
     let text = std::fs::read_to_string(path).map_err(|error| RecordError::File(path.to_owned(), error))?;
     let mut document: DocumentMut = text.parse().map_err(|error| RecordError::Syntax(path.to_owned(), error))?;
@@ -42,7 +43,7 @@ pub async fn fill_in(settings: &Settings, path: &Path, again: bool) -> Result<us
     for step in cases(&mut document).flat_map(steps).filter(|step| !step.contains_key("response")) {
         step.insert("response", Item::Value(Value::from_iter([("status", 200)])));
     }
-    // With the gaps stopped provisionally, the file can be read and run like any other.
+    // With placeholders in the gaps, the file can be read and run like any other.
     let parsed = case::parse_file(&path.display().to_string(), &document.to_string())?;
     let mut filled = 0;
     for ((case, wanted), table) in parsed.iter().zip(wanted).zip(cases(&mut document)) {
@@ -68,7 +69,7 @@ fn steps(case: &mut Table) -> impl Iterator<Item = &mut Table> {
     case.get_mut("step").and_then(Item::as_array_of_tables_mut).into_iter().flat_map(|steps| steps.iter_mut())
 }
 
-/// An answer as `response.status = ...` and so on.
+/// Returns an answer as dotted keys: `response.status = ...`.
 fn response_table(response: &Response) -> Table {
     let mut table = Table::new();
     table.set_dotted(true);
@@ -90,7 +91,7 @@ fn response_table(response: &Response) -> Table {
     table
 }
 
-/// A text as a literal that shows it as it is, where TOML has one for it.
+/// Returns a text as a literal string without escapes, where TOML allows that.
 fn text_value(text: &str) -> Value {
     let plain = !text.contains("'''") && text.chars().all(|c| c == '\n' || c == '\t' || !c.is_control());
     let literal = if text.contains('\n') { format!("'''\n{text}'''") } else { format!("'{text}'") };
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_recorded_as_they_are() {
+    fn texts_are_recorded_without_escapes_where_possible() {
         for (text, written) in
             [("", "''"), ("{\"a\":1}\n", "'''\n{\"a\":1}\n'''"), ("it's", "\"it's\""), ("bell\u{7}", "\"bell\\u0007\"")]
         {
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn missing_answers_are_filled_in_and_the_rest_of_the_file_stays() {
+    async fn missing_answers_are_filled_in_and_the_rest_of_the_file_is_kept() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let settings = Settings::new(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
         tokio::spawn(async move {

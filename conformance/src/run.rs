@@ -1,7 +1,7 @@
-//! Plays cases against a target, one after the other, and keeps what came of each.
+//! Runs cases against a target, one after another, and collects their outcomes.
 //!
-//! Before a case, and after it, what the case owns is dropped; then its preparation must succeed; then its steps are judged, up to the first
-//! that fails, since later ones build on it.
+//! Everything that a case owns is dropped before and after it. Its preparation must succeed; then its steps are judged up to the first that
+//! fails, since later steps build on earlier ones.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,25 +11,26 @@ use crate::client::{self, NoAnswer, Response, Target};
 use crate::report::{Outcome, Report, StepOutcome};
 use crate::verdict::{self, Verdict};
 
-/// How to run.
+/// How to run cases.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The server that is judged.
     pub target: Target,
-    /// User and password of an administrator, if the target has authentication on.
+    /// The name and password of an administrator, if authentication is on.
     pub credentials: Option<(String, String)>,
-    /// Which of two labelled answers is wanted.
+    /// The profile whose answers are expected.
     pub profile: Profile,
-    /// The settings that the target was started with. If any are given, only cases that need some of them apply; if none, only those that need none.
+    /// The settings that the target was started with. If there are any, only cases that need some of them apply; otherwise, only cases that
+    /// need none.
     pub config: toml::Table,
-    /// How long one answer may take.
+    /// The time limit for an answer.
     pub answer_limit: Duration,
-    /// How long a step that is to hold eventually is repeated.
+    /// How long a step with `eventually` is repeated.
     pub patience: Duration,
 }
 
 impl Settings {
-    /// Settings with the usual limits.
+    /// Returns settings with the default limits.
     pub fn new(target: Target) -> Settings {
         Settings {
             target,
@@ -42,7 +43,7 @@ impl Settings {
     }
 }
 
-/// Runs the cases, and tells `progress` each outcome as it is known.
+/// Runs the cases, and passes each outcome to `progress` when it is known.
 pub async fn run(settings: &Settings, cases: &[&Case], mut progress: impl FnMut(&Outcome)) -> Report {
     let mut outcomes = Vec::with_capacity(cases.len());
     for case in cases {
@@ -53,21 +54,21 @@ pub async fn run(settings: &Settings, cases: &[&Case], mut progress: impl FnMut(
     Report { target: settings.target.to_string(), server: server(settings).await, profile: settings.profile, outcomes }
 }
 
-/// Why a target can't be judged at all.
+/// Why a target cannot be judged at all.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
-    /// It does not answer.
+    /// The target does not answer.
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
-    /// It wants credentials, or others than it got.
+    /// The target refuses the credentials, or their absence.
     #[error("{0} refuses the runner: give an administrator's --user and --password")]
     Refused(Target),
-    /// It holds what the cases would drop.
-    #[error("{0} holds what the cases would drop: {1} (--drop-existing)")]
+    /// The target has databases or users that the cases would drop.
+    #[error("the cases would drop what {0} holds: {1} (--drop-existing runs them all the same)")]
     Occupied(Target, String),
 }
 
-/// Finds out whether the target answers, and holds nothing that the cases would drop.
+/// Checks that the target answers, and has nothing that the cases would drop.
 pub async fn inspect(settings: &Settings, cases: &[&Case]) -> Result<(), Unfit> {
     let mut found = Vec::new();
     let databases: BTreeSet<_> = cases.iter().flat_map(|case| &case.owns.databases).collect();
@@ -84,7 +85,7 @@ pub async fn inspect(settings: &Settings, cases: &[&Case]) -> Result<(), Unfit> 
     if found.is_empty() { Ok(()) } else { Err(Unfit::Occupied(settings.target.clone(), found.join(", "))) }
 }
 
-/// Plays a case without judging it, and returns the answers to its steps.
+/// Runs a case without judging it, and returns the answers to its steps.
 pub async fn replay(settings: &Settings, case: &Case) -> Result<Vec<Response>, String> {
     drop_owned(settings, &case.owns).await;
     prepare(settings, case).await.map_err(|(_, reason)| reason)?;
@@ -142,7 +143,7 @@ async fn run_case(settings: &Settings, case: &Case) -> Outcome {
     outcome
 }
 
-/// Why a case does not apply to the target, if it does not.
+/// Returns why a case does not apply to the target, if it does not.
 fn inapplicable(settings: &Settings, case: &Case) -> Option<String> {
     if case.needs.contains(&Need::Auth) && settings.credentials.is_none() {
         return Some("needs authentication, and the credentials of an administrator (--user, --password)".to_owned());
@@ -158,7 +159,7 @@ fn inapplicable(settings: &Settings, case: &Case) -> Option<String> {
     None
 }
 
-/// Whether a setting, or each setting of a section, is as wanted.
+/// Whether a setting, or each setting of a section, has the wanted value.
 fn contains(actual: Option<&toml::Value>, wanted: &toml::Value) -> bool {
     match (actual, wanted) {
         (Some(toml::Value::Table(actual)), toml::Value::Table(wanted)) => {
@@ -190,7 +191,7 @@ async fn prepare(settings: &Settings, case: &Case) -> Result<(), (Verdict, Strin
 
 async fn run_step(settings: &Settings, case: &Case, step: &Step) -> StepOutcome {
     let deadline = Instant::now() + settings.patience;
-    // Reports show the request of the case, without the administrator's credentials.
+    // The report shows the request of the case, without the administrator's credentials.
     let request = credited(settings, case, step);
     loop {
         let outcome = match client::send(&settings.target, &request, settings.answer_limit).await {
@@ -204,12 +205,12 @@ async fn run_step(settings: &Settings, case: &Case, step: &Step) -> StepOutcome 
     }
 }
 
-/// A step's request. Where authentication is the matter, a case says itself whose credentials it sends.
+/// Returns a step's request with the credentials to send. Cases about authentication have their own.
 fn credited(settings: &Settings, case: &Case, step: &Step) -> Request {
     if case.needs.contains(&Need::Auth) { step.request.clone() } else { as_admin(settings, step.request.clone()) }
 }
 
-/// Drops what a case owns. What is not there can't be dropped, so answers are not looked at.
+/// Drops what a case owns. The answers do not matter, since it may not exist.
 async fn drop_owned(settings: &Settings, owned: &Owned) {
     let databases = owned.databases.iter().map(|name| format!("DROP DATABASE {}", quoted(name)));
     let users = owned.users.iter().map(|name| format!("DROP USER {}", quoted(name)));
@@ -218,7 +219,7 @@ async fn drop_owned(settings: &Settings, owned: &Owned) {
     }
 }
 
-/// Whether the target holds no databases, but those that servers keep for themselves, and no users.
+/// Whether the target has no users, and no databases except its own.
 async fn is_empty(settings: &Settings) -> bool {
     for statement in ["SHOW DATABASES", "SHOW USERS"] {
         let request = as_admin(settings, query(statement));
@@ -257,14 +258,14 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
-/// Whether a `/query` answer holds an error, which comes with status 200.
+/// Whether a `/query` answer contains an error, which is sent with status 200.
 fn has_error(response: &Response) -> bool {
     let results = |document: &serde_json::Value| document.get("results").and_then(|r| r.as_array()).cloned();
     let documents = verdict::documents(&response.body).unwrap_or_default();
     documents.iter().filter_map(results).flatten().any(|result| result.get("error").is_some())
 }
 
-/// The first column of the first series of an answer.
+/// Returns the first column of the first series of an answer.
 fn first_column(response: &Response) -> Vec<String> {
     let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
     let rows = document.pointer("/results/0/series/0/values").and_then(|rows| rows.as_array()).cloned();
@@ -301,13 +302,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_target_that_is_not_there_gives_no_answer() {
+    async fn an_unreachable_target_gives_no_answer() {
         let settings = Settings::new("http://127.0.0.1:1".parse().unwrap());
         let report = run(&settings, &[&case("")], |_| {}).await;
         assert_eq!(report.outcomes[0].verdict, Verdict::NoAnswer);
     }
 
-    /// A server that gives these answers, one for each request, and then the last one again. Returns the requests that it got.
+    /// Starts a server that gives these answers, one per request, and then repeats the last one. Returns settings for it and its requests.
     async fn scripted(answers: &'static [&'static str]) -> (Settings, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

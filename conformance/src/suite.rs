@@ -1,4 +1,6 @@
-//! All cases: embedded in the binary or read from a folder, and chosen from.
+//! All cases, embedded in the binary or read from a folder, and the selection of some.
+//!
+//! No two cases have the same identifier.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,43 +11,43 @@ use crate::case::{self, Case, CaseError, CaseId, Level};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/cases");
 
-/// The cases, in the order of their files' names and within each file as they stand.
+/// The cases, in the order of their files' names and then of each file.
 #[derive(Debug, Clone)]
 pub struct Suite {
     /// The cases. No two have the same identifier.
     pub cases: Vec<Case>,
 }
 
-/// Which cases are wanted. Empty lists mean: all.
+/// A selection of cases. An empty list selects all.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// Areas, the first word of an identifier.
     pub areas: Vec<String>,
     /// Levels.
     pub levels: Vec<Level>,
-    /// Identifiers, or beginnings of identifiers up to a dot.
+    /// Identifiers, or prefixes of identifiers up to a dot.
     pub ids: Vec<String>,
 }
 
-/// Why the cases can't be used.
+/// An error in the cases.
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
-    /// A file can't be read.
-    #[error("can't read {path}: {source}")]
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A file is no text.
+    /// A file is not UTF-8.
     #[error("{0} is not UTF-8")]
     NotText(String),
     /// A file has a mistake.
     #[error(transparent)]
     Case(#[from] CaseError),
-    /// An identifier is taken.
-    #[error("{file}:{line}: `{id}` is taken by a case in {other}")]
+    /// An identifier is used twice.
+    #[error("{file}:{line}: `{id}` is already the identifier of a case in {other}")]
     Taken {
         /// The identifier.
         id: CaseId,
@@ -59,21 +61,21 @@ pub enum SuiteError {
 }
 
 impl Suite {
-    /// The cases that are embedded in the binary.
+    /// Returns the cases that are embedded in the binary.
     pub fn embedded() -> Result<Suite, SuiteError> {
         let mut files = Vec::new();
         embedded_files(&EMBEDDED, &mut files)?;
         Suite::of(files)
     }
 
-    /// The cases of a folder and its folders.
+    /// Reads the cases of a folder and its subfolders.
     pub fn read(folder: &Path) -> Result<Suite, SuiteError> {
         let mut files = Vec::new();
         folder_files(folder, &mut files)?;
         Suite::of(files)
     }
 
-    /// The chosen cases.
+    /// Returns the selected cases.
     pub fn select(&self, selection: &Selection) -> Vec<&Case> {
         self.cases.iter().filter(|case| selection.wants(case)).collect()
     }
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_embedded_cases_are_sound() {
+    fn the_embedded_cases_are_valid() {
         assert!(!Suite::embedded().unwrap().cases.is_empty());
     }
 
@@ -151,11 +153,11 @@ mod tests {
     fn an_identifier_is_used_once() {
         let files = [("a.toml", "ping.x"), ("b.toml", "ping.x")].map(|(name, id)| (name.to_owned(), file(id)));
         let error = Suite::of(files.to_vec()).unwrap_err();
-        assert_eq!(error.to_string(), "b.toml:3: `ping.x` is taken by a case in a.toml");
+        assert_eq!(error.to_string(), "b.toml:3: `ping.x` is already the identifier of a case in a.toml");
     }
 
     #[test]
-    fn cases_are_chosen_by_area_level_and_beginning_of_the_identifier() {
+    fn cases_are_selected_by_area_level_and_prefix_of_the_identifier() {
         let files = ["ping.x", "query.x.1", "query.xy"].map(|id| (format!("{id}.toml"), file(id)));
         let suite = Suite::of(files.to_vec()).unwrap();
         let chosen = |selection: Selection| -> Vec<String> {

@@ -1,34 +1,34 @@
-//! Compares an answer with the expected one. Pure functions; the only place where it is decided what counts as what.
+//! Compares an answer with the expected one. The functions are pure, and nothing else decides on a verdict.
 //!
 //! - **exact**: the status, every header that the case names, and the bytes of the body.
 //! - **equivalent**: the same status and the same content: JSON equal as values, CSV equal as cells. Headers that only frame or trace
-//!   the message may differ or be missing; of `Content-Type` the media type must agree, of `Www-Authenticate` the scheme; any other header
-//!   that the case names must be there.
+//!   the message may differ or be missing; `Content-Type` must have the same media type and `Www-Authenticate` the same scheme; any other
+//!   header that the case names must be present.
 //! - **differs**: anything else.
 //!
-//! An answer that is the one labelled with the other profile is equivalent, and its label is reported.
+//! The answer of the other profile is equivalent, and that profile is reported.
 
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Answer, BodyRule, HeaderRule, Profile, Step};
 use crate::client::Response;
 
-/// What came of a step or a case, from best to worst.
+/// The verdict on a step or a case, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub enum Verdict {
     /// The target lacks what the case needs.
     #[serde(rename = "not applicable")]
     NotApplicable,
-    /// To the byte.
+    /// The answer is the expected one, byte for byte.
     #[serde(rename = "exact")]
     Exact,
-    /// The same content.
+    /// The answer has the same content.
     #[serde(rename = "equivalent")]
     Equivalent,
-    /// Something else.
+    /// The answer is a different one.
     #[serde(rename = "differs")]
     Differs,
-    /// Nothing, or no HTTP.
+    /// There is no answer, or it is not HTTP.
     #[serde(rename = "no answer")]
     NoAnswer,
 }
@@ -49,12 +49,12 @@ impl Verdict {
         }
     }
 
-    /// Whether the target did what the case asks for.
+    /// Whether the target passed.
     pub fn was_passed(self) -> bool {
         matches!(self, Verdict::Exact | Verdict::Equivalent)
     }
 
-    /// Whether the target did not do what the case asks for.
+    /// Whether the target failed.
     pub fn is_failure(self) -> bool {
         matches!(self, Verdict::Differs | Verdict::NoAnswer)
     }
@@ -66,29 +66,29 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// The verdict on one answer, with every point in which it is not exact.
+/// The verdict on one answer, and every part of it that is not exact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
-    /// Where the answer is not exact.
+    /// The parts of the answer that are not exact.
     pub differences: Vec<Difference>,
-    /// The profile whose answer was given, if it is not the wanted one.
+    /// The profile whose answer was given, if it is not the expected one.
     pub answered_as: Option<Profile>,
 }
 
-/// One point in which an answer is not exact.
+/// A part of an answer that is not exact.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Difference {
     /// `status`, `header NAME` or `body`.
     pub at: String,
-    /// What the case expects.
+    /// The value that the case expects.
     pub expected: String,
-    /// What came.
+    /// The value of the answer.
     pub actual: String,
 }
 
-/// Judges the answer to a step, looking first at the answer that `wanted` labels.
+/// Judges the answer to a step by the expected answer of the profile `wanted`, and then by that of the other one.
 pub fn judge(step: &Step, response: &Response, wanted: Profile) -> Judgement {
     let Some(alternative) = &step.alternative else {
         return compare(&step.expected, response);
@@ -137,7 +137,7 @@ fn compare(expected: &Answer, response: &Response) -> Judgement {
     Judgement { verdict, differences, answered_as: None }
 }
 
-/// How bad it is that a header is not as the rule demands.
+/// The verdict on a header that breaks its rule.
 fn header_verdict(name: &str, rule: &HeaderRule, actual: Option<&str>) -> Verdict {
     const FRAMING_AND_TRACING: [&str; 6] =
         ["connection", "content-length", "transfer-encoding", "date", "request-id", "server"];
@@ -156,7 +156,7 @@ fn header_verdict(name: &str, rule: &HeaderRule, actual: Option<&str>) -> Verdic
     if kept { Verdict::Equivalent } else { Verdict::Differs }
 }
 
-/// Whether two bodies mean the same.
+/// Whether two bodies have the same content.
 fn same_content(expected: &[u8], actual: &[u8], content_type: Option<&str>) -> bool {
     if content_type.is_some_and(|kind| kind.contains("csv")) {
         return matches!((cells(expected), cells(actual)), (Some(a), Some(b)) if a == b);
@@ -167,7 +167,7 @@ fn same_content(expected: &[u8], actual: &[u8], content_type: Option<&str>) -> b
     }
 }
 
-/// The JSON documents of a body: one, or one for each chunk.
+/// Returns the JSON documents of a body: one, or one for each chunk.
 pub(crate) fn documents(body: &[u8]) -> Option<Vec<serde_json::Value>> {
     let documents: Vec<_> = serde_json::Deserializer::from_slice(body).into_iter().collect::<Result<_, _>>().ok()?;
     if documents.is_empty() { None } else { Some(documents) }
@@ -178,7 +178,7 @@ fn cells(body: &[u8]) -> Option<Vec<csv::ByteRecord>> {
     reader.into_byte_records().collect::<Result<_, _>>().ok()
 }
 
-/// Equal as values: numbers by what they are, not by how they are written; objects without regard to the order of keys.
+/// Whether two JSON values are equal. Numbers are compared by value, not as written; the order of keys does not matter.
 fn same_value(a: &serde_json::Value, b: &serde_json::Value) -> bool {
     use serde_json::Value;
     match (a, b) {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_frame_or_trace_are_forgiven_and_others_must_be_there() {
+    fn headers_that_frame_or_trace_may_differ_and_others_must_be_present() {
         let got =
             response(204, &[("content-type", "application/json; charset=utf-8"), ("x-influxdb-version", "9")], "");
         for (header, expected) in [
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_labelled_answers_the_wanted_one_is_exact_and_the_other_equivalent() {
+    fn the_answer_of_the_wanted_profile_is_exact_and_the_other_one_equivalent() {
         let step = Step {
             request: crate::case::Request {
                 verb: "GET".to_owned(),

@@ -1,4 +1,4 @@
-//! `spec/openapi.yaml` describes what the documented cases show: each path, verb, parameter, status and body of an answered request.
+//! Checks that `spec/openapi.yaml` describes every path, verb, parameter, status and body in the documented cases.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn every_case_of_a_known_endpoint_is_described() {
     for case in suite.cases.iter().filter(|case| case.level == Level::Documented) {
         for step in &case.steps {
             let (path, query) = step.request.target.split_once('?').unwrap_or((&step.request.target, ""));
-            // Unknown paths and verbs are refused before there is anything to describe.
+            // Answers to unknown paths and verbs are not described.
             if matches!(step.expected.status, 404 | 405) && path != "/write" || step.request.verb == "OPTIONS" {
                 continue;
             }
@@ -58,7 +58,7 @@ fn check_answer(api: &Value, operation: &Value, request: &Request, expected: &An
     }
 }
 
-/// The value itself, or what its `$ref` names.
+/// Returns the value itself, or the one that its `$ref` names.
 fn resolve<'a>(api: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
         Some(reference) => api.pointer(reference.trim_start_matches('#')).unwrap_or(&Value::Null),

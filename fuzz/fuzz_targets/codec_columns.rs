@@ -1,5 +1,6 @@
-//! Times, integers, booleans and strings: any values round-trip, and any bytes decode or fail within the allowed memory. The
-//! first byte chooses the codec.
+//! Times, integers, booleans and strings: all values round-trip, and any bytes decode or fail within the allowed memory.
+//!
+//! The first byte selects the codec.
 #![no_main]
 
 use std::fmt::Debug;
@@ -27,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Reads numbers whose width is given by the first byte.
+/// Returns numbers whose width is given by the first byte.
 fn numbers(bytes: &[u8]) -> Vec<i64> {
     let Some((width, bytes)) = bytes.split_first() else { return Vec::new() };
     let width = usize::from(width % 8) + 1;

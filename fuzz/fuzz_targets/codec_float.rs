@@ -1,4 +1,4 @@
-//! Floats: any values round-trip to the bit, and any bytes decode or fail within the allowed memory.
+//! Floats: all values round-trip bit for bit, and any bytes decode or fail within the allowed memory.
 #![no_main]
 
 use fluxstone_codec::floats::{decode, encode};
@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let values: Vec<f64> = data.chunks_exact(8).map(|bits| f64::from_le_bytes(bits.try_into().unwrap())).collect();
     round_trip(&values);
-    // Small differences between neighbours reach paths that random bits do not.
+    // Small differences between neighbours reach other paths than random bits do.
     let values: Vec<f64> = data.iter().map(|byte| f64::from(*byte) / 8.0).collect();
     round_trip(&values);
 });

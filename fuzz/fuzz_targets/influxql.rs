@@ -1,30 +1,30 @@
-//! Arbitrary texts: parsing ends and never panics, a position in a message lies inside of the text, and what parses is
-//! written as a text that gives an equal tree. Short texts are also judged by the grammar of the specification, which must
-//! agree.
+//! Arbitrary texts: parsing ends and never panics, positions in messages are inside the text, and printing a tree gives a text
+//! that parses to an equal tree. For short texts, the parser must agree with the grammar of the specification.
 #![no_main]
 
-use fluxstone_influxql::ast::Statement;
+use fluxstone_influxql::ast::{Definition, Statement};
 use fluxstone_influxql::{ErrorKind, Parameter, Parameters, ParseError, parse};
 use fluxstone_spec::grammar::{INFLUXQL, characters};
 use libfuzzer_sys::fuzz_target;
 
-/// How long the texts are that the grammar judges. Its recogniser is polynomial, not fast.
-const JUDGED_BYTES_MAX: usize = 160;
+/// The longest text to check against the grammar, in bytes. Its recognizer takes polynomial time.
+const RECOGNIZED_BYTES_MAX: usize = 160;
 
 fuzz_target!(|text: &str| {
     let parameters: Parameters =
         [("p".to_owned(), Parameter::String("it's".to_owned())), ("q".to_owned(), Parameter::Number(-1.5))].into();
     let outcome = parse(text, &parameters);
-    if text.len() <= JUDGED_BYTES_MAX && !text.contains('\0') {
+    if text.len() <= RECOGNIZED_BYTES_MAX && !text.contains('\0') {
         agrees(text, outcome.as_ref().err());
     }
     let query = match outcome {
         Ok(query) => query,
         Err(error) => return check_position(&error.to_string(), text),
     };
-    let secret =
-        |statement: &Statement| matches!(statement, Statement::CreateUser { .. } | Statement::SetPassword { .. });
-    if query.statements.iter().any(secret) {
+    let has_password = |statement: &Statement| {
+        matches!(statement, Statement::Define(Definition::CreateUser { .. } | Definition::SetPassword { .. }))
+    };
+    if query.statements.iter().any(has_password) {
         return;
     }
     let written = format!("{query:#}");
@@ -34,7 +34,7 @@ fuzz_target!(|text: &str| {
     }
 });
 
-/// The grammar derives the text, if the parser refuses it for its meaning only or not at all.
+/// Checks that the grammar derives the text exactly if the parser accepts it or refuses it for its meaning.
 fn agrees(text: &str, error: Option<&ParseError>) {
     let start = INFLUXQL.rule("text").expect("the grammar has a start");
     match (INFLUXQL.derives(start, &characters(text)), error) {
@@ -44,7 +44,7 @@ fn agrees(text: &str, error: Option<&ParseError>) {
     }
 }
 
-/// The line exists, and the character is at most two behind its end.
+/// Checks that the line exists and the character is at most two after its end.
 fn check_position(message: &str, text: &str) {
     let Some((_, place)) = message.rsplit_once(" at line ") else { return };
     let Some((line, character)) = place.split_once(", char ") else { return };

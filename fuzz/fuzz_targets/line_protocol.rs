@@ -79,7 +79,7 @@ fuzz_target!(|request: Request<'_>| {
     if body.len() <= JUDGED_BYTES_MAX && !request.observed {
         agrees(body, &parsed);
     }
-    // Any bytes at all.
+    // These accept any bytes.
     assert!(unescape_measurement(body).len() <= body.len() && unescape_tag(body).len() <= body.len());
     SeriesKey::parse(body);
 });

@@ -1,6 +1,6 @@
-//! SELECT: whatever the data and whatever the statement, the evaluator answers what the executable semantics say.
+//! SELECT: for any data and any statement, the evaluator returns the same answer as the executable semantics.
 //!
-//! The bytes are the decisions of the generators that the differential test of the repository uses, so the fuzzer looks for the
+//! The input bytes are the decisions of the generators of the differential test (`tests/semantics`), so the fuzzer searches for
 //! decisions that reach new code.
 #![no_main]
 

@@ -1,7 +1,7 @@
 //! Segment files: any bytes are opened and read to the end, or refused.
 //!
-//! Checksums would keep the fuzzer out, so the first byte says which part of a good file the rest replaces, and all
-//! checksums are made right again.
+//! Checksums would stop the fuzzer, so the first byte selects the part of a valid file that the rest replaces, and all checksums are
+//! computed again.
 #![no_main]
 
 use std::io;
@@ -47,13 +47,13 @@ fuzz_target!(|data: &[u8]| {
         }
         1 => read(file_of(&with_crc(part), part.len() / 2)),
         _ => {
-            // Blocks, then a page, then a directory of that page.
+            // Blocks, followed by a page and a directory with that page.
             let (block, page) = part.split_at(part.len() / 2);
             let mut file = with_crc(block);
             let page_at = file.len();
             let page = with_crc(page);
             file.extend_from_slice(&page);
-            // The page begins in the file behind the header, its place and its length in two bytes each.
+            // The offset of the page includes the header; offset and length are two bytes each.
             let varint = |n: usize| [n as u8 | 0x80, (n >> 7) as u8 & 0x7f];
             let directory = [&varint(HEADER + page_at)[..], &[1, 0, 0], &varint(page.len())].concat();
             let directory_at = file.len();
@@ -67,7 +67,7 @@ fn with_crc(bytes: &[u8]) -> Vec<u8> {
     [bytes, &crc32c::crc32c(bytes).to_le_bytes()].concat()
 }
 
-/// A file with a good header and a good footer around `content`, in which the directory begins at `directory`.
+/// Returns a file with a valid header and footer around `content`, in which the directory begins at `directory`.
 fn file_of(content: &[u8], directory: usize) -> Vec<u8> {
     let mut header = b"FXSG\x01\0\0\0".to_vec();
     header.extend_from_slice(&[1; 24]);

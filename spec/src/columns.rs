@@ -1,4 +1,4 @@
-//! The columns of an answer: what SELECT names, wildcards written out, and what they are called.
+//! The columns of an answer: the projections of SELECT, with wildcards written out, and their names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,28 +6,28 @@ use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{Cast, Dimension, Expr, ExprKind, Select, VarRef, WildcardKind};
 use fluxstone_model::{FieldType, Text};
 
+use crate::answer::Refused;
 use crate::schema::Schema;
-use crate::select::Refused;
 
-/// A column that is written out.
+/// One column, without wildcards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
-    /// The alias; empty is none.
+    /// The alias; empty if there is none.
     pub alias: String,
-    /// What it holds.
+    /// The expression of its cells.
     pub expr: Expr,
 }
 
 /// All columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Columns {
-    /// What the first one, the time, is called.
+    /// The name of the first column, the time.
     pub time: String,
-    /// The others.
+    /// The other columns.
     pub list: Vec<Column>,
 }
 
-/// The columns of a statement.
+/// Returns the columns of a statement.
 ///
 /// Transcribes `select.rows.4`, `select.columns.wildcard.1`.
 pub fn columns(statement: &Select, schema: &Schema) -> Result<Columns, Refused> {
@@ -46,7 +46,7 @@ pub fn columns(statement: &Select, schema: &Schema) -> Result<Columns, Refused> 
     Ok(Columns { time: alias.unwrap_or_else(|| "time".into()), list })
 }
 
-/// All fields, and all tags that are not grouped, sorted by name, a field before a tag.
+/// Returns all fields, and all tags that are not grouped, sorted by name, a field before a tag.
 ///
 /// Transcribes `select.columns.wildcard.1`.
 fn all_names(statement: &Select, schema: &Schema, kind: Option<WildcardKind>, regex: Option<&Regex>) -> Vec<Column> {
@@ -70,7 +70,7 @@ fn column(name: &Text, cast: Cast) -> Expr {
     ExprKind::Var(VarRef { name: name.to_string(), cast: Some(cast) }).into()
 }
 
-/// A call of a wildcard is a call for each field that the function takes.
+/// Expands a call of a wildcard into a call for each field that the function accepts.
 ///
 /// Transcribes `functions.wildcard.1`.
 fn calls(expr: &Expr, alias: &str, schema: &Schema) -> Result<Vec<Column>, Refused> {
@@ -86,17 +86,17 @@ fn calls(expr: &Expr, alias: &str, schema: &Schema) -> Result<Vec<Column>, Refus
         ExprKind::Call { name, .. } if alias.is_empty() => name,
         _ => alias,
     };
-    let takes_strings = ["count", "first", "last", "distinct", "elapsed", "mode", "sample"].contains(&function);
-    let takes_booleans = takes_strings || ["min", "max"].contains(&function);
-    let takes = |field_type: FieldType| match field_type {
+    let accepts_strings = ["count", "first", "last", "distinct", "elapsed", "mode", "sample"].contains(&function);
+    let accepts_booleans = accepts_strings || ["min", "max"].contains(&function);
+    let accepts = |field_type: FieldType| match field_type {
         FieldType::Float | FieldType::Integer => true,
-        FieldType::String => takes_strings,
-        FieldType::Boolean => takes_booleans,
+        FieldType::String => accepts_strings,
+        FieldType::Boolean => accepts_booleans,
     };
     let fields = schema
         .fields
         .iter()
-        .filter(|(name, field_type)| takes(**field_type) && regex.is_none_or(|regex| regex.is_match(name)));
+        .filter(|(name, field_type)| accepts(**field_type) && regex.is_none_or(|regex| regex.is_match(name)));
     let call = |name: &Text| Column {
         alias: format!("{outer}_{name}"),
         expr: with_innermost(expr, &column(name, Cast::Field)),
@@ -104,7 +104,7 @@ fn calls(expr: &Expr, alias: &str, schema: &Schema) -> Result<Vec<Column>, Refus
     Ok(fields.map(|(name, _)| call(name)).collect())
 }
 
-/// The name of the innermost call, and its first argument.
+/// Returns the name of the innermost call and its first argument.
 fn innermost(expr: &Expr) -> Option<(&str, &ExprKind)> {
     let ExprKind::Call { name, args } = &expr.kind else { return None };
     match args.first() {
@@ -131,7 +131,7 @@ pub fn has_call(expr: &Expr) -> bool {
     }
 }
 
-/// The names between the field and the number of `top` and `bottom`, each of which makes a column.
+/// Returns the names between the field and the number in `top` and `bottom`, each of which makes a column.
 ///
 /// Transcribes `functions.top.2`.
 pub fn ranking_names(expr: &Expr) -> Vec<&Expr> {
@@ -144,7 +144,8 @@ pub fn ranking_names(expr: &Expr) -> Vec<&Expr> {
 }
 
 impl Columns {
-    /// The names of the columns, the time in front: the alias, or else the own name, with `_1`, `_2` ... behind it if it is taken.
+    /// The names of the columns, the time first: the alias, or else the column's own name, with `_1`, `_2` ... appended if it is
+    /// taken.
     ///
     /// Transcribes `select.columns.names.1`, `select.columns.names.2`.
     pub fn names(&self) -> Vec<Text> {
@@ -170,7 +171,7 @@ impl Columns {
     }
 }
 
-/// Transcribes `select.columns.names.1`.
+/// The name of a column without an alias. Transcribes `select.columns.names.1`.
 fn own_name(expr: &Expr) -> String {
     match &expr.kind {
         ExprKind::Var(var) => var.name.clone(),

@@ -1,4 +1,4 @@
-//! WHERE: which rows are kept.
+//! WHERE: the rows that are kept.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use fluxstone_influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
 use fluxstone_model::{SeriesKey, Text, Timestamp};
 use fluxstone_query::Value;
 
-use crate::operands::is_constant;
+use crate::constants::{is_constant, literal};
 use crate::schema::{Meaning, Row, Schema};
 use crate::time::is_time;
 use crate::value::{Division, arithmetic, compare};
 
-/// Whether a row is kept, whatever its time. The whole condition is evaluated at the row; what is not true counts as false.
+/// Whether a row is kept, regardless of its time. The whole condition is evaluated at the row; everything but true counts as false.
 ///
 /// Transcribes `select.where.1`, `select.where.logic.1`, `select.where.time.1`, `select.where.constant.1`,
 /// `select.where.constant.2`.
@@ -29,7 +29,7 @@ pub fn holds(condition: &Expr, row: &Row, schema: &Schema) -> bool {
     }
 }
 
-/// Arithmetic of a field and a literal, or another field, is a condition that keeps every row.
+/// Whether a condition is arithmetic of a field and a literal or another field, which keeps every row.
 ///
 /// Transcribes `select.where.arithmetic.1`.
 fn keeps_all(condition: &Expr, schema: &Schema) -> bool {
@@ -39,7 +39,7 @@ fn keeps_all(condition: &Expr, schema: &Schema) -> bool {
     is_plain(lhs) && is_plain(rhs) && (reads_field(lhs) || reads_field(rhs))
 }
 
-/// Whether a name is a field; what is none is a tag, whether the sources have it or not.
+/// Whether a name is a field. Every other name is a tag, whether the sources have it or not.
 fn is_field(var: &VarRef, schema: &Schema) -> bool {
     match var.cast {
         None => schema.fields.contains_key(var.name.as_bytes()),
@@ -47,7 +47,7 @@ fn is_field(var: &VarRef, schema: &Schema) -> bool {
     }
 }
 
-/// A side that is a tag by itself, and its key.
+/// Returns the key of a side that is just a tag.
 fn tag<'a>(side: &'a Expr, schema: &Schema) -> Option<&'a str> {
     match &side.kind {
         ExprKind::Var(var) if !is_field(var, schema) => Some(&var.name),
@@ -71,8 +71,7 @@ fn comparison(op: BinaryOp, lhs: &Expr, rhs: &Expr, row: &Row, schema: &Schema) 
     }
 }
 
-/// Whether a condition can be true for some row of a series: comparisons of tags are decided by the series, those of fields are
-/// open.
+/// Whether a condition can be true for some row of a series. Comparisons of tags depend on the series; those of fields are open.
 ///
 /// Transcribes `select.where.logic.1`.
 pub fn may_hold(condition: &Expr, series: &SeriesKey, schema: &Schema) -> bool {
@@ -106,7 +105,7 @@ fn is_literal(side: &Expr) -> bool {
     !matches!(side.kind, ExprKind::Var(_) | ExprKind::Binary { .. } | ExprKind::Paren(_))
 }
 
-/// Equal are two tags that are both there with one value. Transcribes `select.where.tag.3`.
+/// Two tags are equal if both are present with the same value. Transcribes `select.where.tag.3`.
 fn two_tags(op: BinaryOp, left: &str, right: &str, row: &Row) -> bool {
     let value = |key: &str| row.series.tags.get(key.as_bytes());
     let is_same = value(left).is_some() && value(left) == value(right);
@@ -117,7 +116,7 @@ fn two_tags(op: BinaryOp, left: &str, right: &str, row: &Row) -> bool {
     }
 }
 
-/// An absent tag is the empty text; `_name` is the measurement. No tag equals what is no text.
+/// An absent tag is the empty text; `_name` is the measurement. A tag never equals anything but text.
 ///
 /// Transcribes `select.where.tag.1`, `select.where.tag.2`, `select.where.tag.4`, `select.where.tag.5`.
 fn tag_and_literal(op: BinaryOp, key: &str, literal: &Expr, row: &Row) -> bool {
@@ -137,7 +136,7 @@ fn tag_and_literal(op: BinaryOp, key: &str, literal: &Expr, row: &Row) -> bool {
     }
 }
 
-/// The value of one side of a comparison. An absent tag is null here, beside fields.
+/// The value of one side of a comparison. Beside a field, an absent tag is null.
 ///
 /// Transcribes `select.where.arithmetic.1`, `select.where.tag.6`.
 fn operand(side: &Expr, row: &Row, schema: &Schema) -> Value {
@@ -150,16 +149,5 @@ fn operand(side: &Expr, row: &Row, schema: &Schema) -> Value {
             arithmetic(*op, &operand(lhs, row, schema), &operand(rhs, row, schema), division)
         }
         other => literal(other),
-    }
-}
-
-/// The value of a literal; null for those that no field can hold.
-pub fn literal(kind: &ExprKind) -> Value {
-    match kind {
-        ExprKind::Integer(value) => Value::Integer(*value),
-        ExprKind::Number(value) => Value::Float(*value),
-        ExprKind::String(text) => Value::String(Text::from(text.as_str())),
-        ExprKind::Boolean(value) => Value::Boolean(*value),
-        _ => Value::Null,
     }
 }

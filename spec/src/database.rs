@@ -13,7 +13,7 @@ use crate::write::{Outcome, TypeConflictInRequest, write};
 pub struct Database {
     /// The shards that were ever written to.
     pub shards: BTreeMap<ShardId, Points>,
-    /// The series that listings show, with values or without.
+    /// The series that listings show, with or without values.
     pub series: BTreeSet<SeriesKey>,
 }
 

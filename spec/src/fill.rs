@@ -1,39 +1,39 @@
-//! `fill(...)`: what stands in windows without a value.
+//! `fill(...)`: values for windows that have none.
 
 use fluxstone_influxql::ast::Fill;
 use fluxstone_model::{FieldType, Text, TimeRange, Timestamp};
 use fluxstone_query::Value;
 
-use crate::functions::Point;
-use crate::select::Asked;
+use crate::functions::TimedValue;
+use crate::scope::Scope;
 use crate::time::Windows;
 
-/// The results of a function with gaps filled: all windows of the range have at least one, unless none has.
+/// Fills the gaps in the results of a function: every window of the range then has a result, unless there are no results at all.
 ///
 /// Transcribes `select.group.time.2`, `select.fill.1`, `select.fill.2`, `functions.stddev.1`.
 pub fn filled(
-    results: Vec<Point>,
+    results: Vec<TimedValue>,
     (result_type, is_count): (FieldType, bool),
     windows: Windows,
     range: TimeRange,
-    asked: &Asked<'_>,
-) -> Vec<Point> {
+    scope: &Scope<'_>,
+) -> Vec<TimedValue> {
     let (Some(first), Some(last)) = (results.first(), results.last()) else { return results };
-    if asked.fill == Fill::None {
+    if scope.fill == Fill::None {
         return results;
     }
-    let mut filled: Vec<Point> = Vec::new();
-    let mut before: Option<Point> = None;
-    for start in starts(windows, range, (first.time, last.time), asked.is_descending) {
-        let inside: Vec<&Point> = results.iter().filter(|point| point.time == start).collect();
+    let mut filled: Vec<TimedValue> = Vec::new();
+    let mut before: Option<TimedValue> = None;
+    for start in starts(windows, range, (first.time, last.time), scope.is_descending) {
+        let inside: Vec<&TimedValue> = results.iter().filter(|point| point.time == start).collect();
         if let Some(last) = inside.last() {
             before = Some((*last).clone());
             filled.extend(inside.into_iter().cloned());
             continue;
         }
-        let is_behind = |point: &&Point| if asked.is_descending { point.time < start } else { point.time > start };
+        let is_behind = |point: &&TimedValue| if scope.is_descending { point.time < start } else { point.time > start };
         let after = results.iter().find(is_behind);
-        let value = match asked.fill {
+        let value = match scope.fill {
             Fill::Null | Fill::None if is_count => Value::Integer(0),
             Fill::Null | Fill::None => Value::Null,
             Fill::Previous => before.as_ref().map_or(Value::Null, |point| point.value.clone()),
@@ -44,12 +44,12 @@ pub fn filled(
             Fill::Integer(number) => constant(number as f64, number, result_type),
             Fill::Number(number) => constant(number, number as i64, result_type),
         };
-        filled.push(Point::new(start, value));
+        filled.push(TimedValue::new(start, value));
     }
     filled
 }
 
-/// The windows of the range in the order of the query. Where the range is open at the bottom they begin with the first result.
+/// The windows of the range in the order of the query. If the range has no lower bound they begin with the first result.
 ///
 /// Transcribes `select.group.time.2`.
 fn starts(
@@ -72,7 +72,7 @@ fn starts(
     starts
 }
 
-/// A number as a value of the column's type.
+/// Converts a number to the type of the column.
 fn constant(float: f64, integer: i64, result_type: FieldType) -> Value {
     match result_type {
         FieldType::Float => Value::Float(float),
@@ -83,7 +83,7 @@ fn constant(float: f64, integer: i64, result_type: FieldType) -> Value {
 }
 
 /// The value at `time` on the line through two results. Transcribes `select.fill.2`.
-fn on_line(before: &Point, after: &Point, time: Timestamp, windows: Windows) -> Value {
+fn on_line(before: &TimedValue, after: &TimedValue, time: Timestamp, windows: Windows) -> Value {
     let window = |time: Timestamp| (time.0 / windows.interval) as f64;
     let line = |p: f64, n: f64| {
         let slope = (n - p) / (window(after.time) - window(before.time));

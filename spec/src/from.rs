@@ -1,4 +1,4 @@
-//! FROM: which rows a statement reads, stored ones and those that sub-queries answer.
+//! FROM: the rows that a statement reads, stored ones and those of sub-queries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,9 @@ use fluxstone_influxql::ast::{Dimension, Fill, Measurement, MeasurementName, Sel
 use fluxstone_model::{FieldType, FieldValue, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 use fluxstone_query::Value;
 
+use crate::answer::{Answer, Refused, Table};
 use crate::policies::Policies;
 use crate::schema::{Row, Schema};
-use crate::select::{Answer, Refused, Table, answer};
-use crate::time::Bounds;
 
 /// One measurement of one entry of FROM.
 #[derive(Debug, Clone)]
@@ -18,41 +17,40 @@ pub struct Input {
     pub measurement: Text,
     /// Its series, in order.
     pub series: Vec<Series>,
-    /// Its fields with their types; one field may have several.
+    /// Its fields with their types; a field may have several.
     pub fields: Vec<(Text, FieldType)>,
     /// Its tag keys.
     pub tags: BTreeSet<Text>,
-    /// When the shards begin that it is read from.
+    /// When the shards that it is read from begin.
     pub shard_starts: BTreeSet<Timestamp>,
 }
 
-/// The rows of one series, in time order, each time once.
+/// The rows of one series, in order of time, each time once.
 #[derive(Debug, Clone)]
 pub struct Series {
     /// Measurement and tags.
     pub key: SeriesKey,
     /// Its rows.
     pub rows: Vec<Row>,
-    /// Whether its place among the others is the order of rows of equal times.
+    /// Whether rows of equal times come in the order of their series.
     pub is_placed: bool,
 }
 
-/// All that FROM names, by measurement; what it names twice is read twice.
+/// Returns all inputs that FROM names, by measurement. A measurement named twice is read twice. `answer` answers a sub-query.
 ///
 /// Transcribes `select.from.1`.
 pub fn inputs(
     policies: &Policies,
     statement: &Select,
-    now: Timestamp,
-    bounds: Bounds,
     range: TimeRange,
+    answer: &dyn Fn(&Select) -> Result<Answer, Refused>,
 ) -> Result<Vec<Input>, Refused> {
     let mut inputs = Vec::new();
     for source in &statement.sources {
         match source {
             Source::Measurement(measurement) => inputs.extend(stored(policies, measurement, range)),
             Source::Subquery(inner) => {
-                inputs.extend(answered(answer(policies, &inside(inner, statement), now, bounds, true)?));
+                inputs.extend(answered(answer(&adapted(inner, statement))?));
             }
         }
     }
@@ -60,7 +58,7 @@ pub fn inputs(
     Ok(inputs)
 }
 
-/// The names that all inputs have together.
+/// The names in all inputs.
 pub fn schema(inputs: &[Input]) -> Schema {
     let mut schema = Schema::default();
     for input in inputs {
@@ -72,7 +70,8 @@ pub fn schema(inputs: &[Input]) -> Schema {
     schema
 }
 
-/// The measurements of a policy that have the name, or match. Their fields are those of the shards that the range touches.
+/// The measurements of a policy with the wanted name, or whose names match. Their fields are those of the shards that overlap the
+/// range.
 fn stored(policies: &Policies, wanted: &Measurement, range: TimeRange) -> Vec<Input> {
     let is_named = |name: &Text| match &wanted.name {
         MeasurementName::Name(named) => *name == named.as_str(),
@@ -96,7 +95,7 @@ fn stored(policies: &Policies, wanted: &Measurement, range: TimeRange) -> Vec<In
     names.map(input).collect()
 }
 
-/// A row wherever a series has a value.
+/// A series with a row for each time at which it has a value.
 fn stored_series(policies: &Policies, policy: &str, key: SeriesKey) -> Series {
     let mut rows: BTreeMap<Timestamp, BTreeMap<Text, FieldValue>> = BTreeMap::new();
     for point in policies.shards(policy).into_iter().flat_map(|(_, points)| &points.list) {
@@ -108,11 +107,11 @@ fn stored_series(policies: &Policies, policy: &str, key: SeriesKey) -> Series {
     Series { rows: rows.into_iter().map(row).collect(), key, is_placed: false }
 }
 
-/// The inner statement as it is run: with the tags that the outer one groups by, with its windows if it has none itself, without
-/// INTO, and without windows that have no value unless a fill gives them one.
+/// The inner statement as it is run: grouped also by the tags of the outer statement, with its windows if it has none itself,
+/// without INTO, and without empty windows unless they are filled.
 ///
 /// Transcribes `select.sub.1`, `select.sub.2`, `select.sub.3`, `select.sub.5`.
-fn inside(inner: &Select, outer: &Select) -> Select {
+fn adapted(inner: &Select, outer: &Select) -> Select {
     let mut inner = inner.clone().without_target();
     let has_windows = inner.group_by.window().is_some();
     for dimension in &outer.group_by.dimensions {
@@ -140,7 +139,7 @@ fn answered(answer: Answer) -> Vec<Input> {
             tags: BTreeSet::new(),
             shard_starts,
         });
-        // Of a column and a tag of one name the column is seen.
+        // A column hides a tag of the same name.
         let keys = table.tags.iter().map(|(key, _)| key).filter(|key| !table.columns.contains(key));
         input.tags.extend(keys.cloned());
         for rows in rows_of_different_times(&table) {
@@ -161,10 +160,10 @@ fn answered(answer: Answer) -> Vec<Input> {
     inputs.into_values().collect()
 }
 
-/// The values of a row under the names of their columns.
+/// The values of a row by column name.
 type Named = BTreeMap<Text, FieldValue>;
 
-/// The rows of a table by time. A series has each time once, so the second row of a time goes to a second list, and so on.
+/// Sorts the rows of a table by time. A series has each time once, so a second row of a time goes to a second list, and so on.
 fn rows_of_different_times(table: &Table) -> Vec<Vec<(Timestamp, Named)>> {
     let mut lists: Vec<BTreeMap<Timestamp, Named>> = Vec::new();
     for row in &table.rows {

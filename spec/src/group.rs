@@ -1,4 +1,4 @@
-//! Groups: which rows belong together, and how many groups are wanted.
+//! Groups: the rows that belong together, and how many groups are wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ pub struct Group {
     pub measurement: Text,
     /// The grouped tags in key order; an absent tag has an empty value.
     pub tags: Vec<(Text, Text)>,
-    /// Its series, in the order of their keys, each with all its rows and those that WHERE keeps.
+    /// Its series, in the order of their keys.
     pub series: Vec<Member>,
 }
 
@@ -30,8 +30,8 @@ pub struct Member {
     pub all_rows: Vec<Row>,
 }
 
-/// The groups of all inputs, by measurement, then by the values of the tags. Series of which no row can be kept, whatever its
-/// fields are, belong to none.
+/// Returns the groups of all inputs, by measurement, then by the values of the tags. Series whose rows cannot satisfy WHERE, whatever
+/// their fields are, belong to no group.
 ///
 /// Transcribes `select.group.1`, `select.order.1`, `select.where.1`.
 pub fn groups(inputs: Vec<Input>, statement: &Select, schema: &Schema) -> Vec<Group> {
@@ -60,7 +60,7 @@ pub fn groups(inputs: Vec<Input>, statement: &Select, schema: &Schema) -> Vec<Gr
     groups.into_values().collect()
 }
 
-/// The keys of the tags that GROUP BY names, each once, sorted.
+/// Returns the keys of the tags that GROUP BY names, each once, sorted.
 fn grouped_tags(statement: &Select, schema: &Schema) -> BTreeSet<Text> {
     let mut keys = BTreeSet::new();
     for dimension in &statement.group_by.dimensions {
@@ -74,7 +74,7 @@ fn grouped_tags(statement: &Select, schema: &Schema) -> BTreeSet<Text> {
     keys
 }
 
-/// Keeps of each measurement the groups that SOFFSET and SLIMIT leave, counting those that have a value of `fields` in the range.
+/// Keeps the groups of each measurement that SOFFSET and SLIMIT select. Only groups with a value of `fields` in the range count.
 ///
 /// Transcribes `select.limit.2`, `select.limit.3`, `select.limit.4`.
 pub fn limit(groups: &mut Vec<Group>, limits: Limits, fields: &[Meaning], range: TimeRange) {
@@ -93,7 +93,7 @@ pub fn limit(groups: &mut Vec<Group>, limits: Limits, fields: &[Meaning], range:
     });
 }
 
-/// Each series as a group of its own.
+/// Splits a group into one group for each series.
 pub fn apart(group: Group) -> Vec<Group> {
     let Group { measurement, tags, series } = group;
     let alone = |member| Group { measurement: measurement.clone(), tags: tags.clone(), series: vec![member] };

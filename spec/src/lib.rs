@@ -1,32 +1,35 @@
-//! The executable semantics: what a write and a query mean, in the plainest Rust that says it.
+//! The executable semantics: the meaning of writes and queries, in the plainest possible Rust.
 //!
-//! Where the prose of a clause leaves doubt, this is the text. Data is lists of points in shards ([`points`]); a write puts points
-//! on them ([`mod@write`]), a deletion takes some away ([`database`]); a query reads all of them ([`mod@select`]), policy by policy
-//! ([`policies`]). Nothing here is fast, nothing is shared
-//! with the evaluator and the storage of the server but nouns and the syntax tree, and each function names the clauses that it
-//! transcribes. The server is tested against it: equal data, equal statements, equal answers.
+//! Where the prose of a clause is ambiguous, this code decides. Data is lists of points in shards ([`points`]); a write adds points
+//! to them ([`mod@write`]), a deletion removes some ([`database`]), and a query reads all of them ([`mod@select`]), policy by policy
+//! ([`policies`]). Nothing here is fast, nothing is shared with the evaluator and the storage of the server except data types and
+//! the syntax tree, and each function names the clauses that it transcribes. The server is tested against this crate: equal data and
+//! equal statements must give equal answers.
 //!
-//! A query is answered in the order in which it is read here:
+//! A query is answered in these steps:
 //!
 //! | step | file |
 //! |---|---|
-//! | which rows FROM names, sub-queries included | [`from`] |
-//! | what a name means | [`schema`] |
-//! | which columns the answer has | [`columns`] |
-//! | which rows WHERE keeps, and of which times | [`condition`], [`time`], [`time_literal`] |
-//! | which rows belong together, and SLIMIT | [`group`] |
+//! | the rows that FROM names, including sub-queries | [`from`] |
+//! | the meaning of names | [`schema`] |
+//! | the columns of the answer | [`columns`] |
+//! | the rows and times that WHERE keeps | [`condition`], [`time`], [`time_literal`] |
+//! | groups, and SLIMIT | [`group`] |
 //! | rows that are points | [`rows`], [`tie_order`] |
 //! | rows that are results of functions | [`results`], [`functions`], [`fill`] |
-//! | arithmetic and comparisons | [`value`], [`operands`] |
-//! | what INTO writes | [`into`] |
+//! | arithmetic and comparisons | [`value`], [`constants`], [`operands`] |
+//! | what the steps share, and the answer | [`scope`], [`answer`] |
+//! | the points that INTO writes | [`into`] |
 //!
-//! Answers are those of the default profile. Of `sample`, which chooses at random, [`functions::selectors::is_sample`] says
-//! which choices are right.
+//! Answers are those of the default profile. For `sample`, which chooses at random, [`functions::selectors::is_sample`] decides
+//! which choices are correct.
 //!
-//! The ABNF files beside it run as well: [`mod@grammar`].
+//! The ABNF grammars of the specification are executable as well: [`mod@grammar`].
 
+pub mod answer;
 pub mod columns;
 pub mod condition;
+pub mod constants;
 pub mod database;
 pub mod fill;
 pub mod from;
@@ -40,6 +43,7 @@ pub mod policies;
 pub mod results;
 pub mod rows;
 pub mod schema;
+pub mod scope;
 pub mod select;
 pub mod source;
 pub mod tie_order;

@@ -1,4 +1,4 @@
-//! What a query sees of a database: the shards of each retention policy, each with its times.
+//! A database as queries see it: the shards of each retention policy, with their time ranges.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,24 +12,24 @@ use crate::points::Points;
 pub struct Policies {
     /// The data.
     pub database: Database,
-    /// For each policy its shards with their times, in order, without overlap. Shards that were never written to may be missing in
-    /// the database.
+    /// The shards of each policy with their time ranges, in order, without overlap. Shards that were never written to may be
+    /// missing from the database.
     pub shards: BTreeMap<String, Vec<(ShardId, TimeRange)>>,
 }
 
 impl Policies {
-    /// The shards of a policy that were ever written to; none if there is no such policy.
+    /// The shards of a policy that were ever written to; empty if the policy does not exist.
     pub fn shards(&self, policy: &str) -> Vec<(TimeRange, &Points)> {
         let named = self.shards.get(policy).into_iter().flatten();
         named.filter_map(|(id, times)| Some((*times, self.database.shards.get(id)?))).collect()
     }
 
-    /// When these shards begin.
+    /// When the shards of a policy begin.
     pub fn shard_starts(&self, policy: &str) -> BTreeSet<Timestamp> {
         self.shards(policy).into_iter().map(|(times, _)| times.min).collect()
     }
 
-    /// The series of a measurement. They are known to the whole database.
+    /// The series of a measurement. Series belong to the whole database.
     pub fn series_of(&self, measurement: &[u8]) -> impl Iterator<Item = &SeriesKey> {
         self.database.series.iter().filter(move |series| series.measurement == *measurement)
     }

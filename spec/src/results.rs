@@ -1,30 +1,34 @@
-//! Rows that are results of functions: calls, what stands around them, and how columns come together.
+//! Rows that are results of functions: calls, arithmetic on them, and how columns are joined.
 
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Fill};
 use fluxstone_model::{TimeRange, Timestamp};
 use fluxstone_query::Value;
 
+use crate::answer::Refused;
 use crate::columns::{Columns, has_call, ranking_names};
+use crate::constants::constant;
 use crate::fill::filled;
-use crate::functions::{Argument, Call, Function, Origin, Point, Values, predictors, transformations};
+use crate::functions::{
+    Argument, Call, Function, Origin, TimedValue, WindowValues, predictors, result_type, transformations,
+};
 use crate::group::Group;
-use crate::operands::{constant, operand};
+use crate::operands::operand;
 use crate::rows::{evaluate, fields_of, in_turn, lists, merged};
 use crate::schema::{Meaning, Row};
-use crate::select::{Asked, Refused};
+use crate::scope::Scope;
 use crate::value::{Division, arithmetic};
 
-/// Refuses columns that can't be computed, whether there is data or not.
+/// Refuses columns that cannot be computed, whether there is data or not.
 ///
 /// Transcribes `functions.types.1`, `select.arithmetic.5`.
-pub fn check(columns: &Columns, asked: &Asked<'_>) -> Result<(), Refused> {
+pub fn check(columns: &Columns, scope: &Scope<'_>) -> Result<(), Refused> {
     for column in &columns.list {
-        operand(&column.expr, asked)?;
+        operand(&column.expr, scope, &result_type)?;
     }
     Ok(())
 }
 
-/// The outermost calls of an expression.
+/// Returns the outermost calls of an expression.
 fn calls(expr: &Expr) -> Vec<&Expr> {
     match &expr.kind {
         ExprKind::Call { .. } | ExprKind::Distinct(_) => vec![expr],
@@ -34,15 +38,15 @@ fn calls(expr: &Expr) -> Vec<&Expr> {
     }
 }
 
-/// The fields that the functions read.
-pub fn read_fields(columns: &Columns, asked: &Asked<'_>) -> Vec<Meaning> {
+/// Returns the fields that the functions read.
+pub fn read_fields(columns: &Columns, scope: &Scope<'_>) -> Vec<Meaning> {
     let mut fields = Vec::new();
     for call in columns.list.iter().flat_map(|column| calls(&column.expr)) {
-        let mut next = Call::read(call, asked).ok();
+        let mut next = Call::read(call, scope).ok();
         while let Some(call) = next {
             next = match call.argument {
                 Argument::Points(expr) => {
-                    fields.extend(fields_of(&expr, asked.schema));
+                    fields.extend(fields_of(&expr, scope.schema));
                     None
                 }
                 Argument::Call(inner) => Some(*inner),
@@ -53,7 +57,7 @@ pub fn read_fields(columns: &Columns, asked: &Asked<'_>) -> Vec<Meaning> {
     fields
 }
 
-/// Whether some function answers a stream of results rather than one for a group or window.
+/// Whether some function returns a stream of results rather than one for each group or window.
 ///
 /// Transcribes `select.order.2`.
 pub fn streams_points(columns: &Columns) -> bool {
@@ -74,23 +78,23 @@ pub fn streams_points(columns: &Columns) -> bool {
     columns.list.iter().flat_map(|column| calls(&column.expr)).any(streams)
 }
 
-/// What the calls of one group share.
-struct Run<'a> {
+/// One group while its calls are evaluated.
+struct GroupRun<'a> {
     group: &'a Group,
-    asked: &'a Asked<'a>,
-    /// Whether there is but one call in the statement.
+    scope: &'a Scope<'a>,
+    /// Whether the statement has only one call.
     is_lone: bool,
-    /// Whether results come with the latest first.
+    /// Whether the latest results come first.
     is_descending: bool,
 }
 
-/// The rows of one group. The k-th result of a column at a time stands in the k-th row of that time.
+/// Returns the rows of one group. The k-th result of a column at a time is in the k-th row of that time.
 ///
 /// Transcribes `functions.rows.1`, `functions.companions.1`, `functions.top.2`.
-pub fn rows(group: &Group, columns: &Columns, asked: &Asked<'_>) -> Result<Vec<Vec<Value>>, Refused> {
+pub fn rows(group: &Group, columns: &Columns, scope: &Scope<'_>) -> Result<Vec<Vec<Value>>, Refused> {
     let is_lone = columns.list.iter().flat_map(|column| calls(&column.expr)).count() == 1;
-    let is_descending = asked.is_descending && (asked.windows.is_some() || streams_points(columns));
-    let run = Run { group, asked, is_lone, is_descending };
+    let is_descending = scope.is_descending && (scope.windows.is_some() || streams_points(columns));
+    let run = GroupRun { group, scope, is_lone, is_descending };
     let mut cells = Vec::new();
     for column in &columns.list {
         if has_call(&column.expr) {
@@ -120,7 +124,7 @@ pub fn rows(group: &Group, columns: &Columns, asked: &Asked<'_>) -> Result<Vec<V
         for (column, taken) in cells.iter().zip(taken) {
             row.push(match (column, taken, &chosen) {
                 (Cells::Results(_), Some(point), _) => point.value,
-                (Cells::OfChosen(expr), _, Some(chosen)) => evaluate(expr, chosen, asked.schema),
+                (Cells::OfChosen(expr), _, Some(chosen)) => evaluate(expr, chosen, scope.schema),
                 _ => Value::Null,
             });
         }
@@ -128,31 +132,31 @@ pub fn rows(group: &Group, columns: &Columns, asked: &Asked<'_>) -> Result<Vec<V
     }
 }
 
-/// What a column holds.
+/// The cells of a column that are still to be shown.
 enum Cells {
-    /// Results of functions that are still to be shown.
-    Results(Vec<Point>),
-    /// Something of the point that the selector chose.
+    /// Results of functions.
+    Results(Vec<TimedValue>),
+    /// An expression at the point that the selector chose.
     OfChosen(Expr),
 }
 
-/// Takes out the first of the results if it is of that time.
-fn take_at(results: &mut Vec<Point>, time: Timestamp) -> Option<Point> {
+/// Takes the first result if it has this time.
+fn take_at(results: &mut Vec<TimedValue>, time: Timestamp) -> Option<TimedValue> {
     let is_due = results.first().is_some_and(|point| point.time == time);
     is_due.then(|| results.remove(0))
 }
 
-impl Run<'_> {
+impl GroupRun<'_> {
     /// The whole row of a chosen point.
     fn row(&self, origin: &Origin) -> Option<Row> {
         let rows = &self.group.series[origin.series].all_rows;
         rows.iter().find(|row| row.time == origin.time).cloned()
     }
 
-    /// The results of an expression over calls.
+    /// Returns the results of an expression over calls.
     ///
     /// Transcribes `select.arithmetic.3`, `select.arithmetic.4`.
-    fn results(&self, expr: &Expr) -> Result<Vec<Point>, Refused> {
+    fn results(&self, expr: &Expr) -> Result<Vec<TimedValue>, Refused> {
         match &expr.kind {
             ExprKind::Paren(inner) => self.results(inner),
             ExprKind::Binary { op, lhs, rhs } if !has_call(lhs) => {
@@ -166,44 +170,44 @@ impl Run<'_> {
                 Ok(self.results(lhs)?.into_iter().map(|point| point.with(&change)).collect())
             }
             ExprKind::Binary { op, lhs, rhs } => Ok(self.joined(*op, self.results(lhs)?, self.results(rhs)?)),
-            _ => self.call(&Call::read(expr, self.asked)?, self.asked.range),
+            _ => self.call(&Call::read(expr, self.scope)?, self.scope.range),
         }
     }
 
-    /// Two sides joined by time. Where one has no value, the fill stands in for it.
+    /// Joins two sides by time. Where one side has no value, the fill provides one.
     ///
     /// Transcribes `select.arithmetic.4`.
-    fn joined(&self, op: BinaryOp, mut left: Vec<Point>, mut right: Vec<Point>) -> Vec<Point> {
-        let number = match self.asked.fill {
+    fn joined(&self, op: BinaryOp, mut left: Vec<TimedValue>, mut right: Vec<TimedValue>) -> Vec<TimedValue> {
+        let number = match self.scope.fill {
             Fill::Integer(number) => Value::Integer(number),
             Fill::Number(number) => Value::Float(number),
             _ => Value::Null,
         };
-        let mut stand_ins = [number.clone(), number];
+        let mut substitutes = [number.clone(), number];
         let mut joined = Vec::new();
         loop {
             let next = left.first().into_iter().chain(right.first()).map(|point| point.time);
             let Some(time) = (if self.is_descending { next.max() } else { next.min() }) else { return joined };
             let sides = [take_at(&mut left, time), take_at(&mut right, time)];
             let mut sides = sides.map(|side| side.map_or(Value::Null, |point| point.value));
-            if self.asked.fill == Fill::None && sides.contains(&Value::Null) {
+            if self.scope.fill == Fill::None && sides.contains(&Value::Null) {
                 continue;
             }
-            for (side, stand_in) in sides.iter_mut().zip(&mut stand_ins) {
+            for (side, substitute) in sides.iter_mut().zip(&mut substitutes) {
                 if *side == Value::Null {
-                    *side = stand_in.clone();
-                } else if self.asked.fill == Fill::Previous {
-                    *stand_in = side.clone();
+                    *side = substitute.clone();
+                } else if self.scope.fill == Fill::Previous {
+                    *substitute = side.clone();
                 }
             }
-            joined.push(Point::new(time, arithmetic(op, &sides[0], &sides[1], Division::Exact)));
+            joined.push(TimedValue::new(time, arithmetic(op, &sides[0], &sides[1], Division::Exact)));
         }
     }
 
-    /// The results of a call over the points in `range`, in the order of the answer.
-    fn call(&self, call: &Call, range: TimeRange) -> Result<Vec<Point>, Refused> {
+    /// Returns the results of a call over the points in `range`, in the order of the answer.
+    fn call(&self, call: &Call, range: TimeRange) -> Result<Vec<TimedValue>, Refused> {
         if let Function::HoltWinters(forecast) = &call.function {
-            let (Argument::Call(inner), Some(windows)) = (&call.argument, self.asked.windows) else {
+            let (Argument::Call(inner), Some(windows)) = (&call.argument, self.scope.windows) else {
                 return Ok(Vec::new());
             };
             let mut points = self.call(inner, range)?;
@@ -221,26 +225,26 @@ impl Run<'_> {
                 Argument::Call(inner) => self.call(inner, self.widened(transformation, range))?,
             };
             let values = points.into_iter().filter(|point| point.value != Value::Null).collect();
-            return Ok(transformations::apply(transformation, values, self.asked.is_descending));
+            return Ok(transformations::apply(transformation, values, self.scope.is_descending));
         }
         let Argument::Points(expr) = &call.argument else { return Ok(Vec::new()) };
         let results = self.by_window(call, expr, range);
-        match self.asked.windows {
+        match self.scope.windows {
             Some(windows) if !matches!(call.function, Function::Distinct | Function::Sample(_)) => {
                 let is_count = matches!(call.function, Function::Count | Function::CountDistinct);
-                Ok(filled(results, (call.result_type, is_count), windows, range, self.asked))
+                Ok(filled(results, (call.result_type, is_count), windows, range, self.scope))
             }
             _ => Ok(results),
         }
     }
 
-    /// Over a call, most transformations see one window more at the side where the query begins.
+    /// Extends the range for an inner call: most transformations see one more window at the side where the query begins.
     ///
     /// Transcribes `functions.transform.5`.
     fn widened(&self, transformation: &transformations::Transformation, range: TimeRange) -> TimeRange {
-        match self.asked.windows {
+        match self.scope.windows {
             Some(windows) if *transformation != transformations::Transformation::CumulativeSum => {
-                if self.asked.is_descending {
+                if self.scope.is_descending {
                     TimeRange { max: Timestamp(range.max.0.saturating_add(windows.interval)), ..range }
                 } else {
                     TimeRange { min: Timestamp(range.min.0.saturating_sub(windows.interval)), ..range }
@@ -250,23 +254,23 @@ impl Run<'_> {
         }
     }
 
-    /// The values of an expression at the points of the group, in the order of the query.
-    fn points(&self, expr: &Expr, range: TimeRange) -> Vec<Point> {
-        let lists = lists(self.group, &fields_of(expr, self.asked.schema), range);
-        merged(&lists, self.asked).into_iter().map(|(series, row)| self.point(expr, series, &row)).collect()
+    /// Returns the values of an expression at the points of the group, in the order of the query.
+    fn points(&self, expr: &Expr, range: TimeRange) -> Vec<TimedValue> {
+        let lists = lists(self.group, &fields_of(expr, self.scope.schema), range);
+        merged(&lists, self.scope).into_iter().map(|(series, row)| self.point(expr, series, &row)).collect()
     }
 
-    fn point(&self, expr: &Expr, series: usize, row: &Row) -> Point {
-        let value = evaluate(expr, row, self.asked.schema);
-        Point { time: row.time, value, origin: Some(Origin { series, time: row.time }) }
+    fn point(&self, expr: &Expr, series: usize, row: &Row) -> TimedValue {
+        let value = evaluate(expr, row, self.scope.schema);
+        TimedValue { time: row.time, value, origin: Some(Origin { series, time: row.time }) }
     }
 
-    /// The results of an aggregate or selector: for each window that has points, or for the whole range.
+    /// Returns the results of an aggregate or selector for each window that has points, or for the whole range.
     ///
     /// Transcribes `functions.empty.1`, `functions.time.1`, `functions.time.2`, `functions.time.3`.
-    fn by_window(&self, call: &Call, expr: &Expr, range: TimeRange) -> Vec<Point> {
-        let lists = lists(self.group, &fields_of(expr, self.asked.schema), range);
-        let start = |time: Timestamp| self.asked.windows.map(|windows| windows.start(time));
+    fn by_window(&self, call: &Call, expr: &Expr, range: TimeRange) -> Vec<TimedValue> {
+        let lists = lists(self.group, &fields_of(expr, self.scope.schema), range);
+        let start = |time: Timestamp| self.scope.windows.map(|windows| windows.start(time));
         let mut starts: Vec<Option<Timestamp>> = Vec::new();
         for row in lists.iter().flat_map(|list| &list.rows) {
             if !starts.contains(&start(row.time)) {
@@ -274,13 +278,13 @@ impl Run<'_> {
             }
         }
         starts.sort();
-        if self.asked.is_descending {
+        if self.scope.is_descending {
             starts.reverse();
         }
-        let (merged, in_turn) = (merged(&lists, self.asked), in_turn(&lists, self.asked));
+        let (merged, in_turn) = (merged(&lists, self.scope), in_turn(&lists, self.scope));
         let mut results = Vec::new();
         for window in starts {
-            let inside = |rows: &[(usize, Row)]| -> Vec<Point> {
+            let inside = |rows: &[(usize, Row)]| -> Vec<TimedValue> {
                 let rows = rows.iter().filter(|(_, row)| start(row.time) == window);
                 rows.map(|(series, row)| self.point(expr, *series, row)).collect()
             };
@@ -288,19 +292,19 @@ impl Run<'_> {
                 let rows: Vec<_> = list.rows.iter().map(|row| (list.number, row.clone())).collect();
                 inside(&rows)
             });
-            let values = Values {
+            let values = WindowValues {
                 by_series: by_series.filter(|points| !points.is_empty()).collect(),
                 merged: inside(&merged),
                 in_turn: inside(&in_turn),
             };
             let keys = |origin: &Origin| -> Vec<Value> {
                 let row = self.row(origin);
-                let value = |key: &Expr| row.as_ref().map_or(Value::Null, |row| evaluate(key, row, self.asked.schema));
+                let value = |key: &Expr| row.as_ref().map_or(Value::Null, |row| evaluate(key, row, self.scope.schema));
                 call.keys.iter().map(value).collect()
             };
             let mut found = call.function.results(&values, &keys);
             if !self.keeps_time(&call.function) {
-                let time = window.or(self.asked.bounds.min).unwrap_or(Timestamp::EPOCH);
+                let time = window.or(self.scope.bounds.min).unwrap_or(Timestamp::EPOCH);
                 for point in &mut found {
                     point.time = time;
                 }
@@ -312,15 +316,15 @@ impl Run<'_> {
         results
     }
 
-    /// Whether results keep the times of the points that they are.
+    /// Whether results keep the times of their points.
     ///
     /// Transcribes `functions.time.2`, `functions.time.3`.
     fn keeps_time(&self, function: &Function) -> bool {
         match function {
             Function::Sample(_) => true,
-            Function::Top(_) | Function::Bottom(_) => self.asked.windows.is_none(),
+            Function::Top(_) | Function::Bottom(_) => self.scope.windows.is_none(),
             Function::First | Function::Last | Function::Min | Function::Max | Function::Percentile(_) => {
-                self.asked.windows.is_none() && self.is_lone
+                self.scope.windows.is_none() && self.is_lone
             }
             _ => false,
         }

@@ -1,4 +1,4 @@
-//! Rows that are points: which points of a group there are, in which order, and what their columns hold.
+//! Rows that are points: the points of a group, their order, and their cells.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use fluxstone_model::{TimeRange, Timestamp};
 use fluxstone_query::Value;
 
 use crate::columns::Columns;
-use crate::condition::literal;
+use crate::constants::literal;
 use crate::group::Group;
 use crate::schema::{Meaning, Row, Schema};
-use crate::select::Asked;
+use crate::scope::Scope;
 use crate::tie_order;
 use crate::time::Windows;
 use crate::value::{Division, arithmetic};
@@ -18,13 +18,13 @@ use crate::value::{Division, arithmetic};
 /// A row with the number of its series in the group.
 pub type Numbered = (usize, Row);
 
-/// The rows of a group without functions: one wherever a selected field has a value.
+/// Returns the rows of a group without functions: one for each point that has a selected field.
 ///
 /// Transcribes `select.rows.1`, `select.rows.2`, `select.sub.8`.
-pub fn rows(group: &Group, columns: &Columns, statement: &Select, asked: &Asked<'_>) -> Vec<Vec<Value>> {
-    let schema = asked.schema;
+pub fn rows(group: &Group, columns: &Columns, statement: &Select, scope: &Scope<'_>) -> Vec<Vec<Value>> {
+    let schema = scope.schema;
     let fields = selected_fields(columns, statement, schema);
-    let merged = merged(&lists(group, &fields, asked.range), asked);
+    let merged = merged(&lists(group, &fields, scope.range), scope);
     let row = |(_, row): Numbered| {
         let mut cells = vec![Value::Time(row.time)];
         cells.extend(columns.list.iter().map(|column| evaluate(&column.expr, &row, schema)));
@@ -33,7 +33,7 @@ pub fn rows(group: &Group, columns: &Columns, statement: &Select, asked: &Asked<
     merged.into_iter().map(row).collect()
 }
 
-/// The fields that make rows: those that are selected, or, where only tags of sub-queries are, all.
+/// Returns the fields that make rows: the selected ones, or all if only tags of sub-queries are selected.
 ///
 /// Transcribes `select.rows.1`, `select.sub.8`.
 pub fn selected_fields(columns: &Columns, statement: &Select, schema: &Schema) -> Vec<Meaning> {
@@ -49,7 +49,7 @@ pub fn selected_fields(columns: &Columns, statement: &Select, schema: &Schema) -
     fields
 }
 
-/// The fields that an expression reads.
+/// Returns the fields that an expression reads.
 pub fn fields_of(expr: &Expr, schema: &Schema) -> Vec<Meaning> {
     match &expr.kind {
         ExprKind::Paren(inner) => fields_of(inner, schema),
@@ -74,7 +74,7 @@ pub fn evaluate(expr: &Expr, row: &Row, schema: &Schema) -> Value {
     }
 }
 
-/// For each series of a group its rows in `range` that have one of `fields`, in time order.
+/// Returns, for each series of a group, its rows in `range` that have one of `fields`, in order of time.
 pub fn lists(group: &Group, fields: &[Meaning], range: TimeRange) -> Vec<List> {
     let mut lists = Vec::new();
     for (number, member) in group.series.iter().enumerate() {
@@ -92,42 +92,42 @@ pub fn lists(group: &Group, fields: &[Meaning], range: TimeRange) -> Vec<List> {
 pub struct List {
     /// The number of the series in the group.
     pub number: usize,
-    /// What decides between rows of equal times, where series are placed.
+    /// Decides between rows of equal times, if their series have an order.
     pub place: usize,
-    /// In time order.
+    /// The rows, in order of time.
     pub rows: Vec<Row>,
 }
 
-/// The rows of several series in the order of the query: shard after shard, in each by time.
+/// Merges the rows of several series in the order of the query: one shard after another, by time in each.
 ///
 /// Transcribes `select.order.1`, `select.order.2`, `select.order.ties.1`, `select.order.ties.2`, `select.sub.6`.
-pub fn merged(lists: &[List], asked: &Asked<'_>) -> Vec<Numbered> {
+pub fn merged(lists: &[List], scope: &Scope<'_>) -> Vec<Numbered> {
     let mut merged = Vec::new();
-    for stretch in stretches(asked.shard_starts, asked.is_descending) {
+    for stretch in stretches(scope.shard_starts, scope.is_descending) {
         let mut parts = Vec::new();
         for list in lists {
             let inside = list.rows.iter().filter(|row| stretch.contains(row.time));
             let mut part: Vec<_> = inside.map(|row| ((row.time, list.place), (list.number, row.clone()))).collect();
-            if asked.is_descending {
+            if scope.is_descending {
                 part.reverse();
             }
             parts.push(part);
         }
-        merged.extend(in_tie_order(parts, asked.is_descending));
+        merged.extend(in_tie_order(parts, scope.is_descending));
     }
     merged
 }
 
-/// The rows of several series window after window, in each series after series.
+/// Returns the rows of several series, one window after another, and in each window one series after another.
 ///
 /// Transcribes `functions.series.1`.
-pub fn in_turn(lists: &[List], asked: &Asked<'_>) -> Vec<Numbered> {
-    let window = |row: &Row| asked.windows.map_or(Timestamp::EPOCH, |windows: Windows| windows.start(row.time));
+pub fn in_turn(lists: &[List], scope: &Scope<'_>) -> Vec<Numbered> {
+    let window = |row: &Row| scope.windows.map_or(Timestamp::EPOCH, |windows: Windows| windows.start(row.time));
     let mut chunked = Vec::new();
     for list in lists {
         let mut chunks: Vec<((Timestamp, usize), Vec<Numbered>)> = Vec::new();
         let mut rows = list.rows.clone();
-        if asked.is_descending {
+        if scope.is_descending {
             rows.reverse();
         }
         for row in rows {
@@ -139,10 +139,10 @@ pub fn in_turn(lists: &[List], asked: &Asked<'_>) -> Vec<Numbered> {
         }
         chunked.push(chunks);
     }
-    in_tie_order(chunked, asked.is_descending).into_iter().flatten().collect()
+    in_tie_order(chunked, scope.is_descending).into_iter().flatten().collect()
 }
 
-/// Merges lists by time; rows of equal times whose series have places come in the order of these.
+/// Merges lists by time. If series have an order, rows of equal times come in this order.
 fn in_tie_order<T>(mut lists: Vec<Vec<((Timestamp, usize), T)>>, is_descending: bool) -> Vec<T> {
     if is_descending {
         lists.reverse();
@@ -152,7 +152,7 @@ fn in_tie_order<T>(mut lists: Vec<Vec<((Timestamp, usize), T)>>, is_descending: 
     merged.into_iter().map(|(_, item)| item).collect()
 }
 
-/// The stretches of time between the starts of shards, in the order of the query.
+/// The ranges between the starts of shards, in the order of the query.
 fn stretches(starts: &BTreeSet<Timestamp>, is_descending: bool) -> Vec<TimeRange> {
     let mut stretches = Vec::new();
     let mut min = Timestamp(i64::MIN);

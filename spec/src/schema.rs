@@ -1,4 +1,4 @@
-//! What the names in a query mean.
+//! The meaning of the names in a query.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,34 +13,34 @@ use crate::value::read_as;
 pub struct Row {
     /// Measurement and tags.
     pub series: SeriesKey,
-    /// When.
+    /// The time.
     pub time: Timestamp,
-    /// What.
+    /// The values of its fields.
     pub fields: BTreeMap<Text, FieldValue>,
 }
 
-/// The names that the sources of a query have together.
+/// The names in all sources of a query.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Schema {
-    /// Its fields, each with the type that it is read as.
+    /// The fields, each with the type as which it is read.
     pub fields: BTreeMap<Text, FieldType>,
-    /// Its tag keys.
+    /// The tag keys.
     pub tags: BTreeSet<Text>,
 }
 
-/// What one name means.
+/// The meaning of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
     /// A field, read as a type.
     Field(Text, FieldType),
     /// A tag.
     Tag(Text),
-    /// Nothing that the sources have.
+    /// The sources do not have the name.
     Nothing,
 }
 
 impl Schema {
-    /// Adds a field that some source has with some type: the first of float, integer, string, boolean counts.
+    /// Adds a field of some source. If a field has several types, the first of float, integer, string, boolean counts.
     ///
     /// Transcribes `select.columns.kind.2`.
     pub fn add_field(&mut self, name: &Text, field_type: FieldType) {
@@ -51,7 +51,7 @@ impl Schema {
         }
     }
 
-    /// A name is a field if any source has a field of that name, else a tag; a cast decides otherwise.
+    /// A name is a field if any source has such a field, otherwise a tag. A cast overrides this.
     ///
     /// Transcribes `select.columns.kind.1`, `select.columns.kind.3`.
     pub fn meaning(&self, var: &VarRef) -> Meaning {
@@ -71,7 +71,7 @@ impl Schema {
 }
 
 impl Meaning {
-    /// The value in a row; null where the row has none.
+    /// The value in a row; null if the row has none.
     ///
     /// Transcribes `select.rows.2`.
     pub fn of(&self, row: &Row) -> Value {

@@ -1,17 +1,16 @@
-//! The order of rows of several series that are shown as one: by time, and for equal times in an order that is fixed,
-//! though it looks like chance.
+//! The order of rows of several series that are merged: by time, and at equal times in an order that looks random but is fixed.
 
-/// Merges lists of rows, each in time order, into one. `earlier(a, b)` tells whether `a` comes strictly before `b`.
+/// Merges lists of rows, each in time order, into one. `earlier(a, b)` says whether `a` comes strictly before `b`.
 ///
-/// Lists come in the order of their series keys, for descending time in the reverse order. Empty lists take no part.
+/// Lists come in the order of their series keys, or in reverse order for descending time. Empty lists are ignored.
 /// Transcribes `select.order.ties.1`.
 pub fn merge<R>(lists: Vec<Vec<R>>, earlier: impl Fn(&R, &R) -> bool) -> Vec<R> {
-    // Each list is turned round so that its next row is its last element.
-    let turned = lists.into_iter().map(|mut list| {
+    // Each list is reversed, so that its next row is its last element.
+    let reversed = lists.into_iter().map(|mut list| {
         list.reverse();
         list
     });
-    let mut heap: Vec<Vec<R>> = turned.filter(|list| !list.is_empty()).collect();
+    let mut heap: Vec<Vec<R>> = reversed.filter(|list| !list.is_empty()).collect();
     let before = |heap: &[Vec<R>], a: usize, b: usize| match (heap[a].last(), heap[b].last()) {
         (Some(a), Some(b)) => earlier(a, b),
         _ => false,
@@ -35,8 +34,8 @@ pub fn merge<R>(lists: Vec<Vec<R>>, earlier: impl Fn(&R, &R) -> bool) -> Vec<R> 
     merged
 }
 
-/// Moves the element `at` down among the first `len`: it changes places with its left child, or with its right child if
-/// that one comes strictly before the left one, as long as the child comes strictly before it.
+/// Moves the element `at` down among the first `len`: swaps it with its left child, or with its right child if that one comes
+/// strictly before the left one, as long as the child comes strictly before it.
 fn sift_down<R>(heap: &mut [R], mut at: usize, len: usize, before: &impl Fn(&[R], usize, usize) -> bool) {
     loop {
         let left = 2 * at + 1;

@@ -3,7 +3,7 @@
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Window, WindowOffset};
 use fluxstone_model::{TimeRange, Timestamp};
 
-use crate::select::Refused;
+use crate::answer::Refused;
 use crate::time_literal;
 
 /// The bounds that the comparisons with `time` set; a side without a comparison is open.

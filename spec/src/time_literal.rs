@@ -2,7 +2,7 @@
 
 use fluxstone_model::Timestamp;
 
-use crate::select::Refused;
+use crate::answer::Refused;
 
 const SECOND: i128 = 1_000_000_000;
 

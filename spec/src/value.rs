@@ -1,4 +1,4 @@
-//! What operators make of two values.
+//! Operators on two values.
 
 use fluxstone_influxql::ast::BinaryOp;
 use fluxstone_model::{FieldType, FieldValue};
@@ -13,7 +13,7 @@ pub enum Division {
     TowardZero,
 }
 
-/// `a op b` of arithmetic. An operand that is no number makes the result null. Integers wrap; division by zero is zero.
+/// Computes `a op b` for arithmetic. If an operand is not a number the result is null. Integers wrap; division by zero is zero.
 ///
 /// Transcribes `select.arithmetic.1`, `select.arithmetic.2`, `select.where.arithmetic.1`.
 pub fn arithmetic(op: BinaryOp, a: &Value, b: &Value, division: Division) -> Value {
@@ -54,8 +54,8 @@ pub fn float(value: &Value) -> Option<f64> {
     }
 }
 
-/// Whether `a op b` of a comparison is true. Integers are compared exactly, other numbers as floats. Texts and booleans know
-/// only equality. All else is false, null included.
+/// Whether the comparison `a op b` is true. Integers are compared exactly, other numbers as floats. Texts and booleans can only be
+/// equal or unequal. Everything else is false, including null.
 ///
 /// Transcribes `select.where.field.1`, `select.where.field.2`.
 pub fn compare(op: BinaryOp, a: &Value, b: &Value) -> bool {
@@ -99,8 +99,7 @@ pub fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
     }
 }
 
-/// A stored value where a column is read as a type: integers and floats become each other, all else has its own type or is
-/// absent.
+/// Reads a stored value as a type: integers and floats are converted to each other; values of other types are absent.
 ///
 /// Transcribes `select.columns.kind.2`, `select.columns.kind.3`.
 pub fn read_as(stored: &FieldValue, wanted: FieldType) -> Value {

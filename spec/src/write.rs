@@ -63,8 +63,8 @@ pub fn write(points: &mut Points, body: &ParsedBody<'_>, is_new: bool) -> Result
     Ok(outcome)
 }
 
-/// Gives each field that has no type yet the type of its value, up to the first field that has another type; returns how
-/// many have another type.
+/// Gives each field without a type the type of its value, up to the first field that has another type. Returns how many fields
+/// have another type.
 fn register(types: &mut BTreeMap<(Text, Text), FieldType>, series: &SeriesKey, fields: &[(Text, FieldValue)]) -> u64 {
     let mut conflicts = 0;
     for (name, value) in fields {

@@ -1,25 +1,31 @@
-//! Changes of the catalog: what the log keeps, and what each does.
+//! Changes of the catalog, which the log keeps, and their effects.
+//!
+//! Applying a change is total and deterministic: it never fails, and depends only on the catalog and the change.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluxstone_model::DatabaseId;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Catalog, ContinuousQuery, Database, PolicySpec, Privileges, RetentionPolicy, ShardGroup, ShardGroups, Subscription,
-    User,
-};
+use super::catalog::Catalog;
+use super::continuous_query::ContinuousQuery;
+use super::database::Database;
+use super::policy::{PolicySpec, RetentionPolicy};
+use super::shard_group::{ShardGroup, ShardGroups};
+use super::subscription::Subscription;
+use super::user::{Privileges, User};
 
-/// One change. All that is not a function of the catalog before it (ids, hashes, times) stands in it.
+/// One change. It contains everything that does not follow from the catalog before it: ids, hashes, times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "named as the statements that cause them")]
+#[expect(missing_docs, reason = "each variant is named after the statement that causes it")]
 pub enum Change {
     CreateDatabase {
         id: DatabaseId,
         name: String,
     },
-    /// With its policies, continuous queries and subscriptions, and the grants on its name.
+    /// Also drops its policies, continuous queries and subscriptions, and the grants on its name.
     DropDatabase {
         id: DatabaseId,
     },
@@ -28,7 +34,7 @@ pub enum Change {
         policy: PolicySpec,
         default: bool,
     },
-    /// `policy` holds the new values; its name says which one is altered.
+    /// `policy` holds the new values and the name of the policy to alter.
     AlterPolicy {
         database: DatabaseId,
         policy: PolicySpec,
@@ -89,7 +95,7 @@ pub enum Change {
 }
 
 impl Catalog {
-    /// The catalog after `change`. Total: a change of something that is not there changes nothing.
+    /// The catalog after `change`. A change of something that does not exist has no effect.
     #[must_use]
     pub fn apply(&self, change: &Change) -> Catalog {
         self.apply_all(std::slice::from_ref(change))
@@ -105,38 +111,79 @@ impl Catalog {
         catalog
     }
 
-    /// Applies `change` in place; for replay.
+    /// Applies `change` in place, for replay.
     pub fn absorb(&mut self, change: &Change) {
         match change {
-            Change::CreateDatabase { id, name } => {
-                self.last_database = self.last_database.max(id.0);
-                if self.database(name).is_none() {
-                    self.databases.push(Arc::new(Database::new(*id, name.clone())));
-                }
+            Change::CreateDatabase { id, name } => self.add_database(*id, name),
+            Change::DropDatabase { id } => self.remove_database(*id),
+            Change::CreatePolicy { database, policy, default } => {
+                self.in_database(*database, |database| database.add_policy(policy, *default));
             }
-            Change::DropDatabase { id } => self.absorb_drop_database(*id),
-            Change::CreateGroup { database, policy, group } => self.absorb_group(*database, policy, *group),
-            Change::CreatePolicy { database, .. }
-            | Change::AlterPolicy { database, .. }
-            | Change::DropPolicy { database, .. }
-            | Change::DropGroup { database, .. }
-            | Change::CreateContinuousQuery { database, .. }
-            | Change::DropContinuousQuery { database, .. }
-            | Change::CreateSubscription { database, .. }
-            | Change::DropSubscription { database, .. } => {
-                if let Some(database) = self.database_mut(*database) {
-                    database.absorb(change);
-                }
+            Change::AlterPolicy { database, policy, default } => {
+                self.in_database(*database, |database| database.alter_policy(policy, *default));
             }
-            Change::CreateUser { .. }
-            | Change::DropUser { .. }
-            | Change::SetPassword { .. }
-            | Change::SetAdmin { .. }
-            | Change::SetGrant { .. } => self.absorb_user(change),
+            Change::DropPolicy { database, name } => {
+                self.in_database(*database, |database| database.policies.retain(|p| p.name != *name));
+            }
+            Change::CreateGroup { database, policy, group } => self.add_group(*database, policy, *group),
+            Change::DropGroup { database, group } => self.in_database(*database, |database| {
+                database.policies.iter_mut().for_each(|policy| policy.groups.remove(*group));
+            }),
+            Change::CreateUser { name, hash, admin } => self.add_user(name, hash, *admin),
+            Change::DropUser { name } => self.users.retain(|u| u.name != *name),
+            Change::SetPassword { name, hash } => self.with_user(name, |user| user.hash.clone_from(hash)),
+            Change::SetAdmin { name, admin } => self.with_user(name, |user| user.admin = *admin),
+            Change::SetGrant { user, database, privileges } => self.with_user(user, |user| {
+                user.grants.insert(database.clone(), *privileges);
+            }),
+            Change::CreateContinuousQuery { database, query } => self.in_database(*database, |database| {
+                database.continuous_queries.retain(|q| q.name != query.name);
+                database.continuous_queries.push(query.clone());
+            }),
+            Change::DropContinuousQuery { database, name } => {
+                self.in_database(*database, |database| database.continuous_queries.retain(|q| q.name != *name));
+            }
+            Change::CreateSubscription { database, policy, subscription } => {
+                self.in_policy(*database, policy, |policy| {
+                    policy.subscriptions.retain(|s| s.name != subscription.name);
+                    policy.subscriptions.push(subscription.clone());
+                });
+            }
+            Change::DropSubscription { database, policy, name } => {
+                self.in_policy(*database, policy, |policy| policy.subscriptions.retain(|s| s.name != *name));
+            }
         }
     }
 
-    fn absorb_drop_database(&mut self, id: DatabaseId) {
+    /// Changes the database, if it exists.
+    fn in_database(&mut self, id: DatabaseId, change: impl FnOnce(&mut Database)) {
+        if let Some(database) = self.database_mut(id) {
+            change(database);
+        }
+    }
+
+    /// Changes the policy, if it exists.
+    fn in_policy(&mut self, database: DatabaseId, name: &str, change: impl FnOnce(&mut RetentionPolicy)) {
+        if let Some(policy) = self.database_mut(database).and_then(|d| d.policy_mut(name)) {
+            change(policy);
+        }
+    }
+
+    /// Changes the user, if it exists.
+    fn with_user(&mut self, name: &str, change: impl FnOnce(&mut User)) {
+        if let Some(user) = self.users.iter_mut().find(|u| u.name == name) {
+            change(user);
+        }
+    }
+
+    fn add_database(&mut self, id: DatabaseId, name: &str) {
+        self.last_database = self.last_database.max(id.0);
+        if self.database(name).is_none() {
+            self.databases.push(Arc::new(Database::new(id, name.to_owned())));
+        }
+    }
+
+    fn remove_database(&mut self, id: DatabaseId) {
         let Some(at) = self.databases.iter().position(|d| d.id == id) else { return };
         let dropped = self.databases.remove(at);
         for user in &mut self.users {
@@ -144,77 +191,21 @@ impl Catalog {
         }
     }
 
-    fn absorb_group(&mut self, database: DatabaseId, policy: &str, group: ShardGroup) {
+    fn add_group(&mut self, database: DatabaseId, policy: &str, group: ShardGroup) {
         self.last_group = self.last_group.max(group.id);
         self.last_shard = self.last_shard.max(group.shard.0);
-        if let Some(policy) = self.database_mut(database).and_then(|d| d.policy_mut(policy)) {
-            policy.groups.insert(group);
-        }
+        self.in_policy(database, policy, |policy| policy.groups.insert(group));
     }
 
-    fn absorb_user(&mut self, change: &Change) {
-        match change {
-            Change::CreateUser { name, hash, admin } if self.user(name).is_none() => {
-                let grants = std::collections::BTreeMap::new();
-                self.users.push(User { name: name.clone(), hash: hash.clone(), admin: *admin, grants });
-            }
-            Change::DropUser { name } => self.users.retain(|u| u.name != *name),
-            Change::SetPassword { name, hash } => {
-                self.users.iter_mut().filter(|u| u.name == *name).for_each(|u| u.hash.clone_from(hash));
-            }
-            Change::SetAdmin { name, admin } => {
-                self.users.iter_mut().filter(|u| u.name == *name).for_each(|u| u.admin = *admin);
-            }
-            Change::SetGrant { user, database, privileges } => {
-                for user in self.users.iter_mut().filter(|u| u.name == *user) {
-                    user.grants.insert(database.clone(), *privileges);
-                }
-            }
-            _ => {}
+    fn add_user(&mut self, name: &str, hash: &str, admin: bool) {
+        if self.user(name).is_none() {
+            self.users.push(User { name: name.to_owned(), hash: hash.to_owned(), admin, grants: BTreeMap::new() });
         }
     }
 }
 
 impl Database {
-    fn absorb(&mut self, change: &Change) {
-        match change {
-            Change::CreatePolicy { policy, default, .. } => self.absorb_new_policy(policy, *default),
-            Change::AlterPolicy { policy: new, default, .. } => {
-                let Some(policy) = self.policy_mut(&new.name) else { return };
-                policy.duration = new.duration;
-                policy.shard_duration = new.shard_duration;
-                policy.replication = new.replication;
-                if *default {
-                    self.default_policy.clone_from(&new.name);
-                }
-            }
-            Change::DropPolicy { name, .. } => self.policies.retain(|p| p.name != *name),
-            Change::DropGroup { group, .. } => {
-                for policy in &mut self.policies {
-                    policy.groups.remove(*group);
-                }
-            }
-            Change::CreateContinuousQuery { query, .. } => {
-                self.continuous_queries.retain(|q| q.name != query.name);
-                self.continuous_queries.push(query.clone());
-            }
-            Change::DropContinuousQuery { name, .. } => self.continuous_queries.retain(|q| q.name != *name),
-            Change::CreateSubscription { policy, subscription, .. } => {
-                if let Some(policy) = self.policy_mut(policy) {
-                    policy.subscriptions.retain(|s| s.name != subscription.name);
-                    policy.subscriptions.push(subscription.clone());
-                }
-            }
-            Change::DropSubscription { policy, name, .. } => {
-                if let Some(policy) = self.policy_mut(policy) {
-                    policy.subscriptions.retain(|s| s.name != *name);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn absorb_new_policy(&mut self, spec: &PolicySpec, default: bool) {
+    fn add_policy(&mut self, spec: &PolicySpec, default: bool) {
         if self.policy(&spec.name).is_none() {
             self.policies.push(RetentionPolicy {
                 name: spec.name.clone(),
@@ -225,6 +216,16 @@ impl Database {
                 subscriptions: Vec::new(),
             });
         }
+        if default {
+            self.default_policy.clone_from(&spec.name);
+        }
+    }
+
+    fn alter_policy(&mut self, spec: &PolicySpec, default: bool) {
+        let Some(policy) = self.policy_mut(&spec.name) else { return };
+        policy.duration = spec.duration;
+        policy.shard_duration = spec.shard_duration;
+        policy.replication = spec.replication;
         if default {
             self.default_policy.clone_from(&spec.name);
         }

@@ -1,43 +1,12 @@
-//! Continuous queries: stored as text, which others read and show.
+//! Continuous queries: stored as text. The engine parses, runs and shows them.
 
 use serde::{Deserialize, Serialize};
-
-use super::{Catalog, CatalogError, Change};
 
 /// A continuous query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContinuousQuery {
     /// Unique within its database.
     pub name: String,
-    /// The whole CREATE CONTINUOUS QUERY statement in normal form with exact numbers, all names filled in.
+    /// The whole CREATE CONTINUOUS QUERY statement in normal form, with exact numbers and all names filled in.
     pub text: String,
-}
-
-impl Catalog {
-    /// `CREATE CONTINUOUS QUERY`. The same text again, letter case aside, needs nothing.
-    pub fn create_continuous_query(
-        &self,
-        database: &str,
-        name: &str,
-        text: String,
-    ) -> Result<Vec<Change>, CatalogError> {
-        let database = self.required_database(database)?;
-        match database.continuous_queries.iter().find(|q| q.name == name) {
-            None => {
-                let query = ContinuousQuery { name: name.to_owned(), text };
-                Ok(vec![Change::CreateContinuousQuery { database: database.id, query }])
-            }
-            Some(existing) if existing.text.to_lowercase() == text.to_lowercase() => Ok(Vec::new()),
-            Some(_) => Err(CatalogError::ContinuousQueryExists),
-        }
-    }
-
-    /// `DROP CONTINUOUS QUERY`.
-    pub fn drop_continuous_query(&self, database: &str, name: &str) -> Result<Vec<Change>, CatalogError> {
-        let database = self.required_database(database)?;
-        if !database.continuous_queries.iter().any(|q| q.name == name) {
-            return Err(CatalogError::ContinuousQueryNotFound);
-        }
-        Ok(vec![Change::DropContinuousQuery { database: database.id, name: name.to_owned() }])
-    }
 }

@@ -1,22 +1,21 @@
-//! Databases: the value, and the decisions to create and drop one.
+//! Databases: their retention policies and continuous queries, and finding a policy by name.
 
-use fluxstone_go::is_printable;
 use fluxstone_model::DatabaseId;
-use fluxstone_model::RetentionOptions;
 use serde::{Deserialize, Serialize};
 
-use super::policy::{DEFAULT_POLICY, PolicySpec, RetentionPolicy};
-use super::{Catalog, CatalogError, Change, ContinuousQuery};
+use super::continuous_query::ContinuousQuery;
+use super::error::CatalogError;
+use super::policy::RetentionPolicy;
 
 /// A database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Database {
-    /// Never used again.
+    /// Never reused.
     pub id: DatabaseId,
     /// Unique among the databases that exist.
     pub name: String,
-    /// The name of the default policy; empty when there never was one. It stays when that policy is dropped, so that
-    /// nothing lands in another policy unasked.
+    /// The name of the default policy; empty if there never was one. It stays when that policy is dropped, so that no points
+    /// silently go to another policy.
     pub default_policy: String,
     /// In the order of creation.
     pub policies: Vec<RetentionPolicy>,
@@ -30,12 +29,12 @@ impl Database {
         Database { id, name, default_policy: String::new(), policies: Vec::new(), continuous_queries: Vec::new() }
     }
 
-    /// The policy called `name`.
+    /// The policy named `name`.
     pub fn policy(&self, name: &str) -> Option<&RetentionPolicy> {
         self.policies.iter().find(|p| p.name == name)
     }
 
-    /// The policy called `name`, or the default one when `name` is empty.
+    /// The policy named `name`, or the default policy if `name` is empty.
     pub fn policy_or_default(&self, name: &str) -> Result<&RetentionPolicy, CatalogError> {
         let name = if name.is_empty() { &self.default_policy } else { name };
         self.policy(name).ok_or_else(|| CatalogError::PolicyNotFound(name.to_owned()))
@@ -44,81 +43,4 @@ impl Database {
     pub(super) fn policy_mut(&mut self, name: &str) -> Option<&mut RetentionPolicy> {
         self.policies.iter_mut().find(|p| p.name == name)
     }
-}
-
-impl Catalog {
-    /// `CREATE DATABASE name [WITH ...]`. Without WITH a new database gets the policy `autogen` if `autocreate` is set.
-    pub fn create_database(
-        &self,
-        name: &str,
-        with: Option<&RetentionOptions>,
-        autocreate: bool,
-    ) -> Result<Vec<Change>, CatalogError> {
-        if !is_valid_name(name) {
-            return Err(CatalogError::InvalidName);
-        }
-        let existing = self.database(name);
-        let spec = match with {
-            Some(options) => Some(PolicySpec::for_new_database(options)?),
-            None if autocreate && existing.is_none() => Some(PolicySpec::autogen()),
-            None => None,
-        };
-        let id = existing.map_or(DatabaseId(self.last_database.saturating_add(1)), |d| d.id);
-        let mut changes = Vec::new();
-        if existing.is_none() {
-            changes.push(Change::CreateDatabase { id, name: name.to_owned() });
-        }
-        match (spec, existing) {
-            (None, _) => {}
-            (Some(spec), Some(database)) if !database.policies.is_empty() => {
-                let options = with.cloned().unwrap_or_default();
-                if !database.has_default_like(&spec.name, &options) {
-                    return Err(CatalogError::PolicyConflict);
-                }
-            }
-            (Some(spec), _) => {
-                spec.check_durations()?;
-                changes.push(Change::CreatePolicy { database: id, policy: spec.normalised(), default: true });
-            }
-        }
-        Ok(changes)
-    }
-
-    /// `DROP DATABASE name`. A database that does not exist needs no dropping.
-    pub fn drop_database(&self, name: &str) -> Vec<Change> {
-        self.database(name).map(|d| Change::DropDatabase { id: d.id }).into_iter().collect()
-    }
-}
-
-impl Database {
-    /// Whether the default policy is called `name` and agrees with `options`, of which those not written agree with anything,
-    /// except that the shard duration must be what `options` would give.
-    fn has_default_like(&self, name: &str, options: &RetentionOptions) -> bool {
-        let Some(policy) = self.policy(name) else { return false };
-        let shard_duration = options.shard_duration.unwrap_or_default();
-        options.duration.is_none_or(|d| d == policy.duration)
-            && options.replication.is_none_or(|n| n == policy.replication)
-            && policy.shard_duration == super::policy::normalised_shard_duration(shard_duration, policy.duration)
-            && self.default_policy == policy.name
-    }
-}
-
-impl PolicySpec {
-    /// What CREATE DATABASE ... WITH asks for.
-    fn for_new_database(options: &RetentionOptions) -> Result<Self, CatalogError> {
-        let name = options.name.as_deref().filter(|n| !n.is_empty()).unwrap_or(DEFAULT_POLICY);
-        let spec = PolicySpec {
-            name: name.to_owned(),
-            duration: options.duration.unwrap_or_default(),
-            shard_duration: options.shard_duration.unwrap_or_default(),
-            replication: options.replication.unwrap_or(1),
-        };
-        spec.check_name_and_minimum()?;
-        Ok(spec)
-    }
-}
-
-/// Whether a database or policy may be called `name`: printable, no path separator, not a directory's own names.
-pub(super) fn is_valid_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && name.chars().all(|c| !matches!(c, '/' | '\\') && is_printable(c))
 }

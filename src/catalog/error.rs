@@ -1,8 +1,8 @@
-//! Why a change of the catalog was refused, in the words that clients see.
+//! The errors of the catalog's decisions, in the words that clients see.
 
 /// Why a change was refused. Displays as the error of the statement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the texts say it")]
+#[expect(missing_docs, reason = "the messages explain the variants")]
 pub enum CatalogError {
     #[error("invalid name")]
     InvalidName,

@@ -1,16 +1,21 @@
 //! The catalog: databases, retention policies, shard groups, users, grants, continuous queries, subscriptions.
 //!
-//! A [`Catalog`] is an immutable value. A [`Change`] is decided by a pure function of a catalog and a request (which also
-//! gives the errors that clients see) and applied by [`Catalog::apply`]; changes are what the log keeps. Knows no files,
-//! no clock, no randomness: ids, hashes and times stand in the changes.
+//! A [`Catalog`] is an immutable value. A decision (`create_database`, `drop_user`, ...) is a pure function of a catalog and a
+//! request: it returns the [`Change`]s that fulfil the request, in order, or the error that clients see. No changes mean that
+//! the request is already fulfilled. [`Catalog::apply`] applies a change; the log keeps changes. The catalog knows no files, no
+//! clock and no randomness: changes contain ids, hashes and times.
 //!
-//! Invariant: names are unique where they are looked up, ids are never used again. A decision (`create_database`, `drop_user`, ...) returns the changes that it takes, in order; none means
-//! that the wish is fulfilled already.
+//! Invariant: names are unique where they are looked up, and ids are never reused.
+//!
+//! `catalog` holds the value, the files named after its parts hold those, `decisions` decides, `change` applies.
 
+mod catalog;
 mod change;
 mod continuous_query;
 mod database;
+mod decisions;
 mod error;
+mod name;
 mod policy;
 mod shard_group;
 mod subscription;
@@ -18,81 +23,13 @@ mod subscription;
 mod tests;
 mod user;
 
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
-
+pub use catalog::Catalog;
 pub use change::Change;
 pub use continuous_query::ContinuousQuery;
 pub use database::Database;
+pub use decisions::GroupPlanner;
 pub use error::CatalogError;
 pub use policy::{DEFAULT_POLICY, PolicyAlteration, PolicySpec, RetentionPolicy};
-pub use shard_group::{GroupPlanner, ShardGroup, ShardGroups};
+pub use shard_group::{ShardGroup, ShardGroups};
 pub use subscription::Subscription;
 pub use user::{Privileges, User};
-
-use fluxstone_model::{DatabaseId, ShardId};
-
-/// Everything that is known besides the data itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Catalog {
-    /// In the order of creation.
-    databases: Vec<Arc<Database>>,
-    /// In the order of creation.
-    users: Vec<User>,
-    /// The highest id that a database ever had.
-    last_database: u64,
-    /// The highest id that a shard group ever had.
-    last_group: u64,
-    /// The highest id that a shard ever had.
-    last_shard: u64,
-}
-
-impl Catalog {
-    /// The databases in the order of their creation.
-    pub fn databases(&self) -> impl ExactSizeIterator<Item = &Database> {
-        self.databases.iter().map(AsRef::as_ref)
-    }
-
-    /// The database called `name`.
-    pub fn database(&self, name: &str) -> Option<&Database> {
-        self.databases().find(|d| d.name == name)
-    }
-
-    /// The database called `name`, shared.
-    pub fn database_shared(&self, name: &str) -> Option<Arc<Database>> {
-        self.databases.iter().find(|d| d.name == name).cloned()
-    }
-
-    /// The users in the order of their creation.
-    pub fn users(&self) -> &[User] {
-        &self.users
-    }
-
-    /// The user called `name`.
-    pub fn user(&self, name: &str) -> Option<&User> {
-        self.users.iter().find(|u| u.name == name)
-    }
-
-    /// Whether some user is an administrator.
-    pub fn has_admin(&self) -> bool {
-        self.users.iter().any(|u| u.admin)
-    }
-
-    /// The database, policy and group that `shard` belongs to.
-    pub fn shard(&self, shard: ShardId) -> Option<(&Database, &RetentionPolicy, &ShardGroup)> {
-        self.databases().find_map(|database| {
-            database.policies.iter().find_map(|policy| {
-                policy.groups.iter().find(|g| g.shard == shard).map(|group| (database, policy, group))
-            })
-        })
-    }
-
-    fn required_database(&self, name: &str) -> Result<&Database, CatalogError> {
-        self.database(name).ok_or_else(|| CatalogError::DatabaseNotFound(name.to_owned()))
-    }
-
-    fn database_mut(&mut self, id: DatabaseId) -> Option<&mut Database> {
-        self.databases.iter_mut().find(|d| d.id == id).map(Arc::make_mut)
-    }
-}

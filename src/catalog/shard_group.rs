@@ -1,21 +1,20 @@
-//! Shard groups: which stretch of a policy's time a shard holds.
+//! Shard groups: the ranges of a policy's time, and the shards that hold them.
 //!
-//! Groups of one policy may overlap when its shard duration was altered. A time then belongs to the oldest of the groups
-//! that cover it: no later group ever holds points of that time, so every point is in one shard only.
+//! Groups of one policy can overlap after its shard duration was altered. A time then belongs to the oldest group that covers
+//! it. Later groups never hold points of that time, so every point is in exactly one shard.
 
-use fluxstone_model::{DatabaseId, Nanos, ShardId, TimeRange, Timestamp};
+use fluxstone_go::truncate_time;
+use fluxstone_model::{Nanos, ShardId, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, Change, Database, RetentionPolicy};
-
-/// One stretch of time of a policy, and the shard that holds its points.
+/// A range of a policy's time, and the shard that holds its points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardGroup {
-    /// Never used again on this server.
+    /// Never reused on this server.
     pub id: u64,
     /// The one shard of the group.
     pub shard: ShardId,
-    /// The first nanosecond. The first group of all begins before what 64 bits can hold.
+    /// The first nanosecond. The first possible group begins before the range of 64 bits.
     pub start: i128,
     /// One past the last nanosecond.
     pub end: i128,
@@ -24,24 +23,21 @@ pub struct ShardGroup {
 /// The latest possible end of a group.
 const END_MAX: i128 = Timestamp::MAX.0 as i128 + 1;
 
-/// Groups are aligned to 0001-01-01T00:00:00Z, this many nanoseconds before 1970.
-const YEAR_ONE_TO_1970: i128 = 62_135_596_800 * 1_000_000_000;
-
 impl ShardGroup {
-    /// The group of length `shard_duration` that holds `time`.
+    /// The group of length `shard_duration` that holds `time`. Groups are aligned to 0001-01-01T00:00:00Z.
     pub fn aligned(id: u64, shard: ShardId, time: Timestamp, shard_duration: Nanos) -> Self {
         let length = i128::from(shard_duration.0.max(1));
         let time = i128::from(time.0);
-        let start = time - (time + YEAR_ONE_TO_1970).rem_euclid(length);
+        let start = truncate_time(time, length);
         ShardGroup { id, shard, start, end: (start + length).min(END_MAX) }
     }
 
-    /// Whether `time` is inside.
+    /// Whether the group covers `time`.
     pub fn contains(&self, time: Timestamp) -> bool {
         (self.start..self.end).contains(&i128::from(time.0))
     }
 
-    /// When all its points have outlived a policy of this duration; the end itself if they never do.
+    /// The time at which all its points have expired under a policy of this duration; the end of the group if they never do.
     pub fn expiry(&self, duration: Nanos) -> i128 {
         self.end + i128::from(duration.0)
     }
@@ -50,9 +46,9 @@ impl ShardGroup {
         (self.end, self.start)
     }
 
-    /// The times inside that a point can have.
+    /// The times of the group that a point can have.
     fn times(&self) -> TimeRange {
-        // Both ends fit after being cut to what points can have.
+        // Both ends fit after clamping to the times of points.
         let cut = |time: i128| Timestamp(time.clamp(Timestamp::MIN.0.into(), Timestamp::MAX.0.into()) as i64);
         TimeRange { min: cut(self.start), max: cut(self.end - 1) }
     }
@@ -64,7 +60,7 @@ impl ShardGroup {
 pub struct ShardGroups {
     /// Sorted by `(end, start)`.
     groups: Vec<ShardGroup>,
-    /// Which shard each time belongs to: ranges in order that do not overlap. Follows from `groups`.
+    /// The shard that each time belongs to: sorted ranges without overlap. Derived from `groups`.
     stretches: Vec<(ShardId, TimeRange)>,
 }
 
@@ -86,18 +82,18 @@ impl From<ShardGroups> for Vec<ShardGroup> {
 }
 
 impl ShardGroups {
-    /// The groups by end and then by start.
+    /// The groups, sorted by end and then by start.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &ShardGroup> {
         self.groups.iter()
     }
 
-    /// Whether there are none.
+    /// Whether there are no groups.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
 
-    /// The shards by the times that belong to them, in order, without overlap. A shard has several stretches where older
-    /// groups lie inside its own.
+    /// The shards by the times that belong to them: sorted, without overlap. A shard has several stretches if older groups are
+    /// inside its range.
     pub fn stretches(&self) -> &[(ShardId, TimeRange)] {
         &self.stretches
     }
@@ -113,7 +109,7 @@ impl ShardGroups {
         self.stretches.get(at).filter(|(_, range)| range.contains(time)).map(|(shard, _)| *shard)
     }
 
-    /// Adds the youngest group. It gets the times that no other has.
+    /// Adds the newest group. It gets the times that no other group covers.
     pub(super) fn insert(&mut self, group: ShardGroup) {
         let at = self.groups.partition_point(|g| g.order() <= group.order());
         self.groups.insert(at, group);
@@ -133,80 +129,12 @@ impl ShardGroups {
         }
     }
 
-    /// Removes a group. Its times belong to the oldest of the others that cover them.
+    /// Removes a group. Its times go to the oldest of the remaining groups that cover them.
     pub(super) fn remove(&mut self, id: u64) {
         if self.groups.iter().any(|g| g.id == id) {
             let mut left = std::mem::take(&mut self.groups);
             left.retain(|g| g.id != id);
             *self = ShardGroups::from(left);
         }
-    }
-}
-
-/// Finds the groups of a request's points and plans those that do not exist yet.
-#[derive(Debug)]
-pub struct GroupPlanner<'c> {
-    catalog: &'c Catalog,
-    database: DatabaseId,
-    policy: &'c RetentionPolicy,
-    /// Those of the policy; copied as soon as one is planned.
-    groups: std::borrow::Cow<'c, ShardGroups>,
-    planned: Vec<ShardGroup>,
-}
-
-impl<'c> GroupPlanner<'c> {
-    /// A plan for points of one policy, with nothing planned yet.
-    pub fn new(catalog: &'c Catalog, database: &'c Database, policy: &'c RetentionPolicy) -> Self {
-        GroupPlanner {
-            catalog,
-            database: database.id,
-            policy,
-            groups: std::borrow::Cow::Borrowed(&policy.groups),
-            planned: Vec::new(),
-        }
-    }
-
-    /// The shard for a point at `time`.
-    pub fn shard_for(&mut self, time: Timestamp) -> ShardId {
-        if let Some(shard) = self.groups.shard_at(time) {
-            return shard;
-        }
-        let number = self.planned.len() as u64 + 1;
-        let shard = ShardId(self.catalog.last_shard.saturating_add(number));
-        let id = self.catalog.last_group.saturating_add(number);
-        let group = ShardGroup::aligned(id, shard, time, self.policy.shard_duration);
-        self.groups.to_mut().insert(group);
-        self.planned.push(group);
-        shard
-    }
-
-    /// The changes that make the planned groups.
-    pub fn into_changes(self) -> Vec<Change> {
-        let (database, policy) = (self.database, &self.policy.name);
-        self.planned.into_iter().map(|group| Change::CreateGroup { database, policy: policy.clone(), group }).collect()
-    }
-}
-
-impl Catalog {
-    /// `DROP SHARD id`: the shard and its group. An unknown shard needs no dropping.
-    pub fn drop_shard(&self, shard: ShardId) -> Vec<Change> {
-        self.shard(shard)
-            .map(|(database, _, group)| Change::DropGroup { database: database.id, group: group.id })
-            .into_iter()
-            .collect()
-    }
-
-    /// The shards whose points have all outlived their policies at `now`, with the changes that drop their groups.
-    pub fn expired_groups(&self, now: Timestamp) -> Vec<(DatabaseId, ShardId, Change)> {
-        let mut expired = Vec::new();
-        for database in self.databases() {
-            for policy in database.policies.iter().filter(|p| p.duration > Nanos(0)) {
-                for group in policy.groups.iter().filter(|g| g.expiry(policy.duration) < i128::from(now.0)) {
-                    let change = Change::DropGroup { database: database.id, group: group.id };
-                    expired.push((database.id, group.shard, change));
-                }
-            }
-        }
-        expired
     }
 }

@@ -1,8 +1,6 @@
-//! Rules of the catalog's decisions, and the properties of replay.
+//! The rules of the catalog's decisions, and properties of replay.
 
-use fluxstone_model::RetentionOptions;
-use fluxstone_model::SubscriptionMode;
-use fluxstone_model::{Nanos, Timestamp};
+use fluxstone_model::{Nanos, RetentionOptions, ShardId, SubscriptionMode, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
@@ -10,7 +8,7 @@ use super::*;
 const HOUR: Nanos = Nanos::HOUR;
 const DAY: Nanos = Nanos::DAY;
 
-/// A catalog that is changed as the engine changes it: decide, apply, keep the change.
+/// A catalog that is changed as the engine changes it: decide, apply, log.
 #[derive(Default)]
 struct Server {
     catalog: Catalog,
@@ -24,7 +22,7 @@ impl Server {
         server
     }
 
-    /// Makes what `decide` wants; gives the error's text, or nothing.
+    /// Applies the decision. Returns the text of its error, or an empty text.
     fn run(&mut self, decide: impl FnOnce(&Catalog) -> Result<Vec<Change>, CatalogError>) -> String {
         match decide(&self.catalog) {
             Ok(changes) => {
@@ -68,7 +66,7 @@ fn options(duration: Option<Nanos>, name: Option<&str>) -> RetentionOptions {
 
 // spec: statements.database.2
 #[test]
-fn database_names_are_printable_and_no_paths() {
+fn database_names_are_printable_and_not_paths() {
     for bad in ["", ".", "..", "a/b", "a\\b", "a\tb", "a\nb", "a\u{a0}b", "a\u{200b}"] {
         assert_eq!(Server::default().run(|c| c.create_database(bad, None, true)), "invalid name", "{bad:?}");
     }
@@ -120,7 +118,7 @@ fn with_must_agree_with_the_default_policy_of_an_existing_database() {
 
 // spec: statements.database.4
 #[test]
-fn a_refused_with_leaves_no_database() {
+fn a_refused_with_clause_creates_no_database() {
     let mut server = Server::default();
     let with = RetentionOptions { shard_duration: Some(Nanos(3 * HOUR.0)), ..options(Some(Nanos(2 * HOUR.0)), None) };
     let error = "retention policy duration must be greater than the shard duration";
@@ -130,7 +128,7 @@ fn a_refused_with_leaves_no_database() {
 
 // spec: statements.database.5
 #[test]
-fn dropping_a_database_takes_its_grants_and_its_id() {
+fn dropping_a_database_removes_its_grants_and_retires_its_id() {
     let mut server = Server::with_database("d");
     server.run(|c| c.create_user("u", "h", None, false));
     server.run(|c| c.grant("u", "d", Privileges::ALL));
@@ -144,7 +142,7 @@ fn dropping_a_database_takes_its_grants_and_its_id() {
 
 // spec: statements.policy.2
 #[test]
-fn the_default_shard_duration_follows_the_duration() {
+fn the_default_shard_duration_depends_on_the_duration() {
     let day = |n: i64| Nanos(n * DAY.0);
     for (duration, want) in [
         (HOUR, HOUR),
@@ -165,7 +163,7 @@ fn the_default_shard_duration_follows_the_duration() {
 
 // spec: statements.policy.3
 #[test]
-fn creating_a_policy_again_needs_the_same_policy() {
+fn creating_a_policy_again_requires_the_same_policy() {
     let mut server = Server::with_database("d");
     assert_eq!(server.create_policy("p", DAY, Nanos(0), false), "");
     assert_eq!(server.create_policy("p", DAY, HOUR, false), "");
@@ -247,7 +245,7 @@ fn an_old_group_keeps_its_range_when_the_policy_changes() {
 
 // spec: statements.shard.5
 #[test]
-fn a_group_expires_when_its_end_outlived_the_duration() {
+fn a_group_expires_when_its_end_is_older_than_the_duration() {
     let mut server = Server::with_database("d");
     server.write_at(&[0]);
     server.create_policy("p", DAY, Nanos(0), false);
@@ -262,7 +260,7 @@ fn a_group_expires_when_its_end_outlived_the_duration() {
 
 // spec: statements.user.2
 #[test]
-fn creating_the_same_user_again_needs_the_same_password_and_kind() {
+fn creating_a_user_again_requires_the_same_password_and_kind() {
     let mut server = Server::default();
     assert_eq!(server.run(|c| c.create_user("", "h", None, false)), "username required");
     assert_eq!(server.run(|c| c.create_user("u", "h", None, false)), "");
@@ -283,7 +281,7 @@ fn creating_the_same_user_again_needs_the_same_password_and_kind() {
 
 // spec: statements.user.3
 #[test]
-fn grants_replace_and_revokes_take_away() {
+fn grants_replace_and_revokes_remove_privileges() {
     let mut server = Server::default();
     server.run(|c| c.create_user("u", "h", None, false));
     let mut granted = |decide: &dyn Fn(&Catalog) -> Result<Vec<Change>, CatalogError>| {
@@ -300,7 +298,7 @@ fn grants_replace_and_revokes_take_away() {
 
 // spec: statements.continuous-query.2
 #[test]
-fn continuous_queries_are_the_same_when_their_texts_are_but_for_case() {
+fn continuous_queries_are_equal_if_their_texts_are_ignoring_case() {
     let mut server = Server::with_database("d");
     assert_eq!(server.run(|c| c.create_continuous_query("d", "c", "SELECT f".into())), "");
     assert_eq!(server.run(|c| c.create_continuous_query("d", "c", "SELECT F".into())), "");
@@ -314,7 +312,7 @@ fn continuous_queries_are_the_same_when_their_texts_are_but_for_case() {
 
 // spec: statements.subscription.2
 #[test]
-fn subscriptions_need_destinations_with_scheme_and_port() {
+fn subscriptions_require_destinations_with_scheme_and_port() {
     let mut server = Server::with_database("d");
     let mut create = |policy: &str, url: &str| {
         let subscription =
@@ -333,9 +331,9 @@ fn subscriptions_need_destinations_with_scheme_and_port() {
     assert_eq!(server.run(|c| c.drop_subscription("d", "autogen", "s")), "subscription not found");
 }
 
-/// What a client may ask for.
+/// A request of a client.
 #[derive(Debug, Clone)]
-enum Wish {
+enum Request {
     CreateDatabase(String),
     DropDatabase(String),
     CreatePolicy(String, String, i64, bool),
@@ -350,57 +348,57 @@ enum Wish {
     CreateSubscription(String, String),
 }
 
-fn wishes() -> impl Strategy<Value = Vec<Wish>> {
+fn requests() -> impl Strategy<Value = Vec<Request>> {
     let name = || prop_oneof![Just("a".to_owned()), Just("b".to_owned()), Just("autogen".to_owned())];
     let hours = || 0..2000_i64;
-    let wish = prop_oneof![
-        name().prop_map(Wish::CreateDatabase),
-        name().prop_map(Wish::DropDatabase),
-        (name(), name(), hours(), any::<bool>()).prop_map(|(d, p, h, x)| Wish::CreatePolicy(d, p, h, x)),
-        (name(), name(), hours(), hours()).prop_map(|(d, p, h, s)| Wish::AlterPolicy(d, p, h, s)),
-        (name(), name()).prop_map(|(d, p)| Wish::DropPolicy(d, p)),
-        (name(), any::<i64>()).prop_map(|(d, t)| Wish::Write(d, t)),
-        (0..20_u64).prop_map(Wish::DropShard),
-        (name(), any::<bool>()).prop_map(|(u, admin)| Wish::CreateUser(u, admin)),
-        name().prop_map(Wish::DropUser),
-        (name(), name(), any::<bool>()).prop_map(|(u, d, give)| Wish::Grant(u, d, give)),
-        (name(), name()).prop_map(|(d, q)| Wish::CreateContinuousQuery(d, q)),
-        (name(), name()).prop_map(|(d, s)| Wish::CreateSubscription(d, s)),
+    let request = prop_oneof![
+        name().prop_map(Request::CreateDatabase),
+        name().prop_map(Request::DropDatabase),
+        (name(), name(), hours(), any::<bool>()).prop_map(|(d, p, h, x)| Request::CreatePolicy(d, p, h, x)),
+        (name(), name(), hours(), hours()).prop_map(|(d, p, h, s)| Request::AlterPolicy(d, p, h, s)),
+        (name(), name()).prop_map(|(d, p)| Request::DropPolicy(d, p)),
+        (name(), any::<i64>()).prop_map(|(d, t)| Request::Write(d, t)),
+        (0..20_u64).prop_map(Request::DropShard),
+        (name(), any::<bool>()).prop_map(|(u, admin)| Request::CreateUser(u, admin)),
+        name().prop_map(Request::DropUser),
+        (name(), name(), any::<bool>()).prop_map(|(u, d, give)| Request::Grant(u, d, give)),
+        (name(), name()).prop_map(|(d, q)| Request::CreateContinuousQuery(d, q)),
+        (name(), name()).prop_map(|(d, s)| Request::CreateSubscription(d, s)),
     ];
-    prop::collection::vec(wish, 0..60)
+    prop::collection::vec(request, 0..60)
 }
 
-fn decide(catalog: &Catalog, wish: &Wish) -> Result<Vec<Change>, CatalogError> {
-    match wish {
-        Wish::CreateDatabase(name) => catalog.create_database(name, None, true),
-        Wish::DropDatabase(name) => Ok(catalog.drop_database(name)),
-        Wish::CreatePolicy(database, name, hours, default) => {
+fn decide(catalog: &Catalog, request: &Request) -> Result<Vec<Change>, CatalogError> {
+    match request {
+        Request::CreateDatabase(name) => catalog.create_database(name, None, true),
+        Request::DropDatabase(name) => Ok(catalog.drop_database(name)),
+        Request::CreatePolicy(database, name, hours, default) => {
             let duration = Nanos(hours * HOUR.0);
             let spec = PolicySpec { name: name.clone(), duration, shard_duration: Nanos(0), replication: 1 };
             catalog.create_policy(database, spec, *default)
         }
-        Wish::AlterPolicy(database, name, hours, shard_hours) => {
+        Request::AlterPolicy(database, name, hours, shard_hours) => {
             let (duration, shard) = (Nanos(hours * HOUR.0), Nanos(shard_hours * HOUR.0));
             let alteration =
                 PolicyAlteration { duration: Some(duration), shard_duration: Some(shard), ..Default::default() };
             catalog.alter_policy(database, name, alteration)
         }
-        Wish::DropPolicy(database, name) => Ok(catalog.drop_policy(database, name)),
-        Wish::Write(name, time) => {
+        Request::DropPolicy(database, name) => Ok(catalog.drop_policy(database, name)),
+        Request::Write(name, time) => {
             let Some(database) = catalog.database(name) else { return Ok(Vec::new()) };
             let mut planner = GroupPlanner::new(catalog, database, database.policy_or_default("")?);
             planner.shard_for(Timestamp(*time).clamp(Timestamp::MIN, Timestamp::MAX));
             Ok(planner.into_changes())
         }
-        Wish::DropShard(id) => Ok(catalog.drop_shard(ShardId(*id))),
-        Wish::CreateUser(name, admin) => catalog.create_user(name, "hash", None, *admin),
-        Wish::DropUser(name) => catalog.drop_user(name),
-        Wish::Grant(user, database, true) => catalog.grant(user, database, Privileges::ALL),
-        Wish::Grant(user, database, false) => catalog.revoke(user, database, Privileges::READ),
-        Wish::CreateContinuousQuery(database, name) => {
+        Request::DropShard(id) => Ok(catalog.drop_shard(ShardId(*id))),
+        Request::CreateUser(name, admin) => catalog.create_user(name, "hash", None, *admin),
+        Request::DropUser(name) => catalog.drop_user(name),
+        Request::Grant(user, database, true) => catalog.grant(user, database, Privileges::ALL),
+        Request::Grant(user, database, false) => catalog.revoke(user, database, Privileges::READ),
+        Request::CreateContinuousQuery(database, name) => {
             catalog.create_continuous_query(database, name, format!("text of {name}"))
         }
-        Wish::CreateSubscription(database, name) => {
+        Request::CreateSubscription(database, name) => {
             let destinations = vec!["udp://h:1".to_owned()];
             let subscription = Subscription { name: name.clone(), mode: SubscriptionMode::Any, destinations };
             catalog.create_subscription(database, "autogen", subscription)
@@ -411,10 +409,10 @@ fn decide(catalog: &Catalog, wish: &Wish) -> Result<Vec<Change>, CatalogError> {
 proptest! {
     // spec: statements.catalog.1
     #[test]
-    fn replaying_the_changes_gives_the_same_catalog(wishes in wishes()) {
+    fn replaying_the_changes_gives_the_same_catalog(requests in requests()) {
         let mut server = Server::default();
-        for wish in &wishes {
-            server.run(|c| decide(c, wish));
+        for request in &requests {
+            server.run(|c| decide(c, request));
         }
         let mut replayed = Catalog::default();
         for change in &server.log {
@@ -455,7 +453,7 @@ proptest! {
 
     // spec: statements.shard.1, statements.shard.2
     #[test]
-    fn every_time_has_one_group_that_holds_it(times in prop::collection::vec(any::<i64>(), 1..40), hours in 1..5000_i64) {
+    fn every_time_is_covered_by_one_group(times in prop::collection::vec(any::<i64>(), 1..40), hours in 1..5000_i64) {
         let mut server = Server::with_database("d");
         server.alter("autogen", None, Some(Nanos(hours * HOUR.0)));
         let times: Vec<i64> = times.iter().map(|t| (*t).clamp(Timestamp::MIN.0, Timestamp::MAX.0)).collect();
@@ -468,10 +466,10 @@ proptest! {
     }
 
     #[test]
-    fn a_change_of_what_is_not_there_changes_nothing_but_the_counters(wishes in wishes()) {
+    fn a_change_of_something_missing_changes_only_the_counters(requests in requests()) {
         let mut server = Server::default();
-        for wish in &wishes {
-            server.run(|c| decide(c, wish));
+        for request in &requests {
+            server.run(|c| decide(c, request));
         }
         for change in &server.log {
             let after = Catalog::default().apply(change);

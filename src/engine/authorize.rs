@@ -1,23 +1,22 @@
-//! Who may run what: what each statement needs, and whether a principal has it.
+//! Authorization: the privileges that each statement requires, and whether a principal has them.
 //!
-//! A statement needs privileges on the databases that it reads and writes, wherever it names them. InfluxDB 1.2.4 looked at
-//! the `db` parameter instead in several places, which let users see databases that were not theirs; that is never
-//! reproduced.
+//! A statement requires privileges on the databases that it reads and writes, wherever it names them. InfluxDB 1.2.4 checked the
+//! `db` parameter instead in several places, which let users see databases of others; that is never reproduced.
 
 use fluxstone_catalog::{Catalog, Privileges};
-use fluxstone_influxql::ast::{Query, Select, Show, Statement};
+use fluxstone_influxql::ast::{Definition, Query, SchemaClauses, Select, Show, Statement};
 
 use super::Principal;
 use super::names::{database_or, measurements_of};
 
-/// What a statement needs.
+/// A requirement of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Requirement {
     Admin,
     On(Privileges, String),
 }
 
-/// Checks all statements of `query` before any of them runs. `database` is the `db` parameter.
+/// Checks all statements of `query`. `database` is the `db` parameter.
 ///
 /// # Errors
 /// The refusal, without its prefix.
@@ -46,60 +45,98 @@ pub(super) fn authorize(catalog: &Catalog, principal: &Principal, database: &str
     Ok(())
 }
 
-/// Without any user the first administrator may be created, and what follows in the same request runs too.
+/// Without users, only the first administrator can be created. The rest of the same request then runs too.
 fn authorize_nobody(catalog: &Catalog, query: &Query) -> Result<(), String> {
     if !catalog.users().is_empty() {
         return Err("no user provided".to_owned());
     }
     match query.statements.first() {
-        Some(Statement::CreateUser { admin: true, .. }) => Ok(()),
+        Some(Statement::Define(Definition::CreateUser { admin: true, .. })) => Ok(()),
         _ => Err("create admin user first or disable authentication".to_owned()),
     }
 }
 
-/// What `statement` needs of a user who is no administrator, in the order in which it is checked.
+/// The requirements of `statement` for a user who is not an administrator, in the order in which they are checked.
 fn requirements(statement: &Statement, default: &str) -> Vec<Requirement> {
-    let read = |database: &str| Requirement::On(Privileges::READ, database.to_owned());
-    let write = |database: &str| Requirement::On(Privileges::WRITE, database.to_owned());
     match statement {
         Statement::Select(select) => of_select(select, default),
-        Statement::Delete { .. } | Statement::DropSeries { .. } => vec![write(default)],
-        Statement::ShowSeries(show) | Statement::ShowTagKeys(show) | Statement::ShowFieldKeys(show) => {
-            of_show(show, default)
+        Statement::Delete(_) => vec![write(default)],
+        Statement::Show(show) => of_show(show, default),
+        Statement::Define(definition) => of_definition(definition, default),
+        Statement::Kill(_) => vec![Requirement::Admin],
+    }
+}
+
+fn of_show(show: &Show, default: &str) -> Vec<Requirement> {
+    match show {
+        Show::Series(clauses) | Show::TagKeys(clauses) | Show::FieldKeys(clauses) => of_sources(clauses, default),
+        Show::Measurements { clauses, .. } | Show::TagValues { clauses, .. } => {
+            vec![read(database_or(clauses.database.as_deref(), default))]
         }
-        Statement::ShowMeasurements { show, .. } | Statement::ShowTagValues { show, .. } => {
-            vec![read(database_or(show.database.as_deref(), default))]
-        }
-        Statement::ShowRetentionPolicies { database } => vec![read(database_or(database.as_deref(), default))],
-        // Both list only what the user may know.
-        Statement::ShowContinuousQueries | Statement::ShowQueries => vec![read(default)],
-        Statement::CreateContinuousQuery { database, select, .. } => {
+        Show::RetentionPolicies { database } => vec![read(database_or(database.as_deref(), default))],
+        // Both list only what the user is allowed to see.
+        Show::ContinuousQueries | Show::Queries => vec![read(default)],
+        Show::Databases
+        | Show::Diagnostics { .. }
+        | Show::Grants { .. }
+        | Show::ShardGroups
+        | Show::Shards
+        | Show::Stats { .. }
+        | Show::Subscriptions
+        | Show::Users => vec![Requirement::Admin],
+    }
+}
+
+fn of_definition(definition: &Definition, default: &str) -> Vec<Requirement> {
+    match definition {
+        Definition::DropSeries(_) => vec![write(default)],
+        Definition::CreateContinuousQuery { database, select, .. } => {
             let mut needed = vec![read(database)];
             needed.extend(of_select(select, database_or(Some(default), database)));
             needed
         }
-        Statement::DropContinuousQuery { database, .. } => vec![write(database)],
-        _ => vec![Requirement::Admin],
+        Definition::DropContinuousQuery { database, .. } => vec![write(database)],
+        Definition::CreateDatabase { .. }
+        | Definition::DropDatabase { .. }
+        | Definition::CreateRetentionPolicy { .. }
+        | Definition::AlterRetentionPolicy { .. }
+        | Definition::DropRetentionPolicy { .. }
+        | Definition::DropMeasurement { .. }
+        | Definition::DropShard { .. }
+        | Definition::CreateUser { .. }
+        | Definition::DropUser { .. }
+        | Definition::SetPassword { .. }
+        | Definition::Grant { .. }
+        | Definition::GrantAdmin { .. }
+        | Definition::Revoke { .. }
+        | Definition::RevokeAdmin { .. }
+        | Definition::CreateSubscription { .. }
+        | Definition::DropSubscription { .. } => vec![Requirement::Admin],
     }
 }
 
+fn read(database: &str) -> Requirement {
+    Requirement::On(Privileges::READ, database.to_owned())
+}
+
+fn write(database: &str) -> Requirement {
+    Requirement::On(Privileges::WRITE, database.to_owned())
+}
+
 fn of_select(select: &Select, default: &str) -> Vec<Requirement> {
-    let mut needed: Vec<Requirement> = measurements_of(select)
-        .into_iter()
-        .map(|m| Requirement::On(Privileges::READ, database_or(Some(&m.database), default).to_owned()))
-        .collect();
+    let measurements = measurements_of(select).into_iter();
+    let mut needed: Vec<_> = measurements.map(|m| read(database_or(Some(&m.database), default))).collect();
     if let Some(target) = &select.into {
-        let database = database_or(Some(&target.database), default);
-        needed.push(Requirement::On(Privileges::WRITE, database.to_owned()));
+        needed.push(write(database_or(Some(&target.database), default)));
     }
     needed
 }
 
-fn of_show(show: &Show, default: &str) -> Vec<Requirement> {
-    let default = database_or(show.database.as_deref(), default);
-    let read = |database: &str| Requirement::On(Privileges::READ, database.to_owned());
-    if show.sources.is_empty() {
+/// READ on the database of each source, or on the statement's database without FROM.
+fn of_sources(clauses: &SchemaClauses, default: &str) -> Vec<Requirement> {
+    let default = database_or(clauses.database.as_deref(), default);
+    if clauses.sources.is_empty() {
         return vec![read(default)];
     }
-    show.sources.iter().map(|m| read(database_or(Some(&m.database), default))).collect()
+    clauses.sources.iter().map(|m| read(database_or(Some(&m.database), default))).collect()
 }

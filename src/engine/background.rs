@@ -1,4 +1,4 @@
-//! Work that no request asks for: checkpoints, dropping what has outlived its retention policy, continuous queries.
+//! Work that no request asks for: checkpoints, dropping expired shard groups, and continuous queries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use super::Core;
 use super::change::encode;
 use super::continuous_queries::ContinuousQueries;
 
-/// How often it is asked whether a checkpoint is due.
+/// How often a due checkpoint is checked for.
 const CHECKPOINT_POLL: Duration = Duration::from_millis(200);
 
 /// The background threads. Dropping it stops them and waits for them.
@@ -21,12 +21,12 @@ pub(super) struct Background {
     workers: Vec<Worker>,
 }
 
-/// A thread that does a turn of its work every so often.
+/// A thread that does its work at a fixed interval.
 #[derive(Debug)]
 struct Worker {
-    /// Closing it is the signal to stop.
+    /// Dropping it signals the thread to stop.
     stop: Option<Sender<()>>,
-    /// Becomes true with the signal, for turns that take long.
+    /// Set together with the signal, for work that takes long.
     cancelled: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
@@ -35,9 +35,9 @@ impl Background {
     pub(super) fn start(core: &Arc<Core>) -> Self {
         let mut background = Background { workers: Vec::new() };
         let housekeeper = Arc::clone(core);
-        let mut schedule = Schedule::new(core.options.retention_check_ns);
+        let mut timer = Timer::new(core.options.retention_check_ns);
         background.spawn("background", CHECKPOINT_POLL, move |_| {
-            if let Err(error) = housekeeper.background_turn(&mut schedule) {
+            if let Err(error) = housekeeper.background_turn(&mut timer) {
                 tracing::error!(%error, "background work failed");
             }
         });
@@ -75,23 +75,23 @@ impl Drop for Background {
             worker.stop = None;
         }
         for worker in self.workers.drain(..) {
-            // A panic in the thread was reported by its hook; there is nothing to add.
+            // The panic hook has already reported a panic in the thread.
             let _ = worker.thread.join();
         }
     }
 }
 
-/// When expired data is looked for next.
+/// When expired data is checked for next.
 #[derive(Debug)]
-struct Schedule {
+struct Timer {
     interval: Duration,
     next: Option<Instant>,
 }
 
-impl Schedule {
+impl Timer {
     fn new(interval_ns: u64) -> Self {
         let interval = Duration::from_nanos(interval_ns);
-        Schedule { interval, next: (interval_ns > 0).then(|| Instant::now() + interval) }
+        Timer { interval, next: (interval_ns > 0).then(|| Instant::now() + interval) }
     }
 
     fn is_due(&mut self) -> bool {
@@ -106,11 +106,11 @@ impl Schedule {
 }
 
 impl Core {
-    fn background_turn(&self, schedule: &mut Schedule) -> Result<(), StorageError> {
+    fn background_turn(&self, timer: &mut Timer) -> Result<(), StorageError> {
         if self.store.checkpoint_due() {
             self.checkpoint()?;
         }
-        if schedule.is_due() {
+        if timer.is_due() {
             self.drop_expired()?;
         }
         Ok(())
@@ -120,7 +120,7 @@ impl Core {
         self.store.checkpoint(&|| encode(&*self.catalog.latest().catalog))
     }
 
-    /// Drops the shard groups whose points have all outlived their policies.
+    /// Drops the shard groups whose points have all expired.
     pub(super) fn drop_expired(&self) -> Result<(), StorageError> {
         let now = self.clock.now();
         if self.catalog.visible().expired_groups(now).is_empty() {

@@ -1,9 +1,9 @@
-//! The current catalog, in two versions: the latest, on which the next change is decided, and the visible one, which
-//! requests read.
+//! The current catalog, in two versions: the latest, on which the next change is decided, and the visible one, which requests
+//! read.
 //!
-//! Invariant: the visible catalog is on disk. A change becomes the latest when its record is handed to the log, and
-//! visible when the record is on disk. Whoever decided something on a version is acknowledged only when that version is
-//! visible: what it relied on (a database that exists, a shard that another request made) is then on disk too.
+//! Invariant: the visible catalog is on disk. A version becomes the latest when its record is passed to the log, and visible when
+//! the record is on disk. A request that was decided on a version is acknowledged only when that version is visible. Everything
+//! that the request relied on, such as a shard that another request created, is then on disk too.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use fluxstone_catalog::Catalog;
 use parking_lot::{Condvar, Mutex};
 
-/// A catalog with its place in the order of versions.
+/// A catalog with its version number.
 #[derive(Debug, Clone)]
 pub(super) struct Version {
     number: u64,
@@ -22,13 +22,13 @@ pub(super) struct Version {
 pub(super) struct CatalogCell {
     latest: Mutex<Version>,
     visible: ArcSwap<Version>,
-    /// Whether the log refused a version; none becomes visible after it.
+    /// Whether the log refused a version. No later version becomes visible.
     failed: Mutex<bool>,
     changed: Condvar,
 }
 
 impl CatalogCell {
-    /// A cell with a catalog that is on disk.
+    /// Creates a cell with a catalog that is on disk.
     pub(super) fn new(catalog: Catalog) -> Self {
         let version = Version { number: 0, catalog: Arc::new(catalog) };
         CatalogCell {
@@ -39,39 +39,39 @@ impl CatalogCell {
         }
     }
 
-    /// What requests may see.
+    /// The catalog that requests read.
     pub(super) fn visible(&self) -> Arc<Catalog> {
         self.visible.load().catalog.clone()
     }
 
-    /// What the next change is decided on. Only meaningful inside a transaction of the store, which orders changes.
+    /// The version on which the next change is decided. Only meaningful inside a transaction of the store, which orders changes.
     pub(super) fn latest(&self) -> Version {
         self.latest.lock().clone()
     }
 
-    /// Makes `catalog` the latest version. Only inside the transaction that logs it.
+    /// Makes `catalog` the latest version. Must be called inside the transaction that logs it.
     pub(super) fn advance(&self, catalog: Catalog) -> Version {
         let mut latest = self.latest.lock();
         *latest = Version { number: latest.number + 1, catalog: Arc::new(catalog) };
         latest.clone()
     }
 
-    /// Makes a version visible whose record is on disk, unless a later one is visible already.
+    /// Makes a version visible, whose record is on disk, unless a later one is already visible.
     pub(super) fn publish(&self, version: Version) {
         let version = Arc::new(version);
         self.visible.rcu(|visible| if visible.number < version.number { version.clone() } else { visible.clone() });
-        // Whoever waits looks at the version under this lock.
+        // Waiting threads check the version under this lock.
         let _failed = self.failed.lock();
         self.changed.notify_all();
     }
 
-    /// Notes that a version did not get to the disk.
+    /// Records that a version could not be written to disk.
     pub(super) fn fail(&self) {
         *self.failed.lock() = true;
         self.changed.notify_all();
     }
 
-    /// Waits until `version` or a later one is visible; false if it will not be.
+    /// Waits until `version` or a later one is visible. Returns false if it never will be.
     pub(super) fn wait_until_visible(&self, version: &Version) -> bool {
         if self.visible.load().number >= version.number {
             return true;
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_that_is_not_on_disk_is_not_visible_and_an_older_one_never_replaces_a_newer() {
+    fn only_versions_on_disk_are_visible_and_older_ones_never_replace_newer_ones() {
         let cell = CatalogCell::new(Catalog::default());
         let make = |name: &str| {
             let latest = cell.latest();

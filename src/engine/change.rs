@@ -1,4 +1,5 @@
-//! Changes: decided on the latest catalog, logged with their data in one record, visible and acknowledged when on disk.
+//! Changes of the catalog: decided on the latest version, logged with their data in one record, and visible and acknowledged once
+//! they are on disk.
 
 use fluxstone_catalog::{Catalog, Change};
 use fluxstone_storage::{StorageError, Transaction};
@@ -7,10 +8,10 @@ use serde::Serialize;
 use super::Core;
 
 impl Core {
-    /// Runs `decide` on the latest catalog inside a transaction, to which it may add changes of data. The changes of the
-    /// catalog that it returns are logged in the same record. Returns when the record is on disk.
+    /// Runs `decide` on the latest catalog inside a transaction, to which it can add changes of data. The changes of the catalog
+    /// that it returns are logged in the same record. Returns when the record is on disk.
     ///
-    /// When `decide` fails, nothing was changed.
+    /// If `decide` fails, nothing changes.
     pub(super) fn change<E: From<StorageError>>(
         &self,
         decide: impl FnOnce(&Catalog, &mut Transaction<'_>) -> Result<Vec<Change>, E>,
@@ -18,7 +19,7 @@ impl Core {
         self.change_in(self.store.begin()?, decide)
     }
 
-    /// As [`Core::change`], in a transaction of the caller's, just begun.
+    /// Like [`Core::change`], in a transaction that the caller has just begun.
     pub(super) fn change_in<'s, E: From<StorageError>>(
         &'s self,
         mut transaction: Transaction<'s>,
@@ -43,9 +44,9 @@ impl Core {
     }
 }
 
-/// What the log or the checkpoint keeps of a part of the catalog.
+/// The encoding of a part of the catalog in the log or the checkpoint.
 pub(super) fn encode(part: &impl Serialize) -> Result<Vec<u8>, StorageError> {
-    // Can't fail: all keys are strings. An error is better than a panic if that ever changes.
+    // This cannot fail, because all keys are strings. An error is better than a panic if that ever changes.
     serde_json::to_vec(part)
         .map_err(|e| StorageError::Io { context: "encode the catalog".to_owned(), source: e.into() })
 }

@@ -1,12 +1,12 @@
-//! Where the time comes from.
+//! The source of the current time.
 
 use std::time::SystemTime;
 
 use fluxstone_model::Timestamp;
 
-/// Tells the time. Tests have one that stands still.
+/// A source of the current time. Tests use one that they set.
 pub trait Clock: std::fmt::Debug + Send + Sync {
-    /// The time now.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
@@ -16,7 +16,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        // Before 1970 or after 2262 the clock is wrong anyway; the nearest time that can be held will do.
+        // Before 1970 or after 2262 the clock is wrong anyway, so the nearest representable time is good enough.
         let nanos = match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
             Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |n| -n),

@@ -1,95 +1,98 @@
-//! Statements that change the catalog, and the data that goes with what they drop.
+//! Statements that change the catalog or drop data by name.
 
 use fluxstone_catalog::{Catalog, CatalogError, Change, PolicyAlteration, PolicySpec, Privileges, Subscription};
-use fluxstone_influxql::ast::{RetentionOptions, Select, Statement};
+use fluxstone_influxql::ast::{Definition, RetentionOptions, Select};
 use fluxstone_model::ShardId;
 use fluxstone_storage::Transaction;
 
-use super::execute::Run;
+use super::execute::StatementContext;
 use super::names::{database_or, fill_in_select, measurements_of, required};
 use super::statement_error::StatementError;
 use super::{Core, Principal};
 
 impl Core {
-    /// Runs a statement that defines or drops something; gives its normal form, names filled in.
-    pub(super) fn define(&self, id: usize, mut statement: Statement, run: &Run<'_>) -> Result<String, StatementError> {
-        if let Statement::CreateContinuousQuery { database, select, .. } = &mut statement {
-            self.fill_in_continuous_query(database, select, run)?;
+    /// Runs a statement that changes the catalog or drops data by name. Returns its normal form, with names filled in.
+    pub(super) fn define(
+        &self,
+        id: usize,
+        mut definition: Definition,
+        context: &StatementContext<'_>,
+    ) -> Result<String, StatementError> {
+        if let Definition::CreateContinuousQuery { database, select, .. } = &mut definition {
+            self.fill_in_continuous_query(database, select, context)?;
         }
-        let normal_form = statement.to_string();
-        match &statement {
-            Statement::CreateUser { name, password, admin } => {
-                let bootstrap = id == 0 && run.session.principal == Principal::Nobody;
-                self.create_user(name, &password.0, *admin, bootstrap)?;
+        let bootstrap = id == 0 && context.session.principal == Principal::Nobody;
+        match &definition {
+            Definition::CreateDatabase { name, with } => {
+                let autocreate = self.options.retention_autocreate;
+                self.decide(|catalog| catalog.create_database(name, with.as_ref(), autocreate))
             }
-            Statement::SetPassword { user, password } => {
-                let hash = self.passwords.hash(&password.0).map_err(|e| StatementError::running(e.to_string()))?;
-                self.change(|catalog, _| Ok::<_, StatementError>(catalog.set_password(user, &hash)?))?;
+            Definition::DropDatabase { name } => self.decide(|catalog| Ok(catalog.drop_database(name))),
+            Definition::CreateRetentionPolicy { name, database, options, default } => {
+                self.decide(|catalog| catalog.create_policy(database, policy_spec(name, options), *default))
             }
-            Statement::DropUser { name } => {
-                self.change(|catalog, _| Ok::<_, StatementError>(catalog.drop_user(name)?))?;
-                let catalog = self.catalog.visible();
-                self.passwords.retain(|user| catalog.user(user).is_some());
+            Definition::AlterRetentionPolicy { name, database, options, default } => {
+                self.decide(|catalog| catalog.alter_policy(database, name, alteration(options, *default)))
             }
-            Statement::KillQuery { id, .. } => {
-                if !self.queries.kill(*id) {
-                    return Err(StatementError::running(format!("no such query id: {id}")));
-                }
+            Definition::DropRetentionPolicy { name, database } => {
+                self.decide(|catalog| Ok(catalog.drop_policy(database, name)))
             }
-            Statement::DropSeries { sources, condition } => self.drop_series(sources, condition.as_ref(), run)?,
-            Statement::DropMeasurement { name } => self.drop_measurement(name, run)?,
-            other => self.change(|catalog, transaction| {
-                let changes = self.decide(catalog, other)?;
-                drop_data(catalog, &changes, transaction);
-                Ok::<_, StatementError>(changes)
-            })?,
-        }
-        Ok(normal_form)
+            Definition::DropMeasurement { name } => self.drop_measurement(name, context),
+            Definition::DropSeries(clauses) => self.drop_series(clauses, context),
+            Definition::DropShard { id } => self.decide(|catalog| Ok(catalog.drop_shard(ShardId(*id)))),
+            Definition::CreateUser { name, password, admin } => self.create_user(name, &password.0, *admin, bootstrap),
+            Definition::DropUser { name } => self.drop_user(name),
+            Definition::SetPassword { user, password } => self.set_password(user, &password.0),
+            Definition::Grant { privilege, database, user } => {
+                self.decide(|catalog| catalog.grant(user, database, Privileges::from(*privilege)))
+            }
+            Definition::GrantAdmin { user } => self.decide(|catalog| catalog.set_admin(user, true)),
+            Definition::Revoke { privilege, database, user } => {
+                self.decide(|catalog| catalog.revoke(user, database, Privileges::from(*privilege)))
+            }
+            Definition::RevokeAdmin { user } => self.decide(|catalog| catalog.set_admin(user, false)),
+            Definition::CreateContinuousQuery { name, database, .. } => {
+                // With exact numbers: this is the text that will be run.
+                let text = format!("{definition:#}");
+                self.decide(|catalog| catalog.create_continuous_query(database, name, text))
+            }
+            Definition::DropContinuousQuery { name, database } => {
+                self.decide(|catalog| catalog.drop_continuous_query(database, name))
+            }
+            Definition::CreateSubscription { name, database, policy, mode, destinations } => {
+                let (name, destinations) = (name.clone(), destinations.clone());
+                let subscription = Subscription { name, mode: *mode, destinations };
+                self.decide(|catalog| catalog.create_subscription(database, policy, subscription))
+            }
+            Definition::DropSubscription { name, database, policy } => {
+                self.decide(|catalog| catalog.drop_subscription(database, policy, name))
+            }
+        }?;
+        Ok(definition.to_string())
     }
 
-    /// The decision of the catalog on a statement that needs nothing else.
-    fn decide(&self, catalog: &Catalog, statement: &Statement) -> Result<Vec<Change>, CatalogError> {
-        match statement {
-            Statement::CreateDatabase { name, with } => {
-                catalog.create_database(name, with.as_ref(), self.options.retention_autocreate)
-            }
-            Statement::DropDatabase { name } => Ok(catalog.drop_database(name)),
-            Statement::CreateRetentionPolicy { name, database, options, default } => {
-                catalog.create_policy(database, policy_spec(name, options), *default)
-            }
-            Statement::AlterRetentionPolicy { name, database, options, default } => {
-                let alteration = PolicyAlteration {
-                    duration: options.duration,
-                    shard_duration: options.shard_duration,
-                    replication: options.replication,
-                    default: *default,
-                };
-                catalog.alter_policy(database, name, alteration)
-            }
-            Statement::DropRetentionPolicy { name, database } => Ok(catalog.drop_policy(database, name)),
-            Statement::Grant { privilege, database, user } => {
-                catalog.grant(user, database, Privileges::from(*privilege))
-            }
-            Statement::Revoke { privilege, database, user } => {
-                catalog.revoke(user, database, Privileges::from(*privilege))
-            }
-            Statement::GrantAdmin { user } => catalog.set_admin(user, true),
-            Statement::RevokeAdmin { user } => catalog.set_admin(user, false),
-            Statement::CreateContinuousQuery { name, database, .. } => {
-                // With exact numbers: this is what will be run.
-                catalog.create_continuous_query(database, name, format!("{statement:#}"))
-            }
-            Statement::DropContinuousQuery { name, database } => catalog.drop_continuous_query(database, name),
-            Statement::CreateSubscription { name, database, policy, mode, destinations } => {
-                let (name, destinations) = (name.clone(), destinations.clone());
-                let subscription = Subscription { name, mode: (*mode).into(), destinations };
-                catalog.create_subscription(database, policy, subscription)
-            }
-            Statement::DropSubscription { name, database, policy } => catalog.drop_subscription(database, policy, name),
-            Statement::DropShard { id } => Ok(catalog.drop_shard(ShardId(*id))),
-            // All others were taken care of before.
-            _ => Ok(Vec::new()),
-        }
+    /// Logs the changes that the catalog decides on, and drops the data that belongs to what they drop.
+    fn decide(
+        &self,
+        decision: impl FnOnce(&Catalog) -> Result<Vec<Change>, CatalogError>,
+    ) -> Result<(), StatementError> {
+        self.change(|catalog, transaction| {
+            let changes = decision(catalog)?;
+            drop_data(catalog, &changes, transaction);
+            Ok(changes)
+        })
+    }
+
+    fn drop_user(&self, name: &str) -> Result<(), StatementError> {
+        self.decide(|catalog| catalog.drop_user(name))?;
+        let catalog = self.catalog.visible();
+        self.passwords.retain(|user| catalog.user(user).is_some());
+        Ok(())
+    }
+
+    fn set_password(&self, user: &str, password: &str) -> Result<(), StatementError> {
+        let hash = self.passwords.hash(password).map_err(|e| StatementError::running(e.to_string()))?;
+        self.decide(|catalog| catalog.set_password(user, &hash))
     }
 
     fn create_user(&self, name: &str, password: &str, admin: bool, bootstrap: bool) -> Result<(), StatementError> {
@@ -97,7 +100,7 @@ impl Core {
         let verified = existing.filter(|hash| self.passwords.matches(name, password, hash));
         let hash = self.passwords.hash(password).map_err(|e| StatementError::running(e.to_string()))?;
         self.change(|catalog, _| {
-            // Another request may have made the first administrator since this one was let in without one.
+            // Another request may have created the first administrator since this one was authorized without one.
             if bootstrap && !catalog.users().is_empty() {
                 return Err(StatementError::running("authorization failed"));
             }
@@ -110,12 +113,12 @@ impl Core {
         &self,
         database: &str,
         select: &mut Select,
-        run: &Run<'_>,
+        context: &StatementContext<'_>,
     ) -> Result<(), StatementError> {
         let catalog = self.catalog.visible();
-        let default = database_or(Some(&run.session.database), database);
+        let default = database_or(Some(&context.session.database), database);
         fill_in_select(&catalog, default, select)?;
-        required(&catalog, database).map_err(|error| StatementError { before_running: false, ..error })?;
+        required(&catalog, database).map_err(StatementError::while_running)?;
         let target = select.into.iter().map(|target| (&target.database, &target.policy));
         for (database, policy) in measurements_of(select).iter().map(|m| (&m.database, &m.policy)).chain(target) {
             if required(&catalog, database)?.policy(policy).is_none() {
@@ -125,8 +128,8 @@ impl Core {
         Ok(())
     }
 
-    fn drop_measurement(&self, name: &str, run: &Run<'_>) -> Result<(), StatementError> {
-        let database = &run.session.database;
+    fn drop_measurement(&self, name: &str, context: &StatementContext<'_>) -> Result<(), StatementError> {
+        let database = &context.session.database;
         let not_found = || CatalogError::DatabaseNotFound(database.clone());
         let catalog = self.catalog.visible();
         let found = catalog.database(database).ok_or_else(not_found)?;
@@ -151,7 +154,16 @@ fn policy_spec(name: &str, options: &RetentionOptions) -> PolicySpec {
     }
 }
 
-/// Drops the data of what `changes` drop.
+fn alteration(options: &RetentionOptions, default: bool) -> PolicyAlteration {
+    PolicyAlteration {
+        duration: options.duration,
+        shard_duration: options.shard_duration,
+        replication: options.replication,
+        default,
+    }
+}
+
+/// Drops the data that belongs to what `changes` drop.
 fn drop_data(catalog: &Catalog, changes: &[Change], transaction: &mut Transaction<'_>) {
     for change in changes {
         match change {
@@ -168,7 +180,19 @@ fn drop_data(catalog: &Catalog, changes: &[Change], transaction: &mut Transactio
                 let shards: Vec<_> = groups.filter(|g| g.id == *group).map(|g| g.shard).collect();
                 transaction.drop_shards(*database, &shards);
             }
-            _ => {}
+            Change::CreateDatabase { .. }
+            | Change::CreatePolicy { .. }
+            | Change::AlterPolicy { .. }
+            | Change::CreateGroup { .. }
+            | Change::CreateUser { .. }
+            | Change::DropUser { .. }
+            | Change::SetPassword { .. }
+            | Change::SetAdmin { .. }
+            | Change::SetGrant { .. }
+            | Change::CreateContinuousQuery { .. }
+            | Change::DropContinuousQuery { .. }
+            | Change::CreateSubscription { .. }
+            | Change::DropSubscription { .. } => {}
         }
     }
 }

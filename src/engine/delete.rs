@@ -1,31 +1,28 @@
-//! DELETE and DROP SERIES: the series that a condition means, and the range of time.
+//! DELETE and DROP SERIES: the series and the time range that a condition selects.
 
 use fluxstone_catalog::CatalogError;
 use fluxstone_columns::SeriesId;
 use fluxstone_compat::StatementSemantics;
-use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Measurement};
+use fluxstone_influxql::ast::{BinaryOp, DeleteClauses, Expr, ExprKind};
 use fluxstone_model::{TimeRange, Timestamp};
 use fluxstone_query::TimeBounds;
 
 use super::Core;
-use super::execute::Run;
+use super::execute::StatementContext;
 use super::schema::{all_shards, is_named};
-use super::schema_condition::{is_time, refuse_time};
+use super::schema_condition::refuse_time;
 use super::statement_error::StatementError;
 
 impl Core {
     /// DELETE.
-    pub(super) fn delete(
-        &self,
-        sources: &[Measurement],
-        condition: Option<&Expr>,
-        run: &Run<'_>,
-    ) -> Result<(), StatementError> {
-        let database = &run.session.database;
+    pub(super) fn delete(&self, clauses: &DeleteClauses, context: &StatementContext<'_>) -> Result<(), StatementError> {
+        let DeleteClauses { sources, condition } = clauses;
+        let condition = condition.as_ref();
+        let database = &context.session.database;
         let catalog = self.catalog.visible();
         let found = catalog.database(database).ok_or_else(|| CatalogError::DatabaseNotFound(database.clone()))?;
         if !self.options.semantics.statements.delete_time_conditions {
-            refuse_what_is_no_range(condition)?;
+            require_one_range(condition)?;
         }
         let source = self.source_of(found);
         let mut series: Vec<SeriesId> = Vec::new();
@@ -47,7 +44,7 @@ impl Core {
         }
         let id = found.id;
         self.change(|catalog, transaction| {
-            // The database may have been dropped since; then there is nothing left to delete.
+            // If the database has been dropped since, there is nothing left to delete.
             if let Some(database) = catalog.databases().find(|d| d.id == id) {
                 transaction.delete(id, &all_shards(database), &series, range);
             }
@@ -55,50 +52,49 @@ impl Core {
         })
     }
 
-    /// DROP SERIES: the same without time.
+    /// DROP SERIES: DELETE without conditions on time.
     pub(super) fn drop_series(
         &self,
-        sources: &[Measurement],
-        condition: Option<&Expr>,
-        run: &Run<'_>,
+        clauses: &DeleteClauses,
+        context: &StatementContext<'_>,
     ) -> Result<(), StatementError> {
-        let database = &run.session.database;
+        let database = &context.session.database;
         if self.catalog.visible().database(database).is_none() {
             return Err(CatalogError::DatabaseNotFound(database.clone()).into());
         }
-        refuse_time("DROP SERIES", condition, self.options.semantics.listings)
-            .map_err(|error| StatementError { before_running: false, ..error })?;
-        self.delete(sources, condition, run)
+        refuse_time("DROP SERIES", clauses.condition.as_ref(), self.options.semantics.listings)
+            .map_err(StatementError::while_running)?;
+        self.delete(clauses, context)
     }
 }
 
-/// What is deleted where the condition leaves an end open: everything; of InfluxDB 1.2.4 it was observed that the future stays.
+/// The range to delete. An open end means everything; InfluxDB 1.2.4 keeps the future.
 fn deleted_range(bounds: TimeBounds, now: Timestamp, semantics: StatementSemantics) -> TimeRange {
     let open_end = if semantics.deletes_up_to_now { now } else { Timestamp::MAX };
     TimeRange { min: bounds.min.unwrap_or(Timestamp::MIN), max: bounds.max.unwrap_or(open_end) }
 }
 
-/// Refuses comparisons with time that are no bound of one range. They would delete more than they say: the range of a
-/// condition is the intersection of all its comparisons with time, and `!=` is no part of it.
-fn refuse_what_is_no_range(condition: Option<&Expr>) -> Result<(), StatementError> {
+/// Refuses comparisons with time that do not bound one range. They would delete more than they say: the range of a condition is
+/// the intersection of all its comparisons with time, without those by `!=`.
+fn require_one_range(condition: Option<&Expr>) -> Result<(), StatementError> {
     let Some(condition) = condition else { return Ok(()) };
     match &condition.kind {
-        ExprKind::Paren(inner) => refuse_what_is_no_range(Some(inner)),
+        ExprKind::Paren(inner) => require_one_range(Some(inner)),
         ExprKind::Binary { op: BinaryOp::Or, lhs, rhs } if mentions_time(lhs) || mentions_time(rhs) => {
             Err(StatementError::running("time may not be part of OR in the WHERE clause of a deletion"))
         }
         ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
-            refuse_what_is_no_range(Some(lhs))?;
-            refuse_what_is_no_range(Some(rhs))
+            require_one_range(Some(lhs))?;
+            require_one_range(Some(rhs))
         }
-        ExprKind::Binary { op, lhs, rhs } if (is_time(lhs) || is_time(rhs)) && is_no_bound(*op) => {
+        ExprKind::Binary { op, lhs, rhs } if (lhs.is_time() || rhs.is_time()) && is_not_a_bound(*op) => {
             Err(StatementError::running(format!("invalid time comparison operator: {}", op.symbol())))
         }
         _ => Ok(()),
     }
 }
 
-fn is_no_bound(op: BinaryOp) -> bool {
+fn is_not_a_bound(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::NotEqual | BinaryOp::Match | BinaryOp::NotMatch)
 }
 
@@ -106,6 +102,6 @@ fn mentions_time(condition: &Expr) -> bool {
     match &condition.kind {
         ExprKind::Paren(inner) => mentions_time(inner),
         ExprKind::Binary { lhs, rhs, .. } => mentions_time(lhs) || mentions_time(rhs),
-        _ => is_time(condition),
+        _ => condition.is_time(),
     }
 }

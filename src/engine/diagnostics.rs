@@ -1,49 +1,13 @@
-//! What the server counts about itself, and SHOW STATS and SHOW DIAGNOSTICS.
-//!
-//! Only what is really counted is listed. A module is a series with one row.
+//! SHOW STATS and SHOW DIAGNOSTICS. They list only values that the server really has. A module is a series with one row.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use fluxstone_go::DurationText;
 use fluxstone_model::{Nanos, Text};
 use fluxstone_query::{SeriesRows, Value};
 
 use super::Core;
-
-/// What is counted since the server started.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    queries_executed: AtomicU64,
-    queries_finished: AtomicU64,
-    query_nanos: AtomicU64,
-    writes_ok: AtomicU64,
-    writes_failed: AtomicU64,
-    points_stored: AtomicU64,
-    points_dropped: AtomicU64,
-}
-
-impl Counters {
-    pub(super) fn count_query_start(&self) {
-        self.queries_executed.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_query_end(&self, took: Duration) {
-        self.queries_finished.fetch_add(1, Ordering::Relaxed);
-        self.query_nanos.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    pub(super) fn count_write(&self, ok: bool) {
-        let counter = if ok { &self.writes_ok } else { &self.writes_failed };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_points(&self, stored: u64, dropped: u64) {
-        self.points_stored.fetch_add(stored, Ordering::Relaxed);
-        self.points_dropped.fetch_add(dropped, Ordering::Relaxed);
-    }
-}
 
 impl Core {
     /// SHOW STATS [FOR 'module'].

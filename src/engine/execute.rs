@@ -1,4 +1,4 @@
-//! Running the statements of a query in order: what each answers, what an error does to the rest, when to stop early.
+//! Running the statements of a query in order: results, errors, and stopping early.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,22 +8,22 @@ use fluxstone_compat::StatementSemantics;
 use fluxstone_influxql::ast::Statement;
 use fluxstone_query::SeriesRows;
 
-use super::prepare::Session;
 use super::queries::Running;
+use super::session::Session;
 use super::statement_error::StatementError;
 use super::{Core, Engine, PreparedQuery, StatementResult};
 
-/// Where results go.
+/// The receiver of results.
 pub(super) type Emit<'e> = dyn FnMut(StatementResult) -> ControlFlow<()> + 'e;
 
 const NOT_EXECUTED: &str = "not executed";
 
 impl Engine {
-    /// Runs the statements in order and hands each piece of their answers to `emit`, until all are done, `emit` breaks or
+    /// Runs the statements in order and passes each piece of their results to `emit`, until all are done, `emit` breaks or
     /// `cancelled` becomes true.
     ///
-    /// A result that comes with the same `statement_id` as the one before it and an error **replaces** that one in an
-    /// answer that is collected rather than chunked (the `compat.query.error-*` clauses).
+    /// A result with an error and the same `statement_id` as the previous result **replaces** that result in an answer that is
+    /// collected rather than chunked (the `compat.query.error-*` clauses).
     pub fn execute(&self, query: PreparedQuery, cancelled: &AtomicBool, emit: &mut Emit<'_>) {
         self.core.execute(query, cancelled, emit);
     }
@@ -37,32 +37,37 @@ impl Core {
         let registration = match registered {
             Ok(registration) => registration,
             Err(refused) => {
-                // The receiver may have gone; there is nothing more to say to it.
+                // The receiver may be gone; there is nothing more to send.
                 let _ = emit(StatementResult { error: Some(refused.to_string()), ..StatementResult::default() });
                 return;
             }
         };
         self.counters.count_query_start();
         let timeout = Duration::from_nanos(self.options.query_timeout_ns);
-        let run = Run {
+        let context = StatementContext {
             session: &session,
             running: &registration.running,
             cancelled,
             deadline: (!timeout.is_zero()).then(|| registration.running.started + timeout),
         };
-        let _ = self.run_all(statements, &run, emit);
+        let _ = self.run_all(statements, &context, emit);
         self.counters.count_query_end(registration.running.started.elapsed());
     }
 
-    fn run_all(&self, statements: Vec<Statement>, run: &Run<'_>, emit: &mut Emit<'_>) -> ControlFlow<()> {
+    fn run_all(
+        &self,
+        statements: Vec<Statement>,
+        context: &StatementContext<'_>,
+        emit: &mut Emit<'_>,
+    ) -> ControlFlow<()> {
         let count = statements.len();
         for (id, statement) in statements.into_iter().enumerate() {
             let mut output = Output { statement_id: id, pending: None, emit };
-            let result = run.check().and_then(|()| self.run_statement(id, statement, run, &mut output));
+            let result = context.check().and_then(|()| self.run_statement(id, statement, context, &mut output));
             match result {
                 Ok(messages) => output.finish(messages)?,
-                // Nobody listens any more.
-                Err(_) if run.cancelled.load(Ordering::Relaxed) => return ControlFlow::Break(()),
+                // The receiver is gone.
+                Err(_) if context.cancelled.load(Ordering::Relaxed) => return ControlFlow::Break(()),
                 Err(error) => {
                     output.flush()?;
                     return stop_at_error(self.options.semantics.statements, id, count, error, emit);
@@ -73,7 +78,7 @@ impl Core {
     }
 }
 
-/// Reports the error of statement `id` of `count`, and those that don't run because of it.
+/// Reports the error of statement `id` of `count`, and the statements that don't run because of it.
 fn stop_at_error(
     semantics: StatementSemantics,
     id: usize,
@@ -93,16 +98,16 @@ fn stop_at_error(
     ControlFlow::Continue(())
 }
 
-/// What a running statement knows of its request.
-pub(super) struct Run<'r> {
+/// The request of a running statement, and when it must stop.
+pub(super) struct StatementContext<'r> {
     pub(super) session: &'r Session,
     pub(super) running: &'r Running,
     cancelled: &'r AtomicBool,
     deadline: Option<Instant>,
 }
 
-impl Run<'_> {
-    /// Whether the statement may go on.
+impl StatementContext<'_> {
+    /// Fails if the statement must stop.
     pub(super) fn check(&self) -> Result<(), StatementError> {
         if self.cancelled.load(Ordering::Relaxed) || self.running.is_killed() {
             return Err(StatementError::running("query interrupted"));
@@ -114,7 +119,7 @@ impl Run<'_> {
     }
 }
 
-/// Hands on the pieces of one statement's answer, each when it is known whether another follows.
+/// Sends the pieces of one statement's result, each as soon as it is known whether another follows.
 pub(super) struct Output<'o, 'e> {
     statement_id: usize,
     pending: Option<SeriesRows>,
@@ -122,7 +127,7 @@ pub(super) struct Output<'o, 'e> {
 }
 
 impl Output<'_, '_> {
-    /// Adds a piece of the answer.
+    /// Adds a piece of the result.
     pub(super) fn series(&mut self, piece: SeriesRows) -> ControlFlow<()> {
         match self.pending.replace(piece) {
             Some(before) => self.send(Some(before), Vec::new(), true),
@@ -130,7 +135,7 @@ impl Output<'_, '_> {
         }
     }
 
-    /// Adds a whole series, and does not say that another follows.
+    /// Adds a whole series, without announcing that another follows.
     pub(super) fn alone(&mut self, series: SeriesRows) -> ControlFlow<()> {
         match self.pending.replace(series) {
             Some(before) => self.send(Some(before), Vec::new(), false),
@@ -158,13 +163,13 @@ impl Output<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    /// Ends the answer of a statement that succeeded.
+    /// Ends the result of a statement that succeeded.
     fn finish(mut self, messages: Vec<String>) -> ControlFlow<()> {
         let last = self.pending.take();
         self.send(last, messages, false)
     }
 
-    /// Hands on what there is; an error follows.
+    /// Sends the pending piece; an error follows.
     fn flush(mut self) -> ControlFlow<()> {
         match self.pending.take() {
             Some(piece) => self.send(Some(piece), Vec::new(), true),

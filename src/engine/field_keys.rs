@@ -1,27 +1,28 @@
-//! SHOW FIELD KEYS: sorted, or in the order in which InfluxDB 1.2.4 was observed to merge the keys of several shards.
+//! SHOW FIELD KEYS: sorted, or in the order in which InfluxDB 1.2.4 merges the keys of several shards.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use fluxstone_catalog::Catalog;
 use fluxstone_columns::Source;
-use fluxstone_influxql::ast::Show;
+use fluxstone_go::TieHeap;
+use fluxstone_influxql::ast::SchemaClauses;
 use fluxstone_model::{Text, TimeRange};
 use fluxstone_query::Value;
 
 use super::Core;
 use super::schema::{Listed, Scope, by_measurement, limited};
 
-/// A field key and the name of a type that it has.
+/// A field key and the name of one of its types.
 type TypedKey = (Text, &'static str);
 
-/// The measurements of a shard with their fields, in order.
+/// The measurements of a shard with their fields, sorted.
 type ShardFields = VecDeque<(Text, TypedKey)>;
 
 impl Core {
     /// SHOW FIELD KEYS.
-    pub(super) fn show_field_keys(&self, catalog: &Catalog, show: &Show, default: &str) -> Listed {
+    pub(super) fn show_field_keys(&self, catalog: &Catalog, clauses: &SchemaClauses, default: &str) -> Listed {
         let mut fields: BTreeMap<Text, Vec<TypedKey>> = BTreeMap::new();
-        for scope in self.scopes(catalog, show, default)? {
+        for scope in self.scopes(catalog, clauses, default)? {
             for (measurement, key) in self.fields_of(&scope) {
                 let keys = fields.entry(measurement).or_default();
                 if !keys.contains(&key) {
@@ -31,7 +32,7 @@ impl Core {
         }
         let rows = |keys: Vec<TypedKey>| {
             let rows = keys.into_iter().map(|(key, name)| [Value::String(key), Value::String(Text::from(name))]);
-            limited::<[Value; 2]>(rows.collect(), show.limits).into_iter().flatten().collect()
+            limited::<[Value; 2]>(rows.collect(), clauses.limits).into_iter().flatten().collect()
         };
         Ok(by_measurement(fields.into_iter().map(|(name, keys)| (name, rows(keys))), &["fieldKey", "fieldType"]))
     }
@@ -48,7 +49,7 @@ impl Core {
     }
 }
 
-/// The fields by measurement, key and type.
+/// The fields, sorted by measurement, key and type.
 fn sorted(source: &dyn Source, measurements: &[Text]) -> ShardFields {
     let mut all = BTreeSet::new();
     for measurement in measurements {
@@ -59,56 +60,21 @@ fn sorted(source: &dyn Source, measurements: &[Text]) -> ShardFields {
     all.into_iter().collect()
 }
 
-/// Takes the fields from a binary heap of the shards, which knows only the measurement that is next in each: the first shard
-/// changes places with the last, the new first sinks, one field of the old first is taken, and if it has more it is put
-/// behind the last, from where it rises.
-fn heap_order(mut heap: Vec<ShardFields>) -> Vec<(Text, TypedKey)> {
+/// Merges the fields of the shards through a heap that knows only the next measurement of each shard.
+fn heap_order(shards: Vec<ShardFields>) -> Vec<(Text, TypedKey)> {
+    let mut heap = TieHeap::new(shards.into_iter().filter_map(under_next_measurement).collect());
     let mut fields = Vec::new();
-    heap.retain(|shard| !shard.is_empty());
-    for at in (0..heap.len() / 2).rev() {
-        sink(&mut heap, at);
-    }
-    while let Some(last) = heap.len().checked_sub(1) {
-        heap.swap(0, last);
-        let Some(mut shard) = heap.pop() else { break };
-        sink(&mut heap, 0);
+    while let Some((_, mut shard)) = heap.pop() {
         fields.extend(shard.pop_front());
-        if !shard.is_empty() {
-            heap.push(shard);
-            rise(&mut heap);
+        if let Some((measurement, shard)) = under_next_measurement(shard) {
+            heap.push(measurement, shard);
         }
     }
     fields
 }
 
-fn next_measurement(heap: &[ShardFields], at: usize) -> Option<&Text> {
-    heap.get(at)?.front().map(|(measurement, _)| measurement)
-}
-
-fn sink(heap: &mut [ShardFields], mut at: usize) {
-    loop {
-        let (left, right) = (2 * at + 1, 2 * at + 2);
-        if left >= heap.len() {
-            return;
-        }
-        let right_is_less = right < heap.len() && next_measurement(heap, right) < next_measurement(heap, left);
-        let child = if right_is_less { right } else { left };
-        if next_measurement(heap, child) >= next_measurement(heap, at) {
-            return;
-        }
-        heap.swap(at, child);
-        at = child;
-    }
-}
-
-fn rise(heap: &mut [ShardFields]) {
-    let mut at = heap.len().saturating_sub(1);
-    while at > 0 {
-        let parent = (at - 1) / 2;
-        if next_measurement(heap, at) >= next_measurement(heap, parent) {
-            return;
-        }
-        heap.swap(at, parent);
-        at = parent;
-    }
+/// A shard under its key in the heap; `None` when it is exhausted.
+fn under_next_measurement(shard: ShardFields) -> Option<(Text, ShardFields)> {
+    let measurement = shard.front()?.0.clone();
+    Some((measurement, shard))
 }

@@ -14,7 +14,7 @@ use fluxstone_model::escape::{escape_measurement, escape_tag};
 use fluxstone_query::{SeriesRows, Value};
 
 use super::Core;
-use super::select::target_measurement;
+use super::names::target_measurement;
 use super::statement_error::StatementError;
 
 /// Points are written when there are this many.

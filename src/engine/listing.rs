@@ -1,48 +1,20 @@
-//! Listings of the catalog: SHOW DATABASES, RETENTION POLICIES, USERS, GRANTS, SHARDS, SHARD GROUPS, CONTINUOUS QUERIES,
-//! SUBSCRIPTIONS, and of the running queries.
+//! Listings of the catalog (SHOW DATABASES, RETENTION POLICIES, USERS, GRANTS, SHARDS, SHARD GROUPS, CONTINUOUS QUERIES,
+//! SUBSCRIPTIONS) and of the running queries.
 
 use std::sync::Arc;
 
 use fluxstone_catalog::{Catalog, CatalogError, Database, Privileges, RetentionPolicy, ShardGroup};
 use fluxstone_go::DurationText;
-use fluxstone_influxql::ast::Statement;
 use fluxstone_influxql::{Parameters, parse};
 use fluxstone_model::Text;
 use fluxstone_query::{SeriesRows, Value};
 
-use super::names::{database_or, required};
-use super::prepare::Session;
+use super::names::required;
 use super::queries::shown_duration;
 use super::statement_error::StatementError;
 use super::{Core, Principal};
 
-/// Runs a listing that needs only the catalog.
-pub(super) fn of_catalog(
-    catalog: &Catalog,
-    statement: &Statement,
-    session: &Session,
-) -> Result<Vec<SeriesRows>, StatementError> {
-    Ok(match statement {
-        Statement::ShowDatabases => vec![databases(catalog)],
-        Statement::ShowRetentionPolicies { database } => {
-            let name = database_or(database.as_deref(), &session.database);
-            let found = required(catalog, name).map_err(|e| StatementError { before_running: false, ..e })?;
-            vec![policies(found)]
-        }
-        Statement::ShowUsers => vec![users(catalog)],
-        Statement::ShowGrants { user } => vec![grants(catalog, user)?],
-        Statement::ShowShards => catalog.databases().map(shards).collect(),
-        Statement::ShowShardGroups => vec![shard_groups(catalog)],
-        Statement::ShowContinuousQueries => {
-            let may_read = |d: &&Database| may_read(catalog, &session.principal, &d.name);
-            catalog.databases().filter(may_read).map(continuous_queries).collect()
-        }
-        Statement::ShowSubscriptions => catalog.databases().filter_map(subscriptions).collect(),
-        _ => Vec::new(),
-    })
-}
-
-/// A series without tags, from its title and its columns; rows are pushed as cells.
+/// An empty series without tags, with a name and columns. Rows are added as cells.
 pub(super) fn listing(title: &str, columns: &[&str]) -> SeriesRows {
     SeriesRows {
         name: Text::from(title),
@@ -57,13 +29,16 @@ fn text(text: &str) -> Value {
     Value::String(Text::from(text))
 }
 
-fn databases(catalog: &Catalog) -> SeriesRows {
+/// SHOW DATABASES.
+pub(super) fn databases(catalog: &Catalog) -> SeriesRows {
     let mut series = listing("databases", &["name"]);
     series.cells.extend(catalog.databases().map(|d| text(&d.name)));
     series
 }
 
-fn policies(database: &Database) -> SeriesRows {
+/// SHOW RETENTION POLICIES of the database named `name`.
+pub(super) fn retention_policies(catalog: &Catalog, name: &str) -> Result<SeriesRows, StatementError> {
+    let database = required(catalog, name).map_err(StatementError::while_running)?;
     let mut series = listing("", &["name", "duration", "shardGroupDuration", "replicaN", "default"]);
     for policy in &database.policies {
         series.cells.extend([
@@ -74,10 +49,11 @@ fn policies(database: &Database) -> SeriesRows {
             Value::Boolean(policy.name == database.default_policy),
         ]);
     }
-    series
+    Ok(series)
 }
 
-fn users(catalog: &Catalog) -> SeriesRows {
+/// SHOW USERS.
+pub(super) fn users(catalog: &Catalog) -> SeriesRows {
     let mut series = listing("", &["user", "admin"]);
     for user in catalog.users() {
         series.cells.extend([text(&user.name), Value::Boolean(user.admin)]);
@@ -85,7 +61,8 @@ fn users(catalog: &Catalog) -> SeriesRows {
     series
 }
 
-fn grants(catalog: &Catalog, user: &str) -> Result<SeriesRows, StatementError> {
+/// SHOW GRANTS.
+pub(super) fn grants(catalog: &Catalog, user: &str) -> Result<SeriesRows, StatementError> {
     let user = catalog.user(user).ok_or(CatalogError::UserNotFound)?;
     let mut series = listing("", &["database", "privilege"]);
     for (database, privileges) in &user.grants {
@@ -94,7 +71,7 @@ fn grants(catalog: &Catalog, user: &str) -> Result<SeriesRows, StatementError> {
     Ok(series)
 }
 
-/// A time of a shard group, to the second.
+/// A time of a shard group, in seconds.
 fn group_time(nanos: i128) -> Value {
     let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or(i64::MAX);
     match jiff::Timestamp::from_second(seconds) {
@@ -108,7 +85,12 @@ fn group_times(policy: &RetentionPolicy, group: &ShardGroup) -> [Value; 3] {
     [group.start, group.end, group.expiry(policy.duration)].map(group_time)
 }
 
-fn shards(database: &Database) -> SeriesRows {
+/// SHOW SHARDS: a series for each database.
+pub(super) fn shards(catalog: &Catalog) -> Vec<SeriesRows> {
+    catalog.databases().map(shards_of).collect()
+}
+
+fn shards_of(database: &Database) -> SeriesRows {
     const COLUMNS: [&str; 8] =
         ["id", "database", "retention_policy", "shard_group", "start_time", "end_time", "expiry_time", "owners"];
     let mut series = listing(&database.name, &COLUMNS);
@@ -127,7 +109,8 @@ fn shards(database: &Database) -> SeriesRows {
     series
 }
 
-fn shard_groups(catalog: &Catalog) -> SeriesRows {
+/// SHOW SHARD GROUPS.
+pub(super) fn shard_groups(catalog: &Catalog) -> SeriesRows {
     let columns = ["id", "database", "retention_policy", "start_time", "end_time", "expiry_time"];
     let mut series = listing("shard groups", &columns);
     for database in catalog.databases() {
@@ -141,7 +124,13 @@ fn shard_groups(catalog: &Catalog) -> SeriesRows {
     series
 }
 
-fn continuous_queries(database: &Database) -> SeriesRows {
+/// SHOW CONTINUOUS QUERIES: a series for each database that `principal` may read.
+pub(super) fn continuous_queries(catalog: &Catalog, principal: &Principal) -> Vec<SeriesRows> {
+    let visible = catalog.databases().filter(|database| may_read(catalog, principal, &database.name));
+    visible.map(continuous_queries_of).collect()
+}
+
+fn continuous_queries_of(database: &Database) -> SeriesRows {
     let mut series = listing(&database.name, &["name", "query"]);
     for query in &database.continuous_queries {
         series.cells.extend([text(&query.name), text(&shown(&query.text))]);
@@ -149,13 +138,18 @@ fn continuous_queries(database: &Database) -> SeriesRows {
     series
 }
 
-/// The normal form of a stored statement, which is kept with exact numbers.
+/// The normal form of a stored statement, whose text has exact numbers.
 fn shown(stored: &str) -> String {
     parse(stored, &Parameters::new()).map_or_else(|_| stored.to_owned(), |query| query.to_string())
 }
 
-/// Nothing for a database without subscriptions.
-fn subscriptions(database: &Database) -> Option<SeriesRows> {
+/// SHOW SUBSCRIPTIONS: a series for each database that has any.
+pub(super) fn subscriptions(catalog: &Catalog) -> Vec<SeriesRows> {
+    catalog.databases().filter_map(subscriptions_of).collect()
+}
+
+/// `None` for a database without subscriptions.
+fn subscriptions_of(database: &Database) -> Option<SeriesRows> {
     let mut series = listing(&database.name, &["retention_policy", "name", "mode", "destinations"]);
     for policy in &database.policies {
         for subscription in &policy.subscriptions {
@@ -171,7 +165,7 @@ fn subscriptions(database: &Database) -> Option<SeriesRows> {
     (!series.cells.is_empty()).then_some(series)
 }
 
-/// Whether `principal` may know what is in the database.
+/// Whether `principal` may read the database.
 fn may_read(catalog: &Catalog, principal: &Principal, database: &str) -> bool {
     match principal {
         Principal::User(name) => catalog.user(name).is_some_and(|user| user.may(Privileges::READ, database)),
@@ -180,7 +174,7 @@ fn may_read(catalog: &Catalog, principal: &Principal, database: &str) -> bool {
 }
 
 impl Core {
-    /// SHOW QUERIES: all of them for administrators, their own for others.
+    /// SHOW QUERIES: all queries for administrators, and their own queries for other users.
     pub(super) fn show_queries(&self, catalog: &Catalog, principal: &Principal) -> SeriesRows {
         let sees_all = match principal {
             Principal::User(name) => catalog.user(name).is_some_and(|user| user.admin),

@@ -1,7 +1,8 @@
-//! Filling in names: which database and retention policy each part of a statement means.
+//! Filling in names: the database, retention policy and measurement that each part of a statement means.
 
 use fluxstone_catalog::{Catalog, Database};
-use fluxstone_influxql::ast::{Measurement, MeasurementName, Select, Source};
+use fluxstone_influxql::ast::{Measurement, Select, Source};
+use fluxstone_model::Text;
 
 use super::statement_error::StatementError;
 
@@ -10,7 +11,7 @@ pub(super) fn database_or<'n>(written: Option<&'n str>, default: &'n str) -> &'n
     written.filter(|name| !name.is_empty()).unwrap_or(default)
 }
 
-/// The database called `name`, which a statement can't do without.
+/// The database named `name`, which must exist.
 pub(super) fn required<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Database, StatementError> {
     if name.is_empty() {
         return Err(StatementError::before_running("database name required"));
@@ -37,12 +38,12 @@ pub(super) fn fill_in(
     Ok(())
 }
 
-/// Fills in all names of a SELECT: the target first, then the sources, subqueries included.
+/// Fills in all names of a SELECT: those of the target, then those of the sources, including subqueries.
 pub(super) fn fill_in_select(catalog: &Catalog, default: &str, select: &mut Select) -> Result<(), StatementError> {
     select.rename_places(&mut |database, policy| fill_in(catalog, default, database, policy))
 }
 
-/// All measurements that a SELECT reads, those of subqueries included, as they stand in the text.
+/// All measurements that a SELECT reads, including those of subqueries, in the order of the text.
 pub(super) fn measurements_of(select: &Select) -> Vec<&Measurement> {
     let mut found = Vec::new();
     for source in &select.sources {
@@ -54,20 +55,14 @@ pub(super) fn measurements_of(select: &Select) -> Vec<&Measurement> {
     found
 }
 
-/// Refuses the names under which InfluxDB keeps its own listings.
+/// Refuses the names that InfluxDB keeps for its own listings.
 pub(super) fn refuse_system_sources(select: &Select) -> Result<(), StatementError> {
-    for measurement in measurements_of(select) {
-        let MeasurementName::Name(name) = &measurement.name else { continue };
-        let command = match name.as_str() {
-            "_fieldKeys" => "SHOW FIELD KEYS",
-            "_measurements" => "SHOW MEASUREMENTS",
-            "_series" => "SHOW SERIES",
-            "_tagKeys" => "SHOW TAG KEYS",
-            "_tags" => "SHOW TAG VALUES",
-            _ => continue,
-        };
-        let text = format!("unable to use system source '{name}': use {command} instead");
-        return Err(StatementError::before_running(text));
-    }
-    Ok(())
+    measurements_of(select).into_iter().try_for_each(|measurement| {
+        measurement.name.refuse_system_source().map_err(|error| StatementError::before_running(error.to_string()))
+    })
+}
+
+/// The measurement to which a target writes the rows of `series`.
+pub(super) fn target_measurement(written: Option<&str>, series: &Text) -> Text {
+    written.map_or_else(|| series.clone(), Text::from)
 }

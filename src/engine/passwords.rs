@@ -1,9 +1,9 @@
-//! Passwords: hashing them, checking them, and remembering what was checked.
+//! Passwords: hashing, checking, and remembering successful checks.
 //!
 //! Hashes are argon2id (RFC 9106) with 7 MiB, 5 passes and 1 lane, as PHC strings. A successful check is remembered as a
-//! keyed SHA-256 of the password, together with the hash that it matched: a changed password or a dropped user ends it
-//! without anyone having to say so. One new password is hashed at a time; callers of [`Engine::login`] bound how many are
-//! checked at a time.
+//! keyed SHA-256 of the password, together with the hash that it matched, so that changing the password or dropping the user
+//! invalidates it. One new password is hashed at a time; callers of [`Engine::login`](super::Engine::login) bound the number of
+//! concurrent checks.
 
 use std::collections::HashMap;
 
@@ -13,16 +13,14 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
-use super::{AuthState, Core, Engine, LoginError, Principal};
-
 /// Memory of one hashing, in KiB.
 const MEMORY_KIB: u32 = 7168;
 const PASSES: u32 = 5;
 const LANES: u32 = 1;
 
-/// What was checked, and the right to check.
+/// The successful checks, and the lock for hashing.
 pub(super) struct Passwords {
-    /// By user: the hash that was matched, and the digest of the password that did.
+    /// By user: the matched hash, and the digest of the password that matched it.
     verified: Mutex<HashMap<String, (String, [u8; 32])>>,
     /// Keys the digests; never leaves this process.
     secret: [u8; 32],
@@ -41,13 +39,13 @@ impl Default for Passwords {
     }
 }
 
-/// The system gave no random salt, or the hasher refused its parameters.
+/// The system provided no random salt, or the hasher refused its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unable to hash password")]
 pub(super) struct HashError;
 
 impl Passwords {
-    /// A PHC string for `password` with a new salt.
+    /// Hashes `password` with a new salt. Returns a PHC string.
     pub(super) fn hash(&self, password: &str) -> Result<String, HashError> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| HashError)?;
         let _turn = self.hashing.lock();
@@ -57,7 +55,7 @@ impl Passwords {
             .map_err(|_| HashError)
     }
 
-    /// Whether `password` is the one that `hash` was made of. Remembers a match.
+    /// Whether `password` matches `hash`. Remembers a match.
     pub(super) fn matches(&self, user: &str, password: &str, hash: &str) -> bool {
         if self.remembers(user, password, hash) {
             return true;
@@ -71,13 +69,13 @@ impl Passwords {
         matches
     }
 
-    /// Whether `password` was found to match `hash` before. Fast.
-    fn remembers(&self, user: &str, password: &str, hash: &str) -> bool {
+    /// Whether `password` matched `hash` before. Fast.
+    pub(super) fn remembers(&self, user: &str, password: &str, hash: &str) -> bool {
         let digest = self.digest(user, password, hash);
         self.verified.lock().get(user).is_some_and(|(matched, known)| matched == hash && *known == digest)
     }
 
-    /// Forgets those who are users no more.
+    /// Forgets everyone who is not a user.
     pub(super) fn retain(&self, is_user: impl Fn(&str) -> bool) {
         self.verified.lock().retain(|user, _| is_user(user));
     }
@@ -89,49 +87,6 @@ impl Passwords {
             digest.update(part);
         }
         digest.finalize().into()
-    }
-}
-
-impl Engine {
-    /// Whether credentials can be asked for.
-    pub fn auth_state(&self) -> AuthState {
-        if self.core.catalog.visible().has_admin() { AuthState::Ready } else { AuthState::NoAdmin }
-    }
-
-    /// The user, if exactly these credentials were checked before and still hold. Fast.
-    pub fn remembered_login(&self, user: &str, password: &str) -> Option<Principal> {
-        let catalog = self.core.catalog.visible();
-        let known = catalog.user(user).filter(|known| self.core.passwords.remembers(user, password, &known.hash))?;
-        Some(Principal::User(known.name.clone()))
-    }
-
-    /// Checks a user's password. Slow on purpose the first time, and takes 7 MiB; later times are answered from memory.
-    /// Callers bound how many calls run at a time.
-    pub fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
-        if user.is_empty() {
-            return Err(LoginError::UsernameRequired);
-        }
-        self.core.login(user, password)
-    }
-
-    /// The user that a verified token names, if they exist.
-    pub fn user(&self, name: &str) -> Option<Principal> {
-        self.core.catalog.visible().user(name).map(|user| Principal::User(user.name.clone()))
-    }
-}
-
-impl Core {
-    fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
-        let catalog = self.catalog.visible();
-        let Some(found) = catalog.user(user) else {
-            // As slow as a wrong password, so that the time does not tell which users exist.
-            let _ = self.passwords.hash(password);
-            return Err(LoginError::Failed);
-        };
-        if !self.passwords.matches(user, password, &found.hash) {
-            return Err(LoginError::Failed);
-        }
-        Ok(Principal::User(found.name.clone()))
     }
 }
 

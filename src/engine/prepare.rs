@@ -1,27 +1,16 @@
-//! Preparing a query: parse, bind, validate, authorize; nothing runs before all of it succeeded.
+//! Preparing a query: parse, bind, validate and authorize all statements. Nothing runs unless all of this succeeds.
 
 use fluxstone_influxql::ast::{Query, Statement};
 
 use super::authorize::authorize;
-use super::{Engine, ErrorKind, Principal, QueryRefusal, QueryRequest};
+use super::session::Session;
+use super::{Engine, ErrorKind, QueryRefusal, QueryRequest};
 
 /// A query that is parsed and authorized, ready to run.
 #[derive(Debug)]
 pub struct PreparedQuery {
     pub(super) statements: Vec<Statement>,
     pub(super) session: Session,
-}
-
-/// What all statements of a request share.
-#[derive(Debug, Clone)]
-pub(super) struct Session {
-    pub(super) principal: Principal,
-    /// The `db` parameter; empty is none.
-    pub(super) database: String,
-    /// Whether writing statements run with a warning.
-    pub(super) read_only: bool,
-    /// Rows in one piece of a series, at least 1.
-    pub(super) chunk_rows: usize,
 }
 
 impl Engine {

@@ -1,4 +1,4 @@
-//! The queries that run: for SHOW QUERIES, KILL QUERY, and the limits on their number and time.
+//! The running queries, for SHOW QUERIES, KILL QUERY and the limit on their number.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::Principal;
 
-/// A query that runs.
+/// A running query.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) id: u64,
@@ -23,22 +23,22 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Whether KILL QUERY named it.
+    /// Whether KILL QUERY stopped it.
     pub(super) fn is_killed(&self) -> bool {
         self.killed.load(Ordering::Relaxed)
     }
 }
 
-/// All queries that run, by id.
+/// All running queries, by id.
 #[derive(Debug)]
 pub(super) struct Registry {
     last: AtomicU64,
     running: Mutex<BTreeMap<u64, Arc<Running>>>,
-    /// Zero is no limit.
+    /// The most queries that can run at a time; zero means no limit.
     running_max: usize,
 }
 
-/// Takes its query off the registry when dropped.
+/// Removes its query from the registry when dropped.
 #[derive(Debug)]
 pub(super) struct Registration<'r> {
     registry: &'r Registry,
@@ -51,7 +51,7 @@ impl Drop for Registration<'_> {
     }
 }
 
-/// As many queries run as may.
+/// The limit on running queries is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("max-concurrent-queries limit exceeded({running}, {max})")]
 pub(super) struct TooManyQueries {
@@ -64,7 +64,7 @@ impl Registry {
         Registry { last: AtomicU64::new(0), running: Mutex::default(), running_max }
     }
 
-    /// Enters a query, which ends when the result is dropped.
+    /// Registers a query until the result is dropped.
     pub(super) fn register(
         &self,
         text: String,
@@ -82,12 +82,12 @@ impl Registry {
         Ok(Registration { registry: self, running })
     }
 
-    /// The running queries in the order of their ids.
+    /// The running queries, sorted by id.
     pub(super) fn list(&self) -> Vec<Arc<Running>> {
         self.running.lock().values().cloned().collect()
     }
 
-    /// Tells a query to stop; false if there is none with this id.
+    /// Tells a query to stop. Returns false if none has this id.
     pub(super) fn kill(&self, id: u64) -> bool {
         match self.running.lock().get(&id) {
             Some(running) => {
@@ -99,7 +99,7 @@ impl Registry {
     }
 }
 
-/// How long a query has run, as SHOW QUERIES shows it: cut to the largest unit that is not zero.
+/// The run time of a query as SHOW QUERIES shows it: truncated to the largest unit that is not zero.
 pub(super) fn shown_duration(elapsed: Duration) -> fluxstone_model::Nanos {
     let nanos = i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX);
     let unit = [1_000_000_000, 1_000_000, 1_000].into_iter().find(|unit| nanos >= *unit).unwrap_or(1);
@@ -129,7 +129,7 @@ mod tests {
 
     // spec: statements.query.1
     #[test]
-    fn durations_are_cut_to_their_unit() {
+    fn durations_are_truncated_to_their_unit() {
         for (nanos, shown) in [(999, "999ns"), (26_700, "26µs"), (1_999_999, "1ms"), (61_900_000_000, "1m1s")] {
             assert_eq!(fluxstone_go::DurationText(shown_duration(Duration::from_nanos(nanos)).0).to_string(), shown);
         }

@@ -1,33 +1,33 @@
-//! What servers ask of the engine and what they get back, as plain values.
+//! Requests to the engine and its results, as plain values.
 
 use bstr::BString;
 use fluxstone_influxql::Parameters;
 use fluxstone_line_protocol::Precision;
 use fluxstone_query::SeriesRows;
 
-/// On whose behalf a request runs.
+/// The user on whose behalf a request runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// Authentication is off: everything is allowed.
     Anyone,
-    /// Authentication is on and nobody is logged in, because there is no administrator who could be.
+    /// Authentication is on, but nobody can log in because no administrator exists.
     Nobody,
-    /// A user who proved who they are.
+    /// An authenticated user.
     User(String),
 }
 
-/// Whether credentials can be asked for.
+/// Whether requests need credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthState {
     /// No administrator exists: no credentials are read, requests run as [`Principal::Nobody`].
     NoAdmin,
-    /// Credentials are needed.
+    /// Credentials are required.
     Ready,
 }
 
 /// Why a login failed. Displays as clients see it (status 401).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the texts say it")]
+#[expect(missing_docs, reason = "the messages explain the variants")]
 pub enum LoginError {
     #[error("username required")]
     UsernameRequired,
@@ -41,25 +41,25 @@ pub enum LoginError {
 pub struct WriteRequest<'a> {
     pub principal: &'a Principal,
     pub database: &'a [u8],
-    /// Empty is the default policy.
+    /// Empty means the default policy.
     pub policy: &'a [u8],
     pub precision: Precision,
-    /// The `consistency` parameter as it came; empty is none.
+    /// The `consistency` parameter as received; empty if absent.
     pub consistency: &'a [u8],
     pub body: &'a [u8],
 }
 
-/// Why a write was refused or done in part. Displays as clients see it.
+/// Why a write was refused or only partly done. Displays as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct WriteError {
-    /// Which status the error has.
+    /// The kind, which determines the HTTP status.
     pub kind: ErrorKind,
     /// The text, usually UTF-8.
     pub text: BString,
 }
 
-/// Whose fault an error is.
+/// The kind of an error, with the HTTP status that it maps to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The request is wrong: 400.
@@ -74,18 +74,18 @@ pub enum ErrorKind {
     Internal,
 }
 
-/// The text of a query with what it needs to be prepared.
+/// The text of a query and its parameters.
 #[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "the parameters of /query")]
 pub struct QueryRequest<'a> {
     pub principal: &'a Principal,
     pub text: &'a str,
     pub parameters: &'a Parameters,
-    /// The `db` parameter; empty is none.
+    /// The `db` parameter; empty if absent.
     pub database: &'a str,
-    /// Whether the request came by GET: writing statements run with a warning.
+    /// Whether the request was a GET, where statements that write return a warning.
     pub read_only: bool,
-    /// Rows in one piece of a series.
+    /// The most rows in one piece of a series.
     pub chunk_rows: usize,
 }
 
@@ -102,13 +102,13 @@ pub struct QueryRefusal {
 /// A piece of the answer to one statement.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StatementResult {
-    /// Counted from 0 by position.
+    /// The position of the statement, counted from 0.
     pub statement_id: usize,
     /// At most one series, or a piece of one.
     pub series: Option<SeriesRows>,
     /// Warnings.
     pub messages: Vec<String>,
-    /// Whether anything more of this statement follows.
+    /// Whether more results of this statement follow.
     pub more: bool,
     /// Why the statement failed.
     pub error: Option<String>,

@@ -1,7 +1,7 @@
-//! Listings of the schema: SHOW MEASUREMENTS, SERIES, TAG KEYS, TAG VALUES. FIELD KEYS has a file of its own.
+//! Listings of the schema: SHOW MEASUREMENTS, SERIES, TAG KEYS and TAG VALUES. SHOW FIELD KEYS is in `field_keys`.
 //!
-//! Measurements, tags and series belong to the database; SERIES, TAG KEYS and FIELD KEYS nevertheless look at a retention
-//! policy, and find nothing while it has no shard.
+//! Measurements, tags and series belong to the database. SERIES, TAG KEYS and FIELD KEYS nevertheless read one retention policy,
+//! and list nothing while it has no shards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +10,9 @@ use fluxstone_catalog::{Catalog, CatalogError, Database};
 use fluxstone_columns::{SeriesRef, Source};
 use fluxstone_compat::ListingSemantics;
 use fluxstone_go::Regex;
-use fluxstone_influxql::ast::{Expr, Limits, Measurement, MeasurementFilter, MeasurementName, Show, TagKeyFilter};
+use fluxstone_influxql::ast::{
+    Expr, Limits, Measurement, MeasurementFilter, MeasurementName, SchemaClauses, TagKeyFilter,
+};
 use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
 use fluxstone_query::{SeriesFilter, SeriesRows, Value, series_filter};
 
@@ -20,12 +22,12 @@ use super::names::{database_or, fill_in, required};
 use super::schema_condition::{measurement_satisfies, refuse_inequalities, refuse_time, without_internal_names};
 use super::statement_error::StatementError;
 
-/// One retention policy that a statement looks at, with the measurements that FROM names in it.
+/// A retention policy that a statement reads, with the measurements that FROM names in it.
 pub(super) struct Scope {
     pub(super) source: Arc<dyn Source>,
     pub(super) measurements: Vec<Text>,
     pub(super) database: DatabaseId,
-    /// In the order of their time.
+    /// Sorted by time.
     pub(super) shards: Vec<ShardId>,
 }
 
@@ -36,66 +38,73 @@ impl Core {
     pub(super) fn show_measurements(
         &self,
         catalog: &Catalog,
-        show: &Show,
+        clauses: &SchemaClauses,
         with: Option<&MeasurementFilter>,
         default: &str,
     ) -> Listed {
-        refuse_time("SHOW MEASUREMENTS", show.condition.as_ref(), self.options.semantics.listings)?;
-        let Some(source) = self.whole_database(catalog, show, default)? else { return Ok(Vec::new()) };
+        refuse_time("SHOW MEASUREMENTS", clauses.condition.as_ref(), self.options.semantics.listings)?;
+        let Some(source) = self.whole_database(catalog, clauses, default)? else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         for name in source.measurements() {
             if with.is_none_or(|filter| is_named(&filter.source.name, &name))
-                && satisfies(show.condition.as_ref(), &name, &*source, self.options.semantics.listings)?
+                && satisfies(clauses.condition.as_ref(), &name, &*source, self.options.semantics.listings)?
             {
                 names.push(Value::String(name));
             }
         }
         let mut series = listing("measurements", &["name"]);
-        series.cells = limited(names, show.limits);
+        series.cells = limited(names, clauses.limits);
         Ok(unless_empty(series).into_iter().collect())
     }
 
     /// SHOW SERIES.
-    pub(super) fn show_series(&self, catalog: &Catalog, show: &Show, default: &str) -> Listed {
-        refuse_time("SHOW SERIES", show.condition.as_ref(), self.options.semantics.listings)?;
-        refuse_inequalities(show.condition.as_ref())?;
+    pub(super) fn show_series(&self, catalog: &Catalog, clauses: &SchemaClauses, default: &str) -> Listed {
+        refuse_time("SHOW SERIES", clauses.condition.as_ref(), self.options.semantics.listings)?;
+        refuse_inequalities(clauses.condition.as_ref())?;
         let mut keys: BTreeSet<(Text, Text)> = BTreeSet::new();
-        for scope in self.scopes(catalog, show, default)? {
+        for scope in self.scopes(catalog, clauses, default)? {
             for measurement in &scope.measurements {
-                for series in self.matching(&*scope.source, measurement, show.condition.as_ref())? {
+                for series in self.matching(&*scope.source, measurement, clauses.condition.as_ref())? {
                     keys.insert((series.key.measurement.clone(), series.key.raw.clone()));
                 }
             }
         }
         let mut series = listing("", &["key"]);
-        series.cells = limited(keys.into_iter().map(|(_, key)| Value::String(key)).collect(), show.limits);
+        series.cells = limited(keys.into_iter().map(|(_, key)| Value::String(key)).collect(), clauses.limits);
         Ok(unless_empty(series).into_iter().collect())
     }
 
     /// SHOW TAG KEYS.
-    pub(super) fn show_tag_keys(&self, catalog: &Catalog, show: &Show, default: &str) -> Listed {
-        refuse_time("SHOW TAG KEYS", show.condition.as_ref(), self.options.semantics.listings)?;
+    pub(super) fn show_tag_keys(&self, catalog: &Catalog, clauses: &SchemaClauses, default: &str) -> Listed {
+        refuse_time("SHOW TAG KEYS", clauses.condition.as_ref(), self.options.semantics.listings)?;
         let mut keys: BTreeMap<Text, BTreeSet<Text>> = BTreeMap::new();
-        for scope in self.scopes(catalog, show, default)? {
+        for scope in self.scopes(catalog, clauses, default)? {
             for measurement in scope.measurements {
-                if satisfies(show.condition.as_ref(), &measurement, &*scope.source, self.options.semantics.listings)? {
+                if satisfies(clauses.condition.as_ref(), &measurement, &*scope.source, self.options.semantics.listings)?
+                {
                     let found = scope.source.tag_keys(&measurement);
                     keys.entry(measurement).or_default().extend(found);
                 }
             }
         }
-        let one_cell = |keys: BTreeSet<Text>| limited(keys.into_iter().map(Value::String).collect(), show.limits);
+        let one_cell = |keys: BTreeSet<Text>| limited(keys.into_iter().map(Value::String).collect(), clauses.limits);
         Ok(by_measurement(keys.into_iter().map(|(name, keys)| (name, one_cell(keys))), &["tagKey"]))
     }
 
-    /// SHOW TAG VALUES. Policies play no part, not even those that FROM names.
-    pub(super) fn show_tag_values(&self, catalog: &Catalog, show: &Show, keys: &TagKeyFilter, default: &str) -> Listed {
-        refuse_time("SHOW TAG VALUES", show.condition.as_ref(), self.options.semantics.listings)?;
-        let Some(source) = self.whole_database(catalog, show, default)? else { return Ok(Vec::new()) };
-        let condition = without_internal_names(show.condition.as_ref(), self.options.semantics.listings)?;
+    /// SHOW TAG VALUES. Policies are ignored, even those that FROM names.
+    pub(super) fn show_tag_values(
+        &self,
+        catalog: &Catalog,
+        clauses: &SchemaClauses,
+        keys: &TagKeyFilter,
+        default: &str,
+    ) -> Listed {
+        refuse_time("SHOW TAG VALUES", clauses.condition.as_ref(), self.options.semantics.listings)?;
+        let Some(source) = self.whole_database(catalog, clauses, default)? else { return Ok(Vec::new()) };
+        let condition = without_internal_names(clauses.condition.as_ref(), self.options.semantics.listings)?;
         let mut listed = Vec::new();
         for measurement in source.measurements() {
-            if !show.sources.is_empty() && !show.sources.iter().any(|s| is_named(&s.name, &measurement)) {
+            if !clauses.sources.is_empty() && !clauses.sources.iter().any(|s| is_named(&s.name, &measurement)) {
                 continue;
             }
             let mut values: BTreeSet<(Text, Text)> = BTreeSet::new();
@@ -104,42 +113,47 @@ impl Core {
                 values.extend(wanted.cloned());
             }
             let rows = values.into_iter().map(|(key, value)| [Value::String(key), Value::String(value)]).collect();
-            let cells = limited::<[Value; 2]>(rows, show.limits).into_iter().flatten().collect();
+            let cells = limited::<[Value; 2]>(rows, clauses.limits).into_iter().flatten().collect();
             listed.push((measurement, cells));
         }
         Ok(by_measurement(listed, &["key", "value"]))
     }
 
-    /// All that the database of a statement holds, of all policies; nothing when there is no such database.
+    /// The whole database of a statement, with all policies; `None` if it does not exist.
     fn whole_database(
         &self,
         catalog: &Catalog,
-        show: &Show,
+        clauses: &SchemaClauses,
         default: &str,
     ) -> Result<Option<Arc<dyn Source>>, StatementError> {
-        let name = database_or(show.database.as_deref(), default);
+        let name = database_or(clauses.database.as_deref(), default);
         if name.is_empty() {
             return Err(StatementError::running("database name required"));
         }
         Ok(catalog.database(name).map(|database| self.source_of(database)))
     }
 
-    /// A snapshot of all policies of a database. Only for its schema: the policies overlap in time.
+    /// A snapshot of all policies of a database. Only for reading its schema, because the policies overlap in time.
     pub(super) fn source_of(&self, database: &Database) -> Arc<dyn Source> {
         let stretches: Vec<_> = database.policies.iter().flat_map(|p| p.groups.stretches()).copied().collect();
         self.store.snapshot(database.id, &stretches)
     }
 
-    /// What FROM names, one scope for each policy; the whole default policy when there is no FROM.
-    pub(super) fn scopes(&self, catalog: &Catalog, show: &Show, default: &str) -> Result<Vec<Scope>, StatementError> {
-        let default = database_or(show.database.as_deref(), default);
+    /// The policies that FROM names, one scope for each; the whole default policy without FROM.
+    pub(super) fn scopes(
+        &self,
+        catalog: &Catalog,
+        clauses: &SchemaClauses,
+        default: &str,
+    ) -> Result<Vec<Scope>, StatementError> {
+        let default = database_or(clauses.database.as_deref(), default);
         let mut wanted: BTreeMap<(String, String), Vec<&Measurement>> = BTreeMap::new();
-        if show.sources.is_empty() {
+        if clauses.sources.is_empty() {
             let (mut database, mut policy) = (String::new(), String::new());
             fill_in(catalog, default, &mut database, &mut policy)?;
             wanted.insert((database, policy), Vec::new());
         }
-        for measurement in &show.sources {
+        for measurement in &clauses.sources {
             let (mut database, mut policy) = (measurement.database.clone(), measurement.policy.clone());
             fill_in(catalog, default, &mut database, &mut policy)?;
             wanted.entry((database, policy)).or_default().push(measurement);
@@ -186,7 +200,7 @@ impl Core {
     }
 }
 
-/// Whether a measurement as a whole satisfies a condition; none is satisfied by all.
+/// Whether a measurement as a whole satisfies the condition, if any.
 fn satisfies(
     condition: Option<&Expr>,
     measurement: &Text,
@@ -202,7 +216,7 @@ pub(super) fn all_shards(database: &Database) -> Vec<ShardId> {
     database.policies.iter().flat_map(|p| p.groups.shards()).collect()
 }
 
-/// Whether FROM or WITH MEASUREMENT means the measurement called `name`.
+/// Whether FROM or WITH MEASUREMENT selects the measurement named `name`.
 pub(super) fn is_named(wanted: &MeasurementName, name: &Text) -> bool {
     match wanted {
         MeasurementName::Name(wanted) => *name == **wanted,
@@ -221,7 +235,7 @@ fn is_wanted(keys: &TagKeyFilter, key: &Text) -> bool {
     }
 }
 
-/// The rows that OFFSET and LIMIT leave.
+/// The rows that remain after OFFSET and LIMIT.
 pub(super) fn limited<Row>(rows: Vec<Row>, limits: Limits) -> Vec<Row> {
     let offset = usize::try_from(limits.offset).unwrap_or(usize::MAX);
     let limit = if limits.limit == 0 { usize::MAX } else { usize::try_from(limits.limit).unwrap_or(usize::MAX) };

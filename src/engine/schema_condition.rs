@@ -1,5 +1,5 @@
-//! Conditions of SHOW statements, where they differ from those of SELECT: what they may not say, and what they mean for a
-//! measurement as a whole.
+//! Conditions of SHOW statements, where they differ from those of SELECT: what is refused, and what a condition means for a whole
+//! measurement.
 
 use fluxstone_columns::{SeriesPredicate, Source};
 use fluxstone_compat::ListingSemantics;
@@ -9,7 +9,7 @@ use fluxstone_model::Text;
 
 use super::statement_error::StatementError;
 
-/// Refuses a condition that compares `time`, on either side. InfluxDB 1.2.4 looked only at the left side.
+/// Refuses a condition that compares `time`, on either side. InfluxDB 1.2.4 checked only the left side.
 pub(super) fn refuse_time(
     statement: &str,
     condition: Option<&Expr>,
@@ -29,19 +29,14 @@ fn compares_time(condition: &Expr, either_side: bool) -> bool {
         ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
             compares_time(lhs, either_side) || compares_time(rhs, either_side)
         }
-        ExprKind::Binary { lhs, rhs, .. } => is_time(lhs) || (either_side && is_time(rhs)),
+        ExprKind::Binary { lhs, rhs, .. } => lhs.is_time() || (either_side && rhs.is_time()),
         _ => false,
     }
 }
 
-/// Whether an expression is the column `time`, in any letter case.
-pub(super) fn is_time(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::Var(VarRef { name, .. }) if name.eq_ignore_ascii_case("time"))
-}
-
 const INVALID_OPERATOR: &str = "invalid tag comparison operator";
 
-/// Refuses <, <=, > and >=, which series have no meaning for.
+/// Refuses <, <=, > and >=, which have no meaning for series.
 pub(super) fn refuse_inequalities(condition: Option<&Expr>) -> Result<(), StatementError> {
     let Some(condition) = condition else { return Ok(()) };
     match &condition.kind {
@@ -61,9 +56,9 @@ fn is_tag_operator(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::Equal | BinaryOp::NotEqual | BinaryOp::Match | BinaryOp::NotMatch)
 }
 
-/// Whether a measurement satisfies a condition of SHOW MEASUREMENTS or SHOW TAG KEYS, which is asked of the measurement as a
-/// whole: `key = 'value'` of whether some of its series has the tag, `key != 'value'` of whether it has the key and none of
-/// its series has the tag. `None` when the condition says nothing about it.
+/// Whether a measurement as a whole satisfies a condition of SHOW MEASUREMENTS or SHOW TAG KEYS: for `key = 'value'`, any of its
+/// series has the tag; for `key != 'value'`, it has the key and none of its series has the tag. `None` if the condition does not
+/// apply to it.
 pub(super) fn measurement_satisfies(
     condition: &Expr,
     measurement: &Text,
@@ -89,7 +84,7 @@ pub(super) fn measurement_satisfies(
     }
 }
 
-/// The error for a condition that compares nothing. InfluxDB 1.2.4 showed the value as its implementation prints it.
+/// The error for a condition without a comparison. InfluxDB 1.2.4 showed the value as its implementation prints it.
 fn no_comparison(condition: &Expr, semantics: ListingSemantics) -> StatementError {
     let internal = match &condition.kind {
         _ if !semantics.shown_literal => None,
@@ -143,7 +138,7 @@ fn compared_measurement(
     if !source.tag_keys(measurement).contains(&key) {
         return Ok(Some(false));
     }
-    // The predicate also holds for series without the key when the empty value satisfies it; those don't count.
+    // If the empty value satisfies the predicate, series without the key match too, but don't count.
     let found = source.series(measurement, &predicate).iter().any(|s| s.key.tags.get(&key).is_some());
     Ok(Some(found == positive))
 }
@@ -152,8 +147,8 @@ fn is_system_name(name: &str) -> bool {
     matches!(name, "_fieldKeys" | "_measurements" | "_series" | "_tagKeys" | "_tags")
 }
 
-/// Checks the condition of SHOW TAG VALUES. As observed of InfluxDB 1.2.4, comparisons of keys that begin with an underscore
-/// are left out of it.
+/// Checks the condition of SHOW TAG VALUES. With the behaviour observed in InfluxDB 1.2.4, comparisons of keys that begin with an
+/// underscore are removed from it.
 pub(super) fn without_internal_names(
     condition: Option<&Expr>,
     semantics: ListingSemantics,

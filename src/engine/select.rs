@@ -1,4 +1,4 @@
-//! SELECT: names filled in, data found, the evaluator run, its pieces handed on or written into a measurement.
+//! SELECT: fills in names, takes snapshots, runs the evaluator, and sends its pieces on or writes them to a measurement.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -7,64 +7,64 @@ use std::sync::Arc;
 use fluxstone_catalog::Catalog;
 use fluxstone_columns::Source;
 use fluxstone_influxql::ast::{Fill, Measurement, Select};
-use fluxstone_model::{Text, Timestamp};
+use fluxstone_model::Timestamp;
 use fluxstone_query::{Context, QueryError, Sources, Value};
 
 use super::Core;
-use super::execute::{Output, Run};
+use super::execute::{Output, StatementContext};
 use super::into::Writer;
 use super::listing::listing;
 use super::names::{fill_in_select, measurements_of, refuse_system_sources};
-use super::statement::read_only_warning;
+use super::session::read_only_warning;
 use super::statement_error::StatementError;
 
 impl Core {
-    /// Runs a SELECT; gives the messages of its result.
+    /// Runs a SELECT and returns the messages of its result.
     pub(super) fn select(
         &self,
         mut select: Select,
-        run: &Run<'_>,
+        context: &StatementContext<'_>,
         output: &mut Output<'_, '_>,
     ) -> Result<Vec<String>, StatementError> {
         refuse_system_sources(&select)?;
         let catalog = self.catalog.visible();
-        fill_in_select(&catalog, &run.session.database, &mut select)?;
+        fill_in_select(&catalog, &context.session.database, &mut select)?;
         let sources = self.snapshots(&catalog, &select)?;
-        let context = Context {
+        let query_context = Context {
             now: self.clock.now(),
-            chunk_rows: run.session.chunk_rows,
+            chunk_rows: context.session.chunk_rows,
             limits: self.options.select_limits,
             window_values_max: fluxstone_query::WINDOW_VALUES_MAX,
             workers: self.query_workers.clone(),
             semantics: self.options.semantics.select,
         };
         let Some(target) = select.into.clone() else {
-            evaluate(&select, &sources, &context, run, &mut |piece| Ok(output.series(piece)))?;
+            evaluate(&select, &sources, &query_context, context, &mut |piece| Ok(output.series(piece)))?;
             return Ok(Vec::new());
         };
         let mut messages = Vec::new();
-        if run.session.read_only {
-            let annotated = fluxstone_query::annotate_types(&select, &sources, &context)?;
+        if context.session.read_only {
+            let annotated = fluxstone_query::annotate_types(&select, &sources, &query_context)?;
             messages.push(read_only_warning(&annotated.to_string()));
         }
         if matches!(select.fill, None | Some(Fill::Null)) {
-            // Nothing is no point, but the count of an empty window would be one.
+            // Null becomes no point, but the count of an empty window, 0, would become one.
             select = select.with_fill(Fill::None);
         }
         let mut writer = Writer::new(self, target);
-        evaluate(&select, &sources, &context, run, &mut |piece| {
+        evaluate(&select, &sources, &query_context, context, &mut |piece| {
             writer.add(piece)?;
             Ok(ControlFlow::Continue(()))
         })?;
         let written = writer.finish()?;
         let mut series = listing("result", &["time", "written"]);
         series.cells = vec![Value::Time(Timestamp::EPOCH), Value::Integer(written)];
-        // When the receiver is gone there is nobody to tell; the points are written.
+        // The points are written even if the receiver is gone.
         let _ = output.series(series);
         Ok(messages)
     }
 
-    /// A snapshot of each policy that `select` names, so that all its parts see the same instant of each.
+    /// A snapshot of each policy that `select` names, so that all its parts see the same state of each policy.
     fn snapshots(&self, catalog: &Catalog, select: &Select) -> Result<Snapshots, StatementError> {
         let mut snapshots = BTreeMap::new();
         for measurement in measurements_of(select) {
@@ -81,17 +81,17 @@ impl Core {
     }
 }
 
-/// Runs the evaluator until it is done, `take` fails or breaks, or the query may not go on.
+/// Runs the evaluator until it is done, `take` fails or breaks, or the query must stop.
 fn evaluate(
     select: &Select,
     sources: &Snapshots,
-    context: &Context,
-    run: &Run<'_>,
+    query_context: &Context,
+    context: &StatementContext<'_>,
     take: &mut dyn FnMut(fluxstone_query::SeriesRows) -> Result<ControlFlow<()>, StatementError>,
 ) -> Result<(), StatementError> {
     let mut stopped = None;
-    let result = fluxstone_query::run(select, sources, context, &mut |piece| {
-        let step = run.check().and_then(|()| piece.map_or(Ok(ControlFlow::Continue(())), &mut *take));
+    let result = fluxstone_query::run(select, sources, query_context, &mut |piece| {
+        let step = context.check().and_then(|()| piece.map_or(Ok(ControlFlow::Continue(())), &mut *take));
         step.unwrap_or_else(|error| {
             stopped = Some(error);
             ControlFlow::Break(())
@@ -99,7 +99,7 @@ fn evaluate(
     });
     match (stopped, result) {
         (Some(error), _) => Err(error),
-        // The receiver had enough.
+        // `take` broke.
         (None, Err(QueryError::Interrupted)) => Ok(()),
         (None, result) => Ok(result?),
     }
@@ -116,9 +116,4 @@ impl Sources for Snapshots {
             .cloned()
             .ok_or_else(|| QueryError::Unresolved(format!("database not found: {}", measurement.database)))
     }
-}
-
-/// The name under which a target writes the rows of `series`.
-pub(super) fn target_measurement(written: Option<&str>, series: &Text) -> Text {
-    written.map_or_else(|| series.clone(), Text::from)
 }

@@ -1,96 +1,111 @@
-//! One statement: which part of the engine runs it, and the warning when it writes in a request that should only read.
+//! One statement: the part of the engine that runs it.
+//!
+//! The matches are complete: a new statement compiles only when it has a meaning here.
 
-use fluxstone_influxql::ast::Statement;
+use fluxstone_influxql::ast::{Show, Statement};
 use fluxstone_query::SeriesRows;
 
 use super::Core;
-use super::execute::{Output, Run};
+use super::execute::{Output, StatementContext};
+use super::listing;
+use super::names::database_or;
+use super::session::read_only_warning;
 use super::statement_error::StatementError;
 
 impl Core {
-    /// Runs one statement; gives the messages of its result.
+    /// Runs one statement and returns the messages of its result.
     pub(super) fn run_statement(
         &self,
         id: usize,
         statement: Statement,
-        run: &Run<'_>,
+        context: &StatementContext<'_>,
         output: &mut Output<'_, '_>,
     ) -> Result<Vec<String>, StatementError> {
-        match statement {
-            Statement::Select(select) => self.select(*select, run, output),
-            Statement::Delete { sources, condition } => {
-                self.delete(&sources, condition.as_ref(), run)?;
-                Ok(Vec::new())
+        let normal_form = match statement {
+            Statement::Select(select) => return self.select(*select, context, output),
+            Statement::Delete(clauses) => {
+                self.delete(&clauses, context)?;
+                return Ok(Vec::new());
             }
-            statement if is_listing(&statement) => {
-                let whole = listed_whole(&statement);
-                let unannounced = self.options.semantics.listings.chunks;
-                for series in self.listing(&statement, run)? {
-                    let flow = match (whole, unannounced) {
-                        (false, _) => output.in_chunks(series, run.session.chunk_rows),
-                        (true, true) => output.alone(series),
-                        (true, false) => output.series(series),
-                    };
-                    if flow.is_break() {
-                        break;
-                    }
+            Statement::Show(show) => {
+                self.show(&show, context, output)?;
+                return Ok(Vec::new());
+            }
+            Statement::Define(definition) => self.define(id, definition, context)?,
+            Statement::Kill(kill) => {
+                if !self.queries.kill(kill.id) {
+                    return Err(StatementError::running(format!("no such query id: {}", kill.id)));
                 }
-                Ok(Vec::new())
+                kill.to_string()
             }
-            statement => {
-                let normal = self.define(id, statement, run)?;
-                Ok(if run.session.read_only { vec![read_only_warning(&normal)] } else { Vec::new() })
+        };
+        Ok(if context.session.read_only { vec![read_only_warning(&normal_form)] } else { Vec::new() })
+    }
+
+    fn show(
+        &self,
+        show: &Show,
+        context: &StatementContext<'_>,
+        output: &mut Output<'_, '_>,
+    ) -> Result<(), StatementError> {
+        let in_chunks = is_chunked(show);
+        let unannounced = self.options.semantics.listings.chunks;
+        for series in self.listing(show, context)? {
+            let flow = match (in_chunks, unannounced) {
+                (true, _) => output.in_chunks(series, context.session.chunk_rows),
+                (false, true) => output.alone(series),
+                (false, false) => output.series(series),
+            };
+            if flow.is_break() {
+                break;
             }
         }
+        Ok(())
     }
 
-    fn listing(&self, statement: &Statement, run: &Run<'_>) -> Result<Vec<SeriesRows>, StatementError> {
+    fn listing(&self, show: &Show, context: &StatementContext<'_>) -> Result<Vec<SeriesRows>, StatementError> {
         let catalog = self.catalog.visible();
-        let default = run.session.database.as_str();
-        Ok(match statement {
-            Statement::ShowSeries(show) => self.show_series(&catalog, show, default)?,
-            Statement::ShowTagKeys(show) => self.show_tag_keys(&catalog, show, default)?,
-            Statement::ShowFieldKeys(show) => self.show_field_keys(&catalog, show, default)?,
-            Statement::ShowMeasurements { show, with } => {
-                self.show_measurements(&catalog, show, with.as_ref(), default)?
+        let session = context.session;
+        let default = session.database.as_str();
+        match show {
+            Show::ContinuousQueries => Ok(listing::continuous_queries(&catalog, &session.principal)),
+            Show::Databases => Ok(vec![listing::databases(&catalog)]),
+            Show::Diagnostics { module } => Ok(self.diagnostics(module.as_deref())),
+            Show::FieldKeys(clauses) => self.show_field_keys(&catalog, clauses, default),
+            Show::Grants { user } => Ok(vec![listing::grants(&catalog, user)?]),
+            Show::Measurements { clauses, with } => self.show_measurements(&catalog, clauses, with.as_ref(), default),
+            Show::Queries => Ok(vec![self.show_queries(&catalog, &session.principal)]),
+            Show::RetentionPolicies { database } => {
+                Ok(vec![listing::retention_policies(&catalog, database_or(database.as_deref(), default))?])
             }
-            Statement::ShowTagValues { show, keys } => self.show_tag_values(&catalog, show, keys, default)?,
-            Statement::ShowStats { module } => self.stats(module.as_deref()),
-            Statement::ShowDiagnostics { module } => self.diagnostics(module.as_deref()),
-            Statement::ShowQueries => vec![self.show_queries(&catalog, &run.session.principal)],
-            other => super::listing::of_catalog(&catalog, other, run.session)?,
-        })
+            Show::Series(clauses) => self.show_series(&catalog, clauses, default),
+            Show::ShardGroups => Ok(vec![listing::shard_groups(&catalog)]),
+            Show::Shards => Ok(listing::shards(&catalog)),
+            Show::Stats { module } => Ok(self.stats(module.as_deref())),
+            Show::Subscriptions => Ok(listing::subscriptions(&catalog)),
+            Show::TagKeys(clauses) => self.show_tag_keys(&catalog, clauses, default),
+            Show::TagValues { clauses, keys } => self.show_tag_values(&catalog, clauses, keys, default),
+            Show::Users => Ok(vec![listing::users(&catalog)]),
+        }
     }
 }
 
-/// The warning for a statement that writes in a request that should only read.
-pub(super) fn read_only_warning(normal_form: &str) -> String {
-    format!("deprecated use of '{normal_form}' in a read only context, please use a POST request instead")
-}
-
-fn is_listing(statement: &Statement) -> bool {
-    matches!(
-        statement,
-        Statement::ShowContinuousQueries
-            | Statement::ShowDatabases
-            | Statement::ShowDiagnostics { .. }
-            | Statement::ShowFieldKeys(_)
-            | Statement::ShowGrants { .. }
-            | Statement::ShowMeasurements { .. }
-            | Statement::ShowQueries
-            | Statement::ShowRetentionPolicies { .. }
-            | Statement::ShowSeries(_)
-            | Statement::ShowShardGroups
-            | Statement::ShowShards
-            | Statement::ShowStats { .. }
-            | Statement::ShowSubscriptions
-            | Statement::ShowTagKeys(_)
-            | Statement::ShowTagValues { .. }
-            | Statement::ShowUsers
-    )
-}
-
-/// Whether a listing comes as one piece whatever the size of chunks.
-fn listed_whole(statement: &Statement) -> bool {
-    !matches!(statement, Statement::ShowSeries(_) | Statement::ShowTagKeys(_) | Statement::ShowFieldKeys(_))
+/// Whether a series of the listing is cut into chunks; the others are always sent whole.
+fn is_chunked(show: &Show) -> bool {
+    match show {
+        Show::Series(_) | Show::TagKeys(_) | Show::FieldKeys(_) => true,
+        Show::ContinuousQueries
+        | Show::Databases
+        | Show::Diagnostics { .. }
+        | Show::Grants { .. }
+        | Show::Measurements { .. }
+        | Show::Queries
+        | Show::RetentionPolicies { .. }
+        | Show::ShardGroups
+        | Show::Shards
+        | Show::Stats { .. }
+        | Show::Subscriptions
+        | Show::TagValues { .. }
+        | Show::Users => false,
+    }
 }

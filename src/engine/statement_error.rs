@@ -1,4 +1,4 @@
-//! Why a statement failed, in the words and with the number that clients see.
+//! The errors of statements, in the words that clients see.
 
 use fluxstone_catalog::CatalogError;
 use fluxstone_query::QueryError;
@@ -8,8 +8,8 @@ use fluxstone_storage::StorageError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StatementError {
     pub(super) text: String,
-    /// Whether it arose before the statement ran: names that don't resolve, conditions that a SHOW can't have. InfluxDB 1.2.4
-    /// gives these the id 0.
+    /// Whether it was found before the statement ran: names that don't resolve, conditions that SHOW does not allow. InfluxDB 1.2.4
+    /// reports these with the id 0.
     pub(super) before_running: bool,
 }
 
@@ -17,6 +17,11 @@ impl StatementError {
     /// An error found while the statement ran.
     pub(super) fn running(text: impl Into<String>) -> Self {
         StatementError { text: text.into(), before_running: false }
+    }
+
+    /// The same error, reported as one that was found while the statement ran.
+    pub(super) fn while_running(self) -> Self {
+        StatementError { before_running: false, ..self }
     }
 
     /// An error found before the statement ran.

@@ -1,17 +1,18 @@
-//! The heap that merges series, and with it the order of rows that have the same time.
+//! The heap of Go's `container/heap`, which determines the order of items with equal keys: rows of several series that have the
+//! same time, and field keys of several shards.
 //!
-//! InfluxDB leaves that order open and 1.2.4 gives the order of a binary heap; clients' expected results have come to depend
-//! on it, and a fixed rule is better than none. So the heap is part of the specification (clause `select.order.ties.1`),
-//! step by step: the standard library's heap sifts in another way and would give another order.
+//! InfluxDB does not define that order, and 1.2.4 has the order of a binary heap. Clients' expected results have come to depend on
+//! it, and a fixed rule is better than none. So the heap is part of the specification (clause `select.order.ties.1`), step by
+//! step: the heap of the standard library sifts differently and would give another order.
 
-/// A binary min-heap of series, each under the key of its next row. Equal keys never swap.
+/// A binary min-heap of items under their keys. Equal keys never swap.
 #[derive(Debug)]
 pub struct TieHeap<K, T> {
     items: Vec<(K, T)>,
 }
 
 impl<K: PartialOrd, T> TieHeap<K, T> {
-    /// A heap of `items`, which come in the order of series (reversed where the query descends).
+    /// A heap of `items`, whose order matters for equal keys.
     pub fn new(items: Vec<(K, T)>) -> Self {
         let mut heap = TieHeap { items };
         for at in (0..heap.items.len() / 2).rev() {
@@ -20,7 +21,7 @@ impl<K: PartialOrd, T> TieHeap<K, T> {
         heap
     }
 
-    /// Takes out the item that comes first.
+    /// Removes and returns the first item.
     pub fn pop(&mut self) -> Option<(K, T)> {
         let last = self.items.len().checked_sub(1)?;
         self.items.swap(0, last);
@@ -28,7 +29,7 @@ impl<K: PartialOrd, T> TieHeap<K, T> {
         self.items.pop()
     }
 
-    /// Puts an item back under its next key.
+    /// Adds an item under its key.
     pub fn push(&mut self, key: K, item: T) {
         self.items.push((key, item));
         let mut at = self.items.len() - 1;

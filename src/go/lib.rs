@@ -11,8 +11,10 @@ pub mod json_object;
 pub mod number;
 mod quote;
 mod regexp;
+mod time;
 
 pub use duration::{DurationText, parse_duration};
 pub use heap::TieHeap;
 pub use quote::{GoQuote, is_printable};
 pub use regexp::{Regex, RegexError, compile as compile_regex};
+pub use time::truncate_time;

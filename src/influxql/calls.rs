@@ -1,15 +1,16 @@
-//! Static validation of the calls of a SELECT: how many arguments of which kinds, and what may stand beside which.
+//! Static validation of the calls of a SELECT: the number and kinds of their arguments, and which calls and columns can be
+//! combined.
 //!
-//! Names are not checked: an unknown function is only noticed when the statement runs.
+//! Names are not checked: an unknown function is found only when the statement runs.
 
 use super::ast::{Expr, ExprKind, SelectClauses};
-use super::invalid::Invalid;
-use super::validate::{Checked, Role};
+use super::invalid::{Checked, Invalid};
+use super::role::Role;
 
-/// Checks each call, left to right, nested ones only as arguments.
+/// Checks each outermost call, left to right. Nested calls are checked only as arguments.
 pub(super) fn check(select: &SelectClauses, role: Role) -> Checked {
     let windows = select.group_by.window().is_some();
-    // The same for all calls, but reported only by those that it concerns.
+    // The same for all calls, but reported only by the calls that it concerns.
     let mixture = mixture(select);
     select.calls().try_for_each(|(name, args)| {
         match name {
@@ -30,7 +31,7 @@ pub(super) fn check(select: &SelectClauses, role: Role) -> Checked {
     })
 }
 
-/// Functions that turn one sequence into another.
+/// Whether the function turns one sequence into another.
 fn is_transformation(name: &str) -> bool {
     matches!(
         name,
@@ -38,8 +39,8 @@ fn is_transformation(name: &str) -> bool {
     )
 }
 
-/// Without windows transformations take columns.
-pub(super) fn transform_no_calls(select: &SelectClauses) -> Checked {
+/// Without windows, transformations take columns and not calls.
+pub(super) fn refuse_transformed_calls(select: &SelectClauses) -> Checked {
     let of_call = |args: &[Expr]| matches!(args.first().map(|arg| &arg.kind), Some(ExprKind::Call { .. }));
     match select.calls().find(|(name, args)| is_transformation(name) && of_call(args)) {
         Some((name, _)) => Err(Invalid::CallWithoutWindows(name.to_owned())),
@@ -47,7 +48,7 @@ pub(super) fn transform_no_calls(select: &SelectClauses) -> Checked {
     }
 }
 
-/// One selector may stand beside anything, several only beside each other, other calls only beside calls.
+/// One selector can be combined with anything, several only with each other, and other calls only with calls.
 fn mixture(select: &SelectClauses) -> Checked {
     let selector = |(name, _): (&str, &[Expr])| {
         matches!(name, "top" | "bottom" | "max" | "min" | "first" | "last" | "percentile" | "sample")
@@ -92,7 +93,7 @@ fn percentile(args: &[Expr]) -> Checked {
     columns_only("percentile", column)?;
     match n.kind {
         ExprKind::Integer(_) | ExprKind::Number(_) => Ok(()),
-        _ => Err(Invalid::NoNumber { kind: "float", name: "percentile" }),
+        _ => Err(Invalid::ExpectedNumber { kind: "float", name: "percentile" }),
     }
 }
 
@@ -101,15 +102,15 @@ fn sample(args: &[Expr]) -> Checked {
     columns_only("sample", column)?;
     match n.kind {
         ExprKind::Integer(_) => Ok(()),
-        _ => Err(Invalid::NoNumber { kind: "integer", name: "sample" }),
+        _ => Err(Invalid::ExpectedNumber { kind: "integer", name: "sample" }),
     }
 }
 
-/// The argument names a column or several.
+/// Checks that the argument names one or more columns.
 fn columns_only(name: &str, arg: &Expr) -> Checked {
     match arg.kind {
         ExprKind::Var(_) | ExprKind::Wildcard(_) | ExprKind::Regex(_) => Ok(()),
-        _ => Err(Invalid::NoColumn(name.to_owned())),
+        _ => Err(Invalid::ExpectedColumn(name.to_owned())),
     }
 }
 
@@ -118,15 +119,15 @@ fn transformation_arguments(name: &str, args: &[Expr]) -> Checked {
         ("derivative" | "non_negative_derivative" | "elapsed", [_]) => Ok(()),
         ("derivative" | "non_negative_derivative" | "elapsed", [_, unit]) => match unit.kind {
             ExprKind::Duration(_) => Ok(()),
-            _ => Err(Invalid::UnitIsNoDuration { name: name.to_owned(), got: go_type(unit) }),
+            _ => Err(Invalid::UnitIsNotADuration { name: name.to_owned(), got: unit.kind.go_type_name() }),
         },
         ("derivative" | "non_negative_derivative" | "elapsed", _) => {
             Err(Invalid::OneOrTwoArguments { name: name.to_owned(), got: args.len() })
         }
         ("moving_average", [_, window]) => match window.kind {
             ExprKind::Integer(n) if n > 1 => Ok(()),
-            ExprKind::Integer(n) => Err(Invalid::AverageOverTooFew(n)),
-            _ => Err(Invalid::AverageOverNoInteger(go_type(window))),
+            ExprKind::Integer(n) => Err(Invalid::AverageWindowTooSmall(n)),
+            _ => Err(Invalid::AverageWindowIsNotAnInteger(window.kind.go_type_name())),
         },
         ("moving_average", _) => count(name, args, 2),
         (_, [_]) => Ok(()),
@@ -134,7 +135,7 @@ fn transformation_arguments(name: &str, args: &[Expr]) -> Checked {
     }
 }
 
-/// Transformations take calls exactly where there are windows.
+/// Transformations take calls with windows, and columns without.
 fn transformed(select: &SelectClauses, windows: bool, needs_windows: bool, name: &str, args: &[Expr]) -> Checked {
     match args.first().map(|arg| &arg.kind) {
         Some(ExprKind::Call { .. }) if !windows && needs_windows => Err(Invalid::CallWithoutWindows(name.to_owned())),
@@ -144,7 +145,7 @@ fn transformed(select: &SelectClauses, windows: bool, needs_windows: bool, name:
     }
 }
 
-/// A call whose windows are transformed.
+/// Checks the call whose windows are transformed.
 fn inner_call(select: &SelectClauses, name: &str, args: &[Expr]) -> Checked {
     match (name, args) {
         ("top" | "bottom", _) => top_or_bottom(select, name, args),
@@ -157,23 +158,23 @@ fn inner_call(select: &SelectClauses, name: &str, args: &[Expr]) -> Checked {
 fn holt_winters(windows: bool, name: &str, args: &[Expr]) -> Checked {
     let [of, n, season] = args else { return count(name, args, 3) };
     if !matches!(of.kind, ExprKind::Call { .. }) {
-        return Err(Invalid::ForecastOfNoCall(name.to_owned()));
+        return Err(Invalid::ForecastWithoutCall(name.to_owned()));
     }
     if !windows {
         return Err(Invalid::CallWithoutWindows(name.to_owned()));
     }
     match n.kind {
         ExprKind::Integer(n) if n > 0 => {}
-        ExprKind::Integer(n) => return Err(Invalid::ForecastOfNothing { name: name.to_owned(), got: n }),
-        _ => return Err(Invalid::ForecastNoInteger { which: "second", name: name.to_owned() }),
+        ExprKind::Integer(n) => return Err(Invalid::ForecastTooShort { name: name.to_owned(), got: n }),
+        _ => return Err(Invalid::ForecastIsNotAnInteger { which: "second", name: name.to_owned() }),
     }
     match season.kind {
         ExprKind::Integer(_) => Ok(()),
-        _ => Err(Invalid::ForecastNoInteger { which: "third", name: name.to_owned() }),
+        _ => Err(Invalid::ForecastIsNotAnInteger { which: "third", name: name.to_owned() }),
     }
 }
 
-/// Any other function, known or not, takes columns; count takes `distinct` as well.
+/// Checks any other function, known or not: it takes columns, and count also takes `distinct`.
 fn aggregate(name: &str, args: &[Expr]) -> Checked {
     let [arg] = args else {
         let distinct_word = matches!(args.first().map(|arg| &arg.kind), Some(ExprKind::Distinct(_)));
@@ -187,28 +188,9 @@ fn aggregate(name: &str, args: &[Expr]) -> Checked {
         ExprKind::Distinct(_) if name == "count" => Ok(()),
         ExprKind::Call { name: inner, args } if name == "count" && inner == "distinct" => match &args[..] {
             [Expr { kind: ExprKind::Var(_), .. }] => Ok(()),
-            [_] => Err(Invalid::NoColumn("distinct".to_owned())),
+            [_] => Err(Invalid::ExpectedColumn("distinct".to_owned())),
             _ => Err(Invalid::CountDistinctArguments),
         },
         _ => columns_only(name, arg),
-    }
-}
-
-/// The name that messages have for the kind of an expression.
-fn go_type(expr: &Expr) -> &'static str {
-    match expr.kind {
-        ExprKind::Binary { .. } => "*influxql.BinaryExpr",
-        ExprKind::Paren(_) => "*influxql.ParenExpr",
-        ExprKind::Call { .. } => "*influxql.Call",
-        ExprKind::Distinct(_) => "*influxql.Distinct",
-        ExprKind::Var(_) => "*influxql.VarRef",
-        ExprKind::Wildcard(_) => "*influxql.Wildcard",
-        ExprKind::Regex(_) => "*influxql.RegexLiteral",
-        ExprKind::Integer(_) => "*influxql.IntegerLiteral",
-        ExprKind::Number(_) => "*influxql.NumberLiteral",
-        ExprKind::String(_) => "*influxql.StringLiteral",
-        ExprKind::Boolean(_) => "*influxql.BooleanLiteral",
-        ExprKind::Duration(_) => "*influxql.DurationLiteral",
-        ExprKind::Time(_) => "*influxql.TimeLiteral",
     }
 }

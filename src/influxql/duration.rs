@@ -1,10 +1,10 @@
-//! Duration literals: `1h30m` to nanoseconds, and back to the largest unit that divides them.
+//! Duration literals: from `1h30m` to nanoseconds, and back in the largest unit that divides them.
 
 use std::fmt;
 
 use fluxstone_model::Nanos;
 
-/// The units, largest first, as normalised text writes them.
+/// The units as normalized text writes them, largest first.
 const UNITS: [(&str, Nanos); 7] = [
     ("w", Nanos::WEEK),
     ("d", Nanos::DAY),
@@ -15,16 +15,16 @@ const UNITS: [(&str, Nanos); 7] = [
     ("u", Nanos::MICROSECOND),
 ];
 
-/// Why a duration token is no duration.
+/// Why a duration token is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DurationError {
-    /// Not digits and units in turn, or digits beyond 64 bits.
+    /// Digits and units do not alternate, or a number exceeds 64 bits.
     Malformed,
-    /// More nanoseconds than 64 bits hold; the last part is named.
+    /// The nanoseconds exceed 64 bits. Holds the last part, which the message names.
     Overflow(String),
 }
 
-/// Parses a sign, then one or more of digits and unit, which add up.
+/// Parses an optional minus sign and one or more pairs of digits and unit, which add up.
 pub(super) fn parse(text: &str) -> Result<Nanos, DurationError> {
     let unsigned = text.strip_prefix('-');
     let mut rest = unsigned.unwrap_or(text);
@@ -51,14 +51,14 @@ fn unit_at(text: &str) -> Option<(&str, Nanos)> {
     UNITS.into_iter().rev().chain([MICRO_SIGN]).find(matching)
 }
 
-/// Displays a length of time as a literal, in the largest unit that divides it. What none divides, which no literal can say,
-/// is cut to microseconds.
+/// Displays a duration as a literal, in the largest unit that divides it. A duration that no unit divides, which a literal cannot
+/// express, is truncated to microseconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Literal(pub(super) Nanos);
+pub(super) struct DurationLiteral(pub(super) Nanos);
 
-impl fmt::Display for Literal {
+impl fmt::Display for DurationLiteral {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Literal(Nanos(nanos)) = *self;
+        let DurationLiteral(Nanos(nanos)) = *self;
         let (unit, length) = match nanos {
             0 => ("s", Nanos::SECOND),
             _ => UNITS.into_iter().find(|(_, length)| nanos % length.0 == 0).unwrap_or(("u", Nanos::MICROSECOND)),

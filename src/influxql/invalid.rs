@@ -1,11 +1,16 @@
-//! All that can be wrong with a statement that the grammar allows, with the texts that clients see: the table of the messages of
-//! validation. Each stands in the clause of `spec/influxql.md` that says when it comes; a test holds both against each other.
+//! Everything that can be wrong with a statement that the grammar allows, with the messages that clients see.
+//!
+//! A clause of `spec/influxql.md` states each message and its cause; a test in `tests/grammars` compares the two. The order of
+//! the checks is up to `validate` and `calls`.
 
 use fluxstone_model::Nanos;
 
-use super::duration::Literal;
+use super::duration::DurationLiteral;
 
-/// What is wrong.
+/// The outcome of a check.
+pub(super) type Checked = Result<(), Invalid>;
+
+/// A fault of a statement.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(super) enum Invalid {
     // The clauses of SELECT.
@@ -16,7 +21,7 @@ pub(super) enum Invalid {
     #[error("at least 1 non-time field must be queried")]
     OnlyTime,
     #[error("fill must be a function call")]
-    FillIsNoCall,
+    FillIsNotACall,
     #[error("fill requires an argument, e.g.: 0, null, none, previous, linear")]
     FillArguments,
     #[error("expected number argument in fill()")]
@@ -40,9 +45,9 @@ pub(super) enum Invalid {
 
     // GROUP BY.
     #[error("time() is a function and expects at least one argument")]
-    TimeIsNoColumn,
+    TimeIsNotATag,
     #[error("only time and tag dimensions allowed")]
-    NoDimension,
+    NotADimension,
     #[error("only time() calls allowed in dimensions")]
     CallAsDimension,
     #[error("time dimension expected 1 or 2 arguments")]
@@ -62,7 +67,7 @@ pub(super) enum Invalid {
     #[error("aggregate functions with GROUP BY time require a WHERE time clause")]
     WindowsWithoutBound,
 
-    // What may stand beside what.
+    // Which projections can be combined.
     #[error("aggregate function distinct() can not be combined with other functions or fields")]
     DistinctNotAlone,
     #[error("distinct function requires at least one argument")]
@@ -82,9 +87,9 @@ pub(super) enum Invalid {
     #[error("invalid number of arguments for {name}, expected at least 1 but no more than 2, got {got}")]
     OneOrTwoArguments { name: String, got: usize },
     #[error("expected field argument in {0}()")]
-    NoColumn(String),
+    ExpectedColumn(String),
     #[error("expected {kind} argument in {name}()")]
-    NoNumber { kind: &'static str, name: &'static str },
+    ExpectedNumber { kind: &'static str, name: &'static str },
     #[error("count(distinct <field>) can only have one argument")]
     CountDistinctArguments,
     #[error("expected integer as last argument in {name}(), found {found}")]
@@ -100,55 +105,23 @@ pub(super) enum Invalid {
     #[error("aggregate function required inside the call to {0}")]
     ColumnWithWindows(String),
     #[error("second argument to {name} must be a duration, got {got}")]
-    UnitIsNoDuration { name: String, got: &'static str },
+    UnitIsNotADuration { name: String, got: &'static str },
     #[error("moving_average window must be greater than 1, got {0}")]
-    AverageOverTooFew(i64),
+    AverageWindowTooSmall(i64),
     #[error("second argument for moving_average must be an integer, got {0}")]
-    AverageOverNoInteger(&'static str),
+    AverageWindowIsNotAnInteger(&'static str),
     #[error("must use aggregate function with {0}")]
-    ForecastOfNoCall(String),
+    ForecastWithoutCall(String),
     #[error("expected integer argument as {which} arg in {name}")]
-    ForecastNoInteger { which: &'static str, name: String },
+    ForecastIsNotAnInteger { which: &'static str, name: String },
     #[error("second arg to {name} must be greater than 0, got {got}")]
-    ForecastOfNothing { name: String, got: i64 },
+    ForecastTooShort { name: String, got: i64 },
 
     // Continuous queries.
     #[error(
         "FOR duration must be >= GROUP BY time duration: must be a minimum of {}, got {}",
-        Literal(*least),
-        Literal(*got)
+        DurationLiteral(*least),
+        DurationLiteral(*got)
     )]
     ResampleTooShort { least: Nanos, got: Nanos },
-}
-
-#[cfg(test)]
-mod tests {
-    /// The templates of the messages in this file.
-    fn templates() -> Vec<String> {
-        let table = include_str!("invalid.rs").split("#[cfg(test)]").next().unwrap_or_default();
-        let quoted = table.split("#[error(").skip(1);
-        quoted.filter_map(|rest| Some(rest.split_once('"')?.1.split_once('"')?.0.to_owned())).collect()
-    }
-
-    /// Texts in which every letter behind a placeholder of the other may differ: a text between `{` and `}` in one stands for a name
-    /// in capitals in the other.
-    fn fits(template: &str, clause: &str) -> bool {
-        let mut pattern = String::from("`");
-        for (at, part) in template.split(['{', '}']).enumerate() {
-            // Every other part is a placeholder. The specification writes a letter, or a word that the rule is about.
-            pattern += &if at % 2 == 0 { regex::escape(part) } else { "[A-Za-z0-9_.*]+".to_owned() };
-        }
-        pattern.push('`');
-        regex::Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(clause))
-    }
-
-    // spec: influxql.validation.1, influxql.validation.8, influxql.validation.12
-    #[test]
-    fn every_message_stands_in_the_specification() {
-        let page = include_str!("../../spec/influxql.md").split_whitespace().collect::<Vec<_>>().join(" ");
-        let templates = templates();
-        assert!(templates.len() > 40, "{templates:?}");
-        let missing: Vec<_> = templates.iter().filter(|template| !fits(template, &page)).collect();
-        assert!(missing.is_empty(), "{missing:#?}");
-    }
 }

@@ -1,14 +1,14 @@
-//! The lexer: one token from the text at a given byte. It knows nothing of grammar, except that it is told when a regular
-//! expression is wanted, because only the grammar can tell one from a division.
+//! The lexer: reads one token of the text at a given byte. It knows nothing about the grammar; the parser calls [`regex`] where
+//! it expects a regular expression, because only the grammar can tell one from a division.
 //!
-//! NUL reads as the end of the text. A NUL directly behind a bare word or white space is swallowed; so is the true end,
-//! which makes the end that is found afterwards count as one character further (`Lexed::swallowed_end`).
+//! NUL reads as the end of the text. A NUL directly after a bare word or white space is swallowed. So is the true end, and then
+//! messages about the end name the character after it (`Lexed::swallowed_end`).
 
 use super::ast::BinaryOp;
 use super::position::character_before;
 use super::token::{Kind, Place, Token, reserved};
 
-/// A token and what reading it did.
+/// A token, and the effect of reading it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lexed<'t> {
     pub(super) token: Token<'t>,
@@ -16,7 +16,7 @@ pub(super) struct Lexed<'t> {
     pub(super) swallowed_end: bool,
 }
 
-/// The token at byte `start`. White space is a token too. At the end of the text the token is [`Kind::End`].
+/// Reads the token at byte `start`. White space is a token too. At the end of the text the token is [`Kind::End`].
 pub(super) fn lex(text: &str, start: usize) -> Lexed<'_> {
     let lexer = Lexer { text, start };
     let rest = lexer.rest(start);
@@ -51,8 +51,8 @@ pub(super) fn lex(text: &str, start: usize) -> Lexed<'_> {
     }
 }
 
-/// What stands where a regular expression begins: its text without the slashes and one past its last byte, or `None` if
-/// it does not end on its line. `start` is the byte of the first slash.
+/// Reads the regular expression whose first slash is at byte `start`. Returns its text without the slashes and one past its last
+/// byte, or `None` if it does not end on its line.
 pub(super) fn regex(text: &str, start: usize) -> Option<(String, usize)> {
     let body = text.get(start + 1..)?;
     let mut pattern = String::new();
@@ -68,13 +68,13 @@ pub(super) fn regex(text: &str, start: usize) -> Option<(String, usize)> {
     None
 }
 
-/// How a quoted text ends.
+/// The ways in which a quoted text ends.
 enum Quoted<'t> {
     /// The text between the quotes and one past the closing one.
     Closed(&'t str, usize),
-    /// The text up to the end of the line or of the whole.
+    /// The text up to the end of the line or of the input.
     Unterminated(&'t str, usize),
-    /// A backslash and what follows it; the byte of the latter, and one past it.
+    /// A backslash and the character after it; the byte of that character, and one past it.
     BadEscape(&'t str, usize, usize),
 }
 
@@ -106,7 +106,7 @@ impl<'t> Lexer<'t> {
         Lexed { token: self.token(Kind::Space, self.start, end), swallowed_end: end == self.text.len() }
     }
 
-    /// A bare word, or a quoted name with whatever bare characters are glued in front of it.
+    /// A bare word, or a quoted name with the bare characters directly before it.
     fn word(&self) -> Lexed<'t> {
         let mut end = self.start;
         let mut swallowed_end = false;
@@ -121,7 +121,7 @@ impl<'t> Lexer<'t> {
                     break;
                 }
             }
-            // A word goes on behind one NUL, but not behind two.
+            // A word continues after one NUL, but not after two.
             match self.rest(end).bytes().next() {
                 Some(0) => {
                     end += 1;
@@ -141,7 +141,7 @@ impl<'t> Lexer<'t> {
         Lexed { token, swallowed_end }
     }
 
-    /// The quoted name whose quote is at byte `quote`, as a token that is said to stand at `place`.
+    /// The quoted name whose quote is at byte `quote`, as a token that messages place at `place`.
     fn quoted_name(&self, quote: usize, place: usize) -> Lexed<'t> {
         let mut lexed = self.quoted(quote, '"', Kind::Identifier);
         if lexed.token.kind == Kind::Identifier {
@@ -154,7 +154,7 @@ impl<'t> Lexer<'t> {
         self.quoted(self.start, '\'', Kind::String)
     }
 
-    /// A quoted text from `quote`, of `kind` if it is well-formed. It is said to stand before its opening quote.
+    /// The quoted text from byte `quote`, of `kind` if it is well-formed. Messages place it one character before its opening quote.
     fn quoted(&self, quote: usize, delimiter: char, kind: Kind) -> Lexed<'t> {
         let before = Place::At(character_before(self.text, quote));
         let (kind, text, end, place) = match self.scan_quoted(quote, delimiter) {
@@ -188,7 +188,7 @@ impl<'t> Lexer<'t> {
         Quoted::Unterminated(body, self.text.len())
     }
 
-    /// `$name` or `$"name"`. Reserved words and names that begin with a digit are fine.
+    /// `$name` or `$"name"`. Reserved words and names that begin with a digit are allowed.
     fn parameter(&self) -> Lexed<'t> {
         let name = self.start + 1;
         let mut end = name + self.rest(name).bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
@@ -210,7 +210,7 @@ impl<'t> Lexer<'t> {
         Lexed { token, swallowed_end }
     }
 
-    /// An integer, a number with a dot or a duration; or the sign or dot alone if no digit follows.
+    /// An integer, a number with a dot or a duration, or the sign or dot alone if no digit follows.
     fn number(&self) -> Lexed<'t> {
         let bytes = self.text.as_bytes();
         let digits = |from: usize| bytes.iter().skip(from).take_while(|b| b.is_ascii_digit()).count();

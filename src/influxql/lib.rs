@@ -1,40 +1,68 @@
-//! InfluxQL: text to syntax tree, static validation, and tree to normalised text. Knows nothing of data.
+//! A parser of InfluxQL, the query language of InfluxDB 1.x: text to syntax tree, static validation, and tree to normalized
+//! text. Accepts, refuses and prints what InfluxDB 1.2 does, with the same error messages. Knows nothing about data: unknown
+//! measurements, columns and functions parse.
 //!
-//! [`parse`] is the way in: what it returns is bound and validated. Trees display as normalised text.
+//! [`parse`] is the only entry point. It returns an [`ast::Query`] whose placeholders are bound and whose SELECTs are valid, or
+//! the first problem as a [`ParseError`]. Trees print as normalized text with `{}`, and as exact text that parses to an equal
+//! tree with `{:#}`.
 //!
-//! | file | what it does |
+//! ```
+//! use fluxstone_influxql::ast::{Show, Statement};
+//! use fluxstone_influxql::{Parameters, parse};
+//!
+//! let query = parse("select  max(v) from cpu where host='a'; show databases", &Parameters::new())?;
+//! let [Statement::Select(select), Statement::Show(Show::Databases)] = &query.statements[..] else { unreachable!() };
+//! assert_eq!(select.to_string(), "SELECT max(v) FROM cpu WHERE host = 'a'");
+//!
+//! let error = parse("SELECT v FORM cpu", &Parameters::new()).unwrap_err();
+//! assert_eq!(error.to_string(), "found FORM, expected FROM at line 1, char 10");
+//! # Ok::<(), fluxstone_influxql::ParseError>(())
+//! ```
+//!
+//! Every input is safe: nesting and chains of operators are bounded, and regular expressions match in linear time.
+//! `examples/parse.rs` is a small program to try the parser with.
+//!
+//! # Files
+//!
+//! | file | contents |
 //! |---|---|
-//! | [`ast`] | the tree |
-//! | `token`, `lexer`, `position` | text to tokens, and where they stand |
+//! | [`ast`] | the tree; statements and how they are printed |
+//! | `token`, `lexer`, `position` | text to tokens, and their places |
 //! | `grammar` | tokens to tree, one file for each family of statements |
-//! | `validate`, `calls` | what SELECT must satisfy beyond its grammar |
-//! | `invalid` | the table of the messages of validation |
-//! | `duration`, `regex_literal` | two kinds of literals |
-//! | `print` | tree to text: expressions, clauses and what all need; statements are written in [`ast`] |
+//! | `validate`, `calls`, `role` | what SELECT must satisfy beyond its grammar |
+//! | `invalid` | the messages of validation |
+//! | `duration` | duration literals |
+//! | `print` | expressions and clauses to text |
 //! | `visit` | walking and rewriting trees |
+//! | `parameter`, `error` | the values of placeholders, and the error of parsing |
 //!
 //! # Adding a statement
 //!
-//! Say, `SHOW SHARD n`, which is none today. Four places, and the compiler asks for the first two and for its meaning in the engine:
+//! Take `SHOW SHARD n`, which does not exist today:
 //!
-//! 1. The tree, `ast/statement.rs`: a variant of [`ast::Statement`], its fields named as in the grammar, and an arm of its
-//!    `Display`, which writes it.
-//! 2. The parser, a file of its family in `grammar/` (here `show.rs`): a function that returns the variant, called where the
-//!    family looks at the second word. Only a new first word is looked at elsewhere (`statement` in `grammar/mod.rs`), and only
-//!    a new reserved word joins the list in `token.rs`.
-//! 3. The specification: a clause on `spec/influxql.md` with the grammar and the exact messages, and the rule in
-//!    `spec/grammar/influxql.abnf`. From then on `tests/grammars` draws the statement, parses it, writes and reads it back, and
-//!    holds broken ones against the rule: forget one of these places, or contradict yourself in one, and it fails.
-//! 4. The cases: a file under `conformance/cases/`.
+//! 1. Tree: add a variant to the enum of its family in `ast/statement.rs` ([`ast::Show`] here, otherwise [`ast::Definition`], or
+//!    [`ast::Statement`] for a new family), with its fields named as in the grammar. The compiler then asks for its printed form
+//!    in `Display`, and in the engine for its privileges (`authorize.rs`) and its meaning (`statement.rs`, `definition.rs`):
+//!    none of these matches has a catch-all arm.
+//! 2. Parser: add a function that returns the variant to the file of its family in `grammar/` (`show.rs` here), and call it where
+//!    the family matches the second word. Only a new first word is matched elsewhere (`statement` in `grammar/mod.rs`), and only a
+//!    new reserved word is added to the list in `token.rs`.
+//! 3. Specification: add a clause to `spec/influxql.md` with the grammar and the exact messages, and the rule to
+//!    `spec/grammar/influxql.abnf`. From then on `tests/grammars` generates the statement, parses it, prints it and reads it
+//!    back, and checks that broken variants are refused. It fails if one of these places was forgotten or contradicts another.
+//! 4. Cases: add a file under `conformance/cases/`.
 
 pub mod ast;
 mod calls;
 mod duration;
+mod error;
 mod grammar;
 mod invalid;
 mod lexer;
+mod parameter;
 mod position;
 mod print;
+mod role;
 mod token;
 mod validate;
 mod visit;
@@ -43,52 +71,12 @@ mod visit;
 mod tests;
 
 pub use fluxstone_go::{RegexError, compile_regex};
+
+pub use error::{ErrorKind, ParseError};
+pub use parameter::{Parameter, Parameters};
 pub use print::Name;
 
-use std::collections::BTreeMap;
-
-/// Values for `$name` placeholders.
-pub type Parameters = BTreeMap<String, Parameter>;
-
-/// The value of a placeholder, from the JSON object of the `params` parameter.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "named as the literals they become")]
-pub enum Parameter {
-    String(String),
-    Integer(i64),
-    Number(f64),
-    Boolean(bool),
-    /// A JSON value that can't be bound, by Go's name of its type (`<nil>`, `[]interface {}`, `map[string]interface {}`): an
-    /// error only where it is used.
-    Unbindable(&'static str),
-}
-
-/// Why a text is no query. Displays as clients see it, without the prefix `error parsing query: `.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ParseError {
-    kind: ErrorKind,
-    message: String,
-}
-
-/// What kind of problem a text has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// The grammar (`spec/grammar/influxql.abnf`) does not derive it.
-    Syntax,
-    /// As far as it was read, it may be a sentence of the grammar, but something in it can't be meant: a value out of its range,
-    /// a parameter that is not bound, calls that don't go together, a tree that is too deep.
-    Validation,
-}
-
-impl ParseError {
-    /// Whether the grammar or the validation found the problem.
-    pub fn kind(&self) -> ErrorKind {
-        self.kind
-    }
-}
-
-/// Parses, binds `parameters` and validates all statements of `text`.
+/// Parses all statements of `text`, binds `parameters` and validates the result.
 ///
 /// # Errors
 /// The first problem found, with line and character where InfluxDB gives them.

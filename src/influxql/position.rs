@@ -1,7 +1,7 @@
-//! Lines and characters for messages. Computed only when an error is reported, by reading the text from its beginning.
+//! Lines and characters for messages. They are computed only when an error is reported, by reading the text from its beginning.
 //!
-//! Characters are counted, not bytes. A newline belongs to the line that it ends; CR LF and a lone CR are newlines. After
-//! a NUL, which reads as the end of the text, characters are counted no further.
+//! Positions count characters, not bytes. A newline belongs to the line that it ends; CR LF and a lone CR are newlines. After a
+//! NUL, which reads as the end of the text, characters are no longer counted.
 
 use super::token::Place;
 
@@ -13,10 +13,10 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// What messages name that belong to no token.
+    /// The position in messages that do not concern a token.
     pub(super) const START: Position = Position { line: 1, character: 1 };
 
-    /// Where `place` is in `text`.
+    /// The position of `place` in `text`.
     pub(super) fn of(place: Place, text: &str) -> Position {
         let (before, past_end) = match place {
             Place::At(byte) => (text.get(..byte).unwrap_or(text), false),
@@ -39,7 +39,7 @@ impl Position {
     }
 }
 
-/// The byte at which the character before `byte` starts, CR LF being one character; 0 at the beginning.
+/// The first byte of the character before `byte`, where CR LF is one character; 0 at the beginning.
 pub(super) fn character_before(text: &str, byte: usize) -> usize {
     let before = text.get(..byte).unwrap_or(text);
     let last = before.chars().next_back().map_or(0, char::len_utf8);

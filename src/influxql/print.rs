@@ -1,9 +1,9 @@
-//! Normalised text: how messages, SHOW CONTINUOUS QUERIES and SHOW QUERIES write statements.
+//! Normalized text: how messages, SHOW CONTINUOUS QUERIES and SHOW QUERIES print statements.
 //!
-//! Keywords are in capitals, names are quoted only where they must be, operators stand between single blanks. `{}` writes
-//! what InfluxDB writes: numbers have three decimals, passwords are `[REDACTED]`, some durations are written as Go does.
-//! `{:#}` writes literals that say exactly what is meant, so that parsing the text again gives an equal tree, except that
-//! passwords are never written. Statements are written where they are defined, in [`super::ast`].
+//! Keywords are in capitals, names are quoted only where necessary, and single spaces surround operators. `{}` prints what
+//! InfluxDB prints: numbers have three decimals, passwords are `[REDACTED]`, and some durations are written as Go does. `{:#}`
+//! prints exact literals, so that parsing the text again gives an equal tree, except that passwords are never printed.
+//! Statements are printed where they are defined, in [`super::ast`].
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
@@ -11,16 +11,16 @@ use super::ast::{
     Cast, Dimension, Expr, ExprKind, Field, Fill, Limits, Measurement, MeasurementName, Order, Select, SelectClauses,
     Source, Target, VarRef, WildcardKind, Window, WindowOffset,
 };
-use super::duration::Literal as Duration;
+use super::duration::DurationLiteral;
 use super::token::reserved;
 
-/// Whether `name` is an identifier without quotes.
+/// Whether `name` needs no quotes.
 pub(super) fn bare(name: &str) -> bool {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     starts && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && reserved(name).is_none()
 }
 
-/// Displays a name, quoted if need be.
+/// Displays a name, quoted if necessary.
 ///
 /// ```
 /// use fluxstone_influxql::Name;
@@ -38,9 +38,9 @@ impl Display for Name<'_> {
 }
 
 /// Displays a string literal.
-pub(super) struct Literal<'a>(pub(super) &'a str);
+pub(super) struct StringLiteral<'a>(pub(super) &'a str);
 
-impl Display for Literal<'_> {
+impl Display for StringLiteral<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         quoted(f, self.0, '\'')
     }
@@ -176,7 +176,7 @@ impl Display for Target {
         qualifiers(f, &self.database, &self.policy)?;
         match &self.measurement {
             Some(name) => Name(name).fmt(f),
-            // It can only be said behind a dot.
+            // It can only follow a dot.
             None if self.database.is_empty() && self.policy.is_empty() => f.write_str("\"\".:MEASUREMENT"),
             None => f.write_str(":MEASUREMENT"),
         }
@@ -187,10 +187,10 @@ impl Display for Dimension {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Dimension::Time(Window { interval, offset }) => {
-                write!(f, "time({}", Duration(*interval))?;
+                write!(f, "time({}", DurationLiteral(*interval))?;
                 match offset {
                     None => f.write_str(")"),
-                    Some(WindowOffset::Duration(offset)) => write!(f, ", {})", Duration(*offset)),
+                    Some(WindowOffset::Duration(offset)) => write!(f, ", {})", DurationLiteral(*offset)),
                     Some(WindowOffset::Now) => f.write_str(", now())"),
                 }
             }
@@ -217,7 +217,7 @@ impl Display for Expr {
                 f.write_str(")")
             }
             ExprKind::Call { name, args } => {
-                // The one reserved word that is a function as well.
+                // The only reserved word that is also a function.
                 if name == "distinct" { f.write_str(name) } else { Name(name).fmt(f) }?;
                 f.write_str("(")?;
                 displays(f, args)?;
@@ -240,11 +240,11 @@ fn write_leaf(f: &mut Formatter<'_>, kind: &ExprKind) -> fmt::Result {
         ExprKind::Number(value) if !f.alternate() => write!(f, "{value:.3}"),
         ExprKind::Number(value) if value.fract() == 0.0 => write!(f, "{value}.0"),
         ExprKind::Number(value) => write!(f, "{value}"),
-        ExprKind::String(text) => Literal(text).fmt(f),
+        ExprKind::String(text) => StringLiteral(text).fmt(f),
         ExprKind::Boolean(value) => write!(f, "{value}"),
-        ExprKind::Duration(duration) => Duration(*duration).fmt(f),
+        ExprKind::Duration(duration) => DurationLiteral(*duration).fmt(f),
         ExprKind::Time(time) => write!(f, "'{time}'"),
-        ExprKind::Binary { .. } | ExprKind::Paren(_) | ExprKind::Call { .. } => Err(fmt::Error), // no leaves
+        ExprKind::Binary { .. } | ExprKind::Paren(_) | ExprKind::Call { .. } => Err(fmt::Error), // not leaves
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tokens: what the lexer makes of the text, and how messages quote them. A token borrows from the text and is cheap to copy.
+//! Tokens: the output of the lexer, and how messages quote them. A token borrows from the text and is cheap to copy.
 
 use std::borrow::Cow;
 
@@ -8,17 +8,17 @@ use super::ast::BinaryOp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token<'t> {
     pub(super) kind: Kind,
-    /// What the kind covers: digits and unit of a duration, or the text between quotes with its escapes.
+    /// The part that the kind describes: digits and unit of a duration, or the text between quotes with its escapes.
     pub(super) text: &'t str,
     /// The first byte of the token.
     pub(super) start: usize,
     /// One past the last byte of the token.
     pub(super) end: usize,
-    /// Where messages say that the token stands.
+    /// The place that messages give.
     pub(super) place: Place,
 }
 
-/// What a token is.
+/// The kinds of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The end of the text, or a NUL, which reads as the end.
@@ -27,9 +27,9 @@ pub(super) enum Kind {
     Illegal,
     /// Space, tab, newline, carriage return.
     Space,
-    /// A quoted text that has no end on its line.
+    /// A quoted text that does not end on its line.
     Unterminated,
-    /// A backslash before a character that has no escape.
+    /// A backslash before a character that cannot be escaped.
     BadEscape,
     /// A bare or double-quoted name.
     Identifier,
@@ -42,7 +42,7 @@ pub(super) enum Kind {
     Duration,
     String,
     Keyword(Keyword),
-    /// All operators, `*` as Multiply and `/` as Divide whatever they will mean.
+    /// An operator; `*` is always Multiply and `/` always Divide, even where they mean a wildcard or a regular expression.
     Operator(BinaryOp),
     LeftParen,
     RightParen,
@@ -63,7 +63,7 @@ pub(super) enum Place {
 }
 
 impl<'t> Token<'t> {
-    /// The content of a name, string or parameter: escapes resolved, NULs inside bare words left out.
+    /// The content of a name, string or parameter, with escapes resolved and without NULs inside bare words.
     pub(super) fn content(&self) -> Cow<'t, str> {
         if !self.text.contains(['\\', '\0']) {
             return Cow::Borrowed(self.text);
@@ -80,7 +80,7 @@ impl<'t> Token<'t> {
         Cow::Owned(content)
     }
 
-    /// How the token is quoted after `found`.
+    /// The token as messages quote it after `found`.
     pub(super) fn found(&self) -> String {
         let named = |name: &str| {
             let content = self.content();
@@ -96,7 +96,7 @@ impl<'t> Token<'t> {
             Kind::Parameter => format!("${}", self.content()),
             Kind::BrokenParameter => format!("${}", self.text),
             Kind::Space => self.content().replace("\r\n", "\n").replace('\r', "\n"),
-            // A backslash at the end of the text escapes the NUL that stands for the end.
+            // A backslash at the end of the text escapes the NUL that represents the end.
             Kind::BadEscape if self.text.ends_with('\\') => format!("{}\0", self.text),
             _ => self.text.to_owned(),
         }
@@ -113,7 +113,7 @@ macro_rules! keywords {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum Keyword { $($name,)* }
 
-        /// In the order of their texts, for searching.
+        /// Sorted by text, for binary search.
         const KEYWORDS: &[(&str, Keyword)] = &[$(($text, Keyword::$name),)*];
 
         impl Keyword {
@@ -203,7 +203,7 @@ keywords! {
     Write "WRITE",
 }
 
-/// The reserved word that `word` spells, in any case: a keyword, or one of the operators AND and OR.
+/// The reserved word that `word` is, in any letter case: a keyword, or one of the operators AND and OR.
 pub(super) fn reserved(word: &str) -> Option<Kind> {
     if word.eq_ignore_ascii_case("AND") {
         return Some(Kind::Operator(BinaryOp::And));

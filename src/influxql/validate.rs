@@ -1,7 +1,8 @@
-//! Static validation of SELECT: what can be refused without knowing any data. Everything is checked in the order in which
-//! InfluxDB checks it, and the first problem is reported, without a position.
+//! Static validation of SELECT: everything that can be refused without knowing the data. Checks run in the order in which
+//! InfluxDB runs them, and the first problem is reported, without a position.
 //!
-//! A sub-query is checked when it has been read, what depends on the queries around it when the outermost has been.
+//! A subquery is checked when it has been read, except for rules that depend on the queries around it: those are checked when the
+//! outermost query has been read.
 
 use fluxstone_model::Nanos;
 
@@ -10,37 +11,24 @@ use super::ast::{
     Target, Window, WindowOffset,
 };
 use super::calls;
-use super::invalid::Invalid;
+use super::invalid::{Checked, Invalid};
+use super::role::Role;
 
-/// The outcome of a check.
-pub(super) type Checked = Result<(), Invalid>;
-
-/// Where a SELECT stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// It is a statement.
-    Statement,
-    /// It is a source of another.
-    Subquery,
-    /// It is the body of a continuous query.
-    ContinuousQuery,
-}
-
-/// The clauses of a SELECT as they were read.
+/// The clauses of a SELECT as read, before validation.
 #[derive(Debug)]
 pub(super) struct Unchecked {
     pub(super) fields: Vec<Field>,
     pub(super) into: Option<Target>,
     pub(super) sources: Vec<Source>,
     pub(super) condition: Option<Expr>,
-    /// What GROUP BY holds.
+    /// The expressions of GROUP BY.
     pub(super) dimensions: Vec<Expr>,
     pub(super) fill: Option<Fill>,
     pub(super) order: Option<Order>,
     pub(super) limits: Limits,
 }
 
-/// The outermost comparison or logical operator of a projection, where there may be none.
+/// The outermost comparison or logical operator of a projection, where none is allowed.
 pub(super) fn comparison_in_field(expr: &Expr) -> Option<BinaryOp> {
     let mut found = None;
     expr.walk(&mut |inner| {
@@ -51,7 +39,7 @@ pub(super) fn comparison_in_field(expr: &Expr) -> Option<BinaryOp> {
     found
 }
 
-/// Checks a SELECT in its role.
+/// Validates a SELECT in its role.
 pub(super) fn select(unchecked: Unchecked, role: Role) -> Result<Select, Invalid> {
     let Unchecked { fields, into, sources, condition, dimensions, fill, order, limits } = unchecked;
     names(&fields)?;
@@ -75,7 +63,7 @@ pub(super) fn select(unchecked: Unchecked, role: Role) -> Result<Select, Invalid
     Ok(Select::validated(select))
 }
 
-/// Some other column than time must be named.
+/// A column other than time must be named.
 fn names(fields: &[Field]) -> Checked {
     let mut names = Vec::new();
     for field in fields {
@@ -84,7 +72,7 @@ fn names(fields: &[Field]) -> Checked {
     if names == ["time"] { Err(Invalid::OnlyTime) } else { Ok(()) }
 }
 
-/// The columns that an expression names: of calls only those that are arguments themselves.
+/// Collects the columns that an expression names. Of the arguments of calls, only plain columns count.
 fn names_in<'e>(expr: &'e Expr, names: &mut Vec<&'e str>) {
     match &expr.kind {
         ExprKind::Var(column) => names.push(&column.name),
@@ -101,7 +89,7 @@ fn names_in<'e>(expr: &'e Expr, names: &mut Vec<&'e str>) {
     }
 }
 
-/// Arithmetic computes with columns or with results of calls, not with both. What is inside a call is arithmetic of its own.
+/// Arithmetic combines columns or results of calls, not both. Arguments of calls are checked on their own.
 fn arithmetic(expr: &Expr) -> Checked {
     #[derive(Default)]
     struct Operands {
@@ -137,7 +125,7 @@ fn arithmetic(expr: &Expr) -> Checked {
     Ok(())
 }
 
-/// Turns what GROUP BY holds into dimensions.
+/// Turns the expressions of GROUP BY into dimensions.
 fn group_by(dimensions: Vec<Expr>) -> Result<GroupBy, Invalid> {
     let mut checked = GroupBy::default();
     let mut interval = Nanos(0);
@@ -149,19 +137,19 @@ fn group_by(dimensions: Vec<Expr>) -> Result<GroupBy, Invalid> {
                 Dimension::Time(window)
             }
             ExprKind::Var(column) if column.name.eq_ignore_ascii_case("time") => {
-                return Err(Invalid::TimeIsNoColumn);
+                return Err(Invalid::TimeIsNotATag);
             }
             ExprKind::Var(column) => Dimension::Tag(column.name),
             ExprKind::Wildcard(_) => Dimension::Wildcard,
             ExprKind::Regex(regex) => Dimension::Regex(regex),
-            _ => return Err(Invalid::NoDimension),
+            _ => return Err(Invalid::NotADimension),
         };
         checked.dimensions.push(dimension);
     }
     Ok(checked)
 }
 
-/// A call as a dimension. `interval` is that of the window before it, zero if there is none.
+/// Turns a call into a dimension. `interval` is that of the window before it, zero if there is none.
 fn window(name: &str, args: &[Expr], interval: Nanos) -> Result<Window, Invalid> {
     if name != "time" {
         return Err(Invalid::CallAsDimension);
@@ -192,7 +180,7 @@ fn window(name: &str, args: &[Expr], interval: Nanos) -> Result<Window, Invalid>
     Ok(Window { interval: length, offset })
 }
 
-/// DISTINCT, as a word or as a call, stands alone.
+/// DISTINCT, as a word or as a call, must be the only projection.
 fn distinct(fields: &[Field]) -> Checked {
     let is_distinct = |field: &Field| match &field.expr.kind {
         ExprKind::Distinct(_) => true,
@@ -212,7 +200,7 @@ fn distinct(fields: &[Field]) -> Checked {
     }
 }
 
-/// Windows of calls need a bound on time, in this query or in one around it.
+/// Windows of calls need a bound on time, in this query or one around it.
 fn windows_are_bounded(select: &SelectClauses, bounded: bool) -> Checked {
     let bounded = bounded || select.condition.as_ref().is_some_and(compares_time);
     if !bounded && select.group_by.window().is_some() && !select.is_raw() {
@@ -221,30 +209,26 @@ fn windows_are_bounded(select: &SelectClauses, bounded: bool) -> Checked {
     select.subqueries().try_for_each(|inner| windows_are_bounded(inner, bounded))
 }
 
-/// Whether a comparison with `time` on its left stands somewhere in the tree of AND and OR.
+/// Whether the tree of AND and OR contains a comparison with `time` on its left.
 fn compares_time(condition: &Expr) -> bool {
     match &condition.kind {
         ExprKind::Binary { op, lhs, rhs } if op.is_logical() => compares_time(lhs) || compares_time(rhs),
-        ExprKind::Binary { op, lhs, .. } => {
-            let time =
-                |lhs: &Expr| matches!(&lhs.kind, ExprKind::Var(column) if column.name.eq_ignore_ascii_case("time"));
-            op.is_comparison() && time(lhs)
-        }
+        ExprKind::Binary { op, lhs, .. } => op.is_comparison() && lhs.is_time(),
         ExprKind::Paren(inner) => compares_time(inner),
         _ => false,
     }
 }
 
-/// Transformations of calls need windows, in this query or in one around it.
+/// Transformations of calls need windows, in this query or one around it.
 fn transformations_have_windows(select: &SelectClauses) -> Checked {
     if select.group_by.window().is_some() {
         return Ok(());
     }
-    calls::transform_no_calls(select)?;
+    calls::refuse_transformed_calls(select)?;
     select.subqueries().try_for_each(|inner| transformations_have_windows(inner))
 }
 
-/// `FOR` must cover a window and the time between two runs.
+/// FOR must cover a window and the time between two runs.
 pub(super) fn resample(resample: Resample, select: &Select) -> Checked {
     let interval = select.group_by.window().map_or(Nanos(0), |window| window.interval);
     let least = interval.max(resample.every.unwrap_or_default());

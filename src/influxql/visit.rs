@@ -1,9 +1,9 @@
-//! Walking and rewriting trees. Depth is bounded by the parser, so recursion is safe.
+//! Walking and rewriting trees. The parser bounds their depth, so recursion is safe.
 
 use super::ast::{Expr, ExprKind, Select, SelectClauses, Source};
 
 impl Expr {
-    /// Hands this expression and all inside it to `visit`, outer before inner, left before right.
+    /// Calls `visit` with this expression and all expressions inside it, outer before inner and left before right.
     ///
     /// ```
     /// use fluxstone_influxql::{Parameters, ast::{ExprKind, Statement}, parse};
@@ -39,14 +39,14 @@ impl Expr {
         }
     }
 
-    /// Whether `found` holds for this expression or for one inside it.
+    /// Whether `found` is true for this expression or one inside it.
     pub fn any(&self, found: impl Fn(&Expr) -> bool) -> bool {
         let mut any = false;
         self.walk(&mut |expr| any |= found(expr));
         any
     }
 
-    /// Rebuilds the expression: what is inside is handed to `rewrite` before what holds it.
+    /// Rebuilds the expression from the inside out: `rewrite` gets each part before the expression that contains it.
     #[must_use]
     pub fn rewrite(self, rewrite: &mut impl FnMut(Expr) -> Expr) -> Expr {
         let kind = match self.kind {
@@ -58,14 +58,23 @@ impl Expr {
             ExprKind::Call { name, args } => {
                 ExprKind::Call { name, args: args.into_iter().map(|arg| arg.rewrite(rewrite)).collect() }
             }
-            leaf => leaf,
+            leaf @ (ExprKind::Distinct(_)
+            | ExprKind::Var(_)
+            | ExprKind::Wildcard(_)
+            | ExprKind::Regex(_)
+            | ExprKind::Integer(_)
+            | ExprKind::Number(_)
+            | ExprKind::String(_)
+            | ExprKind::Boolean(_)
+            | ExprKind::Duration(_)
+            | ExprKind::Time(_)) => leaf,
         };
         rewrite(Expr { kind, span: self.span })
     }
 }
 
 impl SelectClauses {
-    /// The sub-queries among the sources.
+    /// The subqueries among the sources.
     pub fn subqueries(&self) -> impl Iterator<Item = &Select> {
         self.sources.iter().filter_map(|source| match source {
             Source::Subquery(select) => Some(&**select),
@@ -73,19 +82,19 @@ impl SelectClauses {
         })
     }
 
-    /// The calls among the fields that are arguments of no other call, left to right.
+    /// The outermost calls of the projections, left to right.
     pub fn calls(&self) -> impl Iterator<Item = (&str, &[Expr])> {
         self.fields.iter().flat_map(|field| field.expr.calls())
     }
 
-    /// Whether there is no call among the fields. The word form `DISTINCT name` is none.
+    /// Whether no projection contains a call. The word form `DISTINCT name` is not a call.
     pub fn is_raw(&self) -> bool {
         self.calls().next().is_none()
     }
 }
 
 impl Expr {
-    /// The calls that are arguments of no other call, left to right, with their arguments.
+    /// The outermost calls with their arguments, left to right.
     pub fn calls(&self) -> Vec<(&str, &[Expr])> {
         fn collect<'e>(expr: &'e Expr, calls: &mut Vec<(&'e str, &'e [Expr])>) {
             match &expr.kind {
@@ -95,7 +104,16 @@ impl Expr {
                     collect(rhs, calls);
                 }
                 ExprKind::Paren(inner) => collect(inner, calls),
-                _ => {}
+                ExprKind::Distinct(_)
+                | ExprKind::Var(_)
+                | ExprKind::Wildcard(_)
+                | ExprKind::Regex(_)
+                | ExprKind::Integer(_)
+                | ExprKind::Number(_)
+                | ExprKind::String(_)
+                | ExprKind::Boolean(_)
+                | ExprKind::Duration(_)
+                | ExprKind::Time(_) => {}
             }
         }
         let mut calls = Vec::new();

@@ -162,7 +162,7 @@ impl CallCompiler<'_> {
             ExprKind::Var(_) => {
                 Err(QueryError::Invalid("binary expressions cannot mix aggregates and raw fields".into()))
             }
-            other => Err(QueryError::Invalid(format!("invalid expression type: {}", go_names::expression(other)))),
+            other => Err(QueryError::Invalid(format!("invalid expression type: {}", other.go_type_name()))),
         }
     }
 
@@ -174,7 +174,7 @@ impl CallCompiler<'_> {
                 return self.over_points(Function::Collect(Collection::Distinct), "distinct", &var, &[]);
             }
             other => {
-                return Err(QueryError::Invalid(format!("invalid expression type: {}", go_names::expression(other))));
+                return Err(QueryError::Invalid(format!("invalid expression type: {}", other.go_type_name())));
             }
         };
         let unsupported = || QueryError::Invalid(format!("unsupported call: {name}"));
@@ -269,7 +269,7 @@ impl CallCompiler<'_> {
                 (value, operand.field_type.unwrap_or(FieldType::Float))
             }
             other => {
-                return Err(QueryError::Invalid(format!("invalid expression type: {}", go_names::expression(other))));
+                return Err(QueryError::Invalid(format!("invalid expression type: {}", other.go_type_name())));
             }
         };
         check_type(&function, what, input_type)?;

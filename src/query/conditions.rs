@@ -15,7 +15,7 @@ use fluxstone_model::{SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
 use super::error::QueryError;
 use super::fold::fold;
-use super::time_bounds::{TimeBounds, is_time};
+use super::time_bounds::TimeBounds;
 
 /// The condition of a DELETE, DROP SERIES or SHOW statement, for the series of one measurement.
 #[derive(Debug, Clone)]
@@ -301,7 +301,7 @@ fn comparison(
     rhs: &Expr,
     is_field: &dyn Fn(&str) -> bool,
 ) -> Result<Condition, QueryError> {
-    if is_time(lhs) || is_time(rhs) {
+    if lhs.is_time() || rhs.is_time() {
         return Ok(Condition::Always);
     }
     // Arithmetic is evaluated point by point, including the tags in it.

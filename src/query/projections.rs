@@ -32,7 +32,7 @@ impl Operand {
             ExprKind::Duration(_) | ExprKind::Time(_) | ExprKind::Regex(_) => None,
             _ => return None,
         };
-        Some(Operand { field_type, is_literal: true, go_name: go_names::expression(kind) })
+        Some(Operand { field_type, is_literal: true, go_name: kind.go_type_name() })
     }
 
     /// The operand for values of a type.
@@ -83,7 +83,7 @@ pub(super) fn point_projection(expr: &Expr, compiler: &mut PointCompiler<'_>) ->
     match &expr.kind {
         ExprKind::Var(_) | ExprKind::Binary { .. } => Ok(point_operand(expr, compiler)?.0),
         ExprKind::Paren(inner) => point_projection(inner, compiler),
-        other => Err(QueryError::Invalid(format!("invalid expression type: {}", go_names::expression(other)))),
+        other => Err(QueryError::Invalid(format!("invalid expression type: {}", other.go_type_name()))),
     }
 }
 
@@ -111,7 +111,7 @@ pub(super) fn point_operand(expr: &Expr, compiler: &mut PointCompiler<'_>) -> Re
             let arithmetic = PointExpr::Arithmetic { op: *op, lhs, rhs, division: Division::Exact };
             Ok((arithmetic, Operand::stream(field_type, go_names::column(field_type))))
         }
-        other => Err(QueryError::Invalid(format!("invalid expression type: {}", go_names::expression(other)))),
+        other => Err(QueryError::Invalid(format!("invalid expression type: {}", other.go_type_name()))),
     }
 }
 

@@ -29,9 +29,10 @@ pub(super) struct Schema {
 
 /// Finds the measurements that one entry of FROM names, in byte order.
 pub(super) fn resolve(measurement: &ast::Measurement, sources: &dyn Sources) -> Result<Vec<Input>, QueryError> {
-    if let MeasurementName::Name(name) = &measurement.name {
-        refuse_system_source(name)?;
+    if matches!(&measurement.name, MeasurementName::Name(name) if name.is_empty()) {
+        return Err(QueryError::Invalid("invalid measurement".into()));
     }
+    measurement.name.refuse_system_source().map_err(|error| QueryError::Invalid(error.to_string()))?;
     let source = sources.source(measurement)?;
     let wanted = |name: &Text| match &measurement.name {
         MeasurementName::Name(want) => name == want.as_str(),
@@ -39,19 +40,6 @@ pub(super) fn resolve(measurement: &ast::Measurement, sources: &dyn Sources) -> 
     };
     let names = source.measurements().into_iter().filter(wanted);
     Ok(names.map(|measurement| Input { measurement, source: source.clone(), ordered: false }).collect())
-}
-
-fn refuse_system_source(name: &str) -> Result<(), QueryError> {
-    let instead = match name {
-        "" => return Err(QueryError::Invalid("invalid measurement".into())),
-        "_series" => "SHOW SERIES",
-        "_tagKeys" => "SHOW TAG KEYS",
-        "_fieldKeys" => "SHOW FIELD KEYS",
-        "_measurements" => "SHOW MEASUREMENTS",
-        "_tags" => "SHOW TAG VALUES",
-        _ => return Ok(()),
-    };
-    Err(QueryError::Invalid(format!("unable to use system source '{name}': use {instead} instead")))
 }
 
 impl Schema {

@@ -8,7 +8,7 @@ use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
 use fluxstone_model::{TimeRange, Timestamp};
 
 use super::error::QueryError;
-use super::{go_names, time_literal};
+use super::time_literal;
 
 /// The bounds that a condition sets, both inclusive; `None` means open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,9 +41,9 @@ impl TimeBounds {
         match &expr.kind {
             ExprKind::Paren(inner) => self.collect(inner, observed),
             ExprKind::Binary { op, lhs, rhs } => {
-                if is_time(lhs) {
+                if lhs.is_time() {
                     self.narrow(*op, compared_time(rhs)?, observed);
-                } else if is_time(rhs) {
+                } else if rhs.is_time() {
                     self.narrow(mirrored(*op), compared_time(lhs)?, observed);
                 }
                 self.collect(lhs, observed)?;
@@ -85,11 +85,6 @@ impl TimeBounds {
     }
 }
 
-/// Whether an expression is the time column, in upper or lower case.
-pub(super) fn is_time(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"))
-}
-
 /// Returns the time with which `time` is compared.
 fn compared_time(expr: &Expr) -> Result<Timestamp, QueryError> {
     match &expr.kind {
@@ -99,7 +94,7 @@ fn compared_time(expr: &Expr) -> Result<Timestamp, QueryError> {
         ExprKind::Number(ns) => Ok(Timestamp(*ns as i64)),
         ExprKind::String(text) if time_literal::looks_like_time(text) => time_literal::parse_bound(text),
         other => {
-            let kind = go_names::expression(other);
+            let kind = other.go_type_name();
             Err(QueryError::Invalid(format!("invalid operation: time and {kind} are not compatible")))
         }
     }

@@ -48,7 +48,7 @@ fn parser_and_grammar_of_influxql_agree_on_the_queries_of_all_cases() {
 fn parser_and_grammar_of_line_protocol_agree_on_the_bodies_of_all_cases() {
     let mut judged = 0;
     for Step { request, .. } in steps() {
-        // The recogniser is not made for the few bodies that are large.
+        // The recognizer is too slow for the few large bodies.
         let plain = header(&request, "Content-Encoding").is_none() && request.body.len() < 10_000;
         if path_and_query(&request).0 == "/write" && plain {
             judged += 1;

@@ -1,7 +1,7 @@
 //! `spec/grammar/influxql.abnf` against the parser of InfluxQL.
 //!
-//! What the grammar derives, the parser accepts or refuses for what it means. What the grammar does not derive, the parser
-//! refuses, for whatever reason comes first.
+//! A text that the grammar derives, the parser accepts, or refuses for its meaning. A text that the grammar does not derive, the
+//! parser refuses.
 
 use fluxstone::influxql::ast::Query;
 use fluxstone::influxql::{ErrorKind, Parameter, Parameters, ParseError, parse};
@@ -14,7 +14,7 @@ fn start() -> Rule {
     INFLUXQL.rule("text").expect("the grammar has a start")
 }
 
-/// The text of a sentence; what a mutation put in that is no character is left out, and so is NUL.
+/// The text of a sentence, without NUL and without anything that a mutation inserted that is not a character.
 fn text(sentence: &[u32]) -> String {
     sentence.iter().filter_map(|&terminal| char::from_u32(terminal)).filter(|c| *c != '\0').collect()
 }
@@ -31,7 +31,7 @@ fn parse_bound(text: &str) -> Result<Query, ParseError> {
     }
 }
 
-/// Parser and grammar think alike of a text. Whether the grammar derives it.
+/// Checks that parser and grammar agree on a text. Returns whether the grammar derives it.
 pub(crate) fn agreed(text: &str) -> Result<bool, TestCaseError> {
     let derived = INFLUXQL.derives(start(), &characters(text));
     match parse_bound(text) {
@@ -47,7 +47,7 @@ pub(crate) fn agreed(text: &str) -> Result<bool, TestCaseError> {
 proptest! {
     // spec: influxql.grammar.1, influxql.statement.1, influxql.select.1, influxql.expression.1, influxql.word.1, influxql.number.1
     #[test]
-    fn parser_and_grammar_agree_on_what_is_drawn_and_on_what_is_broken(seed in any::<u64>(), size in 10..200usize) {
+    fn parser_and_grammar_agree_on_sentences_and_mutations(seed in any::<u64>(), size in 10..200usize) {
         let mut random = SmallRng::seed_from_u64(seed);
         let sentence = INFLUXQL.sentence(start(), Size(size), &mut random).unwrap();
         prop_assert!(agreed(&text(&sentence))?);
@@ -58,7 +58,7 @@ proptest! {
 
     // spec: influxql.normal.6
     #[test]
-    fn what_is_drawn_and_accepted_is_written_and_reads_back(seed in any::<u64>(), size in 10..200usize) {
+    fn accepted_sentences_are_printed_and_read_back(seed in any::<u64>(), size in 10..200usize) {
         let mut random = SmallRng::seed_from_u64(seed);
         let drawn = text(&INFLUXQL.sentence(start(), Size(size), &mut random).unwrap());
         let Ok(query) = parse_bound(&drawn) else { return Ok(()) };
@@ -66,7 +66,7 @@ proptest! {
         if !written.contains("[REDACTED]") {
             let again = parse(&written, &Parameters::new());
             prop_assert_eq!(again.as_ref(), Ok(&query), "{:?} was written {}", drawn, written);
-            // What InfluxDB writes may have lost digits, but not the shape.
+            // The text that InfluxDB prints may lose digits, but not the shape.
             let shown = query.to_string();
             prop_assert!(parse(&shown, &Parameters::new()).is_ok() || shown.contains("CREATE DATABASE"), "{}", shown);
         }
@@ -75,8 +75,8 @@ proptest! {
 
 // spec: influxql.word.1, influxql.word.2
 #[test]
-fn the_same_words_are_reserved() {
-    // All keywords are rules, and other rules have names that are none.
+fn parser_and_grammar_reserve_the_same_words() {
+    // Every keyword is a rule; the other rules have names that are not keywords.
     let names = INFLUXQL.rules().map(|(name, _)| name.replace('-', "_"));
     let words: Vec<String> =
         names.chain(["time", "fill", "now", "Explain", "inSert", "any"].map(String::from)).collect();
@@ -87,9 +87,9 @@ fn the_same_words_are_reserved() {
     }
 }
 
-/// Most of what is drawn is accepted, of each kind of statement some; and much of what is broken is refused.
+/// The sentences are worth testing: enough of them are accepted for each kind of statement.
 #[test]
-fn what_is_drawn_says_something() {
+fn enough_sentences_are_accepted() {
     let mut random = SmallRng::seed_from_u64(0);
     for (rule, least) in [
         ("select-statement", 35),

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
-/// The reasons that a grammar can't know, as the head of the file lists them. Where the grammar derives a body, an invalid
-/// float can only be one outside of float64.
+/// The reasons that a grammar cannot express, as the head of the grammar's file lists them. Where the grammar derives a body, an
+/// invalid float can only be one outside float64.
 const BEYOND_GRAMMAR: [&str; 6] = [
     "duplicate tags",
     "max key length exceeded",
@@ -26,7 +26,7 @@ fn text(sentence: &[u32]) -> Vec<u8> {
     sentence.iter().filter_map(|&terminal| u8::try_from(terminal).ok()).collect()
 }
 
-/// Parses the body: the messages about its bad lines, without those about what no grammar can say.
+/// Parses the body. Returns the number of bad lines, and the messages about them whose reasons a grammar can express.
 fn faults(body: &[u8]) -> (usize, Vec<String>) {
     let parsed = parse(body, Precision::Nanosecond, Timestamp::EPOCH);
     let messages = parsed.errors.iter().map(|error| String::from_utf8_lossy(&error.text).into_owned());
@@ -37,7 +37,7 @@ fn faults(body: &[u8]) -> (usize, Vec<String>) {
     (parsed.errors.len(), messages.filter(grammatical).collect())
 }
 
-/// Parser and grammar think alike of a body.
+/// Checks that parser and grammar agree on a body. Returns whether the grammar derives it.
 pub(crate) fn agreed(body: &[u8]) -> Result<bool, TestCaseError> {
     let derived = LINE_PROTOCOL.derives(rule("body"), &bytes(body));
     let (bad_lines, grammatical) = faults(body);
@@ -53,7 +53,7 @@ pub(crate) fn agreed(body: &[u8]) -> Result<bool, TestCaseError> {
 proptest! {
     // spec: lp.point.1, lp.body.1, lp.body.2, lp.body.3, lp.body.4, lp.field.1, lp.field.3, lp.number.1, lp.boolean.1, lp.string.1, lp.time.1
     #[test]
-    fn parser_and_grammar_agree_on_what_is_drawn_and_on_what_is_broken(seed in any::<u64>(), size in 5..120usize) {
+    fn parser_and_grammar_agree_on_sentences_and_mutations(seed in any::<u64>(), size in 5..120usize) {
         let mut random = SmallRng::seed_from_u64(seed);
         let sentence = LINE_PROTOCOL.sentence(rule("body"), Size(size), &mut random).unwrap();
         prop_assert!(agreed(&text(&sentence))?);
@@ -63,9 +63,9 @@ proptest! {
     }
 }
 
-/// The points of 500 drawn bodies; how many mutated ones are refused.
+/// The bodies are worth testing: they contain enough points, and enough of the mutated ones are refused.
 #[test]
-fn what_is_drawn_says_something() {
+fn enough_bodies_have_points_and_enough_mutations_are_refused() {
     let mut random = SmallRng::seed_from_u64(0);
     let (mut points, mut refused) = (0, 0);
     for _ in 0..500 {

@@ -1,6 +1,7 @@
-//! The grammars of the specification against the parsers: what is drawn from a grammar is accepted, and of what is broken, and
-//! of every text that the conformance cases send, parser and grammar think alike.
+//! The parsers against the grammars of the specification. A parser accepts the sentences that a grammar derives and refuses
+//! broken ones; parser and grammar agree on every text that the conformance cases send.
 
 mod cases;
 mod influxql;
 mod line_protocol;
+mod messages;

@@ -1,4 +1,4 @@
-//! The answers to one statement: what the executable semantics say, and what the evaluator says.
+//! The answers to one statement: of the executable semantics, and of the evaluator.
 
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
@@ -21,7 +21,7 @@ pub(crate) const NOW: Timestamp = Timestamp(50_000);
 /// The threads of all queries.
 static WORKERS: LazyLock<WorkerPool> = LazyLock::new(|| WorkerPool::new(3));
 
-/// A statement that parses and passes the checks that need no data.
+/// Parses a statement; `None` if it fails the checks that need no data.
 pub(crate) fn statement(text: &str) -> Option<Select> {
     match parse(text, &Parameters::default()).ok()?.statements.pop()? {
         Statement::Select(select) => Some(*select),
@@ -29,8 +29,8 @@ pub(crate) fn statement(text: &str) -> Option<Select> {
     }
 }
 
-/// What the evaluator answers, with pieces put together. Some of the time functions are allowed few values of a window, so that
-/// they read it several times.
+/// Returns the answer of the evaluator, with its pieces joined. In some cases functions may hold only a few values of a window, so
+/// that they read it several times.
 pub(crate) fn evaluated(select: &Select, sources: &dyn Sources, chunk_rows: usize) -> Result<Vec<Table>, String> {
     let (limits, semantics) = (SelectLimits::default(), SelectSemantics::DOCUMENTED);
     let window_values_max = if chunk_rows.is_multiple_of(4) { chunk_rows / 4 } else { WINDOW_VALUES_MAX };
@@ -57,12 +57,12 @@ pub(crate) fn evaluated(select: &Select, sources: &dyn Sources, chunk_rows: usiz
     result.map(|()| tables).map_err(|error| error.to_string())
 }
 
-/// What the executable semantics answer.
+/// Returns the answer of the executable semantics.
 pub(crate) fn meant(select_: &Select, policies: &Policies) -> Result<Vec<Table>, String> {
     select(policies, select_, NOW).map_err(|refused| refused.0)
 }
 
-/// An answer as text, in which every difference shows: integers and floats, zeros with and without a sign.
+/// An answer as text that shows every difference, such as between integers and floats or zeros with different signs.
 pub(crate) fn shown(answer: &Result<Vec<Table>, String>) -> String {
     match answer {
         Ok(tables) => tables.iter().map(|table| format!("{table:?}")).collect::<Vec<_>>().join("\n"),
@@ -74,24 +74,24 @@ pub(crate) fn shown(answer: &Result<Vec<Table>, String>) -> String {
 pub(crate) struct Bench {
     steps: Vec<Step>,
     pub(crate) model: Policies,
-    behind_seam: ModelStore,
+    in_memory: ModelStore,
     pub(crate) stored: Stored,
 }
 
 impl Bench {
     pub(crate) fn new(steps: Vec<Step>, block_values_max: usize) -> Bench {
         let model = stores::model(&steps);
-        let behind_seam = ModelStore::new(&model, block_values_max);
+        let in_memory = ModelStore::new(&model, block_values_max);
         let stored = Stored::new(&steps);
-        Bench { steps, model, behind_seam, stored }
+        Bench { steps, model, in_memory, stored }
     }
 
-    /// How the answers to a statement differ, if they do.
+    /// Describes how the answers to a statement differ, if they do.
     pub(crate) fn difference(&self, text: &str, chunk_rows: usize) -> Option<String> {
         let select = statement(text)?;
         let meant = shown(&meant(&select, &self.model));
         let answers = [
-            ("the evaluator over lists", shown(&evaluated(&select, &self.behind_seam, chunk_rows))),
+            ("the evaluator over a source in memory", shown(&evaluated(&select, &self.in_memory, chunk_rows))),
             ("the evaluator over storage", shown(&evaluated(&select, &self.stored, chunk_rows))),
         ];
         let (who, answered) = answers.into_iter().find(|(_, answered)| *answered != meant)?;

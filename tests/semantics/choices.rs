@@ -1,6 +1,6 @@
-//! Where generators get their decisions from: a list of bytes. One that is used up says zero.
+//! Random decisions for generators, read from a list of bytes. Once the list is used up, every byte is zero.
 
-/// Decisions.
+/// A source of decisions.
 pub(crate) struct Choices<'b> {
     bytes: &'b [u8],
 }
@@ -16,28 +16,28 @@ impl<'b> Choices<'b> {
         *first
     }
 
-    /// A number below `end`, which is at most 256.
+    /// Returns a number below `end`, which is at most 256.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::from(self.byte()) % end.max(1)
     }
 
-    /// A number from `from` to `to`, both included.
+    /// Returns a number from `from` to `to`, inclusive.
     pub(crate) fn between(&mut self, from: i64, to: i64) -> i64 {
         let wide = u16::from_le_bytes([self.byte(), self.byte()]);
         from + i64::from(wide) % (to - from + 1)
     }
 
-    /// True once in `times`.
+    /// Returns true once in `times` calls on average.
     pub(crate) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) + 1 == times
     }
 
-    /// One of a list.
+    /// Returns an element of a list.
     pub(crate) fn one_of<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
         list[self.below(list.len())]
     }
 
-    /// One of a list of names.
+    /// Returns a name of a list.
     pub(crate) fn name(&mut self, list: &[String]) -> String {
         list[self.below(list.len())].clone()
     }

@@ -1,35 +1,35 @@
-//! Random data: what happens to a database, step by step.
+//! Random data: a list of steps that change a database.
 //!
-//! There are two policies with shards of their own, two measurements with the fields `f` (float), `i` (integer), `s` (string), `b`
-//! (boolean) and `v`, which has another type in each shard and measurement, and the tags `host` and `dc`; in `n`, `dc` may be a
-//! field. Few values and times make ties, overwritten points and absent fields common.
+//! There are two policies with different shards, and two measurements with the fields `f` (float), `i` (integer), `s` (string), `b`
+//! (boolean) and `v`, whose type varies between shards and measurements, and the tags `host` and `dc`; in `n`, `dc` may be a field.
+//! There are few different values and times, so that ties, overwritten points and absent fields are common.
 
 use fluxstone::model::{TimeRange, Timestamp};
 
 use super::choices::Choices;
 
-/// Something that happens to a database.
+/// A change to a database.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    /// Lines of one shard, with times in nanoseconds.
+    /// Writes lines to one shard, with times in nanoseconds.
     Write { policy: &'static str, shard: usize, lines: Vec<String> },
-    /// The values of the series with one value of `host` at some times.
+    /// Deletes the values of the series with one value of `host` in a range of times.
     Delete { host: &'static str, range: TimeRange },
-    /// What is in memory becomes files.
+    /// Writes the data in memory to files.
     Seal,
-    /// The server is started anew.
+    /// Restarts the store.
     Reopen,
 }
 
 /// The first policy is the default one.
 pub(crate) const POLICIES: [&str; 2] = ["", "other"];
 
-/// When the shards of a policy begin, after the first one.
+/// Returns when the shards of a policy begin, except the first one.
 pub(crate) fn shard_starts(policy: &str) -> &'static [i64] {
     if policy.is_empty() { &[10_000, 20_000] } else { &[14_500] }
 }
 
-/// The times of the shards of a policy.
+/// Returns the ranges of the shards of a policy.
 pub(crate) fn shards(policy: &str) -> Vec<TimeRange> {
     let mut shards = vec![TimeRange::ALL];
     for start in shard_starts(policy) {
@@ -40,12 +40,12 @@ pub(crate) fn shards(policy: &str) -> Vec<TimeRange> {
     shards
 }
 
-/// Points have times from here ...
+/// The earliest time of a point.
 pub(crate) const FIRST: i64 = -4_000;
-/// ... to here.
+/// The latest time of a point.
 pub(crate) const LAST: i64 = 30_000;
 
-/// What happens to one database.
+/// Returns the steps for one database.
 pub(crate) fn steps(choices: &mut Choices<'_>) -> Vec<Step> {
     let types = choices.between(0, 0xffff) as usize;
     let mut steps = Vec::new();
@@ -68,7 +68,7 @@ fn delete(choices: &mut Choices<'_>) -> Step {
     Step::Delete { host, range: if choices.once_in(3) { TimeRange::ALL } else { range } }
 }
 
-/// Some lines, by shard.
+/// Writes some lines, grouped by shard.
 fn writes(choices: &mut Choices<'_>, types: usize) -> Vec<Step> {
     let mut steps = Vec::new();
     let policy = if choices.once_in(4) { POLICIES[1] } else { POLICIES[0] };
@@ -93,7 +93,7 @@ fn time(choices: &mut Choices<'_>) -> i64 {
     choices.between(FIRST / 500, LAST / 500) * 500
 }
 
-/// A point; `types` decides what type `v` has.
+/// Returns a point; `types` decides the type of `v`.
 fn line(choices: &mut Choices<'_>, types: usize, time: i64) -> Option<String> {
     let is_second = choices.once_in(4);
     let mut series = String::from(if is_second { "n" } else { "m" });

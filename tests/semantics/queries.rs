@@ -1,16 +1,16 @@
-//! Random statements over the data of [`super::data`]: valid ones, as text, with sub-queries in them.
+//! Random valid statements, as text, over the data of [`super::data`]. They may contain sub-queries.
 
 use super::choices::Choices;
 
-/// The columns that a query can name.
+/// The columns that a query may name.
 struct Names {
     numbers: Vec<String>,
-    /// Fields of other types, or of types that are not known.
+    /// Fields of other or unknown types.
     others: Vec<String>,
     tags: Vec<String>,
 }
 
-/// A SELECT as text.
+/// Returns a SELECT as text.
 pub(crate) fn select(choices: &mut Choices<'_>) -> String {
     statement(choices, 0).0
 }
@@ -20,7 +20,7 @@ fn stored() -> Names {
     Names { numbers: names(&["f", "i"]), others: names(&["s", "b", "v"]), tags: names(&["host", "dc"]) }
 }
 
-/// A statement that stands in `depth` others, and the names of its columns.
+/// Returns a statement nested `depth` levels deep, and the names of its columns.
 fn statement(choices: &mut Choices<'_>, depth: usize) -> (String, Names) {
     let (from, names) = sources(choices, depth);
     let (grouped, tags) = grouped_tags(choices, &names);
@@ -72,7 +72,7 @@ fn sources(choices: &mut Choices<'_>, depth: usize) -> (String, Names) {
     (from.to_owned(), stored())
 }
 
-/// The dimensions that are tags, and the tags that they show.
+/// Returns the dimensions that are tags, and the tags that they show.
 fn grouped_tags(choices: &mut Choices<'_>, names: &Names) -> (Vec<String>, Vec<String>) {
     let all = names.tags.clone();
     match choices.below(10) {
@@ -99,7 +99,7 @@ fn number(choices: &mut Choices<'_>, names: &Names) -> String {
     }
 }
 
-/// Columns without functions. Those of inner statements have aliases by which outer ones know them.
+/// Returns columns without functions. Those of inner statements have aliases for the outer ones to use.
 fn raw_fields(choices: &mut Choices<'_>, names: &Names, is_inner: bool) -> (String, Names) {
     if choices.once_in(6) {
         let wildcard = choices.one_of(&["*", "*::field", "*, f", "/^[fi]/", "*::tag, f"]);
@@ -144,7 +144,7 @@ fn operator(choices: &mut Choices<'_>) -> &'static str {
     choices.one_of(&["+", "-", "*", "/"])
 }
 
-/// Columns with functions.
+/// Returns columns with functions.
 fn calls(choices: &mut Choices<'_>, names: &Names, has_windows: bool, is_inner: bool) -> (String, Names) {
     let mut shown = Names { numbers: Vec::new(), others: Vec::new(), tags: Vec::new() };
     let alias = |field: String, at: usize, choices: &mut Choices<'_>| {
@@ -195,7 +195,7 @@ fn calls(choices: &mut Choices<'_>, names: &Names, has_windows: bool, is_inner: 
     (fields.join(", "), shown)
 }
 
-/// A selector, and whether its results are numbers.
+/// Returns a selector, and whether its results are numbers.
 fn selector(choices: &mut Choices<'_>, names: &Names) -> (String, bool) {
     let (numeric, other) = (number(choices, names), any_field(choices, names));
     match choices.below(8) {
@@ -221,7 +221,7 @@ fn percent(choices: &mut Choices<'_>) -> &'static str {
     choices.one_of(&["0", "5", "20", "33.3", "50", "90", "100", "120"])
 }
 
-/// A call, and whether its results are numbers. Some calls can't stand beside others.
+/// Returns a call, and whether its results are numbers. Some calls cannot be combined with others.
 fn call(choices: &mut Choices<'_>, names: &Names, has_windows: bool, must_be_number: bool) -> (String, bool) {
     let (numeric, any) = (number(choices, names), any_field(choices, names));
     if choices.once_in(4) && !has_windows {
@@ -324,7 +324,7 @@ fn tail(choices: &mut Choices<'_>) -> &'static str {
     choices.one_of(&tails)
 }
 
-/// Conditions on fields, tags and times. Windows need a bound of time.
+/// Returns conditions on fields, tags and times. Windows need a bound on time.
 fn where_clause(choices: &mut Choices<'_>, names: &Names, needs_bound: bool) -> String {
     let mut parts = Vec::new();
     if choices.below(3) == 2 {

@@ -1,5 +1,6 @@
-//! Starts the real server for a test, on a free port of the loopback interface, and ends it when dropped. `FLUXSTONE_SERVER`
-//! names another binary than the one that was built with the test.
+//! Starts the real server for a test, on a free loopback port, and stops it on drop.
+//!
+//! The environment variable `FLUXSTONE_SERVER` replaces the binary that was built with the test.
 
 #![allow(dead_code, reason = "each integration test uses a part of it")]
 #![allow(unreachable_pub, reason = "a test crate has no interface to keep small")]
@@ -18,27 +19,27 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server whose data vanish with it.
+    /// Starts a server whose data is removed when it stops.
     pub fn ephemeral() -> Server {
         Server::start(&["--ephemeral"])
     }
 
-    /// A server whose data vanish with it, with a configuration file.
+    /// Starts a server with a configuration file, whose data is removed when it stops.
     pub fn with_config(config: &Path) -> Server {
         Server::start(&["--ephemeral", "--config", &config.display().to_string()])
     }
 
-    /// A server on a data directory that stays.
+    /// Starts a server on a data directory that is kept.
     pub fn on(data_dir: &Path) -> Server {
         Server::start(&["--data-dir", &data_dir.display().to_string()])
     }
 
-    /// A server on a data directory that stays, with a configuration file.
+    /// Starts a server with a configuration file, on a data directory that is kept.
     pub fn on_with_config(data_dir: &Path, config: &Path) -> Server {
         Server::start(&["--data-dir", &data_dir.display().to_string(), "--config", &config.display().to_string()])
     }
 
-    /// A server that another command runs: the arguments are its program and what that gets.
+    /// Starts a server through another command, whose last arguments are the server's binary and arguments.
     pub fn run_by(mut command: Command, arguments: &[&str]) -> Server {
         command.arg(Server::program());
         Server::spawn(command, arguments)
@@ -72,17 +73,17 @@ impl Server {
         Server { process, address }
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The number of its process.
+    /// Returns its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Ends it as a power cut would: no clean-up, no flush.
+    /// Kills it, so that it can neither clean up nor flush.
     pub fn kill(mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -90,7 +91,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Asks it to end, so that it removes what it made.
+    /// Asks it to shut down, so that it removes temporary data.
     fn drop(&mut self) {
         if self.process.try_wait().is_ok_and(|status| status.is_some()) {
             return;

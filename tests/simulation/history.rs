@@ -1,4 +1,5 @@
-//! Histories: changes, failures of the disk, restarts. All of them are plain data, so that a failing history can be shrunk.
+//! The events of a history: changes, failures of the disk, starts. All of them are data, so that a failing history can be
+//! shrunk.
 
 use fluxstone::model::{TimeRange, Timestamp};
 use fluxstone::storage::memory_disk::{Failure, Shortage};
@@ -6,16 +7,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// The number of databases at any time. A dropped database is replaced by one with a new id.
+/// The number of databases at a time, and of shards in each. A dropped one is replaced by one with a new id.
 pub(crate) const DATABASES: usize = 2;
-/// The number of shards of each database. A dropped shard is replaced by one with a new id.
 pub(crate) const SHARDS: usize = 3;
-/// The duration of each shard.
+/// The length of time that each shard covers.
 const SHARD_TIMES: i64 = 40;
 /// All measurements.
 pub(crate) const MEASUREMENTS: [&str; 2] = ["m", "n"];
 
-/// The initial settings of a history.
+/// The conditions under which a history begins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
     pub(crate) memtable_bytes_max: usize,
@@ -25,31 +25,31 @@ pub(crate) struct Setup {
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) event: Event,
-    /// The number of disk operations after which a power cut is tried for the first time.
+    /// The number of disk operations before the first power cut is tried.
     pub(crate) image_after: u64,
-    /// Determines what power cuts leave.
+    /// Decides which writes survive power cuts.
     pub(crate) seed: u64,
 }
 
-/// An event of a history.
+/// Something that happens to the store.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
     Change(Change),
     /// The disk fails after this many operations.
     Failure(u64, Failure),
-    /// A shortage starts or ends for the data directory, but not for the log.
+    /// The data directory, but not the log, begins or stops failing.
     Shortage(Option<Shortage>),
     Checkpoint,
     /// The store is closed and reopened.
     Restart,
-    /// The power fails, and again after this many operations while the store is reopened.
+    /// The power fails, and once more after this many operations of the next start.
     PowerCut(u64),
 }
 
-/// One transaction. Databases and shards are identified by their slots.
+/// One transaction. Databases and shards are given by their positions.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    /// Lines for some shards, and possibly a catalog change in the same record.
+    /// Lines for some shards, and perhaps a change of the catalog in the same record.
     Write {
         database: usize,
         bodies: Vec<(usize, String)>,
@@ -65,7 +65,7 @@ pub(crate) enum Change {
         database: usize,
         measurement: &'static str,
     },
-    /// Shards that are dropped or have expired, and the catalog change that belongs to them.
+    /// Removes shards, and their groups from the catalog.
     DropShards {
         database: usize,
         shards: Vec<usize>,
@@ -126,8 +126,8 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Lines for one shard, in any order and with rewritten points: fields of all four types, one field whose type changes, and
-/// invalid fields and tags.
+/// Lines of one shard, unordered and with points that are written more than once: fields of all four types, a field whose
+/// type changes, and fields and tags that are refused.
 fn body(shard: usize) -> impl Strategy<Value = String> {
     let tag = prop_oneof![3 => Just(""), 6 => Just(",t=a"), 6 => Just(",t=b"), 1 => Just(",time=x")];
     let value = prop_oneof![

@@ -1,4 +1,4 @@
-//! A store on a simulated disk: making changes and reading its contents.
+//! A store on a simulated disk, and how changes are made in it and its contents read.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use fluxstone::storage::memory_disk::MemoryDisk;
 use fluxstone::storage::{CatalogRecord, StorageError, Store, StoreOptions, Transaction};
 
 use crate::history::{Change, MEASUREMENTS};
-use crate::model::{Model, Slot, is_meant, parsed};
+use crate::model::{Model, Place, is_meant, parsed};
 
 pub(crate) const DATA_DIR: &str = "/data";
 
 /// A store on a simulated disk.
 pub(crate) struct Machine {
     pub(crate) store: Store,
-    /// The catalog, which is only a sequence of bytes here.
+    /// The catalog, which is no more than bytes here, as it was when the store was opened.
     catalog: Vec<u8>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn options(memtable_bytes_max: usize) -> StoreOptions {
     StoreOptions {
         data_dir: DATA_DIR.into(),
         memtable_bytes_max,
-        // Writes do not wait for the sealer's next attempt.
+        // Nobody waits for the sealer's next attempt.
         write_timeout: Duration::ZERO,
         ..StoreOptions::in_directory(Path::new("/"))
     }
@@ -64,14 +64,14 @@ impl Machine {
         Ok(Machine { store, catalog })
     }
 
-    /// Makes a change. The ids come from `model`, which does not contain the change yet.
-    pub(crate) fn make(&mut self, change: &Change, model: &Model) -> Result<(), StorageError> {
+    /// Makes a change. The ids are those of `model`, which knows nothing of the change yet.
+    pub(crate) fn run(&mut self, change: &Change, model: &Model) -> Result<(), StorageError> {
         match change {
             Change::Write { database, bodies, catalog } => {
                 let mut transaction = self.store.begin_write()?;
-                let slot = model.slot(*database);
+                let place = model.place(*database);
                 for (shard, text) in bodies {
-                    write(&mut transaction, slot.id, slot.shards[*shard], text)?;
+                    write(&mut transaction, place.id, place.shards[*shard], text)?;
                 }
                 if let Some(catalog) = catalog {
                     transaction.catalog_change(&[*catalog]);
@@ -80,31 +80,31 @@ impl Machine {
                 self.catalog.extend(catalog);
             }
             Change::Delete { database, measurement, tag, range } => {
-                let slot = model.slot(*database);
-                let source = self.store.snapshot(slot.id, &[]);
+                let place = model.place(*database);
+                let source = self.store.snapshot(place.id, &[]);
                 let mut series = source.series(measurement.as_bytes(), &SeriesPredicate::All);
                 series.retain(|series| is_meant(&series.key.raw, measurement, *tag));
                 let series: Vec<_> = series.iter().map(|series| series.id).collect();
                 let mut transaction = self.store.begin()?;
-                transaction.delete(slot.id, &slot.shards, &series, *range);
+                transaction.delete(place.id, &place.shards, &series, *range);
                 transaction.commit().wait()?;
             }
             Change::DropMeasurement { database, measurement } => {
                 let mut transaction = self.store.begin()?;
-                transaction.drop_measurement(model.slot(*database).id, measurement.as_bytes());
+                transaction.drop_measurement(model.place(*database).id, measurement.as_bytes());
                 transaction.commit().wait()?;
             }
             Change::DropShards { database, shards, catalog } => {
-                let slot = model.slot(*database);
+                let place = model.place(*database);
                 let mut transaction = self.store.begin()?;
-                transaction.drop_shards(slot.id, &shards.iter().map(|at| slot.shards[*at]).collect::<Vec<_>>());
+                transaction.drop_shards(place.id, &shards.iter().map(|at| place.shards[*at]).collect::<Vec<_>>());
                 transaction.catalog_change(&[*catalog]);
                 transaction.commit().wait()?;
                 self.catalog.push(*catalog);
             }
             Change::DropDatabase { database } => {
                 let mut transaction = self.store.begin()?;
-                transaction.drop_database(model.slot(*database).id);
+                transaction.drop_database(model.place(*database).id);
                 transaction.commit().wait()?;
             }
         }
@@ -115,25 +115,25 @@ impl Machine {
         self.store.checkpoint(&|| Ok(self.catalog.clone()))
     }
 
-    /// Returns the contents of the slots of `model`, in the form of [`Model::dump`].
+    /// All that is in the places of `model`, as [`Model::dump`] has it.
     pub(crate) fn dump(&self, model: &Model) -> Vec<String> {
         let mut lines = vec![format!("catalog {:?}", self.catalog)];
-        for (at, slot) in model.slots().iter().enumerate() {
-            self.dump_slot(at, slot, &mut lines);
+        for (at, place) in model.places().iter().enumerate() {
+            self.dump_place(at, place, &mut lines);
         }
         lines.sort();
         lines
     }
 
-    fn dump_slot(&self, at: usize, slot: &Slot, lines: &mut Vec<String>) {
-        let source = self.store.snapshot(slot.id, &[]);
+    fn dump_place(&self, at: usize, place: &Place, lines: &mut Vec<String>) {
+        let source = self.store.snapshot(place.id, &[]);
         for measurement in source.measurements() {
             let series = source.series(&measurement, &SeriesPredicate::All);
             assert!(!series.is_empty(), "a measurement without series is listed");
             lines.extend(series.iter().map(|series| format!("{at} {}", series.key.raw)));
         }
-        for (shard, id) in slot.shards.iter().enumerate() {
-            let source = self.store.snapshot(slot.id, &[(*id, TimeRange::ALL)]);
+        for (shard, id) in place.shards.iter().enumerate() {
+            let source = self.store.snapshot(place.id, &[(*id, TimeRange::ALL)]);
             for measurement in MEASUREMENTS {
                 let types = source.field_types(measurement.as_bytes(), TimeRange::ALL);
                 let named = types.iter().flat_map(|(field, types)| types.iter().map(move |t| (field, t)));
@@ -141,7 +141,7 @@ impl Machine {
                 for series in source.series(measurement.as_bytes(), &SeriesPredicate::All) {
                     for field in types.keys() {
                         let blocks = source.blocks(series.id, field, TimeRange::ALL);
-                        let batches = blocks.iter().map(|block| block.decode().expect("written values can be read"));
+                        let batches = blocks.iter().map(|block| block.decode().expect("what was written can be read"));
                         let values: Vec<String> = batches.flat_map(|batch| texts(&batch)).collect();
                         if !values.is_empty() {
                             lines.push(format!("{at}.{shard} {} {field} {}", series.key.raw, values.join(" ")));

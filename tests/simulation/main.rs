@@ -1,9 +1,9 @@
-//! Simulation of storage: random histories of changes, sealing, disk failures, power cuts and restarts on a simulated disk,
-//! compared with the executable semantics after every step.
+//! The promises of storage under simulation: random histories of changes, seals, failing disks, power cuts and starts on a
+//! disk in memory, compared with the executable semantics at every step.
 //!
-//! Besides the power cuts that are steps of the history, power cuts are tried on copies of the disk during and after every step.
-//! After each one, the store must open and hold everything that was acknowledged, and either all or nothing of the change in
-//! progress. `PROPTEST_CASES` sets the number of histories.
+//! In addition to those that are steps of the history, power cuts are tried during and after every step, on copies of the
+//! disk. After each one the store must open, hold everything that was acknowledged, and hold all or nothing of the change
+//! in progress. `PROPTEST_CASES` sets the number of histories.
 
 mod history;
 mod machine;
@@ -28,12 +28,12 @@ use model::Model;
 /// The number of histories if `PROPTEST_CASES` is not set.
 const HISTORIES: u32 = 200;
 
-/// A power cut is tried each time after this many disk operations.
+/// A power cut is tried after every so many operations of the disk.
 const IMAGE_EVERY: u64 = 3;
 
 static COUNTS: Counts = Counts::new();
 
-/// How much was simulated.
+/// Numbers of simulated events, for the report.
 struct Counts {
     histories: AtomicU64,
     steps: AtomicU64,
@@ -56,20 +56,20 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The configuration of a property, with `cases` cases unless `PROPTEST_CASES` is set.
+/// The configuration of a property, with `cases` cases if `PROPTEST_CASES` is not set.
 fn config(cases: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
     ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 5_000, ..default }
 }
 
-/// Prints a line even if the output of tests is captured.
+/// Prints a line that is shown even if the test passes.
 fn report(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// The reference machine of proptest. It has no state: any step may follow any other. The result of a step depends on where the
-/// disk failed, so the model is kept next to the store.
+/// The choice of the next step does not depend on a state. The outcome of steps depends on where the disk failed, so the
+/// model is kept together with the store.
 struct Histories;
 
 impl ReferenceStateMachine for Histories {
@@ -115,21 +115,21 @@ impl StateMachineTest for Simulation {
     }
 
     fn check_invariants(simulation: &Simulation, _: &Setup) {
-        assert_eq!(simulation.machine().dump(&simulation.model), simulation.model.dump(), "left: store, right: model");
+        assert_eq!(simulation.machine().dump(&simulation.model), simulation.model.dump(), "store, then model");
     }
 }
 
 impl Simulation {
     fn machine(&self) -> &Machine {
-        self.machine.as_ref().expect("the store is open between steps")
+        self.machine.as_ref().expect("open between steps")
     }
 
     fn step(&mut self, step: &Step) {
         self.disk.record_images(step.image_after, IMAGE_EVERY);
         let disk = self.disk.clone();
         let before = self.model.clone();
-        // What a power cut during the step may leave. A change that was not acknowledged, and is not there in the end, may
-        // still have been on the disk for a moment.
+        // The possible states after a power cut during the step. A change that was not acknowledged, and is gone after the
+        // step, may still have been on the disk for a moment.
         let mut possible = vec![before.clone()];
         match &step.event {
             Event::Change(change) => {
@@ -153,7 +153,7 @@ impl Simulation {
                 self.start(std::slice::from_ref(&before), step.seed);
             }
         }
-        // The power may fail during the step, or now.
+        // The power may have failed during the step, or now.
         for (nth, image) in (0..).zip(disk.take_images()) {
             self.power_cut(&image, &possible, step.seed.wrapping_add(nth));
         }
@@ -162,10 +162,10 @@ impl Simulation {
 
     fn change(&mut self, change: &Change, seed: u64) {
         let before = self.model.clone();
-        let machine = self.machine.as_mut().expect("the store is open between steps");
-        match machine.make(change, &before) {
+        let machine = self.machine.as_mut().expect("open between steps");
+        match machine.run(change, &before) {
             Ok(()) => self.model.apply(change),
-            // Nothing was logged.
+            // No part of it was logged.
             Err(StorageError::Busy) => {}
             Err(_) => {
                 let mut after = before.clone();
@@ -182,15 +182,15 @@ impl Simulation {
         }
     }
 
-    /// Handles a change that was not acknowledged: the store must not show it, must refuse further changes, and must hold one of
-    /// `possible` after a restart.
+    /// Checks a store after a change that was not acknowledged: it shows the state before the change, accepts no more
+    /// changes, and holds one of `possible` after a restart.
     fn failed(&mut self, possible: &[Model], seed: u64) {
         count(&COUNTS.failures);
-        let machine = self.machine.take().expect("the store is open between steps");
+        let machine = self.machine.take().expect("open between steps");
         assert!(matches!(machine.store.begin(), Err(StorageError::ReadOnly)));
-        assert_eq!(machine.dump(&possible[0]), possible[0].dump(), "an unacknowledged change is visible");
+        assert_eq!(machine.dump(&possible[0]), possible[0].dump(), "a change that was not acknowledged is visible");
         drop(machine);
-        // Either the machine is restarted, or only the server if the disk still works.
+        // Either the machine restarts, or only the server, if the disk still works.
         if seed.is_multiple_of(2) || self.disk.is_dead() {
             self.disk = self.disk.crash(seed);
             count(&COUNTS.power_cuts);
@@ -198,12 +198,12 @@ impl Simulation {
         self.start(possible, seed);
     }
 
-    /// Reopens the store, which must hold one of `possible`.
+    /// Opens the store, which must then hold one of `possible`.
     fn start(&mut self, possible: &[Model], seed: u64) {
         self.disk.set_shortage(Path::new(DATA_DIR), None);
         let started = Machine::start(&self.disk, options(self.setup.memtable_bytes_max));
         let machine = started.unwrap_or_else(|error| {
-            // A planned failure happened while the store was opened.
+            // A failure that was still pending happened while the store was opened.
             assert!(self.disk.has_failed(), "the store does not open: {error}");
             count(&COUNTS.failures);
             self.disk = self.disk.crash(seed);
@@ -214,7 +214,7 @@ impl Simulation {
         self.machine = Some(machine);
     }
 
-    /// The power fails while the store is being reopened.
+    /// Cuts the power while the store starts.
     fn cut_again(&mut self, survives: u64, seed: u64) {
         self.disk.fail_after(survives, Failure::All);
         drop(Machine::start(&self.disk, options(self.setup.memtable_bytes_max)));
@@ -222,7 +222,7 @@ impl Simulation {
         count(&COUNTS.power_cuts);
     }
 
-    /// Tries a power cut on a copy of a disk.
+    /// Cuts the power on a copy of a disk.
     fn power_cut(&self, disk: &MemoryDisk, possible: &[Model], seed: u64) {
         count(&COUNTS.power_cuts);
         let machine = open(&disk.crash(seed), self.setup);
@@ -237,8 +237,8 @@ fn open(disk: &MemoryDisk, setup: Setup) -> Machine {
 
 /// Returns the one of `possible` that a machine holds.
 fn found(machine: &Machine, possible: &[Model]) -> Model {
-    let matches = |model: &&Model| machine.dump(model) == model.dump();
-    possible.iter().find(matches).cloned().unwrap_or_else(|| {
+    let is_it = |model: &&Model| machine.dump(model) == model.dump();
+    possible.iter().find(is_it).cloned().unwrap_or_else(|| {
         let dumps: Vec<_> = possible.iter().map(Model::dump).collect();
         panic!("found {:#?}\nbut expected one of {dumps:#?}", machine.dump(&possible[0]))
     })
@@ -252,13 +252,13 @@ prop_state_machine! {
 // spec: storage.durability.1, storage.durability.2, storage.durability.3, storage.durability.4, storage.durability.7
 // spec: storage.checkpoint.3, storage.segment.1, storage.record.1, storage.record.4, storage.log.6
 #[test]
-fn acknowledged_changes_survive_any_history_and_none_is_half_done() {
+fn after_any_history_acknowledged_changes_are_complete_and_others_not_partial() {
     let began = Instant::now();
     run_histories();
     let Counts { histories, steps, power_cuts, failures } = &COUNTS;
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     report(&format!(
-        "simulation: {} histories with {} steps, {} power cuts and {} disk failures in {:.1?}",
+        "simulation: {} histories with {} steps, {} power cuts and {} failures of the disk in {:.1?}",
         of(histories),
         of(steps),
         of(power_cuts),

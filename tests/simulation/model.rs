@@ -1,4 +1,4 @@
-//! The expected contents of a store, according to the executable semantics, for several databases.
+//! The expected contents of a store: the executable semantics, for several databases.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::history::{Change, DATABASES, SHARDS};
 /// The expected contents of a store.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
-    slots: Vec<Slot>,
+    places: Vec<Place>,
     pub(crate) catalog: Vec<u8>,
     last_id: u64,
 }
 
-/// A slot for a database. When the database is dropped, a new one takes its slot.
+/// The database that is at a position now.
 #[derive(Debug, Clone)]
-pub(crate) struct Slot {
+pub(crate) struct Place {
     pub(crate) id: DatabaseId,
     pub(crate) shards: Vec<ShardId>,
     data: Database,
@@ -26,8 +26,8 @@ pub(crate) struct Slot {
 
 impl Model {
     pub(crate) fn new() -> Self {
-        let mut model = Model { slots: Vec::new(), catalog: Vec::new(), last_id: 0 };
-        model.slots = (0..DATABASES).map(|_| model.new_slot()).collect();
+        let mut model = Model { places: Vec::new(), catalog: Vec::new(), last_id: 0 };
+        model.places = (0..DATABASES).map(|_| model.new_place()).collect();
         model
     }
 
@@ -36,58 +36,58 @@ impl Model {
         self.last_id
     }
 
-    fn new_slot(&mut self) -> Slot {
+    fn new_place(&mut self) -> Place {
         let shards = (0..SHARDS).map(|_| ShardId(self.new_id())).collect();
-        Slot { id: DatabaseId(self.new_id()), shards, data: Database::default() }
+        Place { id: DatabaseId(self.new_id()), shards, data: Database::default() }
     }
 
-    pub(crate) fn slot(&self, database: usize) -> &Slot {
-        &self.slots[database]
+    pub(crate) fn place(&self, database: usize) -> &Place {
+        &self.places[database]
     }
 
-    pub(crate) fn slots(&self) -> &[Slot] {
-        &self.slots
+    pub(crate) fn places(&self) -> &[Place] {
+        &self.places
     }
 
     pub(crate) fn apply(&mut self, change: &Change) {
         match change {
             Change::Write { database, bodies, catalog } => {
-                let slot = &mut self.slots[*database];
+                let place = &mut self.places[*database];
                 for (shard, text) in bodies {
-                    // Refusals are tested elsewhere. Here it only matters that nothing refused is stored.
-                    let _ = slot.data.write(slot.shards[*shard], &parsed(text));
+                    // Refusals are tested elsewhere; here, refused points must only not be stored.
+                    let _ = place.data.write(place.shards[*shard], &parsed(text));
                 }
                 self.catalog.extend(catalog);
             }
             Change::Delete { database, measurement, tag, range } => {
-                let data = &mut self.slots[*database].data;
+                let data = &mut self.places[*database].data;
                 let all = data.series.iter().filter(|series| is_meant(&series.raw, measurement, *tag));
                 let series = all.cloned().collect();
                 data.delete(&series, *range);
             }
             Change::DropMeasurement { database, measurement } => {
-                self.slots[*database].data.drop_measurement(measurement.as_bytes());
+                self.places[*database].data.drop_measurement(measurement.as_bytes());
             }
             Change::DropShards { database, shards, catalog } => {
                 for shard in shards {
                     let new = ShardId(self.new_id());
-                    let slot = &mut self.slots[*database];
-                    let old = std::mem::replace(&mut slot.shards[*shard], new);
-                    slot.data.drop_shard(old);
+                    let place = &mut self.places[*database];
+                    let old = std::mem::replace(&mut place.shards[*shard], new);
+                    place.data.drop_shard(old);
                 }
                 self.catalog.push(*catalog);
             }
-            Change::DropDatabase { database } => self.slots[*database] = self.new_slot(),
+            Change::DropDatabase { database } => self.places[*database] = self.new_place(),
         }
     }
 
-    /// Returns all contents as text.
+    /// Returns the contents as text.
     pub(crate) fn dump(&self) -> Vec<String> {
         let mut lines = vec![format!("catalog {:?}", self.catalog)];
-        for (at, slot) in self.slots.iter().enumerate() {
-            lines.extend(slot.data.series.iter().map(|series| format!("{at} {}", series.raw)));
-            for (shard, id) in slot.shards.iter().enumerate() {
-                let Some(points) = slot.data.shards.get(id) else { continue };
+        for (at, place) in self.places.iter().enumerate() {
+            lines.extend(place.data.series.iter().map(|series| format!("{at} {}", series.raw)));
+            for (shard, id) in place.shards.iter().enumerate() {
+                let Some(points) = place.data.shards.get(id) else { continue };
                 lines.extend(points.types.iter().map(|((m, f), t)| format!("{at}.{shard} {m}.{f} {t:?}")));
                 let mut columns: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
                 for point in &points.list {

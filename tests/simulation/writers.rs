@@ -1,4 +1,4 @@
-//! Concurrent writers, whose records share frames of the log, on a disk that fails while they write.
+//! Several writers at once, whose records share frames of the log, and a disk that fails under them.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -22,16 +22,16 @@ const FIELDS: [&str; 2] = ["f", "g"];
 static RUNS: AtomicU64 = AtomicU64::new(0);
 static POWER_CUTS: AtomicU64 = AtomicU64::new(0);
 
-/// A change by one writer. Each writer has its own series.
+/// What one writer does next. Each has a series of its own.
 #[derive(Debug, Clone)]
 enum Change {
-    /// Writes points at these times. The value is the number of the change.
+    /// Times; the value is the number of the change.
     Write(Vec<i64>),
-    /// Deletes all points up to this time.
+    /// Up to this time.
     Delete(i64),
 }
 
-/// The values of one writer's series by time. All its fields have the same values.
+/// The values of one writer's series by time, all its fields being equal.
 type Values = BTreeMap<i64, i64>;
 
 fn apply(values: &mut Values, change: &Change, number: i64) {
@@ -69,7 +69,7 @@ fn run(machine: &Machine, writer: usize, change: &Change, number: i64) -> Result
     }
 }
 
-/// Returns the values of each field of a writer's series.
+/// The values of a writer in each of its fields.
 fn read(machine: &Machine, writer: usize) -> [Values; 2] {
     let source = machine.store.snapshot(DATABASE, &[(SHARD, TimeRange::ALL)]);
     let all = source.series(b"m", &SeriesPredicate::All);
@@ -78,7 +78,7 @@ fn read(machine: &Machine, writer: usize) -> [Values; 2] {
         let blocks = series.map(|series| source.blocks(series.id, field.as_bytes(), TimeRange::ALL));
         let mut values = Values::new();
         for block in blocks.into_iter().flatten() {
-            let batch = block.decode().expect("written values can be read");
+            let batch = block.decode().expect("what was written can be read");
             let fluxstone::columns::Column::Integer(integers) = &batch.values else { panic!("integers were written") };
             values.extend(batch.times.iter().copied().zip(integers.iter().copied()));
         }
@@ -86,19 +86,17 @@ fn read(machine: &Machine, writer: usize) -> [Values; 2] {
     })
 }
 
-/// The possible contents of a writer's series: all acknowledged changes, without and with the one that was not.
+/// What a writer's series may hold: what was acknowledged, and that with the change that was not.
 type Possible = Vec<Values>;
 
-/// Makes changes until there are none left or the store fails.
+/// Works until the changes or the store end.
 fn write(machine: &Machine, writer: usize, changes: &[Change]) -> Possible {
     let mut values = Values::new();
     for (number, change) in (0..).zip(changes) {
         let before = values.clone();
         apply(&mut values, change, number);
         match run(machine, writer, change, number) {
-            Ok(()) => {
-                assert_eq!(read(machine, writer), [values.clone(), values.clone()], "acknowledged changes are visible")
-            }
+            Ok(()) => assert_eq!(read(machine, writer), [values.clone(), values.clone()], "acknowledged is visible"),
             Err(StorageError::Busy) => values = before,
             Err(_) => return vec![before, values],
         }
@@ -119,7 +117,7 @@ proptest! {
 
     fn run_writers(
         changes in proptest::collection::vec(proptest::collection::vec(change(), 1..20), 2..6),
-        operations in 0_u64..80,
+        survives in 0_u64..80,
         failure in select(&[Failure::All, Failure::Once][..]),
         memtable_bytes_max in select(&[300, 1 << 20][..]),
         delay_us in select(&[0_u64, 0, 100][..]),
@@ -130,7 +128,7 @@ proptest! {
             StoreOptions { fsync_delay: Duration::from_micros(delay_us), ..options(memtable_bytes_max) };
         let disk = MemoryDisk::default();
         let machine = Machine::start(&disk, options.clone()).expect("an empty disk");
-        disk.fail_after(operations, failure);
+        disk.fail_after(survives, failure);
         let barrier = Barrier::new(changes.len());
         let possible: Vec<Possible> = std::thread::scope(|scope| {
             let writer = |(nth, changes): (usize, &'_ Vec<Change>)| {
@@ -139,9 +137,9 @@ proptest! {
             };
             let threads: Vec<_> =
                 changes.iter().enumerate().map(|own| scope.spawn(move || writer(own))).collect();
-            threads.into_iter().map(|thread| thread.join().expect("a writer finds what it wrote")).collect()
+            threads.into_iter().map(|thread| thread.join().expect("a writer found what it wrote")).collect()
         });
-        // While the store is open, changes that were not acknowledged are not visible.
+        // While the store lives, nobody sees what was not acknowledged.
         let acknowledged: Vec<Possible> = possible.iter().map(|possible| possible[..1].to_vec()).collect();
         check(&machine, &acknowledged);
         drop(machine);
@@ -158,8 +156,8 @@ proptest! {
 
 // spec: storage.durability.1, storage.durability.2, storage.durability.6, storage.log.4
 #[test]
-fn concurrent_writers_lose_no_acknowledged_change_when_a_group_commit_fails() {
+fn writers_at_once_lose_nothing_acknowledged_when_their_group_fails() {
     run_writers();
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    report(&format!("simulation: {} runs of concurrent writers with {} power cuts", of(&RUNS), of(&POWER_CUTS)));
+    report(&format!("simulation: {} runs of several writers at once with {} power cuts", of(&RUNS), of(&POWER_CUTS)));
 }

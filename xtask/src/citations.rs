@@ -1,6 +1,7 @@
 //! Citations of clauses in Rust files: comment lines such as `// spec: write.partial.2, write.partial.3`.
 //!
-//! A citation in a test is evidence for the clause. One in other code points a reader to the clause, and must name one that exists.
+//! A citation in a test is evidence for the clause. A citation in other code refers the reader to the
+//! clause. Both must name a clause that exists.
 
 use fluxstone_conformance::case::ClauseId;
 
@@ -9,15 +10,15 @@ use crate::tree::File;
 /// A citation of one clause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Citation {
-    /// The clause, if it is one.
+    /// The clause, or the error in its identifier.
     pub(crate) clause: Result<ClauseId, String>,
     /// File and line.
     pub(crate) place: String,
-    /// Whether it stands in a test.
+    /// Whether it is in a test.
     pub(crate) is_evidence: bool,
 }
 
-/// The citations of the given files.
+/// Returns the citations in the given files.
 pub(crate) fn find(files: &[File]) -> Vec<Citation> {
     files.iter().filter(|file| file.is_rust()).flat_map(of_file).collect()
 }
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn citations_in_tests_are_evidence_and_others_are_not() {
+    fn only_citations_in_tests_are_evidence() {
         let text = "// spec: a.1\nfn f() {}\n#[cfg(test)]\nmod tests {\n    // spec: a.2, a.b.3\n    // spec: bad\n}\n";
         let found: Vec<_> = find(&[File::new("src/a.rs", text)])
             .into_iter()

@@ -1,6 +1,6 @@
-//! The list of compatibility points, `src/compat/lib.rs`, held against the code that asks for them.
+//! Checks that every compatibility point in `src/compat/lib.rs` is read by the server.
 //!
-//! `spec` checks that each point has its clause and the clause its evidence; this checks that a point is not dead.
+//! The module `spec` checks that each point has a clause, and that the clause has evidence.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ const LIST: &str = "src/compat/lib.rs";
 static POINT: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?m)^\s*/// `(compat\.[a-z.-]+)`: .*(?:\n\s*/// .*)*\n\s*([a-z_]+),$"));
 
-/// A violation for each point whose field no other crate reads outside its tests.
+/// Returns a violation for each point whose field no other crate reads outside its tests.
 pub(crate) fn check(files: &[File]) -> Vec<String> {
     let Some(list) = files.iter().find(|file| file.path == LIST) else {
         return vec![format!("{LIST} is missing")];
@@ -33,7 +33,7 @@ pub(crate) fn check(files: &[File]) -> Vec<String> {
     };
     let mut violations = Vec::new();
     if points.is_empty() {
-        violations.push(format!("{LIST}: no point was found"));
+        violations.push(format!("{LIST}: there are no points"));
     }
     for (name, field) in points {
         if !is_read(field) {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn every_point_is_read_by_the_product() {
+    fn every_point_is_read_by_the_server() {
         assert!(violations("src/query/a.rs", "if context.semantics.a_b { }").is_empty());
         assert!(violations("src/engine/a.rs", "self.options.semantics.listings.a_b").is_empty());
         for path in ["src/query/tests/a.rs", "tests/a.rs"] {
@@ -69,6 +69,6 @@ mod tests {
 
     #[test]
     fn a_list_without_points_is_a_violation() {
-        assert_eq!(check(&[File::new(LIST, "")]), ["src/compat/lib.rs: no point was found"]);
+        assert_eq!(check(&[File::new(LIST, "")]), ["src/compat/lib.rs: there are no points"]);
     }
 }

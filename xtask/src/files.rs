@@ -1,5 +1,5 @@
-//! Rules for files: each Rust file begins by saying what lives in it, names say what a file is about, nothing mentions a place
-//! outside the repository, and a file is rarely long.
+//! Rules for files: each Rust file begins with a summary of its contents, is named after its subject, and is rarely long; no file mentions a
+//! place outside the repository.
 
 use std::sync::LazyLock;
 
@@ -7,16 +7,16 @@ use regex::Regex;
 
 use crate::tree::File;
 
-/// Names that say nothing.
+/// Names that do not say what a file is about.
 const FORBIDDEN_NAMES: [&str; 5] = ["utils.rs", "helpers.rs", "common.rs", "misc.rs", "types.rs"];
 
-/// Longer files are listed.
+/// Longer files are reported as warnings.
 const LINES_MAX: usize = 600;
 
-/// The shortest first line that can say what lives in a file.
+/// The shortest acceptable first line.
 const FIRST_LINE_MIN: usize = "//! ".len() + 12;
 
-/// Folders of a workplace, at the beginning of a path. (Put together, so that this file does not mention them.)
+/// Paths of a developer's machine. The pattern is assembled so that this file does not match it.
 static WORKPLACE: LazyLock<Regex> = LazyLock::new(|| {
     let absolute = concat!("(?:/wo", "rk/|/tmp/w", "t/)");
     let relative = concat!(r"(?:\.\./)*sha", "red/(?:recordings|behaviour|design|seed|tools|hooks)");
@@ -24,7 +24,7 @@ static WORKPLACE: LazyLock<Regex> = LazyLock::new(|| {
         .unwrap_or_else(|error| unreachable!("a constant pattern: {error}"))
 });
 
-/// The violations in the given files.
+/// Returns the violations in the given files.
 pub(crate) fn check(files: &[File]) -> Vec<String> {
     let mut violations = Vec::new();
     for file in files {
@@ -32,11 +32,11 @@ pub(crate) fn check(files: &[File]) -> Vec<String> {
         if file.is_rust() {
             let first = file.text.lines().next().unwrap_or_default();
             if !first.starts_with("//! ") || first.len() < FIRST_LINE_MIN {
-                violations.push(format!("{path}:1: begin with a `//!` paragraph that says what lives here"));
+                violations.push(format!("{path}:1: begin with a `//!` paragraph that summarises the contents"));
             }
             let name = path.rsplit('/').next().unwrap_or_default();
             if FORBIDDEN_NAMES.contains(&name) {
-                violations.push(format!("{path}: name the file after what it is about"));
+                violations.push(format!("{path}: name the file after its subject"));
             }
         }
         for (i, line) in file.text.lines().enumerate().filter(|(_, line)| WORKPLACE.is_match(line)) {
@@ -46,13 +46,13 @@ pub(crate) fn check(files: &[File]) -> Vec<String> {
     violations
 }
 
-/// The Rust files that are longer than they should be.
+/// Returns a warning for each Rust file that is too long.
 pub(crate) fn long(files: &[File]) -> Vec<String> {
     let mut found = Vec::new();
     for file in files.iter().filter(|file| file.is_rust()) {
         let lines = file.text.lines().count();
         if lines > LINES_MAX {
-            found.push(format!("{} has {lines} lines: is there an idea that wants its own file?", file.path));
+            found.push(format!("{} has {lines} lines: consider splitting it", file.path));
         }
     }
     found
@@ -67,8 +67,8 @@ mod tests {
     }
 
     #[test]
-    fn a_rust_file_begins_by_saying_what_lives_in_it() {
-        assert_eq!(violations("src/a.rs", "//! What lives here, in a sentence.\n"), 0);
+    fn a_rust_file_begins_with_a_summary() {
+        assert_eq!(violations("src/a.rs", "//! A summary in one sentence.\n"), 0);
         for text in ["", "//! x\n", "use std::fmt;\n", "/// About an item.\n"] {
             assert_eq!(violations("src/a.rs", text), 1, "{text}");
         }
@@ -76,8 +76,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_named_after_what_it_is_about() {
-        assert_eq!(violations("src/utils.rs", "//! What lives here, in a sentence.\n"), 1);
+    fn a_file_is_named_after_its_subject() {
+        assert_eq!(violations("src/utils.rs", "//! A summary in one sentence.\n"), 1);
     }
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn long_files_are_listed() {
+    fn long_files_are_reported() {
         let files = [File::new("a.rs", &"\n".repeat(601)), File::new("b.rs", &"\n".repeat(600))];
         assert_eq!(long(&files).len(), 1);
     }

@@ -1,8 +1,8 @@
-//! Runs every fuzz target for a short time, from the requests of the conformance cases on.
+//! Runs every fuzz target for a short time, with the requests of the conformance cases as seeds.
 //!
-//! The targets are built by the toolchain that builds everything else: coverage guides them, debug assertions and overflow checks are
-//! on, and a sanitizer, which only another toolchain has, would find little in code that forbids `unsafe`. Long runs are
-//! the same command with more seconds; what they find stays in `fuzz/corpus` and `fuzz/artifacts`, outside of the repository.
+//! The targets are built with the stable toolchain: coverage guides them, and debug assertions and overflow checks are on. A sanitizer,
+//! which needs a nightly toolchain, would find little in code that forbids `unsafe`. For a longer run, pass more seconds; its findings are
+//! in `fuzz/corpus` and `fuzz/artifacts`, which git ignores.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,20 +11,20 @@ use anyhow::Context as _;
 
 use super::seeds;
 
-/// A cargo-fuzz build that a stable toolchain can make.
+/// The options of a cargo-fuzz build with the stable toolchain.
 const BUILD: [&str; 3] = ["--sanitizer", "none", "--dev"];
-/// libFuzzer's limits for one input, beside the time in total: seconds, MiB, bytes.
+/// libFuzzer's limits for one input: seconds, MiB of memory, bytes.
 const LIMITS: [&str; 3] = ["-timeout=20", "-rss_limit_mb=2048", "-max_len=4096"];
 
-/// Runs each target of `fuzz/Cargo.toml` whose name contains `only`; a target that finds something is a violation.
+/// Runs each target of `fuzz/Cargo.toml` whose name contains `only`. A target that fails is a violation.
 pub(crate) fn smoke(root: &Path, only: &str, seconds: u32) -> anyhow::Result<Vec<String>> {
     if !is_installed() {
-        println!("fuzz-smoke: skipped, since cargo-fuzz is not installed (cargo install cargo-fuzz)");
+        println!("fuzz-smoke: skipped: cargo-fuzz is not installed (cargo install cargo-fuzz)");
         return Ok(Vec::new());
     }
     let manifest = std::fs::read_to_string(root.join("fuzz/Cargo.toml")).context("fuzz/Cargo.toml")?;
     seeds::write(&root.join("fuzz/corpus"))?;
-    anyhow::ensure!(cargo_fuzz(root).arg("build").args(BUILD).status()?.success(), "the fuzz targets can't be built");
+    anyhow::ensure!(cargo_fuzz(root).arg("build").args(BUILD).status()?.success(), "the fuzz targets cannot be built");
     let mut violations = Vec::new();
     for target in targets(&manifest).into_iter().filter(|target| target.contains(only)) {
         let time = format!("-max_total_time={seconds}");
@@ -56,13 +56,13 @@ fn is_installed() -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// How many inputs libFuzzer says that it tried.
+/// Returns the number of inputs in libFuzzer's report.
 fn runs(report: &str) -> Option<&str> {
     let line = report.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
     line.map(str::trim)
 }
 
-/// The names of the `[[bin]]` tables.
+/// Returns the names of the `[[bin]]` tables.
 fn targets(manifest: &str) -> Vec<&str> {
     let tables = manifest.split("[[bin]]").skip(1);
     tables.filter_map(|table| table.split("name = \"").nth(1)?.split('"').next()).collect()

@@ -1,5 +1,6 @@
-//! Runs the conformance suite against an installed InfluxDB, as the proof that it judges a server that no one here wrote. What that
-//! server is known to do otherwise stands in `conformance/known/`.
+//! Runs the conformance suite against an installed InfluxDB, to prove that the suite can judge other servers.
+//!
+//! The known differences of that server are listed in `conformance/known/`.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -18,7 +19,7 @@ const ADMIN: (&str, &str) = ("admin", "a long password");
 /// The longest time from start to the first answer.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// A running `influxd` that ends with this value.
+/// A running `influxd`, killed on drop.
 struct Influxd(Child);
 
 impl Drop for Influxd {
@@ -28,15 +29,15 @@ impl Drop for Influxd {
     }
 }
 
-/// Judges the `influxd` of the search path. Differences that are not known are violations, and so are known ones that no longer occur.
+/// Judges the `influxd` on the `PATH`. Unknown differences are violations, and so are known ones that no longer occur.
 pub(crate) fn judge(root: &Path) -> anyhow::Result<Vec<String>> {
     let version = Command::new("influxd").arg("version").stderr(Stdio::null()).output();
     let Ok(version) = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()) else {
-        println!("influxdb: skipped, since influxd is not installed");
+        println!("influxdb: skipped: influxd is not installed");
         return Ok(Vec::new());
     };
     if !version.starts_with("InfluxDB v1.6.7") {
-        println!("influxdb: skipped, since {version} is not the version whose differences are known");
+        println!("influxdb: skipped: the differences of {version} are not known");
         return Ok(Vec::new());
     }
     let folder = tempfile::tempdir()?;
@@ -54,11 +55,13 @@ pub(crate) fn judge(root: &Path) -> anyhow::Result<Vec<String>> {
     })?;
     report::print(&mut std::io::stdout().lock(), &found, &known, &clauses::embedded(), false)?;
     let unknown = found.outcomes.iter().filter(|o| o.verdict.is_failure() && known.reason(&o.id).is_none());
-    let resolved = known.resolved(&found.outcomes).map(|o| format!("{} is known to fail, but is {}", o.id, o.verdict));
+    let resolved = known
+        .resolved(&found.outcomes)
+        .map(|o| format!("{} is listed as a known difference, but is {}", o.id, o.verdict));
     Ok(unknown.map(|o| format!("{} {}", o.id, o.verdict)).chain(resolved).collect())
 }
 
-/// Starts `influxd` with data in the folder, on free ports of the loopback interface.
+/// Starts `influxd` on free loopback ports, with its data in `folder`.
 fn start(folder: &Path) -> anyhow::Result<(String, Influxd)> {
     let (address, backup_address) = (free_address()?, free_address()?);
     let path = |name: &str| folder.join(name).display().to_string();

@@ -1,23 +1,24 @@
-//! Kills the server again and again while clients write, and looks for what was acknowledged. The rounds themselves are the
-//! test `durability`; here they get the optimised server and their number.
+//! Kills the server many times while clients write, and checks that no acknowledged write is lost.
+//!
+//! The rounds themselves are the integration test `durability`; this module builds the optimised server and sets the number of rounds.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-/// What is run, and how often it is killed.
+/// The server to kill, and how many times.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// How often the server is killed.
+    /// How many times to kill the server.
     #[arg(long, default_value_t = 1000)]
     rounds: usize,
-    /// A server that is built already; without it, one is built in release mode.
+    /// The server's binary; built in release mode by default.
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
 }
 
-/// Runs the rounds; something lost is a violation.
+/// Runs the rounds. A lost write is a violation.
 pub(crate) fn rounds(root: &Path, options: &Options) -> anyhow::Result<Vec<String>> {
     let server = match &options.server {
         Some(server) => server.clone(),
@@ -34,7 +35,7 @@ pub(crate) fn rounds(root: &Path, options: &Options) -> anyhow::Result<Vec<Strin
     Ok(if status.success() {
         Vec::new()
     } else {
-        vec!["a kill lost something, or the rounds could not run".to_owned()]
+        vec!["an acknowledged write was lost, or the rounds could not run".to_owned()]
     })
 }
 
@@ -44,7 +45,7 @@ fn build(root: &Path) -> anyhow::Result<PathBuf> {
         .current_dir(root)
         .status()
         .context("cargo build")?;
-    ensure!(status.success(), "the server can't be built");
+    ensure!(status.success(), "the server cannot be built");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     Ok(target.join("release/fluxstone"))
 }

@@ -1,5 +1,4 @@
-//! `conformance/ids.lock`: every identifier of a case or clause that was ever used, so that none vanishes and none is used for
-//! something else.
+//! `conformance/ids.lock`: every identifier of a case or clause that was ever used, so that none is removed or reused.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +7,12 @@ use std::collections::BTreeSet;
 pub(crate) struct Lock(BTreeSet<String>);
 
 impl Lock {
-    /// Reads the file.
+    /// Parses the file.
     pub(crate) fn parse(text: &str) -> Lock {
         Lock(text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
     }
 
-    /// The file for these identifiers.
+    /// Returns the contents of the file.
     pub(crate) fn render(&self) -> String {
         let mut text = String::from(
             "# Every identifier of a case or clause that was ever used. None vanishes, none is used again.\n\
@@ -26,7 +25,7 @@ impl Lock {
         text
     }
 
-    /// The identifiers in use.
+    /// Returns the identifiers in use.
     pub(crate) fn of(cases: impl Iterator<Item = String>, clauses: impl Iterator<Item = String>) -> Lock {
         let cases = cases.map(|id| format!("case {id}"));
         Lock(cases.chain(clauses.map(|id| format!("clause {id}"))).collect())
@@ -37,14 +36,14 @@ impl Lock {
         self.0.extend(used.0.iter().cloned());
     }
 
-    /// Where the identifiers in use and those that were noted disagree.
+    /// Returns a violation for each identifier that is in the file but not in use, or in use but not in the file.
     pub(crate) fn violations(&self, used: &Lock) -> Vec<String> {
-        let vanished = self.0.difference(&used.0).map(|id| format!("conformance/ids.lock: the {id} has vanished"));
+        let removed = self.0.difference(&used.0).map(|id| format!("conformance/ids.lock: the {id} was removed"));
         let new = used
             .0
             .difference(&self.0)
-            .map(|id| format!("conformance/ids.lock: the {id} is not noted (`cargo xtask spec --bless` notes it)"));
-        vanished.chain(new).collect()
+            .map(|id| format!("conformance/ids.lock: the {id} is new: add it with `cargo xtask spec --bless`"));
+        removed.chain(new).collect()
     }
 }
 
@@ -58,18 +57,18 @@ mod tests {
     }
 
     #[test]
-    fn no_identifier_vanishes_and_none_is_new_without_a_note() {
-        let noted = Lock::parse(&lock(&["a.b"], &["a.1"]).render());
-        assert!(noted.violations(&lock(&["a.b"], &["a.1"])).is_empty());
-        let violations = noted.violations(&lock(&["a.c"], &["a.1"]));
+    fn removed_and_new_identifiers_are_violations() {
+        let recorded = Lock::parse(&lock(&["a.b"], &["a.1"]).render());
+        assert!(recorded.violations(&lock(&["a.b"], &["a.1"])).is_empty());
+        let violations = recorded.violations(&lock(&["a.c"], &["a.1"]));
         assert_eq!(violations.len(), 2);
-        assert!(violations[0].contains("case a.b has vanished") && violations[1].contains("case a.c is not noted"));
+        assert!(violations[0].contains("case a.b was removed") && violations[1].contains("case a.c is new"));
     }
 
     #[test]
-    fn noting_keeps_what_has_vanished() {
-        let mut noted = lock(&["a.b"], &[]);
-        noted.add(&lock(&["a.c"], &[]));
-        assert_eq!(noted, lock(&["a.b", "a.c"], &[]));
+    fn adding_identifiers_keeps_the_removed_ones() {
+        let mut recorded = lock(&["a.b"], &[]);
+        recorded.add(&lock(&["a.c"], &[]));
+        assert_eq!(recorded, lock(&["a.b", "a.c"], &[]));
     }
 }

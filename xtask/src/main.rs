@@ -1,13 +1,13 @@
 //! The repository's chores: `cargo xtask <chore>`.
 //!
-//! | chore | what it checks or does |
+//! | chore | purpose |
 //! |---|---|
-//! | `check` | first lines and names of files, mentions of places outside the repository |
-//! | `spec` | the clauses, the citations of them, and that no identifier vanishes |
+//! | `check` | checks the first lines and names of files, mentions of places outside the repository, files of a crate that use each other, and compatibility points that nothing reads |
+//! | `spec` | checks the clauses, their citations, and that no identifier is removed |
 //! | `fuzz-smoke` | runs every fuzz target for a few seconds |
-//! | `influxdb` | runs the conformance suite against an installed InfluxDB, a server that no one here wrote |
-//! | `kill-rounds` | kills the server while clients write, many times, and looks for what was acknowledged |
-//! | `compare` | measures writes and queries beside another server, in one run |
+//! | `influxdb` | runs the conformance suite against an installed InfluxDB |
+//! | `kill-rounds` | kills the server many times while clients write, and checks that no acknowledged write is lost |
+//! | `compare` | compares the cost of writes and queries with another server's, in one run |
 
 mod citations;
 mod compare;
@@ -30,31 +30,31 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
 enum Chore {
-    /// Check the rules of the house: floors, files, names.
+    /// Check the repository's rules for files, imports and compatibility points.
     Check,
     /// Check the specification against the cases and tests that cite it.
     Spec {
         /// Print every clause with its evidence.
         #[arg(long)]
         matrix: bool,
-        /// Note new identifiers in `conformance/ids.lock`.
+        /// Add new identifiers to `conformance/ids.lock`.
         #[arg(long)]
         bless: bool,
     },
-    /// Run every fuzz target for a short time, if cargo-fuzz is installed.
+    /// Run every fuzz target for a short time. Needs cargo-fuzz.
     FuzzSmoke {
-        /// Only the targets whose name contains this.
+        /// Run only the targets whose names contain this.
         #[arg(long, default_value = "")]
         only: String,
-        /// How long each target runs.
+        /// The duration of each target's run, in seconds.
         #[arg(long, default_value_t = 10)]
         seconds: u32,
     },
-    /// Run the conformance suite against InfluxDB, if `influxd` is installed.
+    /// Run the conformance suite against InfluxDB. Needs `influxd`.
     Influxdb,
-    /// Kill the server while clients write, and look for what was acknowledged.
+    /// Kill the server while clients write, and check that no acknowledged write is lost.
     KillRounds(kills::Options),
-    /// Measure what writes and queries cost beside another server, in one run.
+    /// Compare the cost of writes and queries with another server's, in one run.
     Compare(compare::Options),
 }
 

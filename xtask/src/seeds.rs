@@ -1,5 +1,6 @@
-//! What the fuzz targets begin with: the texts that the conformance cases send, one file each. They are written anew before each run
-//! rather than kept, so that a new case is a new seed.
+//! The seeds of the fuzz targets: the texts that the conformance cases send, one file each.
+//!
+//! They are written before each run, so that each new case becomes a seed.
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use anyhow::Context as _;
 use fluxstone_conformance::case::Request;
 use fluxstone_conformance::suite::Suite;
 
-/// Longer texts make the fuzzer slow and find nothing more.
+/// Longer texts slow the fuzzer down without finding more.
 const SEED_BYTES_MAX: usize = 2048;
 
 /// Writes the seeds of the two parsers into the folders of their targets in `corpus`.
@@ -26,14 +27,14 @@ pub(crate) fn write(corpus: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The statements of a request to `/query`.
+/// Returns the statements of a request to `/query`.
 fn query(request: &Request) -> Option<Vec<u8>> {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let mut pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(&request.body));
     pairs.find(|(key, _)| path == "/query" && key == "q").map(|(_, text)| text.into_owned().into_bytes())
 }
 
-/// The points of a request to `/write`.
+/// Returns the points of a request to `/write`.
 fn lines(request: &Request) -> Option<Vec<u8>> {
     request.target.starts_with("/write").then(|| request.body.clone())
 }
@@ -43,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cases_give_hundreds_of_seeds_for_each_parser() {
+    fn each_parser_gets_hundreds_of_seeds() {
         let corpus = tempfile::tempdir().expect("a folder");
         write(corpus.path()).expect("seeds");
         for target in ["influxql", "line_protocol"] {

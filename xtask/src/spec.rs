@@ -1,5 +1,5 @@
-//! Holds the specification against its evidence: identifiers are unique, each clause says what it rests on, each clause with MUST is cited by a
-//! case or a test, each citation names a clause that exists, and no identifier vanishes.
+//! Checks the specification against its evidence: identifiers are unique, each clause states its basis, each clause with MUST is cited by a
+//! case or a test, each citation names a clause that exists, and no identifier is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::citations::{self, Citation};
 use crate::lock::Lock;
 use crate::tree::{self, File};
 
-/// The end of a clause: in italics, what it rests on.
+/// The end of a clause: its basis, in italics.
 static BASIS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?s)(?:^|\s)_(?:Documented|Observed|Design)\b.{0,400}_\s*$")
         .unwrap_or_else(|e| unreachable!("a constant pattern: {e}"))
@@ -32,7 +32,7 @@ struct Row {
     tests: Vec<String>,
 }
 
-/// Checks the specification, prints the matrix in short (`full`: clause by clause), and returns the violations.
+/// Checks the specification, prints a summary (and each clause with its evidence if `full`), and returns the violations.
 pub(crate) fn check(root: &Path, full: bool, bless: bool) -> anyhow::Result<Vec<String>> {
     let files = tree::read(root)?;
     let suite = Suite::read(&root.join("conformance/cases"))?;
@@ -48,18 +48,18 @@ pub(crate) fn check(root: &Path, full: bool, bless: bool) -> anyhow::Result<Vec<
     matrix.print_summary();
 
     let path = root.join("conformance/ids.lock");
-    let mut noted = Lock::parse(&std::fs::read_to_string(&path).unwrap_or_default());
+    let mut recorded = Lock::parse(&std::fs::read_to_string(&path).unwrap_or_default());
     let used = Lock::of(cases.into_iter().map(|(id, _)| id), matrix.rows.keys().map(ToString::to_string));
     if bless {
-        noted.add(&used);
-        std::fs::write(&path, noted.render()).with_context(|| path.display().to_string())?;
+        recorded.add(&used);
+        std::fs::write(&path, recorded.render()).with_context(|| path.display().to_string())?;
     }
-    violations.extend(noted.violations(&used));
+    violations.extend(recorded.violations(&used));
     Ok(violations)
 }
 
 impl Matrix {
-    /// Puts clauses and evidence together. The violations are what does not fit.
+    /// Joins clauses and evidence, and returns violations for those that do not match.
     fn build(files: &[File], cases: &[(String, Vec<ClauseId>)], citations: &[Citation]) -> (Matrix, Vec<String>) {
         let mut violations = Vec::new();
         let mut rows: BTreeMap<ClauseId, Row> = BTreeMap::new();
@@ -72,7 +72,7 @@ impl Matrix {
                 let place = format!("{}:{}", clause.page, clause.line);
                 if let Some(other) = rows.get(&clause.id) {
                     let (id, page, line) = (&clause.id, &other.clause.page, other.clause.line);
-                    violations.push(format!("{place}: `{id}` is taken by a clause at {page}:{line}"));
+                    violations.push(format!("{place}: `{id}` is already the identifier of a clause at {page}:{line}"));
                     continue;
                 }
                 rows.insert(clause.id.clone(), Row { clause, cases: Vec::new(), tests: Vec::new() });
@@ -82,7 +82,7 @@ impl Matrix {
             for id in cited {
                 match rows.get_mut(id) {
                     Some(row) => row.cases.push(case.clone()),
-                    None => violations.push(format!("the case {case} cites `{id}`, which is no clause")),
+                    None => violations.push(format!("the case {case} cites `{id}`, which is not a clause")),
                 }
             }
         }
@@ -93,20 +93,20 @@ impl Matrix {
                 Ok(id) => match rows.get_mut(id) {
                     Some(row) if citation.is_evidence => row.tests.push(place.clone()),
                     Some(_) => {}
-                    None => violations.push(format!("{place}: cites `{id}`, which is no clause")),
+                    None => violations.push(format!("{place}: cites `{id}`, which is not a clause")),
                 },
             }
         }
         (Matrix { rows }, violations)
     }
 
-    /// Clauses that lack what a clause needs.
+    /// Returns a violation for each clause without the evidence that it needs, or without a basis.
     fn violations(&self) -> Vec<String> {
         let mut violations = Vec::new();
         for (id, row) in &self.rows {
             let place = format!("{}:{}", row.clause.page, row.clause.line);
             if row.clause.is_mandatory() && !row.has_evidence() {
-                violations.push(format!("{place}: `{id}` says MUST, and no case or test cites it"));
+                violations.push(format!("{place}: `{id}` says MUST, but no case or test cites it"));
             }
             if !BASIS.is_match(&row.clause.text) {
                 violations.push(format!(
@@ -117,7 +117,7 @@ impl Matrix {
         violations
     }
 
-    /// Each point where the profiles differ has a clause on the compatibility page, and each clause there has its point.
+    /// Returns a violation for each compatibility point without a clause on the compatibility page, and for each clause there without a point.
     fn points(&self, files: &[File]) -> Vec<String> {
         let list = files.iter().find(|file| file.path == "src/compat/lib.rs").map(|file| file.text.as_str());
         let points: BTreeSet<&str> = list
@@ -134,7 +134,8 @@ impl Matrix {
         without_clause
             .map(|point| format!("src/compat/lib.rs: `{point}` has no clause on the compatibility page"))
             .chain(
-                without_point.map(|name| format!("spec/compatibility.md: `{name}` is no point of src/compat/lib.rs")),
+                without_point
+                    .map(|name| format!("spec/compatibility.md: `{name}` is not a point of src/compat/lib.rs")),
             )
             .collect()
     }
@@ -188,7 +189,7 @@ fn print_counts(name: &str, [clauses, must, cases, tests, uncovered]: &[usize; 5
     println!("{name:<28} {clauses:>8} {must:>8} {cases:>10} {tests:>10} {uncovered:>10}");
 }
 
-/// Pages stand in `spec/` itself; its README is about pages.
+/// Pages are directly in `spec/`. The README there is not one.
 fn is_page(path: &str) -> bool {
     let name = path.strip_prefix("spec/").and_then(|name| name.strip_suffix(".md"));
     name.is_some_and(|name| !name.contains('/') && name != "README")
@@ -217,13 +218,13 @@ mod tests {
     fn a_clause_with_must_is_cited_by_a_case_or_a_test() {
         assert!(violations(PAGE, &["a.1"], "").is_empty());
         assert!(violations(PAGE, &[], "// spec: a.1").is_empty());
-        assert_eq!(violations(PAGE, &["a.2"], ""), ["spec/a.md:3: `a.1` says MUST, and no case or test cites it"]);
+        assert_eq!(violations(PAGE, &["a.2"], ""), ["spec/a.md:3: `a.1` says MUST, but no case or test cites it"]);
     }
 
     #[test]
     fn a_citation_names_a_clause() {
-        assert_eq!(violations(PAGE, &["a.1", "b.1"], ""), ["the case x.y cites `b.1`, which is no clause"]);
-        assert_eq!(violations(PAGE, &["a.1"], "// spec: b.1"), ["tests/a.rs:1: cites `b.1`, which is no clause"]);
+        assert_eq!(violations(PAGE, &["a.1", "b.1"], ""), ["the case x.y cites `b.1`, which is not a clause"]);
+        assert_eq!(violations(PAGE, &["a.1"], "// spec: b.1"), ["tests/a.rs:1: cites `b.1`, which is not a clause"]);
         assert_eq!(violations(PAGE, &["a.1"], "// spec: b").len(), 1);
     }
 
@@ -236,13 +237,16 @@ mod tests {
         let (point, clause) = ("    /// `compat.a.b`: text.\n    AB,\n", "**[compat.a.b.1]** It MAY. _Observed._\n");
         assert!(violations(point, clause).is_empty());
         assert_eq!(violations(point, ""), ["src/compat/lib.rs: `compat.a.b` has no clause on the compatibility page"]);
-        assert_eq!(violations("", clause), ["spec/compatibility.md: `compat.a.b` is no point of src/compat/lib.rs"]);
+        assert_eq!(violations("", clause), ["spec/compatibility.md: `compat.a.b` is not a point of src/compat/lib.rs"]);
     }
 
     #[test]
-    fn an_identifier_is_used_once_and_a_clause_says_what_it_rests_on() {
+    fn an_identifier_is_used_once_and_a_clause_states_its_basis() {
         let twice = format!("{PAGE}\n**[a.1]** Again. _Observed._\n");
-        assert_eq!(violations(&twice, &["a.1"], ""), ["spec/a.md:8: `a.1` is taken by a clause at spec/a.md:3"]);
+        assert_eq!(
+            violations(&twice, &["a.1"], ""),
+            ["spec/a.md:8: `a.1` is already the identifier of a clause at spec/a.md:3"]
+        );
         let baseless = PAGE.replace(" _Observed._", "");
         assert_eq!(violations(&baseless, &["a.1"], "").len(), 1);
         assert_eq!(violations(&format!("{PAGE}\n**[Bad]** x"), &["a.1"], "").len(), 2);

@@ -1,4 +1,4 @@
-//! The text files of the repository, read once.
+//! The text files of the repository, read once for all checks.
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use anyhow::Context as _;
 pub(crate) struct File {
     /// Its path from the root of the repository, with `/` between the parts.
     pub(crate) path: String,
-    /// What it holds.
+    /// Its contents.
     pub(crate) text: String,
 }
 
-/// Folders that are not part of the repository, or not written by people.
+/// Folders that are not part of the repository, or are generated.
 const SKIPPED: [&str; 6] = [".git", "target", "fluxstone-data", "corpus", "artifacts", "node_modules"];
 
-/// Extensions and names of files that are text.
+/// The extensions, or the names, of text files.
 const TEXT: [&str; 9] = ["rs", "md", "toml", "yaml", "yml", "abnf", "sh", "lock", "run"];
 
 impl File {
@@ -25,19 +25,19 @@ impl File {
         self.path.rsplit('.').next() == Some("rs")
     }
 
-    /// A file for the tests of a checker.
+    /// Returns a file for the tests of a check.
     #[cfg(test)]
     pub(crate) fn new(path: &str, text: &str) -> File {
         File { path: path.to_owned(), text: text.to_owned() }
     }
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// The text files under `root`, sorted by path.
+/// Reads the text files under `root`, sorted by path.
 pub(crate) fn read(root: &Path) -> anyhow::Result<Vec<File>> {
     let mut files = Vec::new();
     collect(root, "", &mut files)?;

@@ -1,4 +1,4 @@
-//! What a step expects: a status, rules for headers, and a body.
+//! The answer that a step expects: a status, rules for headers, and a rule for the body.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::text::Text;
 
-/// Which of two labelled answers.
+/// The label of one of two expected answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize, clap::ValueEnum)]
 pub enum Profile {
-    /// As documented (or, where InfluxDB answers by accident, as is sensible).
+    /// The documented answer, or the sensible one where InfluxDB answers by accident.
     #[default]
     #[serde(rename = "documented")]
     Documented,
-    /// As InfluxDB 1.2.4 was observed to answer.
+    /// The answer that InfluxDB 1.2.4 was observed to give.
     #[serde(rename = "1.2.4")]
     #[value(name = "1.2.4")]
     Observed,
@@ -33,23 +33,23 @@ impl std::fmt::Display for Profile {
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The headers that are looked at; all others may be anything.
+    /// Rules for the headers that are checked; other headers may be present.
     pub headers: Vec<(String, HeaderRule)>,
-    /// What the body, unpacked and without transfer coding, must be; it is not looked at if absent.
+    /// The rule for the body, decompressed and without transfer coding. Without a rule, the body is not checked.
     pub body: Option<BodyRule>,
 }
 
-/// What a body must be.
+/// A rule for a body.
 #[derive(Debug, Clone)]
 pub enum BodyRule {
-    /// These bytes.
+    /// The body is these bytes.
     Exactly(Vec<u8>),
-    /// A text that the regular expression matches somewhere, for what varies.
+    /// The regular expression matches somewhere in the body, for bodies that vary.
     Matches(regex::bytes::Regex),
 }
 
 impl BodyRule {
-    /// Whether the body keeps the rule.
+    /// Whether a body satisfies the rule.
     pub fn admits(&self, body: &[u8]) -> bool {
         match self {
             BodyRule::Exactly(bytes) => bytes == body,
@@ -67,19 +67,19 @@ impl std::fmt::Display for BodyRule {
     }
 }
 
-/// What a header must be.
+/// A rule for a header.
 #[derive(Debug, Clone)]
 pub enum HeaderRule {
-    /// This text.
+    /// The header is this text.
     Exactly(String),
-    /// A text that the regular expression matches somewhere.
+    /// The regular expression matches somewhere in the header.
     Matches(regex::Regex),
-    /// Not there.
+    /// The header is absent.
     Absent,
 }
 
 impl HeaderRule {
-    /// Whether the header of an answer keeps the rule.
+    /// Whether the header of an answer satisfies the rule.
     pub fn admits(&self, value: Option<&str>) -> bool {
         match (self, value) {
             (HeaderRule::Exactly(text), Some(value)) => text == value,
@@ -100,7 +100,7 @@ impl std::fmt::Display for HeaderRule {
     }
 }
 
-/// An answer as a case file spells it.
+/// An answer as written in a case file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerText {
@@ -111,7 +111,7 @@ pub struct AnswerText {
     body_base64: Option<String>,
 }
 
-/// A body as a case file spells it.
+/// A body as written in a case file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 enum BodyText {
@@ -144,19 +144,19 @@ pub(super) struct AlternativeText {
 #[derive(Debug, Clone, Default)]
 pub(super) struct HeaderRules(pub(super) Vec<(String, HeaderRule)>);
 
-/// Why an expected answer makes no sense.
+/// A mistake in an expected answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
-    /// A status that HTTP does not have.
-    #[error("`{0}` is no HTTP status")]
+    /// The status is not one of HTTP.
+    #[error("`{0}` is not an HTTP status")]
     Status(u16),
-    /// `body` and `body_base64`.
+    /// Both `body` and `body_base64` are given.
     #[error("give one of `body` and `body_base64`, not both")]
     SeveralBodies,
     /// `body_base64` is not Base64.
     #[error("`body_base64` is not Base64: {0}")]
     Base64(String),
-    /// A pattern that is no regular expression.
+    /// A pattern is not a regular expression.
     #[error("`body`: {0}")]
     Pattern(String),
 }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_texts_patterns_or_absent() {
+    fn a_header_rule_is_a_text_a_pattern_or_absence() {
         let answer =
             answer("status = 200\nheaders = { A = 'x', B = { matches = '^1' }, C = { absent = true }, D = 7 }")
                 .unwrap();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_a_text_its_pieces_or_a_pattern() {
+    fn a_body_rule_is_a_text_a_list_of_pieces_or_a_pattern() {
         let admits = |rule: &str, body: &[u8]| {
             answer(&format!("status = 200\nbody = {rule}")).unwrap().body.unwrap().admits(body)
         };
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn invalid_answers_are_refused() {
         for text in [
             "headers = {}",
             "status = 42",

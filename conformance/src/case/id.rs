@@ -14,36 +14,36 @@ pub struct CaseId(String);
 #[serde(try_from = "String", into = "String")]
 pub struct ClauseId(String);
 
-/// A text that is no identifier.
+/// The text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// Not two or more words of `a-z`, `0-9` and `-`, joined by dots.
-    #[error("`{0}` is no identifier: it must be two or more words of a-z, 0-9 and `-`, joined by dots")]
+    #[error("`{0}` is not an identifier: it must be two or more words of a-z, 0-9 and `-`, joined by dots")]
     Malformed(String),
-    /// A clause whose last word is no number.
-    #[error("`{0}` is no clause: its last word must be a number")]
+    /// The last word of a clause is not a number.
+    #[error("`{0}` is not a clause: its last word must be a number")]
     NoNumber(String),
 }
 
 impl CaseId {
-    /// The area of the case: its first word.
+    /// Returns the area of the case: its first word.
     pub fn area(&self) -> &str {
         self.0.split('.').next().unwrap_or_default()
     }
 
-    /// The identifier as text.
+    /// Returns the identifier as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl ClauseId {
-    /// The identifier as text.
+    /// Returns the identifier as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The subject of the clause: its first word.
+    /// Returns the subject of the clause: its first word.
     pub fn subject(&self) -> &str {
         self.0.split('.').next().unwrap_or_default()
     }

@@ -1,8 +1,8 @@
-//! What a conformance case is, and how it is read from its TOML file.
+//! Conformance cases, and how they are read from their TOML files.
 //!
-//! Parse, don't validate: a [`Case`] is complete and can be run. Everything that could be wrong with a file (an unknown key, a
-//! pattern that is no regular expression, a preparation that nobody defined) is found while it is read, and reported with
-//! file and line. The format is described for people in `conformance/README.md`.
+//! Parse, don't validate: a [`Case`] is complete and can be run. Every mistake in a file (an unknown key, an
+//! invalid regular expression, an undefined preparation) is found while the file is read, and reported with file and line.
+//! `conformance/README.md` describes the format.
 
 mod answer;
 mod id;
@@ -20,45 +20,45 @@ pub use id::{CaseId, ClauseId, IdError};
 pub use request::{Pairs, Part, Request, RequestError, RequestText};
 pub use text::Text;
 
-/// One case: what is prepared, sent and expected, and what it rests on.
+/// One case: its preparation, its steps, and its basis.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// The identifier, unique over all files.
     pub id: CaseId,
     /// The rule that the case shows, in a sentence.
     pub about: String,
-    /// What the case rests on.
+    /// The basis of the case.
     pub level: Level,
-    /// Where in its basis the rule stands.
+    /// The place of the rule in the API reference.
     pub source: Option<String>,
     /// The clauses that it is evidence for.
     pub clauses: Vec<ClauseId>,
-    /// What a target must have for the case to apply.
+    /// The state that a target must be in for the case to apply.
     pub needs: Vec<Need>,
     /// Settings that the target must have been started with, as sections and keys of InfluxDB's configuration file.
     pub config: toml::Table,
-    /// What the case creates, and the runner drops before and after it.
+    /// Everything that the case creates. The runner drops it before and after the case.
     pub owns: Owned,
-    /// Requests that bring about what the case starts from. They are not judged, but must succeed.
+    /// Requests that set up the case. They are not judged, but must succeed.
     pub preparation: Vec<Request>,
-    /// What is judged.
+    /// The requests whose answers are judged.
     pub steps: Vec<Step>,
     /// The file that holds the case.
     pub file: String,
-    /// The line of the file on which it begins.
+    /// The line of the file where it begins.
     pub line: usize,
 }
 
 /// One request and its expected answer.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// What is sent.
+    /// The request.
     pub request: Request,
     /// The answer of the documented profile.
     pub expected: Answer,
     /// The answer of the other profile, if it differs, and why.
     pub alternative: Option<Alternative>,
-    /// The request is repeated until the answer is right or time is up, for what happens in the background.
+    /// Whether the request is repeated until the answer is right or time is up, for work that a server does in the background.
     pub eventually: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct Alternative {
     pub answer: Answer,
 }
 
-/// What a case rests on.
+/// The basis of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -85,17 +85,17 @@ pub enum Level {
     Quirk,
 }
 
-/// What a target must have for a case to apply.
+/// The state that a target must be in for a case to apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Need {
     /// Authentication is on, and the runner has the credentials of an administrator.
     Auth,
-    /// The target holds no databases (but `_internal`) and no users, since answers list them all.
+    /// The target has no databases (except `_internal`) and no users, since answers list all of them.
     Empty,
 }
 
-/// What a case creates: dropped by the runner before and after it.
+/// Everything that a case creates. The runner drops it before and after the case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Owned {
@@ -107,7 +107,7 @@ pub struct Owned {
     pub users: Vec<String>,
 }
 
-/// What is wrong with a case file, and where.
+/// A mistake in a case file, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {message}")]
 pub struct CaseError {
@@ -115,11 +115,11 @@ pub struct CaseError {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// The mistake.
     pub message: String,
 }
 
-/// Reads the cases of one file. `file` is its name in messages.
+/// Reads the cases of one file. Messages call it `file`.
 pub fn parse_file(file: &str, text: &str) -> Result<Vec<Case>, CaseError> {
     let error_at =
         |offset: usize, message: String| CaseError { file: file.to_owned(), line: line_of(text, offset), message };
@@ -134,7 +134,7 @@ pub fn parse_file(file: &str, text: &str) -> Result<Vec<Case>, CaseError> {
     Ok(cases)
 }
 
-/// A file as it is spelt.
+/// A case file as written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileText {
@@ -152,7 +152,7 @@ struct FileText {
     case: Vec<Spanned<CaseText>>,
 }
 
-/// Headers that every judged answer of the file has.
+/// The headers that every judged answer of the file must have.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EveryResponse {
@@ -190,7 +190,7 @@ impl TryFrom<RequestText> for Prepared {
     }
 }
 
-/// The keys of [`RequestText`] again, since `serde` can't refuse unknown keys of a flattened struct.
+/// The keys of [`RequestText`] again, since `serde` cannot refuse unknown keys of a flattened struct.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StepText {
@@ -222,7 +222,7 @@ impl FileText {
         }
         let mut preparation = Vec::new();
         for name in &text.given {
-            let steps = self.given.get(name).ok_or_else(|| format!("nothing is given under the name `{name}`"))?;
+            let steps = self.given.get(name).ok_or_else(|| format!("there is no preparation called `{name}`"))?;
             preparation.extend(steps.iter().map(|prepared| prepared.0.clone()));
         }
         let mut needs = self.needs.clone();
@@ -287,7 +287,7 @@ impl StepText {
     }
 }
 
-/// An answer with the headers that every answer of the file has, unless it says otherwise itself.
+/// Adds the headers that every answer of the file must have, unless the answer has its own rule for them.
 fn answer(text: AnswerText, every: &[(String, HeaderRule)]) -> Result<Answer, String> {
     let mut answer = Answer::try_from(text).map_err(|e| e.to_string())?;
     for (name, rule) in every {
@@ -357,12 +357,12 @@ body = "b"
             ("about = \"A rule\"", "abuot = \"A rule\"", line("about = \"A"), "unknown field `abuot`"),
             ("body = \"m f=1i\"", "bdy = \"m f=1i\"", line("body = \"m"), "unknown field `bdy`"),
             ("response.body", "response.bdoy", line("response.body"), "unknown field `bdoy`"),
-            ("write.conflict\"", "Conflict\"", line("id ="), "no identifier"),
-            ("given = [\"mydb\"]", "given = [\"other\"]", line("[[case]]"), "nothing is given"),
+            ("write.conflict\"", "Conflict\"", line("id ="), "not an identifier"),
+            ("given = [\"mydb\"]", "given = [\"other\"]", line("[[case]]"), "no preparation"),
             ("response.status = 400\nresponse.body = \"a\"", "", line("[[case]]"), "no `response`"),
             ("source = ", "# ", line("[[case]]"), "must name its `source`"),
             ("profile = \"1.2.4\"", "profile = \"documented\"", line("[[case]]"), "another profile"),
-            ("request = \"POST /query\"", "request = \"POST\"", line("[[given"), "is no request"),
+            ("request = \"POST /query\"", "request = \"POST\"", line("[[given"), "is not a request"),
         ] {
             assert!(CASE.contains(from), "{from}");
             let error = parse_file("f.toml", &CASE.replace(from, to)).unwrap_err();

@@ -1,4 +1,4 @@
-//! What a step sends: a request line, parameters, headers and a body, in the words of a case file.
+//! The request of a step: its form in a case file (request line, parameters, headers, body), and as it is sent.
 //!
 //! A [`Request`] is complete: parameters are encoded and appended, credentials are a header, and the body is bytes. The
 //! runner adds only what the connection needs (`Host`, `Content-Length`).
@@ -19,21 +19,21 @@ const BOUNDARY: &str = "fluxstone-conformance-boundary";
 /// One request, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The verb, as it stands in the case.
+    /// The verb, as written in the case.
     pub verb: String,
     /// Path and query string, percent-encoded.
     pub target: String,
-    /// The headers that the case names, in its order, and those that its body and credentials bring.
+    /// The headers of the case, in its order, followed by those that its body and credentials need.
     pub headers: Vec<(String, String)>,
     /// The body; empty if there is none.
     pub body: Vec<u8>,
 }
 
-/// The request part of a step as a case file spells it.
+/// The request of a step as written in a case file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestText {
-    /// Verb, path and maybe a query string, sent as they stand.
+    /// Verb, path and an optional query string, sent as written.
     pub request: String,
     /// Parameters that are percent-encoded and appended to the query string, in this order.
     #[serde(default)]
@@ -45,13 +45,13 @@ pub struct RequestText {
     pub body: Option<Text>,
     /// The body as bytes in Base64.
     pub body_base64: Option<String>,
-    /// The body as an url-encoded form.
+    /// The body as a URL-encoded form.
     pub form: Option<Pairs>,
     /// The body as a multipart form.
     pub multipart: Option<Vec<Part>>,
-    /// User of Basic authentication.
+    /// The user of Basic authentication.
     pub user: Option<String>,
-    /// Password of Basic authentication.
+    /// The password of Basic authentication.
     pub password: Option<String>,
 }
 
@@ -63,31 +63,31 @@ pub struct Part {
     pub name: String,
     /// The name of the file, if the part is one.
     pub filename: Option<String>,
-    /// What the field or file holds.
+    /// The content of the field or file.
     pub content: String,
 }
 
-/// Names and values in the order of the file. A list as value stands for the name repeated.
+/// Names and values in the order of the file. A list of values repeats the name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pairs(pub Vec<(String, String)>);
 
-/// Why a step's request can't be sent.
+/// A mistake in a step's request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// `request` is no verb and path.
-    #[error("`{0}` is no request: write a verb, one blank, and a path that begins with `/`")]
+    /// `request` is not a verb and a path.
+    #[error("`{0}` is not a request: write a verb, one space, and a path that begins with `/`")]
     Line(String),
-    /// More than one of the ways to give a body.
+    /// Several bodies are given.
     #[error("give one of `body`, `body_base64`, `form` and `multipart`, not several")]
     SeveralBodies,
     /// `body_base64` is not Base64.
     #[error("`body_base64` is not Base64: {0}")]
     Base64(String),
-    /// `user` without `password`, or the other way round.
+    /// `user` is given without `password`, or `password` without `user`.
     #[error("`user` and `password` go together")]
     HalfCredentials,
-    /// A header that HTTP does not allow.
-    #[error("`{0}` is no header that can be sent")]
+    /// HTTP does not allow the header.
+    #[error("`{0}` is not a header that can be sent")]
     Header(String),
 }
 
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_a_basic_header_and_the_cases_own_win() {
+    fn credentials_become_a_basic_header_unless_the_case_has_one() {
         let own = request("request = 'GET /ping'\nuser = 'u'\npassword = 'p'").unwrap();
         assert_eq!(own.headers, [("Authorization".to_owned(), "Basic dTpw".to_owned())]);
         assert_eq!(own.clone().with_credentials("admin", "x"), own);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_refused() {
+    fn invalid_requests_are_refused() {
         for (text, error) in [
             ("request = 'GET'", RequestError::Line("GET".to_owned())),
             ("request = 'GET ping'", RequestError::Line("GET ping".to_owned())),

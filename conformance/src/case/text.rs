@@ -1,16 +1,16 @@
-//! A text of a case file: written out, or put together from pieces, so that a line of 64 KiB can be read by people.
+//! A text in a case file: written out, or assembled from pieces, so that a line of 64 KiB remains readable.
 
 use serde::Deserialize;
 
-/// No text is longer than this, whatever its pieces say.
+/// The longest text that pieces may make.
 const TEXT_BYTES_MAX: usize = 16 << 20;
 
-/// A text, complete.
+/// A complete text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Spelling")]
 pub struct Text(pub String);
 
-/// How a text is spelt: as itself, or as a list of pieces.
+/// A text as written in a case file: in full, or as a list of pieces.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Spelling {
@@ -18,7 +18,7 @@ enum Spelling {
     Pieces(Vec<Piece>),
 }
 
-/// A piece stands for itself, or for a text that is repeated.
+/// A piece: a text, or a text that is repeated.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Piece {
@@ -69,14 +69,14 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_itself_or_the_sum_of_its_pieces() {
+    fn a_text_is_written_in_full_or_in_pieces() {
         assert_eq!(text("'a b'").unwrap(), "a b");
         assert_eq!(text("['a', { text = 'xy', times = 3 }, 'b']").unwrap(), "axyxyxyb");
         assert_eq!(text("[]").unwrap(), "");
     }
 
     #[test]
-    fn what_is_no_text_or_too_long_is_refused() {
+    fn other_values_and_long_texts_are_refused() {
         for bad in
             ["1", "[1]", "[{ text = 'a' }]", "[{ text = 'a', times = -1 }]", "[{ text = 'a', times = 99999999 }]"]
         {

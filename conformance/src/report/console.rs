@@ -1,4 +1,4 @@
-//! The report that people read in a terminal: what failed, grouped by area and clause, and a score for each area.
+//! The report for a terminal: the failed cases, grouped by area and clause, and a score for each area.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use crate::clauses::Clause;
 use crate::known::Known;
 use crate::verdict::{Difference, Verdict, documents};
 
-/// Prints the report. With `verbose`, differences of equivalent answers are shown too.
+/// Prints the report; if `verbose`, with the differences of equivalent answers.
 pub fn print(
     out: &mut impl Write,
     report: &Report,
@@ -43,7 +43,7 @@ pub fn print(
     for outcome in known.resolved(&report.outcomes) {
         writeln!(
             out,
-            "{} is listed as a known difference, but is {}: strike it off the list",
+            "{} is listed as a known difference, but is {}: remove it from the list",
             outcome.id, outcome.verdict
         )?;
     }
@@ -71,7 +71,7 @@ fn print_step(out: &mut impl Write, step: &StepOutcome) -> io::Result<()> {
         writeln!(out, "    > {line}")?;
     }
     if let Some(profile) = step.answered_as {
-        writeln!(out, "    the answer is the one of the profile {profile}")?;
+        writeln!(out, "    this is the answer of the profile {profile}")?;
     }
     if let Some(error) = &step.error {
         writeln!(out, "    {error}")?;
@@ -97,7 +97,7 @@ fn print_difference(out: &mut impl Write, difference: &Difference) -> io::Result
     Ok(())
 }
 
-/// JSON bodies of different content are compared line by line in their indented form; other bodies as they are.
+/// JSON bodies with different content are compared line by line in indented form, other bodies as they are.
 fn comparable(expected: &str, actual: &str) -> (String, String) {
     let indented = |text: &str| -> Option<String> {
         let documents = documents(text.as_bytes())?;
@@ -113,7 +113,7 @@ fn comparable(expected: &str, actual: &str) -> (String, String) {
 fn print_scores(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let scores = report.scores();
     let mut total = Score::default();
-    writeln!(out, "\n{} (version {}), wanted: {} answers\n", report.target, report.server, report.profile)?;
+    writeln!(out, "\n{} (version {}), expected: {} answers\n", report.target, report.server, report.profile)?;
     write!(out, "{:<14} {:>7}", "area", "passed")?;
     for verdict in Verdict::ALL {
         write!(out, " {:>14}", verdict.as_str())?;

@@ -1,4 +1,4 @@
-//! The matrix of clauses and servers as one static page, made from the JSON reports of several runs in a folder.
+//! The matrix of clauses and servers: one static page, made from the JSON reports in a folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use crate::case::ClauseId;
 use crate::clauses::Clause;
 use crate::verdict::Verdict;
 
-/// Why the page can't be made.
+/// Why the page cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum HtmlError {
-    /// A file or the folder can't be read or written.
+    /// A file or the folder cannot be read or written.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
-    /// A JSON file of the folder is no report.
-    #[error("{0} is no report: {1}")]
+    /// A JSON file in the folder is not a report.
+    #[error("{0} is not a report: {1}")]
     NoReport(PathBuf, serde_json::Error),
 }
 
@@ -45,7 +45,7 @@ pub fn write_matrix(folder: &Path, report: &Report, clauses: &BTreeMap<ClauseId,
     std::fs::write(&index, page(&reports, clauses)).map_err(failed(&index))
 }
 
-/// A file name for the report of a server: its name and profile in safe characters.
+/// Returns a file name for a report: the server's name and profile in safe characters.
 fn file_name(report: &Report) -> String {
     let name = format!("{}-{}", report.server, report.profile);
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
@@ -131,7 +131,7 @@ fn failures(html: &mut String, report: &Report) {
     if failed.is_empty() {
         return;
     }
-    html.push_str(&format!("<h2>What {} does otherwise</h2>\n", escape(&report.server)));
+    html.push_str(&format!("<h2>Differences of {}</h2>\n", escape(&report.server)));
     for outcome in failed {
         let (id, about) = (&outcome.id, escape(&outcome.about));
         html.push_str(&format!("<details><summary>{id} <small>{about}</small></summary><pre>"));
@@ -184,7 +184,7 @@ mod tests {
     use crate::report::tests::report;
 
     #[test]
-    fn the_matrix_holds_every_report_of_the_folder() {
+    fn the_matrix_includes_every_report_in_the_folder() {
         let folder = tempfile::tempdir().unwrap();
         write_matrix(folder.path(), &report(), &BTreeMap::new()).unwrap();
         let other = Report { server: "other <server>".to_owned(), ..report() };

@@ -8,7 +8,7 @@ use super::{Outcome, Report};
 use crate::known::Known;
 use crate::verdict::Verdict;
 
-/// The report as `JUnit` XML. Known differences count as skipped.
+/// Returns the report as `JUnit` XML. Known differences count as skipped.
 pub fn to_junit(report: &Report, known: &Known) -> Result<String, SerializeError> {
     let mut junit = JunitReport::new(format!("conformance of {} ({})", report.target, report.server));
     for area in report.scores().keys() {
@@ -62,7 +62,7 @@ mod tests {
     use crate::report::tests::report;
 
     #[test]
-    fn failures_are_failures_and_successes_are_not() {
+    fn failed_cases_are_reported_as_failures() {
         let xml = to_junit(&report(), &Known::default()).unwrap();
         assert!(xml.contains(r#"<testsuite name="a" tests="2" disabled="0" errors="0" failures="1">"#), "{xml}");
         assert!(xml.contains(r#"<testcase name="a.good" classname="a" time="0.000"#), "{xml}");

@@ -1,4 +1,4 @@
-//! What a run found. Its JSON form is what the other forms, and the matrix of several servers, are made from.
+//! The outcome of a run. Its JSON form is the source of the matrix of several servers; the other forms are for people and CI.
 
 mod console;
 mod html;
@@ -16,65 +16,65 @@ pub use console::print;
 pub use html::{HtmlError, write_matrix};
 pub use junit::to_junit;
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct Report {
     /// The URL of the server.
     pub target: String,
-    /// The version that the server gives, or a name chosen for it.
+    /// The version that the server reports, or the name that `--label` gives it.
     pub server: String,
-    /// Which of two labelled answers was wanted.
+    /// The profile whose answers were expected.
     pub profile: Profile,
-    /// What came of each case, in the order of the run.
+    /// The outcome of each case, in the order of the run.
     pub outcomes: Vec<Outcome>,
 }
 
-/// What came of a case.
+/// The outcome of a case.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct Outcome {
     /// The case.
     pub id: CaseId,
     /// The rule that the case shows.
     pub about: String,
-    /// What the case rests on.
+    /// The basis of the case.
     pub level: Level,
-    /// Where the rule stands.
+    /// The place of the rule in the API reference.
     pub source: Option<String>,
     /// The clauses that it is evidence for.
     pub clauses: Vec<ClauseId>,
-    /// File and line of the case.
+    /// The file and line of the case.
     pub place: String,
     /// The worst verdict of its steps.
     pub verdict: Verdict,
     /// Why no step was judged.
     pub reason: Option<String>,
-    /// What came of the steps, up to the first that failed.
+    /// The outcomes of the steps, up to the first that failed.
     pub steps: Vec<StepOutcome>,
     /// How long the case took.
     pub milliseconds: u64,
 }
 
-/// What came of a step.
+/// The outcome of a step.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct StepOutcome {
-    /// What was sent.
+    /// The request.
     pub request: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// Where the answer is not exact.
+    /// The parts of the answer that are not exact.
     pub differences: Vec<Difference>,
-    /// The profile whose answer was given, if it is not the wanted one.
+    /// The profile whose answer was given, if it is not the expected one.
     pub answered_as: Option<Profile>,
     /// Why there is no answer.
     pub error: Option<String>,
 }
 
-/// How many cases got each verdict.
+/// The number of cases with each verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Score([usize; Verdict::ALL.len()]);
 
 impl Report {
-    /// The score of each area.
+    /// Returns the score of each area.
     pub fn scores(&self) -> BTreeMap<&str, Score> {
         let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
         for outcome in &self.outcomes {
@@ -90,17 +90,17 @@ impl Score {
         self.0[verdict as usize] += 1;
     }
 
-    /// How many cases got the verdict.
+    /// Returns the number of cases with a verdict.
     pub fn of(&self, verdict: Verdict) -> usize {
         self.0[verdict as usize]
     }
 
-    /// How many cases apply.
+    /// Returns the number of cases that apply.
     pub fn applicable(&self) -> usize {
         self.0.iter().sum::<usize>() - self.of(Verdict::NotApplicable)
     }
 
-    /// How many cases were passed.
+    /// Returns the number of cases that passed.
     pub fn passed(&self) -> usize {
         self.of(Verdict::Exact) + self.of(Verdict::Equivalent)
     }
@@ -115,7 +115,7 @@ impl std::ops::AddAssign for Score {
 }
 
 impl Outcome {
-    /// An outcome of which nothing is known yet.
+    /// Returns the outcome of a case that has not been run.
     pub fn new(case: &Case) -> Outcome {
         Outcome {
             id: case.id.clone(),
@@ -131,14 +131,14 @@ impl Outcome {
         }
     }
 
-    /// The profile whose answer was given in some step, if it is not the wanted one.
+    /// Returns the profile whose answer was given in some step, if it is not the expected one.
     pub fn answered_as(&self) -> Option<Profile> {
         self.steps.iter().find_map(|step| step.answered_as)
     }
 }
 
 impl StepOutcome {
-    /// The outcome of a step with an answer.
+    /// Returns the outcome of a step with an answer.
     pub fn judged(request: &Request, judgement: Judgement) -> StepOutcome {
         StepOutcome {
             request: readable(request),
@@ -149,7 +149,7 @@ impl StepOutcome {
         }
     }
 
-    /// The outcome of a step without an answer.
+    /// Returns the outcome of a step without an answer.
     pub fn unanswered(request: &Request, error: &NoAnswer) -> StepOutcome {
         StepOutcome {
             request: readable(request),
@@ -161,7 +161,7 @@ impl StepOutcome {
     }
 }
 
-/// A request as people read it: percent-encoding is undone.
+/// Returns a request in readable form, without percent-encoding.
 fn readable(request: &Request) -> String {
     let decoded = |bytes: &[u8]| percent_encoding::percent_decode(bytes).decode_utf8_lossy().into_owned();
     let mut text = format!("{} {}", request.verb, decoded(request.target.as_bytes()));
@@ -181,7 +181,7 @@ fn readable(request: &Request) -> String {
 pub(crate) mod tests {
     use super::*;
 
-    /// A report of a case that is exact and one that differs.
+    /// A report with one case that is exact and one that differs.
     pub(crate) fn report() -> Report {
         let outcome = |id: &str, verdict: Verdict, steps| Outcome {
             id: CaseId::try_from(id.to_owned()).unwrap(),
@@ -219,7 +219,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_report_survives_json() {
+    fn a_report_round_trips_through_json() {
         let json = serde_json::to_string(&report()).unwrap();
         let back: Report = serde_json::from_str(&json).unwrap();
         assert_eq!(serde_json::to_string(&back).unwrap(), json);

@@ -1,43 +1,43 @@
-//! Aggregates: one value for each window, made of all its values. (`distinct` may make several.)
+//! Aggregates: one value for each window, computed from all its values. (`distinct` may return several.)
 
 use fluxstone_influxql::ast::BinaryOp;
 use fluxstone_model::Timestamp;
 use fluxstone_query::Value;
 
-use super::{Point, Values};
+use super::timed_value::{TimedValue, WindowValues};
 use crate::value::{Division, arithmetic, float, order};
 
-/// An aggregate has no time of its own.
-fn aggregate(value: Value) -> Point {
-    Point::new(Timestamp::EPOCH, value)
+/// The result of an aggregate, which has no time of its own.
+fn aggregate(value: Value) -> TimedValue {
+    TimedValue::new(Timestamp::EPOCH, value)
 }
 
-/// [functions.count.1] How many values there are.
-pub fn count(values: &Values) -> Point {
+/// [functions.count.1] The number of values.
+pub fn count(values: &WindowValues) -> TimedValue {
     aggregate(Value::Integer(values.merged.len() as i64))
 }
 
-/// [functions.count.1] How many different values there are.
-pub fn count_distinct(values: &Values) -> Point {
+/// [functions.count.1] The number of different values.
+pub fn count_distinct(values: &WindowValues) -> TimedValue {
     aggregate(Value::Integer(distinct(values).len() as i64))
 }
 
-/// [functions.distinct.1] Each value once, 0 and −0 being one, in the order of the time at which it is first met in the order of
-/// the query, then of the values.
-pub fn distinct(values: &Values) -> Vec<Point> {
-    let mut first: Vec<Point> = Vec::new();
+/// [functions.distinct.1] Each value once (0 and −0 are equal), in order of the time at which it first occurs in the order of the
+/// query, then of the values.
+pub fn distinct(values: &WindowValues) -> Vec<TimedValue> {
+    let mut first: Vec<TimedValue> = Vec::new();
     for point in &values.merged {
         if !first.iter().any(|known| known.value == point.value) {
-            first.push(Point::new(point.time, point.value.clone()));
+            first.push(TimedValue::new(point.time, point.value.clone()));
         }
     }
     first.sort_by(|a, b| a.time.cmp(&b.time).then(order(&a.value, &b.value)));
     first
 }
 
-/// [functions.sum.1, functions.order.1] The values of each series are added in time order, then the sums of the series in their
-/// order, each time beginning with 0. Integers wrap.
-pub fn sum(values: &Values) -> Point {
+/// [functions.sum.1, functions.order.1] The values of each series are added in order of time, then the sums of the series in their
+/// order, starting from 0 each time. Integers wrap.
+pub fn sum(values: &WindowValues) -> TimedValue {
     let sums: Vec<Value> = values.by_series.iter().map(|series| sum_of(series.iter().map(|p| &p.value))).collect();
     aggregate(sum_of(sums.iter()))
 }
@@ -54,7 +54,7 @@ fn sum_of<'a>(values: impl Iterator<Item = &'a Value>) -> Value {
 }
 
 /// [functions.mean.1] The mean of the means of the series, each weighted by its number of values; a weight of one is left out.
-pub fn mean(values: &Values) -> Point {
+pub fn mean(values: &WindowValues) -> TimedValue {
     let mut sum_of_means = 0.0;
     let mut count = 0;
     for series in &values.by_series {
@@ -66,14 +66,14 @@ pub fn mean(values: &Values) -> Point {
     aggregate(Value::Float(sum_of_means / count as f64))
 }
 
-fn sorted(points: &[Point]) -> Vec<Point> {
+fn sorted(points: &[TimedValue]) -> Vec<TimedValue> {
     let mut sorted = points.to_vec();
     sorted.sort_by(|a, b| order(&a.value, &b.value));
     sorted
 }
 
 /// [functions.median.1] The middle of the sorted values, or halfway between the two in the middle.
-pub fn median(values: &Values) -> Point {
+pub fn median(values: &WindowValues) -> TimedValue {
     let sorted = sorted(&values.merged);
     let middle = sorted.len() / 2;
     if sorted.len() % 2 == 1 {
@@ -85,9 +85,9 @@ pub fn median(values: &Values) -> Point {
     aggregate(half.map_or(Value::Null, Value::Float))
 }
 
-/// [functions.mode.1] A scan of the sorted values, equal ones series after series: the run of a value is compared with the best
-/// from its second value on. Of booleans, true if at least half of them are.
-pub fn mode(values: &Values) -> Point {
+/// [functions.mode.1] A scan of the sorted values, equal ones one series after another: the run of a value is compared with the best
+/// run from its second value on. Of booleans, true if at least half of them are.
+pub fn mode(values: &WindowValues) -> TimedValue {
     let sorted = sorted(&values.in_turn);
     if let Value::Boolean(_) = sorted[0].value {
         let truths = sorted.iter().filter(|point| point.value == Value::Boolean(true)).count();
@@ -110,15 +110,15 @@ pub fn mode(values: &Values) -> Point {
 }
 
 /// [functions.spread.1] The greatest minus the least value, integers wrapping.
-pub fn spread(values: &Values) -> Point {
+pub fn spread(values: &WindowValues) -> TimedValue {
     let sorted = sorted(&values.merged);
     let (least, greatest) = (&sorted[0].value, &sorted[sorted.len() - 1].value);
     aggregate(arithmetic(BinaryOp::Subtract, greatest, least, Division::Exact))
 }
 
-/// [functions.stddev.1, functions.series.1] The deviation of a sample, by a running mean and then the squares of the distances from
-/// it, series after series; null for a single value.
-pub fn stddev(values: &Values) -> Point {
+/// [functions.stddev.1, functions.series.1] The deviation of a sample, from a running mean and the squares of the distances from it,
+/// one series after another; null for a single value.
+pub fn stddev(values: &WindowValues) -> TimedValue {
     let numbers: Vec<f64> = values.in_turn.iter().filter_map(|point| float(&point.value)).collect();
     let mut mean = 0.0;
     for (k, x) in (1..).zip(&numbers) {

@@ -1,28 +1,28 @@
-//! Predictors: `holt_winters`, step by step as its clauses say, since its digits depend on each step.
+//! Predictors: `holt_winters`, step by step as in its clauses, since its digits depend on each step.
 
 #![expect(clippy::many_single_char_names, reason = "the letters of the clauses")]
 
 use fluxstone_model::Timestamp;
 use fluxstone_query::Value;
 
-use super::Point;
+use super::timed_value::TimedValue;
 use crate::value::float;
 
 /// `holt_winters(call, horizon, season)`, or `holt_winters_with_fit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forecast {
-    /// How many values are predicted: *h*.
+    /// The number of predicted values: *h*.
     pub horizon: usize,
     /// The windows of a season: *m*.
     pub season: usize,
-    /// Whether the fitted values are answered too.
+    /// Whether the fitted values are returned too.
     pub with_fit: bool,
 }
 
-/// What is predicted from results of a call, in time order, of which nulls are passed over.
+/// Predicts from results of a call, in order of time. Nulls are skipped.
 ///
 /// Transcribes `functions.holt-winters.1`, `functions.holt-winters.6`.
-pub fn predict(forecast: &Forecast, results: &[Point], interval: i64) -> Vec<Point> {
+pub fn predict(forecast: &Forecast, results: &[TimedValue], interval: i64) -> Vec<TimedValue> {
     let known: Vec<(i64, f64)> = results.iter().filter_map(|p| Some((p.time.0, float(&p.value)?))).collect();
     let m = if forecast.season >= 2 { forecast.season } else { 0 };
     let (Some((first, _)), Some((last, _))) = (known.first(), known.last()) else { return Vec::new() };
@@ -37,7 +37,7 @@ pub fn predict(forecast: &Forecast, results: &[Point], interval: i64) -> Vec<Poi
     let mut predicted = Vec::new();
     for (step, value) in (0..).zip(values) {
         if !value.is_nan() {
-            predicted.push(Point::new(Timestamp(start + step * interval), Value::Float(*value)));
+            predicted.push(TimedValue::new(Timestamp(start + step * interval), Value::Float(*value)));
         }
     }
     predicted
@@ -49,7 +49,7 @@ fn rounded(time: i64, interval: i64) -> i64 {
     if cut > interval / 2 { time - cut + interval } else { time - cut }
 }
 
-/// *y*: one slot for each interval from the first value to the last, not a number where it has none.
+/// *y*: one slot for each interval from the first value to the last, NaN if it has no value.
 ///
 /// Transcribes `functions.holt-winters.1`.
 fn slots(known: &[(i64, f64)], interval: i64) -> Vec<f64> {
@@ -68,7 +68,7 @@ fn slots(known: &[(i64, f64)], interval: i64) -> Vec<f64> {
     y
 }
 
-/// The best of sixteen searches: α, β, γ, φ, *l*, *b* and the seasons.
+/// The best parameters of sixteen searches: α, β, γ, φ, *l*, *b* and the seasons.
 ///
 /// Transcribes `functions.holt-winters.2`.
 fn fit(y: &[f64], m: usize) -> Vec<f64> {
@@ -108,7 +108,8 @@ fn fit(y: &[f64], m: usize) -> Vec<f64> {
     best.map(|(_, parameters)| parameters).unwrap_or_default()
 }
 
-/// The forecast for a vector of parameters, which it changes: the first four are clamped, the seasons stay as it leaves them.
+/// The forecast for a vector of parameters, which it modifies: the first four are clamped, and the seasons are left in their final
+/// state.
 ///
 /// Transcribes `functions.holt-winters.4`, `functions.holt-winters.5`.
 fn run(y: &[f64], m: usize, parameters: &mut [f64], horizon: usize) -> Vec<f64> {
@@ -175,7 +176,7 @@ fn power(base: f64, t: u64) -> f64 {
     result * 2_f64.powi(result_exponent / 2) * 2_f64.powi(result_exponent - result_exponent / 2)
 }
 
-/// The sum of the squares of what a forecast is off by. Transcribes `functions.holt-winters.4`.
+/// The sum of the squared errors of a forecast. Transcribes `functions.holt-winters.4`.
 fn error(y: &[f64], m: usize, parameters: &mut [f64]) -> f64 {
     let mut sum = 0.0;
     for (found, wanted) in run(y, m, parameters, 0).iter().zip(y) {
@@ -190,7 +191,7 @@ fn error(y: &[f64], m: usize, parameters: &mut [f64]) -> f64 {
     sum
 }
 
-/// The search of Nelder and Mead from P = `start`: the least error and its vector.
+/// Nelder and Mead's search from P = `start`: the least error and its vector.
 ///
 /// Transcribes `functions.holt-winters.3`.
 fn search(y: &[f64], m: usize, start: &[f64]) -> (f64, Vec<f64>) {

@@ -1,14 +1,13 @@
-//! The reader: the text of an ABNF file to the rules in it.
+//! Parses ABNF files.
 //!
-//! All of RFC 5234's notation and the case-sensitive strings of RFC 7405. Of prose values only the two forms are read that
-//! [`super`] describes. Comments and the lines on which a rule goes on are dealt with first, so that the rest reads one rule
-//! from one line.
+//! Supports all of RFC 5234's notation, the case-sensitive strings of RFC 7405, and the two forms of prose values that [`super`]
+//! describes. Comments are removed and continuation lines joined first, so that each rule is then parsed from one line.
 
 use std::collections::BTreeMap;
 
 use super::{Node, Rule};
 
-/// Why a text is no grammar, and on which line the rule begins in which that was noticed.
+/// Why a text is not a grammar, with the first line of the rule where this was noticed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {fault}")]
 pub struct AbnfError {
@@ -16,12 +15,12 @@ pub struct AbnfError {
     fault: Fault,
 }
 
-/// What is wrong with a grammar.
+/// A mistake in a grammar.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Fault {
     #[error("expected {expected} at {rest:?}")]
     Expected { expected: &'static str, rest: String },
-    #[error("a line goes on before the first rule")]
+    #[error("a continuation line precedes the first rule")]
     NoRule,
     #[error("`{0}` is defined again")]
     Again(String),
@@ -31,7 +30,7 @@ enum Fault {
     Undefined(String),
     #[error("<{0}> is neither <not before RULE> nor <other than RULE>")]
     Prose(String),
-    #[error("`{0}` is named by prose and holds some itself")]
+    #[error("`{0}` is named by prose and uses prose itself")]
     ProseInProse(String),
     #[error("a number or a count is too large, or a range ends before it begins")]
     Number,
@@ -43,7 +42,7 @@ pub(super) struct Rules {
     pub(super) bodies: Vec<Node>,
 }
 
-/// Reads the rules of `text`.
+/// Parses the rules of `text`.
 pub(super) fn read(text: &str) -> Result<Rules, AbnfError> {
     let mut table = Table::default();
     for (line, rule) in logical_lines(text)? {
@@ -53,7 +52,7 @@ pub(super) fn read(text: &str) -> Result<Rules, AbnfError> {
     table.rules()
 }
 
-/// The text of each rule on one line, without comments, and the number of its first line.
+/// Returns the text of each rule on one line, without comments, and the number of its first line.
 fn logical_lines(text: &str) -> Result<Vec<(usize, String)>, AbnfError> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     for (at, line) in text.lines().enumerate() {
@@ -74,7 +73,7 @@ fn logical_lines(text: &str) -> Result<Vec<(usize, String)>, AbnfError> {
     Ok(lines)
 }
 
-/// What stands before a semicolon that is in neither a string nor prose.
+/// Returns the part of a line before a semicolon that is in neither a string nor prose.
 fn without_comment(line: &str) -> &str {
     let mut closed_by = None;
     for (at, c) in line.char_indices() {
@@ -89,16 +88,16 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-/// The rules so far, those that were only used among them.
+/// The rules so far, including those that were used but not defined yet.
 #[derive(Default)]
 struct Table {
     names: BTreeMap<String, Rule>,
     rules: Vec<Named>,
-    /// The rules that prose names.
+    /// The rules that prose names, and the lines of the prose.
     in_prose: Vec<(Rule, usize)>,
 }
 
-/// A rule, where its name first stood, and what it consists of once that is known.
+/// A rule, the line where its name first occurred, and its definition once it is known.
 struct Named {
     name: String,
     line: usize,
@@ -106,7 +105,7 @@ struct Named {
 }
 
 impl Table {
-    /// The rule with this name, which is new if it was not seen before.
+    /// Returns the rule with this name, which is added if it is new.
     fn named(&mut self, name: &str, line: usize) -> Rule {
         let next = Rule(self.rules.len());
         let rule = *self.names.entry(name.to_ascii_lowercase()).or_insert(next);
@@ -127,7 +126,7 @@ impl Table {
         Ok(())
     }
 
-    /// All rules, each with its body.
+    /// Returns all rules, each with its definition.
     fn rules(self) -> Result<Rules, AbnfError> {
         let body = |Named { name, line, body }| body.ok_or(AbnfError { line, fault: Fault::Undefined(name) });
         let names_of: Vec<String> = self.rules.iter().map(|rule| rule.name.clone()).collect();
@@ -141,7 +140,7 @@ impl Table {
     }
 }
 
-/// A rule with prose that `rule` needs, itself perhaps.
+/// Returns a rule with prose among `rule` and the rules that it uses.
 fn with_prose(bodies: &[Node], rule: Rule) -> Option<Rule> {
     fn visit(node: &Node, prose: &mut bool, used: &mut Vec<Rule>) {
         match node {
@@ -165,7 +164,7 @@ fn with_prose(bodies: &[Node], rule: Rule) -> Option<Rule> {
     None
 }
 
-/// One rule, read from left to right.
+/// Parses one rule from left to right.
 struct Reader<'t> {
     rest: &'t str,
     line: usize,
@@ -179,12 +178,12 @@ impl<'t> Reader<'t> {
         Err(Fault::Expected { expected, rest: self.rest.to_owned() })
     }
 
-    /// Takes `text`, if it stands here.
+    /// Consumes `text`, if it comes next.
     fn take(&mut self, text: &str) -> bool {
         self.rest.strip_prefix(text).inspect(|rest| self.rest = rest).is_some()
     }
 
-    /// Takes all characters that `wanted` likes.
+    /// Consumes all characters for which `wanted` is true.
     fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'t str {
         let length = self.rest.find(|c| !wanted(c)).unwrap_or(self.rest.len());
         let (taken, rest) = self.rest.split_at(length);
@@ -230,7 +229,7 @@ impl<'t> Reader<'t> {
         Ok(if choices.len() == 1 { choices.remove(0) } else { Node::Choice(choices) })
     }
 
-    /// `a b c`, and the blanks behind it.
+    /// `a b c`, and the blanks after it.
     fn concatenation(&mut self) -> Read<Node> {
         let mut parts = vec![self.repetition()?];
         while self.blanks() && !self.rest.is_empty() && !self.rest.starts_with(['/', ')', ']']) {
@@ -280,14 +279,14 @@ impl<'t> Reader<'t> {
         self.name().map(Node::Rule)
     }
 
-    /// What stands in brackets, up to the closing one.
+    /// The contents of brackets, including the closing one.
     fn group(&mut self, close: &'static str) -> Read<Node> {
         self.blanks();
         let inside = self.alternation()?;
         if self.take(close) { Ok(inside) } else { self.expected("a closing bracket") }
     }
 
-    /// What stands before `close`, which must be printable ASCII.
+    /// The text before `close`, which must be printable ASCII.
     fn until(&mut self, close: char) -> Read<&'t str> {
         let inside = self.take_while(|c| c != close && (' '..='~').contains(&c));
         if self.take(close.encode_utf8(&mut [0; 4])) {
@@ -297,13 +296,13 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// `x41`, `d65`, `b1000001`, `x41-5A` or `x41.42.43`, behind the `%`.
+    /// `x41`, `d65`, `b1000001`, `x41-5A` or `x41.42.43`, after the `%`.
     fn number_value(&mut self) -> Read<Node> {
         let radix = match self.rest.as_bytes().first() {
             Some(b'x' | b'X') => 16,
             Some(b'd' | b'D') => 10,
             Some(b'b' | b'B') => 2,
-            _ => return self.expected("`x`, `d`, `b`, or a string behind `s` or `i`"),
+            _ => return self.expected("`x`, `d`, `b`, or a string after `s` or `i`"),
         };
         self.rest = &self.rest[1..];
         let first = self.number(radix)?;
@@ -330,7 +329,7 @@ impl<'t> Reader<'t> {
         u32::from_str_radix(digits, radix).map_err(|_| Fault::Number)
     }
 
-    /// One of the two forms of prose that mean something, behind the `<`.
+    /// One of the two supported forms of prose, after the `<`.
     fn prose(&mut self) -> Read<Node> {
         let prose = self.until('>')?;
         let (node, name): (fn(Rule) -> Node, &str) =
@@ -350,7 +349,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// A string, whose letters stand for both cases unless it is `exact`.
+/// A string, whose letters match both cases unless it is `exact`.
 fn string(text: &str, exact: bool) -> Node {
     let character = |c: char| {
         let (lower, upper) = (u32::from(c.to_ascii_lowercase()), u32::from(c.to_ascii_uppercase()));

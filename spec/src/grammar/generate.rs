@@ -1,23 +1,22 @@
 //! The generator: random sentences of a rule.
 //!
-//! A sentence is drawn from left to right. Every rule on the way costs one of a [`Size`]; when that is spent, the choices
-//! with the lowest trees are taken and nothing optional, so every sentence ends. Where prose forbids what was drawn, the
-//! smallest part around that could help is drawn again, then with something optional perhaps, and if that does not help, the
-//! part around that.
+//! A sentence is drawn from left to right. Every rule used costs one unit of the [`Size`]; once it is used up, the choices with the
+//! lowest trees are taken and optional parts are omitted, so every sentence ends. If prose forbids what was drawn, the smallest
+//! enclosing part that could help is drawn again, possibly with optional parts, and if that does not help, the part around it.
 
 use rand::{Rng, RngExt};
 
 use super::recognise::Beginning;
 use super::{Grammar, Node, Rule};
 
-/// How many rules a sentence may use before it must come to an end.
+/// How many rules a sentence may use before it must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size(pub usize);
 
-/// How often a part is drawn again before the part around it is.
+/// How many times a part is drawn again before the part around it is.
 const ATTEMPTS: usize = 8;
 
-/// How often parts of one sentence are drawn again, and how often whole sentences are.
+/// How many times parts of one sentence are drawn again, and how many times whole sentences are.
 const ATTEMPTS_MAX: usize = 400;
 
 /// The height of the lowest tree of each rule; `usize::MAX` for rules that derive nothing.
@@ -43,7 +42,7 @@ fn height(node: &Node, rules: &[usize]) -> usize {
 }
 
 impl Grammar {
-    /// A random sentence of `rule`; `None` if it derives none, or prose forbids all that were drawn.
+    /// Draws a random sentence of `rule`; `None` if it derives none, or prose forbids all that were drawn.
     ///
     /// ```
     /// use fluxstone_spec::grammar::{Grammar, Size};
@@ -69,7 +68,7 @@ impl Grammar {
         self.draw(&self.bodies[rule.0], draft.text.len(), draft, random)
     }
 
-    /// Whether the empty text is one of `node`.
+    /// Whether `node` derives the empty text.
     fn may_be_empty(&self, node: &Node) -> bool {
         match node {
             Node::Range(..) => false,
@@ -81,7 +80,7 @@ impl Grammar {
         }
     }
 
-    /// Appends a text of `node`, which belongs to a rule that was begun at `begun`.
+    /// Appends a text of `node`, which is part of a rule that began at `begun`.
     fn draw(&self, node: &Node, begun: usize, draft: &mut Draft, random: &mut impl Rng) -> Result<(), Forbidden> {
         match node {
             Node::Range(first, last) => {
@@ -131,14 +130,14 @@ impl Grammar {
     }
 }
 
-/// A terminal of a range; of long ranges rather one of ASCII, where grammars have most to say.
+/// Draws a terminal of a range. Prefers printable ASCII, where grammars are most specific.
 fn terminal(first: u32, last: u32, random: &mut impl Rng) -> u32 {
     let printable = (first.max(0x20), last.min(0x7E));
     let (first, last) = if printable.0 <= printable.1 && random.random_ratio(7, 8) { printable } else { (first, last) };
     random.random_range(first..=last)
 }
 
-/// What was drawn, from some place on, breaks what prose says.
+/// The text from some position on is forbidden by prose.
 #[derive(Debug, Clone, Copy)]
 struct Forbidden {
     from: usize,
@@ -147,18 +146,18 @@ struct Forbidden {
 /// The sentence so far.
 struct Draft {
     text: Vec<u32>,
-    /// The rules of which no text may begin there.
+    /// The positions at which no text of a rule may begin.
     forbidden: Vec<(usize, Rule)>,
     /// How many rules may still be used.
     left: usize,
-    /// Whether the innermost part is drawn again.
+    /// Whether the innermost part is being drawn again.
     again: bool,
     /// How many parts may still be drawn again.
     attempts: usize,
 }
 
 impl Draft {
-    /// Whether all that was forbidden so far is respected. Forgets what can't be broken any more.
+    /// Checks that the text has nothing forbidden. Drops prohibitions that can no longer be violated.
     fn check(&mut self, grammar: &Grammar) -> Result<(), Forbidden> {
         let mut broken = None;
         let text = &self.text;
@@ -173,8 +172,8 @@ impl Draft {
         broken.map_or(Ok(()), Err)
     }
 
-    /// Draws a part, and draws it again while it is forbidden. In vain, and so not done, if it is forbidden from where it begins
-    /// or before, unless it `may_begin_otherwise`.
+    /// Draws a part, and draws it again while it is forbidden. Does not retry if the forbidden text begins at or before the start of
+    /// the part, unless the part `may_begin_otherwise`.
     fn retry(
         &mut self,
         may_begin_otherwise: bool,

@@ -1,17 +1,17 @@
-//! Grammars that run: the ABNF files of the specification as generators and judges of sentences.
+//! Executable grammars: the ABNF files of the specification as generators and recognisers of sentences.
 //!
-//! [`Grammar::read`] turns a file of RFC 5234 and RFC 7405 into rules; [`Grammar::sentence`] draws a random sentence of a rule;
-//! [`Grammar::mutate`] breaks one, perhaps; [`Grammar::derives`] says of any text whether a rule derives it. So a parser and
-//! its grammar are held against each other: what is drawn must be accepted, and of what is broken both must think alike.
+//! [`Grammar::read`] parses a file of RFC 5234 and RFC 7405 into rules; [`Grammar::sentence`] draws a random sentence of a rule;
+//! [`Grammar::mutate`] edits one, which may break it; [`Grammar::derives`] decides whether a rule derives a text. A parser is
+//! tested against its grammar: it must accept every sentence that is drawn, and agree with the grammar about every edited one.
 //!
-//! Terminals are numbers: bytes for line protocol, code points for InfluxQL. A file defines every rule that it uses, those of
-//! RFC 5234's appendix too. What ABNF has no notation for stands in prose values, of which two forms are known:
+//! Terminals are numbers: bytes for line protocol, code points for InfluxQL. A file defines every rule that it uses, including
+//! those of RFC 5234's appendix. Prose values express what ABNF cannot; two forms are supported:
 //!
-//! - `<not before RULE>` matches nothing, where no text that RULE derives begins. This says that a word is as long as it can be.
-//! - `<other than RULE>` matches nothing, where RULE does not derive what the rule in which it stands has matched so far. This
-//!   says that an identifier is no reserved word.
+//! - `<not before RULE>` matches the empty text if no text that RULE derives begins here. This makes a word as long as possible.
+//! - `<other than RULE>` matches the empty text if RULE does not derive what the enclosing rule has matched so far. This excludes
+//!   reserved words from identifiers.
 //!
-//! The rules that they name must do without them.
+//! The rules that they name must not use prose themselves.
 
 mod abnf;
 mod generate;
@@ -30,39 +30,39 @@ pub use generate::Size;
 
 use network::Network;
 
-/// A rule of a grammar, by its place in it.
+/// A rule of a grammar, by its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Rule(usize);
 
-/// What a rule consists of.
+/// The definition of a rule, or part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Node {
-    /// One of these.
+    /// One of several nodes.
     Choice(Vec<Node>),
-    /// All of these, one behind the other; none is the empty text.
+    /// Several nodes one after another; without nodes, the empty text.
     Sequence(Vec<Node>),
-    /// This, so many times.
+    /// A node, repeated.
     Repeat { of: Box<Node>, least: usize, most: Option<usize> },
-    /// What another rule derives.
+    /// The texts of another rule.
     Rule(Rule),
-    /// One terminal, from the first to the last.
+    /// One terminal in this range, both ends included.
     Range(u32, u32),
-    /// Nothing, unless a text of the rule begins here.
+    /// The empty text, unless a text of the rule begins here.
     NotBefore(Rule),
-    /// Nothing, unless the rule derives what the rule around has matched so far.
+    /// The empty text, unless the rule derives what the enclosing rule has matched so far.
     OtherThan(Rule),
 }
 
 /// The rules of a file.
 #[derive(Debug)]
 pub struct Grammar {
-    /// The numbers of the rules by their names in lower case, for names have no case.
+    /// The rules by their names in lower case, since names are case-insensitive.
     names: BTreeMap<String, Rule>,
-    /// What the rules consist of.
+    /// The definitions of the rules.
     bodies: Vec<Node>,
-    /// The same for the recogniser.
+    /// The definitions in the form that the recogniser uses.
     network: Network,
-    /// For the generator: how high the lowest tree of each rule is.
+    /// For the generator: the height of the lowest derivation tree of each rule.
     heights: Vec<usize>,
     /// For the mutator: the first and last terminals of all ranges, and their neighbours.
     borders: Vec<u32>,
@@ -86,12 +86,12 @@ impl Grammar {
         Ok(Grammar { names, bodies, network, heights, borders })
     }
 
-    /// The rule with this name, in any case.
+    /// Returns the rule with this name, which is case-insensitive.
     pub fn rule(&self, name: &str) -> Option<Rule> {
         self.names.get(&name.to_ascii_lowercase()).copied()
     }
 
-    /// The names of all rules, in lower case and sorted.
+    /// Returns all rules with their names, in lower case and sorted.
     pub fn rules(&self) -> impl Iterator<Item = (&str, Rule)> {
         self.names.iter().map(|(name, rule)| (name.as_str(), *rule))
     }
@@ -105,17 +105,17 @@ pub static LINE_PROTOCOL: LazyLock<Grammar> =
 pub static INFLUXQL: LazyLock<Grammar> =
     LazyLock::new(|| of_file("influxql.abnf", include_str!("../../grammar/influxql.abnf")));
 
-/// The grammar of a file of this crate, which is well-formed, as a test shows.
+/// Reads a file of this crate. A test shows that it is well-formed.
 fn of_file(name: &str, text: &str) -> Grammar {
     Grammar::read(text).unwrap_or_else(|error| panic!("spec/grammar/{name}: {error}"))
 }
 
-/// Bytes as terminals.
+/// Returns bytes as terminals.
 pub fn bytes(text: &[u8]) -> Vec<u32> {
     text.iter().copied().map(u32::from).collect()
 }
 
-/// Code points as terminals.
+/// Returns code points as terminals.
 pub fn characters(text: &str) -> Vec<u32> {
     text.chars().map(u32::from).collect()
 }

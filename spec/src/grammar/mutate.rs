@@ -1,14 +1,14 @@
-//! The mutator: sentences with a few small faults, so that they come close to what a grammar says without being sure to obey it.
+//! The mutator: makes small edits to sentences, so that they nearly match the grammar.
 
 use rand::{Rng, RngExt};
 
 use super::{Grammar, Node};
 
-/// How many edits one mutation makes at most, and how long the pieces are that it moves at most.
+/// The maximum number of edits in one mutation, and the maximum length of a piece.
 const EDITS_MAX: usize = 3;
 const PIECE_MAX: usize = 6;
 
-/// The first and last terminals of all ranges and those next to them, where parsers go wrong most easily.
+/// Returns the first and last terminals of all ranges and their neighbours, where parsers are most likely to be wrong.
 pub(super) fn borders(bodies: &[Node]) -> Vec<u32> {
     fn collect(node: &Node, borders: &mut Vec<u32>) {
         match node {
@@ -30,8 +30,8 @@ pub(super) fn borders(bodies: &[Node]) -> Vec<u32> {
 }
 
 impl Grammar {
-    /// `sentence` with one to three random edits: terminals of the grammar put in or exchanged, pieces cut, doubled, moved.
-    /// The outcome may still be a sentence. It may hold numbers just outside of what the grammar names.
+    /// Makes one to three random edits: inserts or replaces terminals, or deletes, duplicates or moves pieces.
+    /// The result may still be a sentence. It may contain terminals just outside the ranges of the grammar.
     pub fn mutate(&self, sentence: &[u32], random: &mut impl Rng) -> Vec<u32> {
         let mut text = sentence.to_vec();
         for _ in 0..random.random_range(1..=EDITS_MAX) {

@@ -1,24 +1,23 @@
-//! Rules as a network of states, in which the recogniser walks: the reading of a rule begins at its entry and is complete at
-//! its exit.
+//! Rules as a network of states for the recogniser: recognition of a rule begins at its entry and is complete at its exit.
 
 use super::{Node, Rule};
 
-/// A place in a rule, between what was read of it and what is to come.
+/// A position in a rule, between the parts that were matched and those that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct State(u32);
 
-/// A way from one state to the next.
+/// A transition from one state to the next.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Edge {
-    /// By a terminal in this range.
+    /// Consumes a terminal in this range.
     Terminal(u32, u32, State),
-    /// By what a rule derives.
+    /// Consumes a text of a rule.
     Rule(Rule, State),
-    /// For nothing.
+    /// Consumes nothing.
     Free(State),
-    /// For nothing, unless a text of the rule begins here.
+    /// Consumes nothing. Not possible if a text of the rule begins here.
     NotBefore(Rule, State),
-    /// For nothing, unless the rule derives what was read since the entry.
+    /// Consumes nothing. Not possible if the rule derives the text since the entry.
     OtherThan(Rule, State),
     /// The rule is complete.
     Exit(Rule),
@@ -44,17 +43,17 @@ impl Network {
         network
     }
 
-    /// Where the reading of `rule` begins.
+    /// The first state of `rule`.
     pub(super) fn entry(&self, rule: Rule) -> State {
         self.entries[rule.0]
     }
 
-    /// The ways that lead on from `state`.
+    /// The transitions from `state`.
     pub(super) fn edges(&self, state: State) -> &[Edge] {
         &self.edges[state.0 as usize]
     }
 
-    /// Whether `rule` can be read where `next` is the next terminal, as far as one terminal tells.
+    /// Whether a text of `rule` may begin with `next`, or be empty. May be true even if none does.
     pub(super) fn may_begin(&self, rule: Rule, next: Option<u32>) -> bool {
         let starts = &self.starts[rule.0];
         starts.with_nothing || next.is_some_and(|next| starts.has(next))
@@ -76,7 +75,7 @@ impl Network {
         to
     }
 
-    /// Adds what leads through `node`, and returns where that ends.
+    /// Adds the states and edges of `node`, and returns its last state.
     fn add(&mut self, node: &Node, from: State) -> State {
         match node {
             Node::Range(first, last) => self.step(from, |to| Edge::Terminal(*first, *last, to)),
@@ -116,12 +115,12 @@ impl Network {
     }
 }
 
-/// The terminals that a text of a rule can begin with. Keeps the recogniser from trying rules in vain; may say too much.
+/// The terminals that a text of a rule can begin with, or a superset. Keeps the recogniser from entering rules in vain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Starts {
-    /// The terminals below 128, a bit each.
+    /// The terminals below 128, one bit each.
     ascii: u128,
-    /// Whether there are others.
+    /// Whether there are terminals from 128 on.
     others: bool,
     /// Whether the text can be empty.
     with_nothing: bool,
@@ -142,13 +141,13 @@ impl Starts {
         }
     }
 
-    /// Of a text of this with another behind it.
+    /// The starts of a text of this followed by another.
     fn then(self, next: impl FnOnce() -> Starts) -> Starts {
         if self.with_nothing { Starts { with_nothing: false, ..self }.or(next()) } else { self }
     }
 }
 
-/// How the texts of each rule can begin: the least solution, reached by starting with none.
+/// Computes the starts of each rule: the least fixed point, beginning with empty sets.
 fn starts(bodies: &[Node]) -> Vec<Starts> {
     fn of(node: &Node, rules: &[Starts]) -> Starts {
         match node {

@@ -1,22 +1,22 @@
-//! The judge: whether a rule derives a text, by Earley's method.
+//! The recogniser: decides whether a rule derives a text, with Earley's algorithm.
 //!
-//! All readings that are still possible are carried along from terminal to terminal, each with the place where its rule was
-//! entered, so nothing is tried twice and the time grows with the cube of the length at worst, whatever the grammar: left
-//! recursion, empty rules and ambiguity are fine. There is no recursion but that into the rules which prose names.
+//! All items that are still possible are advanced from terminal to terminal, each with the position at which its rule was entered.
+//! Nothing is tried twice, and the time is at worst cubic in the length of the text for any grammar: left recursion, empty rules
+//! and ambiguity are fine. The only recursion is into rules that prose names.
 
 use std::collections::{HashMap, HashSet};
 
 use super::network::{Edge, State};
 use super::{Grammar, Rule};
 
-/// What a rule says of the beginnings of a text.
+/// Whether a rule derives a prefix of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beginning {
-    /// It derives one of them.
+    /// It derives a prefix.
     Derived,
-    /// It does not yet; with more behind the text it might.
+    /// It derives no prefix yet, but might derive one of a longer text.
     Open,
-    /// It derives none, whatever follows.
+    /// It derives no prefix, whatever follows.
     Never,
 }
 
@@ -31,7 +31,7 @@ impl Grammar {
         complete
     }
 
-    /// How the beginnings of `text` stand to `rule`.
+    /// Whether `rule` derives a prefix of `text`.
     pub(super) fn beginning(&self, rule: Rule, text: &[u32]) -> Beginning {
         let mut chart = Chart::new(self, rule, text);
         while let Some(derived) = chart.advance() {
@@ -43,14 +43,14 @@ impl Grammar {
     }
 }
 
-/// A reading: how far it has come in a rule that it entered there.
+/// A state in a rule, and the position at which the rule was entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Item {
     state: State,
     entered: usize,
 }
 
-/// The readings at one place, each once, in the order found.
+/// The items at one position, each once, in the order in which they were found.
 #[derive(Debug, Default)]
 struct Items {
     list: Vec<Item>,
@@ -65,12 +65,12 @@ impl Items {
     }
 }
 
-/// What waits at one place for rules to be complete.
+/// The items that wait for rules entered at one position.
 #[derive(Debug, Default)]
 struct Waiting {
-    /// For each rule that was entered here, how to go on behind it.
-    behind: HashMap<Rule, Vec<Item>>,
-    /// The rules that were complete at once.
+    /// For each rule that was entered here, the items to continue with once it is complete.
+    continuations: HashMap<Rule, Vec<Item>>,
+    /// The rules that matched the empty text here.
     empty: Vec<Rule>,
 }
 
@@ -78,11 +78,11 @@ struct Chart<'g, 't> {
     grammar: &'g Grammar,
     text: &'t [u32],
     start: Rule,
-    /// How many places have been dealt with.
+    /// The number of positions that are done.
     at: usize,
     items: Items,
     waiting: Vec<Waiting>,
-    /// Whether some reading wanted a terminal at the last place.
+    /// Whether some item needed a terminal at the last position.
     was_open: bool,
 }
 
@@ -93,7 +93,7 @@ impl<'g, 't> Chart<'g, 't> {
         Chart { grammar, text, start, at: 0, items, waiting: Vec::new(), was_open: false }
     }
 
-    /// Deals with the next place: whether the start is complete there, or `None` if no reading has come so far.
+    /// Handles the next position. Returns whether the start rule is complete there, or `None` if no item has come this far.
     fn advance(&mut self) -> Option<bool> {
         if self.items.list.is_empty() || self.at > self.text.len() {
             return None;
@@ -142,28 +142,28 @@ impl<'g, 't> Chart<'g, 't> {
         Some(derived)
     }
 
-    /// A reading needs `rule` here, and goes on with `behind`.
-    fn enter(&mut self, rule: Rule, behind: Item, terminal: Option<u32>, items: &mut Items) {
+    /// Enters `rule` at the current position; `continuation` follows it.
+    fn enter(&mut self, rule: Rule, continuation: Item, terminal: Option<u32>, items: &mut Items) {
         if !self.grammar.network.may_begin(rule, terminal) {
             self.was_open |= terminal.is_none();
             return;
         }
         let here = self.at;
         let waiting = &mut self.waiting[here];
-        waiting.behind.entry(rule).or_default().push(behind);
+        waiting.continuations.entry(rule).or_default().push(continuation);
         if waiting.empty.contains(&rule) {
-            items.add(behind);
+            items.add(continuation);
         }
         items.add(Item { state: self.grammar.network.entry(rule), entered: here });
     }
 
-    /// A reading of `rule` that began at `entered` is complete here.
+    /// Completes `rule`, which was entered at `entered`, at the current position.
     fn complete(&mut self, rule: Rule, entered: usize, items: &mut Items) {
         if entered == self.at && !self.waiting[entered].empty.contains(&rule) {
             self.waiting[entered].empty.push(rule);
         }
-        for behind in self.waiting[entered].behind.get(&rule).into_iter().flatten() {
-            items.add(*behind);
+        for continuation in self.waiting[entered].continuations.get(&rule).into_iter().flatten() {
+            items.add(*continuation);
         }
     }
 }

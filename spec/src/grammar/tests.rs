@@ -1,4 +1,4 @@
-//! Known facts about ABNF, and that what is drawn is derived.
+//! Known facts about ABNF; every sentence that is drawn is derived.
 
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -6,7 +6,7 @@ use rand::rngs::SmallRng;
 
 use super::*;
 
-/// Checks of the first rule of a grammar what it derives and what it does not.
+/// Checks which texts the first rule of a grammar derives.
 fn check(grammar: &str, derived: &[&str], refused: &[&str]) {
     let first = grammar.split([' ', '=']).next().unwrap();
     let grammar = Grammar::read(grammar).unwrap();
@@ -24,7 +24,7 @@ fn fault(grammar: &str) -> String {
 }
 
 #[test]
-fn strings_have_no_case_unless_marked() {
+fn strings_are_case_insensitive_unless_marked() {
     check("a = \"aBc-1\"", &["aBc-1", "ABC-1", "abc-1"], &["", "abc", "abc-1 ", "abc\r1"]);
     check("a = %i\"ab\"", &["ab", "AB"], &["b"]);
     check("a = %s\"aB\"", &["aB"], &["ab", "AB"]);
@@ -41,7 +41,7 @@ fn numbers_are_terminals_ranges_and_concatenations_in_three_bases() {
 }
 
 #[test]
-fn repetitions_have_a_least_and_a_most() {
+fn repetitions_have_a_minimum_and_a_maximum() {
     check("a = *\"x\"", &["", "x", "xxxxx"], &["y", "xy"]);
     check("a = 1*\"x\"", &["x", "xxxxx"], &[""]);
     check("a = *2\"x\"", &["", "x", "xx"], &["xxx"]);
@@ -59,7 +59,7 @@ fn concatenation_binds_tighter_than_alternation() {
 }
 
 #[test]
-fn rules_go_on_over_lines_and_grow_by_increments() {
+fn rules_may_span_lines_and_have_increments() {
     check("a = \"x\"\n; between\n\n  / b ; here too\nb = \"y\"\nA =/ \"z\"\n", &["x", "y", "z"], &["xy"]);
     check("A-1 = a-2\r\na-2 = \"x\"\r\n", &["x"], &["y"]);
 }
@@ -72,7 +72,7 @@ fn left_recursion_ambiguity_and_empty_rules_are_fine() {
 }
 
 #[test]
-fn prose_says_what_notation_can_not() {
+fn prose_expresses_what_notation_cannot() {
     let grammar = "a = word *( *\" \" word )\nword = 1*letter <not before letter> <other than reserved>\n\
                    reserved = \"if\" / \"or\"\nletter = %x61-7A";
     check(grammar, &["x", "xy z", "iff", "x ifor"], &["if", "x or", "or x", "x if z"]);
@@ -80,7 +80,7 @@ fn prose_says_what_notation_can_not() {
 }
 
 #[test]
-fn faults_are_named_with_their_line() {
+fn errors_name_their_line() {
     assert_eq!(fault("a = b"), "line 1: `b` is not defined");
     assert_eq!(fault("a = \"x\"\nA = \"y\""), "line 2: `a` is defined again");
     assert_eq!(fault("a =/ \"x\""), "line 1: `a` has no definition that `=/` could add to");
@@ -88,8 +88,8 @@ fn faults_are_named_with_their_line() {
         fault("a = \"x\"\n\nb = <any text>"),
         "line 3: <any text> is neither <not before RULE> nor <other than RULE>"
     );
-    assert_eq!(fault("a = \"x\" <not before a>"), "line 1: `a` is named by prose and holds some itself");
-    assert_eq!(fault("  a = \"x\""), "line 1: a line goes on before the first rule");
+    assert_eq!(fault("a = \"x\" <not before a>"), "line 1: `a` is named by prose and uses prose itself");
+    assert_eq!(fault("  a = \"x\""), "line 1: a continuation line precedes the first rule");
     assert_eq!(fault("a = %x42-41"), "line 1: a number or a count is too large, or a range ends before it begins");
     assert_eq!(fault("a = 3*2\"x\""), "line 1: a number or a count is too large, or a range ends before it begins");
     for (grammar, expected) in [
@@ -100,7 +100,7 @@ fn faults_are_named_with_their_line() {
         ("a = \"x", "the end of a string or prose"),
         ("a = \"x\"\"y\"", "the end of the rule"),
         ("a = 1_b", "the name of a rule"),
-        ("a = %o7", "`x`, `d`, `b`, or a string behind `s` or `i`"),
+        ("a = %o7", "`x`, `d`, `b`, or a string after `s` or `i`"),
         ("a = %xG", "a digit"),
     ] {
         let fault = fault(grammar);
@@ -109,7 +109,7 @@ fn faults_are_named_with_their_line() {
 }
 
 #[test]
-fn sentences_come_to_an_end() {
+fn sentences_end() {
     let grammar = Grammar::read("a = \"(\" a a \")\" / b\nb = b \"x\" / \"y\"\nnever = never \"z\"").unwrap();
     let mut random = SmallRng::seed_from_u64(1);
     for size in 0..50 {
@@ -121,7 +121,7 @@ fn sentences_come_to_an_end() {
 }
 
 #[test]
-fn long_texts_are_judged_in_polynomial_time() {
+fn long_texts_are_recognised_in_polynomial_time() {
     let grammar = Grammar::read("a = *( *\"x\" / 1*\"x\" [ \"x\" ] ) \"y\"").unwrap();
     let rule = grammar.rule("a").unwrap();
     assert!(!grammar.derives(rule, &characters(&"x".repeat(2000))));
@@ -130,7 +130,7 @@ fn long_texts_are_judged_in_polynomial_time() {
 
 proptest! {
     #[test]
-    fn what_is_drawn_is_derived(seed in any::<u64>(), size in 0..60usize) {
+    fn drawn_sentences_are_derived(seed in any::<u64>(), size in 0..60usize) {
         let mut random = SmallRng::seed_from_u64(seed);
         for grammar in [&*LINE_PROTOCOL, &*INFLUXQL] {
             for (name, rule) in grammar.rules() {

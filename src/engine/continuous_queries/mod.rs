@@ -1,7 +1,7 @@
-//! Continuous queries: the SELECT ... INTO of each is run over the windows that have ended since it ran last.
+//! Continuous queries: the SELECT ... INTO of each runs over the windows that have ended since its last run.
 //!
-//! A thread looks at all of them every `run-interval`. What is remembered of the last runs is kept in memory only, so the
-//! first look after a start may compute windows again; a point written twice is the same point.
+//! A thread checks all of them every `run-interval`. The times of the last runs are only in memory, so windows can be computed
+//! again after a restart; a point that is written twice is the same point.
 
 mod schedule;
 
@@ -10,31 +10,32 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use fluxstone_influxql::ast::{Resample, Select, Statement, Window};
+use fluxstone_influxql::ast::{Definition, Resample, Select, Statement, Window};
 use fluxstone_influxql::{Parameters, parse};
 use fluxstone_model::{TimeRange, Timestamp};
-use schedule::{Run, Schedule};
 
-use super::prepare::Session;
+use schedule::{DueRun, Schedule};
+
+use super::session::Session;
 use super::{Core, PreparedQuery, Principal};
 
-/// Rows in a piece of an answer; the answer of SELECT INTO has one.
+/// The most rows in a piece of a result; the result of SELECT INTO has one.
 const CHUNK_ROWS: usize = 10_000;
 
-/// What is known of all continuous queries, by database and name.
+/// The state of all continuous queries, by database and name.
 #[derive(Debug, Default)]
-pub(super) struct ContinuousQueries(HashMap<(String, String), Known>);
+pub(super) struct ContinuousQueries(HashMap<(String, String), QueryState>);
 
-/// What is known of one.
+/// The state of one continuous query.
 #[derive(Debug)]
-struct Known {
+struct QueryState {
     text: String,
-    /// `None` for one that never runs.
+    /// `None` for a query that never runs.
     task: Option<Task>,
     last_run: Option<i128>,
 }
 
-/// A query that can run.
+/// A parsed query that can run.
 #[derive(Debug, Clone)]
 struct Task {
     select: Select,
@@ -52,10 +53,10 @@ struct Due {
 }
 
 impl Core {
-    /// Looks at all continuous queries once, and runs those that are due, until `cancelled` becomes true.
-    pub(super) fn run_continuous_queries(&self, known: &mut ContinuousQueries, cancelled: &AtomicBool) {
+    /// Checks all continuous queries once and runs those that are due, until `cancelled` becomes true.
+    pub(super) fn run_continuous_queries(&self, queries: &mut ContinuousQueries, cancelled: &AtomicBool) {
         let now = self.clock.now();
-        for due in self.due(known, now) {
+        for due in self.due(queries, now) {
             if cancelled.load(Ordering::Relaxed) {
                 return;
             }
@@ -74,17 +75,17 @@ impl Core {
         }
     }
 
-    /// The runs that are due, in the order of creation. They count as begun.
-    fn due(&self, known: &mut ContinuousQueries, now: Timestamp) -> Vec<Due> {
+    /// The runs that are due, in the order of creation. They are recorded as the last runs.
+    fn due(&self, queries: &mut ContinuousQueries, now: Timestamp) -> Vec<Due> {
         let catalog = self.catalog.visible();
         let mut due = Vec::new();
         for database in catalog.databases() {
             for query in &database.continuous_queries {
-                let known = known.entry(&database.name, &query.name, &query.text);
-                let Some(task) = &known.task else { continue };
+                let state = queries.entry(&database.name, &query.name, &query.text);
+                let Some(task) = &state.task else { continue };
                 let schedule = Schedule::new(&task.window, task.resample, now);
-                let Some(Run { at, range }) = schedule.due(known.last_run, now) else { continue };
-                known.last_run = Some(at);
+                let Some(DueRun { at, range }) = schedule.due(state.last_run, now) else { continue };
+                state.last_run = Some(at);
                 let Some(range) = range else { continue };
                 let (database, name) = (database.name.clone(), query.name.clone());
                 due.push(Due { database, name, select: task.select.clone(), range });
@@ -93,7 +94,7 @@ impl Core {
         due
     }
 
-    /// Runs a query as a request of its own, which SHOW QUERIES lists; gives its error.
+    /// Runs a query as its own request, which SHOW QUERIES lists. Returns its error.
     fn run_one(&self, database: &str, select: Select, cancelled: &AtomicBool) -> Option<String> {
         let session = Session {
             principal: Principal::Anyone,
@@ -112,31 +113,31 @@ impl Core {
 }
 
 impl ContinuousQueries {
-    /// What is known of a query. When it was last run stays known even if it was dropped and made again meanwhile.
-    fn entry(&mut self, database: &str, name: &str, text: &str) -> &mut Known {
-        let known = self.0.entry((database.to_owned(), name.to_owned())).or_insert_with(|| Known {
+    /// The state of a query. The time of its last run is kept even if the query is dropped and created again.
+    fn entry(&mut self, database: &str, name: &str, text: &str) -> &mut QueryState {
+        let state = self.0.entry((database.to_owned(), name.to_owned())).or_insert_with(|| QueryState {
             text: text.to_owned(),
             task: task(text),
             last_run: None,
         });
-        if known.text != text {
-            known.task = task(text);
-            text.clone_into(&mut known.text);
+        if state.text != text {
+            state.task = task(text);
+            text.clone_into(&mut state.text);
         }
-        known
+        state
     }
 }
 
-/// What a stored text asks for. A query without windows is stored, but never runs.
+/// Parses a stored text. A query without windows is stored, but never runs.
 fn task(text: &str) -> Option<Task> {
     let statement = match parse(text, &Parameters::new()) {
         Ok(query) => query.statements.into_iter().next()?,
         Err(error) => {
-            tracing::error!(text, %error, "a stored continuous query can't be read");
+            tracing::error!(text, %error, "a stored continuous query cannot be parsed");
             return None;
         }
     };
-    let Statement::CreateContinuousQuery { resample, select, .. } = statement else { return None };
+    let Statement::Define(Definition::CreateContinuousQuery { resample, select, .. }) = statement else { return None };
     let window = select.group_by.window()?.clone();
     Some(Task { select: *select, window, resample })
 }

@@ -1,34 +1,32 @@
-//! When a continuous query runs, and which times a run covers. Pure arithmetic on nanoseconds.
+//! When a continuous query runs, and the times that a run covers. Pure arithmetic on nanoseconds.
 
+use fluxstone_go::truncate_time;
 use fluxstone_influxql::ast::{Resample, Window, WindowOffset};
 use fluxstone_model::{TimeRange, Timestamp};
 
-/// From 0001-01-01, where schedules begin to count, to the epoch.
-const YEAR_ONE_TO_EPOCH_NS: i128 = 62_135_596_800 * 1_000_000_000;
-
-/// The lengths that decide about runs, in nanoseconds.
+/// The durations that determine the runs, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Schedule {
-    /// GROUP BY time.
+    /// The interval of GROUP BY time.
     interval: i128,
     offset: i128,
-    /// Between runs.
+    /// The time between runs.
     every: i128,
-    /// How far back the windows begin that a run computes.
+    /// How far back the first window of a run begins.
     reach: i128,
 }
 
-/// What one look at the clock leads to.
+/// A run that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Run {
-    /// To be remembered as the last run.
+pub(super) struct DueRun {
+    /// The time to record as the last run.
     pub(super) at: i128,
-    /// The times to be computed, if any windows have ended or are to be computed before that.
+    /// The times to compute, unless no windows are to be computed.
     pub(super) range: Option<TimeRange>,
 }
 
 impl Schedule {
-    /// The schedule of a query that is grouped by `window`.
+    /// The schedule of a query with these windows.
     pub(super) fn new(window: &Window, resample: Resample, now: Timestamp) -> Self {
         let interval = i128::from(window.interval.0);
         let offset = match window.offset {
@@ -42,30 +40,25 @@ impl Schedule {
         Schedule { interval, offset, every, reach }
     }
 
-    /// Whether the query is due at `now`, if it ran last at `last`, and then what is to be done.
-    pub(super) fn due(self, last: Option<i128>, now: Timestamp) -> Option<Run> {
+    /// The run that is due at `now`, if any, for a query whose last run was at `last`.
+    pub(super) fn due(self, last: Option<i128>, now: Timestamp) -> Option<DueRun> {
         let Schedule { interval, offset, every, reach } = self;
         let now = i128::from(now.0);
         let next = last.map_or(now, |last| last + every);
         if next > now {
             return None;
         }
-        let at = truncate(now - offset, every) + offset;
-        // The next run was due at `next`; whatever was missed since then is made up for.
-        let start = truncate(next + interval - reach - offset - 1, interval) + offset;
-        let end = truncate(now + interval - every.min(interval) - offset, interval) + offset;
+        let at = truncate_time(now - offset, every) + offset;
+        // The next run was due at `next`: missed runs since then are made up for.
+        let start = truncate_time(next + interval - reach - offset - 1, interval) + offset;
+        let end = truncate_time(now + interval - every.min(interval) - offset, interval) + offset;
         let timestamp = |t: i128| Timestamp(t.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64);
         let range = (end > start).then(|| TimeRange {
             min: timestamp(start).max(Timestamp::MIN),
             max: timestamp(end - 1).min(Timestamp::MAX),
         });
-        Some(Run { at, range })
+        Some(DueRun { at, range })
     }
-}
-
-/// `time` rounded down to a multiple of `unit` since 0001-01-01.
-fn truncate(time: i128, unit: i128) -> i128 {
-    time - (time + YEAR_ONE_TO_EPOCH_NS).rem_euclid(unit.max(1))
 }
 
 #[cfg(test)]
@@ -74,7 +67,7 @@ mod tests {
     use fluxstone_model::Nanos;
 
     const MINUTE: i64 = 60 * 1_000_000_000;
-    /// 2017-03-01T12:00:00Z, the start of a minute, an hour and a day's half.
+    /// 2017-03-01T12:00:00Z, the start of a minute, an hour and half a day.
     const NOON: i64 = 1_488_369_600_000_000_000;
 
     fn schedule(interval: i64, offset: i64, every: i64, for_: i64) -> Schedule {
@@ -83,7 +76,7 @@ mod tests {
         Schedule::new(&window, Resample { every: given(every), for_: given(for_) }, Timestamp(NOON))
     }
 
-    /// Runs at each of `minutes` after noon; gives the first and the last minute of each range.
+    /// Runs at each of `minutes` after noon. Returns the minute of each run, and the first and last minute of its range.
     fn runs(schedule: Schedule, minutes: impl IntoIterator<Item = i64>) -> Vec<(i64, i64, i64)> {
         let mut last = None;
         let mut seen = Vec::new();
@@ -99,7 +92,7 @@ mod tests {
 
     // spec: statements.continuous-query.4, statements.continuous-query.5
     #[test]
-    fn without_resample_each_window_is_computed_once_when_it_has_ended() {
+    fn without_resample_each_window_is_computed_once_after_it_ends() {
         assert_eq!(runs(schedule(10 * MINUTE, 0, 0, 0), 3..32), [(10, 0, 10), (20, 10, 20), (30, 20, 30)]);
     }
 
@@ -111,34 +104,34 @@ mod tests {
 
     // spec: statements.continuous-query.4, statements.continuous-query.5
     #[test]
-    fn a_window_is_computed_while_it_lasts_if_runs_are_more_frequent() {
+    fn frequent_runs_compute_a_window_before_it_ends() {
         let seen = runs(schedule(10 * MINUTE, 0, 5 * MINUTE, 0), 3..22);
         assert_eq!(seen, [(5, 0, 10), (10, 0, 10), (15, 10, 20), (20, 10, 20)]);
     }
 
     // spec: statements.continuous-query.5
     #[test]
-    fn less_frequent_runs_compute_all_windows_since_the_one_before() {
+    fn infrequent_runs_compute_all_windows_since_the_last_run() {
         let seen = runs(schedule(10 * MINUTE, 0, 30 * MINUTE, 0), 3..62);
         assert_eq!(seen, [(3, -20, 0), (30, 0, 30), (60, 30, 60)]);
     }
 
     // spec: statements.continuous-query.5
     #[test]
-    fn for_reaches_further_back() {
+    fn for_extends_the_range_back() {
         let seen = runs(schedule(10 * MINUTE, 0, 0, 30 * MINUTE), 3..22);
         assert_eq!(seen, [(3, -20, 0), (10, -20, 10), (20, -10, 20)]);
     }
 
     // spec: statements.continuous-query.5
     #[test]
-    fn what_was_missed_is_made_up_for() {
+    fn missed_runs_are_made_up_for() {
         assert_eq!(runs(schedule(10 * MINUTE, 0, 0, 0), [3, 45]), [(45, 0, 40)]);
     }
 
     // spec: statements.continuous-query.4
     #[test]
-    fn schedules_count_from_the_first_year() {
+    fn schedules_are_aligned_to_the_year_one() {
         let day = 24 * 60 * MINUTE;
         let run = schedule(36_500 * day, 0, 1_000_000_000, 0).due(None, Timestamp(NOON)).unwrap();
         let range = run.range.unwrap();
@@ -148,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_time_are_no_trouble() {
+    fn the_ends_of_time_do_not_overflow() {
         for now in [Timestamp::MIN, Timestamp::MAX] {
             for lengths in [(1, 0), (i64::MAX, i64::MIN), (i64::MAX, i64::MAX)] {
                 let schedule = schedule(lengths.0, lengths.1, i64::MAX, i64::MAX);

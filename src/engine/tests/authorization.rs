@@ -1,8 +1,8 @@
-//! Who may do what.
+//! Authorization.
 
 use super::*;
 
-/// Databases d and e with data; users root (administrator), rd, wr, al (READ, WRITE, ALL on d) and no (nothing).
+/// Databases d and e with data; users root (administrator), rd, wr, al (READ, WRITE, ALL on d) and no (no privileges).
 fn with_users() -> Bench {
     let bench = Bench::new();
     bench.done("CREATE USER root WITH PASSWORD 'pw' WITH ALL PRIVILEGES; CREATE DATABASE d; CREATE DATABASE e");
@@ -14,7 +14,7 @@ fn with_users() -> Bench {
     bench
 }
 
-/// What a user lacks for a statement with `db=d`: the end of the refusal, or nothing.
+/// The privilege that a user lacks for a statement with `db=d`: the end of the refusal, or an empty text.
 fn lacks(bench: &mut Bench, user: &str, statement: &str) -> String {
     bench.principal = Principal::User(user.into());
     let answer = bench.run(statement);
@@ -25,7 +25,7 @@ fn lacks(bench: &mut Bench, user: &str, statement: &str) -> String {
 
 // spec: statements.privilege.1, statements.privilege.2
 #[test]
-fn statements_need_privileges_on_the_databases_that_they_touch() {
+fn statements_require_privileges_on_the_databases_that_they_use() {
     let mut bench = with_users();
     for statement in [
         "SELECT f FROM m",
@@ -61,7 +61,7 @@ fn statements_need_privileges_on_the_databases_that_they_touch() {
 
 // spec: statements.privilege.1
 #[test]
-fn everything_else_needs_an_administrator() {
+fn all_other_statements_require_an_administrator() {
     let mut bench = with_users();
     for statement in [
         "SHOW DATABASES",
@@ -109,7 +109,7 @@ fn all_statements_are_authorized_before_any_runs() {
 
 // spec: auth.deviation.1
 #[test]
-fn another_database_in_on_or_from_needs_read_there() {
+fn another_database_in_on_or_from_requires_read_there() {
     let mut bench = with_users();
     for statement in [
         "SHOW SERIES ON e",
@@ -127,7 +127,7 @@ fn another_database_in_on_or_from_needs_read_there() {
 
 // spec: statements.privilege.4, auth.deviation.2
 #[test]
-fn listings_of_queries_show_only_what_the_user_may_know() {
+fn listings_of_queries_show_only_what_the_user_may_see() {
     let mut bench = with_users();
     bench.done("CREATE CONTINUOUS QUERY c ON e BEGIN SELECT mean(f) INTO e..t FROM e..secret GROUP BY time(1h) END");
     bench.login("rd", "pw");
@@ -143,7 +143,7 @@ fn listings_of_queries_show_only_what_the_user_may_know() {
 
 // spec: auth.deviation.3, auth.deviation.4
 #[test]
-fn policies_and_continuous_queries_of_others_are_out_of_reach() {
+fn policies_and_continuous_queries_of_other_databases_are_refused() {
     let mut bench = with_users();
     let create =
         |names: &str| format!("CREATE CONTINUOUS QUERY c ON d BEGIN SELECT mean(f) {names} GROUP BY time(1h) END");
@@ -164,7 +164,7 @@ fn policies_and_continuous_queries_of_others_are_out_of_reach() {
 
 // spec: statements.privilege.3
 #[test]
-fn the_first_administrator_is_made_without_one() {
+fn the_first_administrator_is_created_without_credentials() {
     let mut bench = Bench::new();
     bench.principal = Principal::Nobody;
     assert_eq!(bench.engine.auth_state(), AuthState::NoAdmin);
@@ -173,7 +173,7 @@ fn the_first_administrator_is_made_without_one() {
     for text in ["SHOW DATABASES", ";", "CREATE USER u WITH PASSWORD 'p'", &format!("SHOW USERS; {create}")] {
         assert_eq!(bench.run(text), refusal, "{text}");
     }
-    // Two requests were let in; only the first makes an administrator.
+    // Two requests were authorized; only the first creates an administrator.
     let parameters = Parameters::new();
     let (principal, database) = (&Principal::Nobody, "");
     let text = "CREATE USER eve WITH PASSWORD 'pw' WITH ALL PRIVILEGES";
@@ -193,7 +193,7 @@ fn the_first_administrator_is_made_without_one() {
 
 // spec: write.order.1
 #[test]
-fn a_write_needs_write_on_its_database() {
+fn a_write_requires_write_on_its_database() {
     let mut bench = with_users();
     for (user, want) in [("wr", ""), ("al", ""), ("root", ""), ("rd", "rd"), ("no", "no")] {
         bench.login(user, "pw");

@@ -1,13 +1,13 @@
-//! Continuous queries run by hand, on a clock that is moved.
+//! Continuous queries, run directly on a clock that the tests move.
 
 use super::super::continuous_queries::ContinuousQueries;
 use super::*;
 
 const MINUTE: i64 = 60 * 1_000_000_000;
-/// A start of an hour after [`NOW`].
+/// The start of an hour after [`NOW`].
 const HOUR: i64 = 1_488_330_000_000_000_000;
 
-/// An engine with the database `d`, and what its service would remember.
+/// An engine with the database `d`, and the state of its service.
 struct Service {
     bench: Bench,
     known: ContinuousQueries,
@@ -22,7 +22,7 @@ impl Service {
         Service { bench, known: ContinuousQueries::default() }
     }
 
-    /// A look at the clock, so many minutes after [`HOUR`].
+    /// Runs the due queries this many minutes after [`HOUR`].
     fn look(&mut self, minute: i64) {
         self.bench.clock.0.store(HOUR + minute * MINUTE, Ordering::Relaxed);
         self.bench.engine.core.run_continuous_queries(&mut self.known, &AtomicBool::new(false));
@@ -32,7 +32,7 @@ impl Service {
         assert_eq!(self.bench.write(&format!("{series} {field} {}", HOUR + minute * MINUTE)), "");
     }
 
-    /// An answer with times in minutes after [`HOUR`].
+    /// A result with times in minutes after [`HOUR`].
     fn run(&self, text: &str) -> String {
         let answer = self.bench.run(text);
         let shown = |word: &str| match word.parse::<i64>() {
@@ -49,7 +49,7 @@ impl Service {
 
 // spec: statements.continuous-query.4, statements.continuous-query.5
 #[test]
-fn a_window_is_written_when_it_has_ended() {
+fn a_window_is_written_after_it_ends() {
     let mut service =
         Service::new("CREATE CONTINUOUS QUERY c ON d BEGIN SELECT mean(f) INTO t FROM m GROUP BY time(10m), h END");
     service.look(3);
@@ -69,7 +69,7 @@ fn a_window_is_written_when_it_has_ended() {
 
 // spec: statements.continuous-query.6
 #[test]
-fn conditions_on_time_give_way_and_others_stay() {
+fn conditions_on_time_are_replaced_and_others_stay() {
     let create = "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1m BEGIN \
                   SELECT sum(f) INTO t FROM m WHERE time > now() AND (h = 'a' OR h = 'b') GROUP BY time(10m) END";
     let mut service = Service::new(create);
@@ -94,7 +94,7 @@ fn a_back_reference_writes_to_the_measurement_that_was_read() {
 
 // spec: statements.continuous-query.4
 #[test]
-fn the_last_run_is_remembered_even_if_the_query_is_made_again() {
+fn the_last_run_is_remembered_if_the_query_is_created_again() {
     let create =
         "CREATE CONTINUOUS QUERY c ON d RESAMPLE FOR 1h BEGIN SELECT sum(f) INTO t FROM m GROUP BY time(10m) END";
     let mut service = Service::new(create);
@@ -114,7 +114,7 @@ fn the_last_run_is_remembered_even_if_the_query_is_made_again() {
 
 // spec: statements.continuous-query.4
 #[test]
-fn a_query_that_is_dropped_or_has_no_windows_does_not_run() {
+fn dropped_queries_and_queries_without_windows_do_not_run() {
     let mut service = Service::new("CREATE CONTINUOUS QUERY raw ON d BEGIN SELECT f INTO t FROM m END");
     let create =
         "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1m BEGIN SELECT last(f) INTO u FROM m GROUP BY time(1h) END";
@@ -128,7 +128,7 @@ fn a_query_that_is_dropped_or_has_no_windows_does_not_run() {
 
 // spec: statements.continuous-query.7
 #[test]
-fn one_that_fails_does_not_keep_others_from_running() {
+fn a_failing_query_does_not_stop_others() {
     let mut service = Service::new(
         "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1m BEGIN SELECT last(f) INTO e.autogen.t FROM m GROUP BY time(1h) END",
     );
@@ -143,7 +143,7 @@ fn one_that_fails_does_not_keep_others_from_running() {
 
 // spec: statements.continuous-query.3
 #[test]
-fn a_thread_looks_every_interval() {
+fn a_thread_checks_every_interval() {
     let bench = Bench::with(|options| options.continuous_queries.run_interval_ns = 1_000_000);
     bench.done("CREATE DATABASE d");
     bench.write(&format!("m f=1 {NOW}"));

@@ -16,7 +16,7 @@ fn filled(bench: Bench) -> Bench {
     bench
 }
 
-/// The times and values of `cpu` that a deletion leaves.
+/// The times and values of `cpu` that remain after a deletion.
 fn left_by(statement: &str) -> String {
     let bench = filled(Bench::new());
     bench.done(statement);
@@ -25,7 +25,7 @@ fn left_by(statement: &str) -> String {
 
 // spec: statements.delete.1
 #[test]
-fn a_deletion_reaches_the_series_and_the_times_of_its_condition() {
+fn a_deletion_covers_the_series_and_times_of_its_condition() {
     for (statement, left) in [
         ("DELETE FROM cpu WHERE time > 1000 AND time < 3000", "1000,1 | 1000,3 | 3000,4"),
         ("DELETE FROM cpu WHERE time >= 2000", "1000,1 | 1000,3"),
@@ -44,7 +44,7 @@ fn a_deletion_reaches_the_series_and_the_times_of_its_condition() {
 
 // spec: statements.delete.1
 #[test]
-fn a_deletion_reaches_all_policies() {
+fn a_deletion_covers_all_policies() {
     let bench = filled(Bench::new());
     bench.done("CREATE RETENTION POLICY p ON d DURATION INF REPLICATION 1");
     bench.write_to("d", "p", "cpu,host=a v=9 1000");
@@ -67,7 +67,7 @@ fn a_field_in_the_condition_is_refused() {
 
 // spec: statements.delete.3, compat.delete.time-conditions.1
 #[test]
-fn conditions_on_time_that_are_no_range_are_refused() {
+fn conditions_on_time_that_are_not_a_range_are_refused() {
     let (bench, observed) = (filled(Bench::new()), filled(Bench::observed()));
     for (condition, refusal) in [
         ("time != 1000", "invalid time comparison operator: !="),
@@ -90,7 +90,7 @@ fn conditions_on_time_that_are_no_range_are_refused() {
 
 // spec: compat.delete.future.1
 #[test]
-fn as_observed_a_deletion_spares_the_future() {
+fn as_observed_a_deletion_keeps_the_future() {
     for (bench, left) in [(Bench::new(), "0:"), (Bench::observed(), "0: m{} time,f | 8000000000000000000,2")] {
         bench.done("CREATE DATABASE d");
         bench.write("m f=1 1000\nm f=2 8000000000000000000");
@@ -118,7 +118,7 @@ fn drop_series_refuses_time() {
 
 // spec: statements.delete.4
 #[test]
-fn series_without_values_vanish_and_types_stay() {
+fn series_without_values_disappear_and_types_stay() {
     let bench = filled(Bench::new());
     bench.done("DELETE FROM cpu WHERE time < 2500");
     assert_eq!(bench.run("SHOW SERIES FROM cpu"), "0: key | cpu,dc=x,host=b");
@@ -142,7 +142,7 @@ fn a_dropped_measurement_frees_its_types() {
 
 // spec: statements.shard.4
 #[test]
-fn a_dropped_shard_takes_its_data_series_and_types() {
+fn dropping_a_shard_drops_its_data_series_and_types() {
     let bench = Bench::new();
     bench.done("CREATE DATABASE d");
     bench.write("m,t=a f=1 1000000000000000000\nm,t=b f=2 1100000000000000000");

@@ -1,4 +1,4 @@
-//! Rules of statements and writes, on an engine with a real store in a temporary directory and a clock that stands still.
+//! The rules of statements and writes, on an engine with a real store in a temporary directory and a fixed clock.
 
 mod authorization;
 mod continuous_queries;
@@ -17,7 +17,10 @@ use std::time::Duration;
 use fluxstone_compat::Profile;
 use fluxstone_influxql::Parameters;
 use fluxstone_line_protocol::Precision;
+use fluxstone_model::Timestamp;
 use fluxstone_query::{SelectLimits, Value};
+use fluxstone_storage::disk::Disk;
+use fluxstone_storage::real_disk::RealDisk;
 use tempfile::TempDir;
 
 use super::*;
@@ -34,7 +37,7 @@ impl Clock for TestClock {
     }
 }
 
-/// An engine and the directory that it lives in.
+/// An engine in a temporary directory.
 struct Bench {
     engine: Engine,
     disk: Arc<dyn Disk>,
@@ -45,12 +48,12 @@ struct Bench {
 }
 
 impl Bench {
-    /// An empty engine that answers as documented.
+    /// An empty engine with the documented answers.
     fn new() -> Self {
         Bench::with(|_| {})
     }
 
-    /// An empty engine that answers as 1.2.4 did.
+    /// An empty engine with the answers observed from 1.2.4.
     fn observed() -> Self {
         Bench::with(|options| options.semantics = EngineSemantics::from(Profile::Observed))
     }
@@ -85,7 +88,7 @@ impl Bench {
         Bench { engine, disk, options, clock, principal: Principal::Anyone, directory }
     }
 
-    /// Closes the engine and opens another one on the same directory.
+    /// Closes the engine and opens it again on the same directory.
     fn reopen(self) -> Self {
         let Bench { engine, disk, options, clock, principal, directory } = self;
         drop(engine);
@@ -93,12 +96,12 @@ impl Bench {
         Bench { engine, disk, options, clock, principal, directory }
     }
 
-    /// Requests come from this user from now on.
+    /// Makes this user the sender of later requests.
     fn login(&mut self, user: &str, password: &str) {
         self.principal = self.engine.login(user, password).unwrap();
     }
 
-    /// Writes to the database `d`; gives the error, or nothing.
+    /// Writes to the database `d`. Returns the error, or an empty text.
     fn write(&self, lines: &str) -> String {
         self.write_to("d", "", lines)
     }
@@ -115,12 +118,12 @@ impl Bench {
         self.engine.write(request).map_or_else(|error| format!("{:?} {error}", error.kind), |()| String::new())
     }
 
-    /// Runs a query with `db=d` by POST; gives its results, or the refusal.
+    /// Runs a query with `db=d` as a POST. Returns its results, or the refusal.
     fn run(&self, text: &str) -> String {
         self.run_as("d", false, text)
     }
 
-    /// A result is `id: ` with its series, messages and error; a series is `name{tags} columns` with rows behind bars.
+    /// A result is `id: ` with its series, messages and error; a series is `name{tags} columns` with its rows after bars.
     fn run_as(&self, database: &str, read_only: bool, text: &str) -> String {
         let request = QueryRequest {
             principal: &self.principal,
@@ -142,7 +145,7 @@ impl Bench {
         answer.join("\n")
     }
 
-    /// Runs statements that are expected to succeed.
+    /// Runs statements that must succeed.
     fn done(&self, text: &str) {
         let answer = self.run(text);
         assert!(answer.lines().all(|line| line.ends_with(':')), "{text}: {answer}");

@@ -1,4 +1,4 @@
-//! What was acknowledged is there after the engine is opened again, and what is answered when the disk fails.
+//! Acknowledged changes survive a restart, and the answers when the disk fails.
 
 use fluxstone_storage::memory_disk::{Failure, MemoryDisk, Shortage};
 
@@ -30,7 +30,7 @@ fn a_reopened_engine_answers_as_before() {
 
 // spec: storage.durability.4, storage.durability.10
 #[test]
-fn changes_fail_when_the_log_does_and_queries_go_on() {
+fn changes_fail_when_the_log_fails_and_queries_continue() {
     for is_full in [true, false] {
         let disk = MemoryDisk::default();
         let bench = Bench::on(Arc::new(disk.clone()), |_| {});
@@ -59,7 +59,7 @@ fn changes_fail_when_the_log_does_and_queries_go_on() {
 
 // spec: storage.durability.8, storage.durability.10
 #[test]
-fn a_write_without_room_in_memory_is_refused_and_deletions_are_not() {
+fn writes_are_refused_without_free_memory_and_deletions_are_not() {
     let disk = MemoryDisk::default();
     let bench = Bench::on(Arc::new(disk.clone()), |options| {
         (options.memtable_bytes_max, options.write_timeout) = (1000, Duration::ZERO);

@@ -9,13 +9,13 @@ door,house=oak open=t,who=\"ann\" 4000000000
 door,house=elm,side=back open=f 5000000000
 rain mm=3i 6000000000";
 
-fn house(bench: Bench) -> Bench {
+fn filled(bench: Bench) -> Bench {
     bench.done("CREATE DATABASE d");
     assert_eq!(bench.write(HOUSE), "");
     bench
 }
 
-/// Runs each statement on the house and compares the answer of its first result.
+/// Runs each statement and compares its first result.
 fn check(bench: &Bench, cases: &[(&str, &str)]) {
     for (statement, want) in cases {
         assert_eq!(bench.run(statement), format!("0:{want}"), "{statement}");
@@ -26,7 +26,7 @@ fn check(bench: &Bench, cases: &[(&str, &str)]) {
 #[test]
 fn measurements_are_listed_by_name() {
     check(
-        &house(Bench::new()),
+        &filled(Bench::new()),
         &[
             ("SHOW MEASUREMENTS", " measurements{} name | door | rain | temp"),
             ("SHOW MEASUREMENTS LIMIT 1 OFFSET 1", " measurements{} name | rain"),
@@ -39,7 +39,7 @@ fn measurements_are_listed_by_name() {
 
 // spec: statements.schema.2
 #[test]
-fn a_condition_is_asked_of_each_measurement_as_a_whole() {
+fn a_condition_applies_to_each_measurement_as_a_whole() {
     let names = |names: &str| format!(" measurements{{}} name{names}");
     let cases = [
         ("house = 'oak'", names(" | door | temp")),
@@ -58,7 +58,7 @@ fn a_condition_is_asked_of_each_measurement_as_a_whole() {
         ("c = 21.5", " error: right side of '=' must be a tag value string".into()),
         ("'oak' = house", " error: left side of '=' must be a tag key".into()),
     ];
-    let bench = house(Bench::new());
+    let bench = filled(Bench::new());
     for (condition, want) in cases {
         check(&bench, &[(&format!("SHOW MEASUREMENTS WHERE {condition}"), &want)]);
     }
@@ -69,7 +69,7 @@ fn a_condition_is_asked_of_each_measurement_as_a_whole() {
 #[test]
 fn series_are_listed_by_measurement_and_key() {
     check(
-        &house(Bench::new()),
+        &filled(Bench::new()),
         &[
             (
                 "SHOW SERIES",
@@ -89,7 +89,7 @@ fn series_are_listed_by_measurement_and_key() {
 // spec: statements.schema.5
 #[test]
 fn tag_keys_and_field_keys_are_listed_for_each_measurement() {
-    let bench = house(Bench::new());
+    let bench = filled(Bench::new());
     check(
         &bench,
         &[
@@ -106,7 +106,7 @@ fn tag_keys_and_field_keys_are_listed_for_each_measurement() {
 
 // spec: compat.show.field-key-order.1
 #[test]
-fn as_observed_field_keys_of_several_shards_come_in_the_order_of_a_heap() {
+fn as_observed_field_keys_of_several_shards_are_in_heap_order() {
     let week = 604_800_000_000_000_i64;
     for (bench, want) in [
         (Bench::new(), "f,float | f,integer | f,string | g,float | h,boolean"),
@@ -122,8 +122,8 @@ fn as_observed_field_keys_of_several_shards_come_in_the_order_of_a_heap() {
 
 // spec: compat.show.literal.1
 #[test]
-fn as_observed_a_condition_without_comparison_shows_an_internal_value() {
-    let (bench, observed) = (house(Bench::new()), house(Bench::observed()));
+fn as_observed_a_condition_without_a_comparison_shows_an_internal_value() {
+    let (bench, observed) = (filled(Bench::new()), filled(Bench::observed()));
     for (condition, internal) in [
         ("true", "BooleanLiteral{Val:true}"),
         ("house", "VarRef{Val:\"house\", Type:0}"),
@@ -138,8 +138,8 @@ fn as_observed_a_condition_without_comparison_shows_an_internal_value() {
 
 // spec: compat.show.chunks.1
 #[test]
-fn as_observed_listings_of_several_series_do_not_say_that_more_follows() {
-    for (bench, more) in [(house(Bench::new()), [true, false]), (house(Bench::observed()), [false, false])] {
+fn as_observed_listings_of_several_series_do_not_announce_more() {
+    for (bench, more) in [(filled(Bench::new()), [true, false]), (filled(Bench::observed()), [false, false])] {
         let parameters = Parameters::new();
         let text = "SHOW TAG VALUES WITH KEY = house";
         let (principal, database) = (&Principal::Anyone, "d");
@@ -186,7 +186,7 @@ fn a_policy_without_shards_shows_no_series() {
 // spec: statements.schema.7
 #[test]
 fn tag_values_are_listed_for_the_wanted_keys() {
-    let bench = house(Bench::new());
+    let bench = filled(Bench::new());
     check(
         &bench,
         &[
@@ -207,7 +207,7 @@ fn tag_values_are_listed_for_the_wanted_keys() {
 // spec: statements.schema.8, compat.show.time-right.1
 #[test]
 fn time_is_refused_in_conditions_of_listings() {
-    let (bench, observed) = (house(Bench::new()), house(Bench::observed()));
+    let (bench, observed) = (filled(Bench::new()), filled(Bench::observed()));
     for statement in ["SHOW MEASUREMENTS", "SHOW SERIES", "SHOW TAG KEYS", "SHOW TAG VALUES WITH KEY = room"] {
         let name = statement.split(" WITH").next().unwrap_or_default();
         let refusal = format!(" error: {name} doesn't support time in WHERE clause");
@@ -222,7 +222,7 @@ fn time_is_refused_in_conditions_of_listings() {
 
 // spec: compat.show.underscore.1
 #[test]
-fn as_observed_tag_values_leave_underscored_keys_out_of_the_condition() {
+fn as_observed_tag_values_ignore_conditions_on_underscored_keys() {
     for (bench, want) in [(Bench::new(), " m{} key,value | k,1"), (Bench::observed(), " m{} key,value | k,1 | k,2")] {
         bench.done("CREATE DATABASE d");
         bench.write("m,_h=a,k=1 f=1 1\nm,_h=b,k=2 f=1 1");

@@ -1,10 +1,10 @@
-//! Several statements, names, the catalog's listings, SELECT INTO, continuous queries, the limits on requests.
+//! Sequences of statements, names, listings of the catalog, SELECT INTO, continuous queries, and limits on requests.
 
 use super::*;
 
 // spec: statements.sequence.1, statements.sequence.2
 #[test]
-fn an_error_keeps_its_place_and_the_rest_is_not_executed() {
+fn an_error_has_its_statement_id_and_the_rest_is_not_executed() {
     let bench = Bench::new();
     let answer = bench.run("CREATE DATABASE a; DROP USER nobody; CREATE DATABASE b; CREATE DATABASE c");
     assert_eq!(answer, "0:\n1: error: user not found\n2: error: not executed\n3: error: not executed");
@@ -45,7 +45,7 @@ fn nothing_runs_when_a_statement_does_not_parse() {
 
 // spec: statements.sequence.4
 #[test]
-fn writing_statements_by_get_warn() {
+fn statements_that_write_return_a_warning_on_get() {
     let bench = Bench::new();
     bench.done("CREATE DATABASE d");
     let warned = |statement: &str| bench.run_as("d", true, statement);
@@ -67,7 +67,7 @@ fn writing_statements_by_get_warn() {
 
 // spec: statements.sequence.5
 #[test]
-fn a_request_beyond_its_time_is_ended() {
+fn a_request_beyond_its_timeout_is_stopped() {
     let bench = Bench::with(|options| options.query_timeout_ns = 1);
     assert_eq!(bench.run("SHOW DATABASES"), "0: error: query-timeout limit exceeded");
 }
@@ -124,7 +124,7 @@ fn a_running_query_is_listed_and_killed() {
     assert_eq!(bench.run("KILL QUERY 1"), "0: error: no such query id: 1");
 }
 
-/// Runs a query with `db=d` and pieces of one row; `at_piece` may end it after any of them.
+/// Runs a query with `db=d` and pieces of one row; `at_piece` is called after each and may stop the query.
 fn pieces(bench: &Bench, text: &str, is_gone: &AtomicBool, mut at_piece: impl FnMut(usize)) -> Vec<String> {
     let parameters = Parameters::new();
     let (principal, database) = (&Principal::Anyone, "d");
@@ -138,14 +138,14 @@ fn pieces(bench: &Bench, text: &str, is_gone: &AtomicBool, mut at_piece: impl Fn
     answers
 }
 
-/// The number of the running query whose text contains `part`.
+/// The id of the running query whose text contains `part`.
 fn running(bench: &Bench, part: &str) -> Option<String> {
     let listed = bench.run("SHOW QUERIES");
     let row = listed.split(" | #").find(|row| row.contains(part))?;
     row.split(',').next().map(str::to_owned)
 }
 
-/// Enough points for several blocks.
+/// An engine with enough points for several blocks.
 fn bench_with_points() -> Bench {
     let bench = Bench::new();
     bench.done("CREATE DATABASE d");
@@ -156,7 +156,7 @@ fn bench_with_points() -> Bench {
 
 // spec: statements.query.2
 #[test]
-fn a_select_is_killed_among_its_rows() {
+fn a_select_is_killed_between_its_rows() {
     let bench = bench_with_points();
     for text in ["SELECT v FROM m", "SELECT v FROM (SELECT v + 1 AS v FROM m)", "SELECT difference(v) FROM m"] {
         let mut id = String::new();
@@ -190,7 +190,7 @@ fn a_select_is_killed_while_it_computes() {
     let bench = Bench::new();
     bench.done("CREATE DATABASE d");
     assert_eq!(bench.write("m v=1 0\nm v=2 500000000\nm v=5 999999000"), "");
-    // A hundred thousand windows, fitted some ten thousand times: nobody waits for that.
+    // A hundred thousand windows, fitted about ten thousand times, would take far too long.
     let text = "SELECT holt_winters(mean(v), 3, 2) FROM m WHERE time >= 0 AND time < 1s GROUP BY time(8u)";
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| bench.run(text));
@@ -273,7 +273,7 @@ fn system_sources_are_refused() {
 
 // spec: statements.database.5, statements.database.6
 #[test]
-fn a_new_database_has_nothing_of_a_dropped_one() {
+fn a_new_database_has_no_data_of_a_dropped_one() {
     let bench = Bench::new();
     bench.done("CREATE DATABASE b; CREATE DATABASE d");
     assert_eq!(bench.run("SHOW DATABASES"), "0: databases{} name | b | d");
@@ -285,7 +285,7 @@ fn a_new_database_has_nothing_of_a_dropped_one() {
 
 // spec: statements.policy.1, statements.policy.5
 #[test]
-fn a_dropped_policy_takes_its_data_along() {
+fn dropping_a_policy_drops_its_data() {
     let bench = Bench::new();
     bench.done("CREATE DATABASE d; CREATE RETENTION POLICY p ON d DURATION 90d REPLICATION 2");
     bench.write("kept f=1 1");
@@ -333,7 +333,7 @@ fn points_of_overlapping_groups_are_found_once() {
     bench.done("CREATE DATABASE d");
     bench.write(&format!("m f=1 {}\nm f=2 {}", 4 * day, 10 * day));
     bench.done("ALTER RETENTION POLICY autogen ON d SHARD DURATION 8w");
-    // One group on both sides of the two older ones.
+    // One group that covers both sides of the two older ones.
     bench.write(&format!("m f=3 {}\nm f=4 {}\nm f=5 {}", -10 * day, 20 * day, 10 * day));
     assert_eq!(
         bench.run("SELECT f FROM m"),
@@ -371,7 +371,7 @@ fn users_and_grants_are_listed() {
 
 // spec: statements.user.2
 #[test]
-fn the_same_user_again_is_no_error_and_a_changed_password_counts_at_once() {
+fn creating_the_same_user_again_succeeds_and_a_new_password_applies_at_once() {
     let bench = Bench::new();
     bench.done("CREATE USER u WITH PASSWORD 'p'; CREATE USER u WITH PASSWORD 'p'");
     assert_eq!(bench.run("CREATE USER u WITH PASSWORD 'q'"), "0: error: user already exists");
@@ -386,7 +386,7 @@ fn the_same_user_again_is_no_error_and_a_changed_password_counts_at_once() {
 
 // spec: statements.into.3
 #[test]
-fn empty_windows_become_no_points() {
+fn empty_windows_write_no_points() {
     let bench = Bench::new();
     bench.done("CREATE DATABASE d");
     bench.write("m f=1 0\nm f=2 20\nm f=2 20000");
@@ -435,7 +435,7 @@ fn continuous_queries_are_stored_with_their_names_filled_in() {
 
 // spec: statements.continuous-query.1
 #[test]
-fn continuous_queries_keep_the_digits_that_their_normal_form_leaves_out() {
+fn continuous_queries_keep_the_digits_that_their_normal_form_drops() {
     let bench = Bench::new();
     bench.done("CREATE DATABASE d");
     let create =
@@ -449,7 +449,7 @@ fn continuous_queries_keep_the_digits_that_their_normal_form_leaves_out() {
 
 // spec: statements.subscription.1
 #[test]
-fn subscriptions_are_listed_where_there_are_any() {
+fn only_databases_with_subscriptions_are_listed() {
     let bench = Bench::new();
     bench.done("CREATE DATABASE d; CREATE DATABASE e");
     bench.done("CREATE SUBSCRIPTION s ON e.autogen DESTINATIONS ANY 'udp://h:1', 'http://h:2'");
@@ -460,7 +460,7 @@ fn subscriptions_are_listed_where_there_are_any() {
 
 // spec: statements.stats.1
 #[test]
-fn statistics_and_diagnostics_are_series_of_one_row() {
+fn stats_and_diagnostics_are_series_of_one_row() {
     let bench = Bench::new();
     bench.done("CREATE DATABASE d; CREATE DATABASE empty");
     bench.write("m,t=a f=1 1\nm,t=b f=1 1\nn f=1 1");

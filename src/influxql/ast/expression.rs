@@ -1,11 +1,11 @@
-//! Expressions: what fields, conditions and dimensions are made of.
+//! Expressions: the parts of projections, conditions and dimensions.
 
 use std::fmt;
 
 use fluxstone_go::Regex;
 use fluxstone_model::{Nanos, Timestamp};
 
-/// Where in the text something stands, in bytes. All spans are equal to each other, so that trees compare by meaning.
+/// A range of bytes of the text. All spans compare as equal, so that trees compare by meaning.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Span {
     /// The first byte.
@@ -22,16 +22,16 @@ impl PartialEq for Span {
 
 impl Eq for Span {}
 
-/// An expression with its place.
+/// An expression with its place in the text.
 #[derive(Clone, PartialEq)]
 pub struct Expr {
-    /// What it is.
+    /// The kind of expression, with its parts.
     pub kind: ExprKind,
-    /// Where it stands; empty for made-up ones.
+    /// The place in the text; empty for an expression that was not parsed.
     pub span: Span,
 }
 
-/// Shows what comparison sees: the kind without the place.
+/// Shows what is compared: the kind without the place.
 impl fmt::Debug for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)
@@ -44,7 +44,7 @@ impl From<ExprKind> for Expr {
     }
 }
 
-/// What an expression is.
+/// The kinds of expressions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {
     /// `lhs op rhs`.
@@ -83,8 +83,36 @@ pub enum ExprKind {
     Boolean(bool),
     /// `10m`.
     Duration(Nanos),
-    /// A time, which only folding makes.
+    /// A time. Only constant folding produces it.
     Time(Timestamp),
+}
+
+impl Expr {
+    /// Whether this is the column `time`, in any letter case.
+    pub fn is_time(&self) -> bool {
+        matches!(&self.kind, ExprKind::Var(column) if column.name.eq_ignore_ascii_case("time"))
+    }
+}
+
+impl ExprKind {
+    /// The name of InfluxDB's Go type for this kind of expression, which its error messages contain.
+    pub fn go_type_name(&self) -> &'static str {
+        match self {
+            ExprKind::Binary { .. } => "*influxql.BinaryExpr",
+            ExprKind::Paren(_) => "*influxql.ParenExpr",
+            ExprKind::Call { .. } => "*influxql.Call",
+            ExprKind::Distinct(_) => "*influxql.Distinct",
+            ExprKind::Var(_) => "*influxql.VarRef",
+            ExprKind::Wildcard(_) => "*influxql.Wildcard",
+            ExprKind::Regex(_) => "*influxql.RegexLiteral",
+            ExprKind::Integer(_) => "*influxql.IntegerLiteral",
+            ExprKind::Number(_) => "*influxql.NumberLiteral",
+            ExprKind::String(_) => "*influxql.StringLiteral",
+            ExprKind::Boolean(_) => "*influxql.BooleanLiteral",
+            ExprKind::Duration(_) => "*influxql.DurationLiteral",
+            ExprKind::Time(_) => "*influxql.TimeLiteral",
+        }
+    }
 }
 
 /// A reference to a column.
@@ -96,7 +124,7 @@ pub struct VarRef {
     pub cast: Option<Cast>,
 }
 
-/// `::type` behind a column.
+/// The `::type` after a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the words of the grammar")]
 pub enum Cast {
@@ -104,7 +132,7 @@ pub enum Cast {
     Integer,
     String,
     Boolean,
-    /// Whatever field has the name.
+    /// The field of this name, whatever its type.
     Field,
     Tag,
 }
@@ -119,7 +147,7 @@ pub enum WildcardKind {
 
 /// A binary operator, from loosest to tightest binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "named as read aloud")]
+#[expect(missing_docs, reason = "each variant is named as it is read aloud")]
 pub enum BinaryOp {
     Or,
     And,
@@ -176,7 +204,7 @@ impl BinaryOp {
         }
     }
 
-    /// Whether it compares: precedence 3.
+    /// Whether it is a comparison: precedence 3.
     pub fn is_comparison(self) -> bool {
         self.precedence() == 3
     }

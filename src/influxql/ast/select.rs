@@ -1,12 +1,11 @@
-//! SELECT: its clauses as they were written, and the statement that has passed static validation.
+//! SELECT: its clauses as written, and the statement that has passed static validation.
 
 use std::ops::Deref;
 
 use fluxstone_model::{TimeRange, Timestamp};
 
-use super::{
-    BinaryOp, Dimension, Expr, ExprKind, Field, Fill, GroupBy, Limits, Measurement, Order, Source, Target, VarRef,
-};
+use super::clauses::{Dimension, Field, Fill, GroupBy, Limits, Measurement, Order, Target};
+use super::expression::{BinaryOp, Expr, ExprKind, VarRef};
 
 /// The clauses of a SELECT.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,10 +28,18 @@ pub struct SelectClauses {
     pub limits: Limits,
 }
 
-/// A SELECT that can be planned: its clauses have passed static validation, and so have its sub-queries.
+/// A source of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// A measurement, or several by regex.
+    Measurement(Measurement),
+    /// `(SELECT ...)`.
+    Subquery(Box<Select>),
+}
+
+/// A SELECT that can be planned: its clauses and its subqueries have passed static validation.
 ///
-/// Only [`crate::parse`] makes one. The clauses can be read, and changed by the methods below only, none of which can
-/// make it invalid.
+/// Only [`crate::parse`] makes one. Its clauses can be read. Only the methods below change them, and they keep it valid.
 ///
 /// ```
 /// use fluxstone_influxql::{Parameters, ast::{Fill, Statement}, parse};
@@ -52,38 +59,38 @@ impl Deref for Select {
 }
 
 impl Select {
-    /// The statement of clauses that were found to be valid: for validation alone.
+    /// Wraps clauses that were found to be valid. Only validation may call it.
     pub(crate) fn validated(clauses: SelectClauses) -> Select {
         Select(clauses)
     }
 
-    /// Without INTO.
+    /// Removes INTO.
     #[must_use]
     pub fn without_target(mut self) -> Select {
         self.0.into = None;
         self
     }
 
-    /// With that in windows without a value.
+    /// Sets the value for empty windows.
     #[must_use]
     pub fn with_fill(mut self, fill: Fill) -> Select {
         self.0.fill = Some(fill);
         self
     }
 
-    /// Grouped by one more dimension, as a sub-query is by those of the query around it. A query without calls takes no
-    /// notice of windows that come so.
+    /// Adds a dimension, as a subquery inherits those of the query around it. A query without calls ignores windows that are
+    /// added like this.
     #[must_use]
     pub fn grouped_by_also(mut self, dimension: Dimension) -> Select {
         self.0.group_by.dimensions.push(dimension);
         self
     }
 
-    /// Hands the database and the retention policy of the target and then of each source to `rename`, in the order of the text,
-    /// those of sub-queries included.
+    /// Calls `rename` with the database and the retention policy of the target and then of each source, in the order of the
+    /// text, including those of subqueries.
     ///
     /// # Errors
-    /// The first of `rename`; names before it are changed then.
+    /// The first error of `rename`. Earlier names have been changed then.
     pub fn rename_places<E>(
         &mut self,
         rename: &mut impl FnMut(&mut String, &mut String) -> Result<(), E>,
@@ -97,13 +104,12 @@ impl Select {
         })
     }
 
-    /// With `range` in place of its own conditions on time.
+    /// Replaces its own conditions on time by `range`.
     #[must_use]
     pub fn limited_to(mut self, range: TimeRange) -> Select {
-        let is_time = |expr: &Expr| matches!(&expr.kind, ExprKind::Var(var) if var.name.eq_ignore_ascii_case("time"));
         let own = self.0.condition.take().map(|condition| {
             condition.rewrite(&mut |expr| match &expr.kind {
-                ExprKind::Binary { lhs, rhs, .. } if is_time(lhs) || is_time(rhs) => {
+                ExprKind::Binary { lhs, rhs, .. } if lhs.is_time() || rhs.is_time() => {
                     Expr { kind: ExprKind::Boolean(true), span: expr.span }
                 }
                 _ => expr,

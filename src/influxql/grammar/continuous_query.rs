@@ -4,14 +4,17 @@ use fluxstone_model::Nanos;
 use winnow::Parser;
 use winnow::combinator::preceded;
 
+use super::fault::{Parsed, plain};
+use super::input::{Input, peek};
 use super::select::select;
-use super::{Input, Parsed, clause, duration, keyword, name_on_database, peek, plain};
-use crate::ast::{Resample, Statement};
+use super::tokens::{clause, duration, keyword, name_on_database};
+use crate::ast::{Definition, Resample};
+use crate::role::Role;
 use crate::token::Keyword;
-use crate::validate::{self, Role};
+use crate::validate;
 
-/// What follows CREATE CONTINUOUS.
-pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+/// Parses the rest of a statement after CREATE CONTINUOUS.
+pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let (name, database) = preceded(keyword(Keyword::Query), name_on_database).parse_next(input)?;
     let resample = clause(Keyword::Resample, resample)(input)?.unwrap_or_default();
     (keyword(Keyword::Begin), keyword(Keyword::Select)).parse_next(input)?;
@@ -22,10 +25,10 @@ pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
     }
     validate::resample(resample, &select).map_err(|problem| plain(&problem))?;
     keyword(Keyword::End).parse_next(input)?;
-    Ok(Statement::CreateContinuousQuery { name, database, resample, select: Box::new(select) })
+    Ok(Definition::CreateContinuousQuery { name, database, resample, select: Box::new(select) })
 }
 
-/// `[EVERY d] [FOR d]`, at least one of them and not zero.
+/// `[EVERY d] [FOR d]`, at least one of them positive.
 fn resample<'t>(input: &mut Input<'t>) -> Parsed<'t, Resample> {
     let positive = |length: Option<Nanos>| length.filter(|length| length.0 > 0);
     let every = positive(clause(Keyword::Every, duration(None))(input)?);

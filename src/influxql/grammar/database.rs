@@ -4,21 +4,23 @@ use fluxstone_model::Nanos;
 use winnow::Parser;
 use winnow::combinator::{opt, preceded};
 
-use super::{Input, Parsed, clause, duration, identifier, keyword, name_on_database, peek, replication, take};
-use crate::ast::{RetentionOptions, Statement};
+use super::fault::Parsed;
+use super::input::{Input, peek, take};
+use super::tokens::{clause, duration, identifier, keyword, name_on_database, replication};
+use crate::ast::{Definition, RetentionOptions};
 use crate::token::{Keyword, Kind};
 
-/// `INF` as a duration of a policy.
-const FOR_EVER: Nanos = Nanos(0);
+/// `INF` as the duration of a policy.
+const INFINITE: Nanos = Nanos(0);
 
-/// What follows CREATE DATABASE.
-pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+/// Parses the rest of CREATE DATABASE.
+pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let name = identifier(input)?;
     let with = clause(Keyword::With, options)(input)?;
-    Ok(Statement::CreateDatabase { name, with })
+    Ok(Definition::CreateDatabase { name, with })
 }
 
-/// What follows CREATE DATABASE ... WITH: options in a fixed order, at least one.
+/// Parses the options after CREATE DATABASE ... WITH: in a fixed order, at least one.
 fn options<'t>(input: &mut Input<'t>) -> Parsed<'t, RetentionOptions> {
     let first = peek(input);
     let any = [Keyword::Duration, Keyword::Name, Keyword::Replication, Keyword::Shard];
@@ -26,28 +28,28 @@ fn options<'t>(input: &mut Input<'t>) -> Parsed<'t, RetentionOptions> {
         return Err(first.unexpected(&["DURATION", "NAME", "REPLICATION", "SHARD"]));
     }
     Ok(RetentionOptions {
-        duration: clause(Keyword::Duration, duration(Some(FOR_EVER)))(input)?,
+        duration: clause(Keyword::Duration, duration(Some(INFINITE)))(input)?,
         replication: clause(Keyword::Replication, replication)(input)?,
         shard_duration: clause(Keyword::Shard, |input| {
-            preceded(keyword(Keyword::Duration), duration(Some(FOR_EVER))).parse_next(input)
+            preceded(keyword(Keyword::Duration), duration(Some(INFINITE))).parse_next(input)
         })(input)?,
         name: clause(Keyword::Name, identifier)(input)?,
     })
 }
 
-/// What follows CREATE RETENTION.
-pub(super) fn create_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+/// Parses the rest of a statement after CREATE RETENTION.
+pub(super) fn create_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let (name, database) = preceded(keyword(Keyword::Policy), name_on_database).parse_next(input)?;
-    let duration = preceded(keyword(Keyword::Duration), duration(Some(FOR_EVER))).parse_next(input)?;
+    let duration = preceded(keyword(Keyword::Duration), duration(Some(INFINITE))).parse_next(input)?;
     let replication = preceded(keyword(Keyword::Replication), replication).parse_next(input)?;
     let shard_duration = clause(Keyword::Shard, shard_duration)(input)?;
     let default = opt(keyword(Keyword::Default)).parse_next(input)?.is_some();
     let options =
         RetentionOptions { duration: Some(duration), replication: Some(replication), shard_duration, name: None };
-    Ok(Statement::CreateRetentionPolicy { name, database, options, default })
+    Ok(Definition::CreateRetentionPolicy { name, database, options, default })
 }
 
-/// `DURATION d` behind SHARD, which is not INF for policies that are named.
+/// `DURATION d` after SHARD in CREATE and ALTER RETENTION POLICY, where it cannot be INF.
 fn shard_duration<'t>(input: &mut Input<'t>) -> Parsed<'t, Nanos> {
     keyword(Keyword::Duration).parse_next(input)?;
     let next = peek(input);
@@ -57,8 +59,8 @@ fn shard_duration<'t>(input: &mut Input<'t>) -> Parsed<'t, Nanos> {
     duration(None)(input)
 }
 
-/// What follows ALTER RETENTION: options in any order, each once, at least one.
-pub(super) fn alter_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+/// Parses the rest of a statement after ALTER RETENTION: options in any order, each at most once, at least one.
+pub(super) fn alter_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let name = preceded(keyword(Keyword::Policy), altered_name).parse_next(input)?;
     let database = preceded(keyword(Keyword::On), identifier).parse_next(input)?;
     let mut options = RetentionOptions::default();
@@ -71,7 +73,7 @@ pub(super) fn alter_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
                 word
             }
             _ if none => return Err(next.unexpected(&["DURATION", "REPLICATION", "SHARD", "DEFAULT"])),
-            _ => return Ok(Statement::AlterRetentionPolicy { name, database, options, default }),
+            _ => return Ok(Definition::AlterRetentionPolicy { name, database, options, default }),
         };
         let again = match word {
             Keyword::Duration => options.duration.is_some(),
@@ -85,7 +87,7 @@ pub(super) fn alter_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
         take(input, next);
         none = false;
         match word {
-            Keyword::Duration => options.duration = Some(duration(Some(FOR_EVER))(input)?),
+            Keyword::Duration => options.duration = Some(duration(Some(INFINITE))(input)?),
             Keyword::Replication => options.replication = Some(replication(input)?),
             Keyword::Shard => options.shard_duration = Some(shard_duration(input)?),
             _ => default = true,
@@ -93,7 +95,7 @@ pub(super) fn alter_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
     }
 }
 
-/// A name, or the word DEFAULT, which means the policy called `default`.
+/// A name, or the word DEFAULT, which means the policy named `default`.
 fn altered_name<'t>(input: &mut Input<'t>) -> Parsed<'t, String> {
     if opt(keyword(Keyword::Default)).parse_next(input)?.is_some() {
         return Ok("default".to_owned());

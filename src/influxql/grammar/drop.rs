@@ -1,49 +1,45 @@
-//! Statements that remove things: DROP, DELETE and KILL QUERY.
+//! Statements that remove something: DROP, DELETE and KILL QUERY.
 
 use winnow::Parser;
 use winnow::combinator::preceded;
 
+use super::fault::{Parsed, ungrammatical};
+use super::input::{Input, peek, peek_raw, take};
 use super::select::condition;
 use super::source::measurements;
-use super::{
-    Input, Parsed, clause, identifier, keyword, name_on_database, number_u64, peek, peek_raw, take, token,
-    ungrammatical,
-};
-use crate::ast::{Expr, Measurement, Statement};
+use super::tokens::{clause, identifier, keyword, name_on_database, number_u64, token};
+use crate::ast::{Definition, DeleteClauses, KillQuery};
 use crate::token::{Keyword, Kind, Place};
 
-/// What follows DROP. The message about a wrong word leaves DATABASE out, as InfluxDB's does.
-pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+/// Parses the rest of a statement after DROP. The message about a wrong word omits DATABASE, as InfluxDB's does.
+pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let what = token(input)?;
     match what.kind {
         Kind::Keyword(Keyword::Continuous) => preceded(keyword(Keyword::Query), name_on_database)
-            .map(|(name, database)| Statement::DropContinuousQuery { name, database })
+            .map(|(name, database)| Definition::DropContinuousQuery { name, database })
             .parse_next(input),
-        Kind::Keyword(Keyword::Database) => identifier.map(|name| Statement::DropDatabase { name }).parse_next(input),
+        Kind::Keyword(Keyword::Database) => identifier.map(|name| Definition::DropDatabase { name }).parse_next(input),
         Kind::Keyword(Keyword::Measurement) => {
-            identifier.map(|name| Statement::DropMeasurement { name }).parse_next(input)
+            identifier.map(|name| Definition::DropMeasurement { name }).parse_next(input)
         }
         Kind::Keyword(Keyword::Retention) => preceded(keyword(Keyword::Policy), name_on_database)
-            .map(|(name, database)| Statement::DropRetentionPolicy { name, database })
+            .map(|(name, database)| Definition::DropRetentionPolicy { name, database })
             .parse_next(input),
-        Kind::Keyword(Keyword::Series) => {
-            let (sources, condition) = what_to_remove(input)?;
-            Ok(Statement::DropSeries { sources, condition })
-        }
-        Kind::Keyword(Keyword::Shard) => number_u64.map(|id| Statement::DropShard { id }).parse_next(input),
+        Kind::Keyword(Keyword::Series) => delete_clauses(input).map(Definition::DropSeries),
+        Kind::Keyword(Keyword::Shard) => number_u64.map(|id| Definition::DropShard { id }).parse_next(input),
         Kind::Keyword(Keyword::Subscription) => {
             let (name, (database, policy)) =
                 (identifier, preceded(keyword(Keyword::On), database_and_policy)).parse_next(input)?;
-            Ok(Statement::DropSubscription { name, database, policy })
+            Ok(Definition::DropSubscription { name, database, policy })
         }
-        Kind::Keyword(Keyword::User) => identifier.map(|name| Statement::DropUser { name }).parse_next(input),
+        Kind::Keyword(Keyword::User) => identifier.map(|name| Definition::DropUser { name }).parse_next(input),
         _ => {
             Err(what.unexpected(&["CONTINUOUS", "MEASUREMENT", "RETENTION", "SERIES", "SHARD", "SUBSCRIPTION", "USER"]))
         }
     }
 }
 
-/// `database.policy`, without a blank before the dot.
+/// `database.policy`, without a space before the dot.
 pub(super) fn database_and_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, (String, String)> {
     let database = identifier(input)?;
     let dot = peek_raw(input);
@@ -54,18 +50,13 @@ pub(super) fn database_and_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, (Stri
     Ok((database, identifier(input)?))
 }
 
-/// What follows DELETE.
-pub(super) fn delete<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
-    let (sources, condition) = what_to_remove(input)?;
-    Ok(Statement::Delete { sources, condition })
-}
-
-/// `[FROM measurements] [WHERE condition]`, at least one of them, and the measurements unqualified.
-fn what_to_remove<'t>(input: &mut Input<'t>) -> Parsed<'t, (Vec<Measurement>, Option<Expr>)> {
+/// Parses `[FROM measurements] [WHERE condition]` after DELETE and DROP SERIES: at least one of them, and the measurements
+/// unqualified.
+pub(super) fn delete_clauses<'t>(input: &mut Input<'t>) -> Parsed<'t, DeleteClauses> {
     let first = peek(input);
     let sources = clause(Keyword::From, measurements)(input)?.unwrap_or_default();
     let unsupported = |what: &str| ungrammatical(format!("{what} not supported"), Place::At(0));
-    // The last one that is wrong is reported, and its policy before its database.
+    // The last wrong source is reported, and its policy before its database.
     if let Some(wrong) = sources.iter().rev().find(|source| !source.database.is_empty() || !source.policy.is_empty()) {
         return Err(unsupported(if wrong.policy.is_empty() { "database" } else { "retention policy" }));
     }
@@ -73,12 +64,12 @@ fn what_to_remove<'t>(input: &mut Input<'t>) -> Parsed<'t, (Vec<Measurement>, Op
     if sources.is_empty() && condition.is_none() {
         return Err(first.unexpected(&["FROM", "WHERE"]));
     }
-    Ok((sources, condition))
+    Ok(DeleteClauses { sources, condition })
 }
 
-/// What follows KILL.
-pub(super) fn kill_query<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+/// Parses the rest of a statement after KILL.
+pub(super) fn kill_query<'t>(input: &mut Input<'t>) -> Parsed<'t, KillQuery> {
     let id = preceded(keyword(Keyword::Query), number_u64).parse_next(input)?;
     let host = clause(Keyword::On, identifier)(input)?;
-    Ok(Statement::KillQuery { id, host })
+    Ok(KillQuery { id, host })
 }

@@ -1,24 +1,24 @@
-//! Expressions: operands joined by binary operators, by operator precedence, without recursion except for what brackets hold.
+//! Expressions, by operator precedence. Only brackets and calls recurse, and both are bounded.
 
 use fluxstone_model::Nanos;
 use winnow::error::ErrMode;
 use winnow::stream::Location;
 
+use super::fault::{Fault, Parsed, plain};
+use super::input::{Input, peek, peek_raw, skip_space, take, token_at};
 use super::source::segments;
-use super::{
-    Fault, Input, Parsed, identifier, nested, peek, peek_raw, plain, regex, required_regex, skip_space, take, token,
-};
-use crate::Parameter;
+use super::tokens::{identifier, nested, regex, required_regex, token};
 use crate::ast::{BinaryOp, Cast, Expr, ExprKind, Span, VarRef, WildcardKind};
 use crate::duration;
 use crate::invalid::Invalid;
+use crate::parameter::Parameter;
 use crate::token::{Keyword, Kind, Token};
 
-/// How many operators, brackets and calls may stand above each other in the tree of one expression. A chain of operators of
-/// one precedence is as deep as it is long. It bounds the recursion of everything that walks trees.
+/// The largest height of the tree of one expression, in operators, brackets and calls. A chain of operators of one precedence is
+/// as high as it is long. Bounds the recursion of everything that walks trees.
 pub(crate) const DEPTH_MAX: u32 = 1000;
 
-/// An expression.
+/// Parses an expression.
 pub(super) fn expression<'t>(input: &mut Input<'t>) -> Parsed<'t, Expr> {
     deep_expression(input).map(|deep| deep.expr)
 }
@@ -35,7 +35,7 @@ impl Deep {
     }
 }
 
-/// Operators wait on a stack until one that binds no tighter follows.
+/// Parses an expression. Operators wait on a stack until one follows that does not bind tighter.
 fn deep_expression<'t>(input: &mut Input<'t>) -> Parsed<'t, Deep> {
     let mut last = operand(input)?;
     let mut waiting: Vec<(Deep, Token<'t>, BinaryOp)> = Vec::new();
@@ -68,7 +68,7 @@ fn within_depth(deep: Deep, at: Token<'_>) -> Parsed<'_, Deep> {
     Ok(deep)
 }
 
-/// The right side of `=~` and `!~`. Unlike everywhere else, a slash that is glued to the operator is taken for a division.
+/// Parses the right side of `=~` and `!~`. Unlike everywhere else, a slash directly after the operator is taken for a division.
 fn matched_regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Deep> {
     skip_space(input);
     let start = input.current_token_start();
@@ -82,7 +82,7 @@ fn span(start: usize, end: usize) -> Span {
     Span { start: start as u32, end: end as u32 }
 }
 
-/// What operators stand between.
+/// Parses an operand.
 fn operand<'t>(input: &mut Input<'t>) -> Parsed<'t, Deep> {
     let first = peek(input);
     let mut deep = operand_from(input, first)?;
@@ -96,7 +96,7 @@ fn operand_from<'t>(input: &mut Input<'t>, first: Token<'t>) -> Parsed<'t, Deep>
         Ok(Deep::leaf(kind))
     };
     match first.kind {
-        Kind::LeftParen => parenthesised(input, first),
+        Kind::LeftParen => parenthesized(input, first),
         Kind::Identifier => call_or_column(input, first),
         Kind::Keyword(Keyword::Distinct) => distinct(input, first),
         Kind::Operator(BinaryOp::Multiply) => wildcard(input, first),
@@ -104,7 +104,7 @@ fn operand_from<'t>(input: &mut Input<'t>, first: Token<'t>) -> Parsed<'t, Deep>
         Kind::String => literal(input, ExprKind::String(first.content().into_owned())),
         Kind::Keyword(Keyword::True) => literal(input, ExprKind::Boolean(true)),
         Kind::Keyword(Keyword::False) => literal(input, ExprKind::Boolean(false)),
-        // In an expression what is no duration is one of length zero.
+        // In an expression, a malformed duration has length zero.
         Kind::Duration => literal(input, ExprKind::Duration(duration::parse(first.text).unwrap_or(Nanos(0)))),
         Kind::Integer => {
             let value = first.text.parse().map_err(|_| first.wrong("unable to parse integer"))?;
@@ -118,7 +118,7 @@ fn operand_from<'t>(input: &mut Input<'t>, first: Token<'t>) -> Parsed<'t, Deep>
     }
 }
 
-fn parenthesised<'t>(input: &mut Input<'t>, open: Token<'t>) -> Parsed<'t, Deep> {
+fn parenthesized<'t>(input: &mut Input<'t>, open: Token<'t>) -> Parsed<'t, Deep> {
     take(input, open);
     let inner = nested(input, deep_expression)?;
     let close = peek(input);
@@ -130,12 +130,12 @@ fn parenthesised<'t>(input: &mut Input<'t>, open: Token<'t>) -> Parsed<'t, Deep>
     within_depth(deep, open)
 }
 
-/// A name with a bracket glued to it is a call.
+/// A name directly followed by a bracket is a call.
 fn call_or_column<'t>(input: &mut Input<'t>, name: Token<'t>) -> Parsed<'t, Deep> {
-    let behind = super::token_at(&mut input.state, name.end);
-    if behind.kind == Kind::LeftParen {
+    let next = token_at(&mut input.state, name.end);
+    if next.kind == Kind::LeftParen {
         take(input, name);
-        take(input, behind);
+        take(input, next);
         return arguments(input, name.content().to_lowercase(), name);
     }
     let name = segments(input)?.join(".");
@@ -143,7 +143,7 @@ fn call_or_column<'t>(input: &mut Input<'t>, name: Token<'t>) -> Parsed<'t, Deep
     Ok(Deep::leaf(ExprKind::Var(VarRef { name, cast })))
 }
 
-/// What follows the opening bracket of a call.
+/// Parses the rest of a call after its opening bracket.
 fn arguments<'t>(input: &mut Input<'t>, name: String, at: Token<'t>) -> Parsed<'t, Deep> {
     let mut args = Vec::new();
     let mut depth = 0;
@@ -177,14 +177,14 @@ fn arguments<'t>(input: &mut Input<'t>, name: String, at: Token<'t>) -> Parsed<'
 /// `DISTINCT name`, or the call `DISTINCT(...)`.
 fn distinct<'t>(input: &mut Input<'t>, word: Token<'t>) -> Parsed<'t, Deep> {
     take(input, word);
-    let behind = peek_raw(input);
-    match behind.kind {
+    let next = peek_raw(input);
+    match next.kind {
         Kind::LeftParen => {
-            take(input, behind);
+            take(input, next);
             arguments(input, "distinct".to_owned(), word)
         }
         Kind::Space => Ok(Deep::leaf(ExprKind::Distinct(identifier(input)?))),
-        _ => Err(behind.unexpected(&["(", "identifier"])),
+        _ => Err(next.unexpected(&["(", "identifier"])),
     }
 }
 
@@ -198,7 +198,7 @@ fn wildcard<'t>(input: &mut Input<'t>, star: Token<'t>) -> Parsed<'t, Deep> {
     Ok(Deep::leaf(ExprKind::Wildcard(kind)))
 }
 
-/// `::type` glued to what is before it and to its type.
+/// Parses `::type`, without spaces around the colons.
 fn cast<'t, T>(
     input: &mut Input<'t>,
     read: impl FnOnce(Token<'t>) -> Result<T, ErrMode<Fault<'t>>>,
@@ -230,7 +230,7 @@ fn column_cast(token: Token<'_>) -> Result<Cast, ErrMode<Fault<'_>>> {
     Err(token.unexpected(&["float", "integer", "string", "boolean", "field", "tag"]))
 }
 
-/// `$name`, which becomes the literal that it is bound to.
+/// Parses `$name`, which becomes the literal that it is bound to.
 fn parameter<'t>(input: &mut Input<'t>, name: Token<'t>) -> Parsed<'t, Deep> {
     token(input)?;
     let name = name.content();

@@ -1,27 +1,22 @@
-//! SELECT, and the clauses that it shares with others: WHERE, ORDER BY, LIMIT and its kin.
+//! SELECT, and the clauses that it shares with other statements: WHERE, ORDER BY, LIMIT and OFFSET.
 
 use winnow::Parser;
 use winnow::combinator::{cut_err, preceded};
 use winnow::stream::Location;
 
 use super::expression::expression;
+use super::fault::{Parsed, plain};
+use super::input::{Input, peek, peek_raw, skip_space, take};
 use super::source::{sources, target};
-use super::{
-    Input, Parsed, clause, comma_separated, identifier, keyword, kind, literal, peek, peek_raw, plain, regex,
-    skip_space, take,
-};
-use crate::ast::{Expr, ExprKind, Field, Fill, Limits, Order, Select, Source, Span, Statement};
+use super::tokens::{clause, comma_separated, identifier, keyword, kind, literal, regex};
+use crate::ast::{Expr, ExprKind, Field, Fill, Limits, Order, Select, Source, Span};
 use crate::invalid::Invalid;
 use crate::position::Position;
+use crate::role::Role;
 use crate::token::{Keyword, Kind};
-use crate::validate::{self, Role, Unchecked};
+use crate::validate::{self, Unchecked};
 
-/// A SELECT statement, behind its first word.
-pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
-    select(input, Role::Statement).map(|select| Statement::Select(Box::new(select)))
-}
-
-/// The rest of a SELECT, checked for its role.
+/// Parses the rest of a statement after SELECT and validates it for its role.
 pub(super) fn select<'t>(input: &mut Input<'t>, role: Role) -> Parsed<'t, Select> {
     let fields = comma_separated(field)(input)?;
     let into = if role == Role::ContinuousQuery {
@@ -32,7 +27,7 @@ pub(super) fn select<'t>(input: &mut Input<'t>, role: Role) -> Parsed<'t, Select
     keyword(Keyword::From).parse_next(input)?;
     let sources = sources(subquery)(input)?;
     let condition = condition(input)?;
-    let dimensions = clause(Keyword::Group, preceded_dimensions)(input)?.unwrap_or_default();
+    let dimensions = clause(Keyword::Group, by_dimensions)(input)?.unwrap_or_default();
     let fill = fill(input)?;
     let order = order(input)?;
     let limits = Limits {
@@ -66,7 +61,7 @@ fn field<'t>(input: &mut Input<'t>) -> Parsed<'t, Field> {
     Ok(Field { expr, alias })
 }
 
-/// A regular expression that stands for names.
+/// A regular expression that selects names.
 fn regex_operand<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Expr>> {
     let start = input.current_token_start();
     let regex = regex(input)?;
@@ -79,8 +74,8 @@ pub(super) fn condition<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Expr>> {
     clause(Keyword::Where, expression)(input)
 }
 
-/// `BY dimension, ...`. Behind a regular expression a comma must follow at once.
-fn preceded_dimensions<'t>(input: &mut Input<'t>) -> Parsed<'t, Vec<Expr>> {
+/// `BY dimension, ...`. After a regular expression a comma must follow directly.
+fn by_dimensions<'t>(input: &mut Input<'t>) -> Parsed<'t, Vec<Expr>> {
     keyword(Keyword::By).parse_next(input)?;
     let mut dimensions = Vec::new();
     loop {
@@ -98,14 +93,14 @@ fn preceded_dimensions<'t>(input: &mut Input<'t>) -> Parsed<'t, Vec<Expr>> {
     }
 }
 
-/// `fill(option)`. The word is not reserved, so whatever expression it begins is read before it is judged.
+/// `fill(option)`. The word is not reserved, so the expression that begins with it is read before it is checked.
 fn fill<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Fill>> {
     let word = peek(input);
     if word.kind != Kind::Identifier || !word.content().eq_ignore_ascii_case("fill") {
         return Ok(None);
     }
     let ExprKind::Call { args, .. } = cut_err(expression).parse_next(input)?.kind else {
-        return Err(plain(&Invalid::FillIsNoCall));
+        return Err(plain(&Invalid::FillIsNotACall));
     };
     let [option] = &args[..] else {
         return Err(plain(&Invalid::FillArguments));
@@ -164,7 +159,7 @@ fn direction(input: &mut Input<'_>) -> Option<Order> {
     Some(order)
 }
 
-/// LIMIT, OFFSET, SLIMIT or SOFFSET with its number; zero if it is not there. What 64 bits can't hold is as good as endless.
+/// LIMIT, OFFSET, SLIMIT or SOFFSET with its number; zero if absent. A number beyond 64 bits is cut to the largest one.
 pub(super) fn limit<'t>(word: Keyword) -> impl FnMut(&mut Input<'t>) -> Parsed<'t, u64> {
     move |input| {
         let number = clause(word, |input| literal(Kind::Integer, "integer").parse_next(input))(input)?;

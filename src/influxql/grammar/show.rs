@@ -3,32 +3,34 @@
 use winnow::Parser;
 use winnow::combinator::{delimited, preceded};
 
+use super::fault::Parsed;
+use super::input::Input;
 use super::select::{condition, limit, order};
 use super::source::{measurement, measurements};
-use super::{Input, Parsed, clause, comma_separated, identifier, keyword, kind, required_regex, string, token};
-use crate::ast::{BinaryOp, Limits, Measurement, MeasurementFilter, Show, Statement, TagKeyFilter};
+use super::tokens::{clause, comma_separated, identifier, keyword, kind, required_regex, string, token};
+use crate::ast::{BinaryOp, Limits, Measurement, MeasurementFilter, SchemaClauses, Show, TagKeyFilter};
 use crate::token::{Keyword, Kind};
 
-/// What follows SHOW.
-pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+/// Parses the rest of a statement after SHOW.
+pub(super) fn statement<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
     let what = token(input)?;
     let Kind::Keyword(word) = what.kind else { return Err(what.unexpected(WORDS)) };
     match word {
-        Keyword::Continuous => keyword(Keyword::Queries).value(Statement::ShowContinuousQueries).parse_next(input),
-        Keyword::Databases => Ok(Statement::ShowDatabases),
-        Keyword::Diagnostics => module(input).map(|module| Statement::ShowDiagnostics { module }),
+        Keyword::Continuous => keyword(Keyword::Queries).value(Show::ContinuousQueries).parse_next(input),
+        Keyword::Databases => Ok(Show::Databases),
+        Keyword::Diagnostics => module(input).map(|module| Show::Diagnostics { module }),
         Keyword::Field => preceded(keyword(Keyword::Keys), field_keys).parse_next(input),
         Keyword::Grants => grants(input),
         Keyword::Measurements => show_measurements(input),
-        Keyword::Queries => Ok(Statement::ShowQueries),
+        Keyword::Queries => Ok(Show::Queries),
         Keyword::Retention => preceded(keyword(Keyword::Policies), retention_policies).parse_next(input),
         Keyword::Series => series(input),
-        Keyword::Shard => keyword(Keyword::Groups).value(Statement::ShowShardGroups).parse_next(input),
-        Keyword::Shards => Ok(Statement::ShowShards),
-        Keyword::Stats => module(input).map(|module| Statement::ShowStats { module }),
-        Keyword::Subscriptions => Ok(Statement::ShowSubscriptions),
+        Keyword::Shard => keyword(Keyword::Groups).value(Show::ShardGroups).parse_next(input),
+        Keyword::Shards => Ok(Show::Shards),
+        Keyword::Stats => module(input).map(|module| Show::Stats { module }),
+        Keyword::Subscriptions => Ok(Show::Subscriptions),
         Keyword::Tag => tag(input),
-        Keyword::Users => Ok(Statement::ShowUsers),
+        Keyword::Users => Ok(Show::Users),
         _ => Err(what.unexpected(WORDS)),
     }
 }
@@ -51,7 +53,7 @@ const WORDS: &[&str] = &[
     "USERS",
 ];
 
-fn tag<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+fn tag<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
     let what = token(input)?;
     match what.kind {
         Kind::Keyword(Keyword::Keys) => tag_keys(input),
@@ -65,13 +67,13 @@ fn module<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<String>> {
     clause(Keyword::For, string)(input)
 }
 
-fn grants<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+fn grants<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
     let user = preceded(keyword(Keyword::For), identifier).parse_next(input)?;
-    Ok(Statement::ShowGrants { user })
+    Ok(Show::Grants { user })
 }
 
-fn retention_policies<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
-    on(input).map(|database| Statement::ShowRetentionPolicies { database })
+fn retention_policies<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
+    on(input).map(|database| Show::RetentionPolicies { database })
 }
 
 /// `ON database`.
@@ -89,17 +91,17 @@ fn limit_and_offset<'t>(input: &mut Input<'t>) -> Parsed<'t, Limits> {
     Ok(Limits { limit: limit(Keyword::Limit)(input)?, offset: limit(Keyword::Offset)(input)?, ..Limits::default() })
 }
 
-fn show_measurements<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+fn show_measurements<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
     let database = on(input)?;
     let with = clause(Keyword::With, measurement_filter)(input)?;
     let condition = condition(input)?;
     let order = order(input)?;
     let limits = limit_and_offset(input)?;
-    let show = Show { database, sources: Vec::new(), condition, order, limits };
-    Ok(Statement::ShowMeasurements { show, with })
+    let clauses = SchemaClauses { database, sources: Vec::new(), condition, order, limits };
+    Ok(Show::Measurements { clauses, with })
 }
 
-/// `MEASUREMENT = name`. The operator and the kind of source need not agree.
+/// `MEASUREMENT = name`. The operator need not match the kind of source.
 fn measurement_filter<'t>(input: &mut Input<'t>) -> Parsed<'t, MeasurementFilter> {
     keyword(Keyword::Measurement).parse_next(input)?;
     let operator = token(input)?;
@@ -109,8 +111,8 @@ fn measurement_filter<'t>(input: &mut Input<'t>) -> Parsed<'t, MeasurementFilter
     Ok(MeasurementFilter { op, source: measurement(input)? })
 }
 
-fn series<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
-    Ok(Statement::ShowSeries(Show {
+fn series<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
+    Ok(Show::Series(SchemaClauses {
         database: on(input)?,
         sources: from(input)?,
         condition: condition(input)?,
@@ -119,8 +121,8 @@ fn series<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
     }))
 }
 
-fn tag_keys<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
-    Ok(Statement::ShowTagKeys(Show {
+fn tag_keys<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
+    Ok(Show::TagKeys(SchemaClauses {
         database: on(input)?,
         sources: from(input)?,
         condition: condition(input)?,
@@ -134,8 +136,8 @@ fn tag_keys<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
     }))
 }
 
-fn field_keys<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
-    Ok(Statement::ShowFieldKeys(Show {
+fn field_keys<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
+    Ok(Show::FieldKeys(SchemaClauses {
         database: on(input)?,
         sources: from(input)?,
         condition: None,
@@ -144,17 +146,18 @@ fn field_keys<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
     }))
 }
 
-fn tag_values<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+fn tag_values<'t>(input: &mut Input<'t>) -> Parsed<'t, Show> {
     let database = on(input)?;
     let sources = from(input)?;
     let keys = preceded((keyword(Keyword::With), keyword(Keyword::Key)), tag_key_filter).parse_next(input)?;
     let condition = condition(input)?;
     let order = order(input)?;
     let limits = limit_and_offset(input)?;
-    Ok(Statement::ShowTagValues { show: Show { database, sources, condition, order, limits }, keys })
+    let clauses = SchemaClauses { database, sources, condition, order, limits };
+    Ok(Show::TagValues { clauses, keys })
 }
 
-/// What follows WITH KEY.
+/// Parses the filter after WITH KEY.
 fn tag_key_filter<'t>(input: &mut Input<'t>) -> Parsed<'t, TagKeyFilter> {
     let operator = token(input)?;
     match operator.kind {

@@ -1,21 +1,20 @@
-//! Names of measurements: dotted names, sources of statements, targets.
+//! Names of measurements: dotted names, sources and targets.
 
 use winnow::Parser;
 use winnow::combinator::cut_err;
 
-use super::{
-    Input, Parsed, character_ahead, comma_separated, identifier, keyword, kind, nested, peek, peek_raw, regex, take,
-    ungrammatical,
-};
+use super::fault::{Parsed, ungrammatical};
+use super::input::{Input, character_ahead, peek, peek_raw, take};
+use super::tokens::{comma_separated, identifier, keyword, kind, nested, regex};
 use crate::ast::{Measurement, MeasurementName, Regex, Source, Target};
 use crate::print::bare;
 use crate::token::{Keyword, Kind, Place};
 
-/// How many parts a dotted name may have.
+/// The most parts that a dotted name can have.
 const SEGMENTS_MAX: usize = 3;
 
-/// One or more names joined by dots. A part between two dots may be empty. No blank may stand before a dot. If a slash or a
-/// colon follows a dot, the dot is taken, but what follows is left to others.
+/// One or more names joined by dots. A part between two dots can be empty. No space is allowed before a dot. If a slash or a colon
+/// follows a dot, the dot is taken, and the rest is left to the caller.
 pub(super) fn segments<'t>(input: &mut Input<'t>) -> Parsed<'t, Vec<String>> {
     let mut segments = vec![identifier(input)?];
     loop {
@@ -36,7 +35,7 @@ pub(super) fn segments<'t>(input: &mut Input<'t>) -> Parsed<'t, Vec<String>> {
     Ok(segments)
 }
 
-/// How the message about too many segments writes them.
+/// The segments as the message about too many of them prints them.
 fn quoted(segments: &[String]) -> String {
     let last = segments.len().saturating_sub(1);
     let mut text = String::new();
@@ -80,7 +79,7 @@ pub(super) fn measurements<'t>(input: &mut Input<'t>) -> Parsed<'t, Vec<Measurem
     comma_separated(measurement)(input)
 }
 
-/// Measurements and sub-queries, separated by commas. `subquery` parses what stands between the brackets of one.
+/// Measurements and subqueries, separated by commas. `subquery` parses the text between the brackets of one.
 pub(super) fn sources<'t>(
     subquery: fn(&mut Input<'t>) -> Parsed<'t, Source>,
 ) -> impl FnMut(&mut Input<'t>) -> Parsed<'t, Vec<Source>> {
@@ -99,7 +98,7 @@ pub(super) fn sources<'t>(
     })
 }
 
-/// The target of INTO: as a measurement, but the last part may be `:MEASUREMENT`, and no regular expression.
+/// The target of INTO: like a measurement, but the last part can be `:MEASUREMENT` and not a regular expression.
 pub(super) fn target<'t>(input: &mut Input<'t>) -> Parsed<'t, Target> {
     let mut parts = segments(input)?;
     let mut measurement = None;

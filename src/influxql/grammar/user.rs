@@ -1,45 +1,47 @@
-//! Users and what they may do: CREATE USER, SET PASSWORD, GRANT, REVOKE.
+//! Users and their privileges: CREATE USER, SET PASSWORD, GRANT, REVOKE.
 
 use winnow::Parser;
 use winnow::combinator::{opt, preceded};
 
-use super::{Input, Parsed, clause, identifier, keyword, kind, string, token};
-use crate::ast::{BinaryOp, Password, Privilege, Statement};
+use super::fault::Parsed;
+use super::input::Input;
+use super::tokens::{clause, identifier, keyword, kind, string, token};
+use crate::ast::{BinaryOp, Definition, Password, Privilege};
 use crate::token::{Keyword, Kind};
 
-/// What follows CREATE USER.
-pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+/// Parses the rest of CREATE USER.
+pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let name = identifier(input)?;
     let password = preceded((keyword(Keyword::With), keyword(Keyword::Password)), string).parse_next(input)?;
     let admin =
         clause(Keyword::With, |input| (keyword(Keyword::All), keyword(Keyword::Privileges)).parse_next(input))(input)?
             .is_some();
-    Ok(Statement::CreateUser { name, password: Password(password), admin })
+    Ok(Definition::CreateUser { name, password: Password(password), admin })
 }
 
-/// What follows SET.
-pub(super) fn set_password<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+/// Parses the rest of a statement after SET.
+pub(super) fn set_password<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let user = preceded((keyword(Keyword::Password), keyword(Keyword::For)), identifier).parse_next(input)?;
     let password = preceded(kind(Kind::Operator(BinaryOp::Equal), "="), string).parse_next(input)?;
-    Ok(Statement::SetPassword { user, password: Password(password) })
+    Ok(Definition::SetPassword { user, password: Password(password) })
 }
 
-/// A privilege and whom it concerns: `None` is all privileges on everything.
+/// A privilege on a database and the user it concerns; `None` means all privileges on everything.
 type Grant = (Option<(Privilege, String)>, String);
 
-/// What follows GRANT.
-pub(super) fn grant<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+/// Parses the rest of a statement after GRANT.
+pub(super) fn grant<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     Ok(match privilege(input, Keyword::To, &["ON", "TO"])? {
-        (Some((privilege, database)), user) => Statement::Grant { privilege, database, user },
-        (None, user) => Statement::GrantAdmin { user },
+        (Some((privilege, database)), user) => Definition::Grant { privilege, database, user },
+        (None, user) => Definition::GrantAdmin { user },
     })
 }
 
-/// What follows REVOKE.
-pub(super) fn revoke<'t>(input: &mut Input<'t>) -> Parsed<'t, Statement> {
+/// Parses the rest of a statement after REVOKE.
+pub(super) fn revoke<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     Ok(match privilege(input, Keyword::From, &["ON", "FROM"])? {
-        (Some((privilege, database)), user) => Statement::Revoke { privilege, database, user },
-        (None, user) => Statement::RevokeAdmin { user },
+        (Some((privilege, database)), user) => Definition::Revoke { privilege, database, user },
+        (None, user) => Definition::RevokeAdmin { user },
     })
 }
 

@@ -1,12 +1,12 @@
-//! No text makes the parser panic, and messages name places in the text. (That printing and parsing are inverse is tested with
-//! the grammar, in `tests/grammars`.)
+//! No text makes the parser panic, and messages name places inside the text. (`tests/grammars` tests that printing and parsing are
+//! inverse.)
 
 use proptest::prelude::*;
 use proptest::sample::select as any_of;
 
 use crate::{Parameter, Parameters, parse};
 
-/// Texts made of what queries are made of.
+/// Texts made of random pieces of queries.
 fn soup() -> impl Strategy<Value = String> {
     let pieces = [
         "SELECT",
@@ -73,7 +73,7 @@ fn soup() -> impl Strategy<Value = String> {
         .prop_flat_map(|pieces| any_of(vec!["", " "]).prop_map(move |separator| pieces.join(separator)))
 }
 
-/// Parses, and checks that a position in the message lies inside of the text.
+/// Parses, and checks that a position in the message is inside the text.
 fn positions_are_inside(text: &str) -> Result<(), TestCaseError> {
     let parameters: Parameters = [("p".to_owned(), Parameter::Integer(1))].into();
     let Err(error) = parse(text, &parameters) else { return Ok(()) };
@@ -91,7 +91,7 @@ fn positions_are_inside(text: &str) -> Result<(), TestCaseError> {
 proptest! {
     // spec: influxql.position.1
     #[test]
-    fn no_text_panics_and_places_lie_inside(text in "\\PC{0,60}", soup in soup()) {
+    fn no_text_panics_and_positions_are_inside_the_text(text in "\\PC{0,60}", soup in soup()) {
         positions_are_inside(&text)?;
         positions_are_inside(&soup)?;
         positions_are_inside(&format!("SELECT {soup}"))?;

@@ -1,4 +1,4 @@
-//! What could grow is bounded: nesting, chains of operators. Test threads have stacks of 2 MiB, like the server's.
+//! Nesting and chains of operators are bounded. Test threads have stacks of 2 MiB, like those of the server.
 
 use super::check;
 use crate::grammar::{EXPRESSION_DEPTH_MAX, NESTING_MAX};
@@ -9,7 +9,7 @@ fn chain(op: &str, operators: usize) -> String {
     format!("SELECT a FROM m WHERE a{}", format!(" {op} a").repeat(operators))
 }
 
-/// Does everything with a tree that recurses.
+/// Calls every operation that recurses into a tree.
 fn exercise(text: &str) {
     let query = parse(text, &Parameters::new()).unwrap_or_else(|error| panic!("{error}: {}", &text[..80]));
     let copy = query.clone();
@@ -36,7 +36,7 @@ fn chains_of_operators_are_bounded() {
         assert!(error.starts_with("expression too deep, at most 1000 operators in a row at line 1, char "), "{error}");
     }
     assert!(parse(&chain("OR", 1_000_000), &Parameters::new()).is_err());
-    // Tighter operators bind first, and none of the chains is long.
+    // Tighter operators bind first, so none of these chains is long.
     exercise(&format!("SELECT a FROM m WHERE {}", vec!["a + a * a - a / a > a"; 900].join(" AND ")));
 }
 

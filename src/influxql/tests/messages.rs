@@ -1,9 +1,9 @@
-//! What is refused, with the exact messages.
+//! Refused texts, with the exact messages.
 
 mod select;
 mod statements;
 mod tokens;
 mod validation;
 
-/// What is expected where an operand could stand.
+/// The expectation where an operand is missing.
 const OPERAND: &str = "identifier, string, number, bool";

@@ -1,11 +1,11 @@
-//! How trees are written.
+//! Normalized text.
 
 use super::check;
 use crate::{Parameters, parse};
 
 // spec: influxql.normal.1
 #[test]
-fn keywords_are_in_capitals_and_blanks_are_single() {
+fn keywords_are_in_capitals_and_spaces_are_single() {
     check(
         "select   MAX( f ),min(\"g\")*+2 as \"select\"  from m where T='a'and x=~ /a\\/b/ group   by *",
         "SELECT max(f), min(g) * 2 AS \"select\" FROM m WHERE T = 'a' AND x =~ /a\\/b/ GROUP BY *",
@@ -16,7 +16,7 @@ fn keywords_are_in_capitals_and_blanks_are_single() {
 
 // spec: influxql.normal.2
 #[test]
-fn names_are_quoted_where_they_must_be() {
+fn names_are_quoted_only_where_necessary() {
     check("DROP USER \"abc_1\"", "DROP USER abc_1");
     for name in ["", "select", "Or", "a b", "a-b", "1a", "é", "a.b", "a\\\\b", "a\\\"b", "a\\nb"] {
         let text = format!("DROP MEASUREMENT \"{name}\"");
@@ -28,7 +28,7 @@ fn names_are_quoted_where_they_must_be() {
 
 // spec: influxql.normal.3
 #[test]
-fn numbers_have_three_decimals_but_in_fill() {
+fn numbers_have_three_decimals_except_in_fill() {
     check(
         "SELECT a * -1.5, a + 99.9996, a / 1.0 FROM m fill(2.50)",
         "SELECT a * -1.500, a + 100.000, a / 1.000 FROM m fill(2.5)",
@@ -53,7 +53,7 @@ fn durations_are_in_the_largest_unit_that_divides_them() {
     ] {
         check(&format!("SELECT a FROM m WHERE time > {duration}"), &format!("SELECT a FROM m WHERE time > {normal}"));
     }
-    // CREATE DATABASE writes them as Go does.
+    // CREATE DATABASE prints them as Go does.
     check(
         "CREATE DATABASE d WITH DURATION 3d SHARD DURATION 90m",
         "CREATE DATABASE d WITH DURATION 72h0m0s SHARD DURATION 1h30m0s",
@@ -62,7 +62,7 @@ fn durations_are_in_the_largest_unit_that_divides_them() {
 
 // spec: influxql.normal.5
 #[test]
-fn passwords_are_never_written() {
+fn passwords_are_never_printed() {
     for text in ["CREATE USER u WITH PASSWORD 'hush'", "SET PASSWORD FOR u = 'hush'"] {
         let query = parse(text, &Parameters::new()).unwrap();
         for written in [format!("{query}"), format!("{query:#}"), format!("{query:?}")] {

@@ -1,4 +1,4 @@
-//! What trees look like: one for each shape that others rely on.
+//! Snapshots of trees, one for each shape that other crates rely on.
 
 use crate::ast::{Expr, ExprKind, Statement};
 use crate::{Parameters, parse};
@@ -8,7 +8,7 @@ fn statement(text: &str) -> Statement {
 }
 
 #[test]
-fn the_shapes_of_a_select() {
+fn a_select_has_this_shape() {
     let text = "SELECT max(a) / 2 AS b INTO p.:MEASUREMENT FROM d..m WHERE time > now() - 1h AND k = 'x' \
                 GROUP BY time(1m, 5s), k fill(previous) ORDER BY time DESC LIMIT 7";
     let Statement::Select(select) = statement(text) else { panic!("{text}") };
@@ -21,14 +21,14 @@ fn the_shapes_of_a_select() {
 }
 
 #[test]
-fn the_shapes_of_other_statements() {
-    insta::assert_compact_debug_snapshot!(statement("SHOW TAG VALUES FROM /x/ WITH KEY IN (a, b) LIMIT 1"), @r#"ShowTagValues { show: Show { database: None, sources: [Measurement { database: "", policy: "", name: Regex(/x/) }], condition: None, order: None, limits: Limits { limit: 1, offset: 0, slimit: 0, soffset: 0 } }, keys: In(["a", "b"]) }"#);
-    insta::assert_compact_debug_snapshot!(statement("CREATE DATABASE d WITH DURATION INF NAME p"), @r#"CreateDatabase { name: "d", with: Some(RetentionOptions { duration: Some(Nanos(0)), replication: None, shard_duration: None, name: Some("p") }) }"#);
-    insta::assert_compact_debug_snapshot!(statement("DELETE FROM m WHERE a = true"), @r#"Delete { sources: [Measurement { database: "", policy: "", name: Name("m") }], condition: Some(Binary { op: Equal, lhs: Var(VarRef { name: "a", cast: None }), rhs: Boolean(true) }) }"#);
+fn other_statements_have_these_shapes() {
+    insta::assert_compact_debug_snapshot!(statement("SHOW TAG VALUES FROM /x/ WITH KEY IN (a, b) LIMIT 1"), @r#"Show(TagValues { clauses: SchemaClauses { database: None, sources: [Measurement { database: "", policy: "", name: Regex(/x/) }], condition: None, order: None, limits: Limits { limit: 1, offset: 0, slimit: 0, soffset: 0 } }, keys: In(["a", "b"]) })"#);
+    insta::assert_compact_debug_snapshot!(statement("CREATE DATABASE d WITH DURATION INF NAME p"), @r#"Define(CreateDatabase { name: "d", with: Some(RetentionOptions { duration: Some(Nanos(0)), replication: None, shard_duration: None, name: Some("p") }) })"#);
+    insta::assert_compact_debug_snapshot!(statement("DELETE FROM m WHERE a = true"), @r#"Delete(DeleteClauses { sources: [Measurement { database: "", policy: "", name: Name("m") }], condition: Some(Binary { op: Equal, lhs: Var(VarRef { name: "a", cast: None }), rhs: Boolean(true) }) })"#);
 }
 
 #[test]
-fn spans_reach_from_the_first_byte_to_the_last() {
+fn spans_reach_from_the_first_to_the_last_byte() {
     let text = "SELECT a FROM m WHERE 'é' = a + (b * max( c))";
     let Statement::Select(select) = statement(text) else { panic!("{text}") };
     let mut written = Vec::new();
@@ -52,7 +52,7 @@ fn spans_reach_from_the_first_byte_to_the_last() {
 }
 
 #[test]
-fn rewriting_goes_from_the_inside_out() {
+fn rewriting_works_from_the_inside_out() {
     let Statement::Select(select) = statement("SELECT a FROM m WHERE a + (1 + 2) > 3 AND f(4)") else { panic!() };
     let mut seen = Vec::new();
     let condition = select.condition.clone().unwrap().rewrite(&mut |expr| {

@@ -19,11 +19,10 @@ use fluxstone_columns::{Batch, SeriesId};
 use fluxstone_model::{Scalar, TimeRange, Timestamp};
 use smallvec::{SmallVec, smallvec};
 
+use crate::record::{FieldId, RowHead, Rows};
 use column_buffer::ColumnBuffer;
 use few_points::FewPoints;
 use series_table::{SeriesTable, Slot};
-
-use crate::record::{FieldId, RowHead, Rows};
 
 /// The estimated memory of a series, without its values.
 const SERIES_BYTES: usize = 40;

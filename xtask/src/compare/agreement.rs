@@ -1,12 +1,12 @@
-//! Whether two servers gave the same answer: byte for byte, or at least up to the order of rows that have the same time.
+//! Whether two servers gave the same answer, byte for byte or up to the order of rows with the same time.
 //!
-//! That order is in no documentation, and InfluxDB changed it between 1.2 and 1.6.
+//! That order is not documented, and InfluxDB changed it between 1.2 and 1.6.
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Bytes around a difference that are printed.
+/// The number of bytes printed around a difference.
 const EXCERPT_BYTES: usize = 60;
 
 /// How two answers, or several pairs of them, compare.
@@ -15,9 +15,9 @@ const EXCERPT_BYTES: usize = 60;
 pub(super) enum Agreement {
     /// The same bytes.
     Equal,
-    /// The same rows; those of one time in another order.
+    /// The same rows, with those of one time in a different order.
     Reordered,
-    /// Where the first answers that differ do so.
+    /// The first difference, with its query.
     Different(String),
 }
 
@@ -31,7 +31,7 @@ impl Agreement {
         if ordered.as_ref().is_some_and(|(ours, peers)| ours == peers) {
             return Agreement::Reordered;
         }
-        // The order may be what differs first, but it is not what counts.
+        // The first difference may be one of order, which does not matter.
         let texts = ordered.map(|(ours, peers)| (ours.to_string(), peers.to_string()));
         let difference = match &texts {
             Some((ours, peers)) if ours != peers => first_difference(ours.as_bytes(), peers.as_bytes()),
@@ -40,18 +40,18 @@ impl Agreement {
         Agreement::Different(format!("{query}\n{difference}"))
     }
 
-    /// The worse of two, and of two differences the first.
+    /// Returns the worse of two, or the first of two differences.
     pub(super) fn and(self, other: Agreement) -> Agreement {
         if matches!(self, Agreement::Different(_)) { self } else { self.max(other) }
     }
 
-    /// The difference, if there is one.
+    /// Returns the difference, if there is one.
     pub(super) fn difference(&self) -> Option<&str> {
         if let Agreement::Different(difference) = self { Some(difference) } else { None }
     }
 }
 
-/// An answer with the rows of each time sorted by their text.
+/// Returns an answer with the rows of each time sorted by their text.
 fn in_order(answer: &[u8]) -> Option<Value> {
     let mut answer: Value = serde_json::from_slice(answer).ok()?;
     for result in answer.get_mut("results")?.as_array_mut()? {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_time_may_come_in_any_order_and_others_not() {
+    fn only_rows_of_one_time_may_come_in_any_order() {
         let ours = answer(r#"[1,"a"],[1,"b"],[2,"c"]"#);
         assert_eq!(compare(&ours, &ours), Agreement::Equal);
         assert_eq!(compare(&ours, &answer(r#"[1,"b"],[1,"a"],[2,"c"]"#)), Agreement::Reordered);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_compared_to_the_last_bit_and_by_type() {
+    fn numbers_are_compared_by_type_and_exact_value() {
         assert!(compare(&answer("[1,0.1]"), &answer("[1,0.10000000000000002]")).difference().is_some());
         assert!(compare(&answer("[1,2]"), &answer("[1,2.0]")).difference().is_some());
     }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_of_several_counts() {
+    fn the_worst_of_several_is_kept() {
         let different = |text: &str| Agreement::Different(text.to_owned());
         assert_eq!(Agreement::Equal.and(Agreement::Reordered), Agreement::Reordered);
         assert_eq!(Agreement::Reordered.and(Agreement::Equal), Agreement::Reordered);

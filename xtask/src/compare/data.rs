@@ -1,5 +1,6 @@
-//! The data sets: what a fleet of hosts reports about its processors, in the manner of TSBS's `cpu-only`, and many sensors that
-//! report one value each. The same options give the same bytes.
+//! The data sets: a fleet of hosts that report on their processors, as in TSBS's `cpu-only`, and many sensors that report one value each.
+//!
+//! The same options give the same bytes.
 
 use std::io::Write as _;
 
@@ -9,9 +10,9 @@ use super::random::Random;
 
 /// The time of the first point: 2016-01-01T00:00:00Z, in seconds.
 pub(super) const START_S: u64 = 1_451_606_400;
-/// Time between two points of a series.
+/// The time between two points of a series.
 pub(super) const INTERVAL_S: u64 = 10;
-/// What a host reports.
+/// The fields of a host.
 pub(super) const FIELDS: [&str; 10] = [
     "usage_user",
     "usage_system",
@@ -24,7 +25,7 @@ pub(super) const FIELDS: [&str; 10] = [
     "usage_guest",
     "usage_guest_nice",
 ];
-/// Points of each sensor.
+/// The number of points of each sensor.
 const SENSOR_POINTS: u64 = 10;
 
 const REGIONS: [&str; 9] = [
@@ -39,15 +40,15 @@ const REGIONS: [&str; 9] = [
     "sa-east-1",
 ];
 
-/// Which data.
+/// A kind of data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
     /// Ten integers for each host and time, each a random walk between 0 and 100.
     Integers,
-    /// The same with two decimal digits.
+    /// The same as floats with two decimal digits.
     Decimals,
-    /// Many series of a few points.
+    /// Many series with a few points each.
     Series,
 }
 
@@ -65,15 +66,15 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// Line protocol, ready to be sent.
+/// A data set as line protocol.
 #[derive(Debug)]
 pub(super) struct DataSet {
     pub(super) rows: usize,
-    /// Fields of each row.
+    /// The number of fields of each row.
     pub(super) fields: usize,
-    /// Hosts or sensors.
+    /// The number of hosts or sensors.
     pub(super) sources: usize,
-    /// The time behind the last point, in seconds.
+    /// The end of the last interval, in seconds.
     pub(super) end_s: u64,
     pub(super) batches: Vec<Bytes>,
 }
@@ -91,7 +92,7 @@ pub(super) struct Generator {
     sources: Vec<Source>,
     digits: Digits,
     times: u64,
-    /// How many rows were written.
+    /// The number of rows written so far.
     done: usize,
 }
 
@@ -104,14 +105,14 @@ struct Source {
     values: Vec<f64>,
 }
 
-/// How values are written.
+/// The format of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Digits {
     Integer,
     Two,
 }
 
-/// Hosts that report about their processors.
+/// Returns a generator for hosts that report on their processors.
 pub(super) fn fleet(kind: Kind, seed: u64, hosts: usize, hours: u64) -> Generator {
     let mut random = Random::new(seed);
     let sources = (0..hosts).map(|host| Source {
@@ -124,7 +125,7 @@ pub(super) fn fleet(kind: Kind, seed: u64, hosts: usize, hours: u64) -> Generato
     Generator { random, sources, digits, times: hours * 3600 / INTERVAL_S, done: 0 }
 }
 
-/// Sensors that report one value.
+/// Returns a generator for sensors that report one value.
 pub(super) fn sensors(seed: u64, count: usize) -> Generator {
     let mut random = Random::new(seed);
     let sources = (0..count).map(|sensor| Source {
@@ -157,7 +158,7 @@ impl Generator {
         self.sources.len() * self.times as usize
     }
 
-    /// The data set before any batch is in it.
+    /// Returns the data set without any batches.
     pub(super) fn empty_set(&self) -> DataSet {
         DataSet {
             rows: self.rows(),
@@ -168,7 +169,7 @@ impl Generator {
         }
     }
 
-    /// The next so many lines, or `None` behind the last.
+    /// Returns the next `rows` lines, or `None` after the last.
     pub(super) fn batch(&mut self, rows: usize) -> Option<Bytes> {
         let end = self.rows().min(self.done + rows);
         let mut text = Vec::new();
@@ -183,7 +184,7 @@ impl Generator {
 }
 
 impl Source {
-    /// Writes a line, and goes on by one step.
+    /// Writes a line, and advances the values by one step.
     fn step(&mut self, random: &mut Random, digits: Digits, time_s: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(self.key.as_bytes());
         for (at, (field, value)) in self.fields.iter().zip(&mut self.values).enumerate() {
@@ -208,20 +209,20 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_bytes_whatever_the_batches() {
+    fn the_same_seed_gives_the_same_bytes_in_any_batches() {
         let of = |seed, batch| text(fleet(Kind::Integers, seed, 3, 1), batch);
         assert_eq!(of(1, 7), of(1, 1000));
         assert_ne!(of(1, 7), of(2, 7));
     }
 
     #[test]
-    fn the_data_stay_what_they_were() {
+    fn the_data_sets_never_change() {
         let hashes = [fleet(Kind::Integers, 1, 3, 1), fleet(Kind::Decimals, 1, 3, 1), sensors(1, 20)]
             .map(|generator| fnv_1a(&text(generator, 100)));
         assert_eq!(hashes, [4_648_786_964_863_277_119, 13_295_938_836_097_771_186, 9_842_950_195_724_445_986]);
     }
 
-    /// A change of the data would make comparisons of before and after void.
+    /// A hash of the data: if the data changed, results could not be compared with earlier ones.
     fn fnv_1a(text: &[u8]) -> u64 {
         text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_have_the_size_that_was_asked_for_but_the_last() {
+    fn all_batches_except_the_last_have_the_requested_size() {
         let mut generator = fleet(Kind::Integers, 1, 7, 1);
         assert_eq!(generator.rows(), 2520);
         let lines: Vec<usize> = std::iter::from_fn(|| generator.batch(1000))

@@ -1,4 +1,4 @@
-//! Loading: a data set into one server, and what that cost it.
+//! Loads a data set into one server, and measures the cost.
 
 use std::time::{Duration, Instant};
 
@@ -14,36 +14,36 @@ use super::server::Server;
 
 /// The database of every data set.
 pub(super) const DATABASE: &str = "benchmark";
-/// How often a server that settles is looked at.
+/// The interval of checks whether a server has settled.
 const LOOK: Duration = Duration::from_millis(500);
-/// A server has settled when its files did not change for this long. InfluxDB looks for something to compact less often than
-/// every second, and has two steps of 3 s and 6 s to wait for.
+/// A server has settled when its files did not change for this long. InfluxDB checks for compactions every second or less often, and
+/// its two steps wait for 3 s and 6 s.
 const QUIET: Duration = Duration::from_secs(10);
-/// ... and when it used no more of one core than this meanwhile.
+/// The largest share of one core that a settled server uses.
 const QUIET_CPU: f64 = 0.02;
-/// CPU time is counted in steps of this length.
+/// The resolution of CPU times.
 const CPU_TICK_S: f64 = 0.01;
-/// The longest time to wait for that.
+/// The longest time to wait for a server to settle.
 const SETTLE_LIMIT: Duration = Duration::from_mins(10);
 
-/// What loading a data set cost. What can't be known of a server that was not started here is missing.
+/// The cost of loading a data set. Values that only a server started here can have are `None` for others.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Load {
-    /// From the first request to the last answer.
+    /// The time from the first request to the last answer.
     pub(super) wall_s: f64,
-    /// CPU until the last answer.
+    /// The CPU time until the last answer.
     pub(super) cpu_s: Option<f64>,
-    /// CPU until everything was in its place.
+    /// The CPU time until the server had settled.
     pub(super) settled_cpu_s: Option<f64>,
-    /// From the last answer until then.
+    /// The time from the last answer until the server had settled.
     pub(super) settling_s: Option<f64>,
-    /// The most until then.
+    /// The peak until the server had settled.
     pub(super) peak_memory: Option<u64>,
-    /// What all files took then.
+    /// The size of all files after the server had settled.
     pub(super) disk_bytes: Option<u64>,
 }
 
-/// Writes a data set into a new database. Batch n goes over connection n modulo `connections`, on every server.
+/// Writes a data set into a new database. Batch n is sent over connection n modulo `connections`.
 pub(super) async fn load(
     server: &Server,
     set: &DataSet,
@@ -77,14 +77,14 @@ async fn write(mut connection: Connection, batches: Vec<Bytes>, bar: ProgressBar
     Ok(())
 }
 
-/// Waits until the server is done with what was loaded last: neither its files nor its CPU time change any more.
+/// Waits until the server has settled: neither its files nor its CPU time change any more.
 pub(super) async fn settle(server: &Server, load: &mut Load) -> anyhow::Result<()> {
     let (Some(mut disk), Some(mut cpu_s)) = (server.disk_bytes()?, server.cpu_s()?) else { return Ok(()) };
     let (cpu_at_last_answer, last_answer) = (cpu_s, Instant::now());
     let mut quiet_since = last_answer;
     while quiet_since.elapsed() < QUIET {
         if last_answer.elapsed() > SETTLE_LIMIT {
-            bail!("it is still at work {} minutes after the last write", SETTLE_LIMIT.as_secs() / 60);
+            bail!("the server is still busy {} minutes after the last write", SETTLE_LIMIT.as_secs() / 60);
         }
         tokio::time::sleep(LOOK).await;
         let (disk_now, cpu_now) = (server.disk_bytes()?.unwrap_or_default(), server.cpu_s()?.unwrap_or_default());

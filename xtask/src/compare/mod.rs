@@ -1,9 +1,8 @@
-//! `cargo xtask compare`: what Fluxstone costs beside another server that takes line protocol, measured in one run.
+//! `cargo xtask compare`: the cost of Fluxstone compared with that of another server, measured in one run.
 //!
-//! Both servers get the same bytes in the same batches over as many connections, both acknowledge only what is on disk, and both
-//! answer the same queries in turn. What a phase measures is in a file of its own; this one holds the order of the phases.
-//! Servers are started for each data set, so that what one leaves in memory is not counted for the next, and end with this run,
-//! whatever ends it.
+//! Both servers get the same bytes in the same batches over the same number of connections, acknowledge only what is on disk, and answer
+//! the same queries in turn. Each phase is in a file of its own; this one has their order. Servers are started for each data set, so that
+//! the memory of one set is not counted for the next, and are stopped however the run ends.
 
 mod agreement;
 mod client;
@@ -29,51 +28,51 @@ use report::Outcome;
 use server::{Program, Server};
 use set_outcome::SetOutcome;
 
-/// What is compared, and how much of it.
+/// The servers to compare, and the amount of data.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// The other server: the binary of an InfluxDB 1.x, which is started, or the URL of any server that runs and is empty.
+    /// The other server: the binary of an InfluxDB 1.x to start, or the URL of a running, empty server.
     #[arg(long, default_value = "influxd")]
     peer: String,
-    /// The binary of Fluxstone; built in release mode if it is not given.
+    /// The binary of Fluxstone; built in release mode by default.
     #[arg(long)]
     server: Option<PathBuf>,
-    /// Hosts that report.
+    /// The number of hosts.
     #[arg(long, default_value_t = 100)]
     hosts: usize,
-    /// Hours that each host reports for, every 10 seconds.
+    /// The hours that each host reports for, every 10 seconds.
     #[arg(long, default_value_t = 12)]
     hours: u64,
-    /// Series of the data set with many of them.
+    /// The number of series in the data set `series`.
     #[arg(long, default_value_t = 100_000)]
     sensors: usize,
-    /// Lines in one request.
+    /// The number of lines in one request.
     #[arg(long, default_value_t = 5000)]
     batch: usize,
-    /// Connections that write at once.
+    /// The number of connections that write concurrently.
     #[arg(long, default_value_t = 2)]
     connections: usize,
-    /// What the data and the choices in the queries follow from.
+    /// The seed of the data and of the choices in the queries.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How often each query is sent, with other hosts and times.
+    /// How many times each query is sent, with different hosts and times.
     #[arg(long, default_value_t = 11)]
     runs: usize,
-    /// Only these data sets.
+    /// Use only these data sets.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::ALL)]
     sets: Vec<Kind>,
-    /// Only the queries whose name contains this.
+    /// Send only the queries whose names contain this.
     #[arg(long, default_value = "")]
     queries: String,
-    /// Writes the outcome as JSON, too.
+    /// Also write the outcome as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// Compares. Answers that differ are violations; ratios that miss their targets are only printed.
+/// Compares the servers. Different answers are violations; ratios that miss their targets are only printed.
 pub(crate) fn compare(root: &Path, options: &Options) -> anyhow::Result<Vec<String>> {
     if options.hosts == 0 || options.hours == 0 || options.sensors == 0 || options.batch == 0 || options.runs == 0 {
-        bail!("there is nothing to compare with none of something");
+        bail!("--hosts, --hours, --sensors, --batch and --runs must be at least 1");
     }
     let fluxstone = match &options.server {
         Some(path) => path.clone(),
@@ -84,7 +83,7 @@ pub(crate) fn compare(root: &Path, options: &Options) -> anyhow::Result<Vec<Stri
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = run(options, &programs) => outcome,
-            // What is dropped here ends the servers and removes their files.
+            // Dropping the other future stops the servers and removes their files.
             _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         }
     })?;
@@ -96,7 +95,7 @@ pub(crate) fn compare(root: &Path, options: &Options) -> anyhow::Result<Vec<Stri
     Ok(outcome.differences().map(|(query, difference)| format!("{query}: the answers differ: {difference}")).collect())
 }
 
-/// Builds Fluxstone as it is shipped.
+/// Builds Fluxstone in release mode.
 fn build(root: &Path) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = std::process::Command::new(cargo)
@@ -105,7 +104,7 @@ fn build(root: &Path) -> anyhow::Result<PathBuf> {
         .status()
         .context("cargo")?;
     if !built.success() {
-        bail!("Fluxstone can't be built");
+        bail!("Fluxstone cannot be built");
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     Ok(target.join("release/fluxstone"))
@@ -165,7 +164,7 @@ async fn generate(options: &Options, kind: Kind) -> DataSet {
     while let Some(batch) = generator.batch(options.batch) {
         set.batches.push(batch);
         bar.inc(1);
-        // An interrupt is noticed between two batches.
+        // An interrupt is noticed between batches.
         tokio::task::yield_now().await;
     }
     bar.finish_and_clear();

@@ -1,6 +1,6 @@
-//! The query mix: what TSBS asks of `cpu-only`, and what a dashboard, an export and a fleet of many sensors ask beside it.
+//! The query mix: the queries of TSBS's `cpu-only`, and those of a dashboard, an export, and a fleet of many sensors.
 //!
-//! Each query is sent several times with other hosts and times, to both servers in turn; their answers must be the same.
+//! Each query is sent several times with different hosts and times, to both servers in turn; their answers must be the same.
 
 use std::time::Instant;
 
@@ -17,31 +17,31 @@ use super::random::Random;
 use super::server::Server;
 use super::statistics::{self, median};
 
-/// One query of the mix, whose hosts and times are chosen anew for each run.
+/// One query of the mix. Its hosts and times are chosen for each run.
 #[derive(Debug)]
 pub(super) struct Shape {
     pub(super) name: &'static str,
     text: fn(&mut Choice) -> String,
 }
 
-/// What a query may choose from.
+/// The hosts and times that a query can choose from.
 #[derive(Debug)]
 struct Choice {
     random: Random,
     hosts: usize,
-    /// The time behind the last point, in seconds.
+    /// The end of the last interval, in seconds.
     end_s: u64,
 }
 
-/// How both servers answered one query.
+/// The answers of both servers to one query.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Answered {
     pub(super) name: &'static str,
-    /// One of the texts.
+    /// One of the texts that were sent.
     pub(super) example: String,
-    /// Medians of the times from request to last byte, of Fluxstone and of the peer.
+    /// The median times from the request to the last byte, of Fluxstone and of the peer.
     pub(super) median_s: [f64; 2],
-    /// The answer to the example.
+    /// The size of the answer to the example.
     pub(super) bytes: usize,
     /// Whether the answers were the same.
     pub(super) agreement: Agreement,
@@ -58,7 +58,7 @@ const fn shape(name: &'static str, text: fn(&mut Choice) -> String) -> Shape {
     Shape { name, text }
 }
 
-/// Names as TSBS has them: metrics, hosts, hours.
+/// Names as in TSBS: the numbers are metrics, hosts, hours.
 const FLEET: &[Shape] = &[
     shape("single-groupby-1-1-1", |c| c.by_minute(1, 1, 1)),
     shape("single-groupby-1-8-1", |c| c.by_minute(1, 8, 1)),
@@ -80,7 +80,7 @@ const FLEET: &[Shape] = &[
 const SENSORS: &[Shape] =
     &[shape("groupby-every-series", |_| "SELECT mean(value) FROM reading GROUP BY sensor".to_owned())];
 
-/// The queries of a data set. The mix is asked of the integers, as TSBS does.
+/// Returns the queries of a data set. The TSBS mix is for the integers, as in TSBS.
 pub(super) fn mix(kind: Kind) -> &'static [Shape] {
     match kind {
         Kind::Integers => FLEET,
@@ -90,7 +90,7 @@ pub(super) fn mix(kind: Kind) -> &'static [Shape] {
 }
 
 impl Shape {
-    /// The texts of so many runs.
+    /// Returns the texts of `runs` runs.
     pub(super) fn texts(&self, set: &DataSet, seed: u64, runs: usize) -> Vec<String> {
         let mut choice = Choice { random: Random::new(seed), hosts: set.sources, end_s: set.end_s };
         (0..runs).map(|_| (self.text)(&mut choice)).collect()
@@ -127,7 +127,7 @@ impl Choice {
         format!("SELECT * FROM cpu WHERE {} AND {}", self.hosts(1), self.time(24))
     }
 
-    /// Some hosts, all of them different.
+    /// Returns a condition for `count` different hosts.
     fn hosts(&mut self, count: usize) -> String {
         let mut chosen: Vec<usize> = Vec::new();
         while chosen.len() < count.min(self.hosts) {
@@ -140,7 +140,7 @@ impl Choice {
         conditions.join(" OR ")
     }
 
-    /// So many hours that begin at any second at which they are all there; everything, if there are fewer.
+    /// Returns a condition for `hours` hours within the data, starting at any second, or for all of the data if it is shorter.
     fn time(&mut self, hours: u64) -> String {
         let latest_s = self.end_s.saturating_sub(hours * 3600).max(START_S);
         let start_s = START_S + self.random.below(latest_s - START_S + 1);
@@ -153,7 +153,7 @@ fn select(function: &str, fields: usize) -> String {
     calls.join(", ")
 }
 
-/// Sends all texts to both servers, who take turns in being first.
+/// Sends all texts to both servers, which take turns to be first.
 pub(super) async fn ask(
     servers: &[Server; 2],
     name: &'static str,
@@ -163,7 +163,7 @@ pub(super) async fn ask(
     let mut connections = [Connection::open(&servers[0].address).await?, Connection::open(&servers[1].address).await?];
     let mut times = [Vec::new(), Vec::new()];
     let (mut agreement, mut bytes) = (Agreement::Equal, 0);
-    // What is read for the first time is read from the disk, on both sides: that is not counted.
+    // The first query of a kind reads from the disk on both sides, and is not counted.
     for connection in &mut connections {
         connection.query(DATABASE, &texts[0]).await.with_context(|| texts[0].clone())?;
     }
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_asks_the_same() {
+    fn the_same_seed_gives_the_same_queries() {
         for shape in FLEET {
             assert_eq!(texts(shape.name), texts(shape.name));
         }
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_asks_for_as_many_fields_hosts_and_hours_as_it_says() {
+    fn a_name_gives_the_number_of_fields_hosts_and_hours() {
         for text in texts("single-groupby-5-8-1") {
             assert_eq!((text.matches("max(").count(), text.matches("hostname = ").count()), (5, 8), "{text}");
             let seconds: Vec<u64> =

@@ -1,16 +1,16 @@
-//! `SplitMix64`: numbers that follow from a seed, the same on every machine and for ever, so that two runs compare the same thing.
+//! `SplitMix64`: random numbers from a seed, the same on every machine and in every version, so that runs are comparable.
 
-/// A sequence of numbers.
+/// A sequence of random numbers.
 #[derive(Debug, Clone)]
 pub(super) struct Random(u64);
 
 impl Random {
-    /// The sequence of a seed.
+    /// Returns the sequence of a seed.
     pub(super) fn new(seed: u64) -> Self {
         Random(seed)
     }
 
-    /// Sixty-four bits.
+    /// Returns 64 random bits.
     pub(super) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -19,17 +19,17 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From 0 up to `bound`, which is left out.
+    /// Returns a number from 0 to `bound`, exclusive.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// One of `items`, of which there is at least one.
+    /// Returns one of `items`, which must not be empty.
     pub(super) fn one_of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len() as u64) as usize]
     }
 
-    /// Normally distributed, near enough, with mean 0 and deviation 1: the sum of twelve even ones.
+    /// Returns an approximately normally distributed number with mean 0 and deviation 1: the sum of twelve uniform ones.
     pub(super) fn normal(&mut self) -> f64 {
         let sum: u64 = (0..3).map(|_| self.bits()).flat_map(|bits| [0, 16, 32, 48].map(|at| bits >> at & 0xffff)).sum();
         sum as f64 / 65536.0 - 6.0

@@ -1,4 +1,4 @@
-//! The outcome, as a table for people and as JSON for everything else.
+//! The outcome, as a table for people and as JSON for programs.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::load::Load;
 use super::set_outcome::SetOutcome;
 use super::targets::Verdict;
 
-/// Everything that one run found out.
+/// The outcome of one run.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Outcome {
     /// Fluxstone and the peer, with their versions.
@@ -26,14 +26,14 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// Where answers differ: the query, and how.
+    /// Returns the queries whose answers differ, with the difference.
     pub(super) fn differences(&self) -> impl Iterator<Item = (&str, &str)> {
         let queries = self.sets.iter().flat_map(|set| &set.queries);
         queries.filter_map(|query| Some((query.name, query.agreement.difference()?)))
     }
 }
 
-/// The table for people.
+/// Returns the table.
 pub(super) fn table(outcome: &Outcome) -> String {
     let mut out = String::new();
     // Writing to memory does not fail.
@@ -44,10 +44,10 @@ pub(super) fn table(outcome: &Outcome) -> String {
 fn put_table(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
     let [ours, peer] = &outcome.servers;
     let Outcome { cores, hosts, hours, batch, connections, seed, runs, .. } = outcome;
-    writeln!(out, "{ours} beside {peer} ({cores} cores)")?;
+    writeln!(out, "{ours} compared with {peer} ({cores} cores)")?;
     writeln!(
         out,
-        "{hosts} hosts x {hours} h; batches of {batch} rows on {connections} connections; every write on disk before its answer; \
+        "{hosts} hosts x {hours} h; batches of {batch} rows on {connections} connections; every write is on disk before its answer; \
          seed {seed}"
     )?;
     for set in &outcome.sets {
@@ -60,7 +60,7 @@ fn put_table(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
             let [ours, peers] = query.median_s.map(milliseconds);
             let agreement = match query.agreement {
                 Agreement::Equal => "equal",
-                Agreement::Reordered => "equal but for the order of rows of one time",
+                Agreement::Reordered => "equal except for the order of rows of one time",
                 Agreement::Different(_) => "DIFFERENT",
             };
             let answer = format!("{}, {agreement}", bytes(Some(query.bytes as f64)));
@@ -89,7 +89,7 @@ fn put_load(set: &SetOutcome, out: &mut String) -> std::fmt::Result {
     row("CPU until settled", &|load| load.settled_cpu_s, seconds)?;
     row("CPU per million rows, settled", &|load| Some(load.settled_cpu_s? * 1e6 / rows), seconds)?;
     row("time to load", &|load| Some(load.wall_s), seconds)?;
-    row("time from then until settled", &|load| load.settling_s, seconds)?;
+    row("time until settled", &|load| load.settling_s, seconds)?;
     row("peak memory", &|load| Some(load.peak_memory? as f64), bytes)?;
     row("on disk", &|load| Some(load.disk_bytes? as f64), bytes)?;
     row("bytes per value", &|load| Some(load.disk_bytes? as f64 / rows / set.fields as f64), |value| {
@@ -98,7 +98,7 @@ fn put_load(set: &SetOutcome, out: &mut String) -> std::fmt::Result {
     writeln!(out, "  ({} rows of {} fields, {})", set.rows, set.fields, bytes(Some(set.bytes as f64)))
 }
 
-/// A name, then cells to the right of it.
+/// Writes a name, followed by right-aligned cells.
 fn line(out: &mut String, name: &str, cells: &[&str]) -> std::fmt::Result {
     write!(out, "{name:<32}")?;
     for cell in cells {

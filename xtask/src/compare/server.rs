@@ -1,8 +1,8 @@
-//! The servers: started on free loopback ports with data in temporary directories, or running somewhere already.
+//! The servers: started on free loopback ports with data in temporary directories, or already running.
 //!
-//! Both get the same configuration file: every write is on disk before it is acknowledged, nothing is limited, and what is left in
-//! memory goes to its final place soon after the last write, so that there is an end to wait for. What one of them does not know is
-//! without effect on it, such as the profile that has Fluxstone answer exactly as InfluxDB does.
+//! Both get the same configuration file: every write is on disk before it is acknowledged, there are no limits, and data in memory is
+//! written to files soon after the last write, so that a server settles. Settings that one server does not know have no effect on it,
+//! such as the profile that makes Fluxstone answer exactly as InfluxDB does.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -18,25 +18,25 @@ use super::usage;
 /// The longest time from start to the first answer.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// What can be started, or is there already.
+/// A server that can be started, or is already running.
 #[derive(Debug, Clone)]
 pub(super) struct Program {
-    /// Short, for the head of a column.
+    /// A short name, for the head of a column.
     pub(super) name: String,
-    /// What it says about itself.
+    /// Its name and version, as it prints them.
     pub(super) title: String,
     place: Place,
 }
 
 #[derive(Debug, Clone)]
 enum Place {
-    /// A binary, and what stands before the path of its configuration file.
+    /// A binary, and its arguments before the path of the configuration file.
     Binary(PathBuf, &'static [&'static str]),
     /// `host:port`
     Address(String),
 }
 
-/// A server that answers. It ends with this value, if it was started here.
+/// A server that answers. If it was started here, it is killed on drop.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) address: String,
@@ -50,12 +50,12 @@ struct Started {
 }
 
 impl Program {
-    /// The server of this repository.
+    /// Returns the server of this repository.
     pub(super) fn fluxstone(binary: &Path) -> anyhow::Result<Program> {
         Program::binary("Fluxstone", binary, &["--version"], &["serve", "--config"])
     }
 
-    /// The other one: a URL, or the binary of an InfluxDB.
+    /// Returns the other server: a URL, or the binary of an InfluxDB.
     pub(super) fn peer(text: &str) -> anyhow::Result<Program> {
         let Some(address) = text.strip_prefix("http://") else {
             return Program::binary("InfluxDB", Path::new(text), &["version"], &["-config"]);
@@ -117,31 +117,31 @@ impl Server {
                 && let Some(status) = started.process.try_wait()?
             {
                 let output = std::fs::read(started.directory.path().join("output")).unwrap_or_default();
-                bail!("it ended with {status}: {}", String::from_utf8_lossy(&output));
+                bail!("it exited with {status}: {}", String::from_utf8_lossy(&output));
             }
         }
     }
 
-    /// Seconds of CPU used so far; unknown for a server that was not started here.
+    /// Returns the CPU time used so far, in seconds, if the server was started here.
     pub(super) fn cpu_s(&self) -> anyhow::Result<Option<f64>> {
         self.started.as_ref().map(|started| usage::cpu_s(started.process.id())).transpose()
     }
 
-    /// The most memory so far, in bytes; unknown for a server that was not started here.
+    /// Returns the peak memory so far, in bytes, if the server was started here.
     pub(super) fn peak_memory(&self) -> anyhow::Result<Option<u64>> {
         self.started.as_ref().map(|started| usage::peak_memory(started.process.id())).transpose()
     }
 
-    /// What all files take, in bytes; unknown for a server that was not started here.
+    /// Returns the size of all files, in bytes, if the server was started here.
     pub(super) fn disk_bytes(&self) -> anyhow::Result<Option<u64>> {
         self.started.as_ref().map(|started| usage::disk_bytes(&started.directory.path().join("store"))).transpose()
     }
 }
 
-/// Its directory goes after it.
+/// The directory is removed after the process has ended.
 impl Drop for Started {
     fn drop(&mut self) {
-        // Neither fails unless it has ended already.
+        // These fail only if the process has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_names_a_server_that_runs_already() {
+    fn a_url_is_a_running_server() {
         for (url, expected) in [("http://127.0.0.1:8086/", "127.0.0.1:8086"), ("http://db.example", "db.example:80")] {
             let program = Program::peer(url).unwrap();
             assert!(matches!(&program.place, Place::Address(address) if address == expected), "{program:?}");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_binary_is_named() {
+    fn the_error_for_a_missing_binary_has_its_path() {
         let error = Program::peer("/nowhere/influxd").unwrap_err();
         assert!(format!("{error:#}").starts_with("/nowhere/influxd: "));
     }

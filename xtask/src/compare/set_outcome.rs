@@ -12,9 +12,9 @@ use super::statistics;
 pub(super) struct SetOutcome {
     pub(super) kind: Kind,
     pub(super) rows: usize,
-    /// Fields of each row.
+    /// The number of fields of each row.
     pub(super) fields: usize,
-    /// Bytes of line protocol.
+    /// The size of the line protocol.
     pub(super) bytes: u64,
     /// Fluxstone's load and the peer's.
     pub(super) loads: [Load; 2],
@@ -22,7 +22,7 @@ pub(super) struct SetOutcome {
 }
 
 impl SetOutcome {
-    /// How many times as much of something the peer needed.
+    /// Returns how many times as much the peer needed as Fluxstone.
     pub(super) fn ratio(&self, of: impl Fn(&Load) -> Option<f64>) -> Option<f64> {
         statistics::ratio(of(&self.loads[0]), of(&self.loads[1]))
     }

@@ -1,6 +1,6 @@
-//! The sums: medians of runs, ratios between servers, geometric means of ratios.
+//! Medians of runs, ratios between servers, and geometric means of ratios.
 
-/// The middle one of some times; the mean of the middle two of an even number. None of none.
+/// Returns the median, which is the mean of the middle two of an even number of times, or `None` if there are no times.
 pub(super) fn median(times: &[f64]) -> Option<f64> {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -11,13 +11,13 @@ pub(super) fn median(times: &[f64]) -> Option<f64> {
     Some(f64::midpoint(sorted[sorted.len() / 2 - 1], upper))
 }
 
-/// How many times more the peer needed.
+/// Returns how many times as much the peer needed as Fluxstone.
 pub(super) fn ratio(ours: Option<f64>, peers: Option<f64>) -> Option<f64> {
     let (ours, peers) = (ours?, peers?);
     if ours > 0.0 { Some(peers / ours) } else { None }
 }
 
-/// The mean of ratios: twice as fast here and half as fast there is even. None of none.
+/// Returns the geometric mean of ratios, in which a factor of 2 and one of 1/2 cancel out, or `None` if there are none.
 pub(super) fn geometric_mean(ratios: &[f64]) -> Option<f64> {
     if ratios.is_empty() {
         return None;
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_says_how_many_times_more_the_peer_needed() {
+    fn a_ratio_is_the_peers_cost_divided_by_ours() {
         assert_eq!(ratio(Some(2.0), Some(8.0)), Some(4.0));
         assert_eq!(ratio(Some(0.0), Some(8.0)), None);
         assert_eq!(ratio(None, Some(8.0)), None);

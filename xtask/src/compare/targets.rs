@@ -1,21 +1,21 @@
-//! What Fluxstone wants to be beside InfluxDB 1.6, as ratios within one run on one machine.
+//! The performance targets of Fluxstone compared with InfluxDB 1.6, as ratios within one run on one machine.
 
 use super::data::Kind;
 use super::queries::Answered;
 use super::set_outcome::SetOutcome;
 use super::statistics;
 
-/// One target, and whether this run met it.
+/// One target, and whether the run met it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub(super) struct Verdict {
     pub(super) target: String,
-    /// How many times more the peer needed.
+    /// How many times as much the peer needed as Fluxstone.
     pub(super) ratio: f64,
     pub(super) at_least: f64,
     pub(super) is_met: bool,
 }
 
-/// The verdicts about what was measured; what was not has none.
+/// Returns the verdicts on all targets for which something was measured.
 pub(super) fn judge(sets: &[SetOutcome]) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     let mut target = |target: String, ratio: Option<f64>, at_least: f64| {

@@ -1,24 +1,24 @@
-//! What a process has used, from `/proc`, and what its files take.
+//! The resources that a process has used, from `/proc`, and the size of its files.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Seconds of CPU that a process and its threads have used, in user and kernel mode.
+/// Returns the CPU time of a process and its threads, in user and kernel mode, in seconds.
 pub(super) fn cpu_s(pid: u32) -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let ticks = cpu_ticks(&stat).with_context(|| format!("/proc/{pid}/stat is not as it should be"))?;
+    let ticks = cpu_ticks(&stat).with_context(|| format!("/proc/{pid}/stat has an unknown format"))?;
     Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
-/// The most memory that a process has had at a time, in bytes.
+/// Returns the peak memory of a process, in bytes.
 pub(super) fn peak_memory(pid: u32) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    high_water_mark(&status).with_context(|| format!("/proc/{pid}/status is not as it should be"))
+    high_water_mark(&status).with_context(|| format!("/proc/{pid}/status has an unknown format"))
 }
 
-/// What the files in a directory and below take on the disk, in bytes.
+/// Returns the space that the files below a directory take on the disk, in bytes.
 pub(super) fn disk_bytes(directory: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
@@ -30,7 +30,7 @@ pub(super) fn disk_bytes(directory: &Path) -> anyhow::Result<u64> {
     Ok(bytes)
 }
 
-/// The 14th and 15th word; the second is a name in parentheses, in which anything may stand.
+/// Returns the sum of the 14th and the 15th word. The second word is a name in parentheses, which may contain anything.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut words = rest.split_ascii_whitespace().skip(11);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn disk_use_counts_directories_below() {
+    fn disk_use_includes_subdirectories() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("below")).unwrap();
         std::fs::write(directory.path().join("below/file"), [1; 10_000]).unwrap();

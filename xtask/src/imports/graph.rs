@@ -1,13 +1,13 @@
 //! The files of one crate, and which of them uses which.
 //!
-//! A use is an import of, or a path to, an item that the other file defines. Re-exports are followed to the definition and are
-//! no use themselves, unless the file also uses the name that it passes on.
+//! A use is an import of, or a path to, an item that the other file defines. Re-exports are followed to the definition.
+//! A re-export does not count as a use by itself, only if the file also uses the name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::{Reference, Source};
 
-/// Longer chains of re-exports are given up on.
+/// The longest chain of re-exports that is followed.
 const REEXPORTS_MAX: usize = 8;
 
 /// The modules of a crate.
@@ -16,11 +16,11 @@ pub(super) struct Crate {
     files: Vec<(String, Source)>,
     /// Each module's file, by the module's path from the crate root.
     modules: BTreeMap<Vec<String>, usize>,
-    /// The path of the module that each file is.
+    /// The path of each file's module.
     homes: Vec<Vec<String>>,
 }
 
-/// Which file uses which, by their paths; and the line of the first use with the path as written there.
+/// The uses between files, by the paths of both files: the line of the first use, and the path as written there.
 pub(super) type Uses = BTreeMap<(String, String), (usize, String)>;
 
 impl Crate {
@@ -28,26 +28,26 @@ impl Crate {
     pub(super) fn read<'a>(root: &str, text: &impl Fn(&str) -> Option<&'a str>) -> Crate {
         let mut found = Crate::default();
         let folder = root.rsplit_once('/').map_or("", |(folder, _)| folder);
-        found.add(root, folder, Vec::new(), text);
+        found.add(root, folder, &[], text);
         found
     }
 
-    /// Adds a file, whose children are in `folder`, and those children.
-    fn add<'a>(&mut self, path: &str, folder: &str, home: Vec<String>, text: &impl Fn(&str) -> Option<&'a str>) {
+    /// Adds a file and its child modules, which are in `folder`.
+    fn add<'a>(&mut self, path: &str, folder: &str, home: &[String], text: &impl Fn(&str) -> Option<&'a str>) {
         let Some(contents) = text(path) else { return };
         let source = Source::parse(contents);
         let children = source.children.clone();
         let index = self.files.len();
         for inline in std::iter::once(&Vec::new()).chain(&source.inline) {
-            self.modules.insert([home.as_slice(), inline].concat(), index);
+            self.modules.insert([home, inline.as_slice()].concat(), index);
         }
         self.files.push((path.to_owned(), source));
-        self.homes.push(home.clone());
+        self.homes.push(home.to_owned());
         for child in children {
             let folder = format!("{folder}/{}", child.join("/"));
-            let home = [home.as_slice(), &child].concat();
+            let home = [home, child.as_slice()].concat();
             for file in [format!("{folder}.rs"), format!("{folder}/mod.rs")] {
-                self.add(&file, &folder, home.clone(), text);
+                self.add(&file, &folder, &home, text);
             }
         }
     }
@@ -73,7 +73,7 @@ impl Crate {
         uses
     }
 
-    /// The file that defines what a path in `module` names, if it is in this crate.
+    /// Returns the file that defines the item at a path in `module`, if the item is in this crate.
     fn definition(&self, mut module: Vec<String>, segments: &[String], hops: usize) -> Option<usize> {
         let mut rest = segments;
         match rest.first()?.as_str() {
@@ -110,7 +110,7 @@ impl Crate {
         }
     }
 
-    /// Whether `name` comes into the file's scope by a `use` of an item of this crate.
+    /// Whether a `use` of an item of this crate brings `name` into the file's scope.
     fn imports_from_crate(&self, file: usize, name: &str) -> bool {
         let is_internal = |reference: &Reference| {
             matches!(reference.segments.first().map(String::as_str), Some("crate" | "self" | "super"))
@@ -118,7 +118,7 @@ impl Crate {
         self.files[file].1.imports.iter().any(|import| import.name == name && is_internal(&import.reference))
     }
 
-    /// The file that defines the item which `file` knows as `name`.
+    /// Returns the file that defines the item called `name` in `file`.
     fn item(&self, file: usize, name: &str, after: &[String], hops: usize) -> Option<usize> {
         let source = &self.files[file].1;
         if hops == 0 || source.items.contains(name) {
@@ -137,13 +137,13 @@ impl Crate {
     }
 }
 
-/// The pairs of files that use each other, in order.
+/// Returns the pairs of files that use each other, in order.
 pub(super) fn pairs(uses: &Uses) -> Vec<(&str, &str)> {
     let is_mutual = |(a, b): &&(String, String)| a < b && uses.contains_key(&(b.clone(), a.clone()));
     uses.keys().filter(is_mutual).map(|(a, b)| (a.as_str(), b.as_str())).collect()
 }
 
-/// Shortest cycles of three or more files, one for each file that is in such a cycle and in no shorter one listed before.
+/// Returns cycles of three or more files, so that each file in such a cycle is in one of them.
 pub(super) fn longer_cycles(uses: &Uses) -> Vec<Vec<&str>> {
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (from, to) in uses.keys() {

@@ -30,7 +30,7 @@ pub(crate) fn check(files: &[File]) -> Vec<String> {
     violations
 }
 
-/// The root files of all crates: `lib.rs` and `main.rs` in a package's folder or in its `src`.
+/// Returns the root files of all crates: `lib.rs` and `main.rs` in a package's folder or in its `src`.
 fn roots(files: &[File]) -> Vec<String> {
     let packages = files.iter().filter_map(|file| file.path.strip_suffix("Cargo.toml"));
     let candidates = packages
@@ -38,7 +38,7 @@ fn roots(files: &[File]) -> Vec<String> {
     candidates.filter(|root| files.iter().any(|file| file.path == *root)).collect()
 }
 
-/// Where the first file begins to use the second, and what.
+/// Returns the first use of one file by another, with its place.
 fn place(uses: &Uses, from: &str, to: &str) -> String {
     let found = uses.get(&(from.to_owned(), to.to_owned()));
     found.map_or_else(String::new, |(line, path)| format!("{from}:{line} `{path}`"))

@@ -1,4 +1,4 @@
-//! What one file of a crate declares and names: its modules, items, `use` declarations, and paths to other modules.
+//! The names in one file of a crate: its modules, items, `use` declarations, and paths to other modules.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ pub(super) struct Source {
     pub(super) imports: Vec<Import>,
     /// Paths in code that is not a `use` declaration.
     pub(super) paths: Vec<Reference>,
-    /// The names that the code uses as they are, without a path.
+    /// The names that the code uses without a path.
     pub(super) bare: BTreeSet<String>,
 }
 
@@ -26,14 +26,14 @@ pub(super) struct Import {
     pub(super) reference: Reference,
     /// The name that it has in this file; `*` for all names of a module.
     pub(super) name: String,
-    /// Whether the declaration passes the name on (`pub use`, `pub(crate) use`).
+    /// Whether the declaration is a re-export (`pub use`, `pub(crate) use`).
     pub(super) is_exported: bool,
 }
 
 /// A path, and where it is.
 #[derive(Debug)]
 pub(super) struct Reference {
-    /// The module in the file that it is relative to, as a path from the file's own module.
+    /// The module that it is relative to, as a path from the file's own module.
     pub(super) module: Vec<String>,
     pub(super) segments: Vec<String>,
     pub(super) line: usize,
@@ -93,11 +93,8 @@ impl Reader<'_> {
             _ if ITEM_KEYWORDS.contains(&word.as_str()) => drop(self.source.items.insert(next)),
             _ if !is_name(&word) || matches!(self.previous(), "::" | "." | "in") => {}
             _ if next == "::" => return self.read_path(),
-            _ if is_type(&word) || matches!(next.as_str(), "(" | "!") => {
-                if !ITEM_KEYWORDS.contains(&self.previous()) {
-                    self.source.bare.insert(word);
-                }
-            }
+            _ if ITEM_KEYWORDS.contains(&self.previous()) => {}
+            _ if is_type(&word) || matches!(next.as_str(), "(" | "!") => drop(self.source.bare.insert(word)),
             _ => {}
         }
         self.at += 1;
@@ -186,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn braces_of_use_declarations_are_taken_apart() {
+    fn use_declarations_are_expanded() {
         let source = Source::parse("pub(crate) use super::a::{self, B as C, d::{E, *}};\nuse crate::f;");
         let imports: Vec<_> = source
             .imports

@@ -1,6 +1,6 @@
-//! Splits Rust source into words and punctuation, and drops what `cfg(test)` compiles for tests only.
+//! Splits Rust source into words and punctuation, without comments, literals, and items that are compiled for tests only.
 //!
-//! Comments and literals are left out, so that nothing in them is taken for code. The input is assumed to compile.
+//! The input is assumed to compile.
 
 /// A word, `::`, or a single punctuation character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) fn without_tests(text: &str) -> Vec<Token<'_>> {
     kept
 }
 
-/// The end of the attribute that starts at `at`, if one does, and whether it marks an item as a test.
+/// Returns the end of the attribute that starts at `at`, if one does, and whether it restricts an item to tests.
 fn attribute(tokens: &[Token<'_>], at: usize) -> Option<(usize, bool)> {
     let is = |at: usize, text: &str| tokens.get(at).is_some_and(|token| token.text == text);
     let open = if is(at + 1, "!") { at + 2 } else { at + 1 };
@@ -41,7 +41,7 @@ fn attribute(tokens: &[Token<'_>], at: usize) -> Option<(usize, bool)> {
     Some((end, is_for_tests))
 }
 
-/// The index after the bracket that closes the one at `open`.
+/// Returns the index after the bracket that closes the one at `open`.
 fn end_of_group(tokens: &[Token<'_>], open: usize) -> usize {
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate().skip(open) {
@@ -57,7 +57,7 @@ fn end_of_group(tokens: &[Token<'_>], open: usize) -> usize {
     tokens.len()
 }
 
-/// The index after the item that starts at `at`, with its attributes.
+/// Returns the index after the item that starts at `at` with its attributes.
 fn end_of_item(tokens: &[Token<'_>], mut at: usize) -> usize {
     while let Some((end, _)) = attribute(tokens, at) {
         at = end;
@@ -111,7 +111,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The length of the white space or comment at the start.
+/// Returns the length of the white space or comment at the start, if there is one.
 fn blank(rest: &str) -> Option<usize> {
     if rest.starts_with("//") {
         return Some(rest.find('\n').unwrap_or(rest.len()));
@@ -132,7 +132,7 @@ fn blank(rest: &str) -> Option<usize> {
     Some(at)
 }
 
-/// The length of the string, the character or the lifetime at the start.
+/// Returns the length of the string, character or lifetime at the start, if there is one.
 fn literal(rest: &str) -> Option<usize> {
     let prefix = ["br", "cr", "b", "c", "r", ""].into_iter().find(|prefix| {
         let quoted = rest.strip_prefix(prefix).unwrap_or_default();

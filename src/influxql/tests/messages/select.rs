@@ -23,7 +23,7 @@ fn operands_are_literals_columns_calls_and_brackets() {
 // spec: influxql.expression.2
 #[test]
 fn operators_bind_by_precedence_and_to_the_left() {
-    // Trees are compared by where brackets can be left out: printing keeps those that were written.
+    // Trees are compared by which brackets are redundant: printing keeps brackets as written.
     let same = |text: &str, bracketed: &str| {
         let parsed = |text: &str| {
             let text = format!("SELECT a FROM m WHERE {text}");
@@ -49,7 +49,7 @@ fn operators_bind_by_precedence_and_to_the_left() {
 
 // spec: influxql.expression.3
 #[test]
-fn there_are_no_unary_operators_and_no_others() {
+fn there_are_no_unary_and_no_other_operators() {
     for (field, found, character) in
         [("-a", "-", 8), ("+a", "+", 8), ("- 1", "-", 8), ("!a", "!", 8), ("a * - 1", "-", 12)]
     {
@@ -70,7 +70,7 @@ fn there_are_no_unary_operators_and_no_others() {
 
 // spec: influxql.expression.4
 #[test]
-fn a_type_is_glued_to_its_column() {
+fn a_type_directly_follows_its_column() {
     check(
         "SELECT a::FLOAT, b::integer, c::string, d::Boolean, e::field, f::TAG, *::Field FROM m",
         "SELECT a::float, b::integer, c::string, d::boolean, e::field, f::tag, *::field FROM m",
@@ -84,7 +84,7 @@ fn a_type_is_glued_to_its_column() {
 
 // spec: influxql.expression.5
 #[test]
-fn the_bracket_of_a_call_is_glued_to_its_name() {
+fn the_bracket_of_a_call_directly_follows_its_name() {
     check("SELECT MAX( a ) FROM m", "SELECT max(a) FROM m");
     check("SELECT \"Max\"(a) FROM m", "SELECT max(a) FROM m");
     check("SELECT a FROM m WHERE time > now( )", "SELECT a FROM m WHERE time > now()");
@@ -115,7 +115,7 @@ fn a_dotted_column_is_one_name() {
 
 // spec: influxql.select.1
 #[test]
-fn clauses_stand_in_their_order() {
+fn clauses_have_a_fixed_order() {
     check(
         "select a into t from m where a > 1 group by b fill(0) order by time limit 1 offset 2 slimit 3 soffset 4",
         "SELECT a INTO t FROM m WHERE a > 1 GROUP BY b fill(0) ORDER BY time ASC LIMIT 1 OFFSET 2 SLIMIT 3 SOFFSET 4",
@@ -221,7 +221,7 @@ fn fill_takes_one_option() {
 
 // spec: influxql.select.8
 #[test]
-fn order_is_by_time_alone() {
+fn order_is_only_by_time() {
     for (order, normal) in [("time", "ASC"), ("time ASC", "ASC"), ("time desc", "DESC"), ("DESC", "DESC")] {
         check(&format!("SELECT a FROM m ORDER BY {order}"), &format!("SELECT a FROM m ORDER BY time {normal}"));
     }
@@ -234,7 +234,7 @@ fn order_is_by_time_alone() {
 
 // spec: influxql.select.9
 #[test]
-fn limits_are_integers_not_below_zero() {
+fn limits_are_non_negative_integers() {
     check("SELECT a FROM m LIMIT +3 OFFSET 0", "SELECT a FROM m LIMIT 3");
     check("SELECT a FROM m LIMIT 99999999999999999999", "SELECT a FROM m LIMIT 9223372036854775807");
     check("SELECT a FROM m SLIMIT -1", "SLIMIT must be >= 0 at line 1, char 24");

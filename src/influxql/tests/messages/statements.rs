@@ -1,4 +1,4 @@
-//! The grammar of all statements but SELECT.
+//! The grammar of all statements except SELECT.
 
 use crate::tests::check;
 
@@ -12,7 +12,7 @@ fn normal(texts: &[&str]) {
     }
 }
 
-/// Checks that the words of `text` are needed one after the other: cut after each of them, the message expects the next.
+/// Checks that each word is required: if the text is cut after a word, the message expects the next one.
 fn truncated(words: &[(&str, &str)]) {
     let mut text = String::new();
     for (word, expected_next) in words {
@@ -47,7 +47,7 @@ fn a_statement_begins_with_one_of_ten_words() {
 
 // spec: influxql.show.1
 #[test]
-fn some_show_statements_take_nothing() {
+fn some_show_statements_have_no_clauses() {
     for text in [
         "SHOW CONTINUOUS QUERIES",
         "SHOW DATABASES",
@@ -67,7 +67,7 @@ fn some_show_statements_take_nothing() {
 
 // spec: influxql.show.2
 #[test]
-fn other_show_statements_take_one_thing() {
+fn some_show_statements_have_one_clause() {
     normal(&[
         "SHOW RETENTION POLICIES",
         "SHOW RETENTION POLICIES ON \"d e\"",
@@ -85,7 +85,7 @@ fn other_show_statements_take_one_thing() {
 
 // spec: influxql.show.3
 #[test]
-fn show_statements_of_the_schema_have_clauses() {
+fn show_statements_about_the_schema_share_clauses() {
     normal(&[
         "SHOW MEASUREMENTS",
         "SHOW MEASUREMENTS ON d WITH MEASUREMENT = m WHERE a = 'b' ORDER BY time DESC LIMIT 1 OFFSET 2",
@@ -112,7 +112,7 @@ fn show_statements_of_the_schema_have_clauses() {
 
 // spec: influxql.show.4
 #[test]
-fn show_tag_values_needs_keys() {
+fn show_tag_values_requires_keys() {
     normal(&[
         "SHOW TAG VALUES WITH KEY = a",
         "SHOW TAG VALUES ON d FROM m WITH KEY != a WHERE b = 'c' ORDER BY time ASC LIMIT 1 OFFSET 2",
@@ -263,7 +263,7 @@ fn privileges_are_granted_and_revoked() {
 
 // spec: influxql.drop.1
 #[test]
-fn things_are_dropped_by_name() {
+fn named_objects_are_dropped_by_name() {
     normal(&["DROP MEASUREMENT \"m n\"", "DROP CONTINUOUS QUERY c ON d", "DROP SUBSCRIPTION s ON d.p", "DROP SHARD 7"]);
     for word in ["DATABASE", "MEASUREMENT", "USER"] {
         truncated(&[(&format!("DROP {word}"), "identifier")]);
@@ -301,7 +301,7 @@ fn series_and_points_are_removed_from_unqualified_sources() {
 
 // spec: influxql.kill.1
 #[test]
-fn queries_are_killed_by_number() {
+fn queries_are_killed_by_id() {
     normal(&["KILL QUERY 36", "KILL QUERY 18446744073709551615 ON \"h:8088\""]);
     truncated(&[("KILL QUERY", "integer"), ("5 ON", "identifier")]);
     for n in ["-1", "+1"] {
@@ -339,7 +339,7 @@ fn subscriptions_have_destinations() {
 
 // spec: influxql.continuous-query.1
 #[test]
-fn a_continuous_query_wraps_a_select_with_a_target() {
+fn a_continuous_query_contains_a_select_with_a_target() {
     normal(&[
         "CREATE CONTINUOUS QUERY c ON d BEGIN SELECT max(a) INTO t FROM m GROUP BY time(1h) END",
         "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 30m FOR 2h BEGIN SELECT max(a) INTO t FROM m GROUP BY time(1h) END",
@@ -368,7 +368,7 @@ fn a_continuous_query_wraps_a_select_with_a_target() {
 
 // spec: influxql.continuous-query.2
 #[test]
-fn a_continuous_query_with_calls_needs_windows() {
+fn a_continuous_query_with_calls_requires_windows() {
     let create = |select: &str, message: &str| {
         check(&format!("CREATE CONTINUOUS QUERY c ON d BEGIN {select} END"), message);
     };

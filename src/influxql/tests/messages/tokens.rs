@@ -1,4 +1,4 @@
-//! Tokens: what is found, and where.
+//! Tokens: the text and the position in messages.
 
 use super::OPERAND;
 use crate::tests::{accepted, check};
@@ -19,7 +19,7 @@ fn statements_are_separated_by_semicolons() {
 
 // spec: influxql.query.2
 #[test]
-fn white_space_around_the_text_does_not_count() {
+fn white_space_around_the_text_is_ignored() {
     check(" \n\t FOO \n", &format!("found FOO, expected {FIRST} at line 1, char 1"));
     check("\n\nDROP USER  \n", "found EOF, expected identifier at line 1, char 11");
     check("\u{a0}SHOW USERS\u{85}", "SHOW USERS");
@@ -27,7 +27,7 @@ fn white_space_around_the_text_does_not_count() {
 
 // spec: influxql.error.1
 #[test]
-fn the_first_problem_is_reported_with_its_place() {
+fn the_first_problem_is_reported_with_its_position() {
     check("SELECT *", "found EOF, expected FROM at line 1, char 9");
     check("SHOW USERS; SELECT *; FOO", "found ;, expected FROM at line 1, char 21");
     check("FOO", &format!("found FOO, expected {FIRST} at line 1, char 1"));
@@ -35,7 +35,7 @@ fn the_first_problem_is_reported_with_its_place() {
 
 // spec: influxql.error.3
 #[test]
-fn found_texts_are_made_of_tokens() {
+fn messages_quote_the_found_token() {
     for (token, found) in [
         ("select", "SELECT"),
         ("Or", "OR"),
@@ -79,7 +79,7 @@ fn found_texts_are_made_of_tokens() {
 
 // spec: influxql.position.1
 #[test]
-fn places_are_counted_in_lines_and_characters() {
+fn positions_are_lines_and_characters() {
     check("SELECT '☃☃' oops", "found oops, expected FROM at line 1, char 13");
     check("SELECT a\nFORM m", "found FORM, expected FROM at line 2, char 1");
     check("SELECT a\r\n\r\n  FORM m", "found FORM, expected FROM at line 3, char 3");
@@ -88,7 +88,7 @@ fn places_are_counted_in_lines_and_characters() {
 
 // spec: influxql.position.2
 #[test]
-fn quoted_texts_and_regular_expressions_stand_a_character_earlier() {
+fn quoted_texts_and_regular_expressions_are_reported_one_character_earlier() {
     check("DROP USER\n'x'", "found x, expected identifier at line 1, char 10");
     check("DROP USER\r\n'x'", "found x, expected identifier at line 1, char 10");
     check("'x'", &format!("found x, expected {FIRST} at line 1, char 1"));
@@ -103,7 +103,7 @@ fn quoted_texts_and_regular_expressions_stand_a_character_earlier() {
 
 // spec: influxql.position.3
 #[test]
-fn the_end_is_one_character_further_behind_words_and_where_a_regex_could_stand() {
+fn the_end_is_one_character_further_after_words_and_where_a_regex_is_possible() {
     for (text, expected, character) in [
         ("SELECT 1", "FROM", 9),
         ("SELECT \"a\"", "FROM", 11),
@@ -136,7 +136,7 @@ fn the_end_is_one_character_further_behind_words_and_where_a_regex_could_stand()
 
 // spec: influxql.space.1, influxql.space.2
 #[test]
-fn white_space_is_four_characters_and_there_are_no_comments() {
+fn there_are_four_white_space_characters_and_no_comments() {
     check("SHOW\t\r\n USERS", "SHOW USERS");
     for other in ["\u{a0}", "\u{b}", "\u{c}", "\u{feff}", "\u{2003}"] {
         check(&format!("SHOW{other}USERS"), &format!("found {other}, {SHOWN} at line 1, char 5"));
@@ -158,7 +158,7 @@ fn a_nul_reads_as_the_end() {
     check("SHOW USERS;\0 FOO", "SHOW USERS");
     check("SELECT (\0 a)", &format!("found EOF, expected {OPERAND} at line 1, char 9"));
     check("SELECT '\0'", &format!("found BADSTRING, expected {OPERAND} at line 1, char 7"));
-    // Behind a word and behind white space it is swallowed, and characters are no longer counted.
+    // After a word or white space it is swallowed, and characters are no longer counted.
     check("SELECT a FROM m\0 FOO", "found FOO, expected ; at line 1, char 17");
     check("SELECT a FROM m \0 FOO", "found FOO, expected ; at line 1, char 18");
     check("SELECT a\0bc FROM m", "SELECT abc FROM m");
@@ -192,7 +192,7 @@ fn names_are_bare_or_quoted() {
 
 // spec: influxql.string.1
 #[test]
-fn strings_stand_in_single_quotes() {
+fn strings_are_in_single_quotes() {
     check(r#"SHOW STATS FOR 'a\'b"\\\n'"#, r#"SHOW STATS FOR 'a\'b"\\\n'"#);
     check("SHOW STATS FOR 'it''s'", "found s, expected ; at line 1, char 19");
     check("SHOW STATS FOR \"x\"", "found x, expected string at line 1, char 16");
@@ -202,7 +202,7 @@ fn strings_stand_in_single_quotes() {
 
 // spec: influxql.number.1, influxql.number.2
 #[test]
-fn a_sign_belongs_to_the_number_behind_it() {
+fn a_sign_belongs_to_the_number_after_it() {
     check("SELECT a + 007, a - -5, a * +.5, a / 5. FROM m", "SELECT a + 7, a - -5, a * 0.500, a / 5.000 FROM m");
     check("SELECT a-1 FROM m", "found -1, expected FROM at line 1, char 9");
     check("SELECT a -1 FROM m", "found -1, expected FROM at line 1, char 10");
@@ -217,7 +217,7 @@ fn a_sign_belongs_to_the_number_behind_it() {
 
 // spec: influxql.duration.2
 #[test]
-fn in_an_expression_what_is_no_duration_is_of_length_zero() {
+fn a_malformed_duration_in_an_expression_has_length_zero() {
     for text in ["1y", "5ns", "1S", "1e3", "0x10", "9lvl", "1sx", "99999999999999999999s", "200000w", "+1s"] {
         check(&format!("SELECT a FROM m WHERE time > {text}"), "SELECT a FROM m WHERE time > 0s");
     }
@@ -228,7 +228,7 @@ fn in_an_expression_what_is_no_duration_is_of_length_zero() {
 
 // spec: influxql.duration.3
 #[test]
-fn where_a_statement_wants_a_duration_it_must_be_one() {
+fn a_malformed_duration_in_a_clause_is_refused() {
     let check = |duration: &str, expected: &str| {
         check(&format!("ALTER RETENTION POLICY p ON d DURATION {duration}"), expected);
     };
@@ -244,7 +244,7 @@ fn where_a_statement_wants_a_duration_it_must_be_one() {
 
 // spec: influxql.regex.1, influxql.regex.4
 #[test]
-fn a_regular_expression_stands_where_one_may_stand() {
+fn regular_expressions_are_accepted_only_in_their_places() {
     accepted(&[
         "SELECT /a\\/b/, percentile(/x/, 5) FROM /m/, d../n/, p./o/ WHERE a =~ /x/ AND b !~\n/y/ GROUP BY /k/,/l/",
         "SHOW MEASUREMENTS WITH MEASUREMENT =~/x/",
@@ -254,7 +254,7 @@ fn a_regular_expression_stands_where_one_may_stand() {
     check("SELECT a FROM m WHERE a =~ 'x'", "found x, expected regex at line 1, char 27");
     check("SELECT /a/ / 2 FROM m", "found /, expected FROM at line 1, char 12");
     check("SELECT a FROM /x\ny/", "bad regex:  at line 1, char 14");
-    // The slash must not be glued to a token that was looked at.
+    // The slash must not directly follow a token that was looked at.
     check("SELECT a FROM m WHERE a =~/x/", "found /, expected regex at line 1, char 27");
     check("SELECT a FROM m,/x/", "found ,, expected regex at line 1, char 16");
     check("SELECT a FROM m /x/", "found  , expected regex at line 1, char 16");
@@ -263,7 +263,7 @@ fn a_regular_expression_stands_where_one_may_stand() {
 
 // spec: influxql.parameter.1, influxql.parameter.2
 #[test]
-fn a_parameter_is_a_literal() {
+fn a_parameter_becomes_a_literal() {
     let parameters: Parameters = [
         ("s", Parameter::String("it's; DROP".into())),
         ("i", Parameter::Integer(-3)),

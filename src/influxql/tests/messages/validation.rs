@@ -1,20 +1,20 @@
-//! What SELECT must satisfy beyond its grammar.
+//! The rules of SELECT beyond its grammar.
 
 use crate::tests::{accepted, check};
 
-/// Checks the message about these fields in a plain query.
+/// Checks the message about these projections in a plain query.
 fn fields(fields: &str, message: &str) {
     check(&format!("SELECT {fields} FROM m"), message);
 }
 
-/// Checks the message about these fields in a query with windows.
+/// Checks the message about these projections in a query with windows.
 fn windowed(fields: &str, message: &str) {
     check(&format!("SELECT {fields} FROM m WHERE time > 0 GROUP BY time(1m)"), message);
 }
 
 // spec: influxql.error.2, influxql.error.4
 #[test]
-fn problems_are_found_in_order() {
+fn problems_are_reported_in_a_fixed_order() {
     check(
         "SELECT a > 1 FROM m FOO",
         "invalid operator > in SELECT clause at line 1, char 8; operator is intended for WHERE clause",
@@ -30,7 +30,7 @@ fn problems_are_found_in_order() {
 
 // spec: influxql.validation.1
 #[test]
-fn fields_do_not_compare() {
+fn projections_contain_no_comparisons() {
     for (field, op) in [
         ("a > 1", ">"),
         ("a <> 1", "!="),
@@ -48,7 +48,7 @@ fn fields_do_not_compare() {
 
 // spec: influxql.validation.2
 #[test]
-fn some_other_column_than_time_is_needed() {
+fn a_column_other_than_time_is_required() {
     for time in ["time", "max(time)", "(time)", "time + 1", "time AS a", "5, time", "time, *"] {
         fields(time, "at least 1 non-time field must be queried");
     }
@@ -91,7 +91,7 @@ fn dimensions_are_time_and_tags() {
 
 // spec: influxql.validation.5
 #[test]
-fn distinct_stands_alone() {
+fn distinct_is_the_only_projection() {
     let alone = "aggregate function distinct() can not be combined with other functions or fields";
     fields("distinct a, b", alone);
     fields("b, distinct(a)", alone);
@@ -102,7 +102,7 @@ fn distinct_stands_alone() {
 
 // spec: influxql.validation.6
 #[test]
-fn calls_stand_beside_calls() {
+fn calls_are_combined_only_with_calls() {
     let aggregates = "mixing aggregate and non-aggregate queries is not supported";
     let selectors = "mixing multiple selector functions with tags or fields is not supported";
     fields("mean(a), b", aggregates);
@@ -121,7 +121,7 @@ fn calls_stand_beside_calls() {
 
 // spec: influxql.validation.7
 #[test]
-fn top_and_bottom_take_columns_and_a_number() {
+fn top_and_bottom_take_columns_and_an_integer() {
     for n in 0..2 {
         let args = ["", "a"][n];
         let message = format!("invalid number of arguments for top, expected at least 2, got {n}");
@@ -198,7 +198,7 @@ fn transformations_have_their_arguments() {
 
 // spec: influxql.validation.10
 #[test]
-fn transformations_of_calls_need_windows() {
+fn transformations_of_calls_require_windows() {
     for name in ["derivative", "non_negative_derivative", "elapsed", "difference", "cumulative_sum"] {
         fields(&format!("{name}(max(a))"), &format!("{name} aggregate requires a GROUP BY interval"));
         windowed(&format!("{name}(a)"), &format!("aggregate function required inside the call to {name}"));
@@ -251,7 +251,7 @@ fn every_other_function_takes_columns() {
 
 // spec: influxql.validation.13
 #[test]
-fn windows_need_calls_and_a_bound_on_time() {
+fn windows_require_calls_and_a_bound_on_time() {
     let unbounded = "aggregate functions with GROUP BY time require a WHERE time clause";
     check("SELECT a FROM m GROUP BY time(1m)", "GROUP BY requires at least one aggregate function");
     check("SELECT distinct a FROM m GROUP BY time(1m)", "GROUP BY requires at least one aggregate function");

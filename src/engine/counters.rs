@@ -1,0 +1,37 @@
+//! Counters of the server's work, which SHOW STATS lists.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Counts since the server started.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) queries_executed: AtomicU64,
+    pub(super) queries_finished: AtomicU64,
+    pub(super) query_nanos: AtomicU64,
+    pub(super) writes_ok: AtomicU64,
+    pub(super) writes_failed: AtomicU64,
+    pub(super) points_stored: AtomicU64,
+    pub(super) points_dropped: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn count_query_start(&self) {
+        self.queries_executed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_query_end(&self, took: Duration) {
+        self.queries_finished.fetch_add(1, Ordering::Relaxed);
+        self.query_nanos.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(super) fn count_write(&self, ok: bool) {
+        let counter = if ok { &self.writes_ok } else { &self.writes_failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_points(&self, stored: u64, dropped: u64) {
+        self.points_stored.fetch_add(stored, Ordering::Relaxed);
+        self.points_dropped.fetch_add(dropped, Ordering::Relaxed);
+    }
+}

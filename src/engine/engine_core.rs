@@ -1,0 +1,28 @@
+//! The state of an engine. Other files add its behaviour in `impl Core` blocks.
+
+use std::sync::Arc;
+
+use fluxstone_model::Timestamp;
+use fluxstone_storage::Store;
+
+use super::catalog_cell::CatalogCell;
+use super::clock::Clock;
+use super::counters::Counters;
+use super::options::EngineOptions;
+use super::passwords::Passwords;
+use super::queries::Registry;
+
+/// The state that requests and the background work share.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(super) options: EngineOptions,
+    pub(super) store: Store,
+    pub(super) catalog: CatalogCell,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) passwords: Passwords,
+    pub(super) queries: Registry,
+    /// The threads that all queries share.
+    pub(super) query_workers: fluxstone_query::WorkerPool,
+    pub(super) counters: Counters,
+    pub(super) started: Timestamp,
+}

@@ -1,0 +1,76 @@
+//! The options of an engine: the parts of the configuration that concern it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fluxstone_compat::{LineProtocolSemantics, ListingSemantics, Profile, SelectSemantics, StatementSemantics};
+
+/// The options of an engine.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// `[data] dir`.
+    pub data_dir: PathBuf,
+    /// `[data] wal-dir`.
+    pub log_dir: PathBuf,
+    /// `[meta] retention-autocreate`.
+    pub retention_autocreate: bool,
+    /// `[data] cache-max-memory-size`, bytes.
+    pub memtable_bytes_max: usize,
+    /// `[data] max-series-per-database`; zero means no limit.
+    pub series_per_database_max: u64,
+    /// `[data] max-values-per-tag`; zero means no limit.
+    pub values_per_tag_max: u64,
+    /// `[data] wal-fsync-delay`.
+    pub fsync_delay: Duration,
+    /// `[data] cache-snapshot-write-cold-duration`.
+    pub seal_idle_after: Duration,
+    /// `[coordinator] write-timeout`.
+    pub write_timeout: Duration,
+    /// `[data] segment-cache-size`, bytes.
+    pub segment_cache_bytes: usize,
+    /// `[coordinator] max-select-point`, `max-select-series`, `max-select-buckets`.
+    pub select_limits: fluxstone_query::SelectLimits,
+    /// `[coordinator] query-timeout`, nanoseconds; zero means no timeout.
+    pub query_timeout_ns: u64,
+    /// `[coordinator] max-concurrent-queries`; zero means no limit.
+    pub concurrent_queries_max: usize,
+    /// `[retention] check-interval`, nanoseconds; zero (also for `[retention] enabled = false`) never drops expired data.
+    pub retention_check_ns: u64,
+    /// `[continuous_queries]`.
+    pub continuous_queries: ContinuousQueryOptions,
+    /// Which answers to give where the documentation and InfluxDB 1.2.4 disagree.
+    pub semantics: EngineSemantics,
+}
+
+/// Which answers to give where the documentation and InfluxDB 1.2.4 disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EngineSemantics {
+    /// For the bodies of writes.
+    pub line_protocol: LineProtocolSemantics,
+    /// For SELECT.
+    pub select: SelectSemantics,
+    /// For SHOW.
+    pub listings: ListingSemantics,
+    /// For writes and all other statements.
+    pub statements: StatementSemantics,
+}
+
+impl From<Profile> for EngineSemantics {
+    fn from(profile: Profile) -> Self {
+        EngineSemantics {
+            line_protocol: profile.into(),
+            select: profile.into(),
+            listings: profile.into(),
+            statements: profile.into(),
+        }
+    }
+}
+
+/// The options of the continuous-query service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ContinuousQueryOptions {
+    /// `run-interval`, nanoseconds: how often due queries are checked for. Zero (also for `enabled = false`) never runs any.
+    pub run_interval_ns: u64,
+    /// `log-enabled`.
+    pub log_runs: bool,
+}

@@ -1,0 +1,20 @@
+//! The parameters of a request that all of its statements share.
+
+use super::Principal;
+
+/// The parameters of a request that all of its statements share.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    pub(super) principal: Principal,
+    /// The `db` parameter; empty if absent.
+    pub(super) database: String,
+    /// Whether statements that write return a warning.
+    pub(super) read_only: bool,
+    /// The most rows in one piece of a series, at least 1.
+    pub(super) chunk_rows: usize,
+}
+
+/// The warning for a statement that writes in a request that should only read.
+pub(super) fn read_only_warning(normal_form: &str) -> String {
+    format!("deprecated use of '{normal_form}' in a read only context, please use a POST request instead")
+}
