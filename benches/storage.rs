@@ -30,12 +30,13 @@ const LIMITS: WriteLimits = WriteLimits { series_per_database_max: 0, values_per
 fn body(start: u64) -> String {
     let mut body = String::new();
     for row in 0..ROWS {
-        write!(body, "cpu,hostname=host_{} ", row % HOSTS).expect("strings take everything");
+        write!(body, "cpu,hostname=host_{} ", row % HOSTS).expect("writing to a string cannot fail");
         for field in 0..FIELDS {
             let separator = if field == 0 { "" } else { "," };
-            write!(body, "{separator}usage_{field}={}i", (row * 7 + field) % 100).expect("strings take everything");
+            write!(body, "{separator}usage_{field}={}i", (row * 7 + field) % 100)
+                .expect("writing to a string cannot fail");
         }
-        writeln!(body, " {}", (start + row / HOSTS) * 10_000_000_000).expect("strings take everything");
+        writeln!(body, " {}", (start + row / HOSTS) * 10_000_000_000).expect("writing to a string cannot fail");
     }
     body
 }
@@ -133,7 +134,7 @@ fn sensors(first: u64) -> String {
     let mut body = String::new();
     for sensor in first..first + ROWS {
         writeln!(body, "reading,sensor=sensor_{sensor},site=site_{} value=1.5 {sensor}", sensor % 1000)
-            .expect("strings take everything");
+            .expect("writing to a string cannot fail");
     }
     body
 }

@@ -3,8 +3,8 @@
 //!
 //! A write comes as a [`PointBatch`](fluxstone_columns::PointBatch), made from line protocol ([`UnescapedStrings`]) or
 //! from the rows of a SELECT INTO. [`write_shard`] checks the points of one shard in order, adds their new series and
-//! fields, and hands the points that are kept to storage. Storage knows none of these rules, and this module knows nothing
-//! of files: it works on a [`ShardWriter`](fluxstone_storage::ShardWriter) under the commit lock.
+//! fields, and hands the points that are kept to storage. Storage does not know these rules, and this module does not know
+//! files: it works on a [`ShardWriter`](fluxstone_storage::ShardWriter) under the commit lock.
 //!
 //! Which points belong to which shard, and the words for refusals, are in the module `write` of the engine.
 
