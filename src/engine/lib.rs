@@ -56,9 +56,9 @@ mod write;
 pub use clock::{Clock, SystemClock};
 pub use engine::Engine;
 pub use options::{ContinuousQueryOptions, EngineOptions, EngineSemantics};
-pub use prepare::PreparedQuery;
 pub use request::{
     AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,
 };
+pub use session::PreparedQuery;
 
 pub(crate) use engine_core::Core;
