@@ -119,7 +119,7 @@ fn a_damaged_log_is_an_error_with_its_place_and_can_be_cut() {
     assert!(message.contains(&place) && message.contains("fluxstone repair"), "{message}");
     let (code, found, _) = run(&["repair"]);
     assert!(
-        code == Some(1) && found.contains(&place) && found.contains("1 changes of it can still be read"),
+        code == Some(1) && found.contains(&place) && found.contains("1 of them can still be read"),
         "{found}"
     );
     let (code, cut, _) = run(&["repair", "--cut"]);
