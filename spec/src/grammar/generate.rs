@@ -6,9 +6,9 @@
 
 use rand::{Rng, RngExt};
 
-use super::grammar::Grammar;
 use super::node::{Node, Rule, height};
 use super::recognise::Beginning;
+use super::rules::Grammar;
 
 /// How many rules a sentence may use before it must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,11 +15,11 @@
 
 mod abnf;
 mod generate;
-mod grammar;
 mod mutate;
 mod network;
 mod node;
 mod recognise;
+mod rules;
 
 #[cfg(test)]
 mod tests;
@@ -28,8 +28,8 @@ use std::sync::LazyLock;
 
 pub use abnf::AbnfError;
 pub use generate::Size;
-pub use grammar::Grammar;
 pub use node::Rule;
+pub use rules::Grammar;
 
 /// `spec/grammar/line-protocol.abnf`; its terminals are bytes, its start is `body`.
 pub static LINE_PROTOCOL: LazyLock<Grammar> =

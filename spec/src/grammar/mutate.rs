@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::grammar::Grammar;
+use super::rules::Grammar;
 
 /// The maximum number of edits in one mutation, and the maximum length of a piece.
 const EDITS_MAX: usize = 3;

@@ -6,9 +6,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::grammar::Grammar;
 use super::network::{Edge, State};
 use super::node::Rule;
+use super::rules::Grammar;
 
 /// Whether a rule derives a prefix of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
