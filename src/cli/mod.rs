@@ -1,5 +1,5 @@
 //! The command line: `fluxstone serve`, `fluxstone config` and `fluxstone repair`. What a server needs to run is left to
-//! [`server`](crate::server).
+//! [`Server`](crate::Server).
 
 mod arguments;
 mod error;

@@ -1,6 +1,6 @@
 //! Planning and evaluation of SELECT: pure functions over a [`Source`](fluxstone_columns::Source).
 //!
-//! [`run`] plans a validated [`Select`](fluxstone_influxql::ast::Select), that is, decides which columns of which series are read
+//! [`run()`] plans a validated [`Select`](fluxstone_influxql::ast::Select), that is, decides which columns of which series are read
 //! and which windows they fall into, and evaluates the plan in column batches, which yields pieces of series.
 //! This crate knows nothing of files, clocks, the catalog, or threads it was not given: [`Sources`] resolves names.
 //!
