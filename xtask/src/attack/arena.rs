@@ -119,7 +119,7 @@ impl Arena {
 
     /// Creates a database and writes lines to it in batches, as a good client does.
     pub(super) async fn load(&self, database: &str, lines: impl Iterator<Item = String>) -> anyhow::Result<Duration> {
-        self.query("", &format!("CREATE DATABASE {database}")).await?;
+        self.query("", &format!("CREATE DATABASE \"{database}\"")).await?;
         let began = Instant::now();
         let mut lines = lines.peekable();
         while lines.peek().is_some() {
@@ -162,6 +162,17 @@ impl Arena {
         self.at_once(std::iter::repeat_n(request, clients), read_max).await
     }
 
+    /// Sends requests whose clients leave after `stay` if the answer has not arrived by then, and notes those that were answered.
+    pub(super) async fn leave(&self, request: &Request, clients: usize, stay: Duration) {
+        let mut left = JoinSet::new();
+        for _ in 0..clients {
+            let (address, request) = (self.address.clone(), request.clone());
+            left.spawn(async move { tokio::time::timeout(stay, request.exchange(&address, u64::MAX)).await });
+        }
+        let answers = left.join_all().await.into_iter().filter_map(|answer| Some(answer.ok()?.unwrap_or_default()));
+        self.count(&answers.collect::<Vec<_>>());
+    }
+
     /// Sends requests whose clients do not wait for an answer, but leave after `stay`.
     pub(super) async fn abandon(&self, request: &Request, clients: usize, stay: Duration) {
         let mut left = JoinSet::new();
@@ -175,6 +186,11 @@ impl Arena {
         }
         left.join_all().await;
     }
+}
+
+/// Returns a point of each of `count` series of the measurement `m`. Each tag has far fewer values than the default limit.
+pub(super) fn series(count: u32) -> impl Iterator<Item = String> {
+    (0..count).map(|n| format!("m,host=h{},rack=r{} v={n} {n}", n / 100, n % 100))
 }
 
 /// Returns a text that repeats another one, as a body.

@@ -40,7 +40,7 @@ impl Outcome {
 
 /// Returns what to print when an attack has ended.
 pub(super) fn progress(outcome: &Outcome) -> String {
-    let mut out = format!("{} {}\n", verdict(outcome), outcome.name);
+    let mut out = format!("{:4} {} ({:.1} s)\n", verdict(outcome), outcome.name, outcome.took_s);
     for (kind, texts) in [("broken", &outcome.broken), ("note", &outcome.notes)] {
         for text in texts {
             let _ = writeln!(out, "     {kind}: {text}");

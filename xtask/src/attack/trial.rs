@@ -51,9 +51,9 @@ async fn carry_out(attack: &Attack, setup: Setup, is_short: bool, outcome: &mut 
     let arena = Arena::new(server.address.clone(), server.pid(), observer);
     let attacked = tokio::time::timeout(ATTACK_MAX, (attack.run)(&arena)).await;
     let ending = arena.end();
-    // A server that has ended explains every other error.
+    // A server that has ended explains every refusal, and every other error.
     let ended = server.exit_status()?;
-    let acknowledged = judge(attack, ending, is_short, outcome);
+    let acknowledged = judge(attack, ending, is_short || ended.is_some(), outcome);
     if let Some(status) = ended {
         outcome.broken.push(format!("the server ended with {status}: {}", server.last_words()));
     } else {
@@ -71,8 +71,8 @@ async fn carry_out(attack: &Attack, setup: Setup, is_short: bool, outcome: &mut 
     server.shut_down().await
 }
 
-/// Judges what the good client saw. Returns the numbers of the points that were acknowledged.
-fn judge(attack: &Attack, ending: Ending, is_short: bool, outcome: &mut Outcome) -> Vec<u64> {
+/// Judges what the good client saw; times that are `only_noted` are not judged. Returns the numbers of the points that were acknowledged.
+fn judge(attack: &Attack, ending: Ending, only_noted: bool, outcome: &mut Outcome) -> Vec<u64> {
     let (seen, acknowledged) = ending.observer.stop();
     let mut late = ending.findings.late;
     for (what, times) in [("SHOW DATABASES", seen.shows), ("a write", seen.writes), ("a new connection", seen.visits)] {
@@ -80,16 +80,17 @@ fn judge(attack: &Attack, ending: Ending, is_short: bool, outcome: &mut Outcome)
             late.push(format!("p99 of {what}: {:.2} s, {} of {} refused", times.p99_s, times.refused, times.requests));
         }
     }
-    let at_rest = ending.calm.map_or(0.0, |calm: Observation| calm.writes.max_s);
-    if attack.is_elsewhere && seen.writes.max_s > at_rest + HELD_UP_MAX.as_secs_f64() {
-        let (longest, at_rest) = (seen.writes.max_s * 1e3, at_rest * 1e3);
+    // Without a figure from before, the attack was not carried out.
+    let at_rest_s = ending.calm.map_or(f64::INFINITY, |calm: Observation| calm.writes.max_s);
+    if attack.is_elsewhere && seen.writes.max_s > at_rest_s + HELD_UP_MAX.as_secs_f64() {
+        let (longest, at_rest) = (seen.writes.max_s * 1e3, at_rest_s * 1e3);
         late.push(format!("a write to another database took {longest:.0} ms, {at_rest:.0} ms before the attack"));
     }
     outcome.took_s = ending.took.as_secs_f64();
     outcome.notes.extend(ending.findings.notes);
     outcome.notes.extend(seen.refusal.iter().map(|refusal| format!("the first refusal: {refusal}")));
     outcome.broken.extend(ending.findings.broken);
-    if is_short {
+    if only_noted {
         outcome.notes.extend(late)
     } else {
         outcome.broken.extend(late)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Attack;
-use crate::attack::arena::Arena;
+use crate::attack::arena::{Arena, series};
 use crate::attack::bounds::P99_MAX;
 use crate::attack::wire::Request;
 
@@ -164,15 +164,15 @@ async fn group_by_star(arena: &Arena) -> anyhow::Result<()> {
 }
 
 async fn order_by_many_series(arena: &Arena) -> anyhow::Result<()> {
-    arena.load("q", (0..300_000).map(|n| format!("p,host=h{n} v={n} {n}"))).await?;
+    arena.load("q", series(300_000)).await?;
     arena.begin();
-    arena.queries("q", "SELECT v FROM p ORDER BY time DESC LIMIT 1", 6, READ_MAX).await;
-    arena.queries("q", "SELECT * FROM p GROUP BY host ORDER BY time DESC LIMIT 1", 6, READ_MAX).await;
+    arena.queries("q", "SELECT v FROM m ORDER BY time DESC LIMIT 1", 6, READ_MAX).await;
+    arena.queries("q", "SELECT * FROM m GROUP BY host ORDER BY time DESC LIMIT 1", 6, READ_MAX).await;
     Ok(())
 }
 
 async fn listing_timeout(arena: &Arena) -> anyhow::Result<()> {
-    arena.load("q", (0..400_000).map(|n| format!("p,host=h{n} v={n} 1"))).await?;
+    arena.load("q", series(400_000)).await?;
     arena.begin();
     for statement in ["SHOW SERIES", "SHOW TAG VALUES WITH KEY = host", "SHOW SERIES WHERE host =~ /7.*7.*7/"] {
         let began = std::time::Instant::now();
@@ -200,19 +200,24 @@ async fn expect_idle(arena: &Arena, what: &str) -> anyhow::Result<()> {
 async fn holt_winters(arena: &Arena) -> anyhow::Result<()> {
     arena.load("q", (0..300_000_u64).map(|n| format!("p v={} {}", n % 97, n * 1_000_000_000))).await?;
     arena.begin();
-    let text = "SELECT holt_winters(mean(v), 10, 100) FROM p WHERE time >= 0 AND time < 300000s GROUP BY time(1s)";
-    arena.abandon(&Request::query("q", text), 2, Duration::from_millis(500)).await;
-    expect_idle(arena, "holt_winters").await
+    for season in [0, 4] {
+        let text = format!(
+            "SELECT holt_winters(mean(v), 10, {season}) FROM p WHERE time >= 0 AND time < 300000s GROUP BY time(1s)"
+        );
+        arena.leave(&Request::query("q", &text), 2, Duration::from_secs(1)).await;
+        expect_idle(arena, "holt_winters").await?;
+    }
+    Ok(())
 }
 
 async fn long_or_chain(arena: &Arena) -> anyhow::Result<()> {
-    arena.load("q", (0..100_000).map(|n| format!("p,host=h{n} v={n} 1"))).await?;
+    arena.load("q", series(100_000)).await?;
     arena.begin();
     let tags: Vec<String> = (0..20_000).map(|n| format!("host != 'x{n}' OR host = 'y{n}'")).collect();
     let fields: Vec<String> = (0..20_000).map(|n| format!("v = -{}", n + 1)).collect();
     for condition in [tags.join(" OR "), fields.join(" OR ")] {
-        let request = Request::query("q", &format!("SELECT v FROM p WHERE {condition}"));
-        arena.abandon(&request, 4, Duration::from_millis(500)).await;
+        let request = Request::query("q", &format!("SELECT v FROM m WHERE {condition}"));
+        arena.leave(&request, 4, Duration::from_secs(1)).await;
         expect_idle(arena, "a long condition").await?;
     }
     Ok(())

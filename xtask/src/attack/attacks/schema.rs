@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Attack;
-use crate::attack::arena::Arena;
+use crate::attack::arena::{Arena, series};
 use crate::attack::bounds::P99_MAX;
 use crate::attack::wire::Request;
 
@@ -57,16 +57,12 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
 ];
 
-fn series(count: u32) -> impl Iterator<Item = String> {
-    (0..count).map(|n| format!("m,host=h{n},rack=r{} v={n} 1", n % 100))
-}
-
 async fn many_measurements(arena: &Arena) -> anyhow::Result<()> {
     arena.begin();
     let before = arena.cpu_s()?;
     arena.load("measurements", (0..161_000).map(|n| format!("m{n} v=1 1"))).await?;
     let measurements = arena.cpu_s()? - before;
-    arena.load("series", (0..1_000_000).map(|n| format!("m,host=h{n} v=1 1"))).await?;
+    arena.load("series", series(1_000_000)).await?;
     let series = arena.cpu_s()? - before - measurements;
     let text = format!("161,000 measurements: {measurements:.1} s of CPU; a million series: {series:.1} s");
     // CPU times depend on the machine, their ratio much less.
@@ -108,7 +104,7 @@ async fn removals(arena: &Arena) -> anyhow::Result<()> {
     for statement in [
         "DELETE FROM m WHERE rack = 'r1'",
         "DROP SERIES FROM m WHERE rack =~ /r[2-5]$/",
-        "DROP SERIES FROM m WHERE host = 'h7'",
+        "DROP SERIES FROM m WHERE host = 'h700'",
         "DELETE WHERE time < 1000",
         "DROP MEASUREMENT m",
     ] {

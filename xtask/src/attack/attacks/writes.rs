@@ -66,18 +66,18 @@ fn hourly(hours: std::ops::Range<u64>) -> Bytes {
 }
 
 async fn shards_per_write(arena: &Arena) -> anyhow::Result<()> {
-    arena.query("", "CREATE DATABASE shards WITH DURATION INF SHARD DURATION 1h").await?;
+    arena.query("", "CREATE DATABASE hourly WITH DURATION INF SHARD DURATION 1h").await?;
     arena.begin();
-    arena.at_once([Request::write("shards", hourly(0..400_000))].into_iter(), u64::MAX).await;
+    arena.at_once([Request::write("hourly", hourly(0..400_000))].into_iter(), u64::MAX).await;
     Ok(())
 }
 
 async fn shards_over_writes(arena: &Arena) -> anyhow::Result<()> {
-    arena.query("", "CREATE DATABASE shards WITH DURATION INF SHARD DURATION 1h").await?;
+    arena.query("", "CREATE DATABASE hourly WITH DURATION INF SHARD DURATION 1h").await?;
     arena.begin();
     let mut answers = Vec::new();
     for first in (0..200_000).step_by(1000) {
-        let request = Request::write("shards", hourly(first..first + 1000));
+        let request = Request::write("hourly", hourly(first..first + 1000));
         answers.push(request.exchange(&arena.address, u64::MAX).await.unwrap_or_default());
     }
     arena.count(&answers);
