@@ -30,8 +30,9 @@ const SHORT: &[&str] = &[
     "large-numbers",
     "deep-nesting",
     "abandoned-logins",
-    "silent-connections",
+    "trickled-bodies",
     "slow-heads",
+    "silent-connections",
     "malformed",
 ];
 
