@@ -10,6 +10,7 @@ mod attacks;
 mod bounds;
 mod observer;
 mod report;
+mod scenario;
 mod server;
 mod trial;
 mod wire;
@@ -19,8 +20,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
-use attacks::Attack;
 use report::Outcome;
+use scenario::Attack;
 
 use crate::release;
 

@@ -11,10 +11,10 @@ use fluxstone_conformance::run::create_administrator;
 use serde_json::Value;
 
 use super::arena::{Arena, Ending};
-use super::attacks::Attack;
 use super::bounds::{ANSWER_MAX, ATTACK_MAX, HELD_UP_MAX, P99_MAX, RESIDENT_MAX, SETTLED_WITHIN};
 use super::observer::{DATABASE, Observation, Observer};
 use super::report::Outcome;
+use super::scenario::Attack;
 use super::server::{Server, Setup};
 use super::wire::Login;
 use crate::usage;

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 
-use super::Attack;
 use crate::attack::arena::{Arena, repeated};
+use crate::attack::scenario::Attack;
 use crate::attack::wire::{Request, connect, connect_narrow};
 
 /// How long clients stay that neither read nor send.

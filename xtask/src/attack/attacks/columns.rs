@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::Attack;
 use crate::attack::arena::{Arena, repeated};
+use crate::attack::scenario::Attack;
 use crate::attack::wire::{Request, connect_narrow};
 
 /// What a client reads of an answer that may be endless.

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::Attack;
 use crate::attack::arena::Arena;
 use crate::attack::bounds::P99_MAX;
+use crate::attack::scenario::Attack;
 use crate::attack::wire::Request;
 
 /// Passwords are demanded.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Attack;
 use crate::attack::arena::{Arena, series};
 use crate::attack::bounds::P99_MAX;
+use crate::attack::scenario::Attack;
 use crate::attack::wire::Request;
 
 /// What a client reads of an answer that may be endless.

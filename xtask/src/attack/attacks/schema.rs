@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::Attack;
 use crate::attack::arena::{Arena, series};
 use crate::attack::bounds::P99_MAX;
+use crate::attack::scenario::Attack;
 use crate::attack::wire::Request;
 
 /// The longest time of a point with 80,000 new fields.

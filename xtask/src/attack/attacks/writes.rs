@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Attack, QUIET};
 use crate::attack::arena::{Arena, repeated};
+use crate::attack::scenario::{Attack, QUIET};
 use crate::attack::wire::{Request, packed_repetition};
 
 /// The largest body that the default settings accept, when unpacked.
