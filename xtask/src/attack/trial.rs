@@ -91,9 +91,9 @@ fn judge(attack: &Attack, ending: Ending, only_noted: bool, outcome: &mut Outcom
     outcome.notes.extend(seen.refusal.iter().map(|refusal| format!("the first refusal: {refusal}")));
     outcome.broken.extend(ending.findings.broken);
     if only_noted {
-        outcome.notes.extend(late)
+        outcome.notes.extend(late);
     } else {
-        outcome.broken.extend(late)
+        outcome.broken.extend(late);
     }
     outcome.observation = seen;
     acknowledged

@@ -190,9 +190,9 @@ async fn expect_idle(arena: &Arena, what: &str) -> anyhow::Result<()> {
     let share = (arena.cpu_s()? - before) / began.elapsed().as_secs_f64();
     let text = format!("CPU {} s after the clients of {what} left: {:.0}%", UNTIL_IDLE.as_secs(), share * 100.0);
     if share > IDLE_SHARE {
-        arena.late(text)
+        arena.late(text);
     } else {
-        arena.note(text)
+        arena.note(text);
     }
     Ok(())
 }

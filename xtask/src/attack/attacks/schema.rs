@@ -67,9 +67,9 @@ async fn many_measurements(arena: &Arena) -> anyhow::Result<()> {
     let text = format!("161,000 measurements: {measurements:.1} s of CPU; a million series: {series:.1} s");
     // CPU times depend on the machine, their ratio much less.
     if measurements > series * MEASUREMENTS_RATIO_MAX {
-        arena.late(text)
+        arena.late(text);
     } else {
-        arena.note(text)
+        arena.note(text);
     }
     Ok(())
 }
