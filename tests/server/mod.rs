@@ -6,6 +6,7 @@
 #![allow(unreachable_pub, reason = "a test crate has no interface to keep small")]
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -39,6 +40,15 @@ impl Server {
         Server::start(&["--data-dir", &data_dir.display().to_string(), "--config", &config.display().to_string()])
     }
 
+    /// Starts a server with a configuration file, on a data directory that may be damaged, and keeps its messages in a file. Returns
+    /// `None` if it refuses to start.
+    pub fn try_on(data_dir: &Path, config: &Path, messages: File) -> Option<Server> {
+        let mut command = Command::new(Server::program());
+        command.stderr(messages);
+        let (data_dir, config) = (data_dir.display().to_string(), config.display().to_string());
+        Server::try_spawn(command, &["--data-dir", &data_dir, "--config", &config])
+    }
+
     /// Starts a server through another command, whose last arguments are the server's binary and arguments.
     pub fn run_by(mut command: Command, arguments: &[&str]) -> Server {
         command.arg(Server::program());
@@ -53,7 +63,11 @@ impl Server {
         std::env::var_os("FLUXSTONE_SERVER").unwrap_or_else(|| env!("CARGO_BIN_EXE_fluxstone").into())
     }
 
-    fn spawn(mut command: Command, arguments: &[&str]) -> Server {
+    fn spawn(command: Command, arguments: &[&str]) -> Server {
+        Server::try_spawn(command, arguments).expect("the server ended without printing its address")
+    }
+
+    fn try_spawn(mut command: Command, arguments: &[&str]) -> Option<Server> {
         let mut process = command
             .args(["serve", "--bind", "127.0.0.1:0"])
             .args(arguments)
@@ -68,9 +82,9 @@ impl Server {
         let Some(address) = address.and_then(|address| address.parse().ok()) else {
             let _ = process.kill();
             let _ = process.wait();
-            panic!("the server ended without printing its address");
+            return None;
         };
-        Server { process, address }
+        Some(Server { process, address })
     }
 
     /// Returns the address that it listens on.

@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
+
+use crate::release;
 
 /// The server to kill, and how many times.
 #[derive(Debug, clap::Args)]
@@ -20,11 +22,7 @@ pub(crate) struct Options {
 
 /// Runs the rounds. A lost write is a violation.
 pub(crate) fn rounds(root: &Path, options: &Options) -> anyhow::Result<Vec<String>> {
-    let server = match &options.server {
-        Some(server) => server.clone(),
-        None => build(root)?,
-    };
-    let server = server.canonicalize().with_context(|| server.display().to_string())?;
+    let server = release::server(root, options.server.as_deref())?;
     let status = Command::new("cargo")
         .args(["test", "--quiet", "--test", "durability", "--", "--nocapture"])
         .current_dir(root)
@@ -37,15 +35,4 @@ pub(crate) fn rounds(root: &Path, options: &Options) -> anyhow::Result<Vec<Strin
     } else {
         vec!["an acknowledged write was lost, or the rounds could not run".to_owned()]
     })
-}
-
-fn build(root: &Path) -> anyhow::Result<PathBuf> {
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--bin", "fluxstone"])
-        .current_dir(root)
-        .status()
-        .context("cargo build")?;
-    ensure!(status.success(), "the server cannot be built");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join("release/fluxstone"))
 }

@@ -7,8 +7,10 @@
 //! | `fuzz-smoke` | runs every fuzz target for a few seconds |
 //! | `influxdb` | runs the conformance suite against an installed InfluxDB |
 //! | `kill-rounds` | kills the server many times while clients write, and checks that no acknowledged write is lost |
+//! | `attack` | attacks the server under a limit on its memory, and checks that it survives, serves others, and loses nothing |
 //! | `compare` | compares the cost of writes and queries with another server's, in one run |
 
+mod attack;
 mod citations;
 mod compare;
 mod compat;
@@ -19,9 +21,11 @@ mod influxdb;
 mod kills;
 mod lock;
 mod map;
+mod release;
 mod seeds;
 mod spec;
 mod tree;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -55,6 +59,8 @@ enum Chore {
     Influxdb,
     /// Kill the server while clients write, and check that no acknowledged write is lost.
     KillRounds(kills::Options),
+    /// Attack the server, and check that it survives, serves others, and loses nothing.
+    Attack(attack::Options),
     /// Compare the cost of writes and queries with another server's, in one run.
     Compare(compare::Options),
 }
@@ -66,6 +72,7 @@ fn main() -> ExitCode {
         Chore::FuzzSmoke { only, seconds } => fuzz::smoke(&tree::root(), &only, seconds),
         Chore::Influxdb => influxdb::judge(&tree::root()),
         Chore::KillRounds(options) => kills::rounds(&tree::root(), &options),
+        Chore::Attack(options) => attack::attack(&tree::root(), &options),
         Chore::Compare(options) => compare::compare(&tree::root(), &options),
     };
     match done {

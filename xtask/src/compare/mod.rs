@@ -15,7 +15,6 @@ mod server;
 mod set_outcome;
 mod statistics;
 mod targets;
-mod usage;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +26,8 @@ use data::{DataSet, Kind};
 use report::Outcome;
 use server::{Program, Server};
 use set_outcome::SetOutcome;
+
+use crate::release;
 
 /// The servers to compare, and the amount of data.
 #[derive(Debug, Clone, clap::Args)]
@@ -74,10 +75,7 @@ pub(crate) fn compare(root: &Path, options: &Options) -> anyhow::Result<Vec<Stri
     if options.hosts == 0 || options.hours == 0 || options.sensors == 0 || options.batch == 0 || options.runs == 0 {
         bail!("--hosts, --hours, --sensors, --batch and --runs must be at least 1");
     }
-    let fluxstone = match &options.server {
-        Some(path) => path.clone(),
-        None => build(root)?,
-    };
+    let fluxstone = release::server(root, options.server.as_deref())?;
     let programs = [Program::fluxstone(&fluxstone)?, Program::peer(&options.peer)?];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
@@ -93,21 +91,6 @@ pub(crate) fn compare(root: &Path, options: &Options) -> anyhow::Result<Vec<Stri
         std::fs::write(path, json + "\n").with_context(|| path.display().to_string())?;
     }
     Ok(outcome.differences().map(|(query, difference)| format!("{query}: the answers differ: {difference}")).collect())
-}
-
-/// Builds Fluxstone in release mode.
-fn build(root: &Path) -> anyhow::Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = std::process::Command::new(cargo)
-        .args(["build", "--release", "--bin", "fluxstone"])
-        .current_dir(root)
-        .status()
-        .context("cargo")?;
-    if !built.success() {
-        bail!("Fluxstone cannot be built");
-    }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join("release/fluxstone"))
 }
 
 async fn run(options: &Options, programs: &[Program; 2]) -> anyhow::Result<Outcome> {

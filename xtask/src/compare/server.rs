@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use tempfile::TempDir;
 
 use super::client::Connection;
-use super::usage;
+use crate::usage;
 
 /// The longest time from start to the first answer.
 const START_LIMIT: Duration = Duration::from_secs(30);

@@ -6,20 +6,26 @@ use std::path::Path;
 use anyhow::Context as _;
 
 /// Returns the CPU time of a process and its threads, in user and kernel mode, in seconds.
-pub(super) fn cpu_s(pid: u32) -> anyhow::Result<f64> {
+pub(crate) fn cpu_s(pid: u32) -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let ticks = cpu_ticks(&stat).with_context(|| format!("/proc/{pid}/stat has an unknown format"))?;
     Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 /// Returns the peak memory of a process, in bytes.
-pub(super) fn peak_memory(pid: u32) -> anyhow::Result<u64> {
+pub(crate) fn peak_memory(pid: u32) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    high_water_mark(&status).with_context(|| format!("/proc/{pid}/status has an unknown format"))
+    kibibytes(&status, "VmHWM:").with_context(|| format!("/proc/{pid}/status has an unknown format"))
+}
+
+/// Returns the memory of a process that is resident now, in bytes.
+pub(crate) fn resident_memory(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    kibibytes(&status, "VmRSS:").with_context(|| format!("/proc/{pid}/status has an unknown format"))
 }
 
 /// Returns the space that the files below a directory take on the disk, in bytes.
-pub(super) fn disk_bytes(directory: &Path) -> anyhow::Result<u64> {
+pub(crate) fn disk_bytes(directory: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
         // Files come and go while the server compacts.
@@ -38,8 +44,9 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
     Some(next()? + next()?)
 }
 
-fn high_water_mark(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// Returns a line of `/proc/PID/status` in bytes.
+fn kibibytes(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
@@ -57,8 +64,10 @@ mod tests {
 
     #[test]
     fn peak_memory_is_the_high_water_mark() {
-        assert_eq!(high_water_mark("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 1 kB\n"), Some(2 << 20));
-        assert_eq!(high_water_mark("Name:\tx\n"), None);
+        let status = "Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 1 kB\n";
+        assert_eq!(kibibytes(status, "VmHWM:"), Some(2 << 20));
+        assert_eq!(kibibytes(status, "VmRSS:"), Some(1 << 10));
+        assert_eq!(kibibytes("Name:\tx\n", "VmHWM:"), None);
     }
 
     #[test]
