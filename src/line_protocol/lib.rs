@@ -10,7 +10,7 @@
 //! assert_eq!(body.fields_of(point).next().unwrap().value, Scalar::Integer(7));
 //! ```
 //!
-//! [`parse`] accepts and rejects what InfluxDB 1.2 does, with its messages; the rules are the clauses `lp.*` of the
+//! [`parse()`] accepts and rejects what InfluxDB 1.2 does, with its messages; the rules are the clauses `lp.*` of the
 //! specification. It cannot fail as a whole: each bad line becomes an error, and other lines are unaffected. Nothing here
 //! knows databases, shards or types of stored fields.
 //!
