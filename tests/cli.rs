@@ -26,7 +26,7 @@ fn text(bytes: &[u8]) -> String {
 fn the_settings_in_effect_are_printed_as_a_file() {
     let output = config(
         "[http]\nmax-row-limit = 3\nbind-adress = \":1\"\n[data]\nengine = \"tsm1\"\n",
-        &[("INFLUXDB_HTTP_AUTH_ENABLED", "true")],
+        &[("INFLUXDB_HTTP_AUTH_ENABLED", "true"), ("FLUXSTONE_LENIENT_CONFIG", "true")],
     );
     assert!(output.status.success());
     let printed = text(&output.stdout);
@@ -37,6 +37,16 @@ fn the_settings_in_effect_are_printed_as_a_file() {
     assert!(printed.contains("[data] engine has no effect"), "{printed}");
     let again = config(&printed, &[]);
     assert_eq!(text(&again.stdout).parse::<toml::Table>().expect("TOML"), table);
+}
+
+// spec: http.settings.2
+#[test]
+fn an_unknown_key_is_an_error_unless_asked_otherwise() {
+    let output = config("[http]\nauth-enabld = true\n", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(message.contains("did you mean [http] auth-enabled?"), "{message}");
+    assert!(config("[http]\nauth-enabld = true\n", &[("FLUXSTONE_LENIENT_CONFIG", "1")]).status.success());
 }
 
 // spec: http.settings.3
