@@ -3,6 +3,8 @@
 mod client;
 mod server;
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use server::Server;
@@ -67,7 +69,18 @@ fn a_missing_configuration_file_is_an_error() {
     assert!(text(&output.stderr).contains("can't read /nonexistent/file"), "{}", text(&output.stderr));
 }
 
-// spec: http.shutdown.1
+/// The permissions of everything in a directory, at any depth.
+fn modes(directory: &Path) -> Vec<(PathBuf, u32)> {
+    let entries = std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+    let of_entry = |path: PathBuf| {
+        let metadata = std::fs::metadata(&path).expect("metadata");
+        let inside = if metadata.is_dir() { modes(&path) } else { Vec::new() };
+        std::iter::once((path, metadata.permissions().mode())).chain(inside)
+    };
+    entries.flat_map(of_entry).collect()
+}
+
+// spec: http.shutdown.1, storage.access.1
 #[test]
 fn an_ephemeral_server_removes_its_data_at_shutdown() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -82,6 +95,9 @@ fn an_ephemeral_server_removes_its_data_at_shutdown() {
     assert!(listening);
     let entries = || std::fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(entries(), 1);
+    for (path, mode) in modes(folder.path()) {
+        assert_eq!(mode & 0o077, 0, "{} is open to others: {mode:o}", path.display());
+    }
     assert!(Command::new("kill").arg(process.id().to_string()).status().expect("kill runs").success());
     assert!(process.wait().expect("the server ends").success());
     assert_eq!(entries(), 0);
