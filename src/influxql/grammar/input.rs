@@ -58,11 +58,10 @@ impl<'t> State<'t> {
 
     /// Whether messages must not quote `token`, because it is there instead of a password or touches one: `'it's'`.
     pub(super) fn is_secret(&self, token: &Token<'_>) -> bool {
-        // A placeholder and the end of the text are no secrets.
-        !matches!(token.kind, Kind::End | Kind::Parameter)
+        token.kind.is_word()
             && self.password.is_some_and(|place| match place.end {
                 None => token.start >= place.start,
-                Some(end) => token.start == end && token.kind != Kind::Semicolon,
+                Some(end) => token.start == end,
             })
     }
 }
