@@ -3,6 +3,8 @@
 mod client;
 mod server;
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use server::Server;
@@ -26,7 +28,7 @@ fn text(bytes: &[u8]) -> String {
 fn the_settings_in_effect_are_printed_as_a_file() {
     let output = config(
         "[http]\nmax-row-limit = 3\nbind-adress = \":1\"\n[data]\nengine = \"tsm1\"\n",
-        &[("INFLUXDB_HTTP_AUTH_ENABLED", "true")],
+        &[("INFLUXDB_HTTP_AUTH_ENABLED", "true"), ("FLUXSTONE_LENIENT_CONFIG", "true")],
     );
     assert!(output.status.success());
     let printed = text(&output.stdout);
@@ -37,6 +39,16 @@ fn the_settings_in_effect_are_printed_as_a_file() {
     assert!(printed.contains("[data] engine has no effect"), "{printed}");
     let again = config(&printed, &[]);
     assert_eq!(text(&again.stdout).parse::<toml::Table>().expect("TOML"), table);
+}
+
+// spec: http.settings.2
+#[test]
+fn an_unknown_key_is_an_error_unless_asked_otherwise() {
+    let output = config("[http]\nauth-enabld = true\n", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(message.contains("did you mean [http] auth-enabled?"), "{message}");
+    assert!(config("[http]\nauth-enabld = true\n", &[("FLUXSTONE_LENIENT_CONFIG", "1")]).status.success());
 }
 
 // spec: http.settings.3
@@ -57,7 +69,18 @@ fn a_missing_configuration_file_is_an_error() {
     assert!(text(&output.stderr).contains("can't read /nonexistent/file"), "{}", text(&output.stderr));
 }
 
-// spec: http.shutdown.1
+/// The permissions of everything in a directory, at any depth.
+fn modes(directory: &Path) -> Vec<(PathBuf, u32)> {
+    let entries = std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+    let of_entry = |path: PathBuf| {
+        let metadata = std::fs::metadata(&path).expect("metadata");
+        let inside = if metadata.is_dir() { modes(&path) } else { Vec::new() };
+        std::iter::once((path, metadata.permissions().mode())).chain(inside)
+    };
+    entries.flat_map(of_entry).collect()
+}
+
+// spec: http.shutdown.1, storage.access.1
 #[test]
 fn an_ephemeral_server_removes_its_data_at_shutdown() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -72,6 +95,9 @@ fn an_ephemeral_server_removes_its_data_at_shutdown() {
     assert!(listening);
     let entries = || std::fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(entries(), 1);
+    for (path, mode) in modes(folder.path()) {
+        assert_eq!(mode & 0o077, 0, "{} is open to others: {mode:o}", path.display());
+    }
     assert!(Command::new("kill").arg(process.id().to_string()).status().expect("kill runs").success());
     assert!(process.wait().expect("the server ends").success());
     assert_eq!(entries(), 0);

@@ -9,4 +9,8 @@ pub struct ContinuousQuery {
     pub name: String,
     /// The whole CREATE CONTINUOUS QUERY statement in normal form, with exact numbers and all names filled in.
     pub text: String,
+    /// The user who created it, with whose privileges it runs. `None` if it was created without authentication, or by a version
+    /// that did not record the author: then it runs with all privileges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
 }

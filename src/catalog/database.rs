@@ -34,6 +34,11 @@ impl Database {
         self.policies.iter().find(|p| p.name == name)
     }
 
+    /// The continuous query named `name`.
+    pub fn continuous_query(&self, name: &str) -> Option<&ContinuousQuery> {
+        self.continuous_queries.iter().find(|q| q.name == name)
+    }
+
     /// The policy named `name`, or the default policy if `name` is empty.
     pub fn policy_or_default(&self, name: &str) -> Result<&RetentionPolicy, CatalogError> {
         let name = if name.is_empty() { &self.default_policy } else { name };

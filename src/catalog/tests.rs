@@ -300,10 +300,12 @@ fn grants_replace_and_revokes_remove_privileges() {
 #[test]
 fn continuous_queries_are_equal_if_their_texts_are_ignoring_case() {
     let mut server = Server::with_database("d");
-    assert_eq!(server.run(|c| c.create_continuous_query("d", "c", "SELECT f".into())), "");
-    assert_eq!(server.run(|c| c.create_continuous_query("d", "c", "SELECT F".into())), "");
-    assert_eq!(server.catalog.database("d").unwrap().continuous_queries[0].text, "SELECT f");
-    let error = server.run(|c| c.create_continuous_query("d", "c", "SELECT g".into()));
+    let query =
+        |text: &str, author: &str| ContinuousQuery { name: "c".into(), text: text.into(), author: Some(author.into()) };
+    assert_eq!(server.run(|c| c.create_continuous_query("d", query("SELECT f", "u"))), "");
+    assert_eq!(server.run(|c| c.create_continuous_query("d", query("SELECT F", "v"))), "");
+    assert_eq!(server.catalog.database("d").unwrap().continuous_queries, [query("SELECT f", "u")]);
+    let error = server.run(|c| c.create_continuous_query("d", query("SELECT g", "u")));
     assert_eq!(error, "continuous query already exists");
     assert_eq!(server.run(|c| c.drop_continuous_query("x", "c")), "database not found: x");
     assert_eq!(server.run(|c| c.drop_continuous_query("d", "c")), "");
@@ -396,7 +398,8 @@ fn decide(catalog: &Catalog, request: &Request) -> Result<Vec<Change>, CatalogEr
         Request::Grant(user, database, true) => catalog.grant(user, database, Privileges::ALL),
         Request::Grant(user, database, false) => catalog.revoke(user, database, Privileges::READ),
         Request::CreateContinuousQuery(database, name) => {
-            catalog.create_continuous_query(database, name, format!("text of {name}"))
+            let query = ContinuousQuery { name: name.clone(), text: format!("text of {name}"), author: None };
+            catalog.create_continuous_query(database, query)
         }
         Request::CreateSubscription(database, name) => {
             let destinations = vec!["udp://h:1".to_owned()];
@@ -476,4 +479,14 @@ proptest! {
             prop_assert!(after.users.len() + after.databases.len() <= 1);
         }
     }
+}
+
+// spec: statements.continuous-query.8
+#[test]
+fn a_continuous_query_of_an_older_version_has_no_author() {
+    let old = r#"{"create_continuous_query":{"database":1,"query":{"name":"c","text":"t"}}}"#;
+    let change: Change = serde_json::from_str(old).unwrap();
+    let query = ContinuousQuery { name: "c".into(), text: "t".into(), author: None };
+    assert_eq!(change, Change::CreateContinuousQuery { database: fluxstone_model::DatabaseId(1), query });
+    assert_eq!(serde_json::to_string(&change).unwrap(), old);
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
 /// A server for the InfluxDB 1.2 HTTP API.
@@ -28,6 +29,9 @@ pub(super) struct ConfigArguments {
     /// A configuration file in InfluxDB's format.
     #[arg(long, value_name = "FILE", env = "INFLUXDB_CONFIG_PATH")]
     pub(super) config: Option<PathBuf>,
+    /// Warn of keys that InfluxDB 1.x does not have, instead of refusing them.
+    #[arg(long, env = "FLUXSTONE_LENIENT_CONFIG", value_parser = FalseyValueParser::new())]
+    pub(super) lenient_config: bool,
 }
 
 /// Settings on the command line override all others.

@@ -4,15 +4,25 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::resemblance::{resembling_key, resembling_section, resembling_variable, variable};
 use super::settings::Settings;
-use super::without_effect::{GROUPS, OTHER_INPUTS, group_of};
+use super::without_effect::{GROUPS, OTHER_INPUTS, OTHER_VERSIONS, group_of, is_of_another_version};
+
+/// What to do about keys that no InfluxDB 1.x has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownKeys {
+    /// Refuse the settings: a misspelt key must not leave a server open to everyone.
+    Refuse,
+    /// Warn of them.
+    Warn,
+}
 
 /// Settings, with notes for their owner.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Loaded {
     /// The effective settings.
     pub settings: Settings,
-    /// Unknown keys and the like, one line each.
+    /// Keys and inputs that have no effect although their owner may rely on them, one line each.
     pub warnings: Vec<String>,
     /// Known keys that were set but have no effect here, one line each.
     pub without_effect: Vec<String>,
@@ -55,25 +65,45 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+    /// There are keys that no InfluxDB 1.x has.
+    #[error("{}\n(--lenient-config turns this into warnings)", notes.join("\n"))]
+    Unknown {
+        /// A line for each.
+        notes: Vec<String>,
+    },
+}
+
+/// Settings on the way, with the keys that are unknown.
+#[derive(Debug, Default)]
+struct Loading {
+    loaded: Loaded,
+    /// One line each.
+    unknown: Vec<String>,
 }
 
 /// Loads settings from `file`, its name and its text, if there is one, and from `environment`.
 ///
 /// # Errors
-/// The first invalid value.
+/// The first invalid value, or all unknown keys.
 pub fn load(
     file: Option<(&str, &str)>,
     environment: impl IntoIterator<Item = (String, String)>,
+    unknown_keys: UnknownKeys,
 ) -> Result<Loaded, ConfigError> {
-    let mut loaded = Loaded::default();
+    let mut loading = Loading::default();
     if let Some((name, text)) = file {
-        read_file(name, text, &mut loaded)?;
+        read_file(name, text, &mut loading)?;
     }
-    override_by(environment, &mut loaded)?;
+    override_by(environment, &mut loading)?;
+    let Loading { mut loaded, unknown } = loading;
+    match unknown_keys {
+        UnknownKeys::Refuse if !unknown.is_empty() => return Err(ConfigError::Unknown { notes: unknown }),
+        UnknownKeys::Refuse | UnknownKeys::Warn => loaded.warnings.extend(unknown),
+    }
     Ok(loaded)
 }
 
-fn read_file(file: &str, text: &str, loaded: &mut Loaded) -> Result<(), ConfigError> {
+fn read_file(file: &str, text: &str, loading: &mut Loading) -> Result<(), ConfigError> {
     let table = DeTable::parse(text).map_err(|error| {
         let (line, column) = place(text, error.span().map_or(0, |span| span.start));
         ConfigError::Syntax { file: file.to_owned(), line, column, message: error.message().to_owned() }
@@ -83,21 +113,25 @@ fn read_file(file: &str, text: &str, loaded: &mut Loaded) -> Result<(), ConfigEr
         let at = |key: &Spanned<_>| format!("{file}:{}", place(text, key.span().start).0);
         let name: &str = key.get_ref();
         match value.get_ref() {
-            DeValue::Table(section) if known.contains_key(name) || GROUPS.iter().any(|g| g.section == name) => {
+            DeValue::Table(section) if is_section(name, &known) => {
                 for (key, _) in section {
-                    note(name, key.get_ref(), &known, &at(key), loaded);
+                    note(name, key.get_ref(), &known, &at(key), loading);
                 }
             }
             DeValue::Table(_) | DeValue::Array(_) if OTHER_INPUTS.contains(&name) => {
                 if is_enabled(value.get_ref()) {
-                    loaded.warnings.push(format!("{}: input [[{name}]] is not provided by this server", at(key)));
+                    let note = format!("{}: input [[{name}]] is not provided by this server", at(key));
+                    loading.loaded.warnings.push(note);
                 }
             }
-            DeValue::Table(_) => loaded.warnings.push(format!("{}: unknown section [{name}]", at(key))),
-            _ => note("", name, &known, &at(key), loaded),
+            DeValue::Table(_) => {
+                let hint = hint(resembling_section(name, &known).map(|name| format!("[{name}]")));
+                loading.unknown.push(format!("{}: unknown section [{name}]{hint}", at(key)));
+            }
+            _ => note("", name, &known, &at(key), loading),
         }
     }
-    loaded.settings = toml::from_str(text).map_err(|error| {
+    loading.loaded.settings = toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
         let (line, column) = place(text, start);
         let key = key_at(table.get_ref(), start).unwrap_or_default();
@@ -106,27 +140,37 @@ fn read_file(file: &str, text: &str, loaded: &mut Loaded) -> Result<(), ConfigEr
     Ok(())
 }
 
+/// Whether this server or an InfluxDB 1.x has a section.
+fn is_section(name: &str, known: &toml::Table) -> bool {
+    known.contains_key(name)
+        || GROUPS.iter().any(|group| group.section == name)
+        || OTHER_VERSIONS.iter().any(|(section, _)| *section == name)
+}
+
 /// Adds a note about a key that is unknown or has no effect.
-fn note(section: &str, key: &str, known: &toml::Table, at: &str, loaded: &mut Loaded) {
+fn note(section: &str, key: &str, known: &toml::Table, at: &str, loading: &mut Loading) {
     if known.get(section).and_then(|s| s.as_table()).is_some_and(|s| s.contains_key(key)) {
         return;
     }
     let name = key_name(section, key);
-    match group_of(section, key) {
-        Some(group) => loaded.without_effect.push(format!("{at}: {name} has no effect: {}", group.reason)),
-        None => loaded.warnings.push(format!("{at}: unknown setting {name}")),
+    if let Some(group) = group_of(section, key) {
+        loading.loaded.without_effect.push(format!("{at}: {name} has no effect: {}", group.reason));
+    } else if is_of_another_version(section, key) {
+        loading.loaded.warnings.push(format!("{at}: {name} has no effect: only other versions of InfluxDB have it"));
+    } else {
+        let hint = hint(resembling_key(section, key, known).map(|(section, key)| key_name(section, key)));
+        loading.unknown.push(format!("{at}: unknown setting {name}{hint}"));
     }
 }
 
-/// Returns the name of a variable: `INFLUXDB_HTTP_AUTH_ENABLED` for `[http] auth-enabled`.
-fn variable(section: &str, key: &str) -> String {
-    let separator = if section.is_empty() { "" } else { "_" };
-    format!("INFLUXDB_{section}{separator}{key}").to_uppercase().replace('-', "_")
+/// Returns what is added to a note about an unknown name.
+fn hint(meant: Option<String>) -> String {
+    meant.map(|meant| format!(", did you mean {meant}?")).unwrap_or_default()
 }
 
 fn override_by(
     environment: impl IntoIterator<Item = (String, String)>,
-    loaded: &mut Loaded,
+    loading: &mut Loading,
 ) -> Result<(), ConfigError> {
     let known = known_keys();
     let mut sorted: Vec<_> = environment
@@ -139,17 +183,30 @@ fn override_by(
             keys.as_table()?.iter().find(|(key, _)| variable(section, key) == name).map(|(k, v)| (section, k, v))
         });
         let Some((section, key, default)) = key else {
-            let silent = GROUPS.iter().find(|g| g.keys.iter().any(|key| variable(g.section, key) == name));
-            match silent {
-                Some(group) => loaded.without_effect.push(format!("{name} has no effect: {}", group.reason)),
-                None => loaded.warnings.push(format!("environment variable {name} does not name a setting")),
-            }
+            note_variable(&name, &known, loading);
             continue;
         };
-        loaded.settings = overridden(&loaded.settings, section, key, default, &value)
+        loading.loaded.settings = overridden(&loading.loaded.settings, section, key, default, &value)
             .map_err(|message| ConfigError::Variable { variable: name, message })?;
     }
     Ok(())
+}
+
+/// Adds a note about a variable that names no setting with an effect. Others than this server use the prefix as well, so only
+/// one that resembles a setting is refused.
+fn note_variable(name: &str, known: &toml::Table, loading: &mut Loading) {
+    let is_key = |section: &str, keys: &[&str]| keys.iter().any(|key| variable(section, key) == name);
+    if let Some(group) = GROUPS.iter().find(|group| is_key(group.section, group.keys)) {
+        loading.loaded.without_effect.push(format!("{name} has no effect: {}", group.reason));
+    } else if OTHER_VERSIONS.iter().any(|(section, keys)| is_key(section, keys)) {
+        loading.loaded.warnings.push(format!("{name} has no effect: only other versions of InfluxDB have it"));
+    } else {
+        let note = format!("environment variable {name} does not name a setting");
+        match resembling_variable(name, known) {
+            Some(meant) => loading.unknown.push(format!("{note}, did you mean {meant}?")),
+            None => loading.loaded.warnings.push(note),
+        }
+    }
 }
 
 /// Returns the settings with one key set from text, which is read as the type of the key's default.

@@ -8,7 +8,12 @@ use crate::compat::{CsvNullCells, Profile};
 
 /// Loads `text` as the file `f.conf` with `variables`.
 fn loaded(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-    load(Some(("f.conf", text)), variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    load_with(text, variables, UnknownKeys::Refuse)
+}
+
+fn load_with(text: &str, variables: &[(&str, &str)], unknown_keys: UnknownKeys) -> Result<Loaded, ConfigError> {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    load(Some(("f.conf", text)), variables, unknown_keys)
 }
 
 /// Checks that `text` fails with `message`.
@@ -79,21 +84,69 @@ fn sections_and_keys_are_those_of_influxdb() {
     assert_eq!(loaded.without_effect.len(), 2, "{:?}", loaded.without_effect);
 }
 
+const MISSPELT: &str = "[http]\nauth-enabld = true\n[htpp]\n[nosuch]\na = 1\n[data]\nauth-enabled = true\n";
+
 // spec: http.settings.2
 #[test]
-fn an_unknown_key_is_a_warning_that_names_it() {
-    let text = "[http]\nbind-adress = \":1\"\n[nosuch]\na = 1\n[[udp]]\nenabled = true\n";
-    let mut warnings = loaded(text, &[("INFLUXDB_HTTP_PORT", "1")]).unwrap().warnings;
+fn unknown_keys_are_errors_that_name_them() {
+    let message = [
+        "f.conf:6: unknown setting [data] auth-enabled, did you mean [http] auth-enabled?",
+        "f.conf:3: unknown section [htpp], did you mean [http]?",
+        "f.conf:2: unknown setting [http] auth-enabld, did you mean [http] auth-enabled?",
+        "f.conf:4: unknown section [nosuch]",
+    ];
+    let Err(ConfigError::Unknown { mut notes }) = loaded(MISSPELT, &[]) else { panic!("they are accepted") };
+    notes.sort();
+    let mut sorted = message.map(|line| line.replace("f.conf:6", "f.conf:7"));
+    sorted.sort();
+    assert_eq!(notes, sorted);
+    check_error(
+        "auth-enabled = true",
+        &[],
+        "f.conf:1: unknown setting auth-enabled, did you mean [http] auth-enabled?\n\
+         (--lenient-config turns this into warnings)",
+    );
+}
+
+// spec: http.settings.2
+#[test]
+fn unknown_keys_can_be_warnings() {
+    let warnings = load_with(MISSPELT, &[], UnknownKeys::Warn).unwrap().warnings;
+    assert_eq!(warnings.len(), 4, "{warnings:?}");
+}
+
+// spec: http.settings.2
+#[test]
+fn keys_of_other_versions_and_enabled_inputs_are_warnings() {
+    let text = "[http]\nping-auth-enabled = true\n[tls]\nmin-version = \"tls1.2\"\n[[udp]]\nenabled = true\n";
+    let mut warnings = loaded(text, &[("INFLUXDB_LOGGING_FORMAT", "json")]).unwrap().warnings;
     warnings.sort();
     assert_eq!(
         warnings,
         [
-            "environment variable INFLUXDB_HTTP_PORT does not name a setting",
-            "f.conf:2: unknown setting [http] bind-adress",
-            "f.conf:3: unknown section [nosuch]",
+            "INFLUXDB_LOGGING_FORMAT has no effect: only other versions of InfluxDB have it",
+            "f.conf:2: [http] ping-auth-enabled has no effect: only other versions of InfluxDB have it",
+            "f.conf:4: [tls] min-version has no effect: only other versions of InfluxDB have it",
             "f.conf:5: input [[udp]] is not provided by this server",
         ]
     );
+}
+
+// spec: http.settings.6
+#[test]
+fn a_variable_that_resembles_a_setting_is_an_error_and_others_are_warnings() {
+    for name in ["INFLUXDB_HTTP_AUTH_ENABLD", "INFLUXDB_HTPP_AUTH_ENABLED", "INFLUXDB_AUTH_ENABLED"] {
+        let message = format!(
+            "environment variable {name} does not name a setting, did you mean INFLUXDB_HTTP_AUTH_ENABLED?\n\
+             (--lenient-config turns this into warnings)"
+        );
+        check_error("", &[(name, "true")], &message);
+    }
+    // Variables of clients, of Kubernetes, and of InfluxDB's container image.
+    for name in ["INFLUXDB_URL", "INFLUXDB_PORT", "INFLUXDB_HTTP_PORT", "INFLUXDB_DB", "INFLUXDB_ADMIN_PASSWORD"] {
+        let warnings = loaded("", &[(name, "1")]).unwrap().warnings;
+        assert_eq!(warnings, [format!("environment variable {name} does not name a setting")]);
+    }
 }
 
 // spec: http.settings.3

@@ -1,4 +1,5 @@
-//! The keys of InfluxDB 1.2's configuration file that are accepted and have no effect here, in groups, with the reason of each.
+//! The keys of InfluxDB's configuration file that are accepted and have no effect here: those of 1.2 in groups, with the reason of
+//! each, and those of other versions of 1.x.
 
 /// Keys without effect, for one reason.
 pub(super) struct Group {
@@ -72,6 +73,56 @@ pub(super) const GROUPS: &[Group] = &[
 
 /// The sections of inputs other than HTTP. Enabling one is a warning; otherwise they are ignored.
 pub(super) const OTHER_INPUTS: &[&str] = &["graphite", "collectd", "opentsdb", "udp"];
+
+/// The keys that another InfluxDB from 1.0 to 1.8 has and 1.2 has not, by section.
+pub(super) const OTHER_VERSIONS: &[(&str, &[&str])] = &[
+    (
+        "data",
+        &[
+            "compact-throughput",
+            "compact-throughput-burst",
+            "max-concurrent-compactions",
+            "max-index-log-file-size",
+            "series-id-set-cache-size",
+            "series-file-max-concurrent-snapshot-compactions",
+            "strict-error-handling",
+            "tsm-use-madv-willneed",
+            "validate-keys",
+        ],
+    ),
+    ("coordinator", &["log-timedout-queries", "termination-query-log"]),
+    (
+        "http",
+        &[
+            "access-log-path",
+            "access-log-status-filters",
+            "debug-pprof-enabled",
+            "enqueued-write-timeout",
+            "flux-enabled",
+            "flux-log-enabled",
+            "flux-testing",
+            "headers",
+            "max-concurrent-write-limit",
+            "max-enqueued-write-limit",
+            "ping-auth-enabled",
+            "pprof-auth-enabled",
+            "prom-read-auth-enabled",
+            "suppress-write-log",
+            "unix-socket-group",
+            "unix-socket-permissions",
+        ],
+    ),
+    ("ifql", &["enabled", "log-enabled", "bind-address"]),
+    ("logging", &["format", "level", "suppress-logo"]),
+    ("subscriber", &["total-buffer-bytes"]),
+    ("continuous_queries", &["query-stats-enabled"]),
+    ("tls", &["ciphers", "min-version", "max-version"]),
+];
+
+/// Whether another version of InfluxDB 1.x has a key.
+pub(super) fn is_of_another_version(section: &str, key: &str) -> bool {
+    OTHER_VERSIONS.iter().any(|(name, keys)| *name == section && keys.contains(&key))
+}
 
 /// Returns the group of a key, if it has no effect.
 pub(super) fn group_of(section: &str, key: &str) -> Option<&'static Group> {

@@ -3,8 +3,9 @@
 //! A statement requires privileges on the databases that it reads and writes, wherever it names them. InfluxDB 1.2.4 checked the
 //! `db` parameter instead in several places, which let users see databases of others; that is never reproduced.
 
-use fluxstone_catalog::{Catalog, Privileges};
+use fluxstone_catalog::{Catalog, ContinuousQuery, Privileges, User};
 use fluxstone_influxql::ast::{Definition, Query, SchemaClauses, Select, Show, Statement};
+use fluxstone_influxql::{Parameters, parse};
 
 use super::Principal;
 use super::names::{database_or, measurements_of};
@@ -29,20 +30,46 @@ pub(super) fn authorize(catalog: &Catalog, principal: &Principal, database: &str
     let Some(user) = catalog.user(name) else {
         return Err("no user provided".to_owned());
     };
-    if user.admin {
-        return Ok(());
-    }
     for statement in &query.statements {
-        for requirement in requirements(statement, database) {
-            let needed = match requirement {
-                Requirement::On(privileges, database) if user.may(privileges, &database) => continue,
-                Requirement::On(privileges, database) => format!("{} on {database}", privileges.name()),
-                Requirement::Admin => "admin privilege".to_owned(),
-            };
+        if let Some(needed) = lacking(user, statement, database)
+            && !may_drop_own(catalog, user, statement)
+        {
             return Err(format!("{name} not authorized to execute statement '{statement}', requires {needed}"));
         }
     }
     Ok(())
+}
+
+/// What `user` lacks for `statement`, if anything. `database` is the `db` parameter.
+fn lacking(user: &User, statement: &Statement, database: &str) -> Option<String> {
+    if user.admin {
+        return None;
+    }
+    requirements(statement, database).into_iter().find_map(|requirement| match requirement {
+        Requirement::On(privileges, database) if user.may(privileges, &database) => None,
+        Requirement::On(privileges, database) => Some(format!("{} on {database}", privileges.name())),
+        Requirement::Admin => Some("admin privilege".to_owned()),
+    })
+}
+
+/// Whether `statement` drops a continuous query that `user` could create as well.
+fn may_drop_own(catalog: &Catalog, user: &User, statement: &Statement) -> bool {
+    let Statement::Define(Definition::DropContinuousQuery { name, database }) = statement else { return false };
+    let stored = catalog.database(database).and_then(|database| database.continuous_query(name));
+    stored.and_then(|query| stored_statement(&query.text)).is_some_and(|create| lacking(user, &create, "").is_none())
+}
+
+/// The CREATE CONTINUOUS QUERY statement that the catalog keeps as text, in which all names are filled in.
+pub(super) fn stored_statement(text: &str) -> Option<Statement> {
+    parse(text, &Parameters::new()).ok()?.statements.into_iter().next()
+}
+
+/// Why a continuous query is not allowed to run now, if it is not: its author is gone or lacks a privilege.
+pub(super) fn refusal_of_continuous_query(catalog: &Catalog, query: &ContinuousQuery) -> Option<String> {
+    let author = query.author.as_ref()?;
+    let Some(user) = catalog.user(author) else { return Some(format!("its author {author} does not exist")) };
+    let lacks = lacking(user, &stored_statement(&query.text)?, "")?;
+    Some(format!("its author {author} lacks {lacks}"))
 }
 
 /// Without users, only the first administrator can be created. The rest of the same request then runs too.

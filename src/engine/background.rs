@@ -1,5 +1,6 @@
 //! Work that no request asks for: checkpoints, dropping expired shard groups, and continuous queries.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -36,7 +37,7 @@ impl Background {
         let mut background = Background { workers: Vec::new() };
         let housekeeper = Arc::clone(core);
         let mut timer = Timer::new(core.options.retention_check_ns);
-        background.spawn("background", CHECKPOINT_POLL, move |_| {
+        background.spawn(core, "background", CHECKPOINT_POLL, move |_| {
             if let Err(error) = housekeeper.background_turn(&mut timer) {
                 tracing::error!(%error, "background work failed");
             }
@@ -45,20 +46,28 @@ impl Background {
         if !every.is_zero() {
             let runner = Arc::clone(core);
             let mut known = ContinuousQueries::default();
-            background.spawn("continuous queries", every, move |cancelled| {
+            background.spawn(core, "continuous queries", every, move |cancelled| {
                 runner.run_continuous_queries(&mut known, cancelled);
             });
         }
         background
     }
 
-    fn spawn(&mut self, name: &str, every: Duration, mut turn: impl FnMut(&AtomicBool) + Send + 'static) {
+    /// Starts a thread that calls `turn` every so often. It goes on after a panic.
+    fn spawn(
+        &mut self,
+        core: &Arc<Core>,
+        name: &'static str,
+        every: Duration,
+        mut turn: impl FnMut(&AtomicBool) + Send + 'static,
+    ) {
         let (stop, stopped) = channel();
         let cancelled = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&cancelled);
+        let guard = Arc::clone(core);
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                turn(&flag);
+                guard.guarded(name, || turn(&flag));
             }
         });
         match thread {
@@ -91,7 +100,7 @@ struct Timer {
 impl Timer {
     fn new(interval_ns: u64) -> Self {
         let interval = Duration::from_nanos(interval_ns);
-        Timer { interval, next: (interval_ns > 0).then(|| Instant::now() + interval) }
+        Timer { interval, next: (interval_ns > 0).then(|| Instant::now().checked_add(interval)).flatten() }
     }
 
     fn is_due(&mut self) -> bool {
@@ -106,6 +115,21 @@ impl Timer {
 }
 
 impl Core {
+    /// Does `work`. A panic in it is a defect that must not end the thread: it is logged and counted, and gives `None`.
+    pub(super) fn guarded<R>(&self, name: &str, work: impl FnOnce() -> R) -> Option<R> {
+        // Locks are released by unwinding, and what they protect is replaced as a whole or checked again by the next turn.
+        match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(result) => Some(result),
+            Err(payload) => {
+                self.counters.panics.fetch_add(1, Ordering::Relaxed);
+                let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+                let panic = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+                tracing::error!(name, panic, "background work panicked, which is a defect; it goes on");
+                None
+            }
+        }
+    }
+
     fn background_turn(&self, timer: &mut Timer) -> Result<(), StorageError> {
         if self.store.checkpoint_due() {
             self.checkpoint()?;

@@ -13,6 +13,12 @@ pub(super) struct Counters {
     pub(super) writes_failed: AtomicU64,
     pub(super) points_stored: AtomicU64,
     pub(super) points_dropped: AtomicU64,
+    pub(super) continuous_queries_ok: AtomicU64,
+    pub(super) continuous_queries_failed: AtomicU64,
+    /// Not allowed to run.
+    pub(super) continuous_queries_skipped: AtomicU64,
+    /// Of background work.
+    pub(super) panics: AtomicU64,
 }
 
 impl Counters {
@@ -27,6 +33,11 @@ impl Counters {
 
     pub(super) fn count_write(&self, ok: bool) {
         let counter = if ok { &self.writes_ok } else { &self.writes_failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_continuous_query(&self, ok: bool) {
+        let counter = if ok { &self.continuous_queries_ok } else { &self.continuous_queries_failed };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 

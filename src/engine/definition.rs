@@ -1,6 +1,8 @@
 //! Statements that change the catalog or drop data by name.
 
-use fluxstone_catalog::{Catalog, CatalogError, Change, PolicyAlteration, PolicySpec, Privileges, Subscription};
+use fluxstone_catalog::{
+    Catalog, CatalogError, Change, ContinuousQuery, PolicyAlteration, PolicySpec, Privileges, Subscription,
+};
 use fluxstone_influxql::ast::{Definition, RetentionOptions, Select};
 use fluxstone_model::ShardId;
 use fluxstone_storage::Transaction;
@@ -54,7 +56,12 @@ impl Core {
             Definition::CreateContinuousQuery { name, database, .. } => {
                 // With exact numbers: this is the text that will be run.
                 let text = format!("{definition:#}");
-                self.decide(|catalog| catalog.create_continuous_query(database, name, text))
+                let author = match &context.session.principal {
+                    Principal::User(user) => Some(user.clone()),
+                    Principal::Anyone | Principal::Nobody => None,
+                };
+                let query = ContinuousQuery { name: name.clone(), text, author };
+                self.decide(|catalog| catalog.create_continuous_query(database, query))
             }
             Definition::DropContinuousQuery { name, database } => {
                 self.decide(|catalog| catalog.drop_continuous_query(database, name))

@@ -8,6 +8,7 @@ use fluxstone_model::{Nanos, Text};
 use fluxstone_query::{SeriesRows, Value};
 
 use super::Core;
+use super::authorize::refusal_of_continuous_query;
 
 impl Core {
     /// SHOW STATS [FOR 'module'].
@@ -19,6 +20,20 @@ impl Core {
         }
         let count = |counter: &AtomicU64| Value::Integer(counter.load(Ordering::Relaxed) as i64);
         let counters = &self.counters;
+        if wanted("background") {
+            series.push(one_row("background", &[], &[("panics", count(&counters.panics))]));
+        }
+        if wanted("cq") {
+            series.push(one_row(
+                "cq",
+                &[],
+                &[
+                    ("queryFail", count(&counters.continuous_queries_failed)),
+                    ("queryOk", count(&counters.continuous_queries_ok)),
+                    ("querySkipped", count(&counters.continuous_queries_skipped)),
+                ],
+            ));
+        }
         if wanted("queryExecutor") {
             series.push(one_row(
                 "queryExecutor",
@@ -70,7 +85,7 @@ impl Core {
         let uptime = Nanos(now.0.saturating_sub(self.started.0));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let series = [
+        let mut series = vec![
             one_row("build", &[], &[("Version", text(env!("CARGO_PKG_VERSION")))]),
             one_row("network", &[], &[("hostname", text(hostname.trim_end()))]),
             one_row(
@@ -93,7 +108,23 @@ impl Core {
                 ],
             ),
         ];
+        self.refused_continuous_queries(&mut series);
         series.into_iter().filter(|s| module.is_none_or(|m| s.name == *m)).collect()
+    }
+}
+
+impl Core {
+    /// A series for each continuous query that is not allowed to run now.
+    fn refused_continuous_queries(&self, series: &mut Vec<SeriesRows>) {
+        let catalog = self.catalog.visible();
+        for database in catalog.databases() {
+            for query in &database.continuous_queries {
+                let Some(reason) = refusal_of_continuous_query(&catalog, query) else { continue };
+                let tags = [("database", database.name.as_str()), ("name", query.name.as_str())];
+                let skipped = Value::String(Text::from(reason.as_str()));
+                series.push(one_row("continuousQuery", &tags, &[("skipped", skipped)]));
+            }
+        }
     }
 }
 

@@ -10,7 +10,9 @@ use fluxstone_model::{Text, TimeRange};
 use fluxstone_query::Value;
 
 use super::Core;
+use super::execute::StatementContext;
 use super::schema::{Listed, Scope, by_measurement, limited};
+use super::statement_error::StatementError;
 
 /// A field key and the name of one of its types.
 type TypedKey = (Text, &'static str);
@@ -20,10 +22,17 @@ type ShardFields = VecDeque<(Text, TypedKey)>;
 
 impl Core {
     /// SHOW FIELD KEYS.
-    pub(super) fn show_field_keys(&self, catalog: &Catalog, clauses: &SchemaClauses, default: &str) -> Listed {
+    pub(super) fn show_field_keys(
+        &self,
+        catalog: &Catalog,
+        clauses: &SchemaClauses,
+        context: &StatementContext<'_>,
+    ) -> Listed {
+        let default = context.session.database.as_str();
         let mut fields: BTreeMap<Text, Vec<TypedKey>> = BTreeMap::new();
         for scope in self.scopes(catalog, clauses, default)? {
-            for (measurement, key) in self.fields_of(&scope) {
+            context.check()?;
+            for (measurement, key) in self.fields_of(&scope, context)? {
                 let keys = fields.entry(measurement).or_default();
                 if !keys.contains(&key) {
                     keys.push(key);
@@ -37,27 +46,36 @@ impl Core {
         Ok(by_measurement(fields.into_iter().map(|(name, keys)| (name, rows(keys))), &["fieldKey", "fieldType"]))
     }
 
-    fn fields_of(&self, scope: &Scope) -> Vec<(Text, TypedKey)> {
+    fn fields_of(
+        &self,
+        scope: &Scope,
+        context: &StatementContext<'_>,
+    ) -> Result<Vec<(Text, TypedKey)>, StatementError> {
         if !self.options.semantics.listings.field_key_order {
-            return sorted(&*scope.source, &scope.measurements).into();
+            return Ok(sorted(&*scope.source, &scope.measurements, context)?.into());
         }
         let shards = scope.shards.iter().map(|shard| {
             let source = self.store.snapshot(scope.database, &[(*shard, TimeRange::ALL)]);
-            sorted(&*source, &scope.measurements)
+            sorted(&*source, &scope.measurements, context)
         });
-        heap_order(shards.collect())
+        Ok(heap_order(shards.collect::<Result<_, _>>()?))
     }
 }
 
 /// The fields, sorted by measurement, key and type.
-fn sorted(source: &dyn Source, measurements: &[Text]) -> ShardFields {
+fn sorted(
+    source: &dyn Source,
+    measurements: &[Text],
+    context: &StatementContext<'_>,
+) -> Result<ShardFields, StatementError> {
     let mut all = BTreeSet::new();
     for measurement in measurements {
+        context.check()?;
         for (key, types) in source.field_types(measurement, TimeRange::ALL) {
             all.extend(types.iter().map(|t| (measurement.clone(), (key.clone(), t.influxql_name()))));
         }
     }
-    all.into_iter().collect()
+    Ok(all.into_iter().collect())
 }
 
 /// Merges the fields of the shards through a heap that knows only the next measurement of each shard.

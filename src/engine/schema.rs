@@ -17,10 +17,14 @@ use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
 use fluxstone_query::{SeriesFilter, SeriesRows, Value, series_filter};
 
 use super::Core;
+use super::execute::StatementContext;
 use super::listing::listing;
 use super::names::{database_or, fill_in, required};
 use super::schema_condition::{measurement_satisfies, refuse_inequalities, refuse_time, without_internal_names};
 use super::statement_error::StatementError;
+
+/// The number of series after which a listing asks again whether to go on.
+const CHECK_EVERY: usize = 1024;
 
 /// A retention policy that a statement reads, with the measurements that FROM names in it.
 pub(super) struct Scope {
@@ -40,12 +44,14 @@ impl Core {
         catalog: &Catalog,
         clauses: &SchemaClauses,
         with: Option<&MeasurementFilter>,
-        default: &str,
+        context: &StatementContext<'_>,
     ) -> Listed {
+        let default = context.session.database.as_str();
         refuse_time("SHOW MEASUREMENTS", clauses.condition.as_ref(), self.options.semantics.listings)?;
         let Some(source) = self.whole_database(catalog, clauses, default)? else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         for name in source.measurements() {
+            context.check()?;
             if with.is_none_or(|filter| is_named(&filter.source.name, &name))
                 && satisfies(clauses.condition.as_ref(), &name, &*source, self.options.semantics.listings)?
             {
@@ -58,13 +64,21 @@ impl Core {
     }
 
     /// SHOW SERIES.
-    pub(super) fn show_series(&self, catalog: &Catalog, clauses: &SchemaClauses, default: &str) -> Listed {
+    pub(super) fn show_series(
+        &self,
+        catalog: &Catalog,
+        clauses: &SchemaClauses,
+        context: &StatementContext<'_>,
+    ) -> Listed {
+        let default = context.session.database.as_str();
         refuse_time("SHOW SERIES", clauses.condition.as_ref(), self.options.semantics.listings)?;
         refuse_inequalities(clauses.condition.as_ref())?;
         let mut keys: BTreeSet<(Text, Text)> = BTreeSet::new();
         for scope in self.scopes(catalog, clauses, default)? {
             for measurement in &scope.measurements {
-                for series in self.matching(&*scope.source, measurement, clauses.condition.as_ref())? {
+                let matching = self.matching(&*scope.source, measurement, clauses.condition.as_ref(), context)?;
+                for (n, series) in matching.into_iter().enumerate() {
+                    check_sometimes(n, context)?;
                     keys.insert((series.key.measurement.clone(), series.key.raw.clone()));
                 }
             }
@@ -75,11 +89,18 @@ impl Core {
     }
 
     /// SHOW TAG KEYS.
-    pub(super) fn show_tag_keys(&self, catalog: &Catalog, clauses: &SchemaClauses, default: &str) -> Listed {
+    pub(super) fn show_tag_keys(
+        &self,
+        catalog: &Catalog,
+        clauses: &SchemaClauses,
+        context: &StatementContext<'_>,
+    ) -> Listed {
+        let default = context.session.database.as_str();
         refuse_time("SHOW TAG KEYS", clauses.condition.as_ref(), self.options.semantics.listings)?;
         let mut keys: BTreeMap<Text, BTreeSet<Text>> = BTreeMap::new();
         for scope in self.scopes(catalog, clauses, default)? {
             for measurement in scope.measurements {
+                context.check()?;
                 if satisfies(clauses.condition.as_ref(), &measurement, &*scope.source, self.options.semantics.listings)?
                 {
                     let found = scope.source.tag_keys(&measurement);
@@ -97,8 +118,9 @@ impl Core {
         catalog: &Catalog,
         clauses: &SchemaClauses,
         keys: &TagKeyFilter,
-        default: &str,
+        context: &StatementContext<'_>,
     ) -> Listed {
+        let default = context.session.database.as_str();
         refuse_time("SHOW TAG VALUES", clauses.condition.as_ref(), self.options.semantics.listings)?;
         let Some(source) = self.whole_database(catalog, clauses, default)? else { return Ok(Vec::new()) };
         let condition = without_internal_names(clauses.condition.as_ref(), self.options.semantics.listings)?;
@@ -108,7 +130,9 @@ impl Core {
                 continue;
             }
             let mut values: BTreeSet<(Text, Text)> = BTreeSet::new();
-            for series in self.matching(&*source, &measurement, condition.as_ref())? {
+            let matching = self.matching(&*source, &measurement, condition.as_ref(), context)?;
+            for (n, series) in matching.iter().enumerate() {
+                check_sometimes(n, context)?;
                 let wanted = series.key.tags.iter().filter(|(key, _)| is_wanted(keys, key));
                 values.extend(wanted.cloned());
             }
@@ -180,7 +204,9 @@ impl Core {
         source: &dyn Source,
         measurement: &Text,
         condition: Option<&Expr>,
+        context: &StatementContext<'_>,
     ) -> Result<Vec<SeriesRef>, StatementError> {
+        context.check()?;
         let filter = self.filter(source, measurement, condition)?;
         let mut series = source.series(measurement, &filter.predicate());
         series.retain(|s| filter.holds(&s.key));
@@ -198,6 +224,11 @@ impl Core {
         let is_field = |name: &str| fields.contains_key(name.as_bytes());
         Ok(series_filter(condition, self.clock.now(), self.options.semantics.select, &is_field)?)
     }
+}
+
+/// Checks in a loop over series whether the statement must stop, rarely enough to cost nothing. `n` counts the turns.
+fn check_sometimes(n: usize, context: &StatementContext<'_>) -> Result<(), StatementError> {
+    if n.is_multiple_of(CHECK_EVERY) { context.check() } else { Ok(()) }
 }
 
 /// Whether a measurement as a whole satisfies the condition, if any.

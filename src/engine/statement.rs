@@ -71,20 +71,20 @@ impl Core {
             Show::ContinuousQueries => Ok(listing::continuous_queries(&catalog, &session.principal)),
             Show::Databases => Ok(vec![listing::databases(&catalog)]),
             Show::Diagnostics { module } => Ok(self.diagnostics(module.as_deref())),
-            Show::FieldKeys(clauses) => self.show_field_keys(&catalog, clauses, default),
+            Show::FieldKeys(clauses) => self.show_field_keys(&catalog, clauses, context),
             Show::Grants { user } => Ok(vec![listing::grants(&catalog, user)?]),
-            Show::Measurements { clauses, with } => self.show_measurements(&catalog, clauses, with.as_ref(), default),
+            Show::Measurements { clauses, with } => self.show_measurements(&catalog, clauses, with.as_ref(), context),
             Show::Queries => Ok(vec![self.show_queries(&catalog, &session.principal)]),
             Show::RetentionPolicies { database } => {
                 Ok(vec![listing::retention_policies(&catalog, database_or(database.as_deref(), default))?])
             }
-            Show::Series(clauses) => self.show_series(&catalog, clauses, default),
+            Show::Series(clauses) => self.show_series(&catalog, clauses, context),
             Show::ShardGroups => Ok(vec![listing::shard_groups(&catalog)]),
             Show::Shards => Ok(listing::shards(&catalog)),
             Show::Stats { module } => Ok(self.stats(module.as_deref())),
             Show::Subscriptions => Ok(listing::subscriptions(&catalog)),
-            Show::TagKeys(clauses) => self.show_tag_keys(&catalog, clauses, default),
-            Show::TagValues { clauses, keys } => self.show_tag_values(&catalog, clauses, keys, default),
+            Show::TagKeys(clauses) => self.show_tag_keys(&catalog, clauses, context),
+            Show::TagValues { clauses, keys } => self.show_tag_values(&catalog, clauses, keys, context),
             Show::Users => Ok(vec![listing::users(&catalog)]),
         }
     }

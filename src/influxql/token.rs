@@ -53,6 +53,35 @@ pub(super) enum Kind {
     Dot,
 }
 
+impl Kind {
+    /// Whether the token shows text of the user's choice, or part of it: not a placeholder, an operator or punctuation.
+    pub(super) fn is_word(self) -> bool {
+        match self {
+            Kind::Illegal
+            | Kind::Unterminated
+            | Kind::BadEscape
+            | Kind::Identifier
+            | Kind::BrokenParameter
+            | Kind::Integer
+            | Kind::Number
+            | Kind::Duration
+            | Kind::String
+            | Kind::Keyword(_) => true,
+            Kind::End
+            | Kind::Space
+            | Kind::Parameter
+            | Kind::Operator(_)
+            | Kind::LeftParen
+            | Kind::RightParen
+            | Kind::Comma
+            | Kind::Semicolon
+            | Kind::Colon
+            | Kind::DoubleColon
+            | Kind::Dot => false,
+        }
+    }
+}
+
 /// A place that a message may name: a byte of the text, or beyond its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {

@@ -1,6 +1,7 @@
 //! The steps of starting a server: threads, a temporary directory if data are not kept, the engine, the listener. How long it
 //! runs is left to the caller.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +60,10 @@ pub(crate) fn runtime() -> Result<Runtime, StartError> {
 
 /// Makes a directory for the data and points `settings` to it. Dropping it removes the data.
 pub(crate) fn use_temporary_directory(settings: &mut Settings) -> Result<TempDir, StartError> {
-    let temporary = tempfile::Builder::new().prefix("fluxstone-").tempdir().map_err(StartError::TemporaryDirectory)?;
+    let only_owner = std::fs::Permissions::from_mode(0o700);
+    let mut builder = tempfile::Builder::new();
+    let temporary = builder.prefix("fluxstone-").permissions(only_owner).tempdir();
+    let temporary = temporary.map_err(StartError::TemporaryDirectory)?;
     settings.data.use_directory(temporary.path());
     Ok(temporary)
 }

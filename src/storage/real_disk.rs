@@ -5,9 +5,9 @@
 //!
 //! Invariant: if the name of a file is removed while someone can still read it, the file gets a descriptor of its own first.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -18,6 +18,12 @@ use super::disk::{AppendFile, Disk, DiskLock, ReadFile};
 
 /// The maximum number of descriptors for files opened for reading.
 const DESCRIPTORS_MAX: usize = 512;
+
+/// The permissions of a new file: only its owner reads and writes it, since it holds data and password hashes.
+const FILE_MODE: u32 = 0o600;
+
+/// The permissions of a new directory.
+const DIRECTORY_MODE: u32 = 0o700;
 
 /// The file system of the operating system. Clones share their descriptors.
 #[derive(Debug, Clone)]
@@ -45,7 +51,7 @@ impl Disk for RealDisk {
         }
         let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         self.create_dir_all(parent)?;
-        match fs::create_dir(dir) {
+        match DirBuilder::new().mode(DIRECTORY_MODE).create(dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => self.sync_dir(parent),
         }
@@ -57,7 +63,8 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
-        Ok(Box::new(File::create(path)?))
+        let mut options = OpenOptions::new();
+        Ok(Box::new(options.write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?))
     }
 
     fn append(&self, path: &Path, len: u64) -> io::Result<Box<dyn AppendFile>> {
@@ -89,7 +96,7 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<DiskLock>> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(FILE_MODE).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -263,6 +270,19 @@ mod tests {
         }
         drop(files);
         assert_eq!((open(), disk.descriptors.table.lock().files.len()), (0, 0));
+    }
+
+    // spec: storage.access.1
+    #[test]
+    fn only_the_owner_can_read_what_is_created() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let (dir, disk) = (root.path().join("a/b"), RealDisk::default());
+        disk.create_dir_all(&dir).unwrap();
+        drop(disk.create(&dir.join("file")).unwrap());
+        drop(disk.lock(&dir.join("lock")).unwrap());
+        let mode = |name: &str| fs::metadata(root.path().join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(["a", "a/b", "a/b/file", "a/b/lock"].map(mode), [0o700, 0o700, 0o600, 0o600]);
     }
 
     #[test]

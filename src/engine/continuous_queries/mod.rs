@@ -16,6 +16,7 @@ use fluxstone_model::{TimeRange, Timestamp};
 
 use schedule::{DueRun, Schedule};
 
+use super::authorize::refusal_of_continuous_query;
 use super::session::{PreparedQuery, Session};
 use super::{Core, Principal};
 
@@ -33,6 +34,8 @@ struct QueryState {
     /// `None` for a query that never runs.
     task: Option<Task>,
     last_run: Option<i128>,
+    /// Why it was not allowed to run when it was due last.
+    refusal: Option<String>,
 }
 
 /// A parsed query that can run.
@@ -48,6 +51,7 @@ struct Task {
 struct Due {
     database: String,
     name: String,
+    author: Option<String>,
     select: Select,
     range: TimeRange,
 }
@@ -60,9 +64,11 @@ impl Core {
             if cancelled.load(Ordering::Relaxed) {
                 return;
             }
-            let Due { database, name, select, range } = due;
+            let Due { database, name, author, select, range } = due;
             let started = Instant::now();
-            let error = self.run_one(&database, select.limited_to(range), cancelled);
+            let run = || self.run_one(&database, author, select.limited_to(range), cancelled);
+            let error = self.guarded("continuous query", run).unwrap_or_else(|| Some("it panicked".to_owned()));
+            self.counters.count_continuous_query(error.is_none());
             match error {
                 Some(error) => tracing::error!(database, name, error, "a continuous query failed"),
                 None if self.options.continuous_queries.log_runs => {
@@ -75,7 +81,7 @@ impl Core {
         }
     }
 
-    /// The runs that are due, in the order of creation. They are recorded as the last runs.
+    /// The runs that are due and allowed, in the order of creation. All that are due are recorded as the last runs.
     fn due(&self, queries: &mut ContinuousQueries, now: Timestamp) -> Vec<Due> {
         let catalog = self.catalog.visible();
         let mut due = Vec::new();
@@ -87,17 +93,33 @@ impl Core {
                 let Some(DueRun { at, range }) = schedule.due(state.last_run, now) else { continue };
                 state.last_run = Some(at);
                 let Some(range) = range else { continue };
-                let (database, name) = (database.name.clone(), query.name.clone());
-                due.push(Due { database, name, select: task.select.clone(), range });
+                let refusal = refusal_of_continuous_query(&catalog, query);
+                if let Some(reason) = &refusal {
+                    self.counters.continuous_queries_skipped.fetch_add(1, Ordering::Relaxed);
+                    if state.refusal != refusal {
+                        let (database, name) = (&database.name, &query.name);
+                        tracing::warn!(database, name, reason, "a continuous query is skipped from now on");
+                    }
+                } else {
+                    let (database, name, author) = (database.name.clone(), query.name.clone(), query.author.clone());
+                    due.push(Due { database, name, author, select: task.select.clone(), range });
+                }
+                state.refusal = refusal;
             }
         }
         due
     }
 
     /// Runs a query as its own request, which SHOW QUERIES lists. Returns its error.
-    fn run_one(&self, database: &str, select: Select, cancelled: &AtomicBool) -> Option<String> {
+    fn run_one(
+        &self,
+        database: &str,
+        author: Option<String>,
+        select: Select,
+        cancelled: &AtomicBool,
+    ) -> Option<String> {
         let session = Session {
-            principal: Principal::Anyone,
+            principal: author.map_or(Principal::Anyone, Principal::User),
             database: database.to_owned(),
             read_only: false,
             chunk_rows: CHUNK_ROWS,
@@ -119,6 +141,7 @@ impl ContinuousQueries {
             text: text.to_owned(),
             task: task(text),
             last_run: None,
+            refusal: None,
         });
         if state.text != text {
             state.task = task(text);

@@ -44,11 +44,16 @@ impl Schedule {
     pub(super) fn due(self, last: Option<i128>, now: Timestamp) -> Option<DueRun> {
         let Schedule { interval, offset, every, reach } = self;
         let now = i128::from(now.0);
-        let next = last.map_or(now, |last| last + every);
+        let at = truncate_time(now - offset, every) + offset;
+        let next = match last {
+            None => now,
+            // The clock has been set back. What ran before the step may have been incomplete, so this run is repeated.
+            Some(last) if last > now => at,
+            Some(last) => last + every,
+        };
         if next > now {
             return None;
         }
-        let at = truncate_time(now - offset, every) + offset;
         // The next run was due at `next`: missed runs since then are made up for.
         let start = truncate_time(next + interval - reach - offset - 1, interval) + offset;
         let end = truncate_time(now + interval - every.min(interval) - offset, interval) + offset;
@@ -127,6 +132,16 @@ mod tests {
     #[test]
     fn missed_runs_are_made_up_for() {
         assert_eq!(runs(schedule(10 * MINUTE, 0, 0, 0), [3, 45]), [(45, 0, 40)]);
+    }
+
+    // spec: statements.continuous-query.9
+    #[test]
+    fn a_clock_that_steps_forward_and_back_stops_nothing() {
+        let year = 365 * 24 * 60;
+        let minutes = [3, 10, 10 + 100 * year, 11, 12, 20, 30];
+        let seen = runs(schedule(10 * MINUTE, 0, 0, 0), minutes);
+        let ahead = 10 + 100 * year;
+        assert_eq!(seen, [(10, 0, 10), (ahead, 10, ahead), (11, 0, 10), (20, 10, 20), (30, 20, 30)]);
     }
 
     // spec: statements.continuous-query.4

@@ -141,6 +141,88 @@ fn a_failing_query_does_not_stop_others() {
     assert_eq!(service.run("SELECT * FROM t"), "0: t{} time,last | 0,1");
 }
 
+/// A query of the user u, who can read d and write e, and the times at which it is looked at.
+fn of_a_user() -> Service {
+    let mut service = Service::new("CREATE USER u WITH PASSWORD 'p'; GRANT READ ON d TO u; GRANT WRITE ON e TO u");
+    service.bench.login("u", "p");
+    service.bench.done(
+        "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1m BEGIN SELECT sum(f) INTO e.autogen.t FROM m GROUP BY time(10m) END",
+    );
+    service.bench.principal = Principal::Anyone;
+    service.write("m", "f=1", 1);
+    service
+}
+
+// spec: statements.continuous-query.8
+#[test]
+fn a_query_runs_with_the_privileges_that_its_author_has_now() {
+    let mut service = of_a_user();
+    service.look(1);
+    let answer = |service: &Service| service.run("SELECT * FROM e.autogen.t");
+    let diagnostics = |service: &Service| service.bench.run("SHOW DIAGNOSTICS FOR 'continuousQuery'");
+    assert_eq!(answer(&service), "0: t{} time,sum | 0,1");
+    assert_eq!(diagnostics(&service), "0:");
+    service.write("m", "f=2", 2);
+    for (minute, loss, gain, reason) in [
+        (2, "REVOKE READ ON d FROM u", "GRANT READ ON d TO u", "lacks READ on d"),
+        (3, "REVOKE WRITE ON e FROM u", "GRANT WRITE ON e TO u", "lacks WRITE on e"),
+        (4, "DROP USER u", "CREATE USER u WITH PASSWORD 'p'", "does not exist"),
+    ] {
+        service.bench.done(loss);
+        service.look(minute);
+        assert_eq!(answer(&service), "0: t{} time,sum | 0,1");
+        let shown = format!("0: continuousQuery{{database=d,name=c}} skipped | its author u {reason}");
+        assert_eq!(diagnostics(&service), shown);
+        service.bench.done(gain);
+    }
+    assert_eq!(service.bench.run("SHOW STATS FOR 'cq'"), "0: cq{} queryFail,queryOk,querySkipped | 0,1,3");
+    service.bench.done("GRANT READ ON d TO u; GRANT WRITE ON e TO u");
+    service.look(5);
+    assert_eq!(answer(&service), "0: t{} time,sum | 0,3");
+}
+
+// spec: statements.continuous-query.8
+#[test]
+fn the_author_survives_a_restart() {
+    let mut service = of_a_user();
+    service.bench = service.bench.reopen();
+    service.bench.done("DROP USER u");
+    service.look(1);
+    assert_eq!(service.run("SELECT * FROM e.autogen.t"), "0:");
+}
+
+// spec: statements.privilege.5
+#[test]
+fn who_can_create_a_query_can_drop_it() {
+    let mut service = of_a_user();
+    service.bench.done("CREATE USER v WITH PASSWORD 'p'; GRANT READ ON d TO v");
+    let drop = "DROP CONTINUOUS QUERY c ON d";
+    service.bench.login("v", "p");
+    assert!(service.bench.run(drop).ends_with("requires WRITE on d"));
+    service.bench.login("u", "p");
+    service.bench.done(drop);
+    assert!(service.bench.run(drop).ends_with("requires WRITE on d"));
+}
+
+// spec: statements.continuous-query.9
+#[test]
+fn a_clock_that_steps_forward_and_back_does_not_stop_queries() {
+    let mut service = Service::new(
+        "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1m BEGIN SELECT sum(f) INTO t FROM m GROUP BY time(10m) END",
+    );
+    service.look(1);
+    service.look(1000 * 24 * 60);
+    service.write("m", "f=1", 1);
+    service.look(2);
+    assert_eq!(service.run("SELECT * FROM t"), "0: t{} time,sum | 0,1");
+    for now in [i64::MIN, Timestamp::MIN.0, -1, 0, Timestamp::MAX.0, i64::MAX] {
+        service.bench.clock.0.store(now, Ordering::Relaxed);
+        service.bench.engine.core.run_continuous_queries(&mut service.known, &AtomicBool::new(false));
+        service.bench.engine.core.drop_expired().unwrap();
+        service.bench.run("SHOW DIAGNOSTICS; SHOW SHARDS; SELECT f FROM m WHERE time > now() - 1h");
+    }
+}
+
 // spec: statements.continuous-query.3
 #[test]
 fn a_thread_checks_every_interval() {
@@ -153,4 +235,36 @@ fn a_thread_checks_every_interval() {
     while bench.run("SELECT last FROM t") == "0:" {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
+}
+
+/// A clock that panics when the thread of the service reads it for the first time.
+#[derive(Debug, Default)]
+struct BrokenClock(AtomicBool);
+
+impl Clock for BrokenClock {
+    fn now(&self) -> Timestamp {
+        let in_service = std::thread::current().name() == Some("continuous queries");
+        assert!(!in_service || self.0.swap(true, Ordering::Relaxed), "the first look at the clock");
+        Timestamp(NOW)
+    }
+}
+
+// spec: statements.background.1
+#[test]
+fn a_thread_goes_on_after_a_panic() {
+    let mut bench = Bench::with(|options| options.continuous_queries.run_interval_ns = 0);
+    bench.done("CREATE DATABASE d; CREATE DATABASE e");
+    bench.write(&format!("m f=1 {NOW}"));
+    bench.done(
+        "CREATE CONTINUOUS QUERY c ON d RESAMPLE EVERY 1s BEGIN SELECT last(f) INTO t FROM m GROUP BY time(1d) END",
+    );
+    let Bench { engine, mut options, disk, clock, principal, directory } = bench;
+    drop(engine);
+    options.continuous_queries.run_interval_ns = 1_000_000;
+    let engine = Engine::open_on(&disk, options.clone(), Arc::new(BrokenClock::default())).unwrap();
+    bench = Bench { engine, disk, options, clock, principal, directory };
+    while bench.run("SELECT last FROM t") == "0:" {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(bench.run("SHOW STATS FOR 'background'"), "0: background{} panics | 1");
 }

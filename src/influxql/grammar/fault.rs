@@ -9,7 +9,7 @@ use winnow::ModalResult;
 use winnow::error::{ErrMode, ParserError};
 use winnow::stream::Location;
 
-use super::input::Input;
+use super::input::{Input, State};
 use crate::error::{ErrorKind, ParseError};
 use crate::invalid::Invalid;
 use crate::lexer::{self, Lexed};
@@ -46,13 +46,15 @@ impl<'t> ParserError<Input<'t>> for Fault<'t> {
 }
 
 impl Fault<'_> {
-    pub(super) fn into_error(self, text: &str) -> ParseError {
+    pub(super) fn into_error(self, state: &State<'_>) -> ParseError {
+        let text = state.text;
         let positioned = |kind, message: &str, place| {
             let Position { line, character } = Position::of(place, text);
             ParseError::new(kind, format!("{message} at line {line}, char {character}"))
         };
         let unexpected = |found: Token<'_>, expected: &str| {
-            positioned(ErrorKind::Syntax, &found.but_expected(expected), found.place)
+            let found_text = if state.is_secret(&found) { "[REDACTED]".to_owned() } else { found.found() };
+            positioned(ErrorKind::Syntax, &format!("found {found_text}, expected {expected}"), found.place)
         };
         match self {
             Fault::Unexpected { found, expected } => unexpected(found, &expected.join(", ")),

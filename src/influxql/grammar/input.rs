@@ -29,12 +29,40 @@ pub(super) struct State<'t> {
     pub(super) taken: Option<Token<'t>>,
     /// The number of open parentheses, calls and subqueries.
     pub(super) nesting: usize,
+    /// Where the last password is expected, and where it ends.
+    password: Option<PasswordPlace>,
+}
+
+/// Where a password is in the text.
+#[derive(Debug, Clone, Copy)]
+struct PasswordPlace {
+    start: usize,
+    /// One past its last byte, once it has been read.
+    end: Option<usize>,
 }
 
 impl<'t> State<'t> {
     /// The state at the beginning of `text`.
     pub(super) fn new(text: &'t str, parameters: &'t Parameters) -> Self {
-        State { text, parameters, latest: [None; 2], read_to: 0, swallowed_end: false, taken: None, nesting: 0 }
+        State {
+            text,
+            parameters,
+            latest: [None; 2],
+            read_to: 0,
+            swallowed_end: false,
+            taken: None,
+            nesting: 0,
+            password: None,
+        }
+    }
+
+    /// Whether messages must not quote `token`, because it is there instead of a password or touches one: `'it's'`.
+    pub(super) fn is_secret(&self, token: &Token<'_>) -> bool {
+        token.kind.is_word()
+            && self.password.is_some_and(|place| match place.end {
+                None => token.start >= place.start,
+                Some(end) => token.start == end,
+            })
     }
 }
 
@@ -63,6 +91,20 @@ pub(super) fn token_at<'t>(state: &mut State<'t>, at: usize) -> Token<'t> {
 pub(super) fn peek<'t>(input: &mut Input<'t>) -> Token<'t> {
     let first = peek_raw(input);
     if first.kind == Kind::Space { token_at(&mut input.state, first.end) } else { first }
+}
+
+/// Remembers that a password is expected here.
+pub(super) fn begin_password(input: &mut Input<'_>) {
+    let start = input.current_token_start();
+    input.state.password = Some(PasswordPlace { start, end: None });
+}
+
+/// Remembers that the password ends here.
+pub(super) fn end_password(input: &mut Input<'_>) {
+    let end = input.current_token_start();
+    if let Some(place) = &mut input.state.password {
+        place.end = Some(end);
+    }
 }
 
 /// Takes `token`, which was peeked, and everything before it.

@@ -40,8 +40,9 @@ pub(super) use tokens::NESTING_MAX;
 pub(super) fn query(text: &str, parameters: &Parameters) -> Result<Query, ParseError> {
     let state = State::new(text, parameters);
     let mut input = Stateful { input: LocatingSlice::new(text), state };
-    let statements = statements(&mut input).map_err(|error| match error {
-        ErrMode::Backtrack(fault) | ErrMode::Cut(fault) => fault.into_error(text),
+    let parsed = statements(&mut input);
+    let statements = parsed.map_err(|error| match error {
+        ErrMode::Backtrack(fault) | ErrMode::Cut(fault) => fault.into_error(&input.state),
         // Only partial input is incomplete, and this input is complete.
         ErrMode::Incomplete(_) => ParseError::new(ErrorKind::Syntax, "unexpected end of the text".to_owned()),
     })?;

@@ -4,7 +4,7 @@ use winnow::Parser;
 use winnow::combinator::{opt, preceded};
 
 use super::fault::Parsed;
-use super::input::Input;
+use super::input::{Input, begin_password, end_password};
 use super::tokens::{clause, identifier, keyword, kind, string, token};
 use crate::ast::{BinaryOp, Definition, Password, Privilege};
 use crate::token::{Keyword, Kind};
@@ -12,18 +12,26 @@ use crate::token::{Keyword, Kind};
 /// Parses the rest of CREATE USER.
 pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let name = identifier(input)?;
-    let password = preceded((keyword(Keyword::With), keyword(Keyword::Password)), string).parse_next(input)?;
+    let password = preceded((keyword(Keyword::With), keyword(Keyword::Password)), password).parse_next(input)?;
     let admin =
         clause(Keyword::With, |input| (keyword(Keyword::All), keyword(Keyword::Privileges)).parse_next(input))(input)?
             .is_some();
-    Ok(Definition::CreateUser { name, password: Password(password), admin })
+    Ok(Definition::CreateUser { name, password, admin })
 }
 
 /// Parses the rest of a statement after SET.
 pub(super) fn set_password<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let user = preceded((keyword(Keyword::Password), keyword(Keyword::For)), identifier).parse_next(input)?;
-    let password = preceded(kind(Kind::Operator(BinaryOp::Equal), "="), string).parse_next(input)?;
-    Ok(Definition::SetPassword { user, password: Password(password) })
+    let password = preceded(kind(Kind::Operator(BinaryOp::Equal), "="), password).parse_next(input)?;
+    Ok(Definition::SetPassword { user, password })
+}
+
+/// A password, of which messages quote nothing.
+fn password<'t>(input: &mut Input<'t>) -> Parsed<'t, Password> {
+    begin_password(input);
+    let password = string(input)?;
+    end_password(input);
+    Ok(Password(password))
 }
 
 /// A privilege on a database and the user it concerns; `None` means all privileges on everything.

@@ -1,6 +1,7 @@
 //! The grammar of all statements except SELECT.
 
 use crate::tests::check;
+use crate::{Parameters, parse};
 
 const SHOW: &str = "CONTINUOUS, DATABASES, DIAGNOSTICS, FIELD, GRANTS, MEASUREMENTS, QUERIES, RETENTION, SERIES, SHARD, \
                     SHARDS, STATS, SUBSCRIPTIONS, TAG, USERS";
@@ -232,7 +233,24 @@ fn users_are_created_with_passwords() {
     truncated(&[("CREATE USER", "identifier"), ("u", "WITH"), ("WITH", "PASSWORD"), ("PASSWORD", "string")]);
     truncated(&[("CREATE USER u WITH PASSWORD 'x' WITH", "ALL"), ("ALL", "PRIVILEGES")]);
     truncated(&[("SET PASSWORD", "FOR"), ("FOR", "identifier"), ("u", "="), ("=", "string")]);
-    check("CREATE USER u WITH PASSWORD x", "found x, expected string at line 1, char 29");
+}
+
+// spec: influxql.user.3
+#[test]
+fn passwords_are_not_quoted_in_messages() {
+    for password in ["secret", "\"secret\"", "'secret", "5", "all", "'se\\cret'", "$\"x"] {
+        for before in ["CREATE USER u WITH PASSWORD", "SET PASSWORD FOR u ="] {
+            let text = format!("{before} {password}");
+            let message = parse(&text, &Parameters::new()).unwrap_err().to_string();
+            assert!(message.starts_with("found [REDACTED], expected string at line 1, char "), "{text}: {message}");
+        }
+    }
+    check("CREATE USER u WITH PASSWORD x", "found [REDACTED], expected string at line 1, char 29");
+    check("SET PASSWORD FOR u = 'it's me'", "found [REDACTED], expected ; at line 1, char 26");
+    check("CREATE USER u WITH PASSWORD 'it's me'", "found [REDACTED], expected ; at line 1, char 33");
+    check("CREATE USER u WITH PASSWORD 'x' WITH me", "found me, expected ALL at line 1, char 38");
+    check("CREATE USER u WITH PASSWORD $p", "found $p, expected string at line 1, char 29");
+    check("SET PASSWORD FOR u = 'x'; SHOW me", &format!("found me, expected {SHOW} at line 1, char 32"));
 }
 
 // spec: influxql.user.2
