@@ -19,7 +19,7 @@ use server::Server;
 /// The number of flips for each kind of file if `DAMAGE_FLIPS` is not set.
 const FLIPS: usize = 4;
 /// How long the store may take to seal.
-const SEALING_MAX: Duration = Duration::from_secs(60);
+const SEALING_MAX: Duration = Duration::from_mins(1);
 /// A memtable that is full after a few batches.
 const SMALL_MEMTABLE: &str = "[http]\nlog-enabled = false\n[data]\ncache-max-memory-size = 8192\n";
 /// A memtable that is not sealed, so that the last batches are in the log only.
@@ -109,9 +109,9 @@ fn copy(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let to = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to)
+            copy(&entry.path(), &to);
         } else {
-            drop(std::fs::copy(entry.path(), to))
+            drop(std::fs::copy(entry.path(), to));
         }
     }
 }
