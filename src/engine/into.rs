@@ -169,6 +169,7 @@ impl Batch {
                 })
                 .collect(),
             errors: Vec::new(),
+            more_errors: 0,
         }
     }
 }

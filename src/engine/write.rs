@@ -225,7 +225,12 @@ fn is_consistency(parameter: &[u8]) -> bool {
 }
 
 fn line_errors(body: &ParsedBody<'_>) -> BString {
-    bstr::join("\n", body.errors.iter().map(|e| &e.text)).into()
+    let mut text = BString::from(bstr::join("\n", body.errors.iter().map(|e| &e.text)));
+    if body.more_errors > 0 {
+        let lines = if body.more_errors == 1 { "line" } else { "lines" };
+        text.extend_from_slice(format!("\nand {} more bad {lines}", body.more_errors).as_bytes());
+    }
+    text
 }
 
 fn conflict(measurement: &[u8], field: &[u8], new: &str, existing: &str) -> BString {

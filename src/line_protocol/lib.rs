@@ -10,6 +10,7 @@ mod escape;
 mod fault;
 mod fields;
 mod lines;
+mod memory;
 mod number;
 mod repetition;
 mod series;
@@ -44,9 +45,18 @@ pub struct ParsedBody<'a> {
     pub points: Vec<Point<'a>>,
     /// The fields of all points; each point has a range of them.
     pub fields: Vec<Field<'a>>,
-    /// The bad lines in order.
+    /// The first bad lines in order: at most [`LINE_ERRORS_MAX`], and no more once their messages have
+    /// [`LINE_ERROR_BYTES_MAX`] bytes.
     pub errors: Vec<LineError>,
+    /// The number of the other bad lines.
+    pub more_errors: usize,
 }
+
+/// The most bad lines of a body that are reported one by one.
+pub const LINE_ERRORS_MAX: usize = 100;
+
+/// The most bytes of messages about the bad lines of a body. The message that reaches it is cut there.
+pub const LINE_ERROR_BYTES_MAX: usize = 1 << 20;
 
 impl<'a> ParsedBody<'a> {
     /// The fields of one of the points.
@@ -120,12 +130,14 @@ pub fn parse(body: &[u8], precision: Precision, now: Timestamp) -> ParsedBody<'_
 
 /// Parses a request body like [`parse`], with the answers that `semantics` asks for.
 pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, semantics: LineProtocolSemantics) -> ParsedBody<'_> {
+    let (points, fields) = memory::capacities(body);
     let mut parsed = ParsedBody {
-        // Guesses that fit usual bodies; wrong ones only cost a reallocation.
-        points: Vec::with_capacity(body.len() / 128),
-        fields: Vec::with_capacity(body.len() / 32),
+        points: Vec::with_capacity(points),
+        fields: Vec::with_capacity(fields),
         errors: Vec::new(),
+        more_errors: 0,
     };
+    let mut error_bytes_left = LINE_ERROR_BYTES_MAX;
     let mut reader = PointReader {
         precision,
         default_time: timestamp::truncate(now, precision),
@@ -139,11 +151,24 @@ pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, semantics: Li
             Ok(point) => parsed.points.push(point),
             Err(fault) => {
                 parsed.fields.truncate(fields_before);
-                parsed.errors.push(LineError { text: fault.message(&line.echo()) });
+                if parsed.errors.len() == LINE_ERRORS_MAX || error_bytes_left == 0 {
+                    parsed.more_errors += 1;
+                } else {
+                    let text = fault.message(&line.echo(), error_bytes_left);
+                    error_bytes_left -= text.len();
+                    parsed.errors.push(LineError { text });
+                }
             }
         }
     }
     parsed
+}
+
+/// The most bytes that the result of parsing `body` takes, without the body. A server can refuse what does not fit before it is
+/// parsed.
+pub fn parsed_bytes_max(body: &[u8]) -> usize {
+    let (point, field) = (size_of::<Point<'_>>(), size_of::<Field<'_>>());
+    memory::bytes_max(body, memory::Sizes { point, field, errors_max: LINE_ERROR_BYTES_MAX })
 }
 
 /// Reads lines one after the other, and remembers of them what helps to read the next.
