@@ -1,21 +1,22 @@
-//! How fast a store takes points and seals them: rows for each second, from parsed points to what a snapshot sees.
+//! The speed at which points are written and sealed, in rows per second: from parsed points to a snapshot that has them.
 //!
 //! Rows are like those of the Time Series Benchmark Suite's DevOps use case, with one tag and ten integer fields. The log
-//! is written and synced, on the disk of the temporary directory, but for `memtable`, whose disk is memory: what is left is
-//! the record, its checksum, and putting the values into the memtable. `look-up` finds the series of rows of one field among
-//! 200,000; `create` is rows of new series; `commit` is one row, from its text to the disk.
+//! is written and synced on the disk of the temporary directory, except in `memtable` and `create`, whose disk is memory:
+//! there, only the record, its checksum and the insertion into the memtable remain. `look-up` finds the series of rows with
+//! one field among 200,000; `create` writes rows of new series; `commit` is one row, from its text to the disk.
 
 use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use fluxstone::columns::SeriesPredicate;
+use fluxstone::columns::{PointBatch, SeriesPredicate};
+use fluxstone::engine::ingest::{UnescapedStrings, WriteLimits, WriteOutcome, write_shard};
 use fluxstone::line_protocol::{Precision, parse};
 use fluxstone::model::{DatabaseId, ShardId, TimeRange, Timestamp};
 use fluxstone::storage::disk::Disk;
 use fluxstone::storage::memory_disk::MemoryDisk;
-use fluxstone::storage::{Store, StoreOptions};
+use fluxstone::storage::{Store, StoreOptions, Transaction};
 
 const DATABASE: DatabaseId = DatabaseId(1);
 const SHARD: ShardId = ShardId(1);
@@ -23,33 +24,44 @@ const ROWS: u64 = 5_000;
 const HOSTS: u64 = 100;
 const FIELDS: u64 = 10;
 const SENSORS: u64 = 200_000;
+const LIMITS: WriteLimits = WriteLimits { series_per_database_max: 0, values_per_tag_max: 100_000 };
 
 /// A body of `ROWS` lines, the times from `start` on.
 fn body(start: u64) -> String {
     let mut body = String::new();
     for row in 0..ROWS {
-        write!(body, "cpu,hostname=host_{} ", row % HOSTS).expect("strings take everything");
+        write!(body, "cpu,hostname=host_{} ", row % HOSTS).expect("writing to a string cannot fail");
         for field in 0..FIELDS {
             let separator = if field == 0 { "" } else { "," };
-            write!(body, "{separator}usage_{field}={}i", (row * 7 + field) % 100).expect("strings take everything");
+            write!(body, "{separator}usage_{field}={}i", (row * 7 + field) % 100)
+                .expect("writing to a string cannot fail");
         }
-        writeln!(body, " {}", (start + row / HOSTS) * 10_000_000_000).expect("strings take everything");
+        writeln!(body, " {}", (start + row / HOSTS) * 10_000_000_000).expect("writing to a string cannot fail");
     }
     body
 }
 
 fn open(dir: &tempfile::TempDir, memtable_bytes_max: usize) -> Store {
-    let options =
-        StoreOptions { memtable_bytes_max, values_per_tag_max: 100_000, ..StoreOptions::in_directory(dir.path()) };
+    let options = StoreOptions { memtable_bytes_max, ..StoreOptions::in_directory(dir.path()) };
     Store::open(options, &mut |_| Ok(())).expect("a new directory")
 }
 
 fn write(store: &Store, text: &str) {
     let body = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
-    let all: Vec<u32> = (0..body.points.len() as u32).collect();
-    let mut transaction = store.begin().expect("a good disk");
-    transaction.write(DATABASE, SHARD, &body, &all).expect("good points");
-    transaction.commit().wait().expect("a good disk");
+    let strings = UnescapedStrings::of(&body);
+    let batch = strings.batch(body);
+    let mut transaction = store.begin().expect("a working disk");
+    put(&mut transaction, &batch, &all_of(&batch));
+    transaction.commit().wait().expect("a working disk");
+}
+
+fn all_of(batch: &PointBatch<'_>) -> Vec<u32> {
+    (0..batch.rows().len() as u32).collect()
+}
+
+fn put(transaction: &mut Transaction<'_>, batch: &PointBatch<'_>, points: &[u32]) -> WriteOutcome {
+    let writer = transaction.shard(DATABASE, SHARD).expect("an open transaction");
+    write_shard(writer, batch, points, LIMITS).expect("valid points")
 }
 
 fn storage(criterion: &mut Criterion) {
@@ -59,14 +71,16 @@ fn storage(criterion: &mut Criterion) {
 
     let text = body(0);
     let parsed = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
-    let all: Vec<u32> = (0..parsed.points.len() as u32).collect();
+    let strings = UnescapedStrings::of(&parsed);
+    let batch = strings.batch(parsed);
+    let all = all_of(&batch);
     let store = open(&dir, 64 << 20);
     write(&store, &text);
     group.bench_function("resolve", |bencher| {
         bencher.iter(|| {
-            // Dropped without a commit: only the way into the record is measured.
-            let mut transaction = store.begin().expect("a good disk");
-            transaction.write(DATABASE, SHARD, black_box(&parsed), &all).expect("good points")
+            // Dropped without a commit: only the path into the record is measured.
+            let mut transaction = store.begin().expect("a working disk");
+            put(&mut transaction, black_box(&batch), &all)
         });
     });
 
@@ -91,7 +105,7 @@ fn storage(criterion: &mut Criterion) {
                 (store, dir)
             },
             |(store, dir)| {
-                store.checkpoint(&|| Ok(Vec::new())).expect("a good disk");
+                store.checkpoint(&|| Ok(Vec::new())).expect("a working disk");
                 (store, dir)
             },
             BatchSize::PerIteration,
@@ -102,13 +116,13 @@ fn storage(criterion: &mut Criterion) {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let store = open(&dir, 1 << 30);
         write(&store, &text);
-        store.checkpoint(&|| Ok(Vec::new())).expect("a good disk");
+        store.checkpoint(&|| Ok(Vec::new())).expect("a working disk");
         let source = store.snapshot(DATABASE, &[(SHARD, TimeRange::ALL)]);
         let series = source.series(b"cpu", &SeriesPredicate::All);
         bencher.iter(|| {
             for series in &series {
                 for block in source.blocks(series.id, b"usage_0", TimeRange::ALL) {
-                    black_box(block.decode().expect("a good block"));
+                    black_box(block.decode().expect("an undamaged block"));
                 }
             }
         });
@@ -120,7 +134,7 @@ fn sensors(first: u64) -> String {
     let mut body = String::new();
     for sensor in first..first + ROWS {
         writeln!(body, "reading,sensor=sensor_{sensor},site=site_{} value=1.5 {sensor}", sensor % 1000)
-            .expect("strings take everything");
+            .expect("writing to a string cannot fail");
     }
     body
 }
@@ -136,11 +150,13 @@ fn parts(criterion: &mut Criterion) {
     }
     let text = sensors(SENSORS / 2);
     let parsed = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
-    let all: Vec<u32> = (0..parsed.points.len() as u32).collect();
+    let strings = UnescapedStrings::of(&parsed);
+    let batch = strings.batch(parsed);
+    let all = all_of(&batch);
     group.bench_function("look-up", |bencher| {
         bencher.iter(|| {
-            let mut transaction = store.begin().expect("a good disk");
-            transaction.write(DATABASE, SHARD, black_box(&parsed), &all).expect("good points")
+            let mut transaction = store.begin().expect("a working disk");
+            put(&mut transaction, black_box(&batch), &all)
         });
     });
 

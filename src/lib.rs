@@ -49,9 +49,10 @@
 //!    (`http/gzip.rs`), and passes it to the engine on a blocking thread.
 //! 2. `engine/write.rs` finds database and policy, and checks privileges.
 //! 3. `line_protocol/lib.rs` parses the body to points that borrow from it.
-//! 4. `storage/transaction.rs` makes one log record of the points and `storage/committer.rs` makes it durable.
-//! 5. `storage/memtable.rs` takes the points; `storage/sealer.rs` writes full or old memtables to segment files
-//!    (`storage/segment/`), which `storage/compaction.rs` merges.
+//! 4. `engine/ingest/` applies the rules of writing (types, limits), and resolves each point to a series and fields.
+//! 5. `storage/transaction.rs` makes one log record of the points and `storage/commit/committer.rs` makes it durable.
+//! 6. `storage/memtable/` takes the points; `storage/sealing/sealer.rs` writes full or old memtables to segment files
+//!    (`storage/segment/`), which `storage/sealing/compaction.rs` merges.
 //!
 //! # The query path
 //!
@@ -77,6 +78,7 @@
 //! | a function such as `MEDIAN` | `query/functions/`: `aggregates.rs`, `selectors.rs`, `transformations.rs`, `predictors.rs` |
 //! | GROUP BY time, `fill` | `query/windows.rs`, `query/fill.rs` |
 //! | WHERE | `query/conditions.rs`, `query/time_bounds.rs` |
+//! | types and limits of points, partial writes | `engine/ingest/`, `engine/write.rs` |
 //! | SELECT INTO | `engine/into.rs` |
 //! | the text of an error | the enum of its subject: `grep -rn "the text" src --include=*.rs` |
 //! | the status of an error | `http/refusal.rs` |
@@ -89,9 +91,9 @@
 //! | a setting | `config/settings.rs`; what it becomes: `server/options.rs` |
 //! | retention, and other work in the background | `engine/background.rs`; policies in `catalog/policy.rs` |
 //! | continuous queries | `engine/continuous_queries/`, `catalog/continuous_query.rs` |
-//! | the format of the log | `storage/log.rs`, `storage/frame.rs`, `storage/record.rs`; to the bit in `spec/storage.md` |
+//! | the format of the log | `storage/log/`, `storage/record.rs`; to the bit in `spec/storage.md` |
 //! | the format of segment files | `storage/segment/layout.rs`, `codec/` |
-//! | recovery, repair | `storage/checkpoint.rs`, `storage/repair.rs` |
+//! | recovery, repair | `storage/log/recovery.rs`, `storage/sealing/checkpoint.rs`, `storage/repair.rs` |
 //! | text of numbers, durations, quoted names | `go/` |
 //! | differences between the profiles | `compat/lib.rs`, `spec/compatibility.md` |
 

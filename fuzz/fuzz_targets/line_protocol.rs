@@ -1,22 +1,20 @@
-//! Arbitrary bodies at any precision, under both profiles: parsing ends, never panics, and returns parts of the body.
-//!
-//! For short bodies, the parser must agree with the grammar of the specification.
+//! Arbitrary bodies at arbitrary precisions, under both profiles: parsing ends, never panics, and returns parts of the
+//! body. Short bodies are also given to the grammar of the specification, which must agree.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use fluxstone_compat::{LineProtocolSemantics, Profile};
 use fluxstone_line_protocol::{
-    ParsedBody, Precision, Value, parse_as, series_key, unescape_field_key, unescape_measurement, unescape_string,
-    unescape_tag,
+    ParsedBody, Precision, parse_as, unescape_field_key, unescape_measurement, unescape_string, unescape_tag,
 };
-use fluxstone_model::Timestamp;
+use fluxstone_model::{Scalar, SeriesKey, Timestamp};
 use fluxstone_spec::grammar::{LINE_PROTOCOL, bytes};
 use libfuzzer_sys::fuzz_target;
 
-/// The longest body that is checked against the grammar, whose recogniser is polynomial, not fast.
+/// The longest body that is given to the grammar. Its recogniser is polynomial, not fast.
 const JUDGED_BYTES_MAX: usize = 200;
 
-/// Errors that a grammar cannot express. If it derives a body, an invalid float can only be one out of range.
+/// The reasons that a grammar cannot express. If it derives a body, an invalid float can only be one outside of float64.
 const BEYOND_GRAMMAR: [&str; 6] = [
     "': duplicate tags",
     "': max key length exceeded",
@@ -55,26 +53,26 @@ fuzz_target!(|request: Request<'_>| {
     let newlines = body.iter().filter(|&&byte| byte == b'\n').count();
     assert!(parsed.points.len() + parsed.errors.len() <= newlines + 1);
 
-    let mut fields = 0;
+    let mut values = 0;
     for point in &parsed.points {
         assert!(inside(point.series) && !point.series.is_empty());
-        assert!(point.fields.start == fields && point.fields.end > fields);
-        fields = point.fields.end;
-        let key = series_key(point.series);
+        assert!(point.first_value as usize == values && parsed.fields_of(point).len() > 0);
+        values += parsed.fields_of(point).len();
+        let key = SeriesKey::parse(point.series);
         assert_eq!(key.raw.len(), point.series.len());
-        assert_eq!(series_key(&key.raw), key);
+        assert_eq!(SeriesKey::parse(&key.raw), key);
         assert!(!key.measurement.is_empty());
         assert!(key.tags.iter().all(|(key, value)| !key.is_empty() && !value.is_empty()));
-    }
-    assert_eq!(fields as usize, parsed.fields.len());
-    for field in &parsed.fields {
-        assert!(inside(field.key) && !unescape_field_key(field.key).is_empty());
-        match field.value {
-            Value::Float(value) => assert!(value.is_finite()),
-            Value::String(value) => assert!(inside(value) && unescape_string(value).len() <= value.len()),
-            Value::Integer(_) | Value::Boolean(_) => {}
+        for field in parsed.fields_of(point) {
+            assert!(inside(field.key) && !unescape_field_key(field.key).is_empty());
+            match field.value {
+                Scalar::Float(value) => assert!(value.is_finite()),
+                Scalar::String(raw) => assert!(inside(raw) && unescape_string(raw).len() <= raw.len()),
+                Scalar::Integer(_) | Scalar::Boolean(_) => {}
+            }
         }
     }
+    assert_eq!(values, parsed.values.len());
     for error in &parsed.errors {
         assert!(error.text.starts_with(b"unable to parse '"));
     }
@@ -83,7 +81,7 @@ fuzz_target!(|request: Request<'_>| {
     }
     // These accept any bytes.
     assert!(unescape_measurement(body).len() <= body.len() && unescape_tag(body).len() <= body.len());
-    series_key(body);
+    SeriesKey::parse(body);
 });
 
 /// Checks that the grammar and the parser agree about the body.

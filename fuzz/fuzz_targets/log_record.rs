@@ -1,4 +1,4 @@
-//! Log files and records: any bytes are read or refused, and what is read round-trips.
+//! Log files and records: any bytes are read or refused, and records that are read and written again stay the same.
 #![no_main]
 
 use fluxstone_storage::frame::{Frame, LogHeader, find_frame, put_frame};
@@ -40,7 +40,7 @@ fn read(record: &[u8]) {
 fn read_rows(mut rows: fluxstone_storage::record::Rows<'_>) {
     while let Ok(Some(row)) = rows.next_row() {
         for _ in 0..row.fields {
-            if rows.next_cell().is_err() {
+            if rows.next_value().is_err() {
                 return;
             }
         }

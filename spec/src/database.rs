@@ -28,7 +28,7 @@ impl Database {
         outcome
     }
 
-    /// DELETE and DROP SERIES of these series.
+    /// Applies DELETE or DROP SERIES to these series.
     ///
     /// Transcribes `statements.delete.1` and `statements.delete.4`.
     pub fn delete(&mut self, series: &BTreeSet<SeriesKey>, range: TimeRange) {
@@ -38,7 +38,7 @@ impl Database {
         self.forget_without_values(series);
     }
 
-    /// DROP MEASUREMENT. Transcribes `statements.delete.5`.
+    /// Applies DROP MEASUREMENT. Transcribes `statements.delete.5`.
     pub fn drop_measurement(&mut self, name: &[u8]) {
         for points in self.shards.values_mut() {
             points.list.retain(|point| point.series.measurement != *name);
@@ -47,7 +47,7 @@ impl Database {
         self.series.retain(|series| series.measurement != *name);
     }
 
-    /// DROP SHARD, or the removal of a shard whose points have expired.
+    /// Applies DROP SHARD, or the end of the retention of a shard.
     ///
     /// Transcribes `statements.shard.4` and `statements.shard.5`.
     pub fn drop_shard(&mut self, shard: ShardId) {

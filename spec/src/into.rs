@@ -1,11 +1,11 @@
-//! SELECT ... INTO: the points that are written for the rows of an answer.
+//! SELECT ... INTO: the points that the rows of an answer become.
 
 use fluxstone_model::{FieldValue, Text};
 use fluxstone_query::Value;
 
 use crate::select::{Refused, Table};
 
-/// A point that is written for a row.
+/// A row in the form in which it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
     /// The measurement.
@@ -18,7 +18,7 @@ pub struct Written {
     pub fields: Vec<(Text, FieldValue)>,
 }
 
-/// Returns the points for an answer. `target` is the name of a measurement, or `None` for `:MEASUREMENT`.
+/// Returns the points that an answer becomes. `target` is the name of a measurement, or `None` for `:MEASUREMENT`.
 ///
 /// Transcribes `statements.into.1`, `statements.into.2`, `statements.into.4`.
 pub fn written(tables: &[Table], target: Option<&str>) -> Result<Vec<Written>, Refused> {

@@ -22,14 +22,14 @@ pub struct Point {
 pub struct Points {
     /// At most one value for each series, field and time, in the order of first writing.
     pub list: Vec<Point>,
-    /// All series that were written to; a point that was dropped for a type conflict leaves its series here.
+    /// All series that were written to, including those of points that were dropped for a type conflict.
     pub series: BTreeSet<SeriesKey>,
-    /// The type that the first write of each field of each measurement gave it.
+    /// The type of each field of each measurement, decided by its first value.
     pub types: BTreeMap<(Text, Text), FieldType>,
 }
 
 impl Points {
-    /// Adds a value, or replaces the one that the series has for this field at this time; other fields stay.
+    /// Adds a value, or replaces the one that the series has for this field at this time. Other fields are unchanged.
     ///
     /// Transcribes `write.point.1`.
     pub fn put(&mut self, new: Point) {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use fluxstone_line_protocol::{ParsedBody, Value, series_key, unescape_field_key, unescape_string};
-use fluxstone_model::{FieldType, FieldValue, SeriesKey, Text};
+use fluxstone_line_protocol::{ParsedBody, unescape_field_key, unescape_string};
+use fluxstone_model::{FieldType, FieldValue, Scalar, SeriesKey, Text};
 
 use crate::points::{Point, Points};
 
-/// What happened to the points of a body.
+/// The number of points of a body that were stored and dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcome {
     /// Points that were stored.
@@ -16,12 +16,12 @@ pub struct Outcome {
     pub dropped: u64,
 }
 
-/// One body gave a new field two types, and the shard is new: no point is stored, but the fields before the conflict keep their
-/// types.
+/// The body gave a new field two types, and the shard is new: no point is stored, but the fields before the conflict keep
+/// their types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypeConflictInRequest;
 
-/// Applies all points of a body, all of which belong to this shard. `is_new` says whether the shard was created for them.
+/// Applies the points of a body, all of which belong to this shard. `is_new` says whether the shard was created for them.
 ///
 /// Transcribes `write.shard.2`, `write.shard.3`, `write.shard.5`.
 pub fn write(points: &mut Points, body: &ParsedBody<'_>, is_new: bool) -> Result<Outcome, TypeConflictInRequest> {
@@ -29,18 +29,18 @@ pub fn write(points: &mut Points, body: &ParsedBody<'_>, is_new: bool) -> Result
     let mut outcome = Outcome::default();
     let mut is_refused = false;
     for point in &body.points {
-        let series = series_key(point.series);
-        let named = body.fields_of(point).iter().map(|field| {
+        let series = SeriesKey::parse(point.series);
+        let named = body.fields_of(point).map(|field| {
             let name = Text::from(&*unescape_field_key(field.key));
             (name, field_value(field.value))
         });
-        // `time` cannot be a field; it is dropped if there are other fields.
+        // `time` cannot be a field; it is left out if there are others.
         let fields: Vec<(Text, FieldValue)> = named.filter(|(name, _)| name != "time").collect();
         if fields.is_empty() || series.tags.get(b"time").is_some() {
             outcome.dropped += 1;
             continue;
         }
-        // From here on the series is known, whatever happens to the point.
+        // From here on the series exists, whether the point is stored or not.
         points.series.insert(series.clone());
         if is_refused {
             continue;
@@ -79,12 +79,10 @@ fn register(types: &mut BTreeMap<(Text, Text), FieldType>, series: &SeriesKey, f
     conflicts
 }
 
-/// The value of a text in line protocol. Transcribes `lp.escape.1` for strings.
-fn field_value(value: Value<'_>) -> FieldValue {
+/// Returns the value of a field, unescaped if it is a string. Transcribes `lp.escape.1` for strings.
+fn field_value(value: Scalar<'_>) -> FieldValue {
     match value {
-        fluxstone_line_protocol::Value::Float(value) => FieldValue::Float(value),
-        fluxstone_line_protocol::Value::Integer(value) => FieldValue::Integer(value),
-        fluxstone_line_protocol::Value::String(raw) => FieldValue::String(Text::from(&*unescape_string(raw))),
-        fluxstone_line_protocol::Value::Boolean(value) => FieldValue::Boolean(value),
+        Scalar::String(raw) => FieldValue::String(Text::from(&*unescape_string(raw))),
+        value => FieldValue::from(value),
     }
 }

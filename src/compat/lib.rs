@@ -38,11 +38,11 @@ macro_rules! semantics {
 semantics! {
     /// What line protocol means.
     LineProtocolSemantics {
-        /// `compat.write.comments`: a backslash or quote in a comment swallows the lines behind it.
+        /// `compat.write.comments`: a backslash or quote in a comment makes the comment swallow the next lines.
         comments_swallow_lines,
-        /// `compat.write.string-tail`: bytes behind a string belong to it, and its last byte is cut off.
+        /// `compat.write.string-tail`: bytes after a string's closing quote become part of the string, which loses its last byte.
         string_tails,
-        /// `compat.write.final-backslash`: a body that ends with a backslash shows a NUL in its error.
+        /// `compat.write.final-backslash`: the error for a body that ends in a backslash contains a NUL.
         final_backslash,
     }
 }
@@ -50,34 +50,34 @@ semantics! {
 semantics! {
     /// What SELECT means.
     SelectSemantics {
-        /// `compat.select.time-bounds`: `time = t` also covers the nanosecond after `t`, and of `time >= t` and `time > t` the first counts.
+        /// `compat.select.time-bounds`: `time = t` also includes the nanosecond after `t`, and of `time >= t` and `time > t` the first one wins.
         time_bounds,
-        /// `compat.select.bare-condition`: a condition that is a lone literal or column selects nothing.
+        /// `compat.select.bare-condition`: a condition that is just a literal or a column selects nothing.
         bare_condition,
         /// `compat.select.absent-operand`: AND and OR are false when one side compares an absent field.
         absent_operand,
-        /// `compat.select.time-twice`: of two projections of `time` side by side the second is a column of nulls.
+        /// `compat.select.time-twice`: the second of two adjacent projections of `time` is a column of nulls.
         time_twice,
-        /// `compat.select.slimit-order`: SLIMIT and SOFFSET count groups in the order of their values joined by `|`.
+        /// `compat.select.slimit-order`: SLIMIT and SOFFSET count groups in the order of their tag values joined by `|`.
         slimit_order,
-        /// `compat.select.soffset`: SOFFSET without SLIMIT answers nothing.
+        /// `compat.select.soffset`: SOFFSET without SLIMIT returns nothing.
         soffset_alone,
     }
 }
 
 semantics! {
-    /// How writes and statements other than SELECT and SHOW are carried out, and how errors of statements are reported.
+    /// How writes and statements other than SELECT and SHOW are executed, and how statements report errors.
     StatementSemantics {
-        /// `compat.write.conflict`: text of a field type conflict when nothing of the request was stored.
+        /// `compat.write.conflict`: the text for a field type conflict when no point of the request was stored.
         type_conflict,
         /// `compat.query.error-order`: an execution error before the last statement is overwritten by `not executed`, and the last
         /// statement has no result.
         overwritten_errors,
         /// `compat.query.error-id`: errors of name resolution carry statement id 0.
         error_id_zero,
-        /// `compat.delete.future`: DELETE and DROP SERIES without an upper bound on time spare the future.
+        /// `compat.delete.future`: DELETE and DROP SERIES without an upper time bound keep points in the future.
         deletes_up_to_now,
-        /// `compat.delete.time-conditions`: in DELETE `time != t` restricts nothing, and times joined by OR are intersected.
+        /// `compat.delete.time-conditions`: in DELETE, `time != t` has no effect, and time ranges joined by OR are intersected.
         delete_time_conditions,
     }
 }
@@ -85,15 +85,15 @@ semantics! {
 semantics! {
     /// What SHOW statements list.
     ListingSemantics {
-        /// `compat.show.time-right`: SHOW statements and DROP SERIES refuse time only on the left side of a comparison.
+        /// `compat.show.time-right`: SHOW statements and DROP SERIES reject `time` only on the left side of a comparison.
         time_on_the_right,
-        /// `compat.show.underscore`: SHOW TAG VALUES leaves comparisons of tags that begin with an underscore out of WHERE.
+        /// `compat.show.underscore`: SHOW TAG VALUES ignores comparisons of tags whose names begin with an underscore.
         underscore_tags,
-        /// `compat.show.field-key-order`: SHOW FIELD KEYS lists the keys of several shards in the order of a heap.
+        /// `compat.show.field-key-order`: SHOW FIELD KEYS lists the keys of several shards in heap order.
         field_key_order,
-        /// `compat.show.literal`: a condition without comparison shows an internal value.
+        /// `compat.show.literal`: the error for a condition without a comparison shows an internal value.
         shown_literal,
-        /// `compat.show.chunks`: chunks of listings don't say that more of them follow.
+        /// `compat.show.chunks`: chunks of listings are not marked as partial.
         chunks,
     }
 }
@@ -107,11 +107,11 @@ semantics! {
         epoch_micro_sign,
         /// `compat.query.chunked-number`: `chunked=<number>` does nothing.
         chunked_number,
-        /// `compat.query.row-limit-overrun`: after a statement that met `max-row-limit` one more runs, unseen.
+        /// `compat.query.row-limit-overrun`: after a statement that reached `max-row-limit`, the next one still runs, and its result is discarded.
         row_limit_overrun,
-        /// `compat.query.infinity`: an infinite value replaces a JSON document by the text of an encoder's error.
+        /// `compat.query.infinity`: an infinite value replaces the JSON document with the error text of an encoder.
         infinity_in_json,
-        /// `compat.auth.url-credentials`: the `Authorization` header beats `u` and `p`.
+        /// `compat.auth.url-credentials`: the `Authorization` header takes precedence over `u` and `p`.
         header_beats_url,
     }
 }

@@ -48,8 +48,6 @@ impl Engine {
                 data_dir: options.data_dir.clone(),
                 log_dir: options.log_dir.clone(),
                 memtable_bytes_max: options.memtable_bytes_max,
-                series_per_database_max: options.series_per_database_max,
-                values_per_tag_max: options.values_per_tag_max,
                 fsync_delay: options.fsync_delay,
                 seal_idle_after: options.seal_idle_after,
                 write_timeout: options.write_timeout,

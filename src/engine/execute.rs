@@ -9,9 +9,9 @@ use fluxstone_influxql::ast::Statement;
 use fluxstone_query::SeriesRows;
 
 use super::queries::Running;
-use super::session::Session;
+use super::session::{PreparedQuery, Session};
 use super::statement_error::StatementError;
-use super::{Core, Engine, PreparedQuery, StatementResult};
+use super::{Core, Engine, StatementResult};
 
 /// The receiver of results.
 pub(super) type Emit<'e> = dyn FnMut(StatementResult) -> ControlFlow<()> + 'e;

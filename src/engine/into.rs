@@ -1,175 +1,161 @@
-//! SELECT INTO: rows of an answer become points of the target measurement.
+//! SELECT INTO: turns the rows of an answer into points of the target measurement.
 //!
-//! Grouped tags stay tags; each column that is not null becomes a field; rows without any field are left out. Rows are
-//! spelt as line protocol is, so that they go the way of every write.
+//! Grouped tags stay tags; each column that is not null becomes a field; rows without any field are left out. The points are
+//! a batch that borrows from the rows, and is written like any other.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use fluxstone_columns::{PointBatch, PointRow};
 use fluxstone_influxql::ast::Target;
-use fluxstone_line_protocol::{Field, ParsedBody, Point};
-use fluxstone_model::Timestamp;
+use fluxstone_model::Scalar;
+use fluxstone_model::escape::{escape_measurement, escape_tag};
 use fluxstone_query::{SeriesRows, Value};
 
 use super::Core;
 use super::names::target_measurement;
 use super::statement_error::StatementError;
 
-/// Rows are written when so many have come together.
-const BATCH_ROWS: usize = 10_000;
+/// Points are written when there are this many.
+const BATCH_POINTS: usize = 10_000;
 
 /// Collects rows and writes them in batches.
 pub(super) struct Writer<'w> {
     core: &'w Core,
     target: Target,
-    batch: Batch,
+    pieces: Vec<SeriesRows>,
+    /// The number of points in `pieces`.
+    points: usize,
     written: i64,
 }
 
 impl<'w> Writer<'w> {
     pub(super) fn new(core: &'w Core, target: Target) -> Self {
-        Writer { core, target, batch: Batch::default(), written: 0 }
+        Writer { core, target, pieces: Vec::new(), points: 0, written: 0 }
     }
 
     /// Adds the rows of one piece.
-    pub(super) fn add(&mut self, piece: &SeriesRows) -> Result<(), StatementError> {
+    pub(super) fn add(&mut self, piece: SeriesRows) -> Result<(), StatementError> {
         if !piece.columns.iter().any(|column| *column == "time") {
             return Err(StatementError::running("error finding time index in result"));
         }
-        let measurement = target_measurement(self.target.measurement.as_deref(), &piece.name);
-        let mut series = Vec::new();
-        fluxstone_line_protocol::escape_measurement(&measurement, &mut series);
-        for (key, value) in piece.tags.iter().filter(|(_, value)| !value.is_empty()) {
-            series.push(b',');
-            fluxstone_line_protocol::escape_tag(key, &mut series);
-            series.push(b'=');
-            fluxstone_line_protocol::escape_tag(value, &mut series);
-        }
-        let series = self.batch.text(&series);
-        let keys: Vec<Part> = piece
-            .columns
-            .iter()
-            .map(|column| {
-                let mut key = Vec::new();
-                fluxstone_line_protocol::escape_field_key(column, &mut key);
-                self.batch.text(&key)
-            })
-            .collect();
-        for row in piece.rows() {
-            self.batch.add_row(series, &keys, row);
-        }
-        if self.batch.rows.len() >= BATCH_ROWS { self.write() } else { Ok(()) }
+        self.points += piece.rows().filter(|row| is_point(row)).count();
+        self.pieces.push(piece);
+        if self.points >= BATCH_POINTS { self.write() } else { Ok(()) }
     }
 
-    /// Writes what is left; gives the number of all points written.
+    /// Writes the remaining rows and returns the number of all points written.
     pub(super) fn finish(mut self) -> Result<i64, StatementError> {
         self.write()?;
         Ok(self.written)
     }
 
     fn write(&mut self) -> Result<(), StatementError> {
-        let batch = std::mem::take(&mut self.batch);
-        if batch.rows.is_empty() {
+        let (pieces, points) = (std::mem::take(&mut self.pieces), std::mem::take(&mut self.points));
+        if points == 0 {
             return Ok(());
         }
-        let count = batch.rows.len() as i64;
+        let series: Vec<Vec<u8>> = pieces.iter().map(|piece| raw_series(&self.target, piece)).collect();
+        let mut builder = BatchBuilder::default();
+        for (series, piece) in series.iter().zip(&pieces) {
+            builder.add_piece(series, piece);
+        }
         self.core
-            .store_points(&self.target.database, &self.target.policy, &batch.as_body())
+            .store_points(&self.target.database, &self.target.policy, &builder.finish())
             .map_err(|failure| StatementError::running(self.core.write_error(failure).text.to_string()))?;
-        self.written += count;
+        self.written += points as i64;
         Ok(())
     }
 }
 
-/// Where a spelt text stands in [`Batch::spelt`].
-#[derive(Debug, Clone, Copy)]
-struct Part {
-    start: usize,
-    end: usize,
+/// Returns the raw key of the series that the rows of a piece are written to.
+fn raw_series(target: &Target, piece: &SeriesRows) -> Vec<u8> {
+    let mut raw = Vec::new();
+    escape_measurement(&target_measurement(target.measurement.as_deref(), &piece.name), &mut raw);
+    for (key, value) in piece.tags.iter().filter(|(_, value)| !value.is_empty()) {
+        raw.push(b',');
+        escape_tag(key, &mut raw);
+        raw.push(b'=');
+        escape_tag(value, &mut raw);
+    }
+    raw
 }
 
-/// Points that wait to be written, spelt in one buffer.
+/// Whether a row becomes a point: its first column is a time, and another is not null.
+fn is_point(row: &[Value]) -> bool {
+    matches!(row.split_first(), Some((Value::Time(_), cells)) if cells.iter().any(|cell| scalar(cell).is_some()))
+}
+
+/// Returns the value that a cell is stored as; `None` if it is not stored.
+fn scalar(cell: &Value) -> Option<Scalar<'_>> {
+    match cell {
+        Value::Float(value) => Some(Scalar::Float(*value)),
+        Value::Integer(value) => Some(Scalar::Integer(*value)),
+        Value::Boolean(value) => Some(Scalar::Boolean(*value)),
+        Value::Time(time) => Some(Scalar::Integer(time.0)),
+        Value::String(text) => Some(Scalar::String(text)),
+        Value::Null | Value::Ordinal(_) | Value::List(_) => None,
+    }
+}
+
+/// The parts of a batch of points, with the numbers of series and layouts.
 #[derive(Debug, Default)]
-struct Batch {
-    spelt: Vec<u8>,
-    rows: Vec<Row>,
-    fields: Vec<(Part, Cell)>,
+struct BatchBuilder<'a> {
+    rows: Vec<PointRow>,
+    series: Vec<&'a [u8]>,
+    series_numbers: HashMap<&'a [u8], u32>,
+    keys: Vec<Cow<'a, [u8]>>,
+    layouts: Vec<Range<u32>>,
+    layout_numbers: HashMap<Vec<&'a [u8]>, u32>,
+    /// The field keys of the last row, and their layout.
+    last_keys: Vec<&'a [u8]>,
+    last_layout: u32,
+    values: Vec<Scalar<'a>>,
 }
 
-#[derive(Debug)]
-struct Row {
-    series: Part,
-    time: Timestamp,
-    fields: std::ops::Range<u32>,
-}
-
-#[derive(Debug)]
-enum Cell {
-    Float(f64),
-    Integer(i64),
-    String(Part),
-    Boolean(bool),
-}
-
-impl Batch {
-    fn text(&mut self, text: &[u8]) -> Part {
-        let start = self.spelt.len();
-        self.spelt.extend_from_slice(text);
-        Part { start, end: self.spelt.len() }
-    }
-
-    /// The first column is the time.
-    fn add_row(&mut self, series: Part, keys: &[Part], row: &[Value]) {
-        let Some((Value::Time(time), cells)) = row.split_first() else { return };
-        let first = self.fields.len() as u32;
-        for (key, cell) in keys.iter().skip(1).zip(cells) {
-            let cell = match cell {
-                Value::Float(value) => Cell::Float(*value),
-                Value::Integer(value) => Cell::Integer(*value),
-                Value::Boolean(value) => Cell::Boolean(*value),
-                Value::Time(time) => Cell::Integer(time.0),
-                Value::String(text) => {
-                    let mut spelt = Vec::new();
-                    fluxstone_line_protocol::escape_string(text, &mut spelt);
-                    Cell::String(self.text(&spelt))
+impl<'a> BatchBuilder<'a> {
+    fn add_piece(&mut self, raw_series: &'a [u8], piece: &'a SeriesRows) {
+        let series = *self.series_numbers.entry(raw_series).or_insert_with(|| {
+            self.series.push(raw_series);
+            self.series.len() as u32 - 1
+        });
+        let mut row_keys: Vec<&'a [u8]> = Vec::new();
+        for row in piece.rows() {
+            let Some((Value::Time(time), cells)) = row.split_first() else { continue };
+            let first_value = self.values.len() as u32;
+            row_keys.clear();
+            for (key, cell) in piece.columns.iter().skip(1).zip(cells) {
+                if let Some(value) = scalar(cell) {
+                    row_keys.push(key);
+                    self.values.push(value);
                 }
-                Value::Null | Value::Ordinal(_) | Value::List(_) => continue,
-            };
-            self.fields.push((*key, cell));
-        }
-        let fields = first..self.fields.len() as u32;
-        if !fields.is_empty() {
-            self.rows.push(Row { series, time: *time, fields });
+            }
+            if row_keys.is_empty() {
+                continue;
+            }
+            if row_keys != self.last_keys {
+                self.last_layout = self.layout(&row_keys);
+                self.last_keys.clone_from(&row_keys);
+            }
+            self.rows.push(PointRow { series, layout: self.last_layout, first_value, time: *time });
         }
     }
 
-    fn as_body(&self) -> ParsedBody<'_> {
-        let text = |part: Part| &self.spelt[part.start..part.end];
-        ParsedBody {
-            points: self
-                .rows
-                .iter()
-                .zip(0..)
-                .map(|(row, number)| Point {
-                    series: text(row.series),
-                    series_number: number,
-                    fields: row.fields.clone(),
-                    keys_number: number,
-                    time: row.time,
-                })
-                .collect(),
-            fields: self
-                .fields
-                .iter()
-                .map(|(key, cell)| Field {
-                    key: text(*key),
-                    value: match cell {
-                        Cell::Float(value) => fluxstone_line_protocol::Value::Float(*value),
-                        Cell::Integer(value) => fluxstone_line_protocol::Value::Integer(*value),
-                        Cell::String(part) => fluxstone_line_protocol::Value::String(text(*part)),
-                        Cell::Boolean(value) => fluxstone_line_protocol::Value::Boolean(*value),
-                    },
-                })
-                .collect(),
-            errors: Vec::new(),
-            more_errors: 0,
+    /// Returns the number of a layout. A new layout gets the next number.
+    fn layout(&mut self, keys: &[&'a [u8]]) -> u32 {
+        if let Some(number) = self.layout_numbers.get(keys) {
+            return *number;
         }
+        let number = self.layouts.len() as u32;
+        let first = self.keys.len() as u32;
+        self.keys.extend(keys.iter().map(|key| Cow::Borrowed(*key)));
+        self.layouts.push(first..self.keys.len() as u32);
+        self.layout_numbers.insert(keys.to_vec(), number);
+        number
+    }
+
+    fn finish(self) -> PointBatch<'a> {
+        PointBatch::new(self.rows, self.series, self.keys, self.layouts, self.values)
     }
 }

@@ -14,7 +14,7 @@
 //! | `execute`, `statement` | running the statements of a query; the meaning of each statement |
 //! | `select`, `into`, `delete`, `definition` | statements that read, write or change something |
 //! | `listing`, `schema`, `schema_condition`, `field_keys`, `diagnostics`, `counters` | SHOW statements |
-//! | `write` | writing points |
+//! | `write`, [`ingest`] | writing points: requests and shards; the rules of writing |
 //! | `change`, `catalog_cell` | changes of the catalog and its current version |
 //! | `background`, `continuous_queries` | work that no request asks for |
 //! | `names`, `queries`, `clock`, `statement_error` | names filled in; running queries; the time; errors |
@@ -33,6 +33,7 @@ mod engine;
 mod engine_core;
 mod execute;
 mod field_keys;
+pub mod ingest;
 mod into;
 mod listing;
 mod login;
@@ -55,9 +56,9 @@ mod write;
 pub use clock::{Clock, SystemClock};
 pub use engine::Engine;
 pub use options::{ContinuousQueryOptions, EngineOptions, EngineSemantics};
-pub use prepare::PreparedQuery;
 pub use request::{
     AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,
 };
+pub use session::PreparedQuery;
 
 pub(crate) use engine_core::Core;

@@ -1,17 +1,10 @@
 //! Preparing a query: parse, bind, validate and authorize all statements. Nothing runs unless all of this succeeds.
 
-use fluxstone_influxql::ast::{Query, Statement};
+use fluxstone_influxql::ast::Query;
 
 use super::authorize::authorize;
-use super::session::Session;
+use super::session::{PreparedQuery, Session};
 use super::{Engine, ErrorKind, QueryRefusal, QueryRequest};
-
-/// A query that is parsed and authorized, ready to run.
-#[derive(Debug)]
-pub struct PreparedQuery {
-    pub(super) statements: Vec<Statement>,
-    pub(super) session: Session,
-}
 
 impl Engine {
     /// Parses, binds, validates and authorizes a query.

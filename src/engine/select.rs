@@ -53,7 +53,7 @@ impl Core {
         }
         let mut writer = Writer::new(self, target);
         evaluate(&select, &sources, &query_context, context, &mut |piece| {
-            writer.add(&piece)?;
+            writer.add(piece)?;
             Ok(ControlFlow::Continue(()))
         })?;
         let written = writer.finish()?;

@@ -1,4 +1,6 @@
-//! The parameters of a request that all of its statements share.
+//! A prepared query, and the parameters of its request that all of its statements share.
+
+use fluxstone_influxql::ast::Statement;
 
 use super::Principal;
 
@@ -12,6 +14,13 @@ pub(super) struct Session {
     pub(super) read_only: bool,
     /// The most rows in one piece of a series, at least 1.
     pub(super) chunk_rows: usize,
+}
+
+/// A query that is parsed and authorized, ready to run.
+#[derive(Debug)]
+pub struct PreparedQuery {
+    pub(super) statements: Vec<Statement>,
+    pub(super) session: Session,
 }
 
 /// The warning for a statement that writes in a request that should only read.

@@ -1,23 +1,27 @@
-//! Writes: the checks of a request in their order, points to shards, and the words for what went wrong.
+//! Writes: the checks of a request in their order, the placement of points in shards, and the messages of failures.
+//!
+//! Which points a shard keeps is decided in [`super::ingest`].
 
 use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 use fluxstone_catalog::{Catalog, Database, GroupPlanner, Privileges};
+use fluxstone_columns::PointBatch;
 use fluxstone_go::GoQuote;
-use fluxstone_line_protocol::ParsedBody;
+use fluxstone_line_protocol::LineError;
 use fluxstone_model::{Nanos, ShardId, Timestamp};
-use fluxstone_storage::{DropReason, StorageError, WriteOutcome};
+use fluxstone_storage::StorageError;
 
+use super::ingest::{DropReason, IngestError, UnescapedStrings, WriteLimits, WriteOutcome, write_shard};
 use super::{Core, Engine, ErrorKind, Principal, WriteError, WriteRequest};
 
 impl Engine {
-    /// The checks of a write that come before its body is looked at: the database exists, the user may write to it.
+    /// Makes the checks that precede reading the body of a write: the database exists, and the user may write to it.
     pub fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError> {
         self.core.authorize_write(principal, database)
     }
 
-    /// Parses, checks, logs and stores points; returns when they are on disk.
+    /// Parses, checks, logs and stores points. Returns when they are on disk.
     pub fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
         let result = self.core.write(request);
         self.core.counters.count_write(result.is_ok());
@@ -25,7 +29,7 @@ impl Engine {
     }
 }
 
-/// Why points could not be stored, all or some of them.
+/// The reason why not all points could be stored.
 #[derive(Debug)]
 pub(super) enum WriteFailure {
     DatabaseNotFound(String),
@@ -44,10 +48,7 @@ pub(super) enum WriteFailure {
 
 impl From<StorageError> for WriteFailure {
     fn from(error: StorageError) -> Self {
-        match error {
-            StorageError::TypeConflictInRequest => WriteFailure::ConflictInRequest,
-            other => WriteFailure::Storage(other),
-        }
+        WriteFailure::Storage(error)
     }
 }
 
@@ -78,14 +79,14 @@ impl Core {
 
     fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
         self.authorize_write(request.principal, request.database)?;
-        let body = fluxstone_line_protocol::parse_as(
+        let mut body = fluxstone_line_protocol::parse_as(
             request.body,
             request.precision,
             self.clock.now(),
             self.options.semantics.line_protocol,
         );
         if body.points.is_empty() && !body.errors.is_empty() {
-            return Err(WriteError::new(ErrorKind::BadRequest, line_errors(&body)));
+            return Err(WriteError::new(ErrorKind::BadRequest, line_errors(&body.errors, body.more_errors)));
         }
         if !is_consistency(request.consistency) {
             return Err(WriteError::new(ErrorKind::BadRequest, "invalid consistency level"));
@@ -93,31 +94,44 @@ impl Core {
         // The database was found by this name, so it is UTF-8; a policy that is not does not exist.
         let database = request.database.to_str_lossy();
         let policy = request.policy.to_str_lossy();
-        self.store_points(&database, &policy, &body).map_err(|failure| self.write_error(failure))?;
-        if !body.errors.is_empty() {
+        let errors = std::mem::take(&mut body.errors);
+        let more_errors = body.more_errors;
+        let strings = UnescapedStrings::of(&body);
+        self.store_points(&database, &policy, &strings.batch(body)).map_err(|failure| self.write_error(failure))?;
+        if !errors.is_empty() {
             let mut text = BString::from("partial write: ");
-            text.extend_from_slice(&line_errors(&body));
+            text.extend_from_slice(&line_errors(&errors, more_errors));
             text.extend_from_slice(b" dropped=0");
             return Err(WriteError::new(ErrorKind::BadRequest, text));
         }
         Ok(())
     }
 
-    /// Stores the points of `body` in one transaction. Points older than the policy keeps are left out silently. An empty
+    /// Stores points in one transaction. Points older than the retention policy keeps are left out silently. An empty
     /// `policy` is the default one.
-    pub(super) fn store_points(&self, database: &str, policy: &str, body: &ParsedBody<'_>) -> Result<(), WriteFailure> {
+    pub(super) fn store_points(
+        &self,
+        database: &str,
+        policy: &str,
+        batch: &PointBatch<'_>,
+    ) -> Result<(), WriteFailure> {
         let now = self.clock.now();
         let mut outcome = WriteOutcome::default();
         let mut conflict_in_request = false;
+        let limits = WriteLimits {
+            series_per_database_max: self.options.series_per_database_max,
+            values_per_tag_max: self.options.values_per_tag_max,
+        };
         self.change_in(self.store.begin_write()?, |catalog, transaction| {
             let database =
                 catalog.database(database).ok_or_else(|| WriteFailure::DatabaseNotFound(database.to_owned()))?;
-            let (by_shard, changes) = points_by_shard(catalog, database, policy, body, now)?;
+            let (by_shard, changes) = points_by_shard(catalog, database, policy, batch, now)?;
             for (shard, points) in &by_shard {
-                match transaction.write(database.id, *shard, body, points) {
-                    Ok(shard_outcome) => add(&mut outcome, shard_outcome),
-                    Err(StorageError::TypeConflictInRequest) => conflict_in_request = true,
-                    Err(error) => return Err(WriteFailure::Storage(error)),
+                let writer = transaction.shard(database.id, *shard)?;
+                match write_shard(writer, batch, points, limits) {
+                    Ok(shard_outcome) => outcome.add(shard_outcome),
+                    Err(IngestError::TypeConflictInRequest) => conflict_in_request = true,
+                    Err(IngestError::Storage(error)) => return Err(WriteFailure::Storage(error)),
                 }
             }
             Ok(changes)
@@ -133,7 +147,7 @@ impl Core {
         Ok(())
     }
 
-    /// The status and text of a failure.
+    /// Returns the status and text of a failure.
     pub(super) fn write_error(&self, failure: WriteFailure) -> WriteError {
         match failure {
             WriteFailure::DatabaseNotFound(name) => {
@@ -175,14 +189,14 @@ impl WriteError {
     }
 }
 
-/// The indexes of the points of each shard, and the changes that make the shards that do not exist yet.
+/// The indexes of the points of each shard, and the changes that create the shards that do not exist yet.
 type Placement = (Vec<(ShardId, Vec<u32>)>, Vec<fluxstone_catalog::Change>);
 
 fn points_by_shard(
     catalog: &Catalog,
     database: &Database,
     policy: &str,
-    body: &ParsedBody<'_>,
+    batch: &PointBatch<'_>,
     now: Timestamp,
 ) -> Result<Placement, WriteFailure> {
     let policy = database.policy_or_default(policy).map_err(|_| {
@@ -194,12 +208,12 @@ fn points_by_shard(
     let mut by_shard: Vec<(ShardId, Vec<u32>)> = Vec::new();
     let mut places: HashMap<ShardId, usize> = HashMap::new();
     let mut last: Option<(ShardId, usize)> = None;
-    for (index, point) in (0..).zip(&body.points) {
+    for (index, point) in (0..).zip(batch.rows()) {
         if point.time < oldest {
             continue;
         }
         let shard = planner.shard_for(point.time);
-        // Neighbours usually share their shard.
+        // Successive points usually belong to the same shard.
         let place = match last {
             Some((known, place)) if known == shard => place,
             _ => *places.entry(shard).or_insert_with(|| {
@@ -213,22 +227,16 @@ fn points_by_shard(
     Ok((by_shard, planner.into_changes()))
 }
 
-fn add(total: &mut WriteOutcome, shard: WriteOutcome) {
-    total.stored += shard.stored;
-    total.dropped += shard.dropped;
-    total.reason = total.reason.take().or(shard.reason);
-}
-
 fn is_consistency(parameter: &[u8]) -> bool {
     parameter.is_empty()
         || [&b"any"[..], b"one", b"quorum", b"all"].iter().any(|level| parameter.eq_ignore_ascii_case(level))
 }
 
-fn line_errors(body: &ParsedBody<'_>) -> BString {
-    let mut text = BString::from(bstr::join("\n", body.errors.iter().map(|e| &e.text)));
-    if body.more_errors > 0 {
-        let lines = if body.more_errors == 1 { "line" } else { "lines" };
-        text.extend_from_slice(format!("\nand {} more bad {lines}", body.more_errors).as_bytes());
+fn line_errors(errors: &[LineError], more: usize) -> BString {
+    let mut text = BString::from(bstr::join("\n", errors.iter().map(|e| &e.text)));
+    if more > 0 {
+        let lines = if more == 1 { "line" } else { "lines" };
+        text.extend_from_slice(format!("\nand {more} more bad {lines}").as_bytes());
     }
     text
 }

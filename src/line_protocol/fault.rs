@@ -1,10 +1,11 @@
-//! Why a line is no point, in the words that clients see.
+//! The reasons why a line cannot be read, in the words that clients see.
 
 use bstr::BStr;
-use winnow::error::ParserError;
-use winnow::stream::Stream;
 
-/// The reason in `unable to parse 'LINE': REASON`. Texts in it are digits and signs.
+/// The most bytes that measurement and tags, as written, may have together.
+pub(super) const KEY_BYTES_MAX: usize = 65_535;
+
+/// The reason in `unable to parse 'LINE': REASON`. Quoted texts consist of digits and signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault<'a> {
     #[error("missing measurement")]
@@ -19,7 +20,7 @@ pub(super) enum Fault<'a> {
     InvalidTagFormat,
     #[error("duplicate tags")]
     DuplicateTags,
-    #[error("max key length exceeded: {0} > {max}", max = super::series::KEY_BYTES_MAX)]
+    #[error("max key length exceeded: {0} > {max}", max = KEY_BYTES_MAX)]
     KeyTooLong(usize),
     #[error("missing field key")]
     MissingFieldKey,
@@ -50,27 +51,14 @@ pub(super) enum Fault<'a> {
 }
 
 impl Fault<'_> {
-    /// The message about `line`, cut after `bytes_max` bytes.
+    /// Returns the message about `line`, cut after `bytes_max` bytes.
     pub(super) fn message(&self, line: &[u8], bytes_max: usize) -> Vec<u8> {
-        let line_shown = &line[..line.len().min(bytes_max)];
-        let mut text = Vec::with_capacity(line_shown.len() + 64);
+        let line = &line[..line.len().min(bytes_max)];
+        let mut text = Vec::with_capacity(line.len() + 64);
         text.extend_from_slice(b"unable to parse '");
-        text.extend_from_slice(line_shown);
+        text.extend_from_slice(line);
         text.extend_from_slice(format!("': {self}").as_bytes());
         text.truncate(bytes_max);
         text
-    }
-}
-
-impl<I: Stream> ParserError<I> for Fault<'_> {
-    type Inner = Self;
-
-    /// What winnow's own parsers answer; each of ours says what was expected instead.
-    fn from_input(_: &I) -> Self {
-        Fault::PointIsInvalid
-    }
-
-    fn into_inner(self) -> Result<Self::Inner, Self> {
-        Ok(self)
     }
 }

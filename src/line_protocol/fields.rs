@@ -1,65 +1,54 @@
 //! The second part of a line: `key=value[,key=value]*`, up to the first space outside quotes.
 //!
-//! Here a backslash takes the byte behind it along, whatever that is, so that `\\` is an escape too (unlike in names of
-//! tags). Clients see which fault comes first, so the faults of values are found while scanning, and a set with a part too
-//! few or too many is `invalid field format` only at its end.
+//! Here a backslash protects the byte after it, whatever that is, so that `\\` is an escape too (unlike in tags). Clients
+//! see which fault comes first, so faults of values are found while scanning, and fields with a part too few or too
+//! many are an `invalid field format` only at their end.
 
-use std::ops::Range;
+use fluxstone_model::Scalar;
+use memchr::{memchr, memchr2};
 
-use memchr::memchr2;
-use winnow::Parser;
-use winnow::stream::Stream;
-use winnow::token::take_till;
-
+use super::body::{ParsedBody, index};
+use super::cursor::{skip_blanks, take};
 use super::fault::Fault;
 use super::number::{number, plain_number};
-use super::{Field, Value, skip_blanks};
 
-/// What is done about bytes between the closing quote of a string and the end of its field.
+/// How to treat bytes between the closing quote of a string and the end of its field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StringTail {
     /// The line is bad.
     Refused,
-    /// They belong to the value, which loses its last byte instead of its closing quote, as in 1.2.4.
+    /// They belong to the value, which loses its last byte in place of its closing quote, as in 1.2.4.
     CutsLastByte,
 }
 
-/// Whether a point has the field keys of another, in the same order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keys {
-    OfModel,
-    Others,
-}
-
-/// Parses the fields onto the end of `fields`. Skips blanks before them and stops at the space behind them.
+/// Parses the fields onto the end of the arrays of `parsed`, and returns the number of their layout. Skips blanks before
+/// them, and stops at the space after them.
 ///
-/// The keys are probably those of the `model`, the fields of a good line before.
+/// The keys are probably those of the layout `model`, which an earlier line had. As long as they are, no key is stored.
 pub(super) fn field_set<'a>(
     input: &mut &'a [u8],
-    fields: &mut Vec<Field<'a>>,
-    model: Range<usize>,
+    parsed: &mut ParsedBody<'a>,
+    model: Option<u32>,
     string_tail: StringTail,
-) -> Result<Keys, Fault<'a>> {
+) -> Result<u32, Fault<'a>> {
     skip_blanks(input);
-    let first = fields.len();
-    let mut repeated = 0;
+    let model_keys = model.map_or(0..0, |model| parsed.layout(model));
+    let first = parsed.values.len();
+    // Where the keys of this point begin, once one of them differed from the model.
+    let mut own_keys = None;
     let (mut equals, mut commas) = (0usize, 0usize);
     let mut misplaced = false;
     loop {
-        let expected = model.start + (fields.len() - first);
-        let expected = if expected < model.end { fields.get(expected).map(|field| field.key) } else { None };
-        let key = match expected.and_then(|expected| repeated_key(input, expected)) {
-            Some(key) => {
-                repeated += 1;
-                key
-            }
-            None => field_key(input),
-        };
+        let at = parsed.values.len() - first;
+        let expected = model_keys.start + at;
+        let expected = if expected < model_keys.end { parsed.keys.get(expected) } else { None };
+        let repeated = expected.and_then(|expected| repeated_key(input, expected));
+        let key = repeated.unwrap_or_else(|| field_key(input));
         match input.first() {
             Some(b'=') => {}
             Some(b',') => {
                 commas += 1;
-                input.next_token();
+                take(input, 1);
                 continue;
             }
             _ => break,
@@ -69,33 +58,60 @@ pub(super) fn field_set<'a>(
         }
         // Such a backslash looks as if it escaped the equals sign; 1.2.4 accepted the line, and then failed to store it.
         misplaced |= key.ends_with(b"\\");
-        let mut value = Value::Boolean(false);
-        // A string may have another `=` behind it. That is wrong, but not before what follows was looked at.
+        let mut value = Scalar::Boolean(false);
+        // A string may be followed by another `=`. That is wrong, but only reported after the rest was looked at.
         while input.first() == Some(&b'=') {
-            input.next_token();
+            take(input, 1);
             misplaced |= equals != commas;
             equals += 1;
             let tail;
             (value, tail) = field_value(input, equals > commas)?;
             misplaced |= tail && string_tail == StringTail::Refused;
         }
-        fields.push(Field { key, value });
+        if repeated.is_none() && own_keys.is_none() {
+            own_keys = Some(parsed.keys.len());
+            parsed.keys.extend_from_within(model_keys.start..model_keys.start + at);
+        }
+        if own_keys.is_some() {
+            parsed.keys.push(key);
+        }
+        push_value(parsed, value)?;
     }
     if misplaced || equals == 0 || equals != commas + 1 {
         return Err(Fault::InvalidFieldFormat);
     }
-    let is_repetition = repeated == model.len() && repeated == fields.len() - first;
-    Ok(if is_repetition { Keys::OfModel } else { Keys::Others })
+    let count = parsed.values.len() - first;
+    match (own_keys, model) {
+        (None, Some(model)) if count == model_keys.len() => Ok(model),
+        (own_keys, _) => {
+            let start = own_keys.unwrap_or(model_keys.start);
+            parsed.layouts.push(index(start)?..index(start + count)?);
+            index(parsed.layouts.len() - 1)
+        }
+    }
 }
 
-/// The key that a good line had, if it stands here up to its equals sign: nothing else could be read then.
+/// Appends a value, and notes whether it must be unescaped.
+#[inline]
+fn push_value<'a>(parsed: &mut ParsedBody<'a>, value: Scalar<'a>) -> Result<(), Fault<'a>> {
+    if let Scalar::String(text) = value
+        && memchr(b'\\', text).is_some()
+    {
+        parsed.escaped.push(index(parsed.values.len())?);
+    }
+    parsed.values.push(value);
+    Ok(())
+}
+
+/// Takes the key that an earlier line had, if it comes next together with its equals sign: parsing it anew would give the
+/// same.
 #[inline]
 fn repeated_key<'a>(input: &mut &'a [u8], expected: &[u8]) -> Option<&'a [u8]> {
     let is_here = input.get(expected.len()) == Some(&b'=') && input.starts_with(expected);
-    is_here.then(|| input.next_slice(expected.len()))
+    is_here.then(|| take(input, expected.len()))
 }
 
-/// Up to an unescaped equals sign, comma or space.
+/// Takes everything up to an unescaped equals sign, comma or space.
 fn field_key<'a>(input: &mut &'a [u8]) -> &'a [u8] {
     let mut len = 0;
     while let Some(byte) = input.get(len) {
@@ -105,37 +121,39 @@ fn field_key<'a>(input: &mut &'a [u8]) -> &'a [u8] {
             _ => len += 1,
         }
     }
-    input.next_slice(len.min(input.len()))
+    take(input, len)
 }
 
-/// One value, and whether anything stands between a string and the end of its field. Quotes only quote if `strings`.
-fn field_value<'a>(input: &mut &'a [u8], strings: bool) -> Result<(Value<'a>, bool), Fault<'a>> {
+/// Reads one value, and whether anything follows a string before the end of its field. Quotes only quote if `strings`.
+fn field_value<'a>(input: &mut &'a [u8], strings: bool) -> Result<(Scalar<'a>, bool), Fault<'a>> {
     match input.first() {
         None | Some(b',' | b' ') => Err(Fault::MissingFieldValue),
         Some(b'"') => string(input, strings),
         Some(b'0'..=b'9' | b'-' | b'.' | b'n' | b'N') => match plain_number(input) {
             Some(value) => Ok((value, false)),
-            None => Ok((number(word(input)?)?, false)),
+            None => Ok((number(word(input))?, false)),
         },
-        Some(_) => Ok((boolean(word(input)?)?, false)),
+        Some(_) => Ok((boolean(word(input))?, false)),
     }
 }
 
-/// Up to a comma or space: what numbers and booleans can't hold.
-fn word<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Fault<'a>> {
-    take_till(0.., (b',', b' ')).parse_next(input)
+/// Takes everything up to a comma or space, which numbers and booleans cannot contain.
+fn word<'a>(input: &mut &'a [u8]) -> &'a [u8] {
+    let len = input.iter().position(|byte| matches!(byte, b',' | b' ')).unwrap_or(input.len());
+    take(input, len)
 }
 
-fn boolean(text: &[u8]) -> Result<Value<'_>, Fault<'_>> {
+fn boolean(text: &[u8]) -> Result<Scalar<'_>, Fault<'_>> {
     match text {
-        b"t" | b"T" | b"true" | b"True" | b"TRUE" => Ok(Value::Boolean(true)),
-        b"f" | b"F" | b"false" | b"False" | b"FALSE" => Ok(Value::Boolean(false)),
+        b"t" | b"T" | b"true" | b"True" | b"TRUE" => Ok(Scalar::Boolean(true)),
+        b"f" | b"F" | b"false" | b"False" | b"FALSE" => Ok(Scalar::Boolean(false)),
         _ => Err(Fault::InvalidBoolean),
     }
 }
 
-/// From a quote up to the next equals sign, comma or space outside quotes, and whether the first pair of quotes ends before.
-fn string<'a>(input: &mut &'a [u8], strings: bool) -> Result<(Value<'a>, bool), Fault<'a>> {
+/// Takes everything from a quote up to the next equals sign, comma or space outside quotes. Also returns whether the
+/// first pair of quotes ends earlier.
+fn string<'a>(input: &mut &'a [u8], strings: bool) -> Result<(Scalar<'a>, bool), Fault<'a>> {
     let mut len = 0;
     let mut first_close = None;
     loop {
@@ -150,12 +168,12 @@ fn string<'a>(input: &mut &'a [u8], strings: bool) -> Result<(Value<'a>, bool), 
             Some(_) => len += 1,
         }
     }
-    let text = input.next_slice(len.min(input.len()));
+    let text = take(input, len);
     let last = text.len().saturating_sub(1);
-    Ok((Value::String(text.get(1..last).unwrap_or_default()), first_close != Some(last)))
+    Ok((Scalar::String(text.get(1..last).unwrap_or_default()), first_close != Some(last)))
 }
 
-/// Where the first quote at or behind `from` is that has no backslash taking it along.
+/// Returns the position of the first quote, from `from` on, that no backslash protects.
 fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
     loop {
         let at = from + memchr2(b'"', b'\\', text.get(from..)?)?;

@@ -1,14 +1,14 @@
 //! Cuts a body into lines.
 //!
-//! A newline ends a line unless it stands in a string or behind a backslash, so lines have to be found with an eye on
-//! quotes. What counts as an opening quote is decided by the same counting as in [`super::fields`].
+//! A newline ends a line unless it is in a string or follows a backslash, so finding lines means watching for quotes.
+//! Opening quotes are recognised by the same counting as in [`super::fields`].
 
 use std::borrow::Cow;
 
 use fluxstone_compat::LineProtocolSemantics;
 use memchr::{memchr, memchr3};
 
-use super::skip_blanks;
+use super::cursor::skip_blanks;
 
 /// The lines of a body that are neither blank nor comments.
 pub(super) struct Lines<'a> {
@@ -19,14 +19,14 @@ pub(super) struct Lines<'a> {
 /// One line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Line<'a> {
-    /// From the first byte that is no blank up to the newline.
+    /// From the first byte that is not blank up to the newline.
     pub(super) text: &'a [u8],
-    /// Whether messages show a NUL behind the line: one that ends the body with an escape of nothing, under 1.2.4.
+    /// Whether messages show a NUL after the line. InfluxDB 1.2.4 does so if the body ends with a backslash.
     nul_in_messages: bool,
 }
 
 impl<'a> Line<'a> {
-    /// The line as messages show it.
+    /// Returns the line as messages show it.
     pub(super) fn echo(&self) -> Cow<'a, [u8]> {
         if self.nul_in_messages { Cow::Owned([self.text, b"\0"].concat()) } else { Cow::Borrowed(self.text) }
     }
@@ -63,15 +63,15 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// Where a line ends.
+/// The end of a line.
 struct LineEnd {
-    /// Bytes before the newline or the end of the body.
+    /// The number of bytes before the newline or the end of the body.
     len: usize,
     /// Whether the body ends with a backslash that escapes nothing.
     cut_escape: bool,
 }
 
-/// Finds the end of the line that `body` begins with.
+/// Finds the end of the first line of `body`.
 fn line_end(body: &[u8]) -> LineEnd {
     // Most lines have neither strings nor escapes, and end at the first newline.
     let first = memchr3(b'\n', b'"', b'\\', body).unwrap_or(body.len());
@@ -84,7 +84,7 @@ fn line_end(body: &[u8]) -> LineEnd {
     while let Some(&byte) = body.get(at) {
         match byte {
             b'\\' => at += 1,
-            // The byte before decides whether a space is part of a name, as in `series`.
+            // As in `series`, the byte before a space decides whether it is part of a name.
             b' ' if at == 0 || body[at - 1] != b'\\' => in_fields = true,
             b'\n' if !quoted => return LineEnd { len: at, cut_escape: false },
             b'=' if in_fields && !quoted => equals += 1,

@@ -1,6 +1,9 @@
 //! The memory that parsing takes, known before it begins, so that a server can refuse what does not fit.
 
+use fluxstone_model::Scalar;
 use memchr::memchr_iter;
+
+use super::body::Point;
 
 /// Above this, arrays are made for the most points and fields that a body can have, since growing them would take more. Most
 /// bodies are smaller; counting first would only delay them.
@@ -18,24 +21,28 @@ const SERIES_TEXT_BYTES: usize = 48;
 /// A message about a bad line is made, joined to the others, and encoded.
 const ERROR_COPIES: usize = 3;
 
-/// The size of what a body is parsed into, in bytes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sizes {
-    pub(super) point: usize,
-    pub(super) field: usize,
-    /// The most of all messages.
-    pub(super) errors_max: usize,
-}
+/// The most bad lines of a body that are reported one by one.
+pub const LINE_ERRORS_MAX: usize = 100;
 
-/// The most bytes that the result of parsing `body` takes, without the body.
-pub(super) fn bytes_max(body: &[u8], sizes: Sizes) -> usize {
+/// The most bytes of messages about the bad lines of a body. The message that reaches it is cut there.
+pub const LINE_ERROR_BYTES_MAX: usize = 1 << 20;
+
+/// A point, and a row that is made of it.
+const POINT_BYTES: usize = 2 * size_of::<Point<'_>>();
+
+/// A value, and its key where it is new.
+const FIELD_BYTES: usize = size_of::<Scalar<'_>>() + size_of::<&[u8]>();
+
+/// Returns an estimate of the bytes that the points of `body` take, without the body: high enough for all bodies but those in
+/// which most lines have field keys that no other line has. A server can refuse what does not fit before it is parsed.
+pub fn parsed_bytes_max(body: &[u8]) -> usize {
     let (points, fields) = most(body);
     let growth = if body.len() > COUNTED_FROM_BYTES { 1 } else { GROWTH };
     let (least_points, least_fields) = capacities(body);
     let (points, fields) = (points.max(least_points) + ARRAY_MIN, fields.max(least_fields) + ARRAY_MIN);
-    let points = points.saturating_mul(growth * sizes.point + SERIES_TEXT_BYTES);
-    let fields = fields.saturating_mul(growth * sizes.field);
-    points.saturating_add(fields).saturating_add(ERROR_COPIES * body.len().min(sizes.errors_max))
+    let points = points.saturating_mul(growth * POINT_BYTES + SERIES_TEXT_BYTES);
+    let fields = fields.saturating_mul(growth * FIELD_BYTES);
+    points.saturating_add(fields).saturating_add(ERROR_COPIES * body.len().min(LINE_ERROR_BYTES_MAX))
 }
 
 /// How many points and fields to make room for.

@@ -1,38 +1,38 @@
-//! Numbers in the decimal forms of line protocol: floats, integers with an `i` behind them, timestamps.
+//! Numbers in the decimal forms of line protocol: floats, integers followed by an `i`, timestamps.
 
+use fluxstone_model::Scalar;
 use lexical_core::Error;
 
-use super::Value;
 use super::fault::Fault;
 
 /// Reads a number: an integer if it ends in `i`, a float otherwise.
-pub(super) fn number(text: &[u8]) -> Result<Value<'_>, Fault<'_>> {
+pub(super) fn number(text: &[u8]) -> Result<Scalar<'_>, Fault<'_>> {
     if let Some(digits) = text.strip_suffix(b"i") {
         return match int64(digits) {
-            Ok(value) => Ok(Value::Integer(value)),
-            Err(IntegerError::NoInteger) => Err(Fault::InvalidNumber),
+            Ok(value) => Ok(Scalar::Integer(value)),
+            Err(IntegerError::NotAnInteger) => Err(Fault::InvalidNumber),
             Err(IntegerError::OutOfRange) => Err(Fault::IntegerOutOfRange(digits.into())),
         };
     }
     match lexical_core::parse::<f64>(text) {
-        Ok(value) if value.is_finite() => Ok(Value::Float(value)),
+        Ok(value) if value.is_finite() => Ok(Scalar::Float(value)),
         _ => Err(float_fault(text)),
     }
 }
 
-/// Powers of ten that are exact, as far as [`plain_number`] needs them.
+/// The exact powers of ten that [`plain_number`] needs.
 const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-/// So many digits are an exact float, whatever they are ...
+/// A number of up to this many digits is an exact float ...
 const FLOAT_DIGITS_MAX: usize = 15;
-/// ... and so many a 64-bit integer.
+/// ... and one of up to this many fits into 64 bits.
 const INTEGER_DIGITS_MAX: usize = 18;
 
-/// The number that `input` begins with, up to a comma, a space or the end, if it has the form that most have: digits, with
-/// a point between them perhaps, and not very many of them. What [`number`] makes of the same text, only sooner.
+/// Reads a number of the usual form, up to a comma, a space or the end: not very many digits, perhaps with a decimal point
+/// between them. Gives the same result as [`number`], only faster.
 ///
-/// A float is the quotient of two exact floats, and division rounds correctly.
+/// A float is computed as the quotient of two exact floats; division rounds correctly.
 #[inline]
-pub(super) fn plain_number(input: &mut &[u8]) -> Option<Value<'static>> {
+pub(super) fn plain_number(input: &mut &[u8]) -> Option<Scalar<'static>> {
     let text = *input;
     let is_negative = text.first() == Some(&b'-');
     let start = usize::from(is_negative);
@@ -56,15 +56,15 @@ pub(super) fn plain_number(input: &mut &[u8]) -> Option<Value<'static>> {
             return None;
         }
         let value = digits_read as i64;
-        Value::Integer(if is_negative { -value } else { value })
+        Scalar::Integer(if is_negative { -value } else { value })
     } else {
         if !is_end(at) || count > FLOAT_DIGITS_MAX {
             return None;
         }
         let value = digits_read as f64 / POWERS[fraction.unwrap_or(0)];
-        Value::Float(if is_negative { -value } else { value })
+        Scalar::Float(if is_negative { -value } else { value })
     };
-    // Digits on both sides of a point, and one at least.
+    // There must be digits, and on both sides of a decimal point.
     if at == start || !text.get(start).is_some_and(u8::is_ascii_digit) {
         return None;
     }
@@ -72,7 +72,7 @@ pub(super) fn plain_number(input: &mut &[u8]) -> Option<Value<'static>> {
     Some(value)
 }
 
-/// Reads digits from `at` on behind those of `value`; the end is returned, too. Too many wrap around.
+/// Appends the digits from `at` on to `value`, wrapping around if there are too many. Also returns where they end.
 #[inline]
 fn digits(text: &[u8], mut at: usize, mut value: u64) -> (u64, usize) {
     while let Some(digit) = text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
@@ -82,12 +82,12 @@ fn digits(text: &[u8], mut at: usize, mut value: u64) -> (u64, usize) {
     (value, at)
 }
 
-/// Why an optional minus sign and digits are no 64-bit integer.
+/// The reason why a text is not a 64-bit integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IntegerError {
-    /// A byte that is no digit, or no digit at all.
-    NoInteger,
-    /// Too many of them.
+    /// It has a byte that is not a digit, or no digits.
+    NotAnInteger,
+    /// It is too large or too small.
     OutOfRange,
 }
 
@@ -99,13 +99,13 @@ pub(super) fn int64(text: &[u8]) -> Result<i64, IntegerError> {
             Error::Overflow(_) | Error::Underflow(_) if digits.iter().all(u8::is_ascii_digit) => {
                 IntegerError::OutOfRange
             }
-            _ => IntegerError::NoInteger,
+            _ => IntegerError::NotAnInteger,
         }
     })
 }
 
-/// Why `text` is no finite float. What has the parts of a float in a wrong order, or too large a value, is told apart from
-/// what holds anything else.
+/// Returns the fault of a `text` that is not a finite float: one for texts that have the parts of a float in the wrong
+/// order or too large a value, another for all other texts.
 fn float_fault(text: &[u8]) -> Fault<'static> {
     let mut dots = 0;
     let mut before = None;
@@ -134,8 +134,8 @@ mod tests {
         if let Some(plain) = plain_number(&mut input) {
             let expected = number(text.as_bytes());
             let same = match (&plain, &expected) {
-                (Value::Float(a), Ok(Value::Float(b))) => a.to_bits() == b.to_bits(),
-                (Value::Integer(a), Ok(Value::Integer(b))) => a == b,
+                (Scalar::Float(a), Ok(Scalar::Float(b))) => a.to_bits() == b.to_bits(),
+                (Scalar::Integer(a), Ok(Scalar::Integer(b))) => a == b,
                 _ => false,
             };
             assert!(same, "{text}: {plain:?}, not {expected:?}");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn most_numbers_are_plain() {
+    fn usual_numbers_are_plain() {
         for text in ["0", "-0", "1i", "-12i", "0.1", "97.25", "-0.05", "123456789012345", "999999999999999999i", "007"]
         {
             assert!(plain_number(&mut text.as_bytes()).is_some(), "{text}");
@@ -158,7 +158,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_plain_number_is_what_the_number_would_be(text in "-?[0-9]{0,17}(\\.[0-9]{0,17})?(i|e1)?") {
+        fn plain_numbers_and_numbers_agree(text in "-?[0-9]{0,17}(\\.[0-9]{0,17})?(i|e1)?") {
             check(&text);
         }
     }

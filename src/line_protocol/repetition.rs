@@ -1,5 +1,5 @@
-//! What lines share with lines before them. Most bodies have far fewer series than lines, and what was read once as a series
-//! needs not be read again where the same bytes stand in the same place.
+//! The series of the lines read so far. Most bodies have far fewer series than lines, and bytes that were read once as a
+//! series need not be read again where they occur at the start of another line.
 
 use hashbrown::HashMap;
 use memchr::memchr;
@@ -8,25 +8,49 @@ use memchr::memchr;
 #[derive(Debug, Default)]
 pub(super) struct SeriesTexts<'a> {
     numbers: HashMap<&'a [u8], u32>,
+    /// For each series the layout of its last point.
+    layouts: Vec<u32>,
+}
+
+/// A series that an earlier line had.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownSeries<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) number: u32,
+    /// The layout of its last point.
+    pub(super) layout: u32,
 }
 
 impl<'a> SeriesTexts<'a> {
-    /// The series that `line` begins with and its number, if a line before had it.
+    /// Returns the series that `line` begins with, if an earlier line had it.
     ///
-    /// How far a series goes depends on nothing behind it but the space that ends it.
+    /// Where a series ends depends only on its own bytes and on the space that ends it.
     #[inline]
-    pub(super) fn find(&self, line: &'a [u8]) -> Option<(&'a [u8], u32)> {
-        let series = &line[..memchr(b' ', line)?];
-        // An escaped space ends no series.
-        if series.ends_with(b"\\") {
+    pub(super) fn find(&self, line: &'a [u8]) -> Option<KnownSeries<'a>> {
+        let text = &line[..memchr(b' ', line)?];
+        // An escaped space does not end a series.
+        if text.ends_with(b"\\") {
             return None;
         }
-        self.numbers.get(series).map(|number| (series, *number))
+        let number = *self.numbers.get(text)?;
+        Some(KnownSeries { text, number, layout: *self.layouts.get(number as usize)? })
     }
 
-    /// The number of a series that was read.
-    pub(super) fn number(&mut self, series: &'a [u8]) -> u32 {
-        let next = self.numbers.len() as u32;
-        *self.numbers.entry(series).or_insert(next)
+    /// Returns the number of a series whose point has this layout. A new series gets the next number.
+    pub(super) fn number(&mut self, series: &'a [u8], layout: u32) -> u32 {
+        let next = self.layouts.len() as u32;
+        let number = *self.numbers.entry(series).or_insert(next);
+        if number == next {
+            self.layouts.push(layout);
+        }
+        number
+    }
+
+    /// Remembers the layout of the last point of a series.
+    #[inline]
+    pub(super) fn set_layout(&mut self, number: u32, layout: u32) {
+        if let Some(last) = self.layouts.get_mut(number as usize) {
+            *last = layout;
+        }
     }
 }

@@ -1,29 +1,21 @@
 //! The first part of a line: measurement and tags.
 //!
-//! Names keep their escapes. A comma, space or equals sign belongs to a name exactly if the byte before it is a backslash;
-//! a backslash can't be escaped.
+//! Names keep their escapes. They end as in every raw series key (see [`raw_name_len`]); what is added here is that all
+//! parts must be there, and that no tag key occurs twice.
 
-use std::borrow::Cow;
+use fluxstone_model::raw_name_len;
 
-use fluxstone_model::{SeriesKey, TagSet, Text};
-use winnow::Parser;
-use winnow::combinator::{preceded, repeat, separated_pair};
-use winnow::stream::Stream;
+use super::cursor::take;
+use super::fault::{Fault, KEY_BYTES_MAX};
 
-use super::escape::{unescape_measurement, unescape_tag};
-use super::fault::Fault;
-
-/// The most bytes that measurement and tags as spelt may have together.
-pub(super) const KEY_BYTES_MAX: usize = 65_535;
-
-/// `measurement[,key=value]*`, up to the space before the fields.
+/// Reads `measurement[,key=value]*`, up to the space before the fields.
 pub(super) fn series<'a>(input: &mut &'a [u8], tag_keys: &mut TagKeys<'a>) -> Result<&'a [u8], Fault<'a>> {
     let line = *input;
-    measurement.parse_next(input)?;
+    measurement(input)?;
     tag_keys.begin_line();
     while input.first() == Some(&b',') {
-        let (key, _value) = tag.parse_next(input)?;
-        tag_keys.push(key);
+        take(input, 1);
+        tag_keys.push(tag(input)?);
     }
     if input.is_empty() {
         return Err(Fault::MissingFields);
@@ -36,131 +28,61 @@ pub(super) fn series<'a>(input: &mut &'a [u8], tag_keys: &mut TagKeys<'a>) -> Re
     Ok(series)
 }
 
-/// The key of the series that a line names: its tags sorted by their spelling, and all names unescaped.
-///
-/// `series` is a [`super::Point::series`]; of any other text, what can be read of it counts.
-///
-/// ```
-/// use fluxstone_line_protocol::series_key;
-/// let key = series_key(br"cpu\ load,host=a,dc=x\,y");
-/// assert_eq!(key.raw, r"cpu\ load,dc=x\,y,host=a");
-/// assert_eq!(key.measurement, "cpu load");
-/// assert_eq!(*key.tags.get(b"dc").unwrap(), "x,y");
-/// ```
-pub fn series_key(series: &[u8]) -> SeriesKey {
-    SpeltSeries::new(series).key()
-}
-
-/// A series as a line spells it, cut into its parts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SpeltSeries<'a> {
-    /// The text that was cut.
-    text: &'a [u8],
-    /// The measurement, as spelt.
-    pub measurement: &'a [u8],
-    /// The tags, keys and values as spelt, sorted by their keys.
-    pub tags: Vec<(&'a [u8], &'a [u8])>,
-    /// Whether the parts stand like that in the text.
-    is_in_order: bool,
-}
-
-impl<'a> SpeltSeries<'a> {
-    /// Cuts a [`super::Point::series`]; of any other text, what can be read of it counts.
-    pub fn new(text: &'a [u8]) -> Self {
-        let mut input = text;
-        let measurement = name(&mut input, |b| b == b',');
-        let mut tags: Vec<_> = repeat(0.., tag).parse_next(&mut input).unwrap_or_default();
-        let length = measurement.len() + tags.iter().map(|(key, value)| key.len() + value.len() + 2).sum::<usize>();
-        let is_in_order = length == text.len() && tags.is_sorted_by_key(|(key, _)| *key);
-        if !is_in_order {
-            tags.sort_by_key(|(key, _)| *key);
-        }
-        SpeltSeries { text, measurement, tags, is_in_order }
-    }
-
-    /// The measurement and the sorted tags as one text.
-    pub fn raw(&self) -> Cow<'a, [u8]> {
-        if self.is_in_order {
-            return Cow::Borrowed(self.text);
-        }
-        let mut raw = Vec::with_capacity(self.text.len());
-        raw.extend_from_slice(self.measurement);
-        for (key, value) in &self.tags {
-            for part in [b",", *key, b"=", *value] {
-                raw.extend_from_slice(part);
-            }
-        }
-        Cow::Owned(raw)
-    }
-
-    /// All of it with names of its own, unescaped.
-    pub fn key(&self) -> SeriesKey {
-        let text = |name| Text::from(&*unescape_tag(name));
-        SeriesKey {
-            raw: Text::from(&*self.raw()),
-            measurement: Text::from(&*unescape_measurement(self.measurement)),
-            tags: TagSet::new(self.tags.iter().map(|(key, value)| (text(key), text(value))).collect()),
-        }
-    }
-}
-
-/// Any bytes but a comma at once, up to an unescaped comma or space.
-fn measurement<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Fault<'a>> {
+/// Reads up to an unescaped comma or space. The first byte may be anything but a comma.
+fn measurement<'a>(input: &mut &'a [u8]) -> Result<(), Fault<'a>> {
     match input.first() {
         None | Some(b',') => Err(Fault::MissingMeasurement),
-        _ => Ok(name(input, |b| b == b',' || b == b' ')),
+        _ => {
+            name(input, |b| b == b',' || b == b' ');
+            Ok(())
+        }
     }
 }
 
-/// `,key=value`
-fn tag<'a>(input: &mut &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Fault<'a>> {
-    preceded(b',', separated_pair(tag_key, b'=', tag_value)).parse_next(input)
-}
-
-fn tag_key<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Fault<'a>> {
+/// Reads `key=value`, and returns the key.
+fn tag<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Fault<'a>> {
     if matches!(input.first(), None | Some(b',' | b' ' | b'=')) {
         return Err(Fault::MissingTagKey);
     }
     let key = name(input, ends_tag_part);
-    if input.first() == Some(&b'=') { Ok(key) } else { Err(Fault::MissingTagValue) }
+    if input.first() != Some(&b'=') {
+        return Err(Fault::MissingTagValue);
+    }
+    take(input, 1);
+    tag_value(input)?;
+    Ok(key)
 }
 
-/// An equals sign may be the first byte of a value, but can't stand unescaped behind it.
-fn tag_value<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Fault<'a>> {
+/// Reads a tag value. An equals sign may be its first byte, but must be escaped elsewhere.
+fn tag_value<'a>(input: &mut &'a [u8]) -> Result<(), Fault<'a>> {
     if matches!(input.first(), None | Some(b',' | b' ')) {
         return Err(Fault::MissingTagValue);
     }
-    let value = name(input, ends_tag_part);
-    if input.first() == Some(&b'=') { Err(Fault::InvalidTagFormat) } else { Ok(value) }
+    name(input, ends_tag_part);
+    if input.first() == Some(&b'=') { Err(Fault::InvalidTagFormat) } else { Ok(()) }
 }
 
 fn ends_tag_part(byte: u8) -> bool {
     matches!(byte, b',' | b' ' | b'=')
 }
 
-/// The first byte of `input`, whatever it is, and all others before one that `ends` and has no backslash before it.
 fn name<'a>(input: &mut &'a [u8], ends: impl Fn(u8) -> bool) -> &'a [u8] {
-    let mut before = 0;
-    let len = input.iter().enumerate().position(|(at, &byte)| {
-        let found = at > 0 && before != b'\\' && ends(byte);
-        before = byte;
-        found
-    });
-    input.next_slice(len.unwrap_or(input.len()))
+    let len = raw_name_len(input, ends);
+    take(input, len)
 }
 
-/// The tag keys of a line, to find one given twice.
+/// The tag keys of a line, to find one that is given twice.
 ///
-/// Most lines have the same keys as the line before, so only what is new is checked.
+/// Most lines have the same keys as the line before, so only new keys are checked.
 #[derive(Debug, Default)]
 pub(super) struct TagKeys<'a> {
-    /// The keys of this line, then what is left of the line before.
+    /// The keys of this line, then any left over from the line before.
     keys: Vec<&'a [u8]>,
-    /// How many keys this line has so far.
+    /// The number of keys that this line has so far.
     len: usize,
-    /// How many of `keys` were found to be distinct.
+    /// How many of `keys` are known to be distinct.
     distinct: usize,
-    /// Where keys are sorted; kept for its memory.
+    /// Scratch space for sorting keys; kept for its memory.
     sorted: Vec<&'a [u8]>,
 }
 

@@ -1,23 +1,26 @@
-//! Tables of lines with what they mean. Each test states the rule.
+//! Tables of lines and their meanings. Each test states the rule.
+
+use fluxstone_compat::LineProtocolSemantics;
+use fluxstone_model::{Scalar, Timestamp};
 
 use super::*;
 
 const NOW: Timestamp = Timestamp(1_500_000_123_456_789_012);
 
-/// What a body means, one line for each point and error: `series|key=value ...|time` with values in Rust's debug form.
+/// Returns the meaning of a body, one line for each point and error: `series|key=value ...|time` with values in Rust's
+/// debug form.
 fn meaning(body: &[u8], precision: Precision, semantics: LineProtocolSemantics) -> String {
     let parsed = parse_as(body, precision, NOW, semantics);
     let points = parsed.points.iter().map(|point| {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let fields: Vec<String> = parsed
             .fields_of(point)
-            .iter()
             .map(|field| {
                 let value = match field.value {
-                    Value::Float(value) => format!("{value:?}"),
-                    Value::Integer(value) => format!("{value}i"),
-                    Value::String(value) => format!("\"{}\"", text(value)),
-                    Value::Boolean(value) => value.to_string(),
+                    Scalar::Float(value) => format!("{value:?}"),
+                    Scalar::Integer(value) => format!("{value}i"),
+                    Scalar::String(value) => format!("\"{}\"", text(value)),
+                    Scalar::Boolean(value) => value.to_string(),
                 };
                 format!("{}={value}", text(field.key))
             })
@@ -70,12 +73,12 @@ fn a_line_is_series_fields_and_an_optional_timestamp() {
 
 // spec: lp.body.2
 #[test]
-fn a_newline_in_a_string_or_behind_a_backslash_does_not_end_the_line() {
+fn a_newline_in_a_string_or_after_a_backslash_does_not_end_the_line() {
     check("m f=\"two\nlines\" 1\nm f=1 2", "m|f=\"two\nlines\"|1\nm|f=1.0|2");
     check("a\\\nb f=1 1\nm f=1 2", "a\\\nb|f=1.0|1\nm|f=1.0|2");
     check("m,t=a\\\nb f=1 1\nm f=1 2", "m,t=a\\\nb|f=1.0|1\nm|f=1.0|2");
     check_fault("m f=1\\\nm f=2 2", "invalid number");
-    // A pair of backslashes escapes nothing, in names neither.
+    // A pair of backslashes escapes nothing, not in names either.
     check("a\\\\\nb", "unable to parse 'a\\\\': missing fields\nunable to parse 'b': missing fields");
     check_fault("m g=\"oops 2\nm f=3 3", "unbalanced quotes");
     check(
@@ -115,13 +118,13 @@ fn carriage_returns_are_ordinary_bytes() {
 
 // spec: lp.body.6, lp.fault.1
 #[test]
-fn a_bad_line_is_shown_whole_and_touches_no_other() {
+fn a_bad_line_is_shown_whole_and_affects_no_other() {
     check(
         "m f=1 1\n  bad line   \nm f=2 2\nm,t=v g=1,h=x 3\nm f=4 4\n",
         "m|f=1.0|1\nm|f=2.0|2\nm|f=4.0|4\n\
          unable to parse 'bad line   ': invalid field format\nunable to parse 'm,t=v g=1,h=x 3': invalid boolean",
     );
-    // The tag keys of a bad line are no measure for the next one.
+    // The tag keys of a bad line do not affect the check of the next one.
     let twice = "unable to parse 'm,a=1,a=2 f=1': duplicate tags";
     check("m,a=1,a=2 f=1\nm,a=1,a=2 f=1", &format!("{twice}\n{twice}"));
     check("m,a=1,a=2\nm,a=1,a=2 f=1", &format!("unable to parse 'm,a=1,a=2': missing fields\n{twice}"));
@@ -153,7 +156,7 @@ fn a_backslash_that_ends_the_body_escapes_nothing() {
 
 // spec: lp.measurement.1
 #[test]
-fn a_measurement_ends_at_the_first_comma_or_space_without_a_backslash_before_it() {
+fn a_measurement_ends_at_the_first_unescaped_comma_or_space() {
     check("a\\,b\\ c=d\"\te f=1 1", "a\\,b\\ c=d\"\te|f=1.0|1");
     check("a\\\\,t=v f=1 1", "a\\\\,t=v|f=1.0|1");
     check("\\#m f=1 1", "\\#m|f=1.0|1");
@@ -162,7 +165,7 @@ fn a_measurement_ends_at_the_first_comma_or_space_without_a_backslash_before_it(
 
 // spec: lp.point.2
 #[test]
-fn a_series_needs_fields_behind_it() {
+fn a_series_must_be_followed_by_fields() {
     check_faults("missing fields", &["m", "m,t=v", "\u{feff}m", "m\\ f=1", "m,t=v\\"]);
 }
 
@@ -183,7 +186,7 @@ fn tags_are_keys_and_values() {
 
 // spec: lp.tag.3, lp.tag.4
 #[test]
-fn tag_keys_may_come_in_any_order_but_once() {
+fn tag_keys_may_be_in_any_order_but_not_repeat() {
     check_faults("duplicate tags", &["m,a=1,a=2 f=1", "m,b=1,a=2,b=3 f=1", "m,a=1,b=2,a=1 f=1"]);
     check("m,c=1,b=2 f=1 1\nm,b=1,c=1 f=1 2", "m,c=1,b=2|f=1.0|1\nm,b=1,c=1|f=1.0|2");
     check("m,a=1 f=1 1\nm,a=1,b=2 f=1 2\nm,a=1 f=1 3", "m,a=1|f=1.0|1\nm,a=1,b=2|f=1.0|2\nm,a=1|f=1.0|3");
@@ -194,23 +197,9 @@ fn tag_keys_may_come_in_any_order_but_once() {
     }
 }
 
-// spec: lp.series.1
-#[test]
-fn a_series_key_has_its_tags_sorted_as_spelt() {
-    let key = series_key(br"m\ 1,b=x\,y,a\==1,a\ =2,B==");
-    assert_eq!(key.raw, r"m\ 1,B==,a\ =2,a\==1,b=x\,y");
-    assert_eq!(key.measurement, "m 1");
-    let tags: Vec<String> = key.tags.iter().map(|(key, value)| format!("{key}:{value}")).collect();
-    assert_eq!(tags, ["B:=", "a :2", "a=:1", "b:x,y"]);
-    assert_eq!(series_key(b"m").raw, "m");
-    // Two spellings of a name are two series.
-    assert_ne!(series_key(br"a\=b"), series_key(b"a=b"));
-    assert_eq!(series_key(br"a\=b").measurement, series_key(b"a=b").measurement);
-}
-
 // spec: lp.series.2
 #[test]
-fn a_series_key_has_65535_bytes_at_most() {
+fn a_series_key_has_at_most_65535_bytes() {
     let line = |value_bytes: usize| format!("m,t={} f=1", "v".repeat(value_bytes));
     assert_eq!(parse(line(65_531).as_bytes(), Precision::Nanosecond, NOW).points.len(), 1);
     check_fault(&line(65_532), "max key length exceeded: 65536 > 65535");
@@ -244,14 +233,14 @@ fn faults_of_fields() {
             "m a\\=1 1",
         ],
     );
-    // As many commas as the equals signs need, but not where they are needed.
+    // The number of commas fits the number of equals signs, but not their order.
     check_fault("m a,b=\"x\"=1", "invalid field format");
     check_fault("m f=\"a\"=1,,g=2", "invalid field format");
 }
 
 // spec: lp.field.3
 #[test]
-fn a_field_key_does_not_end_with_a_backslash() {
+fn a_field_key_must_not_end_with_a_backslash() {
     check_faults("invalid field format", &["m a\\\\=1 1", "m b=1,a\\\\=1,c=2 1"]);
 }
 
@@ -259,11 +248,11 @@ fn a_field_key_does_not_end_with_a_backslash() {
 #[test]
 fn numbers_have_these_forms() {
     #[track_caller]
-    fn check_value(text: &str, expected: Value<'_>) {
+    fn check_value(text: &str, expected: Scalar<'_>) {
         let line = format!("m f={text}");
         let parsed = parse(line.as_bytes(), Precision::Nanosecond, NOW);
         // Debug form, since 0.0 == -0.0.
-        let value = parsed.fields.first().map(|field| format!("{:?}", field.value));
+        let value = parsed.values.first().map(|value| format!("{value:?}"));
         assert_eq!(value, Some(format!("{expected:?}")), "{text}");
     }
     for (text, float) in [
@@ -285,10 +274,10 @@ fn numbers_have_these_forms() {
         ("9007199254740993", 9_007_199_254_740_992.0),
         ("3.141592653589793238462643383279", std::f64::consts::PI),
     ] {
-        check_value(text, Value::Float(float));
+        check_value(text, Scalar::Float(float));
     }
     for zero in ["-0", "-0.0", "-1e-400"] {
-        check_value(zero, Value::Float(-0.0));
+        check_value(zero, Scalar::Float(-0.0));
     }
     for (text, integer) in [
         ("-0i", 0),
@@ -297,7 +286,7 @@ fn numbers_have_these_forms() {
         ("9223372036854775807i", i64::MAX),
         ("-9223372036854775808i", i64::MIN),
     ] {
-        check_value(text, Value::Integer(integer));
+        check_value(text, Scalar::Integer(integer));
     }
 }
 
@@ -361,20 +350,20 @@ fn booleans_are_ten_words() {
 
 // spec: lp.string.1
 #[test]
-fn strings_hold_everything_up_to_the_closing_quote() {
+fn strings_contain_everything_up_to_the_closing_quote() {
     check("m f=\"\",g=\"a, b = c # d\" 1", "m|f=\"\",g=\"a, b = c # d\"|1");
     check("m f=\"say \\\"hi\\\"\",g=\"\\\\\",h=\"C:\\dir\" 1", "m|f=\"say \\\"hi\\\"\",g=\"\\\\\",h=\"C:\\dir\"|1");
 }
 
 // spec: lp.string.2
 #[test]
-fn nothing_stands_behind_a_string() {
+fn nothing_may_follow_a_string() {
     check_faults("invalid field format", &["m f=\"a\"b", "m f=\"a\"\"b\" 1", "m f=\"a\"\r", "m f=\"g\"\" 4\" 5"]);
 }
 
 // spec: compat.write.string-tail.1
 #[test]
-fn the_1_2_4_profile_cuts_the_last_byte_of_what_stands_behind_a_string() {
+fn the_1_2_4_profile_cuts_the_last_byte_of_the_text_after_a_string() {
     check_observed("m f=\"a\"b,g=1 1", "m|f=\"a\"\",g=1.0|1");
     check_observed("m f=\"c\"\"d\" 1", "m|f=\"c\"\"d\"|1");
     check_observed("m f=\"g\"\" 4\" 5", "m|f=\"g\"\" 4\"|5");
@@ -398,7 +387,7 @@ fn timestamps_are_integers() {
 
 // spec: lp.time.3
 #[test]
-fn times_lie_in_the_range_that_can_be_stored() {
+fn times_must_be_in_the_range_that_can_be_stored() {
     let outside = "time outside range -9223372036854775806 - 9223372036854775806";
     check("m f=1 9223372036854775806", "m|f=1.0|9223372036854775806");
     check("m f=1 -9223372036854775806", "m|f=1.0|-9223372036854775806");
@@ -410,7 +399,7 @@ fn times_lie_in_the_range_that_can_be_stored() {
 
 // spec: write.time.1
 #[test]
-fn a_line_without_timestamp_gets_the_servers_time_cut_to_the_precision() {
+fn a_line_without_timestamp_gets_the_servers_time_truncated_to_the_precision() {
     let default_time = |precision, now| {
         let points = parse(b"m f=1\nm f=2", precision, now).points;
         assert_eq!(points[0].time, points[1].time);
@@ -426,25 +415,14 @@ fn a_line_without_timestamp_gets_the_servers_time_cut_to_the_precision() {
     assert_eq!(default_time(Precision::Hour, Timestamp(i64::MIN)), i64::MIN);
 }
 
-// spec: lp.escape.1
-#[test]
-fn a_backslash_escapes_what_the_table_says() {
-    let spelt = br#"\,\ \=\"\\\n"#;
-    assert_eq!(&*unescape_measurement(spelt), br#", ="\\\n"#);
-    assert_eq!(&*unescape_tag(spelt), br#", =\"\\\n"#);
-    assert_eq!(&*unescape_field_key(spelt), br#", ="\\\n"#);
-    assert_eq!(&*unescape_string(spelt), br#"\,\ \="\\n"#);
-    assert_eq!(&*unescape_tag(br"a\\,b\"), br"a\,b\");
-    assert_eq!(&*unescape_string(br#"a\\\\\"b"#), br#"a\\"b"#);
-}
-
 // spec: lp.escape.2
 #[test]
 fn names_and_strings_are_bytes() {
     let parsed = parse(b"m\xff,\xfe=\x01 \xfd=\"\xc3\x28\0\",\"g\"=1", Precision::Nanosecond, NOW);
     assert_eq!(parsed.points[0].series, b"m\xff,\xfe=\x01");
-    assert_eq!(parsed.fields[0], Field { key: b"\xfd", value: Value::String(b"\xc3\x28\0") });
-    assert_eq!(parsed.fields[1].key, b"\"g\"");
+    let fields: Vec<Field<'_>> = parsed.fields_of(&parsed.points[0]).collect();
+    assert_eq!(fields[0], Field { key: b"\xfd", value: Scalar::String(b"\xc3\x28\0") });
+    assert_eq!(fields[1].key, b"\"g\"");
     let parsed = parse(b"bad\xff", Precision::Nanosecond, NOW);
     assert_eq!(parsed.errors[0].text, b"unable to parse 'bad\xff': missing fields");
 }
@@ -476,9 +454,18 @@ fn parsing_takes_no_more_than_announced() {
             let body = line.repeat(lines);
             let parsed = parse(body.as_bytes(), Precision::Nanosecond, Timestamp::EPOCH);
             let points = parsed.points.capacity() * size_of::<Point<'_>>();
-            let arrays = points + parsed.fields.capacity() * size_of::<Field<'_>>();
+            let arrays = points + parsed.values.capacity() * size_of::<Scalar<'_>>();
             let max = parsed_bytes_max(body.as_bytes());
             assert!(arrays <= max, "{lines} times {line:?}: {arrays} > {max}");
         }
     }
+}
+
+#[test]
+fn points_with_equal_field_keys_share_a_layout() {
+    let parsed =
+        parse(b"a f=1,g=2 1\nb f=3,g=4 1\nc f=5 1\na f=6,g=7 2\nc f=8 2\nc h=x 3\nc f=9 3", Precision::Second, NOW);
+    let layouts: Vec<u32> = parsed.points.iter().map(|point| point.layout).collect();
+    assert_eq!(layouts, [0, 0, 1, 0, 1, 1]);
+    assert_eq!((parsed.keys, parsed.layouts), (vec![&b"f"[..], b"g"], vec![0..2, 0..1]));
 }

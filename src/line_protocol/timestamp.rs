@@ -1,18 +1,17 @@
-//! The last part of a line: an integer in units of the request's precision, or nothing.
+//! The last part of a line: an optional integer in units of the request's precision.
 
-use fluxstone_model::Timestamp;
-use winnow::stream::Stream;
+use fluxstone_model::{TimeUnit as Precision, Timestamp};
 
+use super::cursor::{skip_blanks, take};
 use super::fault::Fault;
 use super::number::{IntegerError, int64};
-use super::{Precision, skip_blanks};
 
-/// Reads the rest of a line: blanks, then an optional timestamp, then only spaces.
+/// Reads the rest of a line: blanks, an optional timestamp, and then only spaces.
 pub(super) fn timestamp<'a>(input: &mut &'a [u8], precision: Precision) -> Result<Option<Timestamp>, Fault<'a>> {
     skip_blanks(input);
-    // A newline gets here only if a quote in a name hid it.
+    // A newline can be here only if a quote in a name hid it.
     let len = input.iter().position(|b| matches!(b, b' ' | b'\n')).unwrap_or(input.len());
-    let text = input.next_slice(len);
+    let text = take(input, len);
     if text.is_empty() {
         return if input.is_empty() { Ok(None) } else { Err(Fault::PointIsInvalid) };
     }
@@ -27,7 +26,7 @@ pub(super) fn timestamp<'a>(input: &mut &'a [u8], precision: Precision) -> Resul
     if input.iter().all(|&b| b == b' ') { Ok(Some(time)) } else { Err(Fault::PointIsInvalid) }
 }
 
-/// The last whole unit that is not after `time`.
+/// Returns the last whole unit that is not after `time`.
 pub(super) fn truncate(time: Timestamp, precision: Precision) -> Timestamp {
     Timestamp(time.0.saturating_sub(time.0.rem_euclid(precision.nanos())))
 }

@@ -1,9 +1,9 @@
-//! Identifiers that are never used again, so that what was dropped can't come back under a reused name.
+//! Identifiers that are never reused, so that dropped data cannot reappear under a name that is used again.
 
-/// A database, counted from 1 over the life of the server.
+/// Identifies a database. Counted from 1 over the lifetime of a data directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct DatabaseId(pub u64);
 
-/// A shard, counted from 1 over the life of the server.
+/// Identifies a shard. Counted from 1 over the lifetime of a data directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ShardId(pub u64);

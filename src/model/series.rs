@@ -1,33 +1,33 @@
-//! Series: a measurement with one set of tags.
+//! Series keys and tag sets, with names unescaped. The raw form of a key is read in `raw_series`.
 
 use std::fmt;
 
-use super::Text;
+use super::text::Text;
 
 /// Tags sorted by key, each key once, no empty values. Keys and values are unescaped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TagSet(Vec<(Text, Text)>);
 
 impl TagSet {
-    /// A tag set from pairs in any order. Of equal keys the first stays.
+    /// Builds a tag set from pairs in any order. Of pairs with equal keys the first is kept.
     pub fn new(mut pairs: Vec<(Text, Text)>) -> Self {
         pairs.sort_by(|a, b| a.0.cmp(&b.0));
         pairs.dedup_by(|later, earlier| later.0 == earlier.0);
         TagSet(pairs)
     }
 
-    /// The value of `key`, if the series has that tag.
+    /// Returns the value of `key`, if the series has that tag.
     pub fn get(&self, key: &[u8]) -> Option<&Text> {
         let at = self.0.binary_search_by(|(k, _)| k.as_bytes().cmp(key)).ok()?;
         Some(&self.0[at].1)
     }
 
-    /// The pairs in key order.
+    /// Returns the pairs in key order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &(Text, Text)> {
         self.0.iter()
     }
 
-    /// How many tags there are.
+    /// The number of tags.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -38,13 +38,13 @@ impl TagSet {
     }
 }
 
-/// What identifies a series: the measurement and the sorted tags **as they were spelt**, escapes included, in `raw`;
-/// with the unescaped measurement and tags beside it.
+/// The key of a series: `raw`, the measurement and the sorted tags **as written**, escapes included, identifies the
+/// series; the unescaped measurement and tags are derived from it.
 ///
-/// Two spellings of one name are two series of one measurement, as in InfluxDB. `raw` is what `SHOW SERIES` prints.
+/// Two raw forms of one name are two series of one measurement, as in InfluxDB. `SHOW SERIES` prints `raw`.
 #[derive(Debug, Clone)]
 pub struct SeriesKey {
-    /// `measurement,key=value,key=value` with the tags sorted by their spelling; the identity and the order of series.
+    /// `measurement,key=value,key=value` with the tags sorted by their raw keys; the identity and the order of series.
     pub raw: Text,
     /// The unescaped measurement name.
     pub measurement: Text,

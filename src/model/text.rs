@@ -1,4 +1,4 @@
-//! Byte text that is shared cheaply.
+//! [`Text`]: bytes that are cheap to share.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,7 +9,7 @@ use bstr::{BStr, ByteSlice};
 
 /// A name (measurement, tag key, tag value, field key) or a string value: any bytes, usually UTF-8.
 ///
-/// Cloning copies a pointer. The order is that of the bytes, which is the order of InfluxDB's listings.
+/// Cloning copies a pointer. Texts are ordered by their bytes, like InfluxDB's listings.
 ///
 /// ```
 /// use fluxstone_model::Text;
@@ -21,12 +21,12 @@ use bstr::{BStr, ByteSlice};
 pub struct Text(Arc<[u8]>);
 
 impl Text {
-    /// The bytes as a byte string that displays as UTF-8 with replacement characters.
+    /// Returns the bytes as a byte string, which displays as UTF-8 with replacement characters.
     pub fn as_bstr(&self) -> &BStr {
         self.0.as_bstr()
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

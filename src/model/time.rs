@@ -3,8 +3,8 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 
-/// Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. Any `i64` can be held; what may be stored lies between
-/// [`Timestamp::MIN`] and [`Timestamp::MAX`].
+/// A point in time: nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. Any `i64` is allowed, but points can only be
+/// stored between [`Timestamp::MIN`] and [`Timestamp::MAX`].
 ///
 /// Displays as RFC 3339 in UTC with as many decimals as needed:
 ///
@@ -21,7 +21,7 @@ impl Timestamp {
     pub const MIN: Timestamp = Timestamp(-9_223_372_036_854_775_806);
     /// The latest time of a point, 2262-04-11T23:47:16.854775806Z.
     pub const MAX: Timestamp = Timestamp(9_223_372_036_854_775_806);
-    /// 1970-01-01T00:00:00Z, which InfluxDB also uses where there is no time.
+    /// 1970-01-01T00:00:00Z, which InfluxDB also uses where a row has no time of its own.
     pub const EPOCH: Timestamp = Timestamp(0);
 }
 
@@ -39,13 +39,13 @@ impl fmt::Display for Timestamp {
 }
 
 impl Timestamp {
-    /// The longest text that [`Timestamp::write_rfc3339`] makes, in bytes.
+    /// The length in bytes of the longest text that [`Timestamp::write_rfc3339`] returns.
     pub const RFC3339_LEN_MAX: usize = "1677-09-21T00:12:43.145224194Z".len();
 
     /// Writes the time in RFC 3339 with 0 to 9 decimals into `buffer` and returns the text.
     ///
-    /// The calendar arithmetic is that of Howard Hinnant's `civil_from_days`; it stands here, not in a library, because
-    /// every row of every JSON answer needs it.
+    /// The calendar arithmetic is Howard Hinnant's `civil_from_days`. It is implemented here, not taken from a library, for
+    /// speed: every row of a JSON answer needs it.
     pub fn write_rfc3339(self, buffer: &mut [u8; Self::RFC3339_LEN_MAX]) -> &str {
         const DAY_S: i64 = 86_400;
         let seconds = self.0.div_euclid(1_000_000_000);
@@ -95,14 +95,14 @@ impl Timestamp {
         std::str::from_utf8(&buffer[..=len]).unwrap_or_default()
     }
 
+    /// Returns the time `span` later, or the last one that an `i64` can represent.
     #[must_use]
-    /// The time `span` later, or the end of what an `i64` holds.
     pub fn saturating_add(self, span: Nanos) -> Timestamp {
         Timestamp(self.0.saturating_add(span.0))
     }
 
+    /// Returns the time `span` earlier, or the first one that an `i64` can represent.
     #[must_use]
-    /// The time `span` earlier, or the end of what an `i64` holds.
     pub fn saturating_sub(self, span: Nanos) -> Timestamp {
         Timestamp(self.0.saturating_sub(span.0))
     }
@@ -156,22 +156,22 @@ impl TimeRange {
     /// All times that a point can have.
     pub const ALL: TimeRange = TimeRange { min: Timestamp::MIN, max: Timestamp::MAX };
 
-    /// Whether no time is inside.
+    /// Whether the range contains no time.
     pub fn is_empty(self) -> bool {
         self.min > self.max
     }
 
-    /// Whether `time` is inside.
+    /// Whether `time` is in the range.
     pub fn contains(self, time: Timestamp) -> bool {
         self.min <= time && time <= self.max
     }
 
-    /// Whether some time is in both.
+    /// Whether some time is in both ranges.
     pub fn overlaps(self, other: TimeRange) -> bool {
         !self.intersect(other).is_empty()
     }
 
-    /// The times that are in both.
+    /// Returns the times that are in both ranges.
     #[must_use]
     pub fn intersect(self, other: TimeRange) -> TimeRange {
         TimeRange { min: self.min.max(other.min), max: self.max.min(other.max) }

@@ -1,8 +1,8 @@
-//! Field values and their types.
+//! Field values and their types. `Scalar` is the one borrowed form, `FieldValue` the one owned form.
 
 use std::fmt;
 
-use super::Text;
+use super::text::Text;
 
 /// The type of a field. A field has one type in each shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,7 +54,7 @@ impl fmt::Display for FieldType {
     }
 }
 
-/// One value of a field.
+/// One value of a field, owned.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue {
     /// A finite or infinite double; never NaN from line protocol.
@@ -68,13 +68,29 @@ pub enum FieldValue {
 }
 
 impl FieldValue {
+    /// Borrows the value.
+    pub fn as_scalar(&self) -> Scalar<'_> {
+        match self {
+            FieldValue::Float(value) => Scalar::Float(*value),
+            FieldValue::Integer(value) => Scalar::Integer(*value),
+            FieldValue::String(value) => Scalar::String(value),
+            FieldValue::Boolean(value) => Scalar::Boolean(*value),
+        }
+    }
+
     /// The type of the value.
     pub fn field_type(&self) -> FieldType {
-        match self {
-            FieldValue::Float(_) => FieldType::Float,
-            FieldValue::Integer(_) => FieldType::Integer,
-            FieldValue::String(_) => FieldType::String,
-            FieldValue::Boolean(_) => FieldType::Boolean,
+        self.as_scalar().field_type()
+    }
+}
+
+impl From<Scalar<'_>> for FieldValue {
+    fn from(value: Scalar<'_>) -> Self {
+        match value {
+            Scalar::Float(value) => FieldValue::Float(value),
+            Scalar::Integer(value) => FieldValue::Integer(value),
+            Scalar::String(value) => FieldValue::String(Text::from(value)),
+            Scalar::Boolean(value) => FieldValue::Boolean(value),
         }
     }
 }

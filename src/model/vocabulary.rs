@@ -1,23 +1,24 @@
-//! Words of statements that the catalog keeps too.
+//! Options and privileges that occur both in statements and in the catalog.
 
 use std::fmt;
 
 use super::Nanos;
 
-/// Options of CREATE DATABASE ... WITH, CREATE and ALTER RETENTION POLICY; `None` is "not written".
+/// The options of CREATE DATABASE ... WITH, CREATE RETENTION POLICY and ALTER RETENTION POLICY; `None` means that the option
+/// was not given.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RetentionOptions {
-    /// `DURATION d`; zero is for ever (`INF`).
+    /// `DURATION d`; zero means forever (`INF`).
     pub duration: Option<Nanos>,
     /// `REPLICATION n`.
     pub replication: Option<u32>,
     /// `SHARD DURATION d`.
     pub shard_duration: Option<Nanos>,
-    /// `NAME p`, of CREATE DATABASE only.
+    /// `NAME p`, only in CREATE DATABASE.
     pub name: Option<String>,
 }
 
-/// What a user may do with a database.
+/// The privilege of a user on a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Privilege {
     /// Query.
@@ -28,7 +29,7 @@ pub enum Privilege {
     All,
 }
 
-/// How a subscription spreads points over its destinations.
+/// How a subscription distributes points to its destinations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SubscriptionMode {

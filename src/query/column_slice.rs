@@ -16,6 +16,7 @@ pub(super) enum ColumnSlice<'a> {
 
 impl<'a> ColumnSlice<'a> {
     /// All values of a column.
+    #[inline]
     pub(super) fn of(column: &'a Column) -> ColumnSlice<'a> {
         match column {
             Column::Float(v) => ColumnSlice::Float(v),
@@ -26,6 +27,7 @@ impl<'a> ColumnSlice<'a> {
     }
 
     /// The values from `from` up to, but not including, `to`.
+    #[inline]
     pub(super) fn part(self, from: usize, to: usize) -> ColumnSlice<'a> {
         match self {
             ColumnSlice::Float(v) => ColumnSlice::Float(&v[from..to]),
@@ -60,6 +62,7 @@ impl<'a> ColumnSlice<'a> {
     }
 
     /// The value at a position.
+    #[inline]
     pub(super) fn get(self, at: usize) -> Scalar<'a> {
         match self {
             ColumnSlice::Float(v) => Scalar::Float(v[at]),
@@ -70,6 +73,7 @@ impl<'a> ColumnSlice<'a> {
     }
 
     /// The value at a position as a cell. Strings share their bytes.
+    #[inline]
     pub(super) fn cell(self, at: usize) -> Value {
         match self {
             ColumnSlice::Float(v) => Value::Float(v[at]),

@@ -77,6 +77,7 @@ impl PointExpr {
     }
 
     /// Returns the value at a point as a cell. Strings share their bytes with the column, tag or literal that they come from.
+    #[inline]
     pub(super) fn cell(&self, point: PointRow<'_>) -> Value {
         match self {
             PointExpr::Column(column) => point.batch.cell(*column, point.row),
@@ -135,7 +136,18 @@ impl PointExpr {
 
     /// Whether a condition holds at a point.
     pub(super) fn holds(&self, point: PointRow<'_>) -> bool {
-        self.eval(point) == Some(Scalar::Boolean(true))
+        match self {
+            // A comparison with null does not hold, as `compare` says too.
+            PointExpr::Compare { op, lhs, rhs } => scalar::compare(*op, lhs.eval(point), rhs.eval(point)),
+            PointExpr::Logical { and, lhs, rhs, null_spoils: false } => {
+                if *and {
+                    lhs.holds(point) && rhs.holds(point)
+                } else {
+                    lhs.holds(point) || rhs.holds(point)
+                }
+            }
+            _ => self.eval(point) == Some(Scalar::Boolean(true)),
+        }
     }
 }
 
@@ -165,6 +177,7 @@ fn keep_ordered<T: PartialOrd + Copy>(op: BinaryOp, rows: &mut Vec<u32>, limit: 
 }
 
 /// Computes AND or OR. Null counts as false; if `null_spoils`, as in 1.2.4, it also makes an OR false.
+#[inline]
 fn logical(and: bool, lhs: Option<Scalar<'_>>, rhs: Option<Scalar<'_>>, null_spoils: bool) -> Option<Scalar<'static>> {
     if null_spoils {
         return match (lhs, rhs) {

@@ -95,10 +95,12 @@ impl BlockPart {
         Batch { times: Arc::new(self.times().to_vec()), values: self.values().pick(0..self.to - self.from) }
     }
 
+    #[inline]
     fn get(&self, row: usize) -> Scalar<'_> {
         ColumnSlice::of(&self.batch.values).get(self.from + row)
     }
 
+    #[inline]
     fn cell(&self, row: usize) -> Value {
         ColumnSlice::of(&self.batch.values).cell(self.from + row)
     }
@@ -133,6 +135,7 @@ impl RowBatch {
     }
 
     /// The value of a column in a row, if there is one.
+    #[inline]
     pub(super) fn get(&self, column: usize, row: usize) -> Option<Scalar<'_>> {
         match &self.columns[column] {
             Slots::All(part) => Some(part.get(row)),
@@ -142,6 +145,7 @@ impl RowBatch {
     }
 
     /// The value of a column in a row as a cell, null if there is none. Strings share their bytes.
+    #[inline]
     pub(super) fn cell(&self, column: usize, row: usize) -> Value {
         match &self.columns[column] {
             Slots::All(part) => part.cell(row),

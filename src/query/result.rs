@@ -27,6 +27,7 @@ pub enum Value {
 
 impl Value {
     /// The value of a field that the cell shows. Times, ordinals and lists, which no field holds, are `None` like null.
+    #[inline]
     pub fn scalar(&self) -> Option<Scalar<'_>> {
         match self {
             Value::Float(v) => Some(Scalar::Float(*v)),
@@ -40,6 +41,7 @@ impl Value {
 
 impl From<Option<Scalar<'_>>> for Value {
     /// The cell that shows a value. Copies the bytes of a string.
+    #[inline]
     fn from(value: Option<Scalar<'_>>) -> Value {
         match value {
             None => Value::Null,

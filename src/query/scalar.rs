@@ -15,6 +15,7 @@ pub(super) enum Division {
 }
 
 /// Returns a number as a float.
+#[inline]
 pub(super) fn as_float(value: Option<Scalar<'_>>) -> Option<f64> {
     match value {
         Some(Scalar::Float(v)) => Some(v),
@@ -24,6 +25,7 @@ pub(super) fn as_float(value: Option<Scalar<'_>>) -> Option<f64> {
 }
 
 /// Computes `left op right` for `+ - * /`: null unless both are numbers. Integers wrap; division by zero is zero.
+#[inline]
 pub(super) fn arithmetic(
     op: BinaryOp,
     left: Option<Scalar<'_>>,
@@ -55,6 +57,7 @@ pub(super) fn arithmetic(
 
 /// Computes `left op right` for the six comparisons. False where types do not match, even for `!=`; two integers are compared
 /// exactly. Regular expressions are matched elsewhere.
+#[inline]
 pub(super) fn compare(op: BinaryOp, left: Option<Scalar<'_>>, right: Option<Scalar<'_>>) -> bool {
     match (left, right) {
         (Some(Scalar::Integer(a)), Some(Scalar::Integer(b))) => ordered(op, &a, &b),
@@ -67,6 +70,7 @@ pub(super) fn compare(op: BinaryOp, left: Option<Scalar<'_>>, right: Option<Scal
     }
 }
 
+#[inline]
 fn ordered<T: PartialOrd>(op: BinaryOp, a: &T, b: &T) -> bool {
     match op {
         BinaryOp::Equal => a == b,
@@ -79,6 +83,7 @@ fn ordered<T: PartialOrd>(op: BinaryOp, a: &T, b: &T) -> bool {
     }
 }
 
+#[inline]
 fn equality(op: BinaryOp, equal: bool) -> bool {
     match op {
         BinaryOp::Equal => equal,
@@ -88,6 +93,7 @@ fn equality(op: BinaryOp, equal: bool) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::unnecessary_wraps, reason = "operands may be null")]
 mod tests {
     use super::*;
 

@@ -38,9 +38,6 @@ pub enum StorageError {
     /// Another process has the directory open.
     #[error("{0} is in use by another process")]
     Locked(PathBuf),
-    /// One request to a new shard gave a new field two types.
-    #[error("field type conflict")]
-    TypeConflictInRequest,
     /// There was no memory for the write within the time limit.
     #[error("timeout")]
     Busy,
@@ -85,7 +82,6 @@ impl StorageError {
                 StorageError::DamagedLog { path: path.clone(), offset: *offset, problem: problem.clone() }
             }
             StorageError::Locked(path) => StorageError::Locked(path.clone()),
-            StorageError::TypeConflictInRequest => StorageError::TypeConflictInRequest,
             StorageError::Busy => StorageError::Busy,
             StorageError::TooLarge(bytes) => StorageError::TooLarge(*bytes),
         }

@@ -5,7 +5,7 @@
 //!
 //! # The path of a change
 //!
-//! A [`Transaction`] resolves the change against the live schema (`live_schema`, `shard_write`) into one record (`record`).
+//! A [`Transaction`] resolves the change against the live schema (`live_schema`, `shard_writer`) into one record (`record`).
 //! The committer thread (`commit`) writes a group of records as one frame (`log`) and then applies each of them to the state
 //! (`state`, which holds `series_index`, `fields` and `memtable`). When memtables are full, the sealer thread (`sealing`)
 //! writes them to segment files ([`segment`]), lists these in the checkpoint, and drops the log before it.
@@ -33,14 +33,14 @@ mod memtable;
 mod merge;
 mod options;
 pub mod real_disk;
+mod recent_series;
 pub mod record;
 pub mod repair;
 mod sealing;
 pub mod segment;
 mod series_index;
-mod shard_write;
+mod shard_writer;
 mod snapshot;
-mod spellings;
 mod state;
 mod store_core;
 mod stored_hash;
@@ -50,9 +50,12 @@ mod transaction;
 
 pub use catalog_bytes::CatalogRecord;
 pub use error::StorageError;
+pub use fields::Field;
 pub use log::frame;
 pub use options::StoreOptions;
+pub use recent_series::{MeasurementNumber, ResolvedSeries};
 pub use record::RECORD_BYTES_MAX;
+pub use shard_writer::ShardWriter;
 pub use transaction::{Commit, Transaction};
 
 use std::fmt;
@@ -60,7 +63,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use fluxstone_columns::Source;
-use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange};
+use fluxstone_model::{DatabaseId, ShardId, TimeRange};
 
 use commit::committer::run_committer;
 use commit::queue::Item;
@@ -238,26 +241,4 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").finish_non_exhaustive()
     }
-}
-
-/// What became of the points of one shard.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WriteOutcome {
-    /// How many points will be stored.
-    pub stored: u64,
-    /// How many were dropped; a point with k conflicting fields counts k.
-    pub dropped: u64,
-    /// Why the first of them was.
-    pub reason: Option<DropReason>,
-}
-
-/// Why a shard dropped a point. The engine words it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the parts of the message")]
-pub enum DropReason {
-    TypeConflict { measurement: Text, field: Text, new: FieldType, existing: FieldType },
-    TimeTag { measurement: Text },
-    TimeField { measurement: Text },
-    SeriesLimit { series: u64, max: u64 },
-    TagValueLimit { measurement: Text, key: Text, value: Text, values: u64, max: u64 },
 }

@@ -1,7 +1,8 @@
-//! What writers resolve points against: the spellings of known series, and the fields of each shard with their types.
+//! The schema against which writers resolve points: the numbers of series and measurements, and the fields of each shard
+//! with their types.
 //!
-//! It is ahead of what readers see by the changes that are on their way to the disk, and is only touched under the commit
-//! lock. Invariant: it is what applying all committed records, and those of the open transaction, would give.
+//! It is ahead of what readers see by the changes that are on their way to the disk, and is only used under the commit lock.
+//! Invariant: it is the result of applying all committed records, and those of the open transaction.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +11,11 @@ use fluxstone_model::{DatabaseId, FieldType, ShardId, Text};
 use hashbrown::HashMap;
 
 use super::fields::{Field, FieldTable};
+use super::recent_series::{MeasurementNumber, RecentSeries, ResolvedSeries};
 use super::record::FieldId;
-use super::spellings::Spellings;
 use super::state::State;
 
-/// All databases.
+/// The live schema of all databases.
 #[derive(Debug, Default)]
 pub(super) struct LiveSchema {
     pub(super) databases: HashMap<DatabaseId, LiveDatabase>,
@@ -22,31 +23,26 @@ pub(super) struct LiveSchema {
     pub(super) next_series: u64,
 }
 
-/// One database.
+/// The live schema of one database.
 #[derive(Debug, Default)]
 pub(super) struct LiveDatabase {
-    /// Series by the text before the fields, as written: one look-up for a point of a series that was seen lately.
-    spellings: Spellings,
-    measurements: HashMap<Text, MeasurementNumber>,
-    next_measurement: u32,
+    pub(super) series: LiveSeries,
     pub(super) shards: HashMap<ShardId, LiveShard>,
 }
 
-/// A measurement within [`LiveDatabase`]; cheaper to compare and to hash than its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct MeasurementNumber(pub(super) u32);
-
-/// A series that has an id.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct KnownSeries {
-    pub(super) id: SeriesId,
-    pub(super) measurement: MeasurementNumber,
+/// The series that were written lately, and the numbers of all measurements.
+#[derive(Debug, Default)]
+pub(super) struct LiveSeries {
+    /// Series by their raw keys as written: one look-up for a point of a series that was seen lately.
+    recent: RecentSeries,
+    measurements: HashMap<Text, MeasurementNumber>,
+    next_measurement: u32,
 }
 
-/// One shard.
+/// The fields of one shard.
 #[derive(Debug, Default)]
 pub(super) struct LiveShard {
-    pub(super) fields: HashMap<MeasurementNumber, LiveFields>,
+    measurements: HashMap<MeasurementNumber, LiveFields>,
     next_field: u32,
 }
 
@@ -58,50 +54,76 @@ pub(super) struct LiveFields {
     layout: Vec<(Text, Field)>,
 }
 
+/// An addition to the live schema that a dropped transaction takes back. Series are taken back by their ids instead.
+#[derive(Debug)]
+pub(super) enum Addition {
+    Field(DatabaseId, ShardId, MeasurementNumber, Text),
+    Shard(DatabaseId, ShardId),
+}
+
 impl LiveSchema {
-    /// What `state` says, once everything is applied.
+    /// Builds the live schema of a `state` to which everything was applied.
     pub(super) fn new(state: &State) -> Self {
         let mut live = LiveSchema { databases: HashMap::new(), next_series: state.series_bound.0.0 };
         for (id, database) in state.databases() {
             let target = live.databases.entry(*id).or_default();
             for (shard, content) in database.shards() {
-                let table = LiveShard::new(&content.fields, target);
+                let table = LiveShard::new(&content.fields, &mut target.series);
                 target.shards.insert(*shard, table);
             }
         }
         live
     }
-}
 
-impl LiveDatabase {
-    /// The series of a point by what stands before its fields.
-    #[inline]
-    pub(super) fn find(&mut self, spelling: &[u8]) -> Option<KnownSeries> {
-        self.spellings.find(spelling)
-    }
-
-    /// Remembers how a series was spelt.
-    pub(super) fn remember(&mut self, spelling: &[u8], id: SeriesId, measurement: &Text) -> KnownSeries {
-        let known = KnownSeries { id, measurement: self.number(measurement) };
-        self.spellings.insert(spelling, known);
-        known
-    }
-
-    /// Forgets all spellings, since series were removed.
-    pub(super) fn forget_spellings(&mut self) {
-        self.spellings.clear();
-    }
-
-    /// Forgets the field types of a measurement.
-    pub(super) fn remove_measurement(&mut self, measurement: &[u8]) {
-        if let Some(number) = self.measurements.remove(measurement) {
-            for shard in self.shards.values_mut() {
-                shard.fields.remove(&number);
+    /// Takes an addition back. Later additions must be taken back first.
+    pub(super) fn take_back(&mut self, addition: Addition) {
+        match addition {
+            Addition::Field(database, shard, measurement, name) => {
+                let live = self.databases.get_mut(&database);
+                if let Some(shard) = live.and_then(|live| live.shards.get_mut(&shard)) {
+                    shard.of(measurement).take_back(&name);
+                }
+            }
+            Addition::Shard(database, shard) => {
+                if let Some(live) = self.databases.get_mut(&database) {
+                    live.shards.remove(&shard);
+                }
             }
         }
     }
+}
 
-    /// The number of a measurement.
+impl LiveDatabase {
+    /// Forgets the field types of a measurement.
+    pub(super) fn remove_measurement(&mut self, measurement: &[u8]) {
+        if let Some(number) = self.series.measurements.remove(measurement) {
+            for shard in self.shards.values_mut() {
+                shard.measurements.remove(&number);
+            }
+        }
+    }
+}
+
+impl LiveSeries {
+    /// Returns the series with this raw key, if it was written lately.
+    #[inline]
+    pub(super) fn find(&mut self, raw: &[u8]) -> Option<ResolvedSeries> {
+        self.recent.find(raw)
+    }
+
+    /// Remembers a raw key of a series.
+    pub(super) fn remember(&mut self, raw: &[u8], id: SeriesId, measurement: &Text) -> ResolvedSeries {
+        let series = ResolvedSeries { id, measurement: self.number(measurement) };
+        self.recent.insert(raw, series);
+        series
+    }
+
+    /// Forgets all raw keys, because series were removed.
+    pub(super) fn forget_recent(&mut self) {
+        self.recent.clear();
+    }
+
+    /// Returns the number of a measurement. A new measurement gets the next number.
     fn number(&mut self, measurement: &Text) -> MeasurementNumber {
         if let Some(number) = self.measurements.get(measurement) {
             return *number;
@@ -114,54 +136,66 @@ impl LiveDatabase {
 }
 
 impl LiveShard {
-    fn new(table: &FieldTable, database: &mut LiveDatabase) -> Self {
-        let mut shard = LiveShard { fields: HashMap::new(), next_field: table.next() };
+    fn new(table: &FieldTable, series: &mut LiveSeries) -> Self {
+        let mut shard = LiveShard { measurements: HashMap::new(), next_field: table.next() };
         for (measurement, fields) in table.iter() {
             let live = LiveFields { by_name: fields.clone(), layout: Vec::new() };
-            shard.fields.insert(database.number(measurement), live);
+            shard.measurements.insert(series.number(measurement), live);
         }
         shard
     }
 
-    /// The fields of a measurement, and the counter of field ids.
-    pub(super) fn fields_of(&mut self, measurement: MeasurementNumber) -> (&mut LiveFields, &mut u32) {
-        (self.fields.entry(measurement).or_default(), &mut self.next_field)
+    /// Returns the fields of a measurement.
+    pub(super) fn of(&mut self, measurement: MeasurementNumber) -> &mut LiveFields {
+        self.measurements.entry(measurement).or_default()
+    }
+
+    /// Adds a field that does not exist.
+    pub(super) fn add(
+        &mut self,
+        measurement: MeasurementNumber,
+        at: usize,
+        name: &[u8],
+        field_type: FieldType,
+    ) -> Field {
+        let field = Field { id: FieldId(self.next_field), field_type };
+        self.next_field += 1;
+        let name = Text::from(name);
+        let fields = self.of(measurement);
+        fields.by_name.insert(name.clone(), field);
+        fields.remember(at, name, field);
+        field
     }
 }
 
 impl LiveFields {
-    /// The field that the last point had at place `at`, if it was spelt like this.
+    /// Returns a field by its name; `at` is its position in the point.
     #[inline]
-    pub(super) fn at(&self, at: usize, spelling: &[u8]) -> Option<Field> {
-        self.layout.get(at).filter(|(name, _)| name.as_bytes() == spelling).map(|(_, field)| *field)
-    }
-
-    /// A field by its name.
-    pub(super) fn find(&self, name: &[u8]) -> Option<Field> {
-        self.by_name.get(name).copied()
-    }
-
-    /// Remembers at which place a field stood, if it is spelt as it is named.
-    pub(super) fn remember(&mut self, at: usize, spelling: &[u8], field: Field) {
-        let Some((name, _)) = self.by_name.get_key_value(spelling) else { return };
-        let entry = (name.clone(), field);
-        if let Some(place) = self.layout.get_mut(at) {
-            *place = entry;
-        } else if at == self.layout.len() {
-            self.layout.push(entry);
+    pub(super) fn find(&mut self, at: usize, name: &[u8]) -> Option<Field> {
+        match self.layout.get(at) {
+            Some((last, field)) if last.as_bytes() == name => Some(*field),
+            _ => self.find_by_name(at, name),
         }
     }
 
-    /// Adds a field.
-    pub(super) fn add(&mut self, name: &[u8], field_type: FieldType, next: &mut u32) -> Field {
-        let field = Field { id: FieldId(*next), field_type };
-        *next += 1;
-        self.by_name.insert(Text::from(name), field);
-        field
+    fn find_by_name(&mut self, at: usize, name: &[u8]) -> Option<Field> {
+        let (name, field) = self.by_name.get_key_value(name)?;
+        let (name, field) = (name.clone(), *field);
+        self.remember(at, name, field);
+        Some(field)
     }
 
-    /// Takes a field away that was just added.
-    pub(super) fn take_back(&mut self, name: &[u8]) {
+    /// Remembers the position of a field.
+    fn remember(&mut self, at: usize, name: Text, field: Field) {
+        if let Some(last) = self.layout.get_mut(at) {
+            *last = (name, field);
+        } else if at == self.layout.len() {
+            self.layout.push((name, field));
+        }
+    }
+
+    /// Removes a field that was just added.
+    fn take_back(&mut self, name: &[u8]) {
         self.by_name.remove(name);
         self.layout.clear();
     }

@@ -14,10 +14,6 @@ pub struct StoreOptions {
     pub log_dir: PathBuf,
     /// The total size of memtables, in bytes, above which they are sealed into segment files.
     pub memtable_bytes_max: usize,
-    /// `max-series-per-database`; zero is no limit.
-    pub series_per_database_max: u64,
-    /// `max-values-per-tag`; zero is no limit.
-    pub values_per_tag_max: u64,
     /// `wal-fsync-delay`: how long a change waits for others to share its sync. It is never acknowledged before the sync.
     pub fsync_delay: Duration,
     /// `cache-snapshot-write-cold-duration`: memtables, full or not, are sealed after this long without a change.
@@ -35,8 +31,6 @@ impl StoreOptions {
             data_dir: directory.join("data"),
             log_dir: directory.join("wal"),
             memtable_bytes_max: 64 << 20,
-            series_per_database_max: 0,
-            values_per_tag_max: 0,
             fsync_delay: Duration::ZERO,
             seal_idle_after: Duration::from_mins(10),
             write_timeout: Duration::from_secs(10),

@@ -1,15 +1,18 @@
 //! Log records: one change of the database each, as a sequence of entries that are applied in order.
 //!
-//! Invariant: a record says everything that applying it needs; nothing is looked up, chosen or computed anew at replay. So
-//! the same bytes, applied when they were committed and again after a crash, give the same state.
+//! Invariant: a record contains everything that applying it needs; nothing is looked up, chosen or computed anew at replay.
+//! So the same bytes give the same state, whether applied when they were committed or after a crash.
 
 use fluxstone_codec::CodecError;
 use fluxstone_codec::varint::{Reader, put_bytes, put_signed, put_varint};
 use fluxstone_columns::SeriesId;
-use fluxstone_model::{DatabaseId, FieldType, ShardId, TimeRange, Timestamp};
+use fluxstone_model::{DatabaseId, FieldType, Scalar, ShardId, TimeRange, Timestamp};
 
-/// The most bytes that one record may have.
+/// The most bytes that a record may have.
 pub const RECORD_BYTES_MAX: usize = 1 << 30;
+
+/// The bytes of the number of points and of their length, which are filled in last.
+const SIZES_BYTES: usize = 8;
 
 const CATALOG: u8 = 1;
 const SERIES: u8 = 2;
@@ -30,11 +33,11 @@ pub struct FieldId(pub u32);
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the parts of each step")]
 pub enum Entry<'a> {
-    /// A change of the catalog, whose meaning storage does not know.
+    /// A change of the catalog. Storage does not know its meaning.
     Catalog(&'a [u8]),
-    /// A new series; `key` is its raw spelling with sorted tags.
+    /// A new series; `key` is its raw key with sorted tags.
     Series { database: DatabaseId, id: SeriesId, key: &'a [u8] },
-    /// A shard is written to for the first time.
+    /// A new shard.
     Shard { database: DatabaseId, shard: ShardId },
     /// A new field of a measurement in one shard, with its type.
     Field {
@@ -47,64 +50,42 @@ pub enum Entry<'a> {
     },
     /// Points of one shard.
     Points { database: DatabaseId, shard: ShardId, rows: Rows<'a> },
-    /// The values of some series at some times go.
+    /// Deletes the values of some series in a range of times.
     Delete { database: DatabaseId, shards: Vec<ShardId>, series: Vec<SeriesId>, range: TimeRange },
-    /// Series leave the index, and what values they have left with them.
+    /// Removes series from the index, together with any values they still have.
     RemoveSeries { database: DatabaseId, series: Vec<SeriesId> },
-    /// A measurement goes, with its field types.
+    /// Removes a measurement with its field types.
     DropMeasurement { database: DatabaseId, measurement: &'a [u8] },
-    /// Shards go, with their values and field types.
+    /// Removes shards with their values and field types.
     DropShards { database: DatabaseId, shards: Vec<ShardId> },
-    /// A database goes.
+    /// Removes a database.
     DropDatabase { database: DatabaseId },
 }
 
-/// One value as records hold it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(missing_docs, reason = "one variant for each field type")]
-pub enum Cell<'a> {
-    Float(f64),
-    Integer(i64),
-    String(&'a [u8]),
-    Boolean(bool),
-}
-
-impl Cell<'_> {
-    /// The type of the value.
-    pub fn field_type(&self) -> FieldType {
-        match self {
-            Cell::Float(_) => FieldType::Float,
-            Cell::Integer(_) => FieldType::Integer,
-            Cell::String(_) => FieldType::String,
-            Cell::Boolean(_) => FieldType::Boolean,
-        }
-    }
-}
-
-/// Puts a record together.
+/// Builds a record.
 #[derive(Debug, Default)]
 pub struct RecordBuilder {
     bytes: Vec<u8>,
 }
 
 impl RecordBuilder {
-    /// Continues with memory that is empty or no longer needed.
+    /// Builds a record in the memory of `bytes`, whose contents are discarded.
     pub fn reusing(mut bytes: Vec<u8>) -> Self {
         bytes.clear();
         RecordBuilder { bytes }
     }
 
-    /// Whether nothing was put into the record.
+    /// Whether the record has no entries.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// How many bytes the record has.
+    /// The number of bytes of the record.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The record.
+    /// Returns the record.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -114,7 +95,7 @@ impl RecordBuilder {
         self.bytes.extend_from_slice(&other.bytes);
     }
 
-    /// Appends one entry. Points are appended by [`RecordBuilder::points`] instead, or copied as they are.
+    /// Appends one entry. New points are appended with [`RecordBuilder::points`]; this copies those of another record.
     pub fn put(&mut self, entry: &Entry<'_>) {
         let out = &mut self.bytes;
         match entry {
@@ -184,12 +165,12 @@ impl RecordBuilder {
         let start = bytes.len();
         put_points_head(&mut bytes, database, shard);
         let sizes_at = bytes.len();
-        bytes.extend_from_slice(&[0; 8]);
+        bytes.extend_from_slice(&[0; SIZES_BYTES]);
         PointsBuilder { bytes, start, sizes_at, rows: 0, series: 0, time: 0 }
     }
 }
 
-/// Puts the points of one shard together. Series and times stand as differences from the point before.
+/// Builds the points of one shard. Series and times are stored as differences from the previous point.
 #[derive(Debug)]
 pub struct PointsBuilder {
     bytes: Vec<u8>,
@@ -201,7 +182,7 @@ pub struct PointsBuilder {
 }
 
 impl PointsBuilder {
-    /// Begins a point, to be followed by as many cells as it says.
+    /// Begins a point, to be followed by as many values as `fields` says.
     #[inline]
     pub fn begin_row(&mut self, series: SeriesId, time: Timestamp, fields: u32) {
         put_signed(&mut self.bytes, series.0.wrapping_sub(self.series) as i64);
@@ -213,33 +194,30 @@ impl PointsBuilder {
 
     /// Appends one value of the point.
     #[inline]
-    pub fn cell(&mut self, field: FieldId, cell: Cell<'_>) {
+    pub fn put_value(&mut self, field: FieldId, value: Scalar<'_>) {
         let out = &mut self.bytes;
-        put_varint(out, u64::from(field.0) << 2 | cell.field_type() as u64);
-        match cell {
-            Cell::Float(value) => out.extend_from_slice(&value.to_le_bytes()),
-            Cell::Integer(value) => put_signed(out, value),
-            Cell::String(value) => put_bytes(out, value),
-            Cell::Boolean(value) => out.push(u8::from(value)),
+        put_varint(out, u64::from(field.0) << 2 | value.field_type() as u64);
+        match value {
+            Scalar::Float(value) => out.extend_from_slice(&value.to_le_bytes()),
+            Scalar::Integer(value) => put_signed(out, value),
+            Scalar::String(value) => put_bytes(out, value),
+            Scalar::Boolean(value) => out.push(u8::from(value)),
         }
     }
 
-    /// Ends the points; if there are none, no entry is left.
-    pub fn finish(mut self) -> RecordBuilder {
-        if self.rows == 0 {
-            self.bytes.truncate(self.start);
+    /// Ends the points and returns the record, which has no entry for them if there are none or they are not kept. `None` if
+    /// this was called before.
+    pub fn finish(&mut self, keep: bool) -> Option<RecordBuilder> {
+        let PointsBuilder { start, sizes_at, rows, .. } = *self;
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let len = bytes.len().checked_sub(sizes_at + SIZES_BYTES)?;
+        if rows == 0 || !keep {
+            bytes.truncate(start);
         } else {
-            let len = (self.bytes.len() - self.sizes_at - 8) as u32;
-            self.bytes[self.sizes_at..self.sizes_at + 4].copy_from_slice(&self.rows.to_le_bytes());
-            self.bytes[self.sizes_at + 4..self.sizes_at + 8].copy_from_slice(&len.to_le_bytes());
+            let (count, length) = (rows.to_le_bytes(), (len as u32).to_le_bytes());
+            bytes[sizes_at..sizes_at + SIZES_BYTES].copy_from_slice(&[count, length].concat());
         }
-        RecordBuilder { bytes: self.bytes }
-    }
-
-    /// Forgets all points.
-    pub fn abandon(mut self) -> RecordBuilder {
-        self.bytes.truncate(self.start);
-        RecordBuilder { bytes: self.bytes }
+        Some(RecordBuilder { bytes })
     }
 }
 
@@ -250,7 +228,7 @@ pub struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    /// Reads `record`.
+    /// Reads the entries of `record`.
     pub fn new(record: &'a [u8]) -> Self {
         Entries { reader: Reader::new(record) }
     }
@@ -311,24 +289,24 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-/// The points of one shard: call [`Rows::next_row`], then [`Rows::next_cell`] as often as it says.
+/// The points of one shard: call [`Rows::next_row`], then [`Rows::next_value`] once for each field of the row.
 #[derive(Debug, Clone)]
 pub struct Rows<'a> {
     reader: Reader<'a>,
-    /// How many points are left.
+    /// The number of points left.
     count: u32,
     series: u64,
     time: i64,
 }
 
-/// Two are equal if they hold the same bytes.
+/// Two are equal if their bytes are.
 impl PartialEq for Rows<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.count == other.count && self.reader.rest() == other.reader.rest()
     }
 }
 
-/// What stands before the values of a point.
+/// The part of a point before its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the parts of a point")]
 pub struct RowHead {
@@ -338,7 +316,7 @@ pub struct RowHead {
 }
 
 impl<'a> Rows<'a> {
-    /// The next point, or `None` behind the last.
+    /// Returns the next point, or `None` after the last.
     #[inline]
     pub fn next_row(&mut self) -> Result<Option<RowHead>, CodecError> {
         if self.count == 0 {
@@ -355,21 +333,21 @@ impl<'a> Rows<'a> {
         Ok(Some(RowHead { series: SeriesId(self.series), time: Timestamp(self.time), fields }))
     }
 
-    /// The next value of the point.
+    /// Returns the next value of the point.
     #[inline]
-    pub fn next_cell(&mut self) -> Result<(FieldId, Cell<'a>), CodecError> {
+    pub fn next_value(&mut self) -> Result<(FieldId, Scalar<'a>), CodecError> {
         let tag = self.reader.varint()?;
-        let cell = match tag & 3 {
-            0 => Cell::Float(f64::from_bits(self.reader.u64()?)),
-            1 => Cell::Integer(self.reader.signed()?),
-            2 => Cell::String(self.reader.bytes()?),
+        let value = match tag & 3 {
+            0 => Scalar::Float(f64::from_bits(self.reader.u64()?)),
+            1 => Scalar::Integer(self.reader.signed()?),
+            2 => Scalar::String(self.reader.bytes()?),
             _ => match self.reader.u8()? {
-                0 => Cell::Boolean(false),
-                1 => Cell::Boolean(true),
+                0 => Scalar::Boolean(false),
+                1 => Scalar::Boolean(true),
                 _ => return Err(CodecError::Malformed("a boolean is neither 0 nor 1")),
             },
         };
-        Ok((field_id(tag >> 2)?, cell))
+        Ok((field_id(tag >> 2)?, value))
     }
 }
 
@@ -379,23 +357,23 @@ fn put_points_head(out: &mut Vec<u8>, database: DatabaseId, shard: ShardId) {
     put_varint(out, shard.0);
 }
 
-/// Appends ids: how many, then each as the difference from the one before.
+/// Appends ids: their number, then each as the difference from the previous one.
 fn put_ids(out: &mut Vec<u8>, ids: impl ExactSizeIterator<Item = u64>) {
     put_varint(out, ids.len() as u64);
-    let mut before = 0_u64;
+    let mut previous = 0_u64;
     for id in ids {
-        put_signed(out, id.wrapping_sub(before) as i64);
-        before = id;
+        put_signed(out, id.wrapping_sub(previous) as i64);
+        previous = id;
     }
 }
 
 fn take_ids(reader: &mut Reader<'_>) -> Result<Vec<u64>, CodecError> {
     let count = reader.count(reader.rest().len())?; // each has at least one byte
-    let mut before = 0_u64;
+    let mut previous = 0_u64;
     (0..count)
         .map(|_| {
-            before = before.wrapping_add(reader.signed()? as u64);
-            Ok(before)
+            previous = previous.wrapping_add(reader.signed()? as u64);
+            Ok(previous)
         })
         .collect()
 }

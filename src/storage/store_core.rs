@@ -15,7 +15,6 @@ use crate::error::StorageError;
 use crate::live_schema::LiveSchema;
 use crate::options::StoreOptions;
 use crate::series_index::SeriesIndex;
-use crate::shard_write::Limits;
 use crate::state::State;
 
 /// Memtables may grow to this many times [`StoreOptions::memtable_bytes_max`] before writers wait for the sealer: while some
@@ -67,11 +66,6 @@ impl StoreCore {
                 return Err(StorageError::Busy);
             }
         }
-    }
-
-    pub(crate) fn limits(&self) -> Limits {
-        let StoreOptions { series_per_database_max, values_per_tag_max, .. } = self.options;
-        Limits { series_per_database_max, values_per_tag_max }
     }
 
     /// Returns the series index of a database, creating an empty one if there is none.

@@ -1,8 +1,9 @@
-//! Hashes that a table keeps beside its entries, so that it grows, and passes over other entries, without reading what they name.
+//! Hashes that a table keeps with its entries, so that it can grow, and skip entries that do not match, without reading what
+//! they refer to.
 
 use std::hash::{BuildHasher, Hash};
 
-/// Half a hash, which is enough for a table of some billions of entries.
+/// Half a hash, which is enough for a table of billions of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StoredHash(u32);
 
@@ -11,7 +12,7 @@ impl StoredHash {
         StoredHash(hasher.hash_one(value) as u32)
     }
 
-    /// What the table is to use: both its ends differ where the halves do.
+    /// Returns the hash to give to the table. It spreads the bits so that both ends depend on the stored half.
     pub(super) fn whole(self) -> u64 {
         u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }

@@ -1,27 +1,25 @@
-//! Transactions: changes that are being put together under the commit lock, each into one log record.
+//! Transactions: changes that are assembled under the commit lock, each into one log record.
 //!
-//! Invariant: until [`Transaction::commit`] nothing is visible outside, and a transaction that is dropped takes back what
-//! it added to the live schema. Changes that remove something wait until everything before them is applied, and are
-//! themselves applied before the next transaction begins, so they can decide by looking at the state.
+//! Invariant: until [`Transaction::commit`] nothing is visible outside, and a dropped transaction takes back its additions
+//! to the live schema. Changes that remove something wait until all earlier changes are applied, and are themselves
+//! applied before the next transaction begins, so they can decide by looking at the state.
 
 use std::sync::Arc;
 
 use fluxstone_columns::SeriesId;
-use fluxstone_line_protocol::ParsedBody;
 use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
 use hashbrown::HashSet;
 use parking_lot::MutexGuard;
 
-use super::WriteOutcome;
 use super::commit::queue::{Item, Ticket};
 use super::error::StorageError;
-use super::live_schema::{LiveSchema, MeasurementNumber};
-use super::record::{Entry, RECORD_BYTES_MAX, RecordBuilder};
-use super::shard_write::{self, Target, Written};
+use super::live_schema::{Addition, LiveSchema};
+use super::record::{Entry, RecordBuilder};
+use super::shard_writer::{ShardWriter, Target};
 use super::state::Shard;
 use super::store_core::StoreCore;
 
-/// A change that is being put together. Dropped without [`Transaction::commit`], it leaves no trace.
+/// A change that is being assembled. Dropped without [`Transaction::commit`], it leaves no trace.
 #[derive(Debug)]
 pub struct Transaction<'s> {
     shared: &'s StoreCore,
@@ -29,20 +27,14 @@ pub struct Transaction<'s> {
     record: RecordBuilder,
     /// The id of the first series that this transaction adds.
     first_series: u64,
-    undo: Vec<Undo>,
+    /// What else it added to the live schema.
+    additions: Vec<Addition>,
     removals: Vec<Removal>,
-    /// Why it can't be committed.
+    /// The reason why it cannot be committed.
     refusal: Option<StorageError>,
 }
 
-/// What a dropped transaction takes back, beside series.
-#[derive(Debug)]
-enum Undo {
-    Field(DatabaseId, ShardId, MeasurementNumber, Text),
-    Shard(DatabaseId, ShardId),
-}
-
-/// What a transaction removes.
+/// Something that a transaction removes.
 #[derive(Debug)]
 enum Removal {
     Values { database: DatabaseId, shards: Vec<ShardId>, series: Vec<SeriesId>, range: TimeRange },
@@ -57,7 +49,15 @@ impl<'s> Transaction<'s> {
         shared.check()?;
         let first_series = live.next_series;
         let record = RecordBuilder::default();
-        Ok(Transaction { shared, live, record, first_series, undo: Vec::new(), removals: Vec::new(), refusal: None })
+        Ok(Transaction {
+            shared,
+            live,
+            record,
+            first_series,
+            additions: Vec::new(),
+            removals: Vec::new(),
+            refusal: None,
+        })
     }
 
     /// Adds a catalog change.
@@ -65,51 +65,30 @@ impl<'s> Transaction<'s> {
         self.record.put(&Entry::Catalog(change));
     }
 
-    /// Adds points to one shard: those of `body` whose indexes are in `points`, by the rules of the clauses `write.shard.*`.
-    ///
-    /// On [`StorageError::TypeConflictInRequest`] no point of the shard is stored, but the transaction can go on and be
-    /// committed: the shard, the series of its points and the fields before the conflict are then known.
-    pub fn write(
-        &mut self,
-        database: DatabaseId,
-        shard: ShardId,
-        body: &ParsedBody<'_>,
-        points: &[u32],
-    ) -> Result<WriteOutcome, StorageError> {
+    /// Begins to write points to one shard, which is added if it does not exist.
+    pub fn shard(&mut self, database: DatabaseId, shard: ShardId) -> Result<ShardWriter<'_>, StorageError> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.share());
         }
-        let index = self.shared.index(database);
-        let LiveSchema { databases, next_series } = &mut *self.live;
-        let live = databases.entry(database).or_default();
-        let limits = self.shared.limits();
-        let target = Target { database, shard, live, index: &index, next_series, limits };
-        let record = std::mem::take(&mut self.record);
-        let Written { record, definitions, new_fields, is_new_shard, outcome } =
-            shard_write::write(target, body, points, record);
-        self.record = record;
-        self.record.append(&definitions);
-        let fields = new_fields.into_iter();
-        self.undo.extend(fields.map(|(measurement, name)| Undo::Field(database, shard, measurement, name)));
-        if is_new_shard {
-            self.undo.push(Undo::Shard(database, shard));
-        }
-        if self.record.len() > RECORD_BYTES_MAX {
-            let refusal = StorageError::TooLarge(self.record.len());
-            self.refusal = Some(refusal.share());
-            return Err(refusal);
-        }
-        outcome
+        let target = Target {
+            live: &mut self.live,
+            index: self.shared.index(database),
+            additions: &mut self.additions,
+            record: &mut self.record,
+            refusal: &mut self.refusal,
+        };
+        Ok(ShardWriter::begin(database, shard, target))
     }
 
-    /// Deletes the values of `series` in `range` in `shards`, after everything else of the transaction. Series left without values leave the index; types stay.
+    /// Deletes the values of `series` in `range` in `shards`, after everything else in the transaction. Series without any
+    /// values left are removed from the index; field types stay.
     pub fn delete(&mut self, database: DatabaseId, shards: &[ShardId], series: &[SeriesId], range: TimeRange) {
         let (shards, mut series) = (shards.to_vec(), series.to_vec());
         series.sort_unstable();
         self.removals.push(Removal::Values { database, shards, series, range });
     }
 
-    /// Removes a measurement with its series, values of all times, and field types.
+    /// Removes a measurement with its series, all its values, and its field types.
     pub fn drop_measurement(&mut self, database: DatabaseId, measurement: &[u8]) {
         self.removals.push(Removal::Measurement(database, Text::from(measurement)));
     }
@@ -124,9 +103,9 @@ impl<'s> Transaction<'s> {
         self.removals.push(Removal::Database(database));
     }
 
-    /// Hands the record to the log and lets the next transaction begin. Wait on the result before acknowledging.
+    /// Hands the record to the log and lets the next transaction begin. Wait for the result before acknowledging.
     ///
-    /// Does not wait for the disk, except where the transaction removes something.
+    /// Does not wait for the disk, unless the transaction removes something.
     pub fn commit(mut self) -> Commit {
         if let Some(refusal) = self.refusal.take() {
             return Commit(Outcome::Done(Err(refusal)));
@@ -142,10 +121,10 @@ impl<'s> Transaction<'s> {
         Commit(Outcome::Done(self.commit_removals()))
     }
 
-    /// Makes what was added to the live schema stay.
+    /// Makes the additions to the live schema permanent.
     fn keep(&mut self) {
         self.first_series = self.live.next_series;
-        self.undo.clear();
+        self.additions.clear();
     }
 
     fn commit_removals(&mut self) -> Result<(), StorageError> {
@@ -164,11 +143,11 @@ impl<'s> Transaction<'s> {
         Ok(())
     }
 
-    /// The series that will have no values when the removals are done, and had some or were named.
+    /// Returns the series that will have no values after the removals, among those that had some or were named.
     fn emptied_series(&self) -> Vec<(DatabaseId, Vec<SeriesId>)> {
         let databases: HashSet<DatabaseId> = self.removals.iter().map(Removal::database).collect();
         let emptied = databases.into_iter().filter_map(|id| {
-            // The pointers are copied, so that nobody waits for the lock while a disk is read.
+            // The pointers are copied so that nobody waits for the lock while the disk is read.
             let (index, shards) = {
                 let state = self.shared.state.read();
                 let database = state.database(id)?;
@@ -192,7 +171,7 @@ impl<'s> Transaction<'s> {
         emptied.collect()
     }
 
-    /// Brings the live schema up to the state after removals.
+    /// Updates the live schema after removals.
     fn follow(&mut self, removals: &[Removal]) {
         let state = self.shared.state.read();
         let databases: HashSet<DatabaseId> = removals.iter().map(Removal::database).collect();
@@ -202,7 +181,7 @@ impl<'s> Transaction<'s> {
                 continue;
             };
             let Some(live) = self.live.databases.get_mut(&id) else { continue };
-            live.forget_spellings();
+            live.series.forget_recent();
             live.shards.retain(|shard, _| database.shard(*shard).is_some());
             for removal in removals {
                 if let Removal::Measurement(of, name) = removal
@@ -243,7 +222,8 @@ impl Removal {
         }
     }
 
-    /// The series that may lose their last value. Those of dropped measurements and databases go without being asked.
+    /// Returns the series that may lose their last value. Those of dropped measurements and databases are removed without
+    /// a check.
     fn touched_series(&self, shards: &[(ShardId, Arc<Shard>)]) -> Vec<SeriesId> {
         match self {
             Removal::Values { series, .. } => series.clone(),
@@ -256,7 +236,7 @@ impl Removal {
     }
 }
 
-/// The ranges of a series that `removals` delete in a shard; `None` if the shard goes as a whole.
+/// Returns the ranges of a series that `removals` delete in a shard; `None` if they remove the whole shard.
 fn deleted_ranges(id: ShardId, series: SeriesId, removals: &[&Removal]) -> Option<Vec<TimeRange>> {
     let mut deleted = Vec::new();
     for removal in removals {
@@ -276,11 +256,11 @@ fn deleted_ranges(id: ShardId, series: SeriesId, removals: &[&Removal]) -> Optio
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         let first = SeriesId(self.first_series);
-        // Their ids are not used again, for the index knows them as removed.
+        // Their ids are not used again, because the index knows them as removed.
         if self.live.next_series > first.0 {
             let state = self.shared.state.read();
             for (id, live) in &mut self.live.databases {
-                live.forget_spellings();
+                live.series.forget_recent();
                 if let Some(database) = state.database(*id) {
                     let mut index = database.index.write();
                     let added: Vec<SeriesId> = index.ids_from(first);
@@ -288,20 +268,8 @@ impl Drop for Transaction<'_> {
                 }
             }
         }
-        for undo in self.undo.drain(..).rev() {
-            match undo {
-                Undo::Field(database, shard, measurement, name) => {
-                    let live = self.live.databases.get_mut(&database);
-                    if let Some(shard) = live.and_then(|live| live.shards.get_mut(&shard)) {
-                        shard.fields_of(measurement).0.take_back(&name);
-                    }
-                }
-                Undo::Shard(database, shard) => {
-                    if let Some(live) = self.live.databases.get_mut(&database) {
-                        live.shards.remove(&shard);
-                    }
-                }
-            }
+        for addition in self.additions.drain(..).rev() {
+            self.live.take_back(addition);
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Storage against the executable semantics of writes: what a shard takes, refuses and keeps.
+//! Ingest and storage against the executable semantics of writes: which points a shard keeps.
 
 use std::sync::Arc;
 
 use fluxstone::columns::Source;
+use fluxstone::engine::ingest::{UnescapedStrings, WriteLimits, write_shard};
 use fluxstone::influxql::ast::Measurement;
 use fluxstone::line_protocol::{self, Precision};
 use fluxstone::model::{DatabaseId, ShardId, TimeRange};
@@ -14,8 +15,8 @@ use proptest::sample::select as one_of;
 
 use super::answers::{NOW, evaluated, meant, statement};
 
-/// Lines that a shard may refuse: fields change their types, tags and fields are called `time`.
-fn quarrelsome_body() -> impl Strategy<Value = String> {
+/// Lines that a shard may refuse: fields change their types, and tags and fields are called `time`.
+fn conflicting_body() -> impl Strategy<Value = String> {
     let field = one_of(&["f=1.5", "f=2i", "g=3i", "g=\"x\"", "h=true", "time=1", "h=\"a\\\"b\"", "\\g=7i"][..]);
     let fields = proptest::collection::vec(field, 1..4).prop_map(|fields| fields.join(","));
     let tags = one_of(&["", "", ",host=a", ",host=b", ",host=a,dc=x", ",dc=x,host=a", ",ho\\=st=a", ",time=1"][..]);
@@ -29,8 +30,8 @@ proptest! {
 
     // spec: write.point.1, write.shard.2, write.shard.3, write.shard.5
     #[test]
-    fn storage_takes_refuses_and_keeps_what_the_semantics_say(
-        bodies in proptest::collection::vec((quarrelsome_body(), any::<bool>()), 1..5),
+    fn a_shard_keeps_the_points_that_the_semantics_keep(
+        bodies in proptest::collection::vec((conflicting_body(), any::<bool>()), 1..5),
     ) {
         let dir = tempfile::tempdir()?;
         let options = StoreOptions::in_directory(dir.path());
@@ -41,12 +42,14 @@ proptest! {
         for (nth, (body, reopen)) in bodies.iter().enumerate() {
             let parsed = line_protocol::parse(body.as_bytes(), Precision::Microsecond, NOW);
             let all: Vec<u32> = (0..parsed.points.len() as u32).collect();
-            let mut transaction = store.begin().expect("a disk that works");
-            let taken = transaction.write(DATABASE, SHARD, &parsed, &all);
-            transaction.commit().wait().expect("a disk that works");
             let meant = policies.database.write(SHARD, &parsed);
+            let strings = UnescapedStrings::of(&parsed);
+            let mut transaction = store.begin().expect("a disk that works");
+            let writer = transaction.shard(DATABASE, SHARD).expect("an open transaction");
+            let taken = write_shard(writer, &strings.batch(parsed), &all, WriteLimits::default());
+            transaction.commit().wait().expect("a disk that works");
             let shown = (taken.ok().map(|it| (it.stored, it.dropped)), meant.ok().map(|it| (it.stored, it.dropped)));
-            prop_assert_eq!(shown.0, shown.1, "storage, then semantics: {} of {:?}", nth, bodies);
+            prop_assert_eq!(shown.0, shown.1, "ingest, then semantics: {} of {:?}", nth, bodies);
             if *reopen {
                 drop(store);
                 store = open();

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fluxstone::columns::{SeriesPredicate, Source};
+use fluxstone::engine::ingest::{UnescapedStrings, WriteLimits, write_shard};
 use fluxstone::influxql::ast::Measurement;
 use fluxstone::line_protocol::{self, Precision};
 use fluxstone::model::{DatabaseId, SeriesKey, ShardId, TimeRange};
@@ -79,8 +80,11 @@ impl Stored {
                 let body = lines.join("\n");
                 let parsed = line_protocol::parse(body.as_bytes(), Precision::Nanosecond, NOW);
                 let all: Vec<u32> = (0..parsed.points.len() as u32).collect();
+                let strings = UnescapedStrings::of(&parsed);
                 let mut transaction = store.begin().expect("a store that takes changes");
-                transaction.write(DATABASE, shard_id(policy, *shard), &parsed, &all).expect("points without conflicts");
+                let writer = transaction.shard(DATABASE, shard_id(policy, *shard)).expect("an open transaction");
+                write_shard(writer, &strings.batch(parsed), &all, WriteLimits::default())
+                    .expect("points without conflicts");
                 transaction.commit().wait().expect("a disk that works");
             }
             Step::Delete { host, range } => {

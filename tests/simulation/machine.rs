@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluxstone::columns::{Batch, Column, SeriesPredicate};
-use fluxstone::model::{FieldValue, TimeRange};
+use fluxstone::engine::ingest::{IngestError, UnescapedStrings, WriteLimits, write_shard};
+use fluxstone::model::{DatabaseId, FieldValue, ShardId, TimeRange};
 use fluxstone::storage::disk::Disk;
 use fluxstone::storage::memory_disk::MemoryDisk;
-use fluxstone::storage::{CatalogRecord, StorageError, Store, StoreOptions};
+use fluxstone::storage::{CatalogRecord, StorageError, Store, StoreOptions, Transaction};
 
 use crate::history::{Change, MEASUREMENTS};
 use crate::model::{Model, Place, is_meant, parsed};
@@ -29,6 +30,23 @@ pub(crate) fn options(memtable_bytes_max: usize) -> StoreOptions {
         // Nobody waits for the sealer's next attempt.
         write_timeout: Duration::ZERO,
         ..StoreOptions::in_directory(Path::new("/"))
+    }
+}
+
+/// Writes lines to a shard. Refused points are tested elsewhere.
+pub(crate) fn write(
+    transaction: &mut Transaction<'_>,
+    database: DatabaseId,
+    shard: ShardId,
+    lines: &str,
+) -> Result<(), StorageError> {
+    let body = parsed(lines);
+    let all: Vec<u32> = (0..body.points.len() as u32).collect();
+    let strings = UnescapedStrings::of(&body);
+    let writer = transaction.shard(database, shard)?;
+    match write_shard(writer, &strings.batch(body), &all, WriteLimits::default()) {
+        Ok(_) | Err(IngestError::TypeConflictInRequest) => Ok(()),
+        Err(IngestError::Storage(error)) => Err(error),
     }
 }
 
@@ -53,12 +71,7 @@ impl Machine {
                 let mut transaction = self.store.begin_write()?;
                 let place = model.place(*database);
                 for (shard, text) in bodies {
-                    let body = parsed(text);
-                    let all: Vec<u32> = (0..body.points.len() as u32).collect();
-                    match transaction.write(place.id, place.shards[*shard], &body, &all) {
-                        Ok(_) | Err(StorageError::TypeConflictInRequest) => {}
-                        Err(error) => return Err(error),
-                    }
+                    write(&mut transaction, place.id, place.shards[*shard], text)?;
                 }
                 if let Some(catalog) = catalog {
                     transaction.catalog_change(&[*catalog]);

@@ -13,7 +13,6 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::machine::{Machine, options};
-use crate::model::parsed;
 use crate::{config, count, report};
 
 const DATABASE: DatabaseId = DatabaseId(1);
@@ -54,10 +53,8 @@ fn run(machine: &Machine, writer: usize, change: &Change, number: i64) -> Result
         Change::Write(times) => {
             let lines = times.iter().map(|time| format!("m,w={writer} f={number}i,g={number}i {time}\n"));
             let lines: String = lines.collect();
-            let body = parsed(&lines);
-            let all: Vec<u32> = (0..times.len() as u32).collect();
             let mut transaction = machine.store.begin_write()?;
-            transaction.write(DATABASE, SHARD, &body, &all)?;
+            crate::machine::write(&mut transaction, DATABASE, SHARD, &lines)?;
             transaction.commit().wait()
         }
         Change::Delete(to) => {

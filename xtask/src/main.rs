@@ -18,6 +18,7 @@ mod imports;
 mod influxdb;
 mod kills;
 mod lock;
+mod map;
 mod seeds;
 mod spec;
 mod tree;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
 fn check() -> anyhow::Result<Vec<String>> {
     let files = tree::read(&tree::root())?;
     let mut violations = compat::check(&files);
+    violations.extend(map::check(&files));
     violations.extend(files::check(&files));
     violations.extend(imports::check(&files));
     for warning in files::long(&files) {

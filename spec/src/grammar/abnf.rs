@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Node, Rule};
+use super::node::{Node, Rule};
 
 /// Why a text is not a grammar, with the first line of the rule where this was noticed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,8 +6,9 @@
 
 use rand::{Rng, RngExt};
 
+use super::grammar::Grammar;
+use super::node::{Node, Rule, height};
 use super::recognise::Beginning;
-use super::{Grammar, Node, Rule};
 
 /// How many rules a sentence may use before it must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,28 +19,6 @@ const ATTEMPTS: usize = 8;
 
 /// How many times parts of one sentence are drawn again, and how many times whole sentences are.
 const ATTEMPTS_MAX: usize = 400;
-
-/// The height of the lowest tree of each rule; `usize::MAX` for rules that derive nothing.
-pub(super) fn heights(bodies: &[Node]) -> Vec<usize> {
-    let mut heights = vec![usize::MAX; bodies.len()];
-    loop {
-        let next: Vec<usize> = bodies.iter().map(|body| height(body, &heights).saturating_add(1)).collect();
-        if next == heights {
-            return heights;
-        }
-        heights = next;
-    }
-}
-
-fn height(node: &Node, rules: &[usize]) -> usize {
-    match node {
-        Node::Range(..) | Node::NotBefore(_) | Node::OtherThan(_) | Node::Repeat { least: 0, .. } => 0,
-        Node::Rule(rule) => rules[rule.0],
-        Node::Choice(choices) => choices.iter().map(|choice| height(choice, rules)).min().unwrap_or(usize::MAX),
-        Node::Sequence(parts) => parts.iter().map(|part| height(part, rules)).max().unwrap_or(0),
-        Node::Repeat { of, .. } => height(of, rules),
-    }
-}
 
 impl Grammar {
     /// Draws a random sentence of `rule`; `None` if it derives none, or prose forbids all that were drawn.

@@ -2,32 +2,11 @@
 
 use rand::{Rng, RngExt};
 
-use super::{Grammar, Node};
+use super::grammar::Grammar;
 
 /// The maximum number of edits in one mutation, and the maximum length of a piece.
 const EDITS_MAX: usize = 3;
 const PIECE_MAX: usize = 6;
-
-/// Returns the first and last terminals of all ranges and their neighbours, where parsers are most likely to be wrong.
-pub(super) fn borders(bodies: &[Node]) -> Vec<u32> {
-    fn collect(node: &Node, borders: &mut Vec<u32>) {
-        match node {
-            Node::Range(first, last) => {
-                borders.extend([first.saturating_sub(1), *first, *last, last.saturating_add(1)]);
-            }
-            Node::Choice(nodes) | Node::Sequence(nodes) => nodes.iter().for_each(|node| collect(node, borders)),
-            Node::Repeat { of, .. } => collect(of, borders),
-            Node::Rule(_) | Node::NotBefore(_) | Node::OtherThan(_) => {}
-        }
-    }
-    let mut borders = Vec::new();
-    for body in bodies {
-        collect(body, &mut borders);
-    }
-    borders.sort_unstable();
-    borders.dedup();
-    borders
-}
 
 impl Grammar {
     /// Makes one to three random edits: inserts or replaces terminals, or deletes, duplicates or moves pieces.

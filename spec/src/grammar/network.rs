@@ -1,6 +1,6 @@
 //! Rules as a network of states for the recogniser: recognition of a rule begins at its entry and is complete at its exit.
 
-use super::{Node, Rule};
+use super::node::{Node, Rule};
 
 /// A position in a rule, between the parts that were matched and those that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -6,8 +6,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::grammar::Grammar;
 use super::network::{Edge, State};
-use super::{Grammar, Rule};
+use super::node::Rule;
 
 /// Whether a rule derives a prefix of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,8 +16,8 @@ use fluxstone_model::{TimeRange, Timestamp};
 
 use schedule::{DueRun, Schedule};
 
-use super::session::Session;
-use super::{Core, PreparedQuery, Principal};
+use super::session::{PreparedQuery, Session};
+use super::{Core, Principal};
 
 /// The most rows in a piece of a result; the result of SELECT INTO has one.
 const CHUNK_ROWS: usize = 10_000;

@@ -1,4 +1,4 @@
-//! Writes: the order of checks, what is dropped, the words for it.
+//! Writes: the order of checks, the points that are dropped, and the messages.
 
 use super::*;
 
@@ -98,7 +98,7 @@ fn points_older_than_their_policy_are_left_out_silently() {
 
 // spec: write.time.1
 #[test]
-fn points_without_a_time_get_that_of_the_server() {
+fn points_without_a_time_get_the_time_of_the_server() {
     let bench = with_database();
     assert_eq!(bench.write("m f=1\nn f=1"), "");
     assert_eq!(bench.run("SELECT f FROM m"), format!("0: m{{}} time,f | {NOW},1"));
@@ -120,7 +120,7 @@ fn limits_drop_points_of_new_series() {
 
 // spec: write.shard.3, write.partial.2
 #[test]
-fn time_is_no_tag_and_no_lone_field() {
+fn time_is_not_a_tag_or_an_only_field() {
     let bench = with_database();
     let tag = "BadRequest partial write: invalid tag key: input tag \"time\" on measurement \"m\" is invalid dropped=1";
     assert_eq!(bench.write("m,time=a f=1 1"), tag);
@@ -202,4 +202,18 @@ fn into_needs_a_column_time() {
     assert_eq!(bench.run("SELECT f, time AS at INTO o FROM m"), "0: error: error finding time index in result");
     assert_eq!(bench.run("SELECT * FROM o"), "0:");
     assert_eq!(bench.run("SELECT f, time AS at INTO o FROM nosuch"), "0: result{} time,written | 0,0");
+}
+
+// spec: statements.into.1
+#[test]
+fn into_keeps_names_and_strings_with_any_bytes() {
+    let bench = with_database();
+    let lines = r#"m,a\ b=c\,d f\ 1="say \"hi\\",g=1 1
+m,a\ b=c\,d g=2 2"#;
+    assert_eq!(bench.write(lines), "");
+    assert_eq!(bench.run("SELECT * INTO o FROM m GROUP BY *"), "0: result{} time,written | 0,2");
+    assert_eq!(bench.run("SHOW SERIES FROM o"), r"0: key | o,a\ b=c\,d");
+    let rows = |name: &str| bench.run(&format!("SELECT \"f 1\", g FROM {name} GROUP BY *"));
+    assert!(rows("m").contains(r#"say "hi\"#), "{}", rows("m"));
+    assert_eq!(rows("o"), rows("m").replacen("m{", "o{", 1));
 }

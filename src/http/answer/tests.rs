@@ -243,7 +243,7 @@ fn an_error_replaces_what_its_statement_answered_before() {
 
 // spec: http.errors.2
 #[test]
-fn an_error_after_rows_that_are_sent_stands_behind_them() {
+fn an_error_after_sent_rows_follows_them() {
     let pieces = vec![result(0, counting("m", 10_000)), error(0, "broken")];
     let (text, _) = document(PLAIN, pieces.clone());
     assert!(text.starts_with("{\"results\":[{\"statement_id\":0,\"series\":[{\"name\":\"m\""));

@@ -434,7 +434,7 @@ fn without_authentication_credentials_are_ignored() {
 
 // spec: auth.token.1, auth.token.2, auth.token.7
 #[test]
-fn a_bearer_token_stands_for_its_user() {
+fn a_bearer_token_authenticates_its_user() {
     let with = |secret: &str| {
         TestServer::with(HttpOptions { auth_enabled: true, shared_secret: secret.to_owned(), ..options() })
     };

@@ -4,7 +4,7 @@ use super::*;
 
 // spec: http.limits.1, http.connection.3
 #[test]
-fn requests_that_are_no_http_are_refused() {
+fn requests_that_are_not_http_are_refused() {
     let server = TestServer::start();
     for bytes in [
         &b"\r\n\r\n\r\n"[..],

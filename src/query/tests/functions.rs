@@ -204,7 +204,7 @@ fn the_earliest_extreme_is_chosen() {
 
 // spec: functions.firstlast.1
 #[test]
-fn of_several_ends_at_one_time_the_greatest_is_chosen() {
+fn first_and_last_choose_the_largest_of_values_with_one_time() {
     let points = "m,h=a v=3i,b=true 1\nm,h=b v=9i,b=false 1\nm,h=c v=4i,b=true 1";
     value(points, "first(v), h", "1 9i 'b'");
     value(points, "last(v), h", "1 9i 'b'");

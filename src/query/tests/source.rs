@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fluxstone_columns::{MemorySource, MemorySourceBuilder, Source};
 use fluxstone_line_protocol::{self as line_protocol, Precision};
-use fluxstone_model::{FieldValue, Text, Timestamp};
+use fluxstone_model::{FieldValue, Scalar, SeriesKey, Text, Timestamp};
 
 /// Parses line protocol with times in seconds; blocks have at most `block_values_max` values.
 pub(super) fn memory_source(points: &str, block_values_max: usize) -> Arc<MemorySource> {
@@ -12,13 +12,11 @@ pub(super) fn memory_source(points: &str, block_values_max: usize) -> Arc<Memory
     assert_eq!(body.errors, [], "bad test data");
     let mut builder = MemorySourceBuilder::new(block_values_max);
     for point in &body.points {
-        let series = line_protocol::series_key(point.series);
+        let series = SeriesKey::parse(point.series);
         for field in body.fields_of(point) {
             let value = match field.value {
-                line_protocol::Value::Float(v) => FieldValue::Float(v),
-                line_protocol::Value::Integer(v) => FieldValue::Integer(v),
-                line_protocol::Value::String(v) => FieldValue::String(Text::from(&*line_protocol::unescape_string(v))),
-                line_protocol::Value::Boolean(v) => FieldValue::Boolean(v),
+                Scalar::String(raw) => FieldValue::String(Text::from(&*line_protocol::unescape_string(raw))),
+                value => FieldValue::from(value),
             };
             let name = Text::from(&*line_protocol::unescape_field_key(field.key));
             builder.add_value(&series, name, point.time, value);

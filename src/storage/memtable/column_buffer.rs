@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use fluxstone_codec::CodecError;
 use fluxstone_columns::{Batch, Column};
-use fluxstone_model::{Text, TimeRange, Timestamp};
-
-use crate::record::Cell;
+use fluxstone_model::{Scalar, Text, TimeRange, Timestamp};
 
 /// The number of values at which a chunk is closed.
 const CHUNK_VALUES_MAX: usize = 1024;
@@ -46,36 +44,36 @@ impl Clone for ColumnBuffer {
 
 impl ColumnBuffer {
     /// Creates an empty column of the type of its first value.
-    pub(super) fn new(first: Cell<'_>) -> Self {
+    pub(super) fn new(first: Scalar<'_>) -> Self {
         let values = match first {
-            Cell::Float(_) => Column::Float(Vec::new()),
-            Cell::Integer(_) => Column::Integer(Vec::new()),
-            Cell::String(_) => Column::String(Vec::new()),
-            Cell::Boolean(_) => Column::Boolean(Vec::new()),
+            Scalar::Float(_) => Column::Float(Vec::new()),
+            Scalar::Integer(_) => Column::Integer(Vec::new()),
+            Scalar::String(_) => Column::String(Vec::new()),
+            Scalar::Boolean(_) => Column::Boolean(Vec::new()),
         };
         ColumnBuffer { closed: Vec::new(), open: OpenChunk { times: Vec::new(), values } }
     }
 
     /// Appends a value and returns the memory it takes.
-    pub(super) fn push(&mut self, time: Timestamp, cell: Cell<'_>) -> Result<usize, CodecError> {
+    pub(super) fn push(&mut self, time: Timestamp, cell: Scalar<'_>) -> Result<usize, CodecError> {
         if self.open.times.len() >= CHUNK_VALUES_MAX {
             self.closed.push(self.open.close(CHUNK_VALUES_FIRST));
         }
         let open = &mut self.open;
         let bytes = match (&mut open.values, cell) {
-            (Column::Float(values), Cell::Float(value)) => {
+            (Column::Float(values), Scalar::Float(value)) => {
                 values.push(value);
                 16
             }
-            (Column::Integer(values), Cell::Integer(value)) => {
+            (Column::Integer(values), Scalar::Integer(value)) => {
                 values.push(value);
                 16
             }
-            (Column::String(values), Cell::String(value)) => {
+            (Column::String(values), Scalar::String(value)) => {
                 values.push(Text::from(value));
                 8 + STRING_BYTES + value.len()
             }
-            (Column::Boolean(values), Cell::Boolean(value)) => {
+            (Column::Boolean(values), Scalar::Boolean(value)) => {
                 values.push(value);
                 9
             }

@@ -3,10 +3,10 @@
 //! Invariant: all points have one field and one type, which is never a string.
 
 use fluxstone_columns::{Batch, Column};
-use fluxstone_model::{FieldType, TimeRange, Timestamp};
+use fluxstone_model::{FieldType, Scalar, TimeRange, Timestamp};
 use smallvec::{SmallVec, smallvec};
 
-use crate::record::{Cell, FieldId};
+use crate::record::FieldId;
 
 /// The maximum number of points. More than these are kept in a column.
 const POINTS_MAX: usize = 8;
@@ -22,12 +22,12 @@ pub(super) struct FewPoints {
 
 impl FewPoints {
     /// Creates a list of one point. Returns `None` for a string.
-    pub(super) fn new(time: Timestamp, field: FieldId, cell: Cell<'_>) -> Option<FewPoints> {
+    pub(super) fn new(time: Timestamp, field: FieldId, cell: Scalar<'_>) -> Option<FewPoints> {
         Some(FewPoints { field, field_type: cell.field_type(), points: smallvec![(time.0, bits(cell)?)] })
     }
 
     /// Appends a point and returns the memory that it takes, or `None` if the list is full or the field or type differs.
-    pub(super) fn push(&mut self, time: Timestamp, field: FieldId, cell: Cell<'_>) -> Option<usize> {
+    pub(super) fn push(&mut self, time: Timestamp, field: FieldId, cell: Scalar<'_>) -> Option<usize> {
         let fits = self.points.len() < POINTS_MAX && (field, cell.field_type()) == (self.field, self.field_type);
         let bits = bits(cell).filter(|_| fits)?;
         let before = self.heap_bytes();
@@ -48,12 +48,12 @@ impl FewPoints {
         self.field
     }
 
-    pub(super) fn points(&self) -> impl ExactSizeIterator<Item = (Timestamp, Cell<'static>)> {
+    pub(super) fn points(&self) -> impl ExactSizeIterator<Item = (Timestamp, Scalar<'static>)> {
         self.points.iter().map(|&(time, bits)| {
             let cell = match self.field_type {
-                FieldType::Float => Cell::Float(f64::from_bits(bits)),
-                FieldType::Boolean => Cell::Boolean(bits != 0),
-                FieldType::Integer | FieldType::String => Cell::Integer(bits as i64),
+                FieldType::Float => Scalar::Float(f64::from_bits(bits)),
+                FieldType::Boolean => Scalar::Boolean(bits != 0),
+                FieldType::Integer | FieldType::String => Scalar::Integer(bits as i64),
             };
             (Timestamp(time), cell)
         })
@@ -78,12 +78,12 @@ impl FewPoints {
 }
 
 /// Returns a value as bits; `None` for a string.
-fn bits(cell: Cell<'_>) -> Option<u64> {
+fn bits(cell: Scalar<'_>) -> Option<u64> {
     match cell {
-        Cell::Float(value) => Some(value.to_bits()),
-        Cell::Integer(value) => Some(value as u64),
-        Cell::Boolean(value) => Some(u64::from(value)),
-        Cell::String(_) => None,
+        Scalar::Float(value) => Some(value.to_bits()),
+        Scalar::Integer(value) => Some(value as u64),
+        Scalar::Boolean(value) => Some(u64::from(value)),
+        Scalar::String(_) => None,
     }
 }
 
@@ -94,16 +94,16 @@ mod tests {
     const FIELD: FieldId = FieldId(3);
 
     fn few(values: &[i64]) -> FewPoints {
-        let mut few = FewPoints::new(Timestamp(values[0]), FIELD, Cell::Integer(values[0])).unwrap();
+        let mut few = FewPoints::new(Timestamp(values[0]), FIELD, Scalar::Integer(values[0])).unwrap();
         for value in &values[1..] {
-            assert!(few.push(Timestamp(*value), FIELD, Cell::Integer(*value)).is_some());
+            assert!(few.push(Timestamp(*value), FIELD, Scalar::Integer(*value)).is_some());
         }
         few
     }
 
     #[test]
     fn points_come_back_as_they_were_written() {
-        for cell in [Cell::Float(-0.5), Cell::Integer(i64::MIN), Cell::Boolean(true)] {
+        for cell in [Scalar::Float(-0.5), Scalar::Integer(i64::MIN), Scalar::Boolean(true)] {
             let few = FewPoints::new(Timestamp(7), FIELD, cell).unwrap();
             let points: Vec<_> = few.points().map(|(time, cell)| (time.0, format!("{cell:?}"))).collect();
             assert_eq!(points, [(7, format!("{cell:?}"))]);
@@ -115,14 +115,14 @@ mod tests {
     #[test]
     fn a_different_field_or_type_and_a_ninth_point_are_refused() {
         let mut few = few(&[1]);
-        assert_eq!(few.push(Timestamp(2), FieldId(4), Cell::Integer(2)), None);
-        assert_eq!(few.push(Timestamp(2), FIELD, Cell::Float(2.0)), None);
-        assert_eq!(few.push(Timestamp(2), FIELD, Cell::String(b"2")), None);
+        assert_eq!(few.push(Timestamp(2), FieldId(4), Scalar::Integer(2)), None);
+        assert_eq!(few.push(Timestamp(2), FIELD, Scalar::Float(2.0)), None);
+        assert_eq!(few.push(Timestamp(2), FIELD, Scalar::String(b"2")), None);
         for value in 2..=POINTS_MAX as i64 {
-            assert!(few.push(Timestamp(value), FIELD, Cell::Integer(value)).is_some());
+            assert!(few.push(Timestamp(value), FIELD, Scalar::Integer(value)).is_some());
         }
-        assert_eq!(few.push(Timestamp(9), FIELD, Cell::Integer(9)), None);
-        assert!(FewPoints::new(Timestamp(1), FIELD, Cell::String(b"")).is_none());
+        assert_eq!(few.push(Timestamp(9), FIELD, Scalar::Integer(9)), None);
+        assert!(FewPoints::new(Timestamp(1), FIELD, Scalar::String(b"")).is_none());
     }
 
     #[test]

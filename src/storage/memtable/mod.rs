@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 use fluxstone_codec::CodecError;
 use fluxstone_columns::{Batch, SeriesId};
-use fluxstone_model::{TimeRange, Timestamp};
+use fluxstone_model::{Scalar, TimeRange, Timestamp};
 use smallvec::{SmallVec, smallvec};
 
-use crate::record::{Cell, FieldId, RowHead, Rows};
+use crate::record::{FieldId, RowHead, Rows};
 use column_buffer::ColumnBuffer;
 use few_points::FewPoints;
 use series_table::{SeriesTable, Slot};
@@ -89,12 +89,12 @@ impl Memtable {
             }
         };
         if row.fields == 1 {
-            let (field, cell) = rows.next_cell()?;
+            let (field, cell) = rows.next_value()?;
             return Ok(bytes + series.push(row.time, field, cell)?);
         }
         let columns = series.columns((row.fields as usize).min(FIELDS_FIRST_MAX), &mut bytes)?;
         for at in 0..row.fields as usize {
-            let (field, cell) = rows.next_cell()?;
+            let (field, cell) = rows.next_value()?;
             bytes += push(columns, at, row.time, field, cell)?;
         }
         Ok(bytes)
@@ -166,7 +166,7 @@ impl MemoryColumn<'_> {
 
 impl SeriesValues {
     /// Appends a value and returns the memory that it takes.
-    fn push(&mut self, time: Timestamp, field: FieldId, cell: Cell<'_>) -> Result<usize, CodecError> {
+    fn push(&mut self, time: Timestamp, field: FieldId, cell: Scalar<'_>) -> Result<usize, CodecError> {
         match self {
             SeriesValues::Empty => {
                 if let Some(few) = FewPoints::new(time, field, cell) {
@@ -232,7 +232,7 @@ fn push(
     at: usize,
     time: Timestamp,
     field: FieldId,
-    cell: Cell<'_>,
+    cell: Scalar<'_>,
 ) -> Result<usize, CodecError> {
     let found = match columns.get(at) {
         Some((id, _)) if *id == field => Some(at),

@@ -1,22 +1,23 @@
-//! A table by series, made for ids that lie close together: pages of neighbours, in which a series costs a byte beside its entry.
+//! A map from series ids to entries, made for ids that are close together: a page holds neighbouring ids, and each costs one
+//! byte in addition to its entry.
 //!
-//! Pages are spread over buckets, and both are shared by `Arc` and copied only when written to while a copy of the table holds
-//! them: copying a table costs a few pointers, however much it holds.
+//! Pages are spread over buckets. Both are shared by `Arc` and copied on write if another copy of the table has them, so
+//! copying a table costs a few hundred pointers at most, whatever its size.
 
 use std::sync::Arc;
 
 use fluxstone_columns::SeriesId;
 use hashbrown::HashMap;
 
-/// How many neighbours share a page; their places fit in a byte each.
+/// The number of neighbouring ids on a page; their positions fit in a byte each.
 const PAGE_SERIES: usize = 64;
-/// How many buckets the pages are spread over.
+/// The number of buckets.
 const BUCKETS: usize = 256;
 
-/// Entries by series.
+/// Entries by series id.
 #[derive(Debug, Clone)]
 pub(super) struct SeriesTable<T> {
-    /// None, or [`BUCKETS`].
+    /// Either empty, or [`BUCKETS`] of them.
     buckets: Vec<Arc<Bucket<T>>>,
 }
 
@@ -25,24 +26,24 @@ type Bucket<T> = HashMap<u64, Arc<Page<T>>>;
 
 #[derive(Debug, Clone)]
 struct Page<T> {
-    /// For each series one more than the place of its entry; zero, if it has none.
-    places: [u8; PAGE_SERIES],
+    /// For each series, one more than the position of its entry; zero if it has none.
+    positions: [u8; PAGE_SERIES],
     entries: Vec<T>,
 }
 
-/// Where the entry of a series is or would be.
+/// The slot of a series, with or without an entry.
 pub(super) enum Slot<'t, T> {
     Occupied(&'t mut T),
     Vacant(VacantSlot<'t, T>),
 }
 
-/// Where the entry of a series would be.
+/// The slot of a series without an entry.
 pub(super) struct VacantSlot<'t, T> {
     page: &'t mut Page<T>,
     at: usize,
 }
 
-/// The number of the page of a series, and its place there.
+/// Returns the page number of a series, and its index on the page.
 fn page_of(series: SeriesId) -> (u64, usize) {
     (series.0 / PAGE_SERIES as u64, (series.0 % PAGE_SERIES as u64) as usize)
 }
@@ -52,7 +53,7 @@ fn bucket_of(page: u64) -> usize {
 }
 
 impl<T: Clone> SeriesTable<T> {
-    /// The memory that a page takes beside its entries, estimated.
+    /// The estimated memory of a page in addition to its entries.
     pub(super) const PAGE_BYTES: usize = 160;
 
     /// Whether there are no entries.
@@ -65,7 +66,7 @@ impl<T: Clone> SeriesTable<T> {
         self.buckets.get(bucket_of(number))?.get(&number)?.get(at)
     }
 
-    /// The slot of a series.
+    /// Returns the slot of a series.
     pub(super) fn slot(&mut self, series: SeriesId) -> Slot<'_, T> {
         if self.buckets.is_empty() {
             self.buckets = vec![Arc::default(); BUCKETS];
@@ -73,13 +74,13 @@ impl<T: Clone> SeriesTable<T> {
         let (number, at) = page_of(series);
         let bucket = Arc::make_mut(&mut self.buckets[bucket_of(number)]);
         let page = Arc::make_mut(bucket.entry(number).or_default());
-        match page.places[at] {
+        match page.positions[at] {
             0 => Slot::Vacant(VacantSlot { page, at }),
-            place => Slot::Occupied(&mut page.entries[usize::from(place) - 1]),
+            position => Slot::Occupied(&mut page.entries[usize::from(position) - 1]),
         }
     }
 
-    /// Takes an entry out.
+    /// Removes the entry of a series, if it has one.
     pub(super) fn remove(&mut self, series: SeriesId) {
         if self.get(series).is_none() {
             return;
@@ -95,12 +96,12 @@ impl<T: Clone> SeriesTable<T> {
         }
     }
 
-    /// All entries, in no order.
+    /// Returns all entries, in no particular order.
     pub(super) fn entries(&self) -> impl Iterator<Item = &T> {
         self.buckets.iter().flat_map(|bucket| bucket.values()).flat_map(|page| &page.entries)
     }
 
-    /// All entries in the order of their series.
+    /// Returns all entries in the order of their series.
     pub(super) fn iter(&self) -> impl Iterator<Item = (SeriesId, &T)> {
         let mut pages: Vec<(u64, &Page<T>)> = Vec::new();
         pages.extend(self.buckets.iter().flat_map(|bucket| bucket.iter()).map(|(number, page)| (*number, &**page)));
@@ -114,32 +115,32 @@ impl<T: Clone> SeriesTable<T> {
 
 impl<T> Page<T> {
     fn get(&self, at: usize) -> Option<&T> {
-        self.entries.get(usize::from(self.places[at]).checked_sub(1)?)
+        self.entries.get(usize::from(self.positions[at]).checked_sub(1)?)
     }
 
-    /// Takes out an entry that is there; the last one comes into its place.
+    /// Removes an existing entry; the last entry moves to its position.
     fn remove(&mut self, at: usize) {
-        let place = std::mem::take(&mut self.places[at]);
+        let position = std::mem::take(&mut self.positions[at]);
         let last = self.entries.len() as u8;
-        self.entries.swap_remove(usize::from(place) - 1);
-        if let Some(moved) = self.places.iter_mut().find(|place| **place == last) {
-            *moved = place;
+        self.entries.swap_remove(usize::from(position) - 1);
+        if let Some(moved) = self.positions.iter_mut().find(|position| **position == last) {
+            *moved = position;
         }
     }
 }
 
 impl<'t, T> VacantSlot<'t, T> {
-    /// Whether the series has no neighbours with entries.
+    /// Whether the page has no entries yet.
     pub(super) fn is_first_of_page(&self) -> bool {
         self.page.entries.is_empty()
     }
 
     pub(super) fn insert(self, entry: T) -> &'t mut T {
         let VacantSlot { page, at } = self;
-        let place = page.entries.len();
+        let position = page.entries.len();
         page.entries.push(entry);
-        page.places[at] = place as u8 + 1; // there are at most as many entries as places
-        &mut page.entries[place]
+        page.positions[at] = position as u8 + 1; // there are at most as many entries as positions
+        &mut page.entries[position]
     }
 }
 
@@ -151,7 +152,7 @@ impl<T> Default for SeriesTable<T> {
 
 impl<T> Default for Page<T> {
     fn default() -> Self {
-        Page { places: [0; PAGE_SERIES], entries: Vec::new() }
+        Page { positions: [0; PAGE_SERIES], entries: Vec::new() }
     }
 }
 
@@ -171,7 +172,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_map_whose_copies_stay_as_they_are(
+        fn it_is_a_map_whose_copies_do_not_change(
             steps in proptest::collection::vec((0_u64..200, 0_u64..3, any::<Option<u32>>(), proptest::bool::weighted(0.1)), 0..200),
         ) {
             let (mut table, mut model) = (SeriesTable::default(), BTreeMap::new());

@@ -1,10 +1,10 @@
-//! The series index of one database: which series there are, and which of them have which tags.
+//! The series index of one database: its series, and which of them have which tags.
 //!
-//! Series are added by writers before their log record is on disk, so every question names the [`SeriesBound`] up to which
-//! series count: ids ascend in log order. Removing is for changes that wait until no reader can see the index.
+//! Writers add series before their log record is on disk, so every query names the [`SeriesBound`] up to which series are
+//! visible: ids ascend in log order. Series are only removed by changes that wait until no reader can see the index.
 //!
-//! It is made for a million series: names are held once (`names`), a series is a row of their numbers (`rows`), tags lead to
-//! bitmaps of rows (`postings`), and keys are put together when they are asked for.
+//! The index is made for millions of series: names are stored once (`names`), a series is a row of their numbers (`rows`),
+//! tags lead to bitmaps of rows (`postings`), and keys are assembled when they are needed.
 
 mod names;
 mod order;
@@ -15,23 +15,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fluxstone_columns::{SeriesId, SeriesPredicate, SeriesRef};
-use fluxstone_line_protocol::SpeltSeries;
-use fluxstone_model::Text;
+use fluxstone_model::{RawSeriesKey, Text};
 use order::KeyOrder;
 use postings::{MeasurementPostings, RowSet};
 use rows::{RowNumber, Rows};
 
-/// Removed rows are cleared away when there are as many as others, and at least this many.
+/// The index is rebuilt without removed rows when there are more of them than of others, and more than this.
 const REMOVED_MIN: usize = 1024;
-/// A set of series is sorted by itself if it has at most this part of its measurement; else the whole order is used.
-const SORTED_PART: u64 = 8;
+/// A set of series is sorted on its own if it is at most this fraction (one in ...) of its measurement; otherwise the order of
+/// the whole measurement is used.
+const SORTED_FRACTION: u64 = 8;
 
-/// Series with smaller ids are visible.
+/// The first series id that is not visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SeriesBound(pub(super) SeriesId);
 
 impl SeriesBound {
-    /// Nothing is hidden.
+    /// All series are visible.
     pub(super) const ALL: SeriesBound = SeriesBound(SeriesId(u64::MAX));
 }
 
@@ -49,15 +49,14 @@ struct Measurement {
 }
 
 impl SeriesIndex {
-    /// Adds a series by any spelling of its key. `id` is greater than all before it; one that is there already stays as it
-    /// is.
+    /// Adds a series, given its raw key, unless it exists. `id` must be larger than all earlier ones.
     pub(super) fn insert(&mut self, id: SeriesId, key: &[u8]) {
-        self.find_or_add(id, &SpeltSeries::new(key));
+        self.find_or_add(id, &RawSeriesKey::new(key));
     }
 
-    /// The series that a line names, and its measurement. If there is none it is added with that id, which is greater than all
-    /// before it; `None` if it is not, or if there are too many.
-    pub(super) fn find_or_add(&mut self, id: SeriesId, series: &SpeltSeries<'_>) -> Option<(SeriesId, &Text)> {
+    /// Returns a series and its measurement. A new series is added with this id, which must be larger than all earlier ones;
+    /// `None` if it is not, or if there are too many series.
+    pub(super) fn find_or_add(&mut self, id: SeriesId, series: &RawSeriesKey<'_>) -> Option<(SeriesId, &Text)> {
         let (row, is_new) = self.rows.find_or_add(id, series)?;
         let name = self.rows.measurement(row)?;
         if is_new {
@@ -70,7 +69,7 @@ impl SeriesIndex {
         Some((self.rows.id(row), name))
     }
 
-    /// Takes series out, with measurements and tags that only they had.
+    /// Removes series, and the measurements and tags that only they had.
     pub(super) fn remove(&mut self, series: &[SeriesId]) {
         for row in series.iter().filter_map(|id| self.rows.number(*id)).collect::<Vec<_>>() {
             let Some(name) = self.rows.measurement(row).cloned() else { continue };
@@ -92,23 +91,23 @@ impl SeriesIndex {
         }
     }
 
-    /// How many series there are.
+    /// The number of visible series.
     pub(super) fn len(&self, bound: SeriesBound) -> usize {
         if bound == SeriesBound::ALL { self.rows.len() } else { self.rows.numbers(0..self.end(bound)).count() }
     }
 
-    /// The series that a line names, by any spelling of its key, and its measurement.
-    pub(super) fn find(&self, series: &SpeltSeries<'_>) -> Option<(SeriesId, &Text)> {
+    /// Returns a series and its measurement, if it exists.
+    pub(super) fn find(&self, series: &RawSeriesKey<'_>) -> Option<(SeriesId, &Text)> {
         let row = self.rows.find(series)?;
         Some((self.rows.id(row), self.rows.measurement(row)?))
     }
 
-    /// Whether a series is there.
+    /// Whether a series exists.
     pub(super) fn contains(&self, id: SeriesId) -> bool {
         self.rows.number(id).is_some()
     }
 
-    /// Whether a series with this id or a greater one is there, or was.
+    /// Whether there is, or was, a series with this id or a larger one.
     pub(super) fn has_reached(&self, id: SeriesId) -> bool {
         self.rows.has_reached(id)
     }
@@ -118,23 +117,23 @@ impl SeriesIndex {
         self.rows.measurement(self.rows.number(id)?)
     }
 
-    /// The ids from `first` on.
+    /// Returns the ids from `first` on.
     pub(super) fn ids_from(&self, first: SeriesId) -> Vec<SeriesId> {
         self.rows.numbers(self.rows.from(first)..RowNumber::MAX).map(|row| self.rows.id(row)).collect()
     }
 
-    /// The series from `first` on with their keys, tags sorted and as spelt, in the order of their ids.
+    /// Returns the series from `first` on with their raw keys, tags sorted, in the order of their ids.
     pub(super) fn iter_from(&self, first: SeriesId, bound: SeriesBound) -> impl Iterator<Item = (SeriesId, Vec<u8>)> {
         let rows = self.rows.numbers(self.rows.from(first)..self.end(bound));
-        rows.map(|row| (self.rows.id(row), self.rows.raw(row).concat()))
+        rows.map(|row| (self.rows.id(row), self.rows.raw_parts(row).concat()))
     }
 
-    /// Whether the measurement has a series.
+    /// Whether the measurement has a visible series.
     pub(super) fn has_measurement(&self, measurement: &[u8], bound: SeriesBound) -> bool {
         self.measurements.get(measurement).is_some_and(|m| m.is_visible(self.end(bound)))
     }
 
-    /// How many values a tag key of a measurement has.
+    /// The number of values of a tag key in a measurement.
     pub(super) fn tag_values(&self, measurement: &[u8], key: &[u8]) -> usize {
         self.measurements.get(measurement).map_or(0, |m| m.postings.tag_values(key, &self.rows.names))
     }
@@ -144,25 +143,25 @@ impl SeriesIndex {
         self.measurements.get(measurement).is_some_and(|m| m.postings.has_tag(key, value, &self.rows.names))
     }
 
-    /// The measurements in byte order.
+    /// Returns the visible measurements in byte order.
     pub(super) fn measurements(&self, bound: SeriesBound) -> Vec<Text> {
         let visible = self.measurements.iter().filter(|(_, m)| m.is_visible(self.end(bound)));
         visible.map(|(name, _)| name.clone()).collect()
     }
 
-    /// The tag keys of a measurement.
+    /// Returns the tag keys of the visible series of a measurement.
     pub(super) fn tag_keys(&self, measurement: &[u8], bound: SeriesBound) -> BTreeSet<Text> {
         let Some(measurement) = self.measurements.get(measurement) else { return BTreeSet::new() };
         measurement.postings.tag_keys(self.end(bound), &self.rows.names).cloned().collect()
     }
 
-    /// The ids of all series of a measurement, in order.
+    /// Returns the ids of all series of a measurement, in order.
     pub(super) fn series_of(&self, measurement: &[u8]) -> Vec<SeriesId> {
         let rows = self.measurements.get(measurement).into_iter().flat_map(|m| m.postings.rows());
         rows.map(|row| self.rows.id(row)).collect()
     }
 
-    /// The series of a measurement for which `predicate` holds, in the order of their keys.
+    /// Returns the visible series of a measurement for which `predicate` holds, in the order of their keys.
     pub(super) fn matching(
         &self,
         measurement: &[u8],
@@ -177,7 +176,7 @@ impl SeriesIndex {
         rows.into_iter().filter_map(key).collect()
     }
 
-    /// Rows from here on are hidden.
+    /// The first row that is not visible.
     fn end(&self, bound: SeriesBound) -> RowNumber {
         self.rows.from(bound.0)
     }
@@ -188,9 +187,9 @@ impl Measurement {
         self.postings.rows().min().is_some_and(|least| least < end)
     }
 
-    /// Rows of this measurement in the order of their keys.
+    /// Sorts rows of this measurement by their keys.
     fn sorted(&self, set: &RowSet, rows: &Rows) -> Vec<RowNumber> {
-        if set.len() <= self.postings.rows().len() / SORTED_PART {
+        if set.len() <= self.postings.rows().len() / SORTED_FRACTION {
             let mut sorted: Vec<RowNumber> = set.iter().collect();
             sorted.sort_unstable_by(|a, b| rows.compare(*a, *b));
             return sorted;
@@ -205,7 +204,6 @@ mod tests {
 
     use super::*;
     use fluxstone_go::Regex;
-    use fluxstone_line_protocol::series_key;
     use fluxstone_model::SeriesKey;
 
     fn index(keys: &[&str]) -> SeriesIndex {
@@ -217,7 +215,7 @@ mod tests {
     }
 
     fn find(index: &SeriesIndex, series: &str) -> Option<(u64, Text)> {
-        index.find(&SpeltSeries::new(series.as_bytes())).map(|(id, measurement)| (id.0, measurement.clone()))
+        index.find(&RawSeriesKey::new(series.as_bytes())).map(|(id, measurement)| (id.0, measurement.clone()))
     }
 
     fn equal(key: &str, value: &str) -> SeriesPredicate {
@@ -233,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn series_come_in_the_order_of_their_keys() {
+    fn series_are_in_the_order_of_their_keys() {
         let index = index(&["m,b=1", "m", "m,a=2,b=1", "n,b=1"]);
         assert_eq!(all(&index, SeriesBound::ALL), ["m", "m,a=2,b=1", "m,b=1"]);
         assert_eq!(raw(&index.matching(b"m", &equal("b", "1"), SeriesBound::ALL)), ["m,a=2,b=1", "m,b=1"]);
@@ -267,7 +265,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against the meaning of predicates, with series removed and hidden.
+        /// Compares with the definition of predicates, with series removed and hidden.
         #[test]
         fn the_index_finds_the_series_for_which_a_predicate_holds(
             keys in proptest::collection::btree_set("m(,a=[xyz])?(,b=([xyz]|x,|x=))?(,c=[x-z]{1,2})?", 0..30),
@@ -282,7 +280,7 @@ mod tests {
             let mut index = index(&keys);
             index.remove(&removed.iter().copied().map(SeriesId).collect::<Vec<_>>());
             let shown = |id: u64| !removed.contains(&id) && id < bound;
-            let series = (1..).zip(&keys).filter(|(id, _)| shown(*id)).map(|(_, key)| series_key(key.as_bytes()));
+            let series = (1..).zip(&keys).filter(|(id, _)| shown(*id)).map(|(_, key)| SeriesKey::parse(key.as_bytes()));
             let mut want: Vec<SeriesKey> = series.filter(|key| predicate.holds(&key.tags)).collect();
             want.sort();
             let got = index.matching(b"m", &predicate, SeriesBound(SeriesId(bound)));
@@ -307,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn removed_series_are_cleared_away() {
+    fn the_index_is_rebuilt_when_most_series_were_removed() {
         let keys: Vec<String> = (0..5000).map(|i| format!("m,a={i}")).collect();
         let mut index = index(&keys.iter().map(String::as_str).collect::<Vec<_>>());
         index.remove(&(1..4990).map(SeriesId).collect::<Vec<_>>());
@@ -332,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_removed_series_had_goes_with_them() {
+    fn tags_and_measurements_are_removed_with_their_last_series() {
         let mut index = index(&["m,a=1,b=1", "m,b=1", "n"]);
         index.remove(&[SeriesId(1), SeriesId(3)]);
         assert_eq!(index.measurements(SeriesBound::ALL), ["m"]);

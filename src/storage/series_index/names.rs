@@ -1,42 +1,42 @@
-//! Texts, each held once and known by a number: the spellings of tag keys and tag values, and what they stand for.
+//! Interned texts: tag keys and tag values, raw and unescaped. Each is stored once and referred to by a number.
 
-use fluxstone_line_protocol::unescape_tag;
 use fluxstone_model::Text;
+use fluxstone_model::escape::unescape_tag;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::super::stored_hash::StoredHash;
+use crate::stored_hash::StoredHash;
 
 /// The number of a text.
 pub(super) type Symbol = u32;
 
-/// A table of texts.
+/// A table of interned texts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     texts: Vec<Text>,
-    /// For each text the symbol of what it stands for when it is read as the spelling of a tag key or value.
-    meanings: Vec<Symbol>,
+    /// For each text, the symbol of its unescaped form.
+    unescaped: Vec<Symbol>,
     table: HashTable<(Symbol, StoredHash)>,
     hasher: DefaultHashBuilder,
 }
 
 impl Names {
-    /// The symbol of a text that is there.
+    /// Returns the symbol of a text, if it is in the table.
     pub(super) fn get(&self, text: &[u8]) -> Option<Symbol> {
         self.find(text, StoredHash::of(&self.hasher, text))
     }
 
-    /// The symbol of a text, which is added if it is not there.
+    /// Returns the symbol of a text, which is added if it is not in the table.
     pub(super) fn intern(&mut self, text: &[u8]) -> Symbol {
         let hash = StoredHash::of(&self.hasher, text);
         if let Some(symbol) = self.find(text, hash) {
             return symbol;
         }
-        // Unescaping makes a text shorter, so this ends.
-        let meaning = unescape_tag(text);
-        let meaning = (*meaning != *text).then(|| self.intern(&meaning));
+        // Unescaping makes a text shorter, so this recursion ends.
+        let unescaped = unescape_tag(text);
+        let unescaped = (*unescaped != *text).then(|| self.intern(&unescaped));
         let symbol = self.texts.len() as Symbol;
         self.texts.push(Text::from(text));
-        self.meanings.push(meaning.unwrap_or(symbol));
+        self.unescaped.push(unescaped.unwrap_or(symbol));
         self.table.insert_unique(hash.whole(), (symbol, hash), |(_, hash)| hash.whole());
         symbol
     }
@@ -47,13 +47,13 @@ impl Names {
         self.table.find(hash.whole(), is_it).map(|(symbol, _)| *symbol)
     }
 
-    /// The text of a symbol.
+    /// Returns the text of a symbol.
     pub(super) fn text(&self, symbol: Symbol) -> &Text {
         &self.texts[symbol as usize]
     }
 
-    /// What a spelling stands for.
-    pub(super) fn meaning(&self, spelling: Symbol) -> Symbol {
-        self.meanings[spelling as usize]
+    /// Returns the symbol of the unescaped form of a raw text.
+    pub(super) fn unescaped(&self, raw: Symbol) -> Symbol {
+        self.unescaped[raw as usize]
     }
 }

@@ -1,4 +1,4 @@
-//! Which series have which tags: for each tag key and tag value of a measurement a set of rows.
+//! Postings: for each tag key and tag value of a measurement, the set of rows that have the tag.
 
 use std::ops::{BitAnd, BitOr, Sub};
 
@@ -11,10 +11,11 @@ use roaring::RoaringBitmap;
 use super::names::{Names, Symbol};
 use super::rows::RowNumber;
 
-/// Some rows.
+/// A set of rows.
 pub(super) type RowSet = RoaringBitmap;
 
-/// The rows of each value of a tag key. Often only one row has a value, as with the name of a host: such take little.
+/// The rows of each value of a tag key. Values that only one row has are common (host names, for example), and take little
+/// memory.
 #[derive(Debug, Clone, Default)]
 struct Values {
     ones: HashMap<Symbol, RowNumber>,
@@ -30,7 +31,7 @@ pub(super) struct MeasurementPostings {
 }
 
 impl MeasurementPostings {
-    /// Adds a row that is greater than all before.
+    /// Adds a row. Its number is larger than all earlier ones.
     pub(super) fn add(&mut self, row: RowNumber, tags: &[(Symbol, Symbol)]) {
         push(&mut self.rows, row);
         for (key, value) in tags {
@@ -38,7 +39,7 @@ impl MeasurementPostings {
         }
     }
 
-    /// Takes a row out, with tags that only it had.
+    /// Removes a row, and the tags that only it had.
     pub(super) fn remove(&mut self, row: RowNumber, tags: &[(Symbol, Symbol)]) {
         self.rows.remove(row);
         for (key, value) in tags {
@@ -50,12 +51,12 @@ impl MeasurementPostings {
         }
     }
 
-    /// All rows.
+    /// Returns all rows.
     pub(super) fn rows(&self) -> &RowSet {
         &self.rows
     }
 
-    /// How many values a tag key has.
+    /// The number of values of a tag key.
     pub(super) fn tag_values(&self, key: &[u8], names: &Names) -> usize {
         self.values_of(key, names).map_or(0, Values::len)
     }
@@ -66,7 +67,7 @@ impl MeasurementPostings {
         find().unwrap_or(false)
     }
 
-    /// The tag keys that rows before `end` have, in no order.
+    /// Returns the tag keys of the rows before `end`, in no particular order.
     pub(super) fn tag_keys<'p>(&'p self, end: RowNumber, names: &'p Names) -> impl Iterator<Item = &'p Text> {
         self.tags.iter().filter(move |(_, values)| values.begin_before(end)).map(|(key, _)| names.text(*key))
     }
@@ -75,7 +76,7 @@ impl MeasurementPostings {
         self.tags.get(&names.get(key)?)
     }
 
-    /// The rows for which `predicate` holds. A row without a tag has the empty text as its value.
+    /// Returns the rows for which `predicate` holds. A row without a tag has the empty text as its value.
     pub(super) fn matching(&self, predicate: &SeriesPredicate, names: &Names) -> RowSet {
         match predicate {
             SeriesPredicate::All => self.rows.clone(),
@@ -105,7 +106,7 @@ impl MeasurementPostings {
         }
     }
 
-    /// The rows that do not have a tag key.
+    /// Returns the rows without a tag key.
     fn without(&self, key: &[u8], names: &Names) -> RowSet {
         match self.values_of(key, names) {
             Some(values) => (&self.rows).sub(values.union(|_| true)),
@@ -160,7 +161,7 @@ impl Values {
         self.many.values().any(least) || self.ones.values().any(|one| *one < end)
     }
 
-    /// The rows of some of the values.
+    /// Returns the rows of all values for which `is_wanted` holds.
     fn union(&self, is_wanted: impl Fn(Symbol) -> bool) -> RowSet {
         let mut all = RowSet::new();
         for (_, rows) in self.many.iter().filter(|(value, _)| is_wanted(**value)) {
@@ -168,13 +169,13 @@ impl Values {
         }
         let ones = self.ones.iter().filter(|(value, _)| is_wanted(**value));
         let mut ones: Vec<RowNumber> = ones.map(|(_, one)| *one).collect();
-        // In order, so that each is appended.
+        // Sorted, so that each one is appended to the set.
         ones.sort_unstable();
         all.bitor(ones.into_iter().collect::<RowSet>())
     }
 }
 
-/// Adds a row that is mostly greater than all before.
+/// Adds a row, fast if its number is larger than all others, as it mostly is.
 fn push(rows: &mut RowSet, row: RowNumber) {
     if rows.try_push(row).is_err() {
         rows.insert(row);

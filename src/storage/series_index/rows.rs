@@ -1,30 +1,30 @@
-//! The series themselves: each is a row of symbols, 4 bytes for each tag, under a shape that it shares with all series of
-//! its measurement that have the same tag keys.
+//! The series of the index. Each is a row of symbols, 4 bytes for each tag, and has a shape, which it shares with all series
+//! of its measurement that have the same tag keys.
 //!
-//! Rows are numbered from 0 on in the order of their ids. Numbers of rows that were removed are not used again.
+//! Rows are numbered from 0 on in the order of their ids. The numbers of removed rows are not used again.
 
 use std::cmp::Ordering;
 use std::hash::BuildHasher;
 
 use fluxstone_columns::SeriesId;
-use fluxstone_line_protocol::{SpeltSeries, unescape_measurement};
-use fluxstone_model::{SeriesKey, TagSet, Text};
+use fluxstone_model::escape::unescape_measurement;
+use fluxstone_model::{RawSeriesKey, SeriesKey, TagSet, Text};
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 
-use super::super::stored_hash::StoredHash;
 use super::names::{Names, Symbol};
+use crate::stored_hash::StoredHash;
 
 /// The number of a row.
 pub(super) type RowNumber = u32;
 
-/// The symbols of a row.
+/// The symbols of the tag values of a row.
 type Symbols = SmallVec<[Symbol; 16]>;
-/// The tags of a row: key and value.
+/// The tags of a row: keys and values.
 pub(super) type Tags = SmallVec<[(Symbol, Symbol); 16]>;
 
-/// The shape of rows that were removed.
+/// The shape of removed rows.
 const REMOVED: u32 = u32::MAX;
 
 /// All rows.
@@ -34,7 +34,7 @@ pub(super) struct Rows {
     shapes: Vec<Shape>,
     shape_table: HashTable<u32>,
     all: Vec<Row>,
-    /// The symbols of the tag values of all rows, as spelt.
+    /// The symbols of the raw tag values of all rows.
     values: Vec<Symbol>,
     row_table: HashTable<(RowNumber, StoredHash)>,
     hasher: DefaultHashBuilder,
@@ -43,11 +43,11 @@ pub(super) struct Rows {
 
 #[derive(Debug, Clone)]
 struct Shape {
-    /// As spelt.
+    /// The raw measurement.
     measurement: Text,
-    /// What that stands for.
+    /// The unescaped measurement.
     name: Text,
-    /// As spelt, in order.
+    /// The raw tag keys, in order.
     keys: Box<[Symbol]>,
 }
 
@@ -55,14 +55,14 @@ struct Shape {
 struct Row {
     id: SeriesId,
     shape: u32,
-    /// Where its values begin.
+    /// The index of its first value.
     values_at: u32,
 }
 
 impl Rows {
-    /// The row of a series by any spelling of its key, and whether it was added because there was none. `id` is greater than
-    /// all before it; `None` if it is not, or if there are too many rows.
-    pub(super) fn find_or_add(&mut self, id: SeriesId, series: &SpeltSeries<'_>) -> Option<(RowNumber, bool)> {
+    /// Returns the row of a series, and whether it was added because there was none. `id` must be larger than all earlier
+    /// ones; `None` if it is not, or if there are too many rows.
+    pub(super) fn find_or_add(&mut self, id: SeriesId, series: &RawSeriesKey<'_>) -> Option<(RowNumber, bool)> {
         let number = RowNumber::try_from(self.all.len()).ok()?;
         let values_at = u32::try_from(self.values.len()).ok()?;
         if self.has_reached(id) {
@@ -88,12 +88,12 @@ impl Rows {
         }
     }
 
-    /// Whether there is, or was, a series with this id or a greater one.
+    /// Whether there is, or was, a series with this id or a larger one.
     pub(super) fn has_reached(&self, id: SeriesId) -> bool {
         self.all.last().is_some_and(|last| last.id >= id)
     }
 
-    /// The shape of a measurement and tag keys, added if it is not there.
+    /// Returns the shape of a measurement and tag keys, which is added if it does not exist.
     fn shape_of(&mut self, measurement: &[u8], keys: &[Symbol]) -> u32 {
         if let Some(shape) = self.find_shape(measurement, keys) {
             return shape;
@@ -102,8 +102,8 @@ impl Rows {
         let name = unescape_measurement(measurement);
         let known = self.shapes.iter().rev().map(|shape| &shape.name).find(|known| ***known == *name);
         let name = known.cloned().unwrap_or_else(|| Text::from(&*name));
-        let spelt = if *name == *measurement { name.clone() } else { Text::from(measurement) };
-        self.shapes.push(Shape { measurement: spelt, name, keys: keys.into() });
+        let raw = if *name == *measurement { name.clone() } else { Text::from(measurement) };
+        self.shapes.push(Shape { measurement: raw, name, keys: keys.into() });
         let Rows { shapes, shape_table, hasher, .. } = self;
         let hash_of = |number: &u32| {
             let shape = &shapes[*number as usize];
@@ -121,8 +121,8 @@ impl Rows {
         self.shape_table.find(self.hasher.hash_one((measurement, keys)), is_it).copied()
     }
 
-    /// The row of a series by any spelling of its key, that is, with its tags in any order.
-    pub(super) fn find(&self, series: &SpeltSeries<'_>) -> Option<RowNumber> {
+    /// Returns the row of a series.
+    pub(super) fn find(&self, series: &RawSeriesKey<'_>) -> Option<RowNumber> {
         let keys = series.tags.iter().map(|(key, _)| self.names.get(key)).collect::<Option<Symbols>>()?;
         let shape = self.find_shape(series.measurement, &keys)?;
         let values = series.tags.iter().map(|(_, value)| self.names.get(value)).collect::<Option<Symbols>>()?;
@@ -134,7 +134,7 @@ impl Rows {
         self.row_table.find(hash.whole(), is_it).map(|(number, _)| *number)
     }
 
-    /// Takes a row out.
+    /// Removes a row.
     pub(super) fn remove(&mut self, number: RowNumber) {
         let Some(&row) = self.all.get(number as usize) else { return };
         if row.shape == REMOVED {
@@ -148,20 +148,20 @@ impl Rows {
         self.removed += 1;
     }
 
-    /// How many rows there are that were not removed.
+    /// The number of rows that were not removed.
     pub(super) fn len(&self) -> usize {
         self.all.len() - self.removed
     }
 
-    /// How many rows were removed.
+    /// The number of removed rows.
     pub(super) fn removed(&self) -> usize {
         self.removed
     }
 
-    /// The number of the first row whose id is `id` or greater.
+    /// Returns the number of the first row whose id is `id` or larger.
     pub(super) fn from(&self, id: SeriesId) -> RowNumber {
         let Some(first) = self.all.first() else { return 0 };
-        // Ids grow faster than numbers, and mostly as fast.
+        // Ids grow at least as fast as numbers, and mostly exactly as fast.
         let most = id.0.saturating_sub(first.id.0).min(self.all.len() as u64) as usize;
         if self.all.get(most).is_some_and(|row| row.id == id) {
             return most as RowNumber;
@@ -169,13 +169,13 @@ impl Rows {
         self.all[..most].partition_point(|row| row.id < id) as RowNumber
     }
 
-    /// The row of a series.
+    /// Returns the number of the row with this id.
     pub(super) fn number(&self, id: SeriesId) -> Option<RowNumber> {
         let number = self.from(id);
         self.row(number).filter(|row| row.id == id).map(|_| number)
     }
 
-    /// The rows of some numbers, without those that were removed.
+    /// Returns the numbers in `range` whose rows were not removed.
     pub(super) fn numbers(&self, range: std::ops::Range<RowNumber>) -> impl Iterator<Item = RowNumber> {
         let end = range.end.min(self.all.len() as RowNumber);
         (range.start..end).filter(|number| self.row(*number).is_some())
@@ -191,49 +191,49 @@ impl Rows {
         Some(&self.shapes[self.row(number)?.shape as usize].name)
     }
 
-    /// The tags of a row, what they stand for: of equal keys only the first.
+    /// Returns the unescaped tags of a row. Of tags with equal keys only the first is returned.
     pub(super) fn tags(&self, number: RowNumber) -> Tags {
         let mut tags = Tags::new();
-        for (key, value) in self.spelt(number) {
-            let key = self.names.meaning(key);
+        for (key, value) in self.raw_tags(number) {
+            let key = self.names.unescaped(key);
             if !tags.iter().any(|(known, _)| *known == key) {
-                tags.push((key, self.names.meaning(value)));
+                tags.push((key, self.names.unescaped(value)));
             }
         }
         tags
     }
 
-    /// The whole key of a row that was not removed.
+    /// Returns the whole key of a row that was not removed.
     pub(super) fn key(&self, number: RowNumber) -> Option<SeriesKey> {
         let measurement = self.measurement(number)?.clone();
-        let raw = Text::from(self.raw(number).concat());
+        let raw = Text::from(self.raw_parts(number).concat());
         let text = |symbol| self.names.text(symbol).clone();
         let tags = self.tags(number).into_iter().map(|(key, value)| (text(key), text(value)));
         Some(SeriesKey { raw, measurement, tags: TagSet::new(tags.collect()) })
     }
 
-    /// What the key of a row is made of, as spelt.
-    pub(super) fn raw(&self, number: RowNumber) -> Vec<&[u8]> {
+    /// Returns the parts of the raw key of a row.
+    pub(super) fn raw_parts(&self, number: RowNumber) -> Vec<&[u8]> {
         let shape = self.row(number).map(|row| &self.shapes[row.shape as usize]);
         let mut parts: Vec<&[u8]> = Vec::with_capacity(1 + 4 * shape.map_or(0, |shape| shape.keys.len()));
         parts.extend(shape.map(|shape| &*shape.measurement));
-        for (key, value) in self.spelt(number) {
+        for (key, value) in self.raw_tags(number) {
             parts.extend([&b","[..], self.names.text(key), b"=", self.names.text(value)]);
         }
         parts
     }
 
-    /// The order of the keys of two rows: that of their bytes, as spelt.
+    /// Compares the raw keys of two rows.
     pub(super) fn compare(&self, a: RowNumber, b: RowNumber) -> Ordering {
         let (Some(row_a), Some(row_b)) = (self.row(a), self.row(b)) else { return a.cmp(&b) };
         let mut same = 0;
         if row_a.shape == row_b.shape {
-            // Up to the first value that differs, the bytes are the same.
+            // The bytes before the first value that differs are the same.
             let values = |row| values_of(&self.shapes, &self.values, row);
             let pairs = values(row_a).iter().zip(values(row_b));
             same = 4 + 4 * pairs.take_while(|(a, b)| a == b).count();
         }
-        let bytes = |number| self.raw(number).into_iter().skip(same).flatten();
+        let bytes = |number| self.raw_parts(number).into_iter().skip(same).flatten();
         bytes(a).cmp(bytes(b))
     }
 
@@ -241,7 +241,7 @@ impl Rows {
         self.all.get(number as usize).copied().filter(|row| row.shape != REMOVED)
     }
 
-    fn spelt(&self, number: RowNumber) -> impl Iterator<Item = (Symbol, Symbol)> {
+    fn raw_tags(&self, number: RowNumber) -> impl Iterator<Item = (Symbol, Symbol)> {
         let row = self.row(number);
         let keys = row.map_or(&[][..], |row| &*self.shapes[row.shape as usize].keys);
         let values = row.map_or(&[][..], |row| values_of(&self.shapes, &self.values, row));

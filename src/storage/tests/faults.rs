@@ -99,10 +99,8 @@ fn all_changes_of_a_group_commit_fail_together() {
 
 /// Commits a write without waiting for it.
 fn begin(store: &Store, lines: &str) -> Commit {
-    let body = body(lines);
-    let all: Vec<u32> = (0..body.points.len() as u32).collect();
     let mut transaction = store.begin_write().unwrap();
-    transaction.write(DB, SHARD, &body, &all).unwrap();
+    put(&mut transaction, SHARD, lines).unwrap();
     transaction.commit()
 }
 

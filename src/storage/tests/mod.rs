@@ -4,8 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fluxstone_columns::{Batch, Column, SeriesPredicate, Source};
-use fluxstone_line_protocol::{ParsedBody, Precision, parse};
-use fluxstone_model::{FieldType, Timestamp};
+use fluxstone_model::{FieldType, RawSeriesKey, Scalar, Text, Timestamp};
 
 use super::memory_disk::MemoryDisk;
 use super::*;
@@ -14,6 +13,9 @@ mod damage;
 mod faults;
 mod fixtures;
 mod format;
+mod lines;
+
+use lines::{Outcome, put};
 
 const DB: DatabaseId = DatabaseId(1);
 const SHARD: ShardId = ShardId(1);
@@ -58,11 +60,11 @@ impl Fixture {
         catalog
     }
 
-    fn write_to(&self, shard: ShardId, lines: &str) -> Result<WriteOutcome, StorageError> {
+    fn write_to(&self, shard: ShardId, lines: &str) -> Result<Outcome, StorageError> {
         write(self.store(), shard, lines)
     }
 
-    fn write(&self, lines: &str) -> WriteOutcome {
+    fn write(&self, lines: &str) -> Outcome {
         self.write_to(SHARD, lines).unwrap()
     }
 
@@ -98,18 +100,10 @@ fn open_on(
     Store::open_on(&(Arc::new(disk.clone()) as Arc<dyn Disk>), options, on_catalog)
 }
 
-fn write(store: &Store, shard: ShardId, lines: &str) -> Result<WriteOutcome, StorageError> {
-    let body = body(lines);
-    let all: Vec<u32> = (0..body.points.len() as u32).collect();
+fn write(store: &Store, shard: ShardId, lines: &str) -> Result<Outcome, StorageError> {
     let mut transaction = store.begin_write()?;
-    let outcome = transaction.write(DB, shard, &body, &all);
+    let outcome = put(&mut transaction, shard, lines);
     transaction.commit().wait().and(outcome)
-}
-
-fn body(lines: &str) -> ParsedBody<'_> {
-    let body = parse(lines.as_bytes(), Precision::Nanosecond, Timestamp(0));
-    assert_eq!(body.errors, [], "{lines}");
-    body
 }
 
 fn range(min: i64, max: i64) -> TimeRange {
@@ -209,16 +203,37 @@ fn catalog_records_are_replayed_in_order() {
 fn a_dropped_transaction_leaves_no_trace() {
     let mut f = Fixture::new();
     f.write("m,a=1 v=1 1");
-    let lines = body("m,a=2 w=1 1\nn v=1 1");
+    let lines = "m,a=2 w=1 1\nn v=1 1";
     let mut transaction = f.store().begin().unwrap();
-    transaction.write(DB, SHARD, &lines, &[0, 1]).unwrap();
-    transaction.write(DB, ShardId(2), &lines, &[0, 1]).unwrap();
+    put(&mut transaction, SHARD, lines).unwrap();
+    put(&mut transaction, ShardId(2), lines).unwrap();
     drop(transaction);
     assert_eq!(f.series(), ["m,a=1"]);
     let outcome = f.write("m,a=2 w=1i 1");
-    assert_eq!(outcome, WriteOutcome { stored: 1, ..WriteOutcome::default() });
+    assert_eq!(outcome, Outcome { stored: 1, dropped: 0 });
     for _ in 0..2 {
         assert_eq!(f.dump(), ["m,a=1 v 1=1", "m,a=2 w 1=1i"]);
+        f.reopen();
+    }
+}
+
+#[test]
+fn a_writer_that_is_dropped_leaves_series_and_fields_but_no_rows() {
+    let mut f = Fixture::new();
+    let mut transaction = f.store().begin().unwrap();
+    let mut writer = transaction.shard(DB, SHARD).unwrap();
+    assert!(writer.is_new_shard());
+    let series = writer.add_series(&RawSeriesKey::new(b"m,a=1")).unwrap();
+    let field = writer.add_field(series, 0, b"v", FieldType::Float);
+    writer.begin_row(series, Timestamp(1), 1);
+    writer.put_value(field.id, Scalar::Float(1.0));
+    drop(writer);
+    transaction.commit().wait().unwrap();
+    for _ in 0..2 {
+        let source = f.store().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+        assert_eq!((f.series(), f.dump()), (vec!["m,a=1".to_owned()], Vec::new()));
+        assert_eq!(source.field_types(b"m", TimeRange::ALL).into_values().next(), Some(vec![FieldType::Float]));
+        drop(source);
         f.reopen();
     }
 }
@@ -273,102 +288,17 @@ fn a_store_can_be_opened_only_once() {
     assert!(matches!(other, Err(StorageError::Locked(dir)) if dir == f.dir.path().join("wal")));
 }
 
-mod refusals {
-    use super::*;
-
-    fn conflict(field: &str, new: FieldType, existing: FieldType) -> DropReason {
-        DropReason::TypeConflict { measurement: "m".into(), field: field.into(), new, existing }
-    }
-
-    #[test]
-    fn a_type_conflict_drops_the_point_and_counts_each_field() {
-        let f = Fixture::new();
-        f.write("m a=1,b=1i 1");
-        let outcome = f.write("m a=1i,b=1 2\nm a=2 3");
-        let reason = Some(conflict("a", FieldType::Integer, FieldType::Float));
-        assert_eq!(outcome, WriteOutcome { stored: 1, dropped: 2, reason });
-        assert_eq!(f.dump(), ["m a 1=1 3=2", "m b 1=1i"]);
-    }
-
-    #[test]
-    fn series_and_fields_before_a_conflict_are_registered() {
-        let mut f = Fixture::new();
-        f.write("m a=1 1");
-        f.write("m,t=x b=1,a=t,c=1 2");
-        for _ in 0..2 {
-            assert_eq!(f.series(), ["m", "m,t=x"]);
-            let source = f.store().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
-            let fields: Vec<String> =
-                source.field_types(b"m", TimeRange::ALL).keys().map(ToString::to_string).collect();
-            assert_eq!(fields, ["a", "b"]);
-            f.reopen();
-        }
-    }
-
-    #[test]
-    fn a_new_field_with_two_types_stops_the_write_to_a_new_shard() {
-        let f = Fixture::new();
-        let refused = f.write_to(SHARD, "a f=1 1\nb,t=x g=1,h=1 1\nb,t=y g=t,i=1 2\nz,t=z f=1 3");
-        assert!(matches!(refused, Err(StorageError::TypeConflictInRequest)));
-        assert_eq!(f.series(), ["a", "b,t=x", "b,t=y", "z,t=z"]);
-        let source = f.store().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
-        let fields: Vec<Text> = source.field_types(b"b", TimeRange::ALL).into_keys().collect();
-        assert_eq!(fields, ["g", "h"]);
-        assert!(source.field_types(b"z", TimeRange::ALL).is_empty());
-        assert_eq!(f.dump(), [""; 0]);
-        // The shard is known now, so the first type wins.
-        let outcome = f.write("b,t=x g=1 1\nb,t=y g=t 2");
-        assert_eq!((outcome.stored, outcome.dropped), (1, 1));
-    }
-
-    #[test]
-    fn each_shard_has_its_own_field_types() {
-        let f = Fixture::new();
-        f.write("m v=1 1");
-        f.write_to(ShardId(2), "m v=1i 100").unwrap();
-        let shards = [(ShardId(2), range(100, 199)), (SHARD, range(0, 99))];
-        let source = f.store().snapshot(DB, &shards);
-        assert_eq!(dump(&*source), ["m v 1=1 100=1i"]);
-        let types = |range| source.field_types(b"m", range).into_values().next().unwrap();
-        assert_eq!(types(TimeRange::ALL), [FieldType::Float, FieldType::Integer]);
-        assert_eq!(types(range(150, 150)), [FieldType::Integer]);
-    }
-
-    #[test]
-    fn a_tag_or_a_single_field_cannot_be_called_time() {
-        let f = Fixture::new();
-        let outcome = f.write("m,time=1 v=1 1\nm time=1 1\nm v=2,time=3 1\nm,a=1 time=1,time=2i 1");
-        assert_eq!((outcome.stored, outcome.dropped), (1, 3));
-        assert_eq!(outcome.reason, Some(DropReason::TimeTag { measurement: "m".into() }));
-        assert_eq!(f.dump(), ["m v 1=2"]);
-        assert_eq!(f.series(), ["m"]);
-        let outcome = f.write("m time=1 1");
-        assert_eq!(outcome.reason, Some(DropReason::TimeField { measurement: "m".into() }));
-    }
-
-    #[test]
-    fn new_series_are_accepted_up_to_the_limit() {
-        let f = Fixture::with(|o| o.series_per_database_max = 2);
-        let outcome = f.write("m,a=1 v=1 1\nm,a=2 v=1 1\nm,a=3 v=1 1\nm,a=1 v=2 2");
-        let reason = Some(DropReason::SeriesLimit { series: 2, max: 2 });
-        assert_eq!(outcome, WriteOutcome { stored: 3, dropped: 1, reason });
-    }
-
-    #[test]
-    fn the_tag_value_limit_counts_values_from_before_the_request() {
-        let f = Fixture::with(|o| o.values_per_tag_max = 2);
-        f.write("m,a=1 v=1 1");
-        assert_eq!(f.write("m,a=2 v=1 1\nm,a=3 v=1 1\nm,a=4 v=1 1").dropped, 0);
-        let outcome = f.write("m,time=1 v=1 1\nm,a=5 v=1 1\nm,a=4,b=1 v=1 1");
-        let reason = DropReason::TagValueLimit {
-            measurement: "m".into(),
-            key: "a".into(),
-            value: "5".into(),
-            values: 4,
-            max: 2,
-        };
-        assert_eq!(outcome, WriteOutcome { stored: 1, dropped: 2, reason: Some(reason) });
-    }
+#[test]
+fn each_shard_has_its_own_field_types() {
+    let f = Fixture::new();
+    f.write("m v=1 1");
+    f.write_to(ShardId(2), "m v=1i 100").unwrap();
+    let shards = [(ShardId(2), range(100, 199)), (SHARD, range(0, 99))];
+    let source = f.store().snapshot(DB, &shards);
+    assert_eq!(dump(&*source), ["m v 1=1 100=1i"]);
+    let types = |range| source.field_types(b"m", range).into_values().next().unwrap();
+    assert_eq!(types(TimeRange::ALL), [FieldType::Float, FieldType::Integer]);
+    assert_eq!(types(range(150, 150)), [FieldType::Integer]);
 }
 
 mod removals {

@@ -49,7 +49,7 @@ fn operators_bind_by_precedence_and_to_the_left() {
 
 // spec: influxql.expression.3
 #[test]
-fn there_are_no_unary_and_no_other_operators() {
+fn unary_and_unknown_operators_are_refused() {
     for (field, found, character) in
         [("-a", "-", 8), ("+a", "+", 8), ("- 1", "-", 8), ("!a", "!", 8), ("a * - 1", "-", 12)]
     {

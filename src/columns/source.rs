@@ -1,0 +1,44 @@
+//! [`Source`]: everything that the evaluator can ask of stored data.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fluxstone_model::{FieldType, SeriesKey, Text, TimeRange, Timestamp};
+
+use super::block::Block;
+use super::predicate::SeriesPredicate;
+use super::series_id::SeriesId;
+
+/// One retention policy of one database at one instant. Its answers never change.
+///
+/// Implemented by storage snapshots and by the model store of the executable semantics.
+pub trait Source: Send + Sync {
+    /// Returns the measurements, in byte order.
+    fn measurements(&self) -> Vec<Text>;
+
+    /// Returns the start times of its shards. The order of rows with equal times begins anew at each of them.
+    fn shard_starts(&self) -> Vec<Timestamp>;
+
+    /// Returns the field keys of a measurement, each with the types that it has in shards that overlap `range`, in the
+    /// order of [`FieldType::ALL`].
+    fn field_types(&self, measurement: &[u8], range: TimeRange) -> BTreeMap<Text, Vec<FieldType>>;
+
+    /// Returns the tag keys of a measurement.
+    fn tag_keys(&self, measurement: &[u8]) -> BTreeSet<Text>;
+
+    /// Returns the series of a measurement for which `predicate` holds, in the order of their keys.
+    fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef>;
+
+    /// Returns the values of one field of one series in `range`: blocks in time order that do not overlap and hold each
+    /// time once (the last write wins). Blocks may reach beyond `range`; the caller cuts them. Their types may differ.
+    fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>>;
+}
+
+/// A series that matched a predicate.
+#[derive(Debug, Clone)]
+pub struct SeriesRef {
+    /// The number to give to [`Source::blocks`].
+    pub id: SeriesId,
+    /// Its key.
+    pub key: Arc<SeriesKey>,
+}

@@ -1,0 +1,19 @@
+//! Ingest: the rules that decide which points of a write a shard keeps (the clauses `write.shard.*`): names, limits and
+//! field types.
+//!
+//! A write comes as a [`PointBatch`](fluxstone_columns::PointBatch), made from line protocol ([`UnescapedStrings`]) or
+//! from the rows of a SELECT INTO. [`write_shard`] checks the points of one shard in order, adds their new series and
+//! fields, and hands the points that are kept to storage. Storage does not know these rules, and this module does not know
+//! files: it works on a [`ShardWriter`](fluxstone_storage::ShardWriter) under the commit lock.
+//!
+//! Which points belong to which shard, and the words for refusals, are in the module `write` of the engine.
+
+mod body;
+mod outcome;
+mod shard;
+#[cfg(test)]
+mod tests;
+
+pub use body::UnescapedStrings;
+pub use outcome::{DropReason, IngestError, WriteLimits, WriteOutcome};
+pub use shard::write_shard;

@@ -1,0 +1,257 @@
+//! The rules of writing to one shard, point by point.
+//!
+//! Points are judged one by one in the order of the request, except that tag values are counted before the first point. A
+//! point that is dropped for a conflict of types still adds its series, and its fields up to the first conflict. A request
+//! that gives a new field two types leaves a new shard without points.
+
+use std::borrow::Cow;
+
+use fluxstone_columns::{PointBatch, PointRow};
+use fluxstone_model::escape::{unescape_measurement, unescape_tag};
+use fluxstone_model::{RawSeriesKey, Scalar, SeriesKey, Text};
+use fluxstone_storage::{Field, MeasurementNumber, ResolvedSeries, ShardWriter};
+
+use super::outcome::{DropReason, IngestError, WriteLimits, WriteOutcome};
+
+/// The name that neither a tag nor a field can have.
+const TIME: &[u8] = b"time";
+
+/// Checks the points of `batch` with the given indexes, all of which belong to the shard of `writer`, and writes those that
+/// are allowed.
+pub fn write_shard(
+    writer: ShardWriter<'_>,
+    batch: &PointBatch<'_>,
+    points: &[u32],
+    limits: WriteLimits,
+) -> Result<WriteOutcome, IngestError> {
+    let mut ingest = ShardIngest {
+        writer,
+        batch,
+        limits,
+        series: vec![None; batch.series_count()],
+        layouts: vec![None; batch.layout_count()],
+        fields: Vec::new(),
+        outcome: WriteOutcome::default(),
+        has_conflict_in_request: false,
+    };
+    // Indexes come from the caller; one that is out of range refers to no point.
+    let points: Vec<&PointRow> = points.iter().filter_map(|&at| batch.rows().get(at as usize)).collect();
+    let lookups = ingest.look_up(&points);
+    for (point, lookup) in points.into_iter().zip(lookups) {
+        ingest.point(point, lookup);
+    }
+    ingest.finish()
+}
+
+/// The result of looking for the series of a point.
+enum SeriesLookup<'a> {
+    Known(ResolvedSeries),
+    New(RawSeriesKey<'a>),
+    /// It is new, and has a tag with too many values. The point was dropped.
+    OverLimit,
+}
+
+/// The fields of a point that was kept: those of the next point with this layout, if it is of the same measurement.
+#[derive(Debug, Clone)]
+struct ResolvedLayout {
+    measurement: MeasurementNumber,
+    fields: Vec<Field>,
+}
+
+struct ShardIngest<'t, 'b> {
+    writer: ShardWriter<'t>,
+    batch: &'b PointBatch<'b>,
+    limits: WriteLimits,
+    /// The series of the batch that are known so far.
+    series: Vec<Option<ResolvedSeries>>,
+    /// The layouts of the batch that are known so far.
+    layouts: Vec<Option<ResolvedLayout>>,
+    /// The fields of the current point; `None` for `time`.
+    fields: Vec<Option<Field>>,
+    outcome: WriteOutcome,
+    /// A new field came with two types: from here on only series are added.
+    has_conflict_in_request: bool,
+}
+
+impl<'b> ShardIngest<'_, 'b> {
+    /// Looks up the series of all points, and compares the numbers of tag values before the first point with the limit.
+    fn look_up(&mut self, points: &[&PointRow]) -> Vec<SeriesLookup<'b>> {
+        points.iter().map(|point| self.look_up_series(point)).collect()
+    }
+
+    fn look_up_series(&mut self, point: &PointRow) -> SeriesLookup<'b> {
+        let number = point.series as usize;
+        let raw = self.batch.series_of(point);
+        if self.series[number].is_none() {
+            self.series[number] = self.writer.recent_series(raw);
+        }
+        if let Some(series) = self.series[number] {
+            return SeriesLookup::Known(series);
+        }
+        let key = RawSeriesKey::new(raw);
+        if let Some(series) = self.writer.find_series(&key) {
+            self.series[number] = Some(series);
+            return SeriesLookup::Known(series);
+        }
+        match self.tag_over_limit(&key) {
+            Some(reason) => {
+                self.drop_point(1, reason);
+                SeriesLookup::OverLimit
+            }
+            None => SeriesLookup::New(key),
+        }
+    }
+
+    /// Returns a refusal for the first tag of a new series that has too many values already.
+    fn tag_over_limit(&self, raw: &RawSeriesKey<'_>) -> Option<DropReason> {
+        let max = self.limits.values_per_tag_max;
+        let measurement = unescape_measurement(raw.measurement);
+        let values = |key: &[u8]| self.writer.tag_value_count(&measurement, key);
+        if max == 0 || raw.tags.iter().all(|(key, _)| values(&unescape_tag(key)) < max) {
+            return None;
+        }
+        let is_over = |key: &[u8], value: &[u8]| values(key) >= max && !self.writer.has_tag(&measurement, key, value);
+        let SeriesKey { measurement: name, tags, .. } = raw.to_key();
+        let (key, value) = tags.iter().find(|(key, value)| is_over(key, value))?.clone();
+        let values = values(&key);
+        Some(DropReason::TagValueLimit { measurement: name, key, value, values, max })
+    }
+
+    fn point(&mut self, point: &PointRow, lookup: SeriesLookup<'_>) {
+        let series = match lookup {
+            SeriesLookup::OverLimit => return,
+            SeriesLookup::Known(series) => series,
+            SeriesLookup::New(key) => match self.add_series(point, &key) {
+                Ok(series) => series,
+                Err(reason) => return self.drop_point(1, reason),
+            },
+        };
+        if self.keep_like_previous(point, series) {
+            return;
+        }
+        if self.has_only_time(point) {
+            let measurement = self.measurement_of(point);
+            return self.drop_point(1, DropReason::TimeField { measurement });
+        }
+        if !self.has_conflict_in_request {
+            self.resolve_fields(point, series);
+        }
+    }
+
+    /// Adds a series, if names and limits allow it. An earlier point of this request may have added it, with its tags in
+    /// this order or another.
+    fn add_series(&mut self, point: &PointRow, key: &RawSeriesKey<'_>) -> Result<ResolvedSeries, DropReason> {
+        let number = point.series as usize;
+        if let Some(series) = self.series[number] {
+            return Ok(series);
+        }
+        if key.tags.iter().any(|(key, _)| *unescape_tag(key) == *TIME) {
+            return Err(DropReason::TimeTag { measurement: self.measurement_of(point) });
+        }
+        if self.has_only_time(point) {
+            return Err(DropReason::TimeField { measurement: self.measurement_of(point) });
+        }
+        let (count, max) = (self.writer.series_count(), self.limits.series_per_database_max);
+        let series = if max > 0 && count >= max {
+            self.writer.find_series(key).ok_or(DropReason::SeriesLimit { series: count, max })?
+        } else {
+            let limit = DropReason::SeriesLimit { series: count, max: u64::from(u32::MAX) };
+            self.writer.add_series(key).ok_or(limit)?
+        };
+        self.series[number] = Some(series);
+        Ok(series)
+    }
+
+    /// Keeps a point that has the layout, measurement and types of one that was kept before.
+    fn keep_like_previous(&mut self, point: &PointRow, series: ResolvedSeries) -> bool {
+        let Some(Some(layout)) = self.layouts.get(point.layout as usize) else { return false };
+        let values = self.batch.values_of(point);
+        let is_same = layout.measurement == series.measurement()
+            && values.iter().zip(&layout.fields).all(|(value, field)| value.field_type() == field.field_type);
+        if !is_same || self.has_conflict_in_request {
+            return false;
+        }
+        self.writer.begin_row(series, point.time, values.len() as u32);
+        for (value, field) in values.iter().zip(&layout.fields) {
+            self.writer.put_value(field.id, *value);
+        }
+        self.outcome.stored += 1;
+        true
+    }
+
+    /// Resolves the fields of a point, and keeps the point if they have the right types.
+    fn resolve_fields(&mut self, point: &PointRow, series: ResolvedSeries) {
+        let (keys, values) = (self.batch.keys_of(point), self.batch.values_of(point));
+        let mut conflicts = 0;
+        self.fields.clear();
+        for (at, (key, value)) in keys.iter().zip(values).enumerate() {
+            let field = match self.writer.field(series, at, key) {
+                Some(field) => field,
+                None if **key == *TIME => {
+                    self.fields.push(None);
+                    continue;
+                }
+                // The point is lost, so its fields from the first conflict on are not added.
+                None if conflicts > 0 => continue,
+                None => self.writer.add_field(series, at, key, value.field_type()),
+            };
+            if field.field_type == value.field_type() {
+                self.fields.push(Some(field));
+                continue;
+            }
+            if self.writer.is_new_shard() {
+                self.has_conflict_in_request = true;
+                return;
+            }
+            conflicts += 1;
+            if self.outcome.reason.is_none() {
+                let (measurement, name) = (self.measurement_of(point), Text::from(&**key));
+                let (new, existing) = (value.field_type(), field.field_type);
+                self.outcome.reason = Some(DropReason::TypeConflict { measurement, field: name, new, existing });
+            }
+        }
+        if conflicts > 0 {
+            self.outcome.dropped += conflicts;
+        } else {
+            self.keep(point, series, values);
+        }
+    }
+
+    /// Keeps a point whose fields were resolved, and remembers its layout, unless `time` is among its fields.
+    fn keep(&mut self, point: &PointRow, series: ResolvedSeries, values: &[Scalar<'_>]) {
+        let count = self.fields.iter().flatten().count();
+        self.writer.begin_row(series, point.time, count as u32);
+        for (value, field) in values.iter().zip(&self.fields) {
+            if let Some(field) = field {
+                self.writer.put_value(field.id, *value);
+            }
+        }
+        self.outcome.stored += 1;
+        if let Some(layout) = self.layouts.get_mut(point.layout as usize) {
+            let fields = self.fields.iter().copied().collect::<Option<Vec<Field>>>();
+            *layout = fields.map(|fields| ResolvedLayout { measurement: series.measurement(), fields });
+        }
+    }
+
+    fn has_only_time(&self, point: &PointRow) -> bool {
+        self.batch.keys_of(point).iter().all(|key: &Cow<'_, [u8]>| **key == *TIME)
+    }
+
+    fn measurement_of(&self, point: &PointRow) -> Text {
+        Text::from(&*unescape_measurement(RawSeriesKey::new(self.batch.series_of(point)).measurement))
+    }
+
+    fn drop_point(&mut self, count: u64, reason: DropReason) {
+        self.outcome.dropped += count;
+        self.outcome.reason.get_or_insert(reason);
+    }
+
+    fn finish(self) -> Result<WriteOutcome, IngestError> {
+        if self.has_conflict_in_request {
+            // Dropping the writer keeps the new series and fields.
+            return Err(IngestError::TypeConflictInRequest);
+        }
+        self.writer.keep()?;
+        Ok(self.outcome)
+    }
+}

@@ -1,0 +1,145 @@
+//! The rules of writing, on a store without an engine.
+
+use fluxstone_columns::{Column, SeriesPredicate, Source};
+use fluxstone_line_protocol::{Precision, parse};
+use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp};
+use fluxstone_storage::{Store, StoreOptions};
+
+use super::*;
+
+const DATABASE: DatabaseId = DatabaseId(1);
+const SHARD: ShardId = ShardId(1);
+
+struct Fixture {
+    store: Store,
+    limits: WriteLimits,
+    _dir: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn with(limits: WriteLimits) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreOptions::in_directory(dir.path()), &mut |_| Ok(())).unwrap();
+        Fixture { store, limits, _dir: dir }
+    }
+
+    fn new() -> Self {
+        Fixture::with(WriteLimits::default())
+    }
+
+    fn try_write(&self, lines: &str) -> Result<WriteOutcome, IngestError> {
+        let body = parse(lines.as_bytes(), Precision::Nanosecond, Timestamp(0));
+        assert_eq!(body.errors, [], "{lines}");
+        let all: Vec<u32> = (0..body.points.len() as u32).collect();
+        let strings = UnescapedStrings::of(&body);
+        let mut transaction = self.store.begin().unwrap();
+        let outcome = write_shard(transaction.shard(DATABASE, SHARD)?, &strings.batch(body), &all, self.limits);
+        transaction.commit().wait().unwrap();
+        outcome
+    }
+
+    fn write(&self, lines: &str) -> WriteOutcome {
+        self.try_write(lines).unwrap()
+    }
+
+    fn source(&self) -> std::sync::Arc<dyn Source> {
+        self.store.snapshot(DATABASE, &[(SHARD, TimeRange::ALL)])
+    }
+
+    fn series(&self) -> Vec<String> {
+        let source = self.source();
+        let all = |measurement: &Text| source.series(measurement, &SeriesPredicate::All);
+        source.measurements().iter().flat_map(all).map(|series| series.key.to_string()).collect()
+    }
+
+    fn fields(&self, measurement: &str) -> Vec<String> {
+        let fields = self.source().field_types(measurement.as_bytes(), TimeRange::ALL);
+        fields.keys().map(ToString::to_string).collect()
+    }
+
+    /// The times of all values of a field of the only series of `m`.
+    fn times(&self, field: &str) -> Vec<i64> {
+        let source = self.source();
+        let series = source.series(b"m", &SeriesPredicate::All);
+        let blocks = source.blocks(series[0].id, field.as_bytes(), TimeRange::ALL);
+        blocks.iter().flat_map(|block| block.times().unwrap().to_vec()).collect()
+    }
+}
+
+fn conflict(field: &str, new: FieldType, existing: FieldType) -> DropReason {
+    DropReason::TypeConflict { measurement: "m".into(), field: field.into(), new, existing }
+}
+
+#[test]
+fn a_conflict_drops_the_point_and_counts_each_field() {
+    let f = Fixture::new();
+    f.write("m a=1,b=1i 1");
+    let outcome = f.write("m a=1i,b=1 2\nm a=2 3");
+    let reason = Some(conflict("a", FieldType::Integer, FieldType::Float));
+    assert_eq!(outcome, WriteOutcome { stored: 1, dropped: 2, reason });
+    assert_eq!((f.times("a"), f.times("b")), (vec![1, 3], vec![1]));
+}
+
+#[test]
+fn series_and_fields_before_a_conflict_are_added() {
+    let f = Fixture::new();
+    f.write("m a=1 1");
+    f.write("m,t=x b=1,a=t,c=1 2");
+    assert_eq!((f.series(), f.fields("m")), (vec!["m".into(), "m,t=x".into()], vec!["a".into(), "b".into()]));
+}
+
+#[test]
+fn two_types_of_a_new_field_stop_the_write_to_a_new_shard() {
+    let f = Fixture::new();
+    let refused = f.try_write("a f=1 1\nb,t=x g=1,h=1 1\nb,t=y g=t,i=1 2\nz,t=z f=1 3");
+    assert!(matches!(refused, Err(IngestError::TypeConflictInRequest)));
+    assert_eq!(f.series(), ["a", "b,t=x", "b,t=y", "z,t=z"]);
+    assert_eq!((f.fields("b"), f.fields("z")), (vec!["g".into(), "h".into()], Vec::<String>::new()));
+    let source = f.source();
+    let series = source.series(b"a", &SeriesPredicate::All);
+    assert!(source.blocks(series[0].id, b"f", TimeRange::ALL).is_empty());
+    // The shard is known now, so the first type wins.
+    let outcome = f.write("b,t=x g=1 1\nb,t=y g=t 2");
+    assert_eq!((outcome.stored, outcome.dropped), (1, 1));
+}
+
+#[test]
+fn time_is_not_a_name_of_a_tag_or_of_an_only_field() {
+    let f = Fixture::new();
+    let outcome = f.write("m,time=1 v=1 1\nm time=1 1\nm v=2,time=3 1\nm,a=1 time=1,time=2i 1");
+    assert_eq!((outcome.stored, outcome.dropped), (1, 3));
+    assert_eq!(outcome.reason, Some(DropReason::TimeTag { measurement: "m".into() }));
+    assert_eq!((f.series(), f.fields("m")), (vec!["m".into()], vec!["v".into()]));
+    let outcome = f.write("m time=1 1");
+    assert_eq!(outcome.reason, Some(DropReason::TimeField { measurement: "m".into() }));
+}
+
+#[test]
+fn new_series_are_stored_up_to_the_limit() {
+    let f = Fixture::with(WriteLimits { series_per_database_max: 2, ..WriteLimits::default() });
+    let outcome = f.write("m,a=1 v=1 1\nm,a=2,b=1 v=1 1\nm,a=3 v=1 1\nm,a=1 v=2 2\nm,b=1,a=2 v=2 2");
+    let reason = Some(DropReason::SeriesLimit { series: 2, max: 2 });
+    assert_eq!(outcome, WriteOutcome { stored: 4, dropped: 1, reason });
+}
+
+#[test]
+fn tag_values_are_counted_before_the_request() {
+    let f = Fixture::with(WriteLimits { values_per_tag_max: 2, ..WriteLimits::default() });
+    f.write("m,a=1 v=1 1");
+    assert_eq!(f.write("m,a=2 v=1 1\nm,a=3 v=1 1\nm,a=4 v=1 1").dropped, 0);
+    let outcome = f.write("m,time=1 v=1 1\nm,a=5 v=1 1\nm,a=4,b=1 v=1 1");
+    let (measurement, key, value) = ("m".into(), "a".into(), "5".into());
+    let reason = DropReason::TagValueLimit { measurement, key, value, values: 4, max: 2 };
+    assert_eq!(outcome, WriteOutcome { stored: 1, dropped: 2, reason: Some(reason) });
+}
+
+#[test]
+fn escapes_are_removed_from_strings_and_field_keys() {
+    let f = Fixture::new();
+    f.write("m a\\,b=\"say \\\"hi\\\"\",c=\"plain\" 1\nm a\\,b=\"\\\\\",c=\"x\" 2");
+    assert_eq!(f.fields("m"), ["a,b", "c"]);
+    let source = f.source();
+    let series = source.series(b"m", &SeriesPredicate::All);
+    let batch = source.blocks(series[0].id, b"a,b", TimeRange::ALL)[0].decode().unwrap();
+    assert_eq!(batch.values, Column::String(vec!["say \"hi\"".into(), "\\".into()]));
+}

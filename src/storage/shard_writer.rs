@@ -1,0 +1,186 @@
+//! The writer of one shard: the interface through which points that were checked and resolved get into a transaction.
+//!
+//! It answers what the checks need to know (which series and fields exist, and how many) and takes new series, new
+//! fields and rows. Which points to keep is for the caller to decide: no rule of writing is here.
+//!
+//! Invariant: a series or field is in the live schema exactly if its definition is in the record of the transaction or of
+//! an earlier one, or is taken back when the transaction is dropped. This holds whether the rows are kept or not.
+
+use std::sync::Arc;
+
+use fluxstone_columns::SeriesId;
+use fluxstone_model::{DatabaseId, FieldType, RawSeriesKey, Scalar, ShardId, Text, Timestamp};
+use parking_lot::RwLock;
+
+use super::error::StorageError;
+use super::fields::Field;
+use super::live_schema::{Addition, LiveSchema, LiveSeries, LiveShard};
+use super::recent_series::ResolvedSeries;
+use super::record::{Entry, FieldId, PointsBuilder, RECORD_BYTES_MAX, RecordBuilder};
+use super::series_index::{SeriesBound, SeriesIndex};
+
+/// Writes to one shard within a transaction. Dropped without [`ShardWriter::keep`], it leaves the new series and fields in
+/// the transaction, but no rows.
+#[derive(Debug)]
+pub struct ShardWriter<'t> {
+    database: DatabaseId,
+    shard: ShardId,
+    series: &'t mut LiveSeries,
+    next_series: &'t mut u64,
+    fields: &'t mut LiveShard,
+    index: Arc<RwLock<SeriesIndex>>,
+    additions: &'t mut Vec<Addition>,
+    record: &'t mut RecordBuilder,
+    refusal: &'t mut Option<StorageError>,
+    /// The record with the rows so far. The definitions of new series and fields follow them.
+    rows: PointsBuilder,
+    definitions: RecordBuilder,
+    is_new_shard: bool,
+    is_kept: bool,
+}
+
+/// The parts of a transaction that a writer changes.
+#[derive(Debug)]
+pub(super) struct Target<'t> {
+    pub(super) live: &'t mut LiveSchema,
+    pub(super) index: Arc<RwLock<SeriesIndex>>,
+    pub(super) additions: &'t mut Vec<Addition>,
+    pub(super) record: &'t mut RecordBuilder,
+    pub(super) refusal: &'t mut Option<StorageError>,
+}
+
+impl<'t> ShardWriter<'t> {
+    /// Begins to write to a shard, which is added if it does not exist.
+    pub(super) fn begin(database: DatabaseId, shard: ShardId, target: Target<'t>) -> Self {
+        let Target { live, index, additions, record, refusal } = target;
+        let LiveSchema { databases, next_series } = live;
+        let live = databases.entry(database).or_default();
+        let is_new_shard = !live.shards.contains_key(&shard);
+        let mut definitions = RecordBuilder::default();
+        if is_new_shard {
+            definitions.put(&Entry::Shard { database, shard });
+            additions.push(Addition::Shard(database, shard));
+        }
+        let rows = std::mem::take(record).points(database, shard);
+        ShardWriter {
+            database,
+            shard,
+            series: &mut live.series,
+            next_series,
+            fields: live.shards.entry(shard).or_default(),
+            index,
+            additions,
+            record,
+            refusal,
+            rows,
+            definitions,
+            is_new_shard,
+            is_kept: false,
+        }
+    }
+
+    /// Whether the shard was added by this writer.
+    pub fn is_new_shard(&self) -> bool {
+        self.is_new_shard
+    }
+
+    /// Looks up a series by a raw key that was written lately, with a single look-up in a table. `None` says nothing about
+    /// whether the series exists.
+    #[inline]
+    pub fn recent_series(&mut self, raw: &[u8]) -> Option<ResolvedSeries> {
+        self.series.find(raw)
+    }
+
+    /// Looks up a series in the index, by its tags in any order.
+    pub fn find_series(&mut self, key: &RawSeriesKey<'_>) -> Option<ResolvedSeries> {
+        let index = self.index.read();
+        let (id, measurement) = index.find(key)?;
+        Some(self.series.remember(key.as_written(), id, measurement))
+    }
+
+    /// Finds a series or adds it. Readers see it once the transaction is on disk. `None` if the database cannot have more
+    /// series.
+    pub fn add_series(&mut self, key: &RawSeriesKey<'_>) -> Option<ResolvedSeries> {
+        let mut index = self.index.write();
+        let new = SeriesId(*self.next_series);
+        let (id, measurement) = index.find_or_add(new, key)?;
+        if id == new {
+            *self.next_series += 1;
+            self.definitions.put(&Entry::Series { database: self.database, id, key: &key.sorted() });
+        }
+        Some(self.series.remember(key.as_written(), id, measurement))
+    }
+
+    /// The number of series in the database, new ones included.
+    pub fn series_count(&self) -> u64 {
+        self.index.read().len(SeriesBound::ALL) as u64
+    }
+
+    /// The number of different values of a tag key in a measurement, new series included.
+    pub fn tag_value_count(&self, measurement: &[u8], key: &[u8]) -> u64 {
+        self.index.read().tag_values(measurement, key) as u64
+    }
+
+    /// Whether a series of the measurement has this tag, new series included.
+    pub fn has_tag(&self, measurement: &[u8], key: &[u8], value: &[u8]) -> bool {
+        self.index.read().has_tag(measurement, key, value)
+    }
+
+    /// Looks up a field of the measurement of `series`. `at` is its position among the fields of a point: points mostly
+    /// have the same fields in the same order, so the field that was last there is tried first.
+    #[inline]
+    pub fn field(&mut self, series: ResolvedSeries, at: usize, name: &[u8]) -> Option<Field> {
+        self.fields.of(series.measurement).find(at, name)
+    }
+
+    /// Adds a field that does not exist, with the type of its first value.
+    pub fn add_field(&mut self, series: ResolvedSeries, at: usize, name: &[u8], field_type: FieldType) -> Field {
+        let field = self.fields.add(series.measurement, at, name, field_type);
+        self.additions.push(Addition::Field(self.database, self.shard, series.measurement, Text::from(name)));
+        let index = self.index.read();
+        self.definitions.put(&Entry::Field {
+            database: self.database,
+            shard: self.shard,
+            id: field.id,
+            field_type,
+            measurement: index.measurement_of(series.id).map(Text::as_bytes).unwrap_or_default(),
+            name,
+        });
+        field
+    }
+
+    /// Begins a row, to be followed by exactly `values` calls of [`ShardWriter::put_value`].
+    #[inline]
+    pub fn begin_row(&mut self, series: ResolvedSeries, time: Timestamp, values: u32) {
+        self.rows.begin_row(series.id, time, values);
+    }
+
+    /// Appends a value to the row. It must have the type of the field.
+    #[inline]
+    pub fn put_value(&mut self, field: FieldId, value: Scalar<'_>) {
+        self.rows.put_value(field, value);
+    }
+
+    /// Keeps the rows. Fails if the record of the transaction is now too large; it can then no longer be committed.
+    pub fn keep(mut self) -> Result<(), StorageError> {
+        self.is_kept = true;
+        self.close();
+        self.refusal.as_ref().map_or(Ok(()), |refusal| Err(refusal.share()))
+    }
+
+    /// Hands everything to the transaction. The second time there is nothing left.
+    fn close(&mut self) {
+        let Some(mut record) = self.rows.finish(self.is_kept) else { return };
+        record.append(&self.definitions);
+        if record.len() > RECORD_BYTES_MAX {
+            *self.refusal = Some(StorageError::TooLarge(record.len()));
+        }
+        *self.record = record;
+    }
+}
+
+impl Drop for ShardWriter<'_> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
