@@ -191,6 +191,12 @@ pub struct Http {
     pub shared_secret: String,
     /// The largest request body, as received and also when unpacked; zero is unlimited. InfluxDB 1.2 does not have this key.
     pub max_body_size: Size,
+    /// The memory of all request bodies together and of what they are parsed into; zero is unlimited. InfluxDB does not have this
+    /// key.
+    pub max_body_memory: Size,
+    /// The bytes per second that a client must send of a body, and read of an answer, once it has taken its time; zero is any
+    /// number. InfluxDB does not have this key.
+    pub min_transfer_rate: Size,
 }
 
 impl Default for Http {
@@ -208,6 +214,8 @@ impl Default for Http {
             max_connection_limit: 0,
             shared_secret: String::new(),
             max_body_size: Size(64 << 20),
+            max_body_memory: Size(512 << 20),
+            min_transfer_rate: Size(1 << 10),
         }
     }
 }

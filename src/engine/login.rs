@@ -1,5 +1,6 @@
 //! Logging in: from credentials, or from the name in a verified token, to a principal.
 
+use super::passwords::NOBODYS_HASH;
 use super::{AuthState, Core, Engine, LoginError, Principal};
 
 impl Engine {
@@ -11,8 +12,10 @@ impl Engine {
     /// The user, if the same credentials were verified before and are still valid. Fast.
     pub fn remembered_login(&self, user: &str, password: &str) -> Option<Principal> {
         let catalog = self.core.catalog.visible();
-        let known = catalog.user(user).filter(|known| self.core.passwords.remembers(user, password, &known.hash))?;
-        Some(Principal::User(known.name.clone()))
+        let known = catalog.user(user);
+        let hash = known.map_or(NOBODYS_HASH, |known| &known.hash);
+        let remembered = self.core.passwords.remembers(user, password, hash);
+        known.filter(|_| remembered).map(|known| Principal::User(known.name.clone()))
     }
 
     /// Checks a user's password. The first time is slow on purpose and takes 7 MiB; later times are answered from memory. Callers
@@ -33,14 +36,13 @@ impl Engine {
 impl Core {
     fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
         let catalog = self.catalog.visible();
-        let Some(found) = catalog.user(user) else {
-            // As slow as a wrong password, so that the time does not reveal which users exist.
-            let _ = self.passwords.hash(password);
-            return Err(LoginError::Failed);
-        };
-        if !self.passwords.matches(user, password, &found.hash) {
-            return Err(LoginError::Failed);
+        let found = catalog.user(user);
+        // The same work whether the user exists, so that the time does not reveal who does.
+        let hash = found.map_or(NOBODYS_HASH, |found| &found.hash);
+        let matches = self.passwords.matches(user, password, hash);
+        match found {
+            Some(found) if matches => Ok(Principal::User(found.name.clone())),
+            _ => Err(LoginError::Failed),
         }
-        Ok(Principal::User(found.name.clone()))
     }
 }

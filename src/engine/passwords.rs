@@ -18,6 +18,11 @@ const MEMORY_KIB: u32 = 7168;
 const PASSES: u32 = 5;
 const LANES: u32 = 1;
 
+/// The hash of nobody's password, checked for users that do not exist, so that neither the time nor a queue tells them from
+/// those that do.
+pub(super) const NOBODYS_HASH: &str =
+    "$argon2id$v=19$m=7168,t=5,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// The successful checks, and the lock for hashing.
 pub(super) struct Passwords {
     /// By user: the matched hash, and the digest of the password that matched it.
@@ -94,7 +99,7 @@ impl Passwords {
 mod tests {
     use super::*;
 
-    // spec: statements.user.1
+    // spec: statements.user.1, auth.failure.4
     #[test]
     fn a_password_matches_its_own_hash_only_and_a_match_is_remembered_for_that_hash() {
         let passwords = Passwords::default();
@@ -102,6 +107,9 @@ mod tests {
         let other = passwords.hash("secret").unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=7168,t=5,p=1$"), "{hash}");
         assert_ne!(hash, other, "salted");
+        let shape = |hash: &str| hash.split('$').map(str::len).collect::<Vec<_>>();
+        assert_eq!(shape(NOBODYS_HASH), shape(&hash), "as much work");
+        assert!(PasswordHash::new(NOBODYS_HASH).is_ok() && !passwords.matches("x", "", NOBODYS_HASH));
         for _ in 0..2 {
             assert!(passwords.matches("u", "secret", &hash));
             assert!(!passwords.matches("u", "Secret", &hash));

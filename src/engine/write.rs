@@ -86,7 +86,7 @@ impl Core {
             self.options.semantics.line_protocol,
         );
         if body.points.is_empty() && !body.errors.is_empty() {
-            return Err(WriteError::new(ErrorKind::BadRequest, line_errors(&body.errors)));
+            return Err(WriteError::new(ErrorKind::BadRequest, line_errors(&body.errors, body.more_errors)));
         }
         if !is_consistency(request.consistency) {
             return Err(WriteError::new(ErrorKind::BadRequest, "invalid consistency level"));
@@ -95,11 +95,12 @@ impl Core {
         let database = request.database.to_str_lossy();
         let policy = request.policy.to_str_lossy();
         let errors = std::mem::take(&mut body.errors);
+        let more_errors = body.more_errors;
         let strings = UnescapedStrings::of(&body);
         self.store_points(&database, &policy, &strings.batch(body)).map_err(|failure| self.write_error(failure))?;
         if !errors.is_empty() {
             let mut text = BString::from("partial write: ");
-            text.extend_from_slice(&line_errors(&errors));
+            text.extend_from_slice(&line_errors(&errors, more_errors));
             text.extend_from_slice(b" dropped=0");
             return Err(WriteError::new(ErrorKind::BadRequest, text));
         }
@@ -231,8 +232,13 @@ fn is_consistency(parameter: &[u8]) -> bool {
         || [&b"any"[..], b"one", b"quorum", b"all"].iter().any(|level| parameter.eq_ignore_ascii_case(level))
 }
 
-fn line_errors(errors: &[LineError]) -> BString {
-    bstr::join("\n", errors.iter().map(|e| &e.text)).into()
+fn line_errors(errors: &[LineError], more: usize) -> BString {
+    let mut text = BString::from(bstr::join("\n", errors.iter().map(|e| &e.text)));
+    if more > 0 {
+        let lines = if more == 1 { "line" } else { "lines" };
+        text.extend_from_slice(format!("\nand {more} more bad {lines}").as_bytes());
+    }
+    text
 }
 
 fn conflict(measurement: &[u8], field: &[u8], new: &str, existing: &str) -> BString {

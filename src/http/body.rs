@@ -1,13 +1,15 @@
 //! Request bodies: read as a whole, with bounds on the size of each, on the memory of all together, and on the time for which
 //! a client may stall. Unpacking is left to `gzip`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::{HeaderMap, header};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::body_memory::{NoMemory, Reservation};
+use super::patience::Patience;
 
 /// How long a client may send nothing in the middle of a body.
 const STALL_MAX: Duration = Duration::from_secs(30);
@@ -23,53 +25,22 @@ const DRAINING_MAX: Duration = Duration::from_secs(2);
 pub(super) enum BodyError {
     #[error("request body too large: more than {0} bytes (max-body-size)")]
     TooLarge(usize),
-    #[error("too many bytes of request bodies at once")]
-    NoMemory,
-    #[error("request body not received in time")]
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
+    #[error("request body not received in time (min-transfer-rate)")]
     Stalled,
+    #[error("request body not received in time: its memory was needed for others (max-body-memory)")]
+    GaveWay,
     #[error("request body not received: {0}")]
     Broken(String),
 }
 
-/// The memory for the bodies of all requests together.
-#[derive(Debug, Clone)]
-pub(super) struct BodyMemory(Arc<Semaphore>);
-
-/// The bytes that one permit reserves.
-const PERMIT_BYTES: usize = 4 << 10;
-
-impl BodyMemory {
-    /// Memory of `bytes` bytes.
-    pub(super) fn new(bytes: usize) -> BodyMemory {
-        BodyMemory(Arc::new(Semaphore::new((bytes / PERMIT_BYTES).min(Semaphore::MAX_PERMITS))))
-    }
-
-    /// Returns an empty reservation.
-    pub(super) fn reservation(&self) -> Reservation {
-        Reservation { memory: self.clone(), held: None }
-    }
-}
-
-/// Memory reserved for one body, released when dropped.
-#[derive(Debug)]
-pub(super) struct Reservation {
-    memory: BodyMemory,
-    held: Option<OwnedSemaphorePermit>,
-}
-
-impl Reservation {
-    /// Grows the reservation to `bytes` in total. Returns whether there was enough memory.
-    pub(super) fn grow_to(&mut self, bytes: usize) -> bool {
-        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let more = bytes.div_ceil(PERMIT_BYTES).saturating_sub(held);
-        let Ok(more) = u32::try_from(more) else { return false };
-        let Ok(permit) = Arc::clone(&self.memory.0).try_acquire_many_owned(more) else { return false };
-        match &mut self.held {
-            Some(held) => held.merge(permit),
-            None => self.held = Some(permit),
-        }
-        true
-    }
+/// What a body may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLimits {
+    pub(super) bytes_max: usize,
+    /// Bytes per second; zero is any number.
+    pub(super) rate_min: u64,
 }
 
 /// The body of a request, which may still be arriving.
@@ -96,27 +67,36 @@ impl RequestBody {
         RequestBody { incoming, waits: headers.contains_key(header::EXPECT), state: State::Unread }
     }
 
-    /// Reads the whole body, of at most `bytes_max` bytes.
-    pub(super) async fn read(&mut self, bytes_max: usize, memory: &mut Reservation) -> Result<Vec<u8>, BodyError> {
-        let result = self.read_frames(bytes_max, memory).await;
+    /// Reads the whole body. The memory is reserved as the bytes arrive.
+    pub(super) async fn read(&mut self, limits: BodyLimits, memory: &mut Reservation) -> Result<Vec<u8>, BodyError> {
+        let receiving = memory.receiving();
+        let result = tokio::select! {
+            result = self.read_frames(limits, memory) => result,
+            () = receiving.gives_way() => Err(BodyError::GaveWay),
+        };
         self.state = if result.is_ok() { State::Read } else { State::Failed };
         result
     }
 
-    async fn read_frames(&mut self, bytes_max: usize, memory: &mut Reservation) -> Result<Vec<u8>, BodyError> {
+    async fn read_frames(&mut self, limits: BodyLimits, memory: &mut Reservation) -> Result<Vec<u8>, BodyError> {
+        let bytes_max = limits.bytes_max;
         let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > bytes_max {
             return Err(BodyError::TooLarge(bytes_max));
         }
         let mut body = Vec::new();
+        let mut patience = Patience::new(STALL_MAX, limits.rate_min);
         self.waits = false;
         loop {
-            let frame = tokio::time::timeout(STALL_MAX, self.incoming.frame()).await;
+            let begun = Instant::now();
+            let frame = tokio::time::timeout(patience.left(), self.incoming.frame()).await;
+            patience.waited(begun.elapsed());
             let frame = match frame.map_err(|_| BodyError::Stalled)? {
                 None => return Ok(body),
                 Some(frame) => frame.map_err(|error| BodyError::Broken(error.to_string()))?,
             };
             let Ok(data) = frame.into_data() else { continue };
+            patience.received(data.len());
             let len = body.len() + data.len();
             if len > bytes_max {
                 return Err(BodyError::TooLarge(bytes_max));
@@ -124,9 +104,7 @@ impl RequestBody {
             if len > body.capacity() {
                 // At most double what has arrived: announcing a large body must not reserve memory.
                 let capacity = len.max(body.capacity() * 2).min(announced.max(len));
-                if !memory.grow_to(capacity) {
-                    return Err(BodyError::NoMemory);
-                }
+                memory.grow_to(capacity).await?;
                 body.reserve_exact(capacity - body.len());
             }
             body.extend_from_slice(&data);

@@ -1,19 +1,28 @@
 //! The context that all requests to one server share: the engine, the settings, the counters, and the bounds on concurrent
 //! work. Waiting for a permit and what to do without one is left to the endpoints.
 
+use std::hash::RandomState;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper::header::HeaderValue;
-use tokio::sync::Semaphore;
 
 use super::api::Api;
-use super::body::BodyMemory;
+use super::body::BodyLimits;
+use super::body_memory::BodyMemory;
+use super::connections::Connections;
 use super::counters::Counters;
+use super::gate::Gate;
 use super::options::HttpOptions;
 
-/// Queries that run at once; further ones wait.
-const QUERIES_MAX: usize = 128;
+/// Queries that compute at once; further ones wait, and so do queries whose clients are slow to read.
+const QUERIES_MAX: usize = 64;
+
+/// Queries that compute or wait for their clients to read. Each has a thread.
+const ANSWERS_MAX: usize = 160;
+
+/// Queries that show or kill queries, or show a little of the catalog. They wait for one another only.
+const ADMINISTRATION_MAX: usize = 8;
 
 /// Queries with `async=true` that run at once; further ones are refused.
 const ASYNC_QUERIES_MAX: usize = 16;
@@ -24,11 +33,9 @@ const WRITES_MAX: usize = 64;
 /// Passwords checked at once: each check takes a lot of memory and a core.
 const LOGINS_MAX: usize = 8;
 
-/// Bytes of request bodies in memory at once, unless a single body may be larger than half of it.
-const BODY_MEMORY_BYTES: usize = 512 << 20;
-
 /// The blocking threads that the runtime must allow: one for each job, and a few to spare.
-pub const BLOCKING_THREADS_MAX: usize = QUERIES_MAX + ASYNC_QUERIES_MAX + WRITES_MAX + LOGINS_MAX + 8;
+pub const BLOCKING_THREADS_MAX: usize =
+    ANSWERS_MAX + ADMINISTRATION_MAX + ASYNC_QUERIES_MAX + WRITES_MAX + LOGINS_MAX + 8;
 
 /// The context of a server's requests.
 #[derive(Debug)]
@@ -36,13 +43,18 @@ pub(super) struct ServerContext<A> {
     pub(super) api: Arc<A>,
     pub(super) options: HttpOptions,
     pub(super) counters: Counters,
+    pub(super) connections: Connections,
     pub(super) started: Instant,
     /// The `Www-Authenticate` header of a 401.
     pub(super) challenge: HeaderValue,
-    pub(super) queries: Arc<Semaphore>,
-    pub(super) async_queries: Arc<Semaphore>,
-    pub(super) writes: Semaphore,
-    pub(super) logins: Semaphore,
+    pub(super) queries: Gate,
+    pub(super) answers: Gate,
+    pub(super) administration: Gate,
+    pub(super) async_queries: Gate,
+    pub(super) writes: Gate,
+    pub(super) logins: Gate,
+    /// Tells the users of an address apart in the queue for logins, in constant memory.
+    pub(super) user_hash: RandomState,
     pub(super) body_memory: BodyMemory,
     request_ids: RequestIds,
 }
@@ -50,19 +62,23 @@ pub(super) struct ServerContext<A> {
 impl<A: Api> ServerContext<A> {
     pub(super) fn new(api: Arc<A>, options: HttpOptions) -> ServerContext<A> {
         let challenge = HeaderValue::from_bytes(format!("Basic realm=\"{}\"", options.realm).as_bytes());
-        let body_memory = BODY_MEMORY_BYTES.max(options.body_bytes_max.unwrap_or(0).saturating_mul(2));
+        let body_memory = BodyMemory::new(options.body_memory_bytes_max.unwrap_or(usize::MAX));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         ServerContext {
             api,
             options,
             counters: Counters::default(),
+            connections: Connections::default(),
             started: Instant::now(),
             challenge: challenge.unwrap_or(HeaderValue::from_static("Basic")),
-            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
-            async_queries: Arc::new(Semaphore::new(ASYNC_QUERIES_MAX)),
-            writes: Semaphore::new(WRITES_MAX),
-            logins: Semaphore::new(cores.min(LOGINS_MAX)),
-            body_memory: BodyMemory::new(body_memory),
+            queries: Gate::new(QUERIES_MAX),
+            answers: Gate::new(ANSWERS_MAX),
+            administration: Gate::new(ADMINISTRATION_MAX),
+            async_queries: Gate::new(ASYNC_QUERIES_MAX),
+            writes: Gate::new(WRITES_MAX),
+            logins: Gate::new(cores.min(LOGINS_MAX)),
+            user_hash: RandomState::new(),
+            body_memory,
             request_ids: RequestIds::new(),
         }
     }
@@ -72,9 +88,10 @@ impl<A: Api> ServerContext<A> {
         self.request_ids.next()
     }
 
-    /// The largest body that is accepted, in bytes.
-    pub(super) fn body_bytes_max(&self) -> usize {
-        self.options.body_bytes_max.unwrap_or(usize::MAX)
+    /// The limits on the body of a request.
+    pub(super) fn body_limits(&self) -> BodyLimits {
+        let bytes_max = self.options.body_bytes_max.unwrap_or(usize::MAX);
+        BodyLimits { bytes_max, rate_min: self.options.transfer_rate_min }
     }
 
     /// The current time in seconds since 1970, as tokens count it.
@@ -101,6 +118,27 @@ impl RequestIds {
     }
 
     fn next(&self) -> String {
-        uuid::Uuid::new_v1(uuid::Timestamp::now(&self.context), &self.node).to_string()
+        self.at(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+    }
+
+    /// `since` is the time since 1970. `uuid` reads the clock itself, and panics if it is before 1970.
+    fn at(&self, since: Duration) -> String {
+        let time = uuid::Timestamp::from_unix(&self.context, since.as_secs(), since.subsec_nanos());
+        uuid::Uuid::new_v1(time, &self.node).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: http.headers.3
+    #[test]
+    fn request_ids_do_not_depend_on_the_century() {
+        let ids = RequestIds::new();
+        let years = |years: u64| Duration::from_secs(years * 31_556_952);
+        let times = [Duration::ZERO, years(1), years(68), years(137), years(3000), years(500_000_000_000)];
+        let made: std::collections::HashSet<_> = times.iter().chain(&times).map(|&time| ids.at(time)).collect();
+        assert_eq!(made.len(), 2 * times.len());
     }
 }

@@ -1,6 +1,7 @@
 //! Authentication: reads credentials from headers and query string, and finds the principal that they prove. What that
 //! principal may do is left to the engine.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -8,10 +9,13 @@ use fluxstone_compat::AnswerSemantics;
 use fluxstone_engine::{AuthState, LoginError, Principal};
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
+use hyper::http::request::Parts;
 
 use super::api::Api;
 use super::context::ServerContext;
+use super::gate::Turn;
 use super::parameters::Parameters;
+use super::socket::Peer;
 use super::token;
 
 /// The proof of identity that a request offers.
@@ -78,7 +82,8 @@ fn password_of(user: &[u8], password: &[u8]) -> Credentials {
 /// Finds the principal of a request.
 pub(super) async fn authenticate<A: Api>(
     context: &Arc<ServerContext<A>>,
-    headers: &HeaderMap,
+    parts: &Parts,
+    client: &Peer,
     query: &Parameters,
 ) -> Result<Principal, Unauthorized> {
     if !context.options.auth_enabled {
@@ -87,29 +92,33 @@ pub(super) async fn authenticate<A: Api>(
     if context.api.auth_state() == AuthState::NoAdmin {
         return Ok(Principal::Nobody);
     }
-    match Credentials::of(headers, query, context.options.semantics).ok_or(Unauthorized::NoCredentials)? {
+    match Credentials::of(&parts.headers, query, context.options.semantics).ok_or(Unauthorized::NoCredentials)? {
         Credentials::Token(token) => {
             let name = token::verify(&token, &context.options.shared_secret, context.unix_seconds())?;
             context.api.user(&name).ok_or(Unauthorized::UserNotFound)
         }
-        Credentials::Password { user: Some(user), password: Some(password) } => login(context, user, password).await,
+        Credentials::Password { user: Some(user), password: Some(password) } => {
+            login(context, client, user, password).await
+        }
         Credentials::Password { .. } => Err(LoginError::Failed.into()),
     }
 }
 
 /// Checks a password on a blocking thread, since that is slow and takes memory on purpose. Users who logged in before do
-/// not queue up with those who guess.
+/// not queue up with those who guess, and the others take turns by address and user name.
 async fn login<A: Api>(
     context: &Arc<ServerContext<A>>,
+    client: &Peer,
     user: String,
     password: String,
 ) -> Result<Principal, Unauthorized> {
     if let Some(principal) = context.api.remembered_login(&user, &password) {
         return Ok(principal);
     }
-    let _turn = context.logins.acquire().await;
+    let turn = Turn::of(client.address, context.user_hash.hash_one(&user));
+    let pass = context.logins.pass(turn).await;
     let api = Arc::clone(&context.api);
-    let checked = tokio::task::spawn_blocking(move || api.login(&user, &password)).await;
+    let checked = pass.run(move || api.login(&user, &password)).await;
     // The thread fails only if the check panicked; that lets nobody in.
     Ok(checked.unwrap_or(Err(LoginError::Failed))?)
 }

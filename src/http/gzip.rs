@@ -4,6 +4,8 @@
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
+use super::body_memory::NoMemory;
+
 /// The least number of bytes by which the unpacked body grows.
 const STEP_BYTES: usize = 64 << 10;
 
@@ -22,15 +24,15 @@ pub(super) enum GzipError {
     Corrupt(u64),
     #[error("request body too large: more than {0} bytes unpacked (max-body-size)")]
     TooLarge(usize),
-    #[error("too many bytes of request bodies at once")]
-    NoMemory,
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
 }
 
 /// Unpacks one or more members to at most `bytes_max` bytes. Asks `reserve` for the total size before it allocates.
 pub(super) fn unpack(
     mut packed: &[u8],
     bytes_max: usize,
-    reserve: &mut dyn FnMut(usize) -> bool,
+    reserve: &mut dyn FnMut(usize) -> Result<(), NoMemory>,
 ) -> Result<Vec<u8>, GzipError> {
     let mut out = Vec::new();
     if packed.is_empty() {
@@ -91,7 +93,7 @@ fn inflate(
     packed: &[u8],
     out: &mut Vec<u8>,
     bytes_max: usize,
-    reserve: &mut dyn FnMut(usize) -> bool,
+    reserve: &mut dyn FnMut(usize) -> Result<(), NoMemory>,
 ) -> Result<usize, GzipError> {
     let mut inflater = Decompress::new(false);
     loop {
@@ -102,9 +104,7 @@ fn inflate(
         // Doubles, so that a large body is not copied again and again. One byte above the limit shows that the body is too large.
         let wanted = (out.len() + STEP_BYTES.max(out.len())).min(bytes_max.saturating_add(1));
         if out.capacity() - out.len() < STEP_BYTES && wanted > out.capacity() {
-            if !reserve(wanted) {
-                return Err(GzipError::NoMemory);
-            }
+            reserve(wanted)?;
             out.reserve_exact(wanted - out.len());
         }
         let before = out.len();
@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn check(body: &[u8], want: Result<&[u8], GzipError>) {
-        assert_eq!(unpack(body, 1 << 20, &mut |_| true), want.map(<[u8]>::to_vec));
+        assert_eq!(unpack(body, 1 << 20, &mut |_| Ok(())), want.map(<[u8]>::to_vec));
     }
 
     // spec: write.gzip.2
@@ -174,25 +174,27 @@ mod tests {
         let mut asked = 0;
         let mut reserve = |bytes| {
             asked = bytes;
-            true
+            Ok(())
         };
         assert_eq!(unpack(&bomb, 1 << 20, &mut reserve), Err(GzipError::TooLarge(1 << 20)));
         assert_eq!(asked, (1 << 20) + 1);
-        assert_eq!(unpack(&bomb, 8 << 20, &mut |bytes| bytes < 1 << 20), Err(GzipError::NoMemory));
-        assert_eq!(unpack(&bomb, 8 << 20, &mut |_| true).map(|out| out.len()), Ok(8 << 20));
-        assert_eq!(unpack(&bomb, (8 << 20) - 1, &mut |_| true), Err(GzipError::TooLarge((8 << 20) - 1)));
+        let short = NoMemory::Short(1 << 20);
+        let mut reserve = |bytes| if bytes < 1 << 20 { Ok(()) } else { Err(short) };
+        assert_eq!(unpack(&bomb, 8 << 20, &mut reserve), Err(GzipError::Memory(short)));
+        assert_eq!(unpack(&bomb, 8 << 20, &mut |_| Ok(())).map(|out| out.len()), Ok(8 << 20));
+        assert_eq!(unpack(&bomb, (8 << 20) - 1, &mut |_| Ok(())), Err(GzipError::TooLarge((8 << 20) - 1)));
     }
 
     proptest::proptest! {
         #[test]
         fn packed_bodies_round_trip(content in proptest::collection::vec(proptest::num::u8::ANY, 0..5000)) {
-            proptest::prop_assert_eq!(unpack(&packed(&content), 5000, &mut |_| true), Ok(content));
+            proptest::prop_assert_eq!(unpack(&packed(&content), 5000, &mut |_| Ok(())), Ok(content));
         }
 
         #[test]
         fn any_bytes_unpack_or_fail(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
             let framed = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0][..], &body].concat();
-            let _ = unpack(&framed, 1 << 20, &mut |_| true);
+            let _ = unpack(&framed, 1 << 20, &mut |_| Ok(()));
         }
     }
 }

@@ -5,8 +5,9 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `server`, `socket` | listening, connections and their limits, shutting down |
+//! | `server`, `connections`, `socket` | listening, connections and their limits, shutting down |
 //! | `context`, `options`, `counters` | what all requests share: engine, settings, bounds, statistics |
+//! | `gate`, `administration`, `body_memory`, `patience` | the bounds: jobs, which queries have slots of their own, memory, rates |
 //! | `routes` | paths, verbs, the headers of every answer, the access log |
 //! | `parameters`, `units`, `bind`, `body`, `gzip` | decoding of requests |
 //! | `credentials`, `token` | authentication |
@@ -14,16 +15,21 @@
 //! | `refusal`, `reply` | the reasons to refuse a request, and answers that are not streamed |
 //! | `answer`, `stream` | encoding of results in JSON and CSV, and their way to the socket |
 
+mod administration;
 mod answer;
 mod api;
 mod bind;
 mod body;
+mod body_memory;
+mod connections;
 mod context;
 mod counters;
 mod credentials;
+mod gate;
 mod gzip;
 mod options;
 mod parameters;
+mod patience;
 mod query;
 mod refusal;
 mod reply;

@@ -21,6 +21,10 @@ pub struct HttpOptions {
     pub connections_max: Option<usize>,
     /// `max-body-size`; `None` is unlimited.
     pub body_bytes_max: Option<usize>,
+    /// `max-body-memory`; `None` is unlimited.
+    pub body_memory_bytes_max: Option<usize>,
+    /// `min-transfer-rate`, in bytes per second; zero is any rate.
+    pub transfer_rate_min: u64,
     /// `[compat] profile`.
     pub semantics: AnswerSemantics,
     /// `[compat] csv-null-cells`.

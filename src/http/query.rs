@@ -13,23 +13,33 @@ use http_body_util::{BodyDataStream, Full};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
+use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, TryAcquireError, oneshot};
 
+use super::administration::is_administration;
 use super::answer::{Answer, AnswerOptions};
 use super::api::Api;
 use super::bind::read_parameters;
-use super::body::RequestBody;
+use super::body::{BodyError, RequestBody};
+use super::body_memory::Reservation;
 use super::context::ServerContext;
 use super::credentials::authenticate;
+use super::gate::{Gate, Pass, Turn};
 use super::parameters::{Parameters, to_text};
 use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody, ReplyStyle, close_after};
-use super::stream::{StreamBody, StreamSender, stream};
+use super::socket::Peer;
+use super::stream::{Slots, StreamBody, StreamSender, stream};
 use super::units;
 
 /// The largest form or upload, in bytes.
 const QUERY_BODY_BYTES_MAX: usize = 10 << 20;
+
+/// The most pairs of a form and parts of an upload: each takes memory beyond its bytes.
+pub(super) const PAIRS_MAX: usize = 10_000;
+
+/// How often the bytes of a form are in memory: received, decoded, and as text.
+const FORM_COPIES: usize = 3;
 
 /// Rows of a series in one piece, unless the request asks for another number.
 const CHUNK_ROWS: usize = 10_000;
@@ -44,13 +54,14 @@ const HEAD_DELAY_MAX: Duration = Duration::from_millis(20);
 pub(super) async fn answer<A: Api>(
     context: &Arc<ServerContext<A>>,
     parts: &Parts,
+    client: &Peer,
     query: Parameters,
     style: &ReplyStyle,
     body: &mut RequestBody,
 ) -> Reply {
     let begun = Instant::now();
     context.counters.queries.add(1);
-    let result = accept(context, parts, query, style, body).await;
+    let result = accept(context, parts, client, query, style, body).await;
     context.counters.query_ns.add_time(begun.elapsed());
     result.unwrap_or_else(|refusal| refusal.reply(style, &context.challenge))
 }
@@ -58,12 +69,14 @@ pub(super) async fn answer<A: Api>(
 async fn accept<A: Api>(
     context: &Arc<ServerContext<A>>,
     parts: &Parts,
+    client: &Peer,
     query: Parameters,
     style: &ReplyStyle,
     body: &mut RequestBody,
 ) -> Result<Reply, Refusal> {
-    let principal = authenticate(context, &parts.headers, &query).await?;
-    let (parameters, upload) = read_sources(context, parts, query, body).await?;
+    let principal = authenticate(context, parts, client, &query).await?;
+    let mut memory = context.body_memory.reservation();
+    let (parameters, upload) = read_sources(context, parts, query, body, &mut memory).await?;
     let text = parameters.text("q").trim().to_owned();
     let text = if text.is_empty() { upload.ok_or(Refusal::NoQuery)? } else { text };
     let bound = read_parameters(parameters.get("params"))?;
@@ -76,11 +89,11 @@ async fn accept<A: Api>(
         database: parameters.text("db"),
         read_only: parts.method == Method::GET,
         chunk_rows: chunk_rows.unwrap_or(CHUNK_ROWS),
+        _memory: memory,
     };
     let mut reply = if parameters.is_true("async") {
-        let turn = Arc::clone(&context.async_queries).try_acquire_owned();
-        let turn = turn.map_err(|_: TryAcquireError| Refusal::TooManyAsync)?;
-        run_detached(job, turn).await?;
+        let pass = context.async_queries.try_pass(Turn::of(client.address, 0)).ok_or(Refusal::TooManyAsync)?;
+        run_detached(job, pass).await?;
         style.no_content()
     } else {
         let options = AnswerOptions {
@@ -92,7 +105,7 @@ async fn accept<A: Api>(
             semantics: context.options.semantics,
             csv_null_cells: context.options.csv_null_cells,
         };
-        let body = run_streaming(job, options, style.gzip).await?;
+        let body = run_streaming(job, client, options, style.gzip).await?;
         let mut reply = style.reply(StatusCode::OK, ReplyBody::Stream(body));
         if style.gzip {
             reply.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -109,21 +122,28 @@ async fn read_sources<A: Api>(
     parts: &Parts,
     query: Parameters,
     body: &mut RequestBody,
+    memory: &mut Reservation,
 ) -> Result<(Parameters, Option<String>), Refusal> {
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let kind = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    let bytes_max = context.body_bytes_max().min(QUERY_BODY_BYTES_MAX);
-    let mut memory = context.body_memory.reservation();
+    let mut limits = context.body_limits();
+    limits.bytes_max = limits.bytes_max.min(QUERY_BODY_BYTES_MAX);
     match kind.as_str() {
         "application/x-www-form-urlencoded" if parts.method == Method::POST => {
-            let mut parameters = Parameters::parse(&body.read(bytes_max, &mut memory).await?);
+            let received = body.read(limits, memory).await?;
+            memory.grow_to(FORM_COPIES * received.len()).await.map_err(BodyError::Memory)?;
+            if memchr::memchr_iter(b'&', &received).count() >= PAIRS_MAX {
+                return Err(Refusal::TooManyPairs);
+            }
+            let mut parameters = Parameters::parse(&received);
             parameters.extend(query);
             Ok((parameters, None))
         }
         "multipart/form-data" => {
-            let received = body.read(bytes_max, &mut memory).await?;
+            let received = body.read(limits, memory).await?;
+            memory.grow_to(FORM_COPIES * received.len()).await.map_err(BodyError::Memory)?;
             let mut parameters = query;
-            let upload = read_multipart(content_type, received, &mut parameters).await;
+            let upload = read_multipart(content_type, received, &mut parameters).await?;
             Ok((parameters, upload))
         }
         _ => Ok((query, None)),
@@ -131,20 +151,27 @@ async fn read_sources<A: Api>(
 }
 
 /// Appends the fields of a multipart body and returns the file `q`. A malformed body counts as empty.
-async fn read_multipart(content_type: &str, body: Vec<u8>, parameters: &mut Parameters) -> Option<String> {
-    let boundary = multer::parse_boundary(content_type).ok()?;
+async fn read_multipart(
+    content_type: &str,
+    body: Vec<u8>,
+    parameters: &mut Parameters,
+) -> Result<Option<String>, Refusal> {
+    let Ok(boundary) = multer::parse_boundary(content_type) else { return Ok(None) };
     let mut multipart = multer::Multipart::new(BodyDataStream::new(Full::new(Bytes::from(body))), boundary);
     let mut fields = Parameters::default();
     let mut upload = None;
-    loop {
+    for parts in 1.. {
         let field = match multipart.next_field().await {
             Ok(Some(field)) => field,
             Ok(None) => break,
-            Err(_) => return None,
+            Err(_) => return Ok(None),
         };
+        if parts > PAIRS_MAX {
+            return Err(Refusal::TooManyPairs);
+        }
         let name = field.name().unwrap_or_default().to_owned();
         let is_file = field.file_name().is_some();
-        let Ok(content) = field.bytes().await else { return None };
+        let Ok(content) = field.bytes().await else { return Ok(None) };
         if !is_file {
             fields.push(name.as_bytes(), &content);
         } else if name == "q" && upload.is_none() {
@@ -152,7 +179,7 @@ async fn read_multipart(content_type: &str, body: Vec<u8>, parameters: &mut Para
         }
     }
     parameters.extend(fields);
-    upload
+    Ok(upload)
 }
 
 /// Returns the rows of a chunk if the answer is chunked: `chunked=true`, optionally with `chunk_size`, or `chunked=<number>`.
@@ -176,6 +203,8 @@ struct QueryJob<A: Api> {
     database: String,
     read_only: bool,
     chunk_rows: usize,
+    /// For the text, as long as it is there.
+    _memory: Reservation,
 }
 
 impl<A: Api> QueryJob<A> {
@@ -223,16 +252,23 @@ impl<A: Api> QueryJob<A> {
 
 /// Prepares and runs a query on a blocking thread. Returns the stream of its answer when the answer begins, or when the query
 /// is accepted and takes longer than [`HEAD_DELAY_MAX`].
-async fn run_streaming<A: Api>(job: QueryJob<A>, options: AnswerOptions, gzip: bool) -> Result<StreamBody, Refusal> {
+async fn run_streaming<A: Api>(
+    job: QueryJob<A>,
+    client: &Peer,
+    options: AnswerOptions,
+    gzip: bool,
+) -> Result<StreamBody, Refusal> {
     let context = Arc::clone(&job.context);
-    // Never closed, only dropped with the server.
-    let turn = Arc::clone(&context.queries).acquire_owned().await.ok();
-    let (sender, body) = stream(gzip);
+    let slots = tokio::select! {
+        slots = slots_for(&context, &job.text, client) => slots,
+        () = client.gone() => return Err(Refusal::ClientGone),
+    };
+    let (sender, body) = stream(gzip, client.clone(), slots);
     let (accepted, mut acceptance) = oneshot::channel();
     let is_prepared = Arc::new(AtomicBool::new(false));
     let now_prepared = Arc::clone(&is_prepared);
+    // The slots are the sender's, and end with the job.
     tokio::task::spawn_blocking(move || {
-        let _turn = turn;
         let prepared = job.prepare();
         now_prepared.store(prepared.is_ok(), Ordering::Release);
         match prepared {
@@ -250,21 +286,29 @@ async fn run_streaming<A: Api>(job: QueryJob<A>, options: AnswerOptions, gzip: b
     }
 }
 
+/// Waits until the query may run.
+async fn slots_for<A: Api>(context: &ServerContext<A>, text: &str, client: &Peer) -> Slots {
+    let turn = Turn::of(client.address, 0);
+    if is_administration(text) {
+        let alone = Gate::new(1);
+        return Slots { answer: context.administration.pass(turn).await, query: alone.pass(turn).await };
+    }
+    let answer = context.answers.pass(turn).await;
+    Slots { answer, query: context.queries.pass(turn).await }
+}
+
 /// Prepares a query and lets it run on its own. Returns when it is accepted.
-async fn run_detached<A: Api>(job: QueryJob<A>, turn: OwnedSemaphorePermit) -> Result<(), Refusal> {
+async fn run_detached<A: Api>(job: QueryJob<A>, pass: Pass) -> Result<(), Refusal> {
     let context = Arc::clone(&job.context);
     let (accepted, acceptance) = oneshot::channel();
-    tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        match job.prepare() {
-            Err(refusal) => drop(accepted.send(Err(refusal))),
-            Ok(query) => {
-                let _ = accepted.send(Ok(()));
-                let never = AtomicBool::new(false);
-                job.context.api.execute(query, &never, &mut |_| ControlFlow::Continue(()));
-            }
+    drop(pass.run(move || match job.prepare() {
+        Err(refusal) => drop(accepted.send(Err(refusal))),
+        Ok(query) => {
+            let _ = accepted.send(Ok(()));
+            let never = AtomicBool::new(false);
+            job.context.api.execute(query, &never, &mut |_| ControlFlow::Continue(()));
         }
-    });
+    }));
     accepted_by(&context, acceptance.await)
 }
 

@@ -8,6 +8,7 @@ use hyper::header::{self, HeaderValue};
 
 use super::bind::BindError;
 use super::body::BodyError;
+use super::body_memory::NoMemory;
 use super::credentials::Unauthorized;
 use super::gzip::GzipError;
 use super::reply::{Reply, ReplyStyle};
@@ -24,6 +25,8 @@ pub(super) enum Refusal {
     /// `/query` without a query.
     #[error("missing required parameter \"q\"")]
     NoQuery,
+    #[error("too many pairs or parts in the request body: more than 10000")]
+    TooManyPairs,
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
@@ -35,6 +38,9 @@ pub(super) enum Refusal {
     NoDatabase,
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// Nobody reads this answer.
+    #[error("client is gone")]
+    ClientGone,
     /// A defect of the server.
     #[error("internal error")]
     Panicked,
@@ -57,12 +63,14 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Refusal::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Refusal::Body(BodyError::TooLarge(_)) | Refusal::Gzip(GzipError::TooLarge(_)) => {
+            Refusal::Body(BodyError::TooLarge(_) | BodyError::Memory(NoMemory::Never { .. }))
+            | Refusal::TooManyPairs
+            | Refusal::Gzip(GzipError::TooLarge(_) | GzipError::Memory(NoMemory::Never { .. })) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
-            Refusal::Body(BodyError::NoMemory) | Refusal::Gzip(GzipError::NoMemory) | Refusal::TooManyAsync => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Refusal::Body(BodyError::Memory(NoMemory::Short(_)) | BodyError::GaveWay)
+            | Refusal::Gzip(GzipError::Memory(NoMemory::Short(_)))
+            | Refusal::TooManyAsync => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Body(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Refusal::Body(BodyError::Broken(_))
             | Refusal::Gzip(
@@ -74,7 +82,8 @@ impl Refusal {
             )
             | Refusal::NoQuery
             | Refusal::Bind(_)
-            | Refusal::NoDatabase => StatusCode::BAD_REQUEST,
+            | Refusal::NoDatabase
+            | Refusal::ClientGone => StatusCode::BAD_REQUEST,
             Refusal::Query(refusal) => status_of(refusal.kind),
             Refusal::Write(error) => status_of(error.kind),
             Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,

@@ -19,10 +19,14 @@ use super::context::ServerContext;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody, ReplyStyle, close_after, plain};
+use super::socket::Peer;
 use super::{query, write};
 
 /// The version of InfluxDB whose API is served.
 const INFLUXDB_VERSION: HeaderValue = HeaderValue::from_static("1.2.4");
+
+/// The largest head of a request, in bytes.
+pub(super) const HEAD_BYTES_MAX: usize = 128 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Endpoint {
@@ -60,6 +64,7 @@ impl Endpoint {
 /// Answers a request, even if its endpoint panics.
 pub(super) async fn answer<A: Api>(
     context: Arc<ServerContext<A>>,
+    client: Peer,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
     let begun = Instant::now();
@@ -68,10 +73,10 @@ pub(super) async fn answer<A: Api>(
     let (parts, incoming) = request.into_parts();
     let mut body = RequestBody::new(incoming, &parts.headers);
 
-    let routed = without_panic(route(&context, &parts, &mut body)).await;
+    let routed = without_panic(route(&context, &parts, &client, &mut body)).await;
     let mut reply = routed.unwrap_or_else(|| {
         context.counters.panics.add(1);
-        tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
+        tracing::error!(method = %parts.method, path = %parts.uri.path().escape_debug(), "a request panicked");
         Refusal::Panicked.reply(&ReplyStyle::default(), &context.challenge)
     });
     if !body.drain().await {
@@ -86,16 +91,27 @@ pub(super) async fn answer<A: Api>(
     context.counters.request_ns.add_time(begun.elapsed());
     drop(active);
     if context.options.log_requests {
-        let (method, path, status) = (&parts.method, parts.uri.path(), reply.status().as_u16());
+        // With escapes, so that a path cannot pretend to be another line of the log.
+        let (method, path, status) = (&parts.method, parts.uri.path().escape_debug(), reply.status().as_u16());
         // The query string is not logged: it may hold a password.
-        tracing::info!(target: "fluxstone::access", %method, path, status, took = ?begun.elapsed());
+        tracing::info!(target: "fluxstone::access", %method, %path, status, took = ?begun.elapsed());
     }
     Ok(reply)
 }
 
-async fn route<A: Api>(context: &Arc<ServerContext<A>>, parts: &Parts, body: &mut RequestBody) -> Reply {
-    if parts.version == Version::HTTP_11 && !parts.headers.contains_key(header::HOST) {
-        let mut reply = plain(StatusCode::BAD_REQUEST, "400 Bad Request: missing required Host header");
+async fn route<A: Api>(context: &Arc<ServerContext<A>>, parts: &Parts, client: &Peer, body: &mut RequestBody) -> Reply {
+    if head_bytes(parts) > HEAD_BYTES_MAX {
+        let mut reply = plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "431 Request Header Fields Too Large");
+        close_after(&mut reply);
+        return reply;
+    }
+    let wrong_host = match parts.headers.get_all(header::HOST).iter().count() {
+        0 if parts.version == Version::HTTP_11 => Some("400 Bad Request: missing required Host header"),
+        0 | 1 => None,
+        _ => Some("400 Bad Request: too many Host headers"),
+    };
+    if let Some(text) = wrong_host {
+        let mut reply = plain(StatusCode::BAD_REQUEST, text);
         close_after(&mut reply);
         return reply;
     }
@@ -120,10 +136,16 @@ async fn route<A: Api>(context: &Arc<ServerContext<A>>, parts: &Parts, body: &mu
             context.counters.statuses.add(1);
             style.no_content()
         }
-        Endpoint::Query => query::answer(context, parts, query, &style, body).await,
-        Endpoint::Write => write::answer(context, parts, &query, &style, body).await,
+        Endpoint::Query => query::answer(context, parts, client, query, &style, body).await,
+        Endpoint::Write => write::answer(context, parts, client, &query, &style, body).await,
         Endpoint::Variables => variables(context),
     }
+}
+
+/// The size of a head. hyper refuses most heads that are too large, but not one whose last part arrives with a lot before it.
+fn head_bytes(parts: &Parts) -> usize {
+    let headers = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    headers.sum::<usize>() + parts.uri.path_and_query().map_or(0, |target| target.as_str().len())
 }
 
 /// Answers `/debug/vars`: the counters, as a JSON object.

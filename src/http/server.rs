@@ -2,7 +2,7 @@
 //! is left to `routes`.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +14,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::api::Api;
+use super::connections::LoggedRarely;
 use super::context::ServerContext;
 use super::options::HttpOptions;
+use super::patience::Patience;
 use super::routes;
-use super::socket::WatchedStream;
+use super::socket::{SharedStream, WatchedStream};
 
 /// How long a connection may be idle, and how long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
@@ -25,8 +27,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a client may read nothing of an answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// The largest head of a request, and the most that is read from a socket at once, in bytes.
-const READ_BUFFER_BYTES: usize = 128 << 10;
+/// How long the server waits after a connection could not be accepted.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(10);
 
 /// How long running requests may take when the server shuts down.
 const GRACE: Duration = Duration::from_secs(10);
@@ -70,22 +72,31 @@ impl<A: Api> Server<A> {
         let (stopping, stop) = watch::channel(false);
         let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
+        let mut refusals = LoggedRarely::default();
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => {
+                    Ok((stream, address)) => {
                         if self.context.options.connections_max.is_some_and(|max| connections.len() >= max) {
                             self.context.counters.connections_refused.add(1);
                         } else {
-                            connections.spawn(serve_connection(Arc::clone(&self.context), stream, stop.clone()));
+                            connections.spawn(serve_connection(
+                                Arc::clone(&self.context),
+                                stream,
+                                address.ip(),
+                                stop.clone(),
+                            ));
                         }
                     }
                     Err(error) => {
-                        // Most likely out of file descriptors: closing connections free some.
-                        tracing::warn!(%error, "a connection was not accepted");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        // Most likely out of file descriptors: closing connections frees some.
+                        let closed = self.context.connections.close_idlest();
+                        if refusals.due() {
+                            tracing::warn!(%error, closed_an_idle_connection = closed, "a connection was not accepted");
+                        }
+                        tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                     }
                 },
             }
@@ -99,24 +110,43 @@ impl<A: Api> Server<A> {
     }
 }
 
-async fn serve_connection<A: Api>(context: Arc<ServerContext<A>>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
+async fn serve_connection<A: Api>(
+    context: Arc<ServerContext<A>>,
+    stream: TcpStream,
+    address: IpAddr,
+    mut stop: watch::Receiver<bool>,
+) {
     let counted = Arc::clone(&context);
     let _open = counted.counters.connections.while_held();
+    let connection = counted.connections.open();
+    let activity = Arc::clone(&connection.activity);
     // Answers are written in one go; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| routes::answer(Arc::clone(&context), request));
-    let connection = http1::Builder::new()
+    let (stream, client) = SharedStream::new(stream, address);
+    let patience = Patience::new(WRITE_TIMEOUT, context.options.transfer_rate_min);
+    let service = service_fn(move |request| {
+        let busy = activity.busy();
+        let answer = routes::answer(Arc::clone(&context), client.clone(), request);
+        async move {
+            let _busy = busy;
+            answer.await
+        }
+    });
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(READ_BUFFER_BYTES)
+        // Also the most that is read from a socket at once.
+        .max_buf_size(routes::HEAD_BYTES_MAX)
+        .half_close(true)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(WatchedStream::new(stream, WRITE_TIMEOUT)), service);
-    let mut connection = std::pin::pin!(connection);
+        .serve_connection(TokioIo::new(WatchedStream::new(stream, patience)), service);
+    let mut serving = std::pin::pin!(serving);
     let result = tokio::select! {
-        result = connection.as_mut() => result,
+        result = serving.as_mut() => result,
+        () = connection.activity.closed() => return,
         _ = stop.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            serving.as_mut().graceful_shutdown();
+            serving.await
         }
     };
     if let Err(error) = result {

@@ -1,36 +1,146 @@
-//! A TCP stream whose writes fail when the client reads nothing for too long, so that stuck clients do not hold connections
-//! forever.
+//! A TCP stream whose writes fail when the client reads too slowly, so that stuck clients do not hold connections forever, and
+//! the [`Peer`] at its other end, which a request can ask whether it is still there.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::{Instant, Sleep};
+
+use super::patience::Patience;
+
+/// How long a request goes on after its client has stopped sending for good. It may have closed the connection, or it may only
+/// have no more requests and still wait for the answer: nobody can tell.
+const HALF_CLOSED_MAX: Duration = Duration::from_secs(5);
+
+/// How often a client is checked for.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The client at the other end of a connection.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub(super) address: IpAddr,
+    reader: Arc<Mutex<OwnedReadHalf>>,
+}
+
+impl Peer {
+    /// Completes when the client is gone: the connection is broken, or nothing can come from the client for a while.
+    pub(super) async fn gone(&self) {
+        let mut closed_since = None;
+        loop {
+            tokio::time::sleep(CHECK_INTERVAL).await;
+            match self.state() {
+                PeerState::Open => {}
+                PeerState::HalfClosed => {
+                    let since = *closed_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= HALF_CLOSED_MAX {
+                        return;
+                    }
+                }
+                PeerState::Closed => return,
+            }
+        }
+    }
+
+    fn state(&self) -> PeerState {
+        let reader = self.reader.lock();
+        let ready = pin!(reader.ready(Interest::READABLE | Interest::WRITABLE));
+        match ready.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(ready)) if ready.is_write_closed() => PeerState::Closed,
+            Poll::Ready(Ok(ready)) if ready.is_read_closed() => PeerState::HalfClosed,
+            Poll::Ready(Ok(_)) | Poll::Pending => PeerState::Open,
+            Poll::Ready(Err(_)) => PeerState::Closed,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PeerState {
+    Open,
+    HalfClosed,
+    Closed,
+}
+
+/// The two directions of a TCP connection, of which the [`Peer`] shares the one that reads.
+#[derive(Debug)]
+pub(super) struct SharedStream {
+    reader: Arc<Mutex<OwnedReadHalf>>,
+    writer: OwnedWriteHalf,
+}
+
+impl SharedStream {
+    /// Takes a connection to `address` apart.
+    pub(super) fn new(stream: TcpStream, address: IpAddr) -> (SharedStream, Peer) {
+        let (reader, writer) = stream.into_split();
+        let reader = Arc::new(Mutex::new(reader));
+        (SharedStream { reader: Arc::clone(&reader), writer }, Peer { address, reader })
+    }
+}
+
+impl AsyncRead for SharedStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.reader.lock()).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for SharedStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.writer).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.writer).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.writer.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.writer).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.writer).poll_shutdown(cx)
+    }
+}
 
 /// A stream whose writes must make progress.
 #[derive(Debug)]
 pub(super) struct WatchedStream<S> {
     stream: S,
-    patience: Duration,
-    /// Set while a write waits.
-    deadline: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
+    /// Set while a write waits: since when, and for how long it may.
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 impl<S> WatchedStream<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> WatchedStream<S> {
-        WatchedStream { stream, patience, deadline: None }
+    pub(super) fn new(stream: S, patience: Patience) -> WatchedStream<S> {
+        WatchedStream { stream, patience, waiting: None }
     }
 
-    /// Passes on the outcome of a write, or fails if the write has waited for too long.
-    fn watched<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if write.is_ready() {
-            self.deadline = None;
-            return write;
+    /// Passes on the outcome of a write, or fails if the writes have waited for too long.
+    fn watched(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(outcome) = write {
+            if let Some((since, _)) = self.waiting.take() {
+                self.patience.waited(since.elapsed());
+            }
+            self.patience.received(outcome.as_ref().map_or(0, |&bytes| bytes));
+            return Poll::Ready(outcome);
         }
-        let patience = self.patience;
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        let left = self.patience.left();
+        let (_, deadline) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(left))));
         ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -75,11 +185,15 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+    fn patience(max: Duration, rate: u64) -> Patience {
+        Patience::new(max, rate)
+    }
+
     // spec: http.limits.5
     #[tokio::test]
     async fn a_write_that_nobody_reads_fails_eventually() {
         let (near, mut far) = tokio::io::duplex(10);
-        let mut near = WatchedStream::new(near, Duration::from_millis(20));
+        let mut near = WatchedStream::new(near, patience(Duration::from_millis(20), 0));
         assert_eq!(near.write(b"0123456789").await.unwrap(), 10);
         assert_eq!(near.write(b"more").await.map_err(|e| e.kind()), Err(io::ErrorKind::TimedOut));
         let mut read = [0; 10];

@@ -20,6 +20,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
+/// The last second of the year 9999.
+const SECONDS_MAX: i64 = 253_402_300_799;
+
 /// Why a token is refused. Displays as clients see it (status 401).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TokenError {
@@ -29,6 +32,9 @@ pub(super) enum TokenError {
     Base64(usize),
     #[error("{0}")]
     Json(String),
+    /// The header names extensions that must be understood (RFC 7515, 4.1.11). None is.
+    #[error("token has critical header parameters (crit)")]
+    Critical,
     #[error("signing method (alg) is unspecified.")]
     AlgorithmUnspecified,
     #[error("signing method (alg) is unavailable.")]
@@ -63,6 +69,9 @@ pub(super) fn verify(token: &str, secret: &str, now: i64) -> Result<String, Toke
     let claims_text = decoded(claims)?;
     let claims = read_claims(&claims_text)?;
     let algorithm = algorithm(&header)?;
+    if last(&header, "crit").is_some() {
+        return Err(TokenError::Critical);
+    }
 
     let message_len = token.len() - signature.len() - 1;
     let message = &token.as_bytes()[..message_len];
@@ -166,8 +175,9 @@ fn check_times(claims: &Members, now: i64) -> Result<(), TokenError> {
     }
     match given("exp") {
         Some(expires) if now > expires => Err(TokenError::Expired),
-        Some(_) => Ok(()),
-        None => Err(TokenError::ExpirationRequired),
+        Some(expires) if expires <= SECONDS_MAX => Ok(()),
+        // A time that no calendar has is not an expiration.
+        Some(_) | None => Err(TokenError::ExpirationRequired),
     }
 }
 
@@ -331,7 +341,7 @@ pub(super) mod tests {
         check(&claims(""), json("EOF"));
     }
 
-    // spec: auth.token.5
+    // spec: auth.token.5, auth.token.9
     #[test]
     fn times_are_checked_after_the_signature() {
         let expired = token(r#"{"alg":"HS256"}"#, r#"{"username":"root","exp":1}"#, Algorithm::Hs256, "other");
@@ -343,10 +353,22 @@ pub(super) mod tests {
         check(r#"{"username":"root","exp":4102444800,"nbf":4102444800}"#, Err(TokenError::NotYetValid));
         check(r#"{"username":"root","exp":4102444800,"iat":4102444800}"#, Err(TokenError::UsedBeforeIssued));
         check(r#"{"username":"root","exp":4102444800,"iat":1000,"nbf":1000}"#, Ok("root"));
-        for exp in ["null", "0", "\"4102444800\""] {
+        check(r#"{"username":"root","exp":253402300799}"#, Ok("root"));
+        for exp in ["null", "0", "\"4102444800\"", "1e999", "253402300800", "1e300"] {
             check(&format!(r#"{{"username":"root","exp":{exp}}}"#), Err(TokenError::ExpirationRequired));
         }
         check(r#"{"username":"root"}"#, Err(TokenError::ExpirationRequired));
+    }
+
+    // spec: auth.token.8
+    #[test]
+    fn a_token_with_critical_extensions_is_refused() {
+        let claims = r#"{"username":"root","exp":4102444800}"#;
+        for crit in [r#"["exp"]"#, "[]", "null"] {
+            let header = format!(r#"{{"alg":"HS256","crit":{crit}}}"#);
+            let token = token(&header, claims, Algorithm::Hs256, SECRET);
+            assert_eq!(verify(&token, SECRET, NOW), Err(TokenError::Critical));
+        }
     }
 
     // spec: auth.token.6

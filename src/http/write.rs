@@ -5,24 +5,28 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fluxstone_engine::{Principal, WriteRequest};
-use hyper::HeaderMap;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
+use tokio::runtime::Handle;
 
 use super::api::Api;
-use super::body::{RequestBody, Reservation};
+use super::body::{BodyError, RequestBody};
+use super::body_memory::Reservation;
 use super::context::ServerContext;
 use super::credentials::authenticate;
+use super::gate::Turn;
 use super::gzip;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::reply::{Reply, ReplyStyle};
+use super::socket::Peer;
 use super::units;
 
 /// Answers a request to `/write`.
 pub(super) async fn answer<A: Api>(
     context: &Arc<ServerContext<A>>,
     parts: &Parts,
+    client: &Peer,
     query: &Parameters,
     style: &ReplyStyle,
     body: &mut RequestBody,
@@ -30,7 +34,7 @@ pub(super) async fn answer<A: Api>(
     let begun = Instant::now();
     context.counters.writes.add(1);
     let _active = context.counters.writes_active.while_held();
-    let result = write(context, &parts.headers, query, body).await;
+    let result = write(context, parts, client, query, body).await;
     context.counters.write_ns.add_time(begun.elapsed());
     match result {
         Ok(()) => style.no_content(),
@@ -40,23 +44,24 @@ pub(super) async fn answer<A: Api>(
 
 async fn write<A: Api>(
     context: &Arc<ServerContext<A>>,
-    headers: &HeaderMap,
+    parts: &Parts,
+    client: &Peer,
     query: &Parameters,
     body: &mut RequestBody,
 ) -> Result<(), Refusal> {
-    let principal = authenticate(context, headers, query).await?;
+    let principal = authenticate(context, parts, client, query).await?;
     if query.get("db").is_empty() {
         return Err(Refusal::NoDatabase);
     }
     context.api.authorize_write(&principal, query.get("db"))?;
 
     let mut memory = context.body_memory.reservation();
-    let received = body.read(context.body_bytes_max(), &mut memory).await?;
-    let gzip = headers.get(header::CONTENT_ENCODING).is_some_and(|value: &HeaderValue| value == "gzip");
-    let _turn = context.writes.acquire().await;
+    let received = body.read(context.body_limits(), &mut memory).await?;
+    let gzip = parts.headers.get(header::CONTENT_ENCODING).is_some_and(|value: &HeaderValue| value == "gzip");
     let job = WriteJob { principal, query: query.clone(), gzip, received, memory };
+    let pass = context.writes.pass(Turn::of(client.address, 0)).await;
     let thread_context = Arc::clone(context);
-    let done = tokio::task::spawn_blocking(move || job.run(&thread_context)).await;
+    let done = pass.run(move || job.run(&thread_context)).await;
     done.unwrap_or_else(|_| {
         context.counters.panics.add(1);
         Err(Refusal::Panicked)
@@ -74,16 +79,19 @@ struct WriteJob {
 
 impl WriteJob {
     fn run<A: Api>(mut self, context: &ServerContext<A>) -> Result<(), Refusal> {
-        let body = if self.gzip {
-            let packed_bytes = self.received.len();
-            let mut reserve = |bytes: usize| self.memory.grow_to(packed_bytes.saturating_add(bytes));
-            gzip::unpack(&self.received, context.body_bytes_max(), &mut reserve)?
-        } else {
-            self.received
-        };
+        let runtime = Handle::current();
+        let mut body = self.received;
+        if self.gzip {
+            let packed_bytes = body.len();
+            let mut reserve = |bytes: usize| runtime.block_on(self.memory.grow_to(packed_bytes.saturating_add(bytes)));
+            body = gzip::unpack(&body, context.body_limits().bytes_max, &mut reserve)?;
+        }
+        let parsed_bytes = fluxstone_line_protocol::parsed_bytes_max(&body);
+        let needed = body.capacity().saturating_add(parsed_bytes);
+        runtime.block_on(self.memory.grow_to(needed)).map_err(BodyError::Memory)?;
         context.counters.write_bytes.add(body.len() as u64);
         if context.options.write_tracing {
-            tracing::info!(target: "fluxstone::write", body = %bstr::BStr::new(&body));
+            tracing::info!(target: "fluxstone::write", body = in_one_line(&body));
         }
         context.api.write(WriteRequest {
             principal: &self.principal,
@@ -94,5 +102,23 @@ impl WriteJob {
             body: &body,
         })?;
         Ok(())
+    }
+}
+
+/// The text of a body with escapes, so that it cannot pretend to be other lines of the log.
+fn in_one_line(body: &[u8]) -> String {
+    format!("{:?}", bstr::BStr::new(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: http.log.1
+    #[test]
+    fn a_body_is_one_line_of_the_log() {
+        let shown = in_one_line(b"m v=1\n2026-01-01 INFO \x1b[2J\xff\xc2\x9b");
+        assert!(!shown.contains(char::is_control), "{shown}");
+        assert!(shown.contains("m v=1\\n2026-01-01 INFO "), "{shown}");
     }
 }

@@ -23,8 +23,11 @@ pub struct ParsedBody<'a> {
     pub values: Vec<Scalar<'a>>,
     /// Which of `values` are strings with a backslash in them, in ascending order. All other values need no unescaping.
     pub escaped: Vec<u32>,
-    /// The bad lines in order.
+    /// The first bad lines, in order: at most [`LINE_ERRORS_MAX`](crate::LINE_ERRORS_MAX), and no more once their messages have
+    /// [`LINE_ERROR_BYTES_MAX`](crate::LINE_ERROR_BYTES_MAX) bytes.
     pub errors: Vec<LineError>,
+    /// The number of the other bad lines.
+    pub more_errors: usize,
 }
 
 /// One good line.

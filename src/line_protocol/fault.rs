@@ -51,12 +51,14 @@ pub(super) enum Fault<'a> {
 }
 
 impl Fault<'_> {
-    /// Returns the whole message about `line`.
-    pub(super) fn message(&self, line: &[u8]) -> Vec<u8> {
+    /// Returns the message about `line`, cut after `bytes_max` bytes.
+    pub(super) fn message(&self, line: &[u8], bytes_max: usize) -> Vec<u8> {
+        let line = &line[..line.len().min(bytes_max)];
         let mut text = Vec::with_capacity(line.len() + 64);
         text.extend_from_slice(b"unable to parse '");
         text.extend_from_slice(line);
         text.extend_from_slice(format!("': {self}").as_bytes());
+        text.truncate(bytes_max);
         text
     }
 }

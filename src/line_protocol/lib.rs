@@ -31,6 +31,7 @@ mod cursor;
 mod fault;
 mod fields;
 mod lines;
+mod memory;
 mod number;
 mod parse;
 mod repetition;
@@ -49,4 +50,5 @@ pub use fluxstone_model::escape::{
     escape_field_key, escape_measurement, escape_string, escape_tag, unescape_field_key, unescape_measurement,
     unescape_string, unescape_tag,
 };
+pub use memory::{LINE_ERROR_BYTES_MAX, LINE_ERRORS_MAX, parsed_bytes_max};
 pub use parse::{parse, parse_as};

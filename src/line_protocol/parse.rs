@@ -8,6 +8,7 @@ use super::cursor::take;
 use super::fault::Fault;
 use super::fields::{self, StringTail};
 use super::lines::Lines;
+use super::memory::{self, LINE_ERROR_BYTES_MAX, LINE_ERRORS_MAX};
 use super::repetition::{KnownSeries, SeriesTexts};
 use super::series::{self, TagKeys};
 use super::timestamp;
@@ -35,12 +36,10 @@ pub fn parse(body: &[u8], precision: Precision, now: Timestamp) -> ParsedBody<'_
 /// Parses a request body like [`parse`], with the answers that `semantics` asks for where the documentation and
 /// InfluxDB 1.2.4 disagree.
 pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, semantics: LineProtocolSemantics) -> ParsedBody<'_> {
-    let mut parsed = ParsedBody {
-        // Guesses that fit usual bodies; wrong ones only cost a reallocation.
-        points: Vec::with_capacity(body.len() / 128),
-        values: Vec::with_capacity(body.len() / 32),
-        ..ParsedBody::default()
-    };
+    let (points, values) = memory::capacities(body);
+    let mut parsed =
+        ParsedBody { points: Vec::with_capacity(points), values: Vec::with_capacity(values), ..ParsedBody::default() };
+    let mut error_bytes_left = LINE_ERROR_BYTES_MAX;
     let mut reader = PointReader {
         precision,
         default_time: timestamp::truncate(now, precision),
@@ -54,7 +53,13 @@ pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, semantics: Li
             Ok(point) => parsed.points.push(point),
             Err(fault) => {
                 parsed.truncate(&before);
-                parsed.errors.push(LineError { text: fault.message(&line.echo()) });
+                if parsed.errors.len() == LINE_ERRORS_MAX || error_bytes_left == 0 {
+                    parsed.more_errors += 1;
+                } else {
+                    let text = fault.message(&line.echo(), error_bytes_left);
+                    error_bytes_left -= text.len();
+                    parsed.errors.push(LineError { text });
+                }
             }
         }
     }

@@ -427,6 +427,40 @@ fn names_and_strings_are_bytes() {
     assert_eq!(parsed.errors[0].text, b"unable to parse 'bad\xff': missing fields");
 }
 
+// spec: write.errors.1
+#[test]
+fn only_the_first_bad_lines_are_reported() {
+    let body = "bad\n".repeat(LINE_ERRORS_MAX + 7) + "m v=1\nbad";
+    let parsed = parse(body.as_bytes(), Precision::Nanosecond, Timestamp::EPOCH);
+    assert_eq!((parsed.errors.len(), parsed.more_errors, parsed.points.len()), (LINE_ERRORS_MAX, 8, 1));
+
+    let long = "x".repeat(LINE_ERROR_BYTES_MAX - 100);
+    let parsed_texts = |body: &str| {
+        let parsed = parse(body.as_bytes(), Precision::Nanosecond, Timestamp::EPOCH);
+        (parsed.errors.iter().map(|error| error.text.len()).collect::<Vec<_>>(), parsed.more_errors)
+    };
+    let around = "unable to parse '': missing fields".len();
+    assert_eq!(parsed_texts(&format!("{long}\n{long}\n{long}")), (vec![long.len() + around, 100 - around], 1));
+    let longer = "x".repeat(LINE_ERROR_BYTES_MAX * 3);
+    assert_eq!(parsed_texts(&longer), (vec![LINE_ERROR_BYTES_MAX], 0));
+}
+
+// spec: http.limits.3
+#[test]
+fn parsing_takes_no_more_than_announced() {
+    let long = "m,a=b,c=d e=1,f=2,g=\"====\",h=3 1000000000\n";
+    for lines in [1, 1000, 30_000] {
+        for line in ["m v=1\n", long, "bad\n", "\n"] {
+            let body = line.repeat(lines);
+            let parsed = parse(body.as_bytes(), Precision::Nanosecond, Timestamp::EPOCH);
+            let points = parsed.points.capacity() * size_of::<Point<'_>>();
+            let arrays = points + parsed.values.capacity() * size_of::<Scalar<'_>>();
+            let max = parsed_bytes_max(body.as_bytes());
+            assert!(arrays <= max, "{lines} times {line:?}: {arrays} > {max}");
+        }
+    }
+}
+
 #[test]
 fn points_with_equal_field_keys_share_a_layout() {
     let parsed =

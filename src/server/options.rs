@@ -48,6 +48,8 @@ pub(super) fn http_options(settings: &Settings) -> HttpOptions {
         rows_max: u64::try_from(http.max_row_limit).ok().and_then(limit),
         connections_max: limit(http.max_connection_limit.into()),
         body_bytes_max: limit(http.max_body_size.0),
+        body_memory_bytes_max: limit(http.max_body_memory.0),
+        transfer_rate_min: http.min_transfer_rate.0,
         semantics: settings.compat.profile.into(),
         csv_null_cells: settings.compat.csv_null_cells,
     }

@@ -25,7 +25,7 @@ impl UnescapedStrings {
 
     /// Makes a batch of the points of `body`, of which these are the strings.
     pub fn batch<'a>(&'a self, body: ParsedBody<'a>) -> PointBatch<'a> {
-        let ParsedBody { points, keys, layouts, mut values, escaped, errors: _ } = body;
+        let ParsedBody { points, keys, layouts, mut values, escaped, errors: _, more_errors: _ } = body;
         for (at, string) in escaped.into_iter().zip(&self.0) {
             if let Some(value) = values.get_mut(at as usize) {
                 *value = Scalar::String(string);

@@ -25,12 +25,25 @@ pub(super) struct FakeEngine {
     /// Whether no administrator exists.
     pub(super) no_admin: AtomicBool,
     given_up: AtomicBool,
+    /// Password checks now, the most at once, and all.
+    logins: Mutex<(usize, usize, usize)>,
 }
 
 impl FakeEngine {
     /// Lets queries that wait end.
     pub(super) fn give_up(&self) {
         self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// The most password checks at once, and all.
+    pub(super) fn logins(&self) -> (usize, usize) {
+        let (_, most, all) = *self.logins.lock().unwrap();
+        (most, all)
+    }
+
+    fn count_login(&self) {
+        let mut logins = self.logins.lock().unwrap();
+        *logins = (logins.0 + 1, logins.1.max(logins.0 + 1), logins.2 + 1);
     }
 
     pub(super) fn last_prepared(&self) -> String {
@@ -73,6 +86,11 @@ impl Api for FakeEngine {
     }
 
     fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
+        self.count_login();
+        if user == "slow" {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.logins.lock().unwrap().0 -= 1;
         match (user, password) {
             ("", _) => Err(LoginError::UsernameRequired),
             ("root", "toor") => Ok(Principal::User("root".to_owned())),

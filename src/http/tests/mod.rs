@@ -34,6 +34,8 @@ fn options() -> HttpOptions {
         rows_max: None,
         connections_max: None,
         body_bytes_max: Some(64 << 20),
+        body_memory_bytes_max: Some(512 << 20),
+        transfer_rate_min: 1024,
         semantics: AnswerSemantics::DOCUMENTED,
         csv_null_cells: CsvNullCells::Repeat,
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-// spec: http.limits.1
+// spec: http.limits.1, http.connection.3
 #[test]
 fn requests_that_are_not_http_are_refused() {
     let server = TestServer::start();
@@ -29,6 +29,11 @@ fn requests_that_are_not_http_are_refused() {
     }
     let hostless = Answer::parse(&server.raw(b"GET /ping HTTP/1.1\r\n\r\n"));
     assert_eq!(hostless.shown(), (400, "400 Bad Request: missing required Host header"));
+    for version in ["1.0", "1.1"] {
+        let head = format!("GET /ping HTTP/{version}\r\nHost: a\r\nHost: a\r\n\r\n");
+        let hosts = Answer::parse(&server.raw(head.as_bytes()));
+        assert_eq!(hosts.shown(), (400, "400 Bad Request: too many Host headers"));
+    }
 }
 
 // spec: http.limits.1
@@ -79,17 +84,37 @@ fn bodies_that_are_too_large_are_refused() {
     server.assert_up();
 }
 
+// spec: http.limits.9
+#[test]
+fn forms_with_too_many_pairs_are_refused() {
+    let server = TestServer::start();
+    let most = crate::query::PAIRS_MAX;
+    let error = format!("{{\"error\":\"too many pairs or parts in the request body: more than {most}\"}}\n");
+    assert_eq!(server.form("/query", &("q=rows+1".to_owned() + &"&".repeat(most - 1))).status, 200);
+    assert_eq!(server.form("/query", &"a&".repeat(5_000_000)).shown(), (413, error.as_str()));
+    let part = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\r\n";
+    let upload = |parts: usize| {
+        let body = part.repeat(parts) + "--b--\r\n";
+        server.send("POST /query?q=rows+1", "Content-Type: multipart/form-data; boundary=b\r\n", body.as_bytes())
+    };
+    assert_eq!(upload(most).status, 200);
+    assert_eq!(upload(most + 1).shown(), (413, error.as_str()));
+}
+
 // spec: http.limits.3
 #[test]
-fn bodies_share_a_bounded_memory() {
-    let memory = crate::body::BodyMemory::new(1 << 20);
-    let mut one = memory.reservation();
-    let mut two = memory.reservation();
-    assert!(one.grow_to(600 << 10) && one.grow_to(700 << 10));
-    assert!(!two.grow_to(400 << 10));
-    assert!(!one.grow_to(usize::MAX));
-    drop(one);
-    assert!(two.grow_to(1 << 20));
+fn what_a_body_is_parsed_into_is_charged() {
+    let server = TestServer::with(HttpOptions { body_memory_bytes_max: Some(1 << 20), ..options() });
+    let body = "m v=1\n".repeat(20_000);
+    let answer = server.post("/write?db=d", &body);
+    assert_eq!(answer.status, 413);
+    assert!(answer.text().contains("more than 1048576 (max-body-memory)"), "{}", answer.text());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(body.as_bytes()).unwrap();
+    let packed = encoder.finish().unwrap();
+    assert_eq!(server.send("POST /write?db=d", "Content-Encoding: gzip\r\n", &packed).status, 413);
+    assert_eq!(server.post("/write?db=d", &body[..6000]).status, 204);
+    assert_eq!(server.engine.written.lock().unwrap().len(), 1);
 }
 
 // spec: http.limits.4
@@ -170,7 +195,7 @@ fn a_defect_of_the_server_is_a_500_and_a_broken_stream_never_looks_whole() {
     server.assert_up();
 }
 
-// spec: http.cancel.1
+// spec: http.cancel.1, http.half-close.2
 #[test]
 fn a_query_ends_when_its_client_goes_away() {
     let server = TestServer::start();
@@ -181,6 +206,45 @@ fn a_query_ends_when_its_client_goes_away() {
     assert_eq!(&first, b"HTTP/1.1 200 OK");
     drop(stream);
     assert_eq!(server.engine.wait_for_end(), "cancelled");
+}
+
+// spec: http.half-close.1
+#[test]
+fn a_client_that_stops_sending_gets_its_answer() {
+    let server = TestServer::start();
+    for (request, status) in [
+        ("POST /write?db=d HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nm f=1", 204),
+        ("GET /query?q=rows+3 HTTP/1.1\r\nHost: t\r\n\r\n", 200),
+        ("GET /query?q=sleep+1000 HTTP/1.1\r\nHost: t\r\n\r\n", 200),
+        ("GET /ping HTTP/1.1\r\nHost: t\r\n\r\n", 204),
+    ] {
+        for _ in 0..if request.contains("sleep") { 1 } else { 50 } {
+            let mut stream = server.connect();
+            stream.write_all(request.as_bytes()).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).unwrap();
+            let answer = Answer::parse(&answer);
+            assert_eq!((answer.status, answer.whole), (status, true), "{request}");
+        }
+    }
+    assert_eq!(server.engine.written.lock().unwrap().len(), 50);
+}
+
+// spec: http.abandoned.1
+#[test]
+fn abandoned_logins_do_not_exceed_the_bound() {
+    let server = TestServer::with(HttpOptions { auth_enabled: true, ..options() });
+    for at in 0..100 {
+        let mut stream = server.connect();
+        let head = format!("GET /query?q=rows+1&u=slow&p={at} HTTP/1.1\r\nHost: t\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+    }
+    // Another user gets the next turn, not the hundredth.
+    assert_eq!(server.get("/query?q=rows+1&u=root&p=toor").status, 200);
+    let (most, checked) = server.engine.logins();
+    assert!(most <= 8, "{most} checks at once");
+    assert!(checked < 100, "{checked} checks before it");
 }
 
 // spec: http.cancel.2, http.limits.6
