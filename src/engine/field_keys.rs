@@ -1,6 +1,6 @@
 //! SHOW FIELD KEYS: sorted, or in the order in which InfluxDB 1.2.4 merges the keys of several shards.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use fluxstone_catalog::Catalog;
 use fluxstone_columns::Source;
@@ -20,6 +20,21 @@ type TypedKey = (Text, &'static str);
 /// The measurements of a shard with their fields, sorted.
 type ShardFields = VecDeque<(Text, TypedKey)>;
 
+/// The field keys of a measurement, each once, in the order in which they were first found.
+#[derive(Default)]
+struct FieldKeys {
+    in_order: Vec<TypedKey>,
+    known: HashSet<TypedKey>,
+}
+
+impl FieldKeys {
+    fn add(&mut self, key: TypedKey) {
+        if self.known.insert(key.clone()) {
+            self.in_order.push(key);
+        }
+    }
+}
+
 impl Core {
     /// SHOW FIELD KEYS.
     pub(super) fn show_field_keys(
@@ -29,18 +44,16 @@ impl Core {
         context: &StatementContext<'_>,
     ) -> Listed {
         let default = context.session.database.as_str();
-        let mut fields: BTreeMap<Text, Vec<TypedKey>> = BTreeMap::new();
+        let mut fields: BTreeMap<Text, FieldKeys> = BTreeMap::new();
         for scope in self.scopes(catalog, clauses, default)? {
             context.check()?;
             for (measurement, key) in self.fields_of(&scope, context)? {
-                let keys = fields.entry(measurement).or_default();
-                if !keys.contains(&key) {
-                    keys.push(key);
-                }
+                fields.entry(measurement).or_default().add(key);
             }
         }
-        let rows = |keys: Vec<TypedKey>| {
-            let rows = keys.into_iter().map(|(key, name)| [Value::String(key), Value::String(Text::from(name))]);
+        let rows = |keys: FieldKeys| {
+            let keys = keys.in_order.into_iter();
+            let rows = keys.map(|(key, name)| [Value::String(key), Value::String(Text::from(name))]);
             limited::<[Value; 2]>(rows.collect(), clauses.limits).into_iter().flatten().collect()
         };
         Ok(by_measurement(fields.into_iter().map(|(name, keys)| (name, rows(keys))), &["fieldKey", "fieldType"]))

@@ -229,3 +229,13 @@ fn as_observed_tag_values_ignore_conditions_on_underscored_keys() {
         check(&bench, &[("SHOW TAG VALUES WITH KEY = k WHERE _h = 'a'", want)]);
     }
 }
+
+// spec: storage.schema.1
+#[test]
+fn a_point_may_have_many_fields() {
+    let bench = Bench::new();
+    bench.done("CREATE DATABASE d");
+    let fields = |from: usize| (from..40_000).map(|i| format!("f{i}=1i")).collect::<Vec<_>>().join(",");
+    assert_eq!(bench.write(&format!("m {} 1\nm {} 2", fields(0), fields(20_000))), "");
+    check(&bench, &[("SHOW FIELD KEYS LIMIT 1 OFFSET 39999", " m{} fieldKey,fieldType | f9999,integer")]);
+}

@@ -10,6 +10,7 @@
 
 mod column_buffer;
 mod few_points;
+mod series_columns;
 mod series_table;
 
 use std::sync::Arc;
@@ -20,16 +21,14 @@ use fluxstone_model::{Scalar, TimeRange, Timestamp};
 use smallvec::{SmallVec, smallvec};
 
 use crate::record::{FieldId, RowHead, Rows};
-use column_buffer::ColumnBuffer;
 use few_points::FewPoints;
+use series_columns::SeriesColumns;
 use series_table::{SeriesTable, Slot};
 
 /// The estimated memory of a series, without its values.
 const SERIES_BYTES: usize = 40;
 /// The additional memory of a series with columns.
 const COLUMNS_BYTES: usize = 64;
-/// The memory of a column, without its values.
-const COLUMN_BYTES: usize = 192;
 /// A new series allocates columns for the fields of its first point, up to this many: most series never get others.
 const FIELDS_FIRST_MAX: usize = 64;
 
@@ -41,8 +40,6 @@ enum SeriesValues {
     Few(FewPoints),
     Columns(Arc<SeriesColumns>),
 }
-
-type SeriesColumns = Vec<(FieldId, ColumnBuffer)>;
 
 /// The values of one shard in memory.
 #[derive(Debug, Clone, Default)]
@@ -95,7 +92,7 @@ impl Memtable {
         let columns = series.columns((row.fields as usize).min(FIELDS_FIRST_MAX), &mut bytes)?;
         for at in 0..row.fields as usize {
             let (field, cell) = rows.next_value()?;
-            bytes += push(columns, at, row.time, field, cell)?;
+            bytes += columns.push(at, row.time, field, cell)?;
         }
         Ok(bytes)
     }
@@ -132,11 +129,7 @@ impl Memtable {
         let is_left = match self.series.slot(series) {
             Slot::Vacant(_) | Slot::Occupied(SeriesValues::Empty) => false,
             Slot::Occupied(SeriesValues::Few(few)) => few.delete(range),
-            Slot::Occupied(SeriesValues::Columns(columns)) => {
-                let columns = Arc::make_mut(columns);
-                columns.retain_mut(|(_, column)| column.delete(range));
-                !columns.is_empty()
-            }
+            Slot::Occupied(SeriesValues::Columns(columns)) => Arc::make_mut(columns).delete(range),
         };
         if !is_left {
             self.series.remove(series);
@@ -183,7 +176,7 @@ impl SeriesValues {
         }
         let mut bytes = 0;
         let columns = self.columns(1, &mut bytes)?;
-        Ok(bytes + push(columns, 0, time, field, cell)?)
+        Ok(bytes + columns.push(0, time, field, cell)?)
     }
 
     /// Returns the columns of the series. If it has none yet, it is converted, with capacity for some, and the memory that this
@@ -193,7 +186,7 @@ impl SeriesValues {
             let mut columns = SeriesColumns::with_capacity(capacity);
             if let SeriesValues::Few(few) = self {
                 for (time, cell) in few.points() {
-                    *bytes += push(&mut columns, 0, time, few.field(), cell)?;
+                    *bytes += columns.push(0, time, few.field(), cell)?;
                 }
             }
             *bytes += COLUMNS_BYTES;
@@ -210,8 +203,7 @@ impl SeriesValues {
             SeriesValues::Few(few) if few.field() == field => vec![Arc::new(few.to_batch())],
             SeriesValues::Empty | SeriesValues::Few(_) => Vec::new(),
             SeriesValues::Columns(columns) => {
-                let column = columns.iter().find(|(id, _)| *id == field);
-                column.into_iter().flat_map(|(_, column)| column.chunks()).collect()
+                columns.get(field).into_iter().flat_map(|column| column.chunks()).collect()
             }
         }
     }
@@ -223,26 +215,4 @@ impl SeriesValues {
             SeriesValues::Columns(columns) => columns.iter().map(|(_, column)| column.values()).sum(),
         }
     }
-}
-
-/// Appends a value to the column of its field. That column is probably at index `at`, because the points of a series mostly
-/// have the same fields in the same order.
-fn push(
-    columns: &mut SeriesColumns,
-    at: usize,
-    time: Timestamp,
-    field: FieldId,
-    cell: Scalar<'_>,
-) -> Result<usize, CodecError> {
-    let found = match columns.get(at) {
-        Some((id, _)) if *id == field => Some(at),
-        _ => columns.iter().position(|(id, _)| *id == field),
-    };
-    if let Some(at) = found {
-        return columns[at].1.push(time, cell);
-    }
-    let mut column = ColumnBuffer::new(cell);
-    let bytes = column.push(time, cell)?;
-    columns.push((field, column));
-    Ok(COLUMN_BYTES + bytes)
 }

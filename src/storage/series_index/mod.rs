@@ -304,6 +304,19 @@ mod tests {
         assert_eq!(find(&index, "m,a=2,b=1"), None);
     }
 
+    // spec: storage.schema.1
+    #[test]
+    fn each_of_many_measurements_is_added_without_a_look_at_the_others() {
+        // This would take minutes if it were not so.
+        const MEASUREMENTS: u64 = 100_000;
+        let mut index = SeriesIndex::default();
+        for id in 0..MEASUREMENTS {
+            index.insert(SeriesId(id), format!("m\\ {id},a=1").as_bytes());
+        }
+        assert_eq!(index.measurements.len() as u64, MEASUREMENTS);
+        assert_eq!(find(&index, r"m\ 77,a=1"), Some((77, "m 77".into())));
+    }
+
     #[test]
     fn the_index_is_rebuilt_when_most_series_were_removed() {
         let keys: Vec<String> = (0..5000).map(|i| format!("m,a={i}")).collect();

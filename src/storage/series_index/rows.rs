@@ -10,7 +10,7 @@ use fluxstone_columns::SeriesId;
 use fluxstone_model::escape::unescape_measurement;
 use fluxstone_model::{RawSeriesKey, SeriesKey, TagSet, Text};
 use hashbrown::hash_table::Entry;
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 use smallvec::SmallVec;
 
 use super::names::{Names, Symbol};
@@ -33,6 +33,8 @@ pub(super) struct Rows {
     pub(super) names: Names,
     shapes: Vec<Shape>,
     shape_table: HashTable<u32>,
+    /// The unescaped measurements, so that the shapes of a measurement share its name.
+    measurements: HashSet<Text>,
     all: Vec<Row>,
     /// The symbols of the raw tag values of all rows.
     values: Vec<Symbol>,
@@ -100,8 +102,7 @@ impl Rows {
         }
         let number = self.shapes.len() as u32;
         let name = unescape_measurement(measurement);
-        let known = self.shapes.iter().rev().map(|shape| &shape.name).find(|known| ***known == *name);
-        let name = known.cloned().unwrap_or_else(|| Text::from(&*name));
+        let name = self.measurements.get_or_insert_with(&*name, |name| Text::from(name)).clone();
         let raw = if *name == *measurement { name.clone() } else { Text::from(measurement) };
         self.shapes.push(Shape { measurement: raw, name, keys: keys.into() });
         let Rows { shapes, shape_table, hasher, .. } = self;
