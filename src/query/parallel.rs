@@ -90,7 +90,7 @@ fn emit_strip(receiver: &Receiver<Message>, execution: &Execution<'_>) -> Result
     loop {
         match receiver.recv_timeout(POLL) {
             Ok(Message::Pieces(pieces, _memory)) => {
-                pieces.into_iter().try_for_each(|piece| execution.emit(Some(piece)))?
+                pieces.into_iter().try_for_each(|piece| execution.emit(Some(piece)))?;
             }
             Ok(Message::End(result)) => return result,
             Err(RecvTimeoutError::Timeout) => execution.go_on()?,

@@ -109,7 +109,7 @@ impl BlockPart {
 
     /// The memory of a copy of the part.
     pub(super) fn bytes(&self) -> usize {
-        self.values().bytes() + self.times().len() * size_of::<i64>()
+        self.values().bytes() + size_of_val(self.times())
     }
 
     /// Copies the part.
@@ -338,14 +338,13 @@ impl RowReader {
         if self.cursors.iter().all(|cursor| cursor.rest.is_none()) {
             return Ok(None);
         }
-        let (batch, cells) = match self.aligned_rows() {
-            Some(batch) => (batch, 0),
-            None => {
-                let times = self.merged_times();
-                let cells = times.len() * self.cursors.len();
-                self.memory.grow(cells * MERGED_CELL_BYTES)?;
-                (self.merged_rows(times), cells)
-            }
+        let (batch, cells) = if let Some(batch) = self.aligned_rows() {
+            (batch, 0)
+        } else {
+            let times = self.merged_times();
+            let cells = times.len() * self.cursors.len();
+            self.memory.grow(cells * MERGED_CELL_BYTES)?;
+            (self.merged_rows(times), cells)
         };
         // The reader's user keeps a list of the rows.
         let bytes = cells * MERGED_CELL_BYTES + batch.times().len() * size_of::<u32>();

@@ -415,7 +415,7 @@ mod tests {
 
     fn predict(values: &[(i64, f64)], horizon: usize, season: usize, with_fit: bool) -> Vec<(i64, f64)> {
         let forecast = Forecast { horizon, season, with_fit };
-        let points = forecast.predict(values, 10, &mut || Ok(())).unwrap();
+        let points = forecast.predict(values, 10, &|| Ok(())).unwrap();
         let number = |point: TimedValue| match point.value {
             Value::Float(v) => (point.time, v),
             other => panic!("{other:?}"),
@@ -476,7 +476,7 @@ mod tests {
     fn excessive_memory_or_time_is_refused() {
         let refused = |values: &[(i64, f64)], horizon, season| {
             let forecast = Forecast { horizon, season, with_fit: false };
-            matches!(forecast.predict(values, 1, &mut || Ok(())), Err(QueryError::Limit(_)))
+            matches!(forecast.predict(values, 1, &|| Ok(())), Err(QueryError::Limit(_)))
         };
         assert!(refused(&[(0, 1.0), (1 << 30, 1.0)], 1, 0));
         assert!(refused(&[(0, 1.0), (1, 1.0)], usize::MAX, 0));
@@ -487,7 +487,7 @@ mod tests {
     #[test]
     fn a_search_stops_when_it_is_interrupted() {
         let forecast = Forecast { horizon: 1, season: 2, with_fit: false };
-        let stopped = forecast.predict(&week(), 10, &mut || Err(QueryError::Interrupted));
+        let stopped = forecast.predict(&week(), 10, &|| Err(QueryError::Interrupted));
         assert_eq!(stopped, Err(QueryError::Interrupted));
     }
 }

@@ -30,7 +30,7 @@ fn asks(points: &str, query: &str) -> usize {
 }
 
 fn seconds(count: usize) -> String {
-    (0..count).map(|time| format!("m,k=a{time} v={} {time}\n", time % 7)).collect()
+    (0..count).map(|time| format!("m,k=a{time} v={} {time}", time % 7)).collect::<Vec<_>>().join("\n")
 }
 
 // spec: select.pieces.1
@@ -62,10 +62,10 @@ fn series_are_asked_for_one_by_one() {
 // spec: select.pieces.1
 #[test]
 fn long_conditions_ask_within_a_block() {
-    let points = (0..100).map(|time| format!("m v={} {time}\n", time % 7)).collect::<String>();
+    let points = (0..100).map(|time| format!("m v={} {time}", time % 7)).collect::<Vec<_>>().join("\n");
     let short = asks(&points, "SELECT v FROM m WHERE v > 9 OR v > 10");
     let terms = format!("({})", vec!["v > 9"; 900].join(" OR "));
-    let condition = vec![terms.as_str(); 10].join(" OR ");
+    let condition = [terms.as_str(); 10].join(" OR ");
     let long = asks(&points, &format!("SELECT v FROM m WHERE {condition}"));
     assert!(long > short + 3, "{long} > {short}");
 }
@@ -73,7 +73,7 @@ fn long_conditions_ask_within_a_block() {
 // spec: select.pieces.1
 #[test]
 fn a_forecast_asks_while_it_is_computed() {
-    let points = (0..100).map(|time| format!("m v={} {time}\n", time % 7)).collect::<String>();
+    let points = (0..100).map(|time| format!("m v={} {time}", time % 7)).collect::<Vec<_>>().join("\n");
     let windows = "time >= 0s AND time < 60s GROUP BY time(1s)";
     assert!(asks(&points, &format!("SELECT holt_winters(first(v), 100, 0) FROM m WHERE {windows}")) > 100);
     // Each of the sixteen searches begins with a forecast for each position of the season.
