@@ -37,8 +37,9 @@ const NAME_BYTES: usize = 64;
 /// Finds the measurements that FROM names.
 pub(super) struct Resolver<'s> {
     sources: &'s dyn Sources,
-    /// The measurements of the sources that were asked so far, in byte order.
-    listed: HashMap<*const (), Vec<Text>>,
+    /// The sources that were asked so far, by their addresses, which stay theirs while they are here, and their measurements in
+    /// byte order.
+    listed: HashMap<*const (), (Arc<dyn Source>, Vec<Text>)>,
 }
 
 impl<'s> Resolver<'s> {
@@ -55,13 +56,12 @@ impl<'s> Resolver<'s> {
     ) -> Result<(), QueryError> {
         check_name(measurement)?;
         let source = self.sources.source(measurement)?;
-        // The sources outlive the resolver, so an address stands for one source.
-        let names = match self.listed.entry(Arc::as_ptr(&source).cast()) {
+        let (_, names) = match self.listed.entry(Arc::as_ptr(&source).cast()) {
             Entry::Occupied(listed) => listed.into_mut(),
             Entry::Vacant(free) => {
                 let names = source.measurements();
                 costs.grow(names.len() * NAME_BYTES)?;
-                free.insert(names)
+                free.insert((source.clone(), names))
             }
         };
         let mut add = |name: &Text, costs: &mut Costs<'_>| {
