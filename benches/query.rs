@@ -10,7 +10,7 @@ use fluxstone::compat::SelectSemantics;
 use fluxstone::influxql::ast::{Select, Statement};
 use fluxstone::influxql::{Parameters, parse};
 use fluxstone::model::{FieldValue, SeriesKey, TagSet, Text, Timestamp};
-use fluxstone::query::{Context, SelectLimits, WINDOW_VALUES_MAX, WorkerPool, run};
+use fluxstone::query::{Context, MemoryBudget, SelectLimits, WINDOW_VALUES_MAX, WorkerPool, run};
 
 const SECOND: i64 = 1_000_000_000;
 const POINTS: i64 = 36_000;
@@ -51,6 +51,7 @@ fn bench(criterion: &mut Criterion, name: &str, hosts: usize, text: &str) {
         now,
         chunk_rows: 10_000,
         limits: SelectLimits::default(),
+        memory: MemoryBudget::default(),
         window_values_max: WINDOW_VALUES_MAX,
         workers: WorkerPool::none(),
         semantics: SelectSemantics::DOCUMENTED,

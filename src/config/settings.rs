@@ -108,6 +108,10 @@ pub struct Coordinator {
     pub max_select_point: u64,
     pub max_select_series: u64,
     pub max_select_buckets: u64,
+    /// The most memory that one query may hold. InfluxDB has no such key.
+    pub max_query_memory: Size,
+    /// The most memory that all running queries may hold together. InfluxDB has no such key.
+    pub max_total_query_memory: Size,
 }
 
 impl Default for Coordinator {
@@ -119,6 +123,8 @@ impl Default for Coordinator {
             max_select_point: 0,
             max_select_series: 0,
             max_select_buckets: 0,
+            max_query_memory: Size(256 << 20),
+            max_total_query_memory: Size(1 << 30),
         }
     }
 }

@@ -62,6 +62,7 @@ impl Engine {
             clock,
             passwords: Passwords::default(),
             queries: Registry::new(options.concurrent_queries_max),
+            query_memory: fluxstone_query::MemoryPool::new(options.total_query_memory_max),
             query_workers: fluxstone_query::WorkerPool::new(
                 std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             ),

@@ -23,6 +23,8 @@ pub(crate) struct Core {
     pub(super) queries: Registry,
     /// The threads that all queries share.
     pub(super) query_workers: fluxstone_query::WorkerPool,
+    /// The memory that all queries share.
+    pub(super) query_memory: fluxstone_query::MemoryPool,
     pub(super) counters: Counters,
     pub(super) started: Timestamp,
 }

@@ -17,8 +17,9 @@ use super::Core;
 use super::names::target_measurement;
 use super::statement_error::StatementError;
 
-/// Points are written when there are this many.
+/// Points are written when there are this many, or when the rows have this many cells.
 const BATCH_POINTS: usize = 10_000;
+const BATCH_CELLS: usize = 200_000;
 
 /// Collects rows and writes them in batches.
 pub(super) struct Writer<'w> {
@@ -27,12 +28,14 @@ pub(super) struct Writer<'w> {
     pieces: Vec<SeriesRows>,
     /// The number of points in `pieces`.
     points: usize,
+    /// The number of cells in `pieces`.
+    cells: usize,
     written: i64,
 }
 
 impl<'w> Writer<'w> {
     pub(super) fn new(core: &'w Core, target: Target) -> Self {
-        Writer { core, target, pieces: Vec::new(), points: 0, written: 0 }
+        Writer { core, target, pieces: Vec::new(), points: 0, cells: 0, written: 0 }
     }
 
     /// Adds the rows of one piece.
@@ -41,8 +44,9 @@ impl<'w> Writer<'w> {
             return Err(StatementError::running("error finding time index in result"));
         }
         self.points += piece.rows().filter(|row| is_point(row)).count();
+        self.cells += piece.cells.len();
         self.pieces.push(piece);
-        if self.points >= BATCH_POINTS { self.write() } else { Ok(()) }
+        if self.points >= BATCH_POINTS || self.cells >= BATCH_CELLS { self.write() } else { Ok(()) }
     }
 
     /// Writes the remaining rows and returns the number of all points written.
@@ -53,6 +57,7 @@ impl<'w> Writer<'w> {
 
     fn write(&mut self) -> Result<(), StatementError> {
         let (pieces, points) = (std::mem::take(&mut self.pieces), std::mem::take(&mut self.points));
+        self.cells = 0;
         if points == 0 {
             return Ok(());
         }

@@ -30,6 +30,10 @@ pub struct EngineOptions {
     pub segment_cache_bytes: usize,
     /// `[coordinator] max-select-point`, `max-select-series`, `max-select-buckets`.
     pub select_limits: fluxstone_query::SelectLimits,
+    /// `[coordinator] max-query-memory`, bytes; zero means no limit.
+    pub query_memory_max: usize,
+    /// `[coordinator] max-total-query-memory`, bytes; zero means no limit.
+    pub total_query_memory_max: usize,
     /// `[coordinator] query-timeout`, nanoseconds; zero means no timeout.
     pub query_timeout_ns: u64,
     /// `[coordinator] max-concurrent-queries`; zero means no limit.

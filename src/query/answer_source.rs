@@ -8,6 +8,8 @@ use std::sync::Arc;
 use fluxstone_columns::{Batch, Block, Column, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError, Summary};
 use fluxstone_model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
+use super::budget::Reservation;
+use super::error::QueryError;
 use super::result::Value;
 use super::scalar::as_float;
 
@@ -17,9 +19,19 @@ pub(super) type Blocks = Vec<Arc<dyn Block>>;
 /// A row of a sub-query: its time and its other cells.
 pub(super) type TimedCells<'a> = (i64, &'a [Value]);
 
+/// The memory of a series without its names and blocks.
+const SERIES_BYTES: usize = 256;
+/// The memory of a grouped tag of a series.
+const TAG_BYTES: usize = 48;
+/// The memory of a column of a series.
+const COLUMN_BYTES: usize = 64;
+/// The memory of a block without its values.
+const BLOCK_BYTES: usize = 160;
+
 /// The answer of a sub-query.
-#[derive(Default)]
 pub(super) struct AnswerSource {
+    /// The memory of the answer. Whoever adds blocks charges their values.
+    pub(super) memory: Reservation,
     pub(super) shard_starts: Vec<Timestamp>,
     /// The position of a series is its id.
     series: Vec<AnswerSeries>,
@@ -36,8 +48,28 @@ struct AnswerSeries {
 pub(super) struct AnswerBlock(pub(super) Arc<Batch>);
 
 impl AnswerSource {
+    /// An empty answer.
+    pub(super) fn new(memory: Reservation) -> AnswerSource {
+        AnswerSource {
+            memory,
+            shard_starts: Vec::new(),
+            series: Vec::new(),
+            fields: BTreeMap::new(),
+            tags: BTreeMap::new(),
+        }
+    }
+
     /// Adds a series, with the blocks of each column except `time`.
-    pub(super) fn push(&mut self, name: &Text, tags: &[(Text, Text)], columns: &[Text], blocks: Vec<Blocks>) {
+    pub(super) fn push(
+        &mut self,
+        name: &Text,
+        tags: &[(Text, Text)],
+        columns: &[Text],
+        blocks: Vec<Blocks>,
+    ) -> Result<(), QueryError> {
+        let block_count: usize = blocks.iter().map(Vec::len).sum();
+        let names = tags.len() * TAG_BYTES + columns.len() * COLUMN_BYTES;
+        self.memory.grow(SERIES_BYTES + names + block_count * BLOCK_BYTES)?;
         let named = columns.iter().skip(1).cloned().zip(blocks);
         let fields: Vec<(Text, Blocks)> = named.filter(|(_, blocks)| !blocks.is_empty()).collect();
         let present = tags.iter().filter(|(_, value)| !value.is_empty()).cloned();
@@ -49,13 +81,14 @@ impl AnswerSource {
         };
         let types = self.fields.entry(name.clone()).or_default();
         for (name, blocks) in &fields {
-            let Some(field_type) = blocks.first().map(|block| block.summary().field_type) else { continue };
+            let Some(field_type) = blocks.iter().map(|block| block.summary().field_type).min() else { continue };
             types.entry(name.clone()).and_modify(|t| *t = field_type.min(*t)).or_insert(field_type);
         }
         // A column hides a tag of the same name.
         let tags = tags.iter().map(|(key, _)| key).filter(|key| !columns.contains(key));
         self.tags.entry(name.clone()).or_default().extend(tags.cloned());
         self.series.push(AnswerSeries { key: Arc::new(key), fields });
+        Ok(())
     }
 }
 

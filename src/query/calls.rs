@@ -1,6 +1,7 @@
 //! Plans rows that are results of functions: checks calls against the types of their arguments and turns them into
 //! [`CallNode`]s, and columns into expressions over them.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Field, VarRef};
@@ -137,7 +138,12 @@ impl CallPlan {
 
 impl CallCompiler<'_> {
     fn points(&self) -> PointCompiler<'_> {
-        PointCompiler { kind_of: self.kind_of, reads: Vec::new(), null_spoils: self.null_spoils }
+        PointCompiler {
+            kind_of: self.kind_of,
+            reads: Vec::new(),
+            numbers: HashMap::new(),
+            null_spoils: self.null_spoils,
+        }
     }
 
     /// Compiles an expression over calls.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use fluxstone_model::{TimeRange, Timestamp};
 
+use super::budget::Reservation;
 use super::cursor::{MergeOrder, MergedCursor, SeriesCursor};
 use super::error::QueryError;
 use super::functions::{Collection, Collector, Origin, Outcome, Pass, TimedValue};
@@ -11,6 +12,9 @@ use super::group_run::GroupRun;
 use super::point_expr::PointExpr;
 use super::read_set::ReadSet;
 use super::result::Value;
+
+/// A collector may take points of about this many bytes before its memory is charged.
+const UNCHARGED_MAX: usize = 64 << 10;
 
 /// The results of a collection.
 pub(super) struct Collected<'r> {
@@ -23,6 +27,10 @@ pub(super) struct Collected<'r> {
     open: Option<OpenWindow>,
     ready: VecDeque<TimedValue>,
     is_done: bool,
+    /// The memory of the open window or of its results.
+    memory: Reservation,
+    /// About how many bytes the open window took since its memory was charged.
+    uncharged: usize,
 }
 
 /// The window that is being collected.
@@ -43,7 +51,8 @@ impl<'r> Collected<'r> {
         range: TimeRange,
     ) -> Collected<'r> {
         let cursor = MergedCursor::new(run.plan, run.group, reads, range, merge_order(run, collection));
-        Collected { run, collection, reads, keys, range, cursor, open: None, ready: VecDeque::new(), is_done: false }
+        let (open, ready, memory) = (None, VecDeque::new(), run.execution.reserve());
+        Collected { run, collection, reads, keys, range, cursor, open, ready, is_done: false, memory, uncharged: 0 }
     }
 
     /// Takes the next point; returns false at the end.
@@ -66,7 +75,12 @@ impl<'r> Collected<'r> {
         if collection.takes_series_after_series() && open.series.last() != Some(&series) {
             open.series.push(series);
         }
+        self.uncharged += point_bytes(&point, &keys);
         open.collector.add(point, keys);
+        if self.uncharged >= UNCHARGED_MAX {
+            self.uncharged = 0;
+            self.memory.resize(open.collector.held_bytes())?;
+        }
         Ok(true)
     }
 
@@ -99,7 +113,7 @@ impl<'r> Collected<'r> {
     fn pass(&self, mut pass: Box<dyn Pass>, series: &[usize], range: TimeRange) -> Result<Outcome, QueryError> {
         let GroupRun { plan, group, execution, .. } = self.run;
         for member in series.iter().map(|number| &group.series[*number]) {
-            let mut cursor = SeriesCursor::new(plan, member, self.reads, range, plan.descending)?;
+            let mut cursor = SeriesCursor::new(plan, member, self.reads, range, plan.descending, 1, execution)?;
             while cursor.next_batch(execution)? {
                 cursor.with_values(|_, values| pass.add(values));
             }
@@ -123,7 +137,9 @@ impl<'r> Collected<'r> {
             }
         }
         let mut cursor = MergedCursor::new(plan, group, self.reads, range, merge_order(self.run, self.collection));
+        let mut memory = execution.reserve();
         while let Some((series, cursor)) = cursor.next(execution)? {
+            memory.resize(collector.held_bytes())?;
             if window.contains(Timestamp(cursor.time())) {
                 let (point, keys) = point_and_keys(series, cursor, self.keys);
                 collector.add(point, keys);
@@ -136,6 +152,8 @@ impl<'r> Collected<'r> {
     fn close(&mut self) -> Result<(), QueryError> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let start = open.start;
+        self.uncharged = 0;
+        self.memory.resize(open.collector.held_bytes())?;
         let mut results = self.results_of(open)?;
         let keeps_time = match self.collection {
             Collection::Sample { .. } => true,
@@ -166,6 +184,12 @@ impl<'r> Collected<'r> {
         }
         Ok(())
     }
+}
+
+/// About how many bytes a collector keeps of a point.
+fn point_bytes(point: &TimedValue, keys: &[Value]) -> usize {
+    let text_bytes = point.value.text_bytes() + keys.iter().map(Value::text_bytes).sum::<usize>();
+    2 * size_of::<TimedValue>() + size_of_val(keys) + text_bytes
 }
 
 fn merge_order(run: GroupRun<'_>, collection: &Collection) -> MergeOrder {

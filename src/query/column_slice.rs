@@ -37,6 +37,16 @@ impl<'a> ColumnSlice<'a> {
         }
     }
 
+    /// The memory of a copy of the values, with the bytes of strings.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            ColumnSlice::Float(v) => size_of_val(v),
+            ColumnSlice::Integer(v) => size_of_val(v),
+            ColumnSlice::String(v) => size_of_val(v) + v.iter().map(|text| text.len()).sum::<usize>(),
+            ColumnSlice::Boolean(v) => size_of_val(v),
+        }
+    }
+
     /// Copies the values at the given positions.
     pub(super) fn pick(self, positions: impl Iterator<Item = usize>) -> Column {
         match self {

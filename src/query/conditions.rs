@@ -141,6 +141,19 @@ impl Condition {
         }
     }
 
+    /// The number of terms, roughly.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Condition::Always | Condition::Never | Condition::Tags(_) => 1,
+            Condition::Points(expr) => {
+                let mut size = 0;
+                expr.walk(&mut |_| size += 1);
+                size
+            }
+            Condition::And(a, b) | Condition::Or(a, b) => a.size() + b.size() + 1,
+        }
+    }
+
     /// A predicate for the index that holds for at least the series with qualifying points.
     pub(super) fn index_predicate(&self) -> SeriesPredicate {
         match self {
@@ -170,12 +183,12 @@ impl Condition {
             Condition::And(a, b) => match (a.for_series(key), b.for_series(key)) {
                 (Residual::Never, _) | (_, Residual::Never) => Residual::Never,
                 (Residual::Always, other) | (other, Residual::Always) => other,
-                (Residual::When(a), Residual::When(b)) => Residual::When(joined(BinaryOp::And, &a, &b)),
+                (Residual::When(a), Residual::When(b)) => Residual::When(joined(BinaryOp::And, a, b)),
             },
             Condition::Or(a, b) => match (a.for_series(key), b.for_series(key)) {
                 (Residual::Always, _) | (_, Residual::Always) => Residual::Always,
                 (Residual::Never, other) | (other, Residual::Never) => other,
-                (Residual::When(a), Residual::When(b)) => Residual::When(joined(BinaryOp::Or, &a, &b)),
+                (Residual::When(a), Residual::When(b)) => Residual::When(joined(BinaryOp::Or, a, b)),
             },
         }
     }
@@ -280,8 +293,10 @@ fn same_tag(tags: &TagSet, left: &Text, right: &Text) -> bool {
     matches!((tags.get(left), tags.get(right)), (Some(a), Some(b)) if a == b)
 }
 
-fn joined(op: BinaryOp, a: &Arc<Expr>, b: &Arc<Expr>) -> Arc<Expr> {
-    Arc::new(ExprKind::Binary { op, lhs: Box::new((**a).clone()), rhs: Box::new((**b).clone()) }.into())
+/// Joins two expressions. Copies only those that the condition still has, so that a long chain takes linear time.
+fn joined(op: BinaryOp, a: Arc<Expr>, b: Arc<Expr>) -> Arc<Expr> {
+    let (lhs, rhs) = (Box::new(Arc::unwrap_or_clone(a)), Box::new(Arc::unwrap_or_clone(b)));
+    Arc::new(ExprKind::Binary { op, lhs, rhs }.into())
 }
 
 /// Whether a column reads a field rather than a tag.

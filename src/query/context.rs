@@ -7,6 +7,7 @@ use fluxstone_compat::SelectSemantics;
 use fluxstone_influxql::ast::Measurement;
 use fluxstone_model::Timestamp;
 
+use super::budget::MemoryBudget;
 use super::error::QueryError;
 use super::worker_pool::WorkerPool;
 
@@ -31,10 +32,12 @@ impl Sources for Arc<dyn Source> {
 pub struct Context {
     /// The value of `now()`.
     pub now: Timestamp,
-    /// The maximum number of rows in one piece of a series, at least 1.
+    /// The maximum number of rows in one piece of a series, at least 1. Wide rows make shorter pieces.
     pub chunk_rows: usize,
     /// The limits of the `[coordinator]` section.
     pub limits: SelectLimits,
+    /// The memory that the query may hold: `max-query-memory` and `max-total-query-memory`.
+    pub memory: MemoryBudget,
     /// How many values of a window a function such as `median` may hold in memory; if there are more, it reads them several
     /// times. An inner query of points may hold a small multiple of this number.
     pub window_values_max: usize,
@@ -42,6 +45,16 @@ pub struct Context {
     pub workers: WorkerPool,
     /// Which answers to give where the documentation and InfluxDB 1.2.4 disagree.
     pub semantics: SelectSemantics,
+}
+
+/// A piece ends when its cells, or their strings, take this many bytes.
+const PIECE_BYTES_MAX: usize = 2 << 20;
+
+impl Context {
+    /// The maximum number of bytes that the cells of a piece take, and their strings.
+    pub(super) fn piece_bytes_max(&self) -> usize {
+        self.memory.bytes_max().map_or(PIECE_BYTES_MAX, |bytes_max| PIECE_BYTES_MAX.min(bytes_max / 8))
+    }
 }
 
 /// `max-select-point`, `max-select-series`, `max-select-buckets`; zero means no limit.

@@ -20,6 +20,8 @@ pub(super) struct SeriesCursor {
     key: Arc<SeriesKey>,
     reader: RowReader,
     filter: Option<PointExpr>,
+    /// How many rows are filtered between questions whether to go on.
+    filtered_at_once: usize,
     /// How many of the fields that are read make a row.
     selected: usize,
     /// Whether there are fields that do not make a row.
@@ -30,6 +32,9 @@ pub(super) struct SeriesCursor {
     rows: Vec<u32>,
     at: usize,
 }
+
+/// How many steps of a condition are computed between questions whether to go on.
+const FILTER_STEPS_MAX: usize = 1 << 20;
 
 /// The order in which the points of several series come.
 #[derive(Debug, Clone, Copy)]
@@ -56,19 +61,26 @@ pub(super) struct MergedCursor<'r> {
 }
 
 impl SeriesCursor {
-    /// Creates a cursor before the first point.
+    /// Creates a cursor before the first point. `beside` is the number of such cursors that are used at the same time.
     pub(super) fn new(
         plan: &Plan,
         member: &Member,
         reads: &ReadSet,
         range: TimeRange,
         descending: bool,
+        beside: usize,
+        execution: &Execution<'_>,
     ) -> Result<Self, QueryError> {
-        let reader = RowReader::new(&*member.source, member.series.id, &reads.fields, range, descending);
+        let Member { source, series, .. } = member;
+        let mut reader = RowReader::new(&**source, series.id, &reads.fields, range, descending, beside, execution)?;
+        let filter = plan.point_filter(reads, &member.residual)?;
+        let filter_size = filter.as_ref().map_or(0, PointExpr::size);
+        reader.memory().grow(size_of::<Self>() + filter_size * size_of::<PointExpr>())?;
         Ok(SeriesCursor {
-            key: member.series.key.clone(),
+            key: series.key.clone(),
             reader,
-            filter: plan.point_filter(reads, &member.residual)?,
+            filter,
+            filtered_at_once: FILTER_STEPS_MAX / filter_size.max(1),
             selected: reads.selected,
             has_condition_fields: reads.selected < reads.fields.len(),
             descending,
@@ -83,7 +95,7 @@ impl SeriesCursor {
         self.at = 0;
         while let Some(batch) = self.reader.next_batch(execution)? {
             self.batch = batch;
-            self.choose_rows();
+            self.choose_rows(execution)?;
             if !self.rows.is_empty() {
                 return Ok(true);
             }
@@ -115,6 +127,11 @@ impl SeriesCursor {
         }
     }
 
+    /// The number of points of the current batch.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Visits all points of the current batch, with their times.
     pub(super) fn for_each(&self, mut visit: impl FnMut(i64, PointRow<'_>)) {
         let times = self.batch.times();
@@ -133,7 +150,7 @@ impl SeriesCursor {
         PointRow { key: &self.key, batch: &self.batch, row: self.rows[self.at] as usize }
     }
 
-    fn choose_rows(&mut self) {
+    fn choose_rows(&mut self, execution: &Execution<'_>) -> Result<(), QueryError> {
         self.rows.clear();
         let rows = 0..self.batch.times().len() as u32;
         if self.descending {
@@ -145,9 +162,20 @@ impl SeriesCursor {
         if self.has_condition_fields {
             self.rows.retain(|row| (0..self.selected).any(|column| batch.has(column, *row as usize)));
         }
-        if let Some(filter) = &self.filter {
+        let Some(filter) = &self.filter else { return Ok(()) };
+        if self.rows.len() <= self.filtered_at_once {
             filter.keep(&self.key, batch, &mut self.rows);
+            return Ok(());
         }
+        let mut kept = Vec::new();
+        for rows in self.rows.chunks(self.filtered_at_once.max(1)) {
+            execution.go_on()?;
+            let mut rows = rows.to_vec();
+            filter.keep(&self.key, batch, &mut rows);
+            kept.append(&mut rows);
+        }
+        self.rows = kept;
+        Ok(())
     }
 }
 
@@ -200,9 +228,12 @@ impl<'r> MergedCursor<'r> {
         execution: &Execution<'_>,
     ) -> Result<TieHeap<MergeKey, (usize, Box<SeriesCursor>)>, QueryError> {
         let descending = self.plan.descending;
-        let mut cursors = Vec::with_capacity(self.group.series.len());
+        let beside = self.group.series.len();
+        let mut cursors = Vec::new();
         for (number, member) in self.group.series.iter().enumerate() {
-            let mut cursor = Box::new(SeriesCursor::new(self.plan, member, self.reads, stretch, descending)?);
+            execution.go_on()?;
+            let cursor = SeriesCursor::new(self.plan, member, self.reads, stretch, descending, beside, execution)?;
+            let mut cursor = Box::new(cursor);
             if cursor.next_batch(execution)? {
                 let rank = if member.ordered { number } else { 0 };
                 cursors.push(((self.order.key(cursor.time(), descending), rank), (number, cursor)));

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::context::Context;
 use super::error::QueryError;
 use super::execution::Execution;
-use super::groups::{Group, groups};
+use super::groups::{Groups, groups};
 use super::plan::Plan;
 use super::result::SeriesRows;
 use super::{group_rows, parallel};
@@ -20,7 +20,7 @@ pub(super) fn evaluate(
         return Ok(());
     }
     let execution = Execution::new(context, emit);
-    let groups = groups_in_order(plan, &execution)?;
+    let (groups, _memory) = groups_in_order(plan, &execution)?.into_parts();
     match parallel::reserve(context, &groups) {
         Some(reserved) => parallel::evaluate(plan, &groups, &reserved, &execution),
         None => group_rows::write(plan, &groups, &execution),
@@ -28,7 +28,7 @@ pub(super) fn evaluate(
 }
 
 /// Returns the groups in the order of the answer.
-pub(super) fn groups_in_order(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group>, QueryError> {
+pub(super) fn groups_in_order(plan: &Plan, execution: &Execution<'_>) -> Result<Groups, QueryError> {
     check_window_count(plan, execution.context)?;
     let mut groups = groups(plan, execution)?;
     if plan.descending && plan.reverses_groups() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use fluxstone_model::Text;
 
+use super::budget::Reservation;
 use super::context::Context;
 use super::error::QueryError;
 use super::result::{SeriesRows, Value};
@@ -20,11 +21,31 @@ pub(super) struct Execution<'a> {
     emit: RefCell<&'a mut Emit<'a>>,
     points_read: Cell<u64>,
     is_counting: Cell<bool>,
+    /// How many threads evaluate the query.
+    threads: usize,
 }
 
 impl<'a> Execution<'a> {
     pub(super) fn new(context: &'a Context, emit: &'a mut Emit<'a>) -> Execution<'a> {
-        Execution { context, emit: RefCell::new(emit), points_read: Cell::new(0), is_counting: Cell::new(true) }
+        let (points_read, is_counting) = (Cell::new(0), Cell::new(true));
+        Execution { context, emit: RefCell::new(emit), points_read, is_counting, threads: 1 }
+    }
+
+    /// The same for one of several threads.
+    pub(super) fn one_of(self, threads: usize) -> Execution<'a> {
+        Execution { threads: threads.max(1), ..self }
+    }
+
+    /// Starts a reservation of the memory of the query.
+    pub(super) fn reserve(&self) -> Reservation {
+        self.context.memory.reserve()
+    }
+
+    /// How many rows each of `columns` columns that are read at the same time may keep decoded.
+    pub(super) fn decoded_rows_max(&self, columns: usize) -> usize {
+        let Some(bytes_max) = self.context.memory.bytes_max() else { return usize::MAX };
+        let columns = columns.max(1).saturating_mul(self.threads);
+        (bytes_max / 3 / DECODED_ROW_BYTES / columns).max(DECODED_ROWS_MIN)
     }
 
     /// Counts `count` points as read, and asks whether to go on.
@@ -63,28 +84,55 @@ impl<'a> Execution<'a> {
     }
 }
 
+/// The memory of a time and a value that are decoded, and of their place in the order of the answer.
+const DECODED_ROW_BYTES: usize = 24;
+/// At least this many rows of a column are kept decoded, even if the budget may not have the memory.
+const DECODED_ROWS_MIN: usize = 16;
+
+/// So many rows of a piece are charged first.
+const PIECE_ROWS_FIRST: usize = 16;
+/// The rows of a piece are charged in steps of at most about this many bytes.
+const PIECE_STEP: usize = 64 << 10;
+
 /// Collects the rows of one series, skips and stops as OFFSET and LIMIT say, and emits them in pieces.
 pub(super) struct SeriesWriter<'e, 'a> {
     execution: &'e Execution<'a>,
     piece: SeriesRows,
+    memory: Reservation,
     rows: usize,
+    /// The number of rows that the piece may have before room for more must be made.
+    room: usize,
+    /// The bytes of the strings of the piece, if `has_text`.
+    text_bytes: usize,
+    has_text: bool,
     skip: u64,
     /// How many more rows are wanted; `None` means all.
     left: Option<u64>,
 }
 
 impl<'e, 'a> SeriesWriter<'e, 'a> {
-    /// Starts a series. Without rows, nothing is emitted for it.
+    /// Starts a series. Without rows, nothing is emitted for it. `has_text` says that cells may be strings.
     pub(super) fn new(
         execution: &'e Execution<'a>,
         name: Text,
         tags: Arc<[(Text, Text)]>,
         columns: Arc<[Text]>,
+        has_text: bool,
         skip: u64,
         limit: Option<u64>,
     ) -> Self {
         let piece = SeriesRows { name, tags, columns, cells: Vec::new(), more_rows: false };
-        SeriesWriter { execution, piece, rows: 0, skip, left: limit }
+        SeriesWriter {
+            execution,
+            piece,
+            memory: execution.reserve(),
+            rows: 0,
+            room: 0,
+            text_bytes: 0,
+            has_text,
+            skip,
+            left: limit,
+        }
     }
 
     /// Adds a row, which `write` appends cell by cell if it is wanted. Breaks when no further row is wanted.
@@ -99,11 +147,15 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
         if self.left == Some(0) {
             return Ok(ControlFlow::Break(()));
         }
-        if self.rows == self.execution.context.chunk_rows.max(1) {
-            self.emit_piece(true)?;
+        if self.rows >= self.room {
+            self.make_room()?;
         }
+        let first = self.piece.cells.len();
         write(&mut self.piece.cells);
         self.rows += 1;
+        if self.has_text {
+            self.count_text(first);
+        }
         if let Some(left) = &mut self.left {
             *left -= 1;
             if *left == 0 {
@@ -118,9 +170,31 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
         if self.rows > 0 { self.emit_piece(false) } else { Ok(()) }
     }
 
+    /// Charges some more rows, after emitting the piece if it is full.
+    fn make_room(&mut self) -> Result<(), QueryError> {
+        let row_bytes = self.piece.columns.len().max(1) * size_of::<Value>();
+        let bytes_max = self.execution.context.piece_bytes_max();
+        let rows_max = self.execution.context.chunk_rows.min(bytes_max / row_bytes).max(1);
+        if self.rows >= rows_max || self.text_bytes >= bytes_max {
+            self.emit_piece(true)?;
+        }
+        let more = self.rows.max(PIECE_ROWS_FIRST).min(PIECE_STEP / row_bytes).max(1);
+        self.room = rows_max.min(self.rows + more);
+        self.memory.resize(self.room.saturating_mul(row_bytes).saturating_add(self.text_bytes))
+    }
+
+    /// Counts the strings of the row that begins with the cell `first`. They are charged with the rows that follow.
+    fn count_text(&mut self, first: usize) {
+        let before = self.text_bytes;
+        self.text_bytes += self.piece.cells[first..].iter().map(Value::text_bytes).sum::<usize>();
+        if self.text_bytes / PIECE_STEP > before / PIECE_STEP {
+            self.room = self.rows;
+        }
+    }
+
     fn emit_piece(&mut self, more_rows: bool) -> Result<(), QueryError> {
         let cells = std::mem::take(&mut self.piece.cells);
-        self.rows = 0;
+        (self.rows, self.text_bytes) = (0, 0);
         let (name, tags, columns) = (self.piece.name.clone(), self.piece.tags.clone(), self.piece.columns.clone());
         self.execution.emit(Some(SeriesRows { name, tags, columns, cells, more_rows }))
     }

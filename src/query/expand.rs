@@ -1,25 +1,36 @@
 //! Rewrites a SELECT so that everything in it is explicit: wildcards and regular expressions become columns, columns carry their
 //! types, tags to group by are named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{Dimension, Expr, ExprKind, Field, Select, VarRef, WildcardKind};
 use fluxstone_model::{FieldType, Text};
 
 use super::error::QueryError;
+use super::planning::Costs;
 use super::point_expr::ColumnKind;
 use super::schema::Schema;
 
+/// The memory of a column in a plan, with its name: in the list of projections, in the fields that are read, and in the answer.
+const COLUMN_BYTES: usize = 512;
+/// How many copies of the name of a column there are.
+const NAME_COPIES: usize = 6;
+
 /// Returns the projections of `select` without wildcards, each column with its type. Columns named `time` keep their place.
-pub(super) fn fields(select: &Select, schema: &Schema) -> Result<Vec<Field>, QueryError> {
-    let mut expanded = Vec::with_capacity(select.fields.len());
+pub(super) fn fields(select: &Select, schema: &Schema, costs: &mut Costs<'_>) -> Result<Vec<Field>, QueryError> {
+    let mut expanded = Vec::new();
+    let pattern = Pattern::new(select, schema);
     for field in &select.fields {
+        costs.step()?;
         match &field.expr.kind {
-            ExprKind::Wildcard(kind) => expanded.extend(columns(select, schema, *kind, None)),
-            ExprKind::Regex(regex) => expanded.extend(columns(select, schema, None, Some(regex))),
-            ExprKind::Call { .. } => expand_call(field, schema, &mut expanded)?,
-            _ => expanded.push(Field { expr: typed(&field.expr, schema), alias: field.alias.clone() }),
+            ExprKind::Wildcard(kind) => pattern.columns(*kind, None, &mut expanded, costs)?,
+            ExprKind::Regex(regex) => pattern.columns(None, Some(regex), &mut expanded, costs)?,
+            ExprKind::Call { .. } => expand_call(field, schema, &mut expanded, costs)?,
+            _ => {
+                costs.grow(field_bytes(field))?;
+                expanded.push(Field { expr: typed(&field.expr, schema), alias: field.alias.clone() });
+            }
         }
     }
     Ok(expanded)
@@ -41,29 +52,75 @@ pub(super) fn dimensions(select: &Select, schema: &Schema) -> Vec<Text> {
     tags.into_iter().collect()
 }
 
-/// Returns the columns that `*` or a regular expression matches, in byte order, a field before a tag of the same name.
-fn columns(select: &Select, schema: &Schema, kind: Option<WildcardKind>, regex: Option<&Regex>) -> Vec<Field> {
-    let groups_by_pattern =
-        select.group_by.dimensions.iter().any(|d| matches!(d, Dimension::Wildcard | Dimension::Regex(_)));
-    let is_grouped = |tag: &Text| {
-        select.group_by.dimensions.iter().any(|d| matches!(d, Dimension::Tag(name) if *tag == name.as_str()))
-    };
-    let mut found: Vec<(&Text, ColumnKind)> = Vec::new();
-    if kind != Some(WildcardKind::Tag) {
-        found.extend(schema.fields.iter().map(|(name, field_type)| (name, ColumnKind::Field(*field_type))));
+/// What `*` and regular expressions stand for.
+struct Pattern<'s> {
+    schema: &'s Schema,
+    /// The tags that GROUP BY does not name. None if it has a pattern.
+    tags: Vec<&'s Text>,
+}
+
+impl<'s> Pattern<'s> {
+    fn new(select: &Select, schema: &'s Schema) -> Pattern<'s> {
+        let dimensions = &select.group_by.dimensions;
+        if dimensions.iter().any(|d| matches!(d, Dimension::Wildcard | Dimension::Regex(_))) {
+            return Pattern { schema, tags: Vec::new() };
+        }
+        let grouped = dimensions.iter().filter_map(|dimension| match dimension {
+            Dimension::Tag(name) => Some(name.as_bytes()),
+            Dimension::Time(_) | Dimension::Wildcard | Dimension::Regex(_) => None,
+        });
+        let grouped: HashSet<&[u8]> = grouped.collect();
+        Pattern { schema, tags: schema.tags.iter().filter(|tag| !grouped.contains(tag.as_bytes())).collect() }
     }
-    if kind != Some(WildcardKind::Field) && !groups_by_pattern {
-        let tags = schema.tags.iter().filter(|tag| !is_grouped(tag));
-        found.extend(tags.map(|name| (name, ColumnKind::Tag)));
+
+    /// Appends the columns that `*` or a regular expression matches, in byte order, a field before a tag of the same name.
+    fn columns(
+        &self,
+        kind: Option<WildcardKind>,
+        regex: Option<&Regex>,
+        expanded: &mut Vec<Field>,
+        costs: &mut Costs<'_>,
+    ) -> Result<(), QueryError> {
+        let mut found: Vec<(&Text, ColumnKind)> = Vec::new();
+        if kind != Some(WildcardKind::Tag) {
+            let fields = self.schema.fields.iter();
+            found.extend(fields.map(|(name, field_type)| (name, ColumnKind::Field(*field_type))));
+        }
+        if kind != Some(WildcardKind::Field) {
+            found.extend(self.tags.iter().map(|name| (*name, ColumnKind::Tag)));
+        }
+        // The sort is stable, and fields came first.
+        found.sort_by_key(|(name, _)| *name);
+        for (name, kind) in found {
+            costs.step()?;
+            if regex.is_none_or(|regex| regex.is_match(name)) {
+                costs.grow(COLUMN_BYTES + NAME_COPIES * name.len())?;
+                expanded.push(Field { expr: column(name, kind), alias: String::new() });
+            }
+        }
+        Ok(())
     }
-    found.retain(|(name, _)| regex.is_none_or(|regex| regex.is_match(name)));
-    // The sort is stable, and fields came first.
-    found.sort_by_key(|(name, _)| *name);
-    found.into_iter().map(|(name, kind)| Field { expr: column(name, kind), alias: String::new() }).collect()
+}
+
+/// The memory of the columns that one projection becomes.
+fn field_bytes(field: &Field) -> usize {
+    let mut bytes = NAME_COPIES * field.alias.len();
+    field.expr.walk(&mut |expr| {
+        bytes += COLUMN_BYTES;
+        if let ExprKind::Var(var) = &expr.kind {
+            bytes += NAME_COPIES * var.name.len();
+        }
+    });
+    bytes
 }
 
 /// Expands a call whose innermost argument is a wildcard into one call for each field of a type that the function accepts.
-fn expand_call(field: &Field, schema: &Schema, expanded: &mut Vec<Field>) -> Result<(), QueryError> {
+fn expand_call(
+    field: &Field,
+    schema: &Schema,
+    expanded: &mut Vec<Field>,
+    costs: &mut Costs<'_>,
+) -> Result<(), QueryError> {
     let (inner_name, regex) = match innermost(&field.expr) {
         Some((name, ExprKind::Wildcard(Some(WildcardKind::Tag)))) => {
             return Err(QueryError::Invalid(format!("unable to use tag wildcard in {name}()")));
@@ -71,16 +128,20 @@ fn expand_call(field: &Field, schema: &Schema, expanded: &mut Vec<Field>) -> Res
         Some((name, ExprKind::Wildcard(_))) => (name, None),
         Some((name, ExprKind::Regex(regex))) => (name, Some(regex)),
         _ => {
+            costs.grow(field_bytes(field))?;
             expanded.push(Field { expr: typed(&field.expr, schema), alias: field.alias.clone() });
             return Ok(());
         }
     };
+    let bytes = field_bytes(field);
     let prefix = match &field.expr.kind {
         ExprKind::Call { name, .. } if field.alias.is_empty() => name,
         _ => &field.alias,
     };
     for (name, field_type) in &schema.fields {
+        costs.step()?;
         if wildcard_includes(inner_name, *field_type) && regex.is_none_or(|regex| regex.is_match(name)) {
+            costs.grow(bytes + NAME_COPIES * name.len())?;
             let column = column(name, ColumnKind::Field(*field_type));
             let expr = with_innermost(&field.expr, &column);
             expanded.push(Field { expr, alias: format!("{prefix}_{name}") });

@@ -10,9 +10,12 @@ use super::{point_rows, streams};
 /// Evaluates `groups` in order and emits their rows.
 pub(super) fn write<'r>(plan: &'r Plan, groups: &'r [Group], execution: &'r Execution<'r>) -> Result<(), QueryError> {
     let limit = (plan.limits.limit > 0).then_some(plan.limits.limit);
+    let has_text = plan.shows_text();
     for group in groups {
-        let (name, tags) = (group.measurement.clone(), group.tags.clone());
-        let writer = SeriesWriter::new(execution, name, tags, plan.columns.clone(), plan.limits.offset, limit);
+        execution.go_on()?;
+        let (name, tags) = (group.measurement.clone(), plan.tags_of(&group.values));
+        let columns = plan.columns.clone();
+        let writer = SeriesWriter::new(execution, name, tags, columns, has_text, plan.limits.offset, limit);
         match &plan.projection {
             Projection::Points(points) => point_rows::write(plan, points, group, execution, writer)?,
             Projection::Calls(calls) => streams::write(GroupRun { plan, calls, group, execution }, writer)?,

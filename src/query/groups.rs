@@ -6,19 +6,43 @@ use std::sync::Arc;
 use fluxstone_columns::{SeriesRef, Source};
 use fluxstone_model::Text;
 
+use super::budget::Reservation;
 use super::conditions::Residual;
 use super::error::QueryError;
 use super::execution::Execution;
 use super::plan::Plan;
 use super::points::{FieldCursor, FieldRead};
 
+/// The memory of a series in a group of its own, without the values of the grouped tags.
+const MEMBER_BYTES: usize = size_of::<Group>() + size_of::<Member>() + 96;
+/// The memory of one term of the condition of a series.
+const CONDITION_NODE_BYTES: usize = 128;
+
 /// The series whose points make one series of the answer.
 pub(super) struct Group {
     pub(super) measurement: Text,
-    /// The grouped tags with their values, in key order; an absent tag has the empty value.
-    pub(super) tags: Arc<[(Text, Text)]>,
+    /// The values of the grouped tags, in the order of their keys; an absent tag has the empty value.
+    pub(super) values: Arc<[Text]>,
     /// The series, in the order of their keys.
     pub(super) series: Vec<Member>,
+}
+
+/// The groups of a query, and their memory.
+pub(super) struct Groups {
+    pub(super) groups: Vec<Group>,
+    memory: Reservation,
+}
+
+impl Groups {
+    /// Reverses the order of the groups.
+    pub(super) fn reverse(&mut self) {
+        self.groups.reverse();
+    }
+
+    /// Separates the groups from the reservation of their memory.
+    pub(super) fn into_parts(self) -> (Vec<Group>, Reservation) {
+        (self.groups, self.memory)
+    }
 }
 
 /// One series of a group.
@@ -34,27 +58,37 @@ pub(super) struct Member {
 impl Group {
     /// Splits the group into one group for each series.
     fn apart(self) -> impl Iterator<Item = Group> {
-        let Group { measurement, tags, series } = self;
-        let group = move |member| Group { measurement: measurement.clone(), tags: tags.clone(), series: vec![member] };
+        let Group { measurement, values, series } = self;
+        let group =
+            move |member| Group { measurement: measurement.clone(), values: values.clone(), series: vec![member] };
         series.into_iter().map(group)
     }
 }
 
 /// Returns the groups that the query reads, in ascending order. SLIMIT and SOFFSET count the groups of each measurement that have
 /// values of the selected fields in the range of the query.
-pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group>, QueryError> {
+pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Groups, QueryError> {
     let predicate = plan.condition.index_predicate();
+    let max = execution.context.limits.series_max;
+    let mut memory = execution.reserve();
+    let member_bytes = MEMBER_BYTES + plan.dimensions.len() * size_of::<Text>();
+    let condition_bytes = plan.condition.size() * CONDITION_NODE_BYTES;
+    let no_value = Text::default();
     let mut groups = Vec::new();
     let mut series_count = 0;
     for inputs in plan.inputs.chunk_by(|a, b| a.measurement == b.measurement) {
-        let mut by_tags: BTreeMap<Vec<Text>, Vec<Member>> = BTreeMap::new();
+        let mut by_tags: BTreeMap<Arc<[Text]>, Vec<Member>> = BTreeMap::new();
         for input in inputs {
-            for series in input.source.series(&input.measurement, &predicate) {
+            let found = input.source.series(&input.measurement, &predicate);
+            memory.grow(size_of_val(&*found))?;
+            for series in found {
+                execution.go_on()?;
                 let residual = plan.condition.for_series(&series.key);
                 if matches!(residual, Residual::Never) {
                     continue;
                 }
-                let value = |key: &Text| series.key.tags.get(key).cloned().unwrap_or_default();
+                memory.grow(member_bytes + residual_bytes(&residual, condition_bytes))?;
+                let value = |key: &Text| series.key.tags.get(key).unwrap_or(&no_value).clone();
                 let values = plan.dimensions.iter().map(value).collect();
                 by_tags.entry(values).or_default().push(Member {
                     source: input.source.clone(),
@@ -69,22 +103,30 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Vec<Group
             .map(|(values, mut series)| {
                 // One source lists its series in order; those of several sources may interleave.
                 series.sort_by(|a, b| a.series.key.cmp(&b.series.key));
-                let tags = plan.dimensions.iter().cloned().zip(values).collect();
-                Group { measurement: inputs[0].measurement.clone(), tags, series }
+                Group { measurement: inputs[0].measurement.clone(), values, series }
             })
             .collect();
         limit_groups(plan, &mut of_measurement, execution)?;
-        series_count += distinct_series(&of_measurement);
+        if max > 0 {
+            series_count += distinct_series(&of_measurement);
+        }
         if plan.series_apart {
             of_measurement = of_measurement.into_iter().flat_map(Group::apart).collect();
         }
         groups.append(&mut of_measurement);
     }
-    let max = execution.context.limits.series_max;
     if max > 0 && series_count > max {
         return Err(QueryError::Limit(format!("max-select-series limit exceeded: ({series_count}/{max})")));
     }
-    Ok(groups)
+    Ok(Groups { groups, memory })
+}
+
+/// The memory of the condition of a series, unless it is that of the plan.
+fn residual_bytes(residual: &Residual, condition_bytes: usize) -> usize {
+    match residual {
+        Residual::When(expr) if Arc::strong_count(expr) == 1 => condition_bytes,
+        Residual::When(_) | Residual::Always | Residual::Never => 0,
+    }
 }
 
 /// Counts the series that are read. A series that FROM names several times counts once.
@@ -110,7 +152,10 @@ fn limit_groups(plan: &Plan, groups: &mut Vec<Group>, execution: &Execution<'_>)
         }
     }
     let joins_with_bars = execution.context.semantics.slimit_order;
+    let mut memory = execution.reserve();
     if joins_with_bars {
+        let values = counted.iter().flat_map(|group| group.values.iter());
+        memory.grow(values.map(|value| value.len() + 1).sum())?;
         counted.sort_by_cached_key(|group| joined_values(group, b'|'));
     }
     let skip = usize::try_from(limits.soffset).unwrap_or(usize::MAX).min(counted.len());
@@ -127,7 +172,7 @@ fn limit_groups(plan: &Plan, groups: &mut Vec<Group>, execution: &Execution<'_>)
 
 /// Joins the values of the grouped tags with `separator`.
 fn joined_values(group: &Group, separator: u8) -> Vec<u8> {
-    group.tags.iter().map(|(_, value)| value.as_bytes()).collect::<Vec<_>>().join(&separator)
+    group.values.iter().map(Text::as_bytes).collect::<Vec<_>>().join(&separator)
 }
 
 fn group_has_values(
@@ -137,6 +182,7 @@ fn group_has_values(
     execution: &Execution<'_>,
 ) -> Result<bool, QueryError> {
     for member in &group.series {
+        execution.go_on()?;
         for field in fields {
             let mut cursor = FieldCursor::new(&*member.source, member.series.id, field, plan.range, false);
             if cursor.has_values(execution)? {

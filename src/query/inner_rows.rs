@@ -10,6 +10,8 @@ use fluxstone_columns::{Batch, Block, SourceError, Summary};
 use fluxstone_model::TimeRange;
 
 use super::answer_source::{AnswerBlock, Blocks, TimedCells, batch};
+use super::budget::Reservation;
+use super::column_slice::ColumnSlice;
 use super::context::Context;
 use super::cursor::SeriesCursor;
 use super::error::QueryError;
@@ -24,6 +26,12 @@ use super::result::Value;
 const SLICE_ROWS: usize = 8192;
 /// A slice ends in any case when it has this many times as many rows.
 const SLICE_FACTOR: usize = 4;
+/// A slice also ends when it has this many cells and its rows end with their blocks.
+const SLICE_CELLS: usize = 1 << 18;
+/// The memory of a cell of a slice, and of its copy in a block.
+const ROW_CELL_BYTES: usize = size_of::<Value>() + 24;
+/// The memory of a row of a slice besides its cells.
+const ROW_BYTES: usize = 32;
 /// Slices may keep this many times [`Context::window_values_max`] values in memory.
 const KEPT_FACTOR: usize = 4;
 
@@ -33,6 +41,8 @@ pub(super) struct InnerRows {
     /// One for each series.
     pub(super) groups: Vec<Group>,
     pub(super) context: Context,
+    /// The memory of the groups.
+    pub(super) _memory: Reservation,
 }
 
 /// Turns the rows of an inner query into blocks.
@@ -62,6 +72,8 @@ struct SliceReader {
     outputs: Vec<PointExpr>,
     /// Whether the cursor has a batch that was not taken yet.
     has_batch: bool,
+    /// The memory of the slice that was returned last.
+    memory: Reservation,
 }
 
 impl Slicer {
@@ -78,10 +90,12 @@ impl Slicer {
         &mut self,
         group: usize,
         execution: &Execution<'_>,
+        memory: &mut Reservation,
     ) -> Result<Option<Vec<Blocks>>, QueryError> {
         let values_max = self.rows.context.window_values_max;
         let (slice_rows, kept_max) = (SLICE_ROWS.min(values_max).max(1), values_max.saturating_mul(KEPT_FACTOR));
         let Some(mut reader) = self.rows.reader(group, self.rows.plan.range, execution)? else { return Ok(None) };
+        let slice_rows = slice_rows.min(SLICE_CELLS / reader.outputs.len().max(1)).max(1);
         let mut columns: Vec<Blocks> = vec![Vec::new(); reader.outputs.len()];
         loop {
             let slice = reader.next_slice(slice_rows, execution)?;
@@ -94,6 +108,7 @@ impl Slicer {
                 let block = AnswerBlock(Arc::new(batch));
                 if self.values_kept < kept_max {
                     self.values_kept += block.0.times.len();
+                    memory.grow(ColumnSlice::of(&block.0.values).bytes() + size_of_val(&**block.0.times))?;
                     blocks.push(Arc::new(block));
                 } else {
                     let summary = block.summary();
@@ -113,10 +128,10 @@ impl InnerRows {
     ) -> Result<Option<SliceReader>, QueryError> {
         let Projection::Points(PointPlan { reads, outputs }) = &self.plan.projection else { return Ok(None) };
         let Some(member) = self.groups[group].series.first().filter(|_| reads.selected > 0) else { return Ok(None) };
-        let mut cursor = SeriesCursor::new(&self.plan, member, reads, range, false)?;
+        let mut cursor = SeriesCursor::new(&self.plan, member, reads, range, false, 1, execution)?;
         let outputs = outputs.iter().map(|output| output.of_series(&member.series.key)).collect();
         let has_batch = cursor.next_batch(execution)?;
-        Ok(has_batch.then_some(SliceReader { cursor, outputs, has_batch }))
+        Ok(has_batch.then_some(SliceReader { cursor, outputs, has_batch, memory: execution.reserve() }))
     }
 }
 
@@ -124,7 +139,10 @@ impl SliceReader {
     /// Returns about `rows` more rows, or an empty slice at the end.
     fn next_slice(&mut self, rows: usize, execution: &Execution<'_>) -> Result<Slice, QueryError> {
         let mut slice = Slice::default();
+        self.memory.resize(0)?;
         while self.has_batch {
+            // The rows are copied once more when they become blocks.
+            self.memory.grow(self.cursor.len() * (self.outputs.len() * ROW_CELL_BYTES + ROW_BYTES))?;
             self.cursor.for_each(|time, point| {
                 slice.times.push(time);
                 slice.cells.extend(self.outputs.iter().map(|output| output.cell(point)));

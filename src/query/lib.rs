@@ -7,11 +7,12 @@
 //! | step | files |
 //! |---|---|
 //! | names and their types | `schema`, `expand`, `names` |
-//! | sub-queries | `subquery`, `answer_source`, `inner_rows` |
+//! | sub-queries | `subquery`, `answer_source`, `answer_rows`, `inner_rows` |
 //! | the condition | `fold` (constants), `time_bounds` and `time_literal` (the range), `conditions` (series and points) |
-//! | the plan | `planner`, `plan`, `read_set`, `projections` (arithmetic), `calls` (functions), `point_expr` (expressions over points), `windows` |
+//! | the plan | `planner`, `planning`, `plan`, `read_set`, `projections` (arithmetic), `calls` (functions), `point_expr` (expressions over points), `windows` |
 //! | reading | `groups` (which series), `points` and `column_slice` (blocks to columns), `cursor` (merging) |
 //! | results | `point_rows` (points), `streams` with `reduce`, `collect`, `fill` (functions), `execution` (pieces, limits, kills) |
+//! | memory | `budget` |
 //! | order and threads | `run`, `evaluate`, `group_rows`, `parallel`, `worker_pool` |
 //! | functions | [`mod@functions`], one file for each family |
 //!
@@ -20,7 +21,9 @@
 //! Choose its shape in `functions` and implement it in the file of its family; add its name to `calls`, where its arguments are read,
 //! and to `influxql`, where they are validated; give it clauses in `spec/functions.md` and tests that cite them.
 
+mod answer_rows;
 mod answer_source;
+mod budget;
 mod calls;
 mod collect;
 mod column_slice;
@@ -43,6 +46,7 @@ mod names;
 mod parallel;
 mod plan;
 mod planner;
+mod planning;
 mod point_expr;
 mod point_rows;
 mod points;
@@ -62,6 +66,7 @@ mod time_literal;
 mod windows;
 mod worker_pool;
 
+pub use budget::{MemoryBudget, MemoryPool};
 pub use conditions::{SeriesFilter, series_filter};
 pub use context::{Context, SelectLimits, Sources, WINDOW_VALUES_MAX};
 pub use error::QueryError;

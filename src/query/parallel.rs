@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
+use super::budget::Reservation;
 use super::context::Context;
 use super::error::QueryError;
 use super::execution::Execution;
 use super::group_rows;
 use super::groups::Group;
 use super::plan::Plan;
-use super::result::SeriesRows;
+use super::result::{SeriesRows, Value};
 use super::worker_pool::Reserved;
 
 /// The minimum number of groups for which several threads are used.
@@ -25,12 +26,14 @@ const STRIPS_PER_THREAD: usize = 8;
 const STRIP_GROUPS_MAX: usize = 256;
 /// How many messages of a thread may wait to be taken.
 const QUEUED_MAX: usize = 2;
+/// The memory of a piece without its cells.
+const PIECE_BYTES: usize = size_of::<SeriesRows>() + 64;
 /// How often the caller is asked whether to go on while no message arrives.
 const POLL: Duration = Duration::from_millis(10);
 
 /// What a thread reports, in order.
 enum Message {
-    Pieces(Vec<SeriesRows>),
+    Pieces(Vec<SeriesRows>, Reservation),
     /// A strip is done, or has failed.
     End(Result<(), QueryError>),
 }
@@ -39,7 +42,10 @@ enum Message {
 /// in which one thread reads them.
 pub(super) fn reserve<'c>(context: &'c Context, groups: &[Group]) -> Option<Reserved<'c>> {
     let is_large = groups.len() >= GROUPS_MIN && context.limits.points_max == 0;
-    is_large.then(|| context.workers.reserve(groups.len())).flatten()
+    // A thread has a message that it makes, one that waits to be sent, and the queued ones; each has less than two full pieces.
+    let thread_bytes = (QUEUED_MAX + 2) * 2 * context.piece_bytes_max();
+    let threads_max = context.memory.bytes_max().map_or(usize::MAX, |bytes_max| bytes_max / 2 / thread_bytes.max(1));
+    is_large.then(|| context.workers.reserve(groups.len().min(threads_max))).flatten()
 }
 
 /// Evaluates all groups on the reserved threads.
@@ -59,7 +65,7 @@ pub(super) fn evaluate(
         let receivers: Vec<Receiver<Message>> = (0..threads)
             .map(|number| {
                 let (sender, receiver) = sync_channel(QUEUED_MAX);
-                let worker = Worker { plan, context, stop, sender };
+                let worker = Worker { plan, context, stop, sender, threads };
                 scope.spawn(move |_| worker.run(strips.iter().skip(number).step_by(threads).copied()));
                 receiver
             })
@@ -73,11 +79,19 @@ pub(super) fn evaluate(
     })
 }
 
+/// The number of cells after which pieces are sent: those of one piece.
+fn cells_max(context: &Context, plan: &Plan) -> usize {
+    let columns = plan.columns.len();
+    context.chunk_rows.saturating_mul(columns).min(context.piece_bytes_max() / size_of::<Value>()).max(columns)
+}
+
 /// Emits the pieces of one strip.
 fn emit_strip(receiver: &Receiver<Message>, execution: &Execution<'_>) -> Result<(), QueryError> {
     loop {
         match receiver.recv_timeout(POLL) {
-            Ok(Message::Pieces(pieces)) => pieces.into_iter().try_for_each(|piece| execution.emit(Some(piece)))?,
+            Ok(Message::Pieces(pieces, _memory)) => {
+                pieces.into_iter().try_for_each(|piece| execution.emit(Some(piece)))?;
+            }
             Ok(Message::End(result)) => return result,
             Err(RecvTimeoutError::Timeout) => execution.go_on()?,
             // The worker panicked, and the scope will panic as well.
@@ -93,6 +107,7 @@ struct Worker<'r> {
     /// Set when the answer is no longer needed.
     stop: &'r AtomicBool,
     sender: SyncSender<Message>,
+    threads: usize,
 }
 
 impl Worker<'_> {
@@ -109,14 +124,21 @@ impl Worker<'_> {
     /// Evaluates a strip. Its pieces are sent together, as long as they have no more rows than one piece may have.
     fn evaluate(&self, groups: &[Group]) -> Result<(), QueryError> {
         let (mut pieces, mut cells) = (Vec::new(), 0);
-        let cells_max = self.context.chunk_rows.saturating_mul(self.plan.columns.len());
+        let (mut memory, mut refused) = (self.context.memory.reserve(), None);
+        let has_text = self.plan.shows_text();
+        let cells_max = cells_max(self.context, self.plan);
         let mut emit = |piece: Option<SeriesRows>| {
             if let Some(piece) = piece {
+                if let Err(error) = memory.grow(piece_bytes(&piece, has_text)) {
+                    refused = Some(error);
+                    return ControlFlow::Break(());
+                }
                 cells += piece.cells.len();
                 pieces.push(piece);
                 if cells >= cells_max {
                     cells = 0;
-                    if self.sender.send(Message::Pieces(std::mem::take(&mut pieces))).is_err() {
+                    let memory = std::mem::replace(&mut memory, self.context.memory.reserve());
+                    if self.sender.send(Message::Pieces(std::mem::take(&mut pieces), memory)).is_err() {
                         return ControlFlow::Break(());
                     }
                 }
@@ -124,12 +146,18 @@ impl Worker<'_> {
             if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let result = {
-            let execution = Execution::new(self.context, &mut emit);
+            let execution = Execution::new(self.context, &mut emit).one_of(self.threads);
             group_rows::write(self.plan, groups, &execution)
         };
-        if !pieces.is_empty() && self.sender.send(Message::Pieces(pieces)).is_err() {
+        if !pieces.is_empty() && self.sender.send(Message::Pieces(pieces, memory)).is_err() {
             return Err(QueryError::Interrupted);
         }
-        result
+        refused.map_or(result, Err)
     }
+}
+
+/// The memory of a piece.
+fn piece_bytes(piece: &SeriesRows, has_text: bool) -> usize {
+    let text_bytes = if has_text { piece.cells.iter().map(Value::text_bytes).sum() } else { 0 };
+    PIECE_BYTES + size_of_val(&*piece.cells) + text_bytes
 }

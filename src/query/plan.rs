@@ -3,12 +3,14 @@
 //! A [`Plan`] is a plain value. It says which measurements are read, which columns result and how they are computed, which
 //! series satisfy the condition, how rows are grouped and windowed, and how many of them are wanted. Its `Display` is for people.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use fluxstone_influxql::ast::{Fill, Limits};
-use fluxstone_model::{Text, TimeRange, Timestamp};
+use fluxstone_model::{FieldType, Text, TimeRange, Timestamp};
 
+use super::budget::Reservation;
 use super::calls::CallPlan;
 use super::conditions::{Condition, Residual};
 use super::error::QueryError;
@@ -44,6 +46,8 @@ pub(super) struct Plan {
     pub(super) shard_starts: Vec<Timestamp>,
     /// Whether AND and OR are false beside a comparison with an absent field.
     pub(super) null_spoils: bool,
+    /// The memory of the plan itself.
+    pub(super) _memory: Reservation,
 }
 
 /// The contents of the rows.
@@ -82,6 +86,22 @@ impl Plan {
         points.outputs.iter().map(field).collect()
     }
 
+    /// Whether cells of the answer may be strings.
+    pub(super) fn shows_text(&self) -> bool {
+        match &self.projection {
+            Projection::Points(points) => {
+                let is_text = |read: &FieldRead| read.read_as == FieldType::String;
+                points.reads.fields.iter().any(is_text) || points.outputs.iter().any(PointExpr::is_tag)
+            }
+            Projection::Calls(_) => true,
+        }
+    }
+
+    /// The grouped tags of a group with their values.
+    pub(super) fn tags_of(&self, values: &[Text]) -> Arc<[(Text, Text)]> {
+        self.dimensions.iter().cloned().zip(values.iter().cloned()).collect()
+    }
+
     /// Makes each series of the input a series of the answer, if rows are points and all rows of each group are wanted.
     pub(super) fn keep_series_apart(&mut self) {
         let Limits { limit, offset, .. } = self.limits;
@@ -103,6 +123,7 @@ impl Plan {
         let mut compiler = PointCompiler {
             kind_of: &|var| self.schema.kind(var),
             reads: reads.fields.clone(),
+            numbers: HashMap::new(),
             null_spoils: self.null_spoils,
         };
         compiler.condition(expr).map(Some)

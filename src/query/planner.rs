@@ -2,7 +2,7 @@
 //!
 //! The caller supplies the inputs that sub-queries make, so this file does not know how they are run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fluxstone_influxql::ast::{self, Expr, ExprKind, Field, Fill, Order, Select, SelectClauses, VarRef};
@@ -16,13 +16,17 @@ use super::expand;
 use super::fold::fold;
 use super::names::{self, ColumnName};
 use super::plan::{Plan, PointPlan, Projection};
+use super::planning::Costs;
 use super::point_expr::{PointCompiler, PointExpr};
 use super::points::FieldRead;
 use super::projections::point_projection;
 use super::read_set::ReadSet;
-use super::schema::{Input, Schema, resolve};
+use super::schema::{Input, Resolver, Schema};
 use super::time_bounds::TimeBounds;
 use super::windows::Windows;
+
+/// The memory of a term of the condition in the plan of a call, which reads the fields of the condition too.
+const CALL_TERM_BYTES: usize = 40;
 
 /// What a sub-query needs to know of the query around it.
 pub(super) struct Outer<'a> {
@@ -52,6 +56,7 @@ impl Scope {
         context: &Context,
         outer: TimeBounds,
         subquery_inputs: &mut SubqueryInputs<'_>,
+        costs: &mut Costs<'_>,
     ) -> Result<Scope, QueryError> {
         let condition = select.condition.as_ref().map(|condition| fold(condition, Some(context.now)));
         let bounds = condition.as_ref().map_or(Ok(TimeBounds::default()), |c| TimeBounds::of(c, context.semantics))?;
@@ -62,9 +67,10 @@ impl Scope {
             range.max = context.now;
         }
         let mut inputs = Vec::new();
+        let mut resolver = Resolver::new(sources);
         for source in &select.sources {
             match source {
-                ast::Source::Measurement(measurement) => inputs.extend(resolve(measurement, sources)?),
+                ast::Source::Measurement(measurement) => resolver.resolve(measurement, &mut inputs, costs)?,
                 ast::Source::Subquery(inner) => {
                     let max = bounds.max.or(windows.map(|_| range.max));
                     let outer = Outer { select, bounds: TimeBounds { max, ..bounds } };
@@ -73,7 +79,7 @@ impl Scope {
             }
         }
         inputs.sort_by(|a, b| a.measurement.cmp(&b.measurement));
-        let schema = Schema::gather(&inputs, range);
+        let schema = Schema::gather(&inputs, range, costs)?;
         Ok(Scope { condition, bounds, range, windows, inputs, schema })
     }
 }
@@ -85,35 +91,40 @@ impl Scope {
 /// Those of [`run`](super::run()) that are found before any value is read.
 pub fn annotate_types(select: &Select, sources: &dyn Sources, context: &Context) -> Result<SelectClauses, QueryError> {
     // Sub-queries are not run, and contribute no columns.
-    let Scope { schema, .. } = Scope::new(select, sources, context, TimeBounds::default(), &mut |_, _| Ok(Vec::new()))?;
+    let mut costs = Costs::new(context.memory.reserve(), &|| Ok(()));
+    let no_inputs: &mut SubqueryInputs<'_> = &mut |_, _| Ok(Vec::new());
+    let Scope { schema, .. } = Scope::new(select, sources, context, TimeBounds::default(), no_inputs, &mut costs)?;
     let mut annotated = SelectClauses::clone(select);
-    annotated.fields = expand::fields(select, &schema)?;
+    annotated.fields = expand::fields(select, &schema, &mut costs)?;
     annotated.condition = select.condition.as_ref().map(|condition| expand::typed(condition, &schema));
     annotated.group_by.dimensions = expand::named_dimensions(select, &schema);
     Ok(annotated)
 }
 
-/// Plans `select`, which may be part of a query with the bounds `outer`.
+/// Plans `select`, which may be part of a query with the bounds `outer`. Meanwhile `go_on` is asked whether to.
 pub(super) fn plan(
     select: &Select,
     sources: &dyn Sources,
     context: &Context,
     outer: TimeBounds,
     subquery_inputs: &mut SubqueryInputs<'_>,
+    go_on: &dyn Fn() -> Result<(), QueryError>,
 ) -> Result<Plan, QueryError> {
-    let scope = Scope::new(select, sources, context, outer, subquery_inputs)?;
+    let mut costs = Costs::new(context.memory.reserve(), go_on);
+    let scope = Scope::new(select, sources, context, outer, subquery_inputs, &mut costs)?;
     let Scope { condition, bounds, range, windows, inputs, schema } = scope;
     let condition = condition.as_ref().map_or(Ok(Condition::Always), |condition| {
         let condition = expand::typed(condition, &schema);
         Condition::compile(&condition, context.semantics, &|name| schema.is_field(name))
     })?;
-    let fields = folded_fields(expand::fields(select, &schema)?);
+    let fields = folded_fields(expand::fields(select, &schema, &mut costs)?);
     let (time_name, fields) = without_time(fields, context.semantics.time_twice);
     let null_spoils = context.semantics.absent_operand;
     let (projection, names) = if fields.iter().any(|field| has_call(&field.expr)) {
         let interval = windows.map(Windows::interval);
         let kind_of = |var: &VarRef| schema.kind(var);
         let compiler = CallCompiler { kind_of: &kind_of, condition: &condition, interval, null_spoils };
+        costs.grow(fields.len().saturating_mul(condition.size()).saturating_mul(CALL_TERM_BYTES))?;
         let (calls, names) = CallPlan::new(&fields, &compiler)?;
         (Projection::Calls(calls), names)
     } else {
@@ -137,6 +148,7 @@ pub(super) fn plan(
         shard_starts: shard_starts.into_iter().collect(),
         null_spoils,
         schema,
+        _memory: costs.into_memory(),
     })
 }
 
@@ -149,7 +161,7 @@ fn point_plan(
     null_spoils: bool,
 ) -> Result<PointPlan, QueryError> {
     let kind_of = |var: &VarRef| schema.kind(var);
-    let mut compiler = PointCompiler { kind_of: &kind_of, reads: Vec::new(), null_spoils };
+    let mut compiler = PointCompiler { kind_of: &kind_of, reads: Vec::new(), numbers: HashMap::new(), null_spoils };
     let outputs = fields.iter().map(|field| point_projection(&field.expr, &mut compiler));
     let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
     let is_subquery = |source: &ast::Source| matches!(source, ast::Source::Subquery(_));

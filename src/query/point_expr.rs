@@ -1,5 +1,6 @@
 //! Expressions over one point of one series: projections of points, arguments of functions, and conditions on points.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use fluxstone_go::Regex;
@@ -115,6 +116,17 @@ impl PointExpr {
     /// Whether the expression is just a tag.
     pub(super) fn is_tag(&self) -> bool {
         matches!(self, PointExpr::Tag(_))
+    }
+
+    /// The number of its parts.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            PointExpr::Column(_) | PointExpr::Tag(_) | PointExpr::Literal(_) => 1,
+            PointExpr::Matches { text, .. } => 1 + text.size(),
+            PointExpr::Arithmetic { lhs, rhs, .. }
+            | PointExpr::Compare { lhs, rhs, .. }
+            | PointExpr::Logical { lhs, rhs, .. } => 1 + lhs.size() + rhs.size(),
+        }
     }
 
     /// Retains those rows of a batch at which a condition holds. Comparisons of a number with a constant, the most common ones,
@@ -244,11 +256,16 @@ impl fmt::Display for ShownLiteral<'_> {
     }
 }
 
+/// Up to this many columns are searched one by one.
+const SCANNED_READS_MAX: usize = 32;
+
 /// Compiles expressions and collects the fields that they read.
 pub(super) struct PointCompiler<'a> {
     /// Says what a name means.
     pub(super) kind_of: &'a dyn Fn(&VarRef) -> ColumnKind,
     pub(super) reads: Vec<FieldRead>,
+    /// The numbers of the columns, once there are many.
+    pub(super) numbers: HashMap<FieldRead, usize>,
     /// Whether AND and OR are false beside a comparison with an absent field.
     pub(super) null_spoils: bool,
 }
@@ -279,7 +296,15 @@ impl PointCompiler<'_> {
     /// Returns the number of the column that reads a field as a type.
     pub(super) fn read(&mut self, name: &str, read_as: FieldType) -> usize {
         let read = FieldRead { name: Text::from(name), read_as };
-        self.reads.iter().position(|present| *present == read).unwrap_or_else(|| {
+        let number = if self.reads.len() < SCANNED_READS_MAX {
+            self.reads.iter().position(|present| *present == read)
+        } else {
+            for (number, read) in self.reads.iter().enumerate().skip(self.numbers.len()) {
+                self.numbers.insert(read.clone(), number);
+            }
+            self.numbers.get(&read).copied()
+        };
+        number.unwrap_or_else(|| {
             self.reads.push(read);
             self.reads.len() - 1
         })

@@ -23,11 +23,18 @@ pub(super) fn write(
     }
     let mut merged = MergedCursor::new(plan, group, &points.reads, plan.range, MergeOrder::Time);
     // The columns of each series, compiled when its first point comes.
+    let mut memory = execution.reserve();
+    memory.grow(group.series.len() * size_of::<Option<Box<[PointExpr]>>>())?;
+    let outputs_bytes = size_of::<PointExpr>() * points.outputs.iter().map(PointExpr::size).sum::<usize>();
     let mut outputs: Vec<Option<Box<[PointExpr]>>> = vec![None; group.series.len()];
     while let Some((number, cursor)) = merged.next(execution)? {
         let point = cursor.point();
-        let outputs = outputs[number]
-            .get_or_insert_with(|| points.outputs.iter().map(|output| output.of_series(point.key)).collect());
+        let outputs = &mut outputs[number];
+        if outputs.is_none() {
+            memory.grow(outputs_bytes)?;
+        }
+        let outputs =
+            outputs.get_or_insert_with(|| points.outputs.iter().map(|output| output.of_series(point.key)).collect());
         let flow = writer.row(|cells| {
             cells.push(Value::Time(Timestamp(cursor.time())));
             cells.extend(outputs.iter().map(|output| output.cell(point)));

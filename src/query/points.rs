@@ -2,7 +2,7 @@
 //!
 //! A [`RowReader`] turns the blocks of several fields into [`RowBatch`]es: times in ascending order, one column for each field,
 //! and gaps where a field has no value. Blocks are decoded one at a time as they are needed, so memory is bounded by one block
-//! for each field. A descending query gets the batches from last to first; within a batch, times always ascend.
+//! for each field, or by a part of one if very many fields or series are read side by side. A descending query gets the batches from last to first; within a batch, times always ascend.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,13 +11,14 @@ use std::sync::Arc;
 use fluxstone_columns::{Batch, Block, Column, SeriesId, Source};
 use fluxstone_model::{FieldType, Scalar, Text, TimeRange, Timestamp};
 
+use super::budget::Reservation;
 use super::column_slice::ColumnSlice;
 use super::error::QueryError;
 use super::execution::Execution;
 use super::result::Value;
 
 /// A field, and the type as which its values are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct FieldRead {
     pub(super) name: Text,
     /// Integers can be read as floats, and floats, truncated, as integers; values of other types are absent.
@@ -63,7 +64,21 @@ enum Slots {
 pub(super) struct RowReader {
     cursors: Vec<FieldCursor>,
     descending: bool,
+    /// The maximum number of rows that each field keeps decoded.
+    rows_max: usize,
+    memory: Reservation,
+    /// The part of the memory that the rows take which were returned last.
+    batch_bytes: usize,
 }
+
+/// The memory of one field of a reader, without its blocks.
+const CURSOR_BYTES: usize = size_of::<FieldCursor>();
+/// The memory of a block that is not decoded.
+const BLOCK_BYTES: usize = 96;
+/// The maximum number of cells in rows with gaps.
+const MERGED_CELLS_MAX: usize = 1 << 18;
+/// The memory of a cell in rows with gaps.
+const MERGED_CELL_BYTES: usize = size_of::<Text>() + 1;
 
 /// The blocks of one field that were not read yet, and the rest of the one that was decoded last.
 pub(super) struct FieldCursor {
@@ -72,6 +87,8 @@ pub(super) struct FieldCursor {
     range: TimeRange,
     descending: bool,
     rest: Option<BlockPart>,
+    /// The memory of the decoded block.
+    rest_bytes: usize,
 }
 
 impl BlockPart {
@@ -88,6 +105,11 @@ impl BlockPart {
 
     pub(super) fn values(&self) -> ColumnSlice<'_> {
         ColumnSlice::of(&self.batch.values).part(self.from, self.to)
+    }
+
+    /// The memory of a copy of the part.
+    pub(super) fn bytes(&self) -> usize {
+        self.values().bytes() + size_of_val(self.times())
     }
 
     /// Copies the part.
@@ -200,7 +222,7 @@ impl FieldCursor {
     ) -> FieldCursor {
         let mut blocks: VecDeque<_> = source.blocks(series, &field.name, range).into();
         blocks.retain(|block| can_read(block.summary().field_type, field.read_as));
-        FieldCursor { blocks, read_as: field.read_as, range, descending, rest: None }
+        FieldCursor { blocks, read_as: field.read_as, range, descending, rest: None, rest_bytes: 0 }
     }
 
     /// Returns the next block, not decoded. The rest of the block before it must have been read.
@@ -227,39 +249,79 @@ impl FieldCursor {
         Ok(part)
     }
 
-    /// Decodes the next block that has values in the range.
-    fn next_part(&mut self, execution: &Execution<'_>) -> Result<Option<BlockPart>, QueryError> {
+    /// Decodes the next block that has values in the range, or only its next `rows_max` rows.
+    fn next_part(&mut self, rows_max: usize, execution: &Execution<'_>) -> Result<Option<BlockPart>, QueryError> {
         while let Some(block) = self.next_block() {
-            if let Some(part) = self.decode(&*block, execution)? {
-                return Ok(Some(part));
+            let batch = read_as(block.decode()?, self.read_as);
+            let is_long = batch.times.len() > rows_max;
+            let part = BlockPart::cut(batch, self.range);
+            let part = if is_long { part.map(|part| self.few_rows(part, block, rows_max)) } else { part };
+            execution.count_points(part.as_ref().map_or(0, |part| part.times().len()))?;
+            if part.is_some() {
+                return Ok(part);
             }
         }
         Ok(None)
+    }
+
+    /// Copies the next `rows_max` rows of a part of `block`. If there are more, the block is decoded again later.
+    fn few_rows(&mut self, mut part: BlockPart, block: Arc<dyn Block>, rows_max: usize) -> BlockPart {
+        if part.times().len() > rows_max {
+            if self.descending {
+                part = part.split_back(rows_max);
+                self.range.max = Timestamp(part.times()[0] - 1);
+                self.blocks.push_back(block);
+            } else {
+                part = part.split_front(rows_max);
+                self.range.min = Timestamp(part.times()[rows_max - 1] + 1);
+                self.blocks.push_front(block);
+            }
+        }
+        let batch = Arc::new(part.to_batch());
+        BlockPart { from: 0, to: batch.times.len(), batch }
     }
 
     fn is_between_blocks(&self) -> bool {
         self.rest.as_ref().is_none_or(|rest| rest.times().is_empty())
     }
 
-    fn fill(&mut self, execution: &Execution<'_>) -> Result<(), QueryError> {
+    fn fill(&mut self, rows_max: usize, memory: &mut Reservation, execution: &Execution<'_>) -> Result<(), QueryError> {
         if self.is_between_blocks() {
-            self.rest = self.next_part(execution)?;
+            memory.shrink(std::mem::take(&mut self.rest_bytes));
+            self.rest = self.next_part(rows_max, execution)?;
+            let bytes = self.rest.as_ref().map_or(0, |rest| batch_bytes(&rest.batch));
+            memory.grow(bytes)?;
+            self.rest_bytes = bytes;
         }
         Ok(())
     }
 }
 
 impl RowReader {
-    /// Reads `fields` of one series in `range`.
+    /// Reads `fields` of one series in `range`. `beside` is the number of such readers that are used at the same time.
     pub(super) fn new(
         source: &dyn Source,
         series: SeriesId,
         fields: &[FieldRead],
         range: TimeRange,
         descending: bool,
-    ) -> RowReader {
-        let cursor = |field| FieldCursor::new(source, series, field, range, descending);
-        RowReader { cursors: fields.iter().map(cursor).collect(), descending }
+        beside: usize,
+        execution: &Execution<'_>,
+    ) -> Result<RowReader, QueryError> {
+        let mut memory = execution.reserve();
+        let mut cursors = Vec::with_capacity(fields.len());
+        for field in fields {
+            let cursor = FieldCursor::new(source, series, field, range, descending);
+            memory.grow(CURSOR_BYTES + cursor.blocks.len() * BLOCK_BYTES)?;
+            cursors.push(cursor);
+        }
+        let rows_max = execution.decoded_rows_max(fields.len().saturating_mul(beside));
+        Ok(RowReader { cursors, descending, rows_max, memory, batch_bytes: 0 })
+    }
+
+    /// The reservation of the reader, to charge what belongs to it.
+    pub(super) fn memory(&mut self) -> &mut Reservation {
+        &mut self.memory
     }
 
     /// Whether the rows so far have used up all blocks that were decoded.
@@ -269,13 +331,26 @@ impl RowReader {
 
     /// Returns the next rows: later ones, or earlier ones if the reader descends.
     pub(super) fn next_batch(&mut self, execution: &Execution<'_>) -> Result<Option<RowBatch>, QueryError> {
+        self.memory.shrink(std::mem::take(&mut self.batch_bytes));
         for cursor in &mut self.cursors {
-            cursor.fill(execution)?;
+            cursor.fill(self.rows_max, &mut self.memory, execution)?;
         }
         if self.cursors.iter().all(|cursor| cursor.rest.is_none()) {
             return Ok(None);
         }
-        Ok(Some(self.aligned_rows().unwrap_or_else(|| self.merged_rows())))
+        let (batch, cells) = if let Some(batch) = self.aligned_rows() {
+            (batch, 0)
+        } else {
+            let times = self.merged_times();
+            let cells = times.len() * self.cursors.len();
+            self.memory.grow(cells * MERGED_CELL_BYTES)?;
+            (self.merged_rows(times), cells)
+        };
+        // The reader's user keeps a list of the rows.
+        let bytes = cells * MERGED_CELL_BYTES + batch.times().len() * size_of::<u32>();
+        self.memory.grow(bytes - cells * MERGED_CELL_BYTES)?;
+        self.batch_bytes = bytes;
+        Ok(Some(batch))
     }
 
     /// Returns rows in which every field that has values has one in each row. This is the usual case and copies nothing.
@@ -307,29 +382,50 @@ impl RowReader {
         Some(RowBatch { times: Times::Shared(times?), columns })
     }
 
-    /// Returns rows with gaps, up to the end of the decoded block that ends first.
-    fn merged_rows(&mut self) -> RowBatch {
-        let parts: Vec<Option<BlockPart>> = if self.descending {
-            let firsts = self.cursors.iter().filter_map(|cursor| cursor.rest.as_ref()?.times().first());
+    /// The times of the next rows with gaps: up to the end of the decoded block that ends first, and no more than fit in memory.
+    fn merged_times(&self) -> Vec<i64> {
+        let rows_max = (MERGED_CELLS_MAX / self.cursors.len()).min(self.rows_max).max(1);
+        let rests = || self.cursors.iter().filter_map(|cursor| Some(cursor.rest.as_ref()?.times()));
+        let mut times: Vec<i64> = if self.descending {
+            let firsts = rests().filter_map(|times| times.get(times.len().saturating_sub(rows_max)));
             let limit = firsts.copied().max().unwrap_or(i64::MAX);
-            let split = |rest: &mut BlockPart| {
-                let kept = rest.times().partition_point(|t| *t < limit);
-                rest.split_back(rest.times().len() - kept)
-            };
-            self.cursors.iter_mut().map(|cursor| cursor.rest.as_mut().map(split)).collect()
+            rests().flat_map(|times| &times[times.partition_point(|t| *t < limit)..]).copied().collect()
         } else {
-            let lasts = self.cursors.iter().filter_map(|cursor| cursor.rest.as_ref()?.times().last());
+            let lasts = rests().filter_map(|times| times.get(rows_max.min(times.len()).checked_sub(1)?));
             let limit = lasts.copied().min().unwrap_or(i64::MIN);
-            let split = |rest: &mut BlockPart| rest.split_front(rest.times().partition_point(|t| *t <= limit));
-            self.cursors.iter_mut().map(|cursor| cursor.rest.as_mut().map(split)).collect()
+            rests().flat_map(|times| &times[..times.partition_point(|t| *t <= limit)]).copied().collect()
         };
-        let mut times: Vec<i64> = parts.iter().flatten().flat_map(BlockPart::times).copied().collect();
         times.sort_unstable();
         times.dedup();
-        let columns =
-            parts.iter().map(|part| part.as_ref().map_or(Slots::Absent, |part| spread(part, &times))).collect();
+        if self.descending {
+            times.drain(..times.len().saturating_sub(rows_max));
+        } else {
+            times.truncate(rows_max);
+        }
+        times
+    }
+
+    /// Returns rows with gaps at the given times, which are the next ones.
+    fn merged_rows(&mut self, times: Vec<i64>) -> RowBatch {
+        let descending = self.descending;
+        let split = |rest: &mut BlockPart| {
+            if descending {
+                let kept = times.first().map_or(0, |first| rest.times().partition_point(|t| t < first));
+                rest.split_back(rest.times().len() - kept)
+            } else {
+                let taken = times.last().map_or(0, |last| rest.times().partition_point(|t| t <= last));
+                rest.split_front(taken)
+            }
+        };
+        let parts = self.cursors.iter_mut().map(|cursor| cursor.rest.as_mut().map(split));
+        let columns = parts.map(|part| part.map_or(Slots::Absent, |part| spread(&part, &times))).collect();
         RowBatch { times: Times::Own(times), columns }
     }
+}
+
+/// The memory of a batch.
+fn batch_bytes(batch: &Batch) -> usize {
+    size_of_val(&**batch.times) + ColumnSlice::of(&batch.values).bytes()
 }
 
 /// Spreads values over a longer list of times, with gaps where there is no value.

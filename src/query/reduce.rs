@@ -8,6 +8,7 @@ use fluxstone_columns::Summary;
 use fluxstone_influxql::ast::Limits;
 use fluxstone_model::{FieldType, TimeRange, Timestamp};
 
+use super::budget::Reservation;
 use super::column_slice::ColumnSlice;
 use super::conditions::Residual;
 use super::cursor::SeriesCursor;
@@ -22,6 +23,11 @@ use super::windows::Windows;
 /// Up to this many windows are reduced all at once; more are reduced in parts of about this many values.
 const STATES_MAX: u64 = 1 << 16;
 
+/// The memory of the state of a window, in a list or in a tree.
+const STATE_BYTES: usize = 2 * size_of::<(i64, Partial)>();
+/// The memory of a block while the range is cut.
+const PART_BYTES: usize = 2 * size_of::<(Timestamp, u64)>();
+
 /// Returns the results of a reduction over the points of a group in `range`, in the order of the answer.
 pub(super) fn reduce<'r>(
     run: GroupRun<'r>,
@@ -29,17 +35,18 @@ pub(super) fn reduce<'r>(
     reads: &'r ReadSet,
     input: FieldType,
     range: TimeRange,
-) -> Stream<'r> {
+) -> Result<Stream<'r>, QueryError> {
     let mut parts = match run.plan.windows {
         Some(windows) if windows.count(range) > STATES_MAX || run.plan.limits.limit > 0 => {
-            parts(run, windows, reads, range)
+            parts(run, windows, reads, range)?
         }
         _ => vec![range],
     };
     if !run.plan.descending {
         parts.reverse();
     }
-    Box::new(Reduced { run, reduction, reads, input, parts, results: Vec::new().into_iter() })
+    let memory = run.execution.reserve();
+    Ok(Box::new(Reduced { run, reduction, reads, input, parts, results: Vec::new().into_iter(), memory }))
 }
 
 /// The results of a reduction, one part of the range after another.
@@ -51,6 +58,8 @@ struct Reduced<'r> {
     /// The parts of the range that are not reduced yet, the next one last.
     parts: Vec<TimeRange>,
     results: std::vec::IntoIter<TimedValue>,
+    /// The memory of the results.
+    memory: Reservation,
 }
 
 impl Iterator for Reduced<'_> {
@@ -75,16 +84,20 @@ impl Iterator for Reduced<'_> {
 
 impl Reduced<'_> {
     /// Reduces the windows of `range`.
-    fn results_of(&self, range: TimeRange) -> Result<Vec<TimedValue>, QueryError> {
+    fn results_of(&mut self, range: TimeRange) -> Result<Vec<TimedValue>, QueryError> {
         let run = self.run;
         let keeps_time = run.plan.windows.is_none() && run.calls.is_lone;
         let needs_time = keeps_time || !run.calls.companion_reads.is_empty();
         let (reduction, input) = (self.reduction, self.input);
-        let mut windows = WindowStates { run, reduction, input, needs_time, states: States::default() };
+        self.memory.resize(0)?;
+        let memory = run.execution.reserve();
+        let mut windows = WindowStates { run, reduction, input, needs_time, states: States::default(), memory };
         for (number, member) in run.group.series.iter().enumerate() {
+            run.execution.go_on()?;
             windows.states.begin_series();
             windows.add_series(number, member, self.reads, range)?;
         }
+        self.memory.resize(windows.states.len() * size_of::<TimedValue>() + windows.states.text_bytes)?;
         let fixed = run.plan.windows.is_none().then(|| run.result_time());
         let results = windows.states.in_order().filter_map(|(start, state)| {
             let mut point = state.result(fixed.unwrap_or(start))?;
@@ -103,10 +116,14 @@ impl Reduced<'_> {
 
 /// Cuts `range` at starts of windows into parts of about [`STATES_MAX`] values, so that memory does not grow with the number of
 /// windows. If the number of rows is limited, the windows that they probably come from are a part of their own.
-fn parts(run: GroupRun<'_>, windows: Windows, reads: &ReadSet, range: TimeRange) -> Vec<TimeRange> {
-    let mut blocks = Vec::new();
+fn parts(run: GroupRun<'_>, windows: Windows, reads: &ReadSet, range: TimeRange) -> Result<Vec<TimeRange>, QueryError> {
+    let mut memory = run.execution.reserve();
+    let (mut blocks, mut counted) = (Vec::new(), 0);
     let mut end = range.min;
     for member in &run.group.series {
+        run.execution.go_on()?;
+        memory.grow(blocks.len() * PART_BYTES - counted)?;
+        counted = blocks.len() * PART_BYTES;
         for block in member.source.blocks(member.series.id, &reads.fields[0].name, range) {
             let summary = block.summary();
             blocks.push((summary.range.min, u64::from(summary.count)));
@@ -130,7 +147,7 @@ fn parts(run: GroupRun<'_>, windows: Windows, reads: &ReadSet, range: TimeRange)
     if let Some(cut) = limit_cut(run, windows, begin, end) {
         split(&mut parts, cut);
     }
-    parts
+    Ok(parts)
 }
 
 /// Returns the start of the window at which the rows that LIMIT and OFFSET ask for end (or begin, in descending order) if every
@@ -165,6 +182,8 @@ struct WindowStates<'r> {
     needs_time: bool,
     /// The states by the start of the window. Without windows there is one, at zero.
     states: States,
+    /// The memory of the states.
+    memory: Reservation,
 }
 
 /// The reduction of one series in one window.
@@ -190,16 +209,23 @@ impl WindowStates<'_> {
                     execution.count_points(block.summary().count as usize)?;
                 } else if let Some(part) = cursor.decode(&*block, execution)? {
                     self.add(&mut open, number, part.times(), part.values());
+                    self.charge_states()?;
                 }
             }
         } else {
-            let mut cursor = SeriesCursor::new(self.run.plan, member, reads, range, false)?;
+            let mut cursor = SeriesCursor::new(self.run.plan, member, reads, range, false, 1, execution)?;
             while cursor.next_batch(execution)? {
                 cursor.with_values(|times, values| self.add(&mut open, number, times, values));
+                self.charge_states()?;
             }
         }
         self.close(open);
-        Ok(())
+        self.charge_states()
+    }
+
+    /// Charges the states that there are now. A block adds a bounded number of them.
+    fn charge_states(&mut self) -> Result<(), QueryError> {
+        self.memory.resize(self.states.len() * STATE_BYTES + self.states.text_bytes)
     }
 
     /// Adds a block by its summary, if it lies in one window and the summary suffices. Returns whether it did.
@@ -263,6 +289,8 @@ struct States {
     rest: BTreeMap<i64, Partial>,
     /// The position of the current series in `first`; `None` while it is the first series.
     at: Option<usize>,
+    /// The bytes of the strings in all states.
+    text_bytes: usize,
 }
 
 impl States {
@@ -271,9 +299,15 @@ impl States {
         self.at = (!self.first.is_empty()).then_some(0);
     }
 
+    fn len(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+
     /// Adds the state of a series in a window. The windows of one series come in order.
     fn add(&mut self, start: i64, state: Partial) {
+        let text_bytes = state.text_bytes();
         let Some(at) = &mut self.at else {
+            self.text_bytes += text_bytes;
             self.first.push((start, state));
             return;
         };
@@ -284,10 +318,20 @@ impl States {
             *at += self.first[*at..].partition_point(|(here, _)| *here < start);
         }
         match self.first.get_mut(*at) {
-            Some((here, present)) if *here == start => present.combine(state),
+            // The longer one of two strings is counted, since either may stay.
+            Some((here, present)) if *here == start => {
+                self.text_bytes += text_bytes.saturating_sub(present.text_bytes());
+                present.combine(state);
+            }
             _ => match self.rest.entry(start) {
-                Entry::Vacant(free) => drop(free.insert(state)),
-                Entry::Occupied(mut present) => present.get_mut().combine(state),
+                Entry::Vacant(free) => {
+                    self.text_bytes += text_bytes;
+                    free.insert(state);
+                }
+                Entry::Occupied(mut present) => {
+                    self.text_bytes += text_bytes.saturating_sub(present.get().text_bytes());
+                    present.get_mut().combine(state);
+                }
             },
         }
     }

@@ -26,6 +26,15 @@ pub enum Value {
 }
 
 impl Value {
+    /// The bytes of a string.
+    #[inline]
+    pub(super) fn text_bytes(&self) -> usize {
+        match self {
+            Value::String(text) => text.len(),
+            _ => 0,
+        }
+    }
+
     /// The value of a field that the cell shows. Times, ordinals and lists, which no field holds, are `None` like null.
     #[inline]
     pub fn scalar(&self) -> Option<Scalar<'_>> {

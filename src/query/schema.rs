@@ -1,6 +1,7 @@
 //! The names in a query's sources: measurements, fields with their types, tags.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fluxstone_columns::Source;
@@ -9,6 +10,7 @@ use fluxstone_model::{FieldType, Text, TimeRange};
 
 use super::context::Sources;
 use super::error::QueryError;
+use super::planning::Costs;
 use super::point_expr::ColumnKind;
 
 /// A measurement in one source. FROM may name it several times; its points then count several times.
@@ -27,34 +29,92 @@ pub(super) struct Schema {
     pub(super) tags: BTreeSet<Text>,
 }
 
-/// Finds the measurements that one entry of FROM names, in byte order.
-pub(super) fn resolve(measurement: &ast::Measurement, sources: &dyn Sources) -> Result<Vec<Input>, QueryError> {
+/// The memory of one input in a plan.
+const INPUT_BYTES: usize = size_of::<Input>() + 16;
+/// The memory of one name in a list or in the schema.
+const NAME_BYTES: usize = 64;
+
+/// Finds the measurements that FROM names.
+pub(super) struct Resolver<'s> {
+    sources: &'s dyn Sources,
+    /// The sources that were asked so far, by their addresses, which stay theirs while they are here, and their measurements in
+    /// byte order.
+    listed: HashMap<*const (), (Arc<dyn Source>, Vec<Text>)>,
+}
+
+impl<'s> Resolver<'s> {
+    pub(super) fn new(sources: &'s dyn Sources) -> Resolver<'s> {
+        Resolver { sources, listed: HashMap::new() }
+    }
+
+    /// Appends the measurements that one entry of FROM names, in byte order.
+    pub(super) fn resolve(
+        &mut self,
+        measurement: &ast::Measurement,
+        inputs: &mut Vec<Input>,
+        costs: &mut Costs<'_>,
+    ) -> Result<(), QueryError> {
+        check_name(measurement)?;
+        let source = self.sources.source(measurement)?;
+        let (_, names) = match self.listed.entry(Arc::as_ptr(&source).cast()) {
+            Entry::Occupied(listed) => listed.into_mut(),
+            Entry::Vacant(free) => {
+                let names = source.measurements();
+                costs.grow(names.len() * NAME_BYTES)?;
+                free.insert((source.clone(), names))
+            }
+        };
+        let mut add = |name: &Text, costs: &mut Costs<'_>| {
+            inputs.push(Input { measurement: name.clone(), source: source.clone(), ordered: false });
+            costs.grow(INPUT_BYTES)
+        };
+        match &measurement.name {
+            MeasurementName::Name(wanted) => {
+                let found = names.binary_search_by(|name| name.as_bytes().cmp(wanted.as_bytes()));
+                found.map_or(Ok(()), |at| add(&names[at], costs))
+            }
+            MeasurementName::Regex(regex) => {
+                for name in &*names {
+                    costs.step()?;
+                    if regex.is_match(name) {
+                        add(name, costs)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn check_name(measurement: &ast::Measurement) -> Result<(), QueryError> {
     if matches!(&measurement.name, MeasurementName::Name(name) if name.is_empty()) {
         return Err(QueryError::Invalid("invalid measurement".into()));
     }
-    measurement.name.refuse_system_source().map_err(|error| QueryError::Invalid(error.to_string()))?;
-    let source = sources.source(measurement)?;
-    let wanted = |name: &Text| match &measurement.name {
-        MeasurementName::Name(want) => name == want.as_str(),
-        MeasurementName::Regex(regex) => regex.is_match(name),
-    };
-    let names = source.measurements().into_iter().filter(wanted);
-    Ok(names.map(|measurement| Input { measurement, source: source.clone(), ordered: false }).collect())
+    measurement.name.refuse_system_source().map_err(|error| QueryError::Invalid(error.to_string()))
 }
 
 impl Schema {
-    /// Collects the fields that the inputs have in `range`, and their tags.
-    pub(super) fn gather(inputs: &[Input], range: TimeRange) -> Schema {
+    /// Collects the fields that the inputs, which are sorted by name, have in `range`, and their tags.
+    pub(super) fn gather(inputs: &[Input], range: TimeRange, costs: &mut Costs<'_>) -> Result<Schema, QueryError> {
         let mut schema = Schema::default();
+        let mut last: Option<&Input> = None;
         for input in inputs {
+            costs.step()?;
+            let is_known =
+                |last: &Input| last.measurement == input.measurement && Arc::ptr_eq(&last.source, &input.source);
+            if last.replace(input).is_some_and(is_known) {
+                continue;
+            }
+            let names = schema.fields.len() + schema.tags.len();
             for (name, types) in input.source.field_types(&input.measurement, range) {
                 // Types are ordered by preference.
                 let Some(best) = types.into_iter().min() else { continue };
                 schema.fields.entry(name).and_modify(|present| *present = best.min(*present)).or_insert(best);
             }
             schema.tags.extend(input.source.tag_keys(&input.measurement));
+            costs.grow((schema.fields.len() + schema.tags.len() - names) * NAME_BYTES)?;
         }
-        schema
+        Ok(schema)
     }
 
     /// The kind of a column: a field if any input has a field of that name, otherwise a tag. A cast overrides this.

@@ -4,6 +4,7 @@
 use fluxstone_influxql::ast::{BinaryOp, Fill};
 use fluxstone_model::{Scalar, TimeRange, Timestamp};
 
+use super::budget::Reservation;
 use super::calls::{CallInput, CallNode, Output, StreamExpr};
 use super::collect::Collected;
 use super::cursor::{MergeOrder, MergedCursor, SeriesCursor};
@@ -19,11 +20,17 @@ use super::reduce::reduce;
 use super::result::Value;
 use super::scalar::{Division, arithmetic, as_float};
 
+/// The memory of the stream of a column, and of its place in a row.
+const HEAD_BYTES: usize = size_of::<Head<'_>>() + 256;
+
 /// Writes the rows of one group.
 pub(super) fn write(run: GroupRun<'_>, mut writer: SeriesWriter<'_, '_>) -> Result<(), QueryError> {
     let descending = run.is_descending();
     let mut heads = Vec::new();
+    let mut memory = run.execution.reserve();
     for output in &run.calls.outputs {
+        memory.grow(HEAD_BYTES)?;
+        run.execution.go_on()?;
         heads.push(match output {
             Output::Stream(expr) => Some(Head::new(run.stream(expr)?)?),
             Output::Companion(_) => None,
@@ -97,7 +104,7 @@ impl<'r> GroupRun<'r> {
         let time = Timestamp(origin.time);
         let range = TimeRange { min: time, max: time };
         let reads = &self.calls.companion_reads;
-        let mut reader = RowReader::new(&*member.source, member.series.id, reads, range, false);
+        let mut reader = RowReader::new(&*member.source, member.series.id, reads, range, false, 1, self.execution)?;
         let found = reader.next_batch(self.execution)?;
         Ok(found.unwrap_or_else(|| RowBatch::empty_row(origin.time, reads.len())))
     }
@@ -136,7 +143,7 @@ impl<'r> GroupRun<'r> {
         Ok(match (&call.function, &call.input) {
             (_, CallInput::Nothing) => Box::new(std::iter::empty()),
             (Function::Reduce(reduction), CallInput::Points { reads, input_type, .. }) => {
-                reduce(self, *reduction, reads, *input_type, range)
+                reduce(self, *reduction, reads, *input_type, range)?
             }
             (Function::Collect(collection), CallInput::Points { reads, keys, .. }) => {
                 Box::new(Collected::new(self, collection, reads, keys, range))
@@ -150,7 +157,8 @@ impl<'r> GroupRun<'r> {
                     CallInput::Call(inner) => self.inner_call(inner, range)?,
                     CallInput::Nothing => Box::new(std::iter::empty()),
                 };
-                Box::new(Transformed { input, stage: transformation.start(self.plan.descending) })
+                let (stage, memory) = (transformation.start(self.plan.descending), self.execution.reserve());
+                Box::new(Transformed { input, stage, memory })
             }
             (Function::Forecast(forecast), CallInput::Call(inner)) => self.forecast(forecast, inner, range)?,
             (Function::Forecast(_), CallInput::Points { .. }) => {
@@ -166,19 +174,26 @@ impl<'r> GroupRun<'r> {
     fn forecast(self, forecast: &Forecast, inner: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
         let Some(windows) = self.plan.windows else { return Ok(Box::new(std::iter::empty())) };
         let mut points = Vec::new();
+        let mut memory = self.execution.reserve();
         for point in self.inner_call(inner, range)? {
             let point = point?;
             if let Some(value) = as_float(point.value.scalar()) {
+                memory.grow(2 * size_of::<(i64, f64)>())?;
                 points.push((point.time, value));
             }
         }
+        memory.grow(forecast.bytes(&points, windows.interval()))?;
         // Predictions need ascending times, whatever the order of the answer.
         points.sort_by_key(|point| point.0);
-        let mut predicted = forecast.predict(&points, windows.interval(), &mut || self.execution.go_on())?;
+        let mut predicted = forecast.predict(&points, windows.interval(), &|| self.execution.go_on())?;
         if self.plan.descending {
             predicted.reverse();
         }
-        Ok(Box::new(predicted.into_iter().map(Ok)))
+        memory.resize(predicted.len() * size_of::<TimedValue>())?;
+        Ok(Box::new(predicted.into_iter().map(move |point| {
+            let _held = &memory;
+            Ok(point)
+        })))
     }
 
     fn filled(self, stream: Stream<'r>, call: &CallNode, range: TimeRange) -> Stream<'r> {
@@ -254,6 +269,7 @@ impl Iterator for Points<'_> {
 struct Transformed<'r> {
     input: Stream<'r>,
     stage: Stage,
+    memory: Reservation,
 }
 
 impl Iterator for Transformed<'_> {
@@ -265,7 +281,11 @@ impl Iterator for Transformed<'_> {
                 Err(error) => return Some(Err(error)),
                 Ok(TimedValue { value: Value::Null, .. }) => {}
                 Ok(point) => {
-                    if let Some(result) = self.stage.push(point) {
+                    let result = self.stage.push(point);
+                    if let Err(error) = self.memory.resize(self.stage.held_bytes()) {
+                        return Some(Err(error));
+                    }
+                    if let Some(result) = result {
                         return Some(Ok(result));
                     }
                 }

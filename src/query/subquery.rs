@@ -5,14 +5,17 @@
 //! inner query that only names fields is not run at all: its answer is the stored blocks, which the outer query decodes as it
 //! needs them. The rows of other inner queries of points are made by `inner_rows`.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use fluxstone_columns::{Block, Source};
+use fluxstone_columns::Source;
 use fluxstone_influxql::ast::{Dimension, Fill, Select};
 use fluxstone_model::TimeRange;
 
-use super::answer_source::{AnswerBlock, AnswerSource, Blocks, TimedCells, batch};
+use super::answer_rows::AnswerRows;
+use super::answer_source::{AnswerBlock, AnswerSource, Blocks};
+use super::budget::Reservation;
 use super::conditions::Residual;
 use super::context::{Context, Sources};
 use super::error::QueryError;
@@ -21,9 +24,8 @@ use super::execution::{Emit, Execution};
 use super::groups::Group;
 use super::inner_rows::{InnerRows, Slicer};
 use super::plan::Plan;
-use super::planner::{self, Outer};
+use super::planner::{self, Outer, SubqueryInputs};
 use super::points::{FieldCursor, FieldRead};
-use super::result::{SeriesRows, Value};
 use super::schema::Input;
 use super::time_bounds::TimeBounds;
 
@@ -36,7 +38,14 @@ pub(super) fn plan(
     outer: TimeBounds,
     emit: &mut Emit<'_>,
 ) -> Result<Plan, QueryError> {
-    planner::plan(select, sources, context, outer, &mut |inner, outer| inputs(inner, outer, sources, context, emit))
+    let emit = RefCell::new(emit);
+    let go_on = || match (emit.borrow_mut())(None) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(QueryError::Interrupted),
+    };
+    let subquery_inputs: &mut SubqueryInputs<'_> =
+        &mut |inner, outer| inputs(inner, outer, sources, context, &mut **emit.borrow_mut());
+    planner::plan(select, sources, context, outer, subquery_inputs, &go_on)
 }
 
 /// Runs `inner` for the query around it and returns its measurements.
@@ -50,24 +59,27 @@ fn inputs(
     let inner = adapted(inner, outer);
     let mut plan = plan(&inner, sources, context, outer.bounds, emit)?;
     plan.keep_series_apart();
-    let mut answer = Answer::default();
+    let mut source = AnswerSource::new(context.memory.reserve());
     if plan.series_apart {
         // Rows of points keep the order that they have in storage; other rows come in the order of the answer.
-        answer.source.shard_starts.clone_from(&plan.shard_starts);
+        source.shard_starts.clone_from(&plan.shard_starts);
         if !plan.range.is_empty() {
-            add_points(&mut answer.source, plan, context, emit)?;
+            add_points(&mut source, plan, context, emit)?;
         }
-        return Ok(answer.inputs(true));
+        return Ok(inputs_of(source, true));
     }
-    evaluate(&plan, context, &mut |piece| match piece {
-        Some(piece) => {
-            answer.add(piece);
-            ControlFlow::Continue(())
-        }
+    let mut answer = AnswerRows::new(source, context.memory.reserve());
+    let mut refused = None;
+    let result = evaluate(&plan, context, &mut |piece| match piece.map_or(Ok(()), |piece| answer.add(piece)) {
         // Only the rows of the outer query are emitted, but a kill must be noticed here too.
-        None => emit(None),
-    })?;
-    Ok(answer.inputs(false))
+        Ok(()) => emit(None),
+        Err(error) => {
+            refused = Some(error);
+            ControlFlow::Break(())
+        }
+    });
+    refused.map_or(result, Err)?;
+    Ok(inputs_of(answer.finish(), false))
 }
 
 /// Returns the inner query with the groups of the outer one, and with its windows if it has none. Windows without a value are
@@ -89,88 +101,38 @@ fn adapted(inner: &Select, outer: &Outer<'_>) -> Select {
     if matches!(inner.fill, None | Some(Fill::Null)) { inner.with_fill(Fill::None) } else { inner }
 }
 
-/// The answer of a sub-query while its pieces arrive.
-#[derive(Default)]
-struct Answer {
-    source: AnswerSource,
-    /// The series whose last piece has not arrived.
-    open: Option<SeriesRows>,
-}
-
-impl Answer {
-    fn add(&mut self, mut piece: SeriesRows) {
-        let more_rows = piece.more_rows;
-        match &mut self.open {
-            Some(open) => open.cells.append(&mut piece.cells),
-            None => self.open = Some(piece),
-        }
-        if !more_rows && let Some(series) = self.open.take() {
-            add_rows(&mut self.source, &series);
-        }
-    }
-
-    /// The measurements of the answer. Rows of series that were kept apart come in heap order at equal times.
-    fn inputs(self, series_apart: bool) -> Vec<Input> {
-        let source: Arc<dyn Source> = Arc::new(self.source);
-        let input = |measurement| Input { measurement, source: source.clone(), ordered: !series_apart };
-        source.measurements().into_iter().map(input).collect()
-    }
+/// The measurements of an answer. Rows of series that were kept apart come in heap order at equal times.
+fn inputs_of(source: AnswerSource, series_apart: bool) -> Vec<Input> {
+    let source: Arc<dyn Source> = Arc::new(source);
+    let input = |measurement| Input { measurement, source: source.clone(), ordered: !series_apart };
+    source.measurements().into_iter().map(input).collect()
 }
 
 /// Adds the rows of a plan that keeps series apart: the stored blocks if it selects bare fields and filters no points, otherwise
 /// what is computed from them.
 fn add_points(source: &mut AnswerSource, plan: Plan, context: &Context, emit: &mut Emit<'_>) -> Result<(), QueryError> {
     let execution = Execution::new(context, emit);
-    let groups = groups_in_order(&plan, &execution)?;
+    let (groups, memory) = groups_in_order(&plan, &execution)?.into_parts();
     let filters = |group: &Group| group.series.iter().any(|member| !matches!(member.residual, Residual::Always));
     if let Some(reads) = plan.stored_fields().filter(|_| !groups.iter().any(filters)) {
         for group in &groups {
-            let stored = |read: &&FieldRead| stored_blocks(group, read, plan.range, &execution);
-            let columns = reads.iter().map(stored).collect::<Result<Vec<Blocks>, _>>()?;
+            let memory = &mut source.memory;
+            let mut stored = |read: &&FieldRead| stored_blocks(group, read, plan.range, &execution, memory);
+            let columns = reads.iter().map(&mut stored).collect::<Result<Vec<Blocks>, _>>()?;
             if columns.iter().any(|blocks| !blocks.is_empty()) {
-                source.push(&group.measurement, &group.tags, &plan.columns, columns);
+                source.push(&group.measurement, &plan.tags_of(&group.values), &plan.columns, columns)?;
             }
         }
         return Ok(());
     }
-    let mut slicer = Slicer::new(InnerRows { plan, groups, context: context.clone() });
+    let mut slicer = Slicer::new(InnerRows { plan, groups, context: context.clone(), _memory: memory });
     for number in 0..slicer.rows().groups.len() {
-        let Some(columns) = slicer.blocks(number, &execution)? else { continue };
+        let Some(columns) = slicer.blocks(number, &execution, &mut source.memory)? else { continue };
         let InnerRows { plan, groups, .. } = &**slicer.rows();
-        source.push(&groups[number].measurement, &groups[number].tags, &plan.columns, columns);
+        let Group { measurement, values, .. } = &groups[number];
+        source.push(measurement, &plan.tags_of(values), &plan.columns, columns)?;
     }
     Ok(())
-}
-
-/// Adds the rows of one series. A series has each time once, so rows with equal times become several series.
-fn add_rows(source: &mut AnswerSource, series: &SeriesRows) {
-    let mut rows: Vec<TimedCells<'_>> = series
-        .rows()
-        .filter_map(|row| match row {
-            [Value::Time(time), cells @ ..] => Some((time.0, cells)),
-            _ => None,
-        })
-        .collect();
-    // The sort is stable: rows of equal times stay in the order of the answer.
-    rows.sort_by_key(|row| row.0);
-    while !rows.is_empty() {
-        let mut later = Vec::new();
-        let mut last = None;
-        rows.retain(|row| {
-            let is_new = last.replace(row.0) != Some(row.0);
-            if !is_new {
-                later.push(*row);
-            }
-            is_new
-        });
-        let blocks = |column| {
-            let block = batch(&rows, column).map(|batch| Arc::new(AnswerBlock(Arc::new(batch))) as Arc<dyn Block>);
-            block.into_iter().collect()
-        };
-        let columns = (0..series.columns.len() - 1).map(blocks).collect();
-        source.push(&series.name, &series.tags, &series.columns, columns);
-        rows = later;
-    }
 }
 
 /// Returns the blocks of a field of a series that have values in `range`. Decodes those that reach beyond it or have another
@@ -180,6 +142,7 @@ fn stored_blocks(
     field: &FieldRead,
     range: TimeRange,
     execution: &Execution<'_>,
+    memory: &mut Reservation,
 ) -> Result<Blocks, QueryError> {
     let mut blocks = Blocks::new();
     let Some(member) = group.series.first() else { return Ok(blocks) };
@@ -190,6 +153,7 @@ fn stored_blocks(
         if is_inside && summary.field_type == field.read_as {
             blocks.push(block);
         } else if let Some(part) = cursor.decode(&*block, execution)? {
+            memory.grow(part.bytes())?;
             blocks.push(Arc::new(AnswerBlock(Arc::new(part.to_batch()))));
         }
     }

@@ -24,6 +24,8 @@ pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
             series_max: coordinator.max_select_series,
             buckets_max: coordinator.max_select_buckets,
         },
+        query_memory_max: usize::try_from(coordinator.max_query_memory.0).unwrap_or(usize::MAX),
+        total_query_memory_max: usize::try_from(coordinator.max_total_query_memory.0).unwrap_or(usize::MAX),
         query_timeout_ns: coordinator.query_timeout.as_nanos(),
         retention_check_ns: if retention.enabled { retention.check_interval.as_nanos() } else { 0 },
         continuous_queries: ContinuousQueryOptions {

@@ -76,6 +76,8 @@ impl Bench {
             write_timeout: Duration::from_secs(10),
             segment_cache_bytes: 1 << 20,
             select_limits: SelectLimits::default(),
+            query_memory_max: 0,
+            total_query_memory_max: 0,
             query_timeout_ns: 0,
             concurrent_queries_max: 0,
             retention_check_ns: 0,

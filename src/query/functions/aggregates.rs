@@ -219,6 +219,10 @@ impl Collector for Median {
         }
     }
 
+    fn held_bytes(&self) -> usize {
+        self.keys.capacity() * size_of::<u64>() + self.digits.as_ref().map_or(0, Digits::bytes)
+    }
+
     fn finish(mut self: Box<Self>) -> Outcome {
         let (low, high) = (self.count.saturating_sub(1) / 2, self.count / 2);
         let sides = if let Some(digits) = &self.digits {
@@ -309,6 +313,10 @@ impl Collector for Stddev {
         }
     }
 
+    fn held_bytes(&self) -> usize {
+        self.values.capacity() * size_of::<f64>()
+    }
+
     fn finish(self: Box<Self>) -> Outcome {
         let mut squares = Squares { count: self.count, mean: self.mean, sum: 0.0 };
         if !self.keeps_values() {
@@ -351,6 +359,8 @@ pub(super) struct Mode {
     runs: Vec<ValueRun>,
     /// The number of runs after equal ones were last joined.
     distinct: usize,
+    /// The bytes of the strings in the runs.
+    text_bytes: usize,
 }
 
 /// Equal values, in the order in which they arrived.
@@ -376,16 +386,23 @@ impl Mode {
             is_equal
         });
         self.distinct = self.runs.len();
+        self.text_bytes = self.runs.iter().map(|run| run.value.text_bytes()).sum();
     }
 }
 
 impl Collector for Mode {
     fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         let TimedValue { value, time, .. } = point;
+        self.text_bytes += value.text_bytes();
         self.runs.push(ValueRun { value, count: 1, first_time: time, last_time: time });
         if self.runs.len() >= (2 * self.distinct).max(4096) {
             self.join();
         }
+    }
+
+    fn held_bytes(&self) -> usize {
+        // Sorting takes half as much again.
+        self.runs.capacity() * size_of::<ValueRun>() * 3 / 2 + self.text_bytes
     }
 
     /// The longest run in order of values. Of runs of equal length the greater value wins, unless it began after the other had
@@ -416,20 +433,30 @@ impl Collector for Mode {
 pub(super) struct Distinct {
     seen: HashSet<Identity>,
     points: Vec<TimedValue>,
+    /// The bytes of the strings seen.
+    text_bytes: usize,
     only_count: bool,
 }
 
 impl Distinct {
     pub(super) fn new(only_count: bool) -> Distinct {
-        Distinct { seen: HashSet::new(), points: Vec::new(), only_count }
+        Distinct { seen: HashSet::new(), points: Vec::new(), text_bytes: 0, only_count }
     }
 }
 
 impl Collector for Distinct {
     fn add(&mut self, point: TimedValue, _: Vec<Value>) {
-        if self.seen.insert(Identity::of(&point.value)) && !self.only_count {
-            self.points.push(point);
+        if self.seen.insert(Identity::of(&point.value)) {
+            self.text_bytes += point.value.text_bytes();
+            if !self.only_count {
+                self.points.push(point);
+            }
         }
+    }
+
+    fn held_bytes(&self) -> usize {
+        let seen = self.seen.capacity() * (size_of::<Identity>() + 1) * 8 / 7;
+        seen + self.points.capacity() * size_of::<TimedValue>() * 3 / 2 + self.text_bytes
     }
 
     /// The values in order of their first times, then of the values themselves.

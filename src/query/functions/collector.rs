@@ -13,6 +13,9 @@ pub(crate) trait Collector {
     /// Takes a point, and the values of the names that the function asks for with it.
     fn add(&mut self, point: TimedValue, keys: Vec<Value>);
 
+    /// The memory that the collector holds. Asked for from time to time, so it must not take long.
+    fn held_bytes(&self) -> usize;
+
     /// Ends the pass over the points.
     fn finish(self: Box<Self>) -> Outcome;
 }

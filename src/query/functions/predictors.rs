@@ -19,6 +19,11 @@ pub(crate) struct Forecast {
     pub(crate) with_fit: bool,
 }
 
+/// Says whether to go on.
+type GoOn<'g> = dyn Fn() -> Result<(), QueryError> + 'g;
+
+/// How many windows are computed between questions whether to go on.
+const WINDOWS_UNASKED_MAX: usize = 1 << 16;
 /// The maximum number of windows that are read and predicted together; the time of the search grows with them.
 const WINDOWS_MAX: usize = 1 << 20;
 /// The maximum length of a season; the memory of the search grows with its square.
@@ -34,12 +39,23 @@ const TREND: usize = 5;
 const SEASONS: usize = 6;
 
 impl Forecast {
-    /// Predicts from values at window starts, in order of time. Calls `go_on` between the rounds of the search.
+    /// The memory that [`Forecast::predict`] takes at most.
+    pub(crate) fn bytes(&self, points: &[(i64, f64)], interval: i64) -> usize {
+        let times = points.iter().map(|point| point.0);
+        let (Some(first), Some(last)) = (times.clone().min(), times.max()) else { return 0 };
+        let read = (i128::from(last) - i128::from(first)) / i128::from(interval) + 2;
+        let slots = usize::try_from(read).unwrap_or(usize::MAX).saturating_add(self.horizon).min(WINDOWS_MAX);
+        let parameters = self.season.min(SEASON_MAX) + SEASONS;
+        (slots * (3 * size_of::<f64>() + size_of::<TimedValue>()))
+            .saturating_add((parameters + 8).saturating_mul(parameters + 8) * size_of::<f64>())
+    }
+
+    /// Predicts from values at window starts, in order of time. Meanwhile `go_on` is asked whether to.
     pub(crate) fn predict(
         &self,
         points: &[(i64, f64)],
         interval: i64,
-        go_on: &mut dyn FnMut() -> Result<(), QueryError>,
+        go_on: &GoOn<'_>,
     ) -> Result<Vec<TimedValue>, QueryError> {
         let season = if self.season >= 2 { self.season } else { 0 };
         let [(first, _), .., (last, _)] = *points else { return Ok(Vec::new()) };
@@ -55,7 +71,7 @@ impl Forecast {
         }
         let model = Model { values: regular(points, interval), season };
         let mut parameters = model.fit(go_on)?;
-        let fitted = model.forecast(self.horizon, &mut parameters);
+        let fitted = model.forecast(self.horizon, &mut parameters, go_on)?;
         let (skip, start) =
             if self.with_fit { (0, first) } else { (model.values.len(), last.saturating_add(interval)) };
         let times = (0..).map(|step: i64| start.saturating_add(step.saturating_mul(interval)));
@@ -97,7 +113,7 @@ struct Model {
 
 impl Model {
     /// Returns the best parameters of sixteen searches.
-    fn fit(&self, go_on: &mut dyn FnMut() -> Result<(), QueryError>) -> Result<Vec<f64>, QueryError> {
+    fn fit(&self, go_on: &GoOn<'_>) -> Result<Vec<f64>, QueryError> {
         const GUESSES: [f64; 2] = [0.3, 0.7];
         let mut start = self.start();
         let mut best: Option<(f64, Vec<f64>)> = None;
@@ -150,7 +166,8 @@ impl Model {
 
     /// Returns the smoothed series and `horizon` more values. Clamps the first four parameters to [0, 1] and leaves the seasons in
     /// their final state.
-    fn forecast(&self, horizon: usize, parameters: &mut [f64]) -> Vec<f64> {
+    fn forecast(&self, horizon: usize, parameters: &mut [f64], go_on: &GoOn<'_>) -> Result<Vec<f64>, QueryError> {
+        go_on()?;
         for parameter in &mut parameters[..=PHI] {
             *parameter = parameter.clamp(0.0, 1.0);
         }
@@ -165,6 +182,9 @@ impl Model {
         let mut forecast = Vec::with_capacity(self.values.len() + horizon);
         forecast.push(y);
         for t in 1..self.values.len() + horizon {
+            if t.is_multiple_of(WINDOWS_UNASKED_MAX) {
+                go_on()?;
+            }
             let (before, ahead) = if m == 0 {
                 (1.0, 1.0)
             } else {
@@ -183,34 +203,29 @@ impl Model {
             }
             forecast.push(y);
         }
-        forecast
+        Ok(forecast)
     }
 
     /// The sum of squared errors; infinite if the forecast is NaN.
-    fn error(&self, parameters: &mut [f64]) -> f64 {
-        let forecast = self.forecast(0, parameters);
+    fn error(&self, parameters: &mut [f64], go_on: &GoOn<'_>) -> Result<f64, QueryError> {
+        let forecast = self.forecast(0, parameters, go_on)?;
         let mut sum = 0.0;
         for (found, wanted) in forecast.iter().zip(&self.values).filter(|(_, wanted)| !wanted.is_nan()) {
             if found.is_nan() {
-                return f64::INFINITY;
+                return Ok(f64::INFINITY);
             }
             sum += (found - wanted) * (found - wanted);
         }
-        sum
+        Ok(sum)
     }
 
     /// Runs Nelder and Mead's search from `start`; returns the least error and its parameters.
-    fn search(
-        &self,
-        start: &[f64],
-        go_on: &mut dyn FnMut() -> Result<(), QueryError>,
-    ) -> Result<(f64, Vec<f64>), QueryError> {
+    fn search(&self, start: &[f64], go_on: &GoOn<'_>) -> Result<(f64, Vec<f64>), QueryError> {
         const ROUNDS_MAX: usize = 1000;
         const EPSILON: f64 = 1e-4;
-        let mut simplex = Simplex::new(self, start);
+        let mut simplex = Simplex::new(self, start, go_on)?;
         for _ in 0..ROUNDS_MAX {
-            go_on()?;
-            simplex.step();
+            simplex.step()?;
             if simplex.deviation() < EPSILON {
                 break;
             }
@@ -218,19 +233,20 @@ impl Model {
         let least = simplex.least();
         let parameters = simplex.vertices.swap_remove(least);
         // Computing the error must not modify the parameters here.
-        Ok((self.error(&mut parameters.clone()), parameters))
+        Ok((self.error(&mut parameters.clone(), go_on)?, parameters))
     }
 }
 
 /// A simplex with the error at each of its vertices.
 struct Simplex<'m> {
     model: &'m Model,
+    go_on: &'m GoOn<'m>,
     vertices: Vec<Vec<f64>>,
     errors: Vec<f64>,
 }
 
 impl<'m> Simplex<'m> {
-    fn new(model: &'m Model, start: &[f64]) -> Simplex<'m> {
+    fn new(model: &'m Model, start: &[f64], go_on: &'m GoOn<'m>) -> Result<Simplex<'m>, QueryError> {
         let n = start.len() as f64;
         let near = ((n + 1.0).sqrt() - 1.0) / (n * 2_f64.sqrt());
         let far = ((n + 1.0).sqrt() - 1.0 + n) / (n * 2_f64.sqrt());
@@ -239,23 +255,23 @@ impl<'m> Simplex<'m> {
             let step = |at: usize| if at == axis { far } else { near };
             vertices.push(start.iter().enumerate().map(|(at, value)| step(at) + value).collect());
         }
-        let errors = vertices.iter_mut().map(|vertex| model.error(vertex)).collect();
-        Simplex { model, vertices, errors }
+        let errors = vertices.iter_mut().map(|vertex| model.error(vertex, go_on)).collect::<Result<_, _>>()?;
+        Ok(Simplex { model, go_on, vertices, errors })
     }
 
     /// One round: reflects the worst vertex, and expands, contracts or shrinks.
-    fn step(&mut self) {
+    fn step(&mut self) -> Result<(), QueryError> {
         let (worst, least, second) = (self.worst(), self.least(), self.second_worst());
         let center = self.center(worst);
         let mut reflected = blend(&center, &self.vertices[worst], |c, v| c + 1.0 * (c - v));
-        let reflected_error = self.model.error(&mut reflected);
+        let reflected_error = self.model.error(&mut reflected, self.go_on)?;
         let (second_error, least_error) = (self.errors[second], self.errors[least]);
         if reflected_error < second_error && reflected_error >= least_error {
             self.replace(worst, reflected.clone(), reflected_error);
         }
         if reflected_error < least_error {
             let mut expanded = blend(&center, &reflected, |c, r| c + 2.0 * (r - c));
-            let expanded_error = self.model.error(&mut expanded);
+            let expanded_error = self.model.error(&mut expanded, self.go_on)?;
             if expanded_error < reflected_error {
                 self.replace(worst, expanded, expanded_error);
             } else {
@@ -269,17 +285,18 @@ impl<'m> Simplex<'m> {
             } else {
                 blend(&center, &self.vertices[worst], |c, v| c - 0.5 * (c - v))
             };
-            let contracted_error = self.model.error(&mut contracted);
+            let contracted_error = self.model.error(&mut contracted, self.go_on)?;
             if contracted_error < self.errors[worst] {
                 self.replace(worst, contracted, contracted_error);
             } else {
-                self.shrink(least, worst, second);
+                self.shrink(least, worst, second)?;
             }
         }
+        Ok(())
     }
 
     /// Moves all vertices halfway to the best one. Only two of the errors are recomputed.
-    fn shrink(&mut self, least: usize, worst: usize, second: usize) {
+    fn shrink(&mut self, least: usize, worst: usize, second: usize) -> Result<(), QueryError> {
         let goal = self.vertices[least].clone();
         for (at, vertex) in self.vertices.iter_mut().enumerate() {
             if at != least {
@@ -287,8 +304,9 @@ impl<'m> Simplex<'m> {
             }
         }
         for at in [worst, second] {
-            self.errors[at] = self.model.error(&mut self.vertices[at]);
+            self.errors[at] = self.model.error(&mut self.vertices[at], self.go_on)?;
         }
+        Ok(())
     }
 
     fn replace(&mut self, at: usize, vertex: Vec<f64>, error: f64) {
@@ -397,7 +415,7 @@ mod tests {
 
     fn predict(values: &[(i64, f64)], horizon: usize, season: usize, with_fit: bool) -> Vec<(i64, f64)> {
         let forecast = Forecast { horizon, season, with_fit };
-        let points = forecast.predict(values, 10, &mut || Ok(())).unwrap();
+        let points = forecast.predict(values, 10, &|| Ok(())).unwrap();
         let number = |point: TimedValue| match point.value {
             Value::Float(v) => (point.time, v),
             other => panic!("{other:?}"),
@@ -458,7 +476,7 @@ mod tests {
     fn excessive_memory_or_time_is_refused() {
         let refused = |values: &[(i64, f64)], horizon, season| {
             let forecast = Forecast { horizon, season, with_fit: false };
-            matches!(forecast.predict(values, 1, &mut || Ok(())), Err(QueryError::Limit(_)))
+            matches!(forecast.predict(values, 1, &|| Ok(())), Err(QueryError::Limit(_)))
         };
         assert!(refused(&[(0, 1.0), (1 << 30, 1.0)], 1, 0));
         assert!(refused(&[(0, 1.0), (1, 1.0)], usize::MAX, 0));
@@ -469,7 +487,7 @@ mod tests {
     #[test]
     fn a_search_stops_when_it_is_interrupted() {
         let forecast = Forecast { horizon: 1, season: 2, with_fit: false };
-        let stopped = forecast.predict(&week(), 10, &mut || Err(QueryError::Interrupted));
+        let stopped = forecast.predict(&week(), 10, &|| Err(QueryError::Interrupted));
         assert_eq!(stopped, Err(QueryError::Interrupted));
     }
 }

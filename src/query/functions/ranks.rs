@@ -52,6 +52,13 @@ pub(super) struct Search {
     digits: Digits,
 }
 
+impl Digits {
+    /// The memory of the counts.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.counts)
+    }
+}
+
 impl Default for Digits {
     /// Counts the first digits of all keys.
     fn default() -> Self {

@@ -53,6 +53,15 @@ impl Reduction {
 }
 
 impl Partial {
+    /// The bytes of the string that it holds, if it holds one.
+    #[inline]
+    pub(crate) fn text_bytes(&self) -> usize {
+        match self {
+            Partial::Choice(choice) => choice.text_bytes(),
+            Partial::Count(_) | Partial::Sum(_) | Partial::Mean(_) | Partial::Spread(_) => 0,
+        }
+    }
+
     /// Adds values of series number `series`, in order of time.
     pub(crate) fn add(&mut self, series: usize, times: &[i64], values: ColumnSlice<'_>) {
         match self {

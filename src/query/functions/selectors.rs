@@ -49,6 +49,14 @@ impl Choice {
         Choice { rule, best: None }
     }
 
+    /// The bytes of the chosen string.
+    pub(super) fn text_bytes(&self) -> usize {
+        match &self.best {
+            Some(Best::String(chosen)) => chosen.value.len(),
+            _ => 0,
+        }
+    }
+
     pub(super) fn add(&mut self, series: usize, times: &[i64], values: ColumnSlice<'_>) {
         let candidate = match values {
             ColumnSlice::Float(v) => self.rule.pick(times, v, series).map(Best::Float),
@@ -195,6 +203,11 @@ impl Collector for Percentile {
         }
     }
 
+    fn held_bytes(&self) -> usize {
+        // Sorting takes half as much again.
+        self.points.capacity() * size_of::<TimedValue>() * 3 / 2 + self.digits.as_ref().map_or(0, Digits::bytes)
+    }
+
     fn finish(mut self: Box<Self>) -> Outcome {
         let rank = (self.count as f64 * self.percent / 100.0 + 0.5).floor() as i64 - 1;
         let Some(rank) = u64::try_from(rank).ok().filter(|rank| *rank < self.count) else { return Outcome::nothing() };
@@ -250,6 +263,10 @@ impl Collector for Nth {
         }
     }
 
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
     fn finish(self: Box<Self>) -> Outcome {
         Outcome::Results(self.point.into_iter().collect())
     }
@@ -261,12 +278,14 @@ pub(super) struct Sample {
     size: usize,
     seen: usize,
     points: Vec<TimedValue>,
+    /// The bytes of the strings in the reservoir.
+    text_bytes: usize,
     random: SmallRng,
 }
 
 impl Sample {
     pub(super) fn new(size: usize, seed: u64) -> Sample {
-        Sample { size, seen: 0, points: Vec::new(), random: SmallRng::seed_from_u64(seed) }
+        Sample { size, seen: 0, points: Vec::new(), text_bytes: 0, random: SmallRng::seed_from_u64(seed) }
     }
 }
 
@@ -274,13 +293,19 @@ impl Collector for Sample {
     fn add(&mut self, point: TimedValue, _: Vec<Value>) {
         self.seen += 1;
         if self.points.len() < self.size {
+            self.text_bytes += point.value.text_bytes();
             self.points.push(point);
             return;
         }
         let at = self.random.random_range(0..self.seen);
         if let Some(slot) = self.points.get_mut(at) {
+            self.text_bytes = self.text_bytes + point.value.text_bytes() - slot.value.text_bytes();
             *slot = point;
         }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.points.capacity() * size_of::<TimedValue>() * 3 / 2 + self.text_bytes
     }
 
     fn finish(mut self: Box<Self>) -> Outcome {
@@ -297,11 +322,13 @@ pub(super) struct Ranking {
     points: Vec<TimedValue>,
     /// The best point for each combination of values of the names.
     by_key: Option<HashMap<Vec<Identity>, TimedValue>>,
+    /// The memory of the keys, with their strings.
+    key_bytes: usize,
 }
 
 impl Ranking {
     pub(super) fn new(size: usize, greatest: bool, keyed: bool) -> Ranking {
-        Ranking { size, greatest, points: Vec::new(), by_key: keyed.then(HashMap::new) }
+        Ranking { size, greatest, points: Vec::new(), by_key: keyed.then(HashMap::new), key_bytes: 0 }
     }
 
     /// The best point comes first; of equal values, the earlier point.
@@ -328,10 +355,12 @@ impl Collector for Ranking {
             }
             return;
         };
+        let bytes: usize = keys.iter().map(|key| size_of::<Identity>() + key.text_bytes()).sum();
         let keys = keys.iter().map(Identity::of).collect();
         match by_key.entry(keys) {
             std::collections::hash_map::Entry::Vacant(free) => {
                 free.insert(point);
+                self.key_bytes += bytes;
             }
             std::collections::hash_map::Entry::Occupied(mut present) => {
                 if Ranking::rank(self.greatest, &point, present.get()).is_lt() {
@@ -339,6 +368,13 @@ impl Collector for Ranking {
                 }
             }
         }
+    }
+
+    fn held_bytes(&self) -> usize {
+        // The best points leave the table for a list that is sorted.
+        let entry_bytes = size_of::<(Vec<Identity>, TimedValue)>() + size_of::<TimedValue>() * 3 / 2;
+        let by_key = self.by_key.as_ref().map_or(0, |by_key| by_key.capacity() * entry_bytes);
+        self.points.capacity() * size_of::<TimedValue>() * 3 / 2 + by_key + self.key_bytes
     }
 
     fn finish(mut self: Box<Self>) -> Outcome {

@@ -47,6 +47,15 @@ enum Memory {
 }
 
 impl Stage {
+    /// The memory that the state holds beyond its own size.
+    #[inline]
+    pub(crate) fn held_bytes(&self) -> usize {
+        match &self.memory {
+            Memory::Ring { values, .. } => values.capacity() * size_of::<Value>(),
+            Memory::Previous(_) | Memory::Sum(_) => 0,
+        }
+    }
+
     /// Takes a value, which must not be null; returns the result that it completes.
     pub(crate) fn push(&mut self, point: TimedValue) -> Option<TimedValue> {
         let time = point.time;

@@ -8,7 +8,9 @@ mod arithmetic;
 mod conditions;
 mod functions;
 mod groups;
+mod interrupts;
 mod limits;
+mod memory;
 mod plans;
 mod rows;
 mod source;
@@ -24,7 +26,7 @@ use fluxstone_model::Timestamp;
 
 use source::source;
 
-use super::{Context, QueryError, SelectLimits, SeriesRows, Value, WINDOW_VALUES_MAX, WorkerPool, run};
+use super::{Context, MemoryBudget, QueryError, SelectLimits, SeriesRows, Value, WINDOW_VALUES_MAX, WorkerPool, run};
 
 /// A query's `now()` in these tests: 1000 s.
 const NOW: Timestamp = Timestamp(1_000_000_000_000);
@@ -32,7 +34,8 @@ const NOW: Timestamp = Timestamp(1_000_000_000_000);
 fn context(profile: Profile) -> Context {
     let semantics = SelectSemantics::from(profile);
     let (limits, workers) = (SelectLimits::default(), WorkerPool::none());
-    Context { now: NOW, chunk_rows: 1000, limits, window_values_max: WINDOW_VALUES_MAX, workers, semantics }
+    let (memory, window_values_max) = (MemoryBudget::default(), WINDOW_VALUES_MAX);
+    Context { now: NOW, chunk_rows: 1000, limits, memory, window_values_max, workers, semantics }
 }
 
 fn select(query: &str) -> Select {
