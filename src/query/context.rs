@@ -48,7 +48,7 @@ pub struct Context {
 }
 
 /// A piece ends when its cells, or their strings, take this many bytes.
-const PIECE_BYTES_MAX: usize = 2 << 20;
+const PIECE_BYTES_MAX: usize = 32 << 20;
 
 impl Context {
     /// The maximum number of bytes that the cells of a piece take, and their strings.

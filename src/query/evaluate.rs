@@ -21,7 +21,7 @@ pub(super) fn evaluate(
     }
     let execution = Execution::new(context, emit);
     let (groups, _memory) = groups_in_order(plan, &execution)?.into_parts();
-    match parallel::reserve(context, &groups) {
+    match parallel::reserve(context, plan, &groups) {
         Some(reserved) => parallel::evaluate(plan, &groups, &reserved, &execution),
         None => group_rows::write(plan, &groups, &execution),
     }

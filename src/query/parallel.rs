@@ -40,10 +40,10 @@ enum Message {
 
 /// Reserves threads for `groups`; `None` if they are not worth it or none are free. A limit on points counts them in the order
 /// in which one thread reads them.
-pub(super) fn reserve<'c>(context: &'c Context, groups: &[Group]) -> Option<Reserved<'c>> {
+pub(super) fn reserve<'c>(context: &'c Context, plan: &Plan, groups: &[Group]) -> Option<Reserved<'c>> {
     let is_large = groups.len() >= GROUPS_MIN && context.limits.points_max == 0;
     // A thread has a message that it makes, one that waits to be sent, and the queued ones; each has less than two full pieces.
-    let thread_bytes = (QUEUED_MAX + 2) * 2 * context.piece_bytes_max();
+    let thread_bytes = (QUEUED_MAX + 2) * 2 * cells_max(context, plan) * size_of::<Value>();
     let threads_max = context.memory.bytes_max().map_or(usize::MAX, |bytes_max| bytes_max / 2 / thread_bytes.max(1));
     is_large.then(|| context.workers.reserve(groups.len().min(threads_max))).flatten()
 }

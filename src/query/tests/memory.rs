@@ -219,7 +219,7 @@ fn pieces_are_bounded_in_bytes() {
     }
     let source = source(&points, 1000);
     let rows = |query| {
-        let pieces = limited(&source, query, 64 * MIB).unwrap();
+        let pieces = limited(&source, query, 16 * MIB).unwrap();
         pieces.iter().map(|piece| (piece.row_count(), piece.more_rows)).collect::<Vec<_>>()
     };
     let full = 2 * MIB / (101 * size_of::<Value>());

@@ -21,6 +21,7 @@ use fluxstone_model::{Scalar, TimeRange, Timestamp};
 use smallvec::{SmallVec, smallvec};
 
 use crate::record::{FieldId, RowHead, Rows};
+use column_buffer::ColumnBuffer;
 use few_points::FewPoints;
 use series_columns::SeriesColumns;
 use series_table::{SeriesTable, Slot};
@@ -202,9 +203,7 @@ impl SeriesValues {
         match self {
             SeriesValues::Few(few) if few.field() == field => vec![Arc::new(few.to_batch())],
             SeriesValues::Empty | SeriesValues::Few(_) => Vec::new(),
-            SeriesValues::Columns(columns) => {
-                columns.get(field).into_iter().flat_map(|column| column.chunks()).collect()
-            }
+            SeriesValues::Columns(columns) => columns.get(field).into_iter().flat_map(ColumnBuffer::chunks).collect(),
         }
     }
 
