@@ -3,6 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What to do about a log that does not belong to the checkpoint.
+const WRONG_LOG_ADVICE: &str = "mount or restore the directories that `[data] dir` and `[data] wal-dir` name, or run \
+    `fluxstone repair` to see what can be kept without them";
+
 /// Why storage could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -35,6 +39,14 @@ pub enum StorageError {
         /// What is wrong.
         problem: String,
     },
+    /// The log does not belong to the checkpoint: it is missing, incomplete, or that of another store.
+    #[error("{path}: {problem}: {WRONG_LOG_ADVICE}")]
+    WrongLog {
+        /// The directory or the file of the log.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// Another process has the directory open.
     #[error("{0} is in use by another process")]
     Locked(PathBuf),
@@ -51,7 +63,7 @@ impl StorageError {
     pub fn client_text(&self) -> String {
         match self {
             StorageError::Io { source, .. } => format!("storage failed: {}", source.kind()),
-            StorageError::Damaged { .. } | StorageError::DamagedLog { .. } => {
+            StorageError::Damaged { .. } | StorageError::DamagedLog { .. } | StorageError::WrongLog { .. } => {
                 "stored data is damaged: see the server's log".to_owned()
             }
             StorageError::Locked(_) => "storage is in use by another process".to_owned(),
@@ -62,6 +74,10 @@ impl StorageError {
     /// Wraps an error of the operating system, for use with `map_err`: `io("write", path)`.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StorageError {
         move |source| StorageError::Io { context: format!("{doing} {}", path.display()), source }
+    }
+
+    pub(super) fn wrong_log(path: &Path, problem: &str) -> StorageError {
+        StorageError::WrongLog { path: path.to_owned(), problem: problem.to_owned() }
     }
 
     pub(super) fn damaged(path: &Path, problem: impl Into<String>) -> StorageError {
@@ -80,6 +96,9 @@ impl StorageError {
             }
             StorageError::DamagedLog { path, offset, problem } => {
                 StorageError::DamagedLog { path: path.clone(), offset: *offset, problem: problem.clone() }
+            }
+            StorageError::WrongLog { path, problem } => {
+                StorageError::WrongLog { path: path.clone(), problem: problem.clone() }
             }
             StorageError::Locked(path) => StorageError::Locked(path.clone()),
             StorageError::Busy => StorageError::Busy,

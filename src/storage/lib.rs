@@ -39,10 +39,12 @@ pub mod repair;
 mod sealing;
 pub mod segment;
 mod series_index;
+mod set_aside;
 mod shard_writer;
 mod snapshot;
 mod state;
 mod store_core;
+mod store_id;
 mod stored_hash;
 #[cfg(test)]
 mod tests;
@@ -56,6 +58,7 @@ pub use options::StoreOptions;
 pub use recent_series::{MeasurementNumber, ResolvedSeries};
 pub use record::RECORD_BYTES_MAX;
 pub use shard_writer::ShardWriter;
+pub use store_id::StoreId;
 pub use transaction::{Commit, Transaction};
 
 use std::fmt;
@@ -71,7 +74,8 @@ use directory_lock::lock_directories;
 use disk::{Disk, DiskLock};
 use log::LogWriter;
 use real_disk::RealDisk;
-use sealing::checkpoint::Checkpoint;
+use sealing::generations::{self, Start};
+use sealing::pair::check_pair;
 use sealing::sealer::Sealer;
 use sealing::thread::run_sealer;
 use segment::SegmentCache;
@@ -113,15 +117,19 @@ impl Store {
         let locks = lock_directories(&**disk, &options)?;
         // The file names may not be durable yet, and the store is about to rely on them.
         disk.sync_dir(data_dir).map_err(StorageError::io("sync", data_dir))?;
-        let checkpoint = Checkpoint::read(&**disk, data_dir)?.unwrap_or_else(Checkpoint::empty);
         let cache = Arc::new(SegmentCache::new(options.segment_cache_bytes));
-        let mut state = checkpoint.load(&**disk, data_dir, &cache)?;
-        let sealer = Sealer::new(disk.clone(), cache, &options, &checkpoint);
-        sealer.remove_unlisted()?;
-        let log = log::recover(disk, log_dir, state.position, &mut |position, record| {
+        let identity = log::identify(&**disk, log_dir)?;
+        let start = generations::choose(&**disk, data_dir, identity.first, &cache)?;
+        let store = check_pair(&**disk, &options, &start, identity)?;
+        start.set_damaged_aside(&**disk, data_dir)?;
+        let Start { checkpoint, mut state, generations, .. } = start;
+        let sealer = Sealer::new(disk.clone(), cache, &options, store, &checkpoint, generations);
+        let log = log::recover(disk, log_dir, store, state.position, &mut |position, record| {
             let applied = state.apply(record);
             applied.map_err(|error| StorageError::damaged(log_dir, format!("record {position}: {error}")))
         })?;
+        // Only a complete log proves that the other files are not needed.
+        sealer.remove_unlisted()?;
         for record in state.catalog.records() {
             on_catalog(record).map_err(|problem| StorageError::damaged(log_dir, problem))?;
         }

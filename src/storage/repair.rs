@@ -2,16 +2,16 @@
 //! lose acknowledged changes. Repair lets an operator decide, and deletes nothing: what is cut off is kept in other files.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::directory_lock::lock_directories;
 use super::disk::{Disk, read_all};
 use super::error::StorageError;
 use super::log;
 use super::options::StoreOptions;
-use super::sealing::checkpoint::Checkpoint;
-
-/// The suffix of files that were set aside.
-const SET_ASIDE: &str = ".damaged";
+use super::sealing::generations;
+use super::segment::SegmentCache;
+use super::set_aside::{free_name, set_file_aside};
 
 /// A damaged place in the log, and what follows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,34 +61,16 @@ pub fn cut_damage(disk: &dyn Disk, options: &StoreOptions) -> Result<Vec<PathBuf
 }
 
 fn find(disk: &dyn Disk, options: &StoreOptions) -> Result<Option<LogDamage>, StorageError> {
-    let checkpoint = Checkpoint::read(disk, &options.data_dir)?.unwrap_or_else(Checkpoint::empty);
-    let extent = log::scan(disk, &options.log_dir, checkpoint.position, &mut |_, _| Ok(()))?;
+    let cache = Arc::new(SegmentCache::new(options.segment_cache_bytes));
+    let identity = log::identify(disk, &options.log_dir)?;
+    let start = generations::choose(disk, &options.data_dir, identity.first, &cache)?;
+    let extent = log::scan(disk, &options.log_dir, start.checkpoint.position, &mut |_, _| Ok(()))?;
     let Some(log::Damage { path, offset, problem, later }) = extent.damage else { return Ok(None) };
     let mut readable_changes = log::records_after(disk, &path, offset)?;
     for path in &later {
         readable_changes += log::records_after(disk, path, 0)?;
     }
     Ok(Some(LogDamage { path, offset: offset as u64, problem, later, readable_changes }))
-}
-
-fn set_file_aside(disk: &dyn Disk, dir: &Path, path: &Path) -> Result<PathBuf, StorageError> {
-    let name = free_name(disk, dir, path)?;
-    disk.rename(path, &name).map_err(StorageError::io("rename", path))?;
-    disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
-    Ok(name)
-}
-
-/// Returns an unused name for what is set aside from a file, in its directory.
-fn free_name(disk: &dyn Disk, dir: &Path, path: &Path) -> Result<PathBuf, StorageError> {
-    let taken = disk.list(dir).map_err(StorageError::io("list", dir))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut free = format!("{name}{SET_ASIDE}");
-    let mut number = 2;
-    while taken.contains(&free) {
-        free = format!("{name}{SET_ASIDE}-{number}");
-        number += 1;
-    }
-    Ok(dir.join(free))
 }
 
 fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> std::io::Result<()> {

@@ -3,7 +3,7 @@
 //!
 //! In addition to those that are steps of the history, power cuts are tried during and after every step, on copies of the
 //! disk. After each one the store must open, hold everything that was acknowledged, and hold all or nothing of the change
-//! in progress. `PROPTEST_CASES` sets the number of histories.
+//! in progress, and it must hold the same if the newest checkpoint is damaged. `PROPTEST_CASES` sets the number of histories.
 
 mod history;
 mod machine;
@@ -39,6 +39,7 @@ struct Counts {
     steps: AtomicU64,
     power_cuts: AtomicU64,
     failures: AtomicU64,
+    damages: AtomicU64,
 }
 
 impl Counts {
@@ -48,6 +49,7 @@ impl Counts {
             steps: AtomicU64::new(0),
             power_cuts: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            damages: AtomicU64::new(0),
         }
     }
 }
@@ -226,8 +228,28 @@ impl Simulation {
     fn power_cut(&self, disk: &MemoryDisk, possible: &[Model], seed: u64) {
         count(&COUNTS.power_cuts);
         let machine = open(&disk.crash(seed), self.setup);
-        found(&machine, possible);
+        let model = found(&machine, possible);
+        drop(machine);
+        // What the newest checkpoint holds is also in the previous one and the log after it.
+        let damaged = disk.crash(seed);
+        if damage_checkpoint(&damaged, seed) {
+            count(&COUNTS.damages);
+            found(&open(&damaged, self.setup), &[model]);
+        }
     }
+}
+
+/// Flips a bit of the newest checkpoint, if there is one.
+fn damage_checkpoint(disk: &MemoryDisk, seed: u64) -> bool {
+    let path = Path::new(DATA_DIR).join("checkpoint");
+    let exists = disk.names().contains(&path);
+    if exists {
+        disk.damage(&path, |bytes| {
+            let at = seed as usize % bytes.len();
+            bytes[at] ^= 1 << (seed % 8);
+        });
+    }
+    exists
 }
 
 fn open(disk: &MemoryDisk, setup: Setup) -> Machine {
@@ -250,20 +272,21 @@ prop_state_machine! {
 }
 
 // spec: storage.durability.1, storage.durability.2, storage.durability.3, storage.durability.4, storage.durability.7
-// spec: storage.checkpoint.3, storage.segment.1, storage.record.1, storage.record.4, storage.log.6
+// spec: storage.checkpoint.3, storage.checkpoint.4, storage.segment.1, storage.record.1, storage.record.4, storage.log.6
 #[test]
 fn after_any_history_acknowledged_changes_are_complete_and_others_not_partial() {
     let began = Instant::now();
     run_histories();
-    let Counts { histories, steps, power_cuts, failures } = &COUNTS;
+    let Counts { histories, steps, power_cuts, failures, damages } = &COUNTS;
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     report(&format!(
-        "simulation: {} histories with {} steps, {} power cuts and {} failures of the disk in {:.1?}",
+        "simulation: {} histories with {} steps, {} power cuts, {} failures of the disk and {} damaged checkpoints in {:.1?}",
         of(histories),
         of(steps),
         of(power_cuts),
         of(failures),
+        of(damages),
         began.elapsed()
     ));
-    assert!(of(power_cuts) > of(histories) && of(failures) > 0);
+    assert!(of(power_cuts) > of(histories) && of(failures) > 0 && of(damages) > 0);
 }

@@ -1,10 +1,12 @@
 //! The files of the log: how they are named, created, listed and deleted.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::frame::LogHeader;
+use super::frame::{LOG_HEADER_BYTES_MAX, LogHeader};
 use crate::disk::{AppendFile, Disk, TEMPORARY_SUFFIX};
 use crate::error::StorageError;
+use crate::store_id::StoreId;
 
 const PREFIX: &str = "log-";
 
@@ -13,9 +15,10 @@ pub(super) fn create_temporary(
     disk: &dyn Disk,
     dir: &Path,
     first: u64,
+    store: StoreId,
 ) -> Result<(Box<dyn AppendFile>, LogHeader), StorageError> {
     let path = temporary(dir, first);
-    let header = LogHeader { first, salt: rand::random() };
+    let header = LogHeader { first, salt: rand::random(), store: Some(store) };
     let mut file = disk.create(&path).map_err(StorageError::io("create", &path))?;
     let written = file.append(&header.encode()).map_err(StorageError::io("write", &path));
     match written.and_then(|()| file.sync().map_err(StorageError::io("sync", &path))) {
@@ -42,6 +45,43 @@ pub(super) fn first_positions(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, S
     let mut firsts: Vec<u64> = names.iter().filter_map(|name| name.strip_prefix(PREFIX)?.parse().ok()).collect();
     firsts.sort_unstable();
     Ok(firsts)
+}
+
+/// What the names and the headers of the files say about a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogIdentity {
+    /// The position of the first record; `None` if there are no files.
+    pub(crate) first: Option<u64>,
+    /// The store it belongs to; `None` if no readable header says so.
+    pub(crate) store: Option<StoreId>,
+}
+
+/// Reads the headers of all files. Fails if they belong to different stores. Files whose headers cannot be read are left to
+/// [`scan`](super::scan).
+pub(crate) fn identify(disk: &dyn Disk, dir: &Path) -> Result<LogIdentity, StorageError> {
+    let firsts = first_positions(disk, dir)?;
+    let mut identity = LogIdentity { first: firsts.first().copied(), store: None };
+    for first in firsts {
+        let path = dir.join(file_name(first));
+        let found = read_header(disk, &path).map_err(StorageError::io("read", &path))?.and_then(|header| header.store);
+        match (identity.store, found) {
+            (Some(store), Some(other)) if store != other => {
+                let problem = format!("this log belongs to another store, {other}, than the files next to it, {store}");
+                return Err(StorageError::wrong_log(&path, &problem));
+            }
+            (_, Some(store)) => identity.store = Some(store),
+            (_, None) => {}
+        }
+    }
+    Ok(identity)
+}
+
+fn read_header(disk: &dyn Disk, path: &Path) -> io::Result<Option<LogHeader>> {
+    let file = disk.open(path)?;
+    let len = file.length()?.min(LOG_HEADER_BYTES_MAX as u64);
+    let mut bytes = vec![0; len as usize];
+    file.read_at(&mut bytes, 0)?;
+    Ok(LogHeader::decode(&bytes).ok())
 }
 
 /// Deletes the files all of whose records are before `position`.

@@ -8,14 +8,18 @@
 use fluxstone_codec::CodecError;
 use fluxstone_codec::varint::{Reader, put_varint};
 
+use crate::store_id::StoreId;
+
 /// The first bytes of every log file.
 const FILE_MAGIC: [u8; 4] = *b"FXLG";
 /// The first bytes of every frame.
 const FRAME_MAGIC: [u8; 4] = *b"FXFR";
-/// The version of the format.
-const VERSION: u32 = 1;
-/// The encoded length of a [`LogHeader`].
-pub const LOG_HEADER_LEN: usize = 28;
+/// The version of files without the id of the store, which are read but no longer written.
+const VERSION_WITHOUT_ID: u32 = 1;
+/// The current version of the format.
+const VERSION: u32 = 2;
+/// The maximum encoded length of a [`LogHeader`].
+pub(super) const LOG_HEADER_BYTES_MAX: usize = 28 + StoreId::LEN;
 /// The length of the part of a frame before its records.
 pub const FRAME_HEADER_LEN: usize = 28;
 
@@ -26,35 +30,49 @@ pub struct LogHeader {
     pub first: u64,
     /// The salt with which the checksums of all frames start.
     pub salt: u64,
+    /// The store that the log belongs to; `None` in version 1.
+    pub store: Option<StoreId>,
 }
 
 impl LogHeader {
-    /// Encodes the header: magic, version, first position, salt, CRC-32C of all these.
-    pub fn encode(self) -> [u8; LOG_HEADER_LEN] {
-        let mut bytes = [0; LOG_HEADER_LEN];
-        bytes[..4].copy_from_slice(&FILE_MAGIC);
-        bytes[4..8].copy_from_slice(&VERSION.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.first.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.salt.to_le_bytes());
-        let crc = crc32c::crc32c(&bytes[..24]);
-        bytes[24..].copy_from_slice(&crc.to_le_bytes());
+    /// Returns the encoded length.
+    #[allow(clippy::len_without_is_empty, reason = "a header is never empty")]
+    pub fn len(self) -> usize {
+        if self.store.is_some() { LOG_HEADER_BYTES_MAX } else { LOG_HEADER_BYTES_MAX - StoreId::LEN }
+    }
+
+    /// Encodes the header: magic, version, first position, salt, id of the store, CRC-32C of all these.
+    pub fn encode(self) -> Vec<u8> {
+        let mut bytes = FILE_MAGIC.to_vec();
+        let version = if self.store.is_some() { VERSION } else { VERSION_WITHOUT_ID };
+        bytes.extend_from_slice(&version.to_le_bytes());
+        bytes.extend_from_slice(&self.first.to_le_bytes());
+        bytes.extend_from_slice(&self.salt.to_le_bytes());
+        if let Some(StoreId(id)) = self.store {
+            bytes.extend_from_slice(&id);
+        }
+        let crc = crc32c::crc32c(&bytes);
+        bytes.extend_from_slice(&crc.to_le_bytes());
         bytes
     }
 
     /// Decodes the header of a file.
     pub fn decode(bytes: &[u8]) -> Result<LogHeader, CodecError> {
         let mut reader = Reader::new(bytes);
-        let covered = Reader::new(bytes).take(24)?;
         if reader.array()? != FILE_MAGIC {
             return Err(CodecError::Malformed("not a log file"));
         }
         let version = reader.u32()?;
-        let header = LogHeader { first: reader.u64()?, salt: reader.u64()? };
+        let (first, salt) = (reader.u64()?, reader.u64()?);
+        let store = match version {
+            VERSION_WITHOUT_ID => None,
+            VERSION => Some(StoreId(reader.array()?)),
+            _ => return Err(CodecError::Malformed("unknown log version, or the header is damaged")),
+        };
+        let header = LogHeader { first, salt, store };
+        let covered = Reader::new(bytes).take(header.len() - 4)?;
         if reader.u32()? != crc32c::crc32c(covered) {
             return Err(CodecError::Malformed("the checksum of the log header is wrong"));
-        }
-        if version != VERSION {
-            return Err(CodecError::Malformed("unknown log version"));
         }
         Ok(header)
     }
@@ -154,12 +172,15 @@ mod tests {
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(Frame::decode(7, &bad).is_err(), "bit {bit}");
         }
-        let header = LogHeader { first: 9, salt: 5 }.encode();
-        assert_eq!(LogHeader::decode(&header), Ok(LogHeader { first: 9, salt: 5 }));
-        for bit in 0..header.len() * 8 {
-            let mut bad = header;
-            bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(LogHeader::decode(&bad).is_err(), "bit {bit}");
+        for store in [None, Some(StoreId([3; 16]))] {
+            let header = LogHeader { first: 9, salt: 5, store };
+            let encoded = header.encode();
+            assert_eq!((LogHeader::decode(&encoded), encoded.len()), (Ok(header), header.len()));
+            for bit in 0..encoded.len() * 8 {
+                let mut bad = encoded.clone();
+                bad[bit / 8] ^= 1 << (bit % 8);
+                assert!(LogHeader::decode(&bad).is_err(), "bit {bit}");
+            }
         }
     }
 

@@ -8,6 +8,6 @@ pub mod frame;
 mod recovery;
 mod writer;
 
-pub(crate) use files::delete_before;
+pub(crate) use files::{LogIdentity, delete_before, identify};
 pub(crate) use recovery::{Damage, records_after, recover, scan};
 pub(crate) use writer::LogWriter;

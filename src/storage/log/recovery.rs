@@ -7,19 +7,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{file_name, first_positions, remove_temporary};
-use super::frame::{Frame, LOG_HEADER_LEN, LogHeader, find_frame};
+use super::frame::{Frame, LogHeader, find_frame};
 use super::writer::LogWriter;
 use crate::disk::{Disk, read_all};
 use crate::error::StorageError;
+use crate::store_id::StoreId;
 
 /// Called with the position and the bytes of each record.
 pub(crate) type OnRecord<'a> = dyn FnMut(u64, &[u8]) -> Result<(), StorageError> + 'a;
 
-/// Reads the log from position `from`, passes each record to `each`, cuts off what a crash left unfinished, and opens the
-/// log for appending.
+/// Reads the log of a store from position `from`, passes each record to `each`, cuts off what a crash left unfinished, and opens
+/// the log for appending. Creates a log only for a new store, whose first record is still to come.
 pub(crate) fn recover(
     disk: &Arc<dyn Disk>,
     dir: &Path,
+    store: StoreId,
     from: u64,
     each: &mut OnRecord<'_>,
 ) -> Result<LogWriter, StorageError> {
@@ -31,18 +33,24 @@ pub(crate) fn recover(
         return Err(StorageError::DamagedLog { path, offset, problem });
     }
     let Some(LastFile { path, header, end, len }) = last else {
-        return LogWriter::start(disk.clone(), dir, from);
+        if from > 1 {
+            return Err(StorageError::wrong_log(
+                dir,
+                &format!("there is no log, but the checkpoint needs it from record {from} on"),
+            ));
+        }
+        return LogWriter::start(disk.clone(), dir, from, store);
     };
+    if next < from {
+        let problem = format!("the log ends at record {next}, but the checkpoint needs it from record {from} on");
+        return Err(StorageError::wrong_log(&path, &problem));
+    }
     if end < len {
         tracing::warn!(file = %path.display(), offset = end, bytes = len - end,
             "cut off the end of the log, which a crash left unfinished");
     }
     let file = disk.append(&path, end as u64).map_err(StorageError::io("open", &path))?;
-    if next < from {
-        // The checkpoint covers more than the log holds, so the log has to continue after the checkpoint.
-        return LogWriter::start(disk.clone(), dir, from);
-    }
-    Ok(LogWriter::at_end(disk.clone(), path, file, header, end as u64, next))
+    Ok(LogWriter::at_end(disk.clone(), path, file, header, store, end as u64, next))
 }
 
 /// How far a log can be read.
@@ -130,7 +138,7 @@ fn read_frames(
     is_last: bool,
     each: &mut OnRecord<'_>,
 ) -> Result<(usize, Option<String>), StorageError> {
-    let mut at = LOG_HEADER_LEN;
+    let mut at = header.len();
     let mut next = header.first;
     while at < bytes.len() {
         let frame = match Frame::decode(header.salt, &bytes[at..]) {
@@ -155,7 +163,7 @@ fn read_frames(
 pub(crate) fn records_after(disk: &dyn Disk, path: &Path, offset: usize) -> Result<u64, StorageError> {
     let bytes = read_all(disk, path).map_err(StorageError::io("read", path))?;
     let Ok(header) = LogHeader::decode(&bytes) else { return Ok(0) };
-    let mut rest = bytes.get(offset.max(LOG_HEADER_LEN)..).unwrap_or_default();
+    let mut rest = bytes.get(offset.max(header.len())..).unwrap_or_default();
     let mut records = 0;
     while let Some(at) = find_frame(header.salt, rest) {
         let Ok(frame) = Frame::decode(header.salt, &rest[at..]) else { break };

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{create_temporary, install};
-use super::frame::{LOG_HEADER_LEN, LogHeader, put_frame};
+use super::frame::{LogHeader, put_frame};
 use crate::disk::{AppendFile, Disk};
 use crate::error::StorageError;
+use crate::store_id::StoreId;
 
 /// The size at which a log file is closed and the next one started.
 const LOG_FILE_BYTES_MAX: u64 = 64 << 20;
@@ -23,6 +24,8 @@ pub(crate) struct LogWriter {
     path: PathBuf,
     file: Box<dyn AppendFile>,
     header: LogHeader,
+    /// The store that new files belong to.
+    store: StoreId,
     len: u64,
     /// The position of the next record.
     next: u64,
@@ -34,10 +37,15 @@ pub(crate) struct LogWriter {
 
 impl LogWriter {
     /// Starts a log at position `first`.
-    pub(super) fn start(disk: Arc<dyn Disk>, dir: &Path, first: u64) -> Result<LogWriter, StorageError> {
-        let (file, header) = create_temporary(&*disk, dir, first)?;
+    pub(super) fn start(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        first: u64,
+        store: StoreId,
+    ) -> Result<LogWriter, StorageError> {
+        let (file, header) = create_temporary(&*disk, dir, first, store)?;
         let path = install(&*disk, dir, first)?;
-        Ok(LogWriter::at_end(disk, path, file, header, LOG_HEADER_LEN as u64, first))
+        Ok(LogWriter::at_end(disk, path, file, header, store, header.len() as u64, first))
     }
 
     /// Continues after the first `len` bytes of a file, with record `next`.
@@ -46,12 +54,13 @@ impl LogWriter {
         path: PathBuf,
         file: Box<dyn AppendFile>,
         header: LogHeader,
+        store: StoreId,
         len: u64,
         next: u64,
     ) -> LogWriter {
         let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
         let rotate_at = LOG_FILE_BYTES_MAX;
-        LogWriter { disk, dir, path, file, header, len, next, frame: Vec::new(), bytes_written: 0, rotate_at }
+        LogWriter { disk, dir, path, file, header, store, len, next, frame: Vec::new(), bytes_written: 0, rotate_at }
     }
 
     /// Appends records as one frame and waits until it is on disk. After an error nothing may be appended again.
@@ -86,10 +95,10 @@ impl LogWriter {
     /// Starts a new file, so that the previous ones can be deleted once their records are stored elsewhere. If the file
     /// cannot be created, because the disk is full or too many files are open, the old one is continued.
     pub(crate) fn rotate(&mut self) -> Result<(), StorageError> {
-        if self.len <= LOG_HEADER_LEN as u64 {
+        if self.len <= self.header.len() as u64 {
             return Ok(());
         }
-        let (file, header) = match create_temporary(&*self.disk, &self.dir, self.next) {
+        let (file, header) = match create_temporary(&*self.disk, &self.dir, self.next, self.store) {
             Ok(new) => new,
             Err(error) => {
                 tracing::warn!(%error, "continuing the log in its old file");
@@ -100,7 +109,7 @@ impl LogWriter {
         // If this fails, the next start may or may not find the new file, so writing cannot continue in either.
         self.path = install(&*self.disk, &self.dir, self.next)?;
         (self.file, self.header) = (file, header);
-        (self.len, self.rotate_at) = (LOG_HEADER_LEN as u64, LOG_FILE_BYTES_MAX);
+        (self.len, self.rotate_at) = (header.len() as u64, LOG_FILE_BYTES_MAX);
         Ok(())
     }
 

@@ -1,8 +1,10 @@
 //! The checkpoint: the state of the store when everything before one log position had been sealed. Opening a store reads the
 //! checkpoint and replays the log from that position.
 //!
-//! Invariant: the file is replaced atomically, and every other file of the data directory counts only if it is listed in it.
+//! Invariant: every other file of the data directory counts only if a checkpoint lists it. The files of checkpoints, and how they
+//! replace each other, are left to `generations`.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,18 +14,24 @@ use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, FieldType, ShardId, TimeRange, Timestamp};
 
 use crate::catalog_bytes::CatalogBytes;
-use crate::disk::{Disk, read_all, replace};
+use crate::disk::{Disk, read_all};
 use crate::error::StorageError;
 use crate::fields::{Field, FieldTable};
 use crate::record::FieldId;
 use crate::sealing::series_file::{self, SeriesFile};
-use crate::segment::{Segment, SegmentCache};
+use crate::segment::{Segment, SegmentCache, SegmentError};
 use crate::series_index::SeriesBound;
 use crate::state::{SegmentFile, State, Tombstone};
+use crate::store_id::StoreId;
 
-const FILE: &str = "checkpoint";
 const MAGIC: [u8; 4] = *b"FXCP";
-const VERSION: u32 = 1;
+/// The version of files without the id of the store, which are read but no longer written.
+const VERSION_WITHOUT_ID: u32 = 1;
+/// The current version of the format.
+const VERSION: u32 = 2;
+
+/// The problem of a file that a later version of the server wrote. It is not damage.
+pub(crate) const UNKNOWN_VERSION: &str = "unknown checkpoint version";
 
 /// The prefix of the names of segment files.
 pub(crate) const SEGMENT_PREFIX: &str = "segment-";
@@ -35,6 +43,8 @@ pub(crate) fn segment_name(number: u64) -> String {
 /// The contents of the file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Checkpoint {
+    /// The store that it belongs to; `None` in version 1.
+    pub(crate) store: Option<StoreId>,
     /// The position of the first record that is not covered.
     pub(crate) position: u64,
     pub(crate) next_series: u64,
@@ -62,21 +72,14 @@ impl Checkpoint {
         Checkpoint { position: 1, next_series: 1, next_file: 1, ..Checkpoint::default() }
     }
 
-    /// Reads the checkpoint of a directory. Returns `None` if there is none yet.
-    pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Checkpoint>, StorageError> {
-        let path = dir.join(FILE);
-        let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
-        if !names.iter().any(|name| name == FILE) {
-            return Ok(None);
-        }
-        let bytes = read_all(disk, &path).map_err(StorageError::io("read", &path))?;
+    /// Reads a checkpoint. Returns `None` if there is no such file.
+    pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Checkpoint>, StorageError> {
+        let bytes = match read_all(disk, path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(StorageError::io("read", path))?,
+        };
         let decoded = Checkpoint::decode(&bytes);
-        decoded.map(Some).map_err(|error| StorageError::damaged(&path, error.to_string()))
-    }
-
-    /// Replaces the checkpoint of a directory.
-    pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
-        replace(disk, dir, FILE, &self.encode()).map_err(StorageError::io("write", &dir.join(FILE)))
+        decoded.map(Some).map_err(|error| StorageError::damaged(path, error.to_string()))
     }
 
     /// Loads the state as of the checkpoint, opening the files that it lists.
@@ -94,8 +97,7 @@ impl Checkpoint {
             target.tombstones = shard.tombstones.clone();
             for &number in &shard.segments {
                 let path = dir.join(segment_name(number));
-                let segment = Segment::open(disk, &path, cache.clone())
-                    .map_err(|error| StorageError::damaged(&path, error.to_string()))?;
+                let segment = Segment::open(disk, &path, cache.clone()).map_err(|error| open_error(&path, error))?;
                 let header = segment.header();
                 if (header.database, header.shard) != (shard.database, shard.shard) {
                     return Err(StorageError::damaged(&path, "the file belongs to another shard"));
@@ -114,10 +116,14 @@ impl Checkpoint {
             .chain(self.series_files.iter().map(|file| series_file::file_name(file.number)))
     }
 
-    /// Encodes the checkpoint: magic, version, contents, CRC-32C of all these.
-    fn encode(&self) -> Vec<u8> {
+    /// Encodes the checkpoint: magic, version, id of the store, contents, CRC-32C of all these.
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
-        out.extend_from_slice(&VERSION.to_le_bytes());
+        let version = if self.store.is_some() { VERSION } else { VERSION_WITHOUT_ID };
+        out.extend_from_slice(&version.to_le_bytes());
+        if let Some(StoreId(id)) = self.store {
+            out.extend_from_slice(&id);
+        }
         for number in [self.position, self.next_series, self.next_file] {
             put_varint(&mut out, number);
         }
@@ -144,18 +150,20 @@ impl Checkpoint {
         out
     }
 
-    fn decode(bytes: &[u8]) -> Result<Checkpoint, CodecError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Checkpoint, CodecError> {
         let (content, crc) = bytes.split_last_chunk::<4>().ok_or(CodecError::Truncated)?;
         let mut reader = Reader::new(content);
         if reader.array()? != MAGIC || u32::from_le_bytes(*crc) != crc32c::crc32c(content) {
             return Err(CodecError::Malformed("the checksum of the checkpoint is wrong"));
         }
-        if reader.u32()? != VERSION {
-            return Err(CodecError::Malformed("unknown checkpoint version"));
-        }
+        let store = match reader.u32()? {
+            VERSION_WITHOUT_ID => None,
+            VERSION => Some(StoreId(reader.array()?)),
+            _ => return Err(CodecError::Malformed(UNKNOWN_VERSION)),
+        };
         let (position, next_series, next_file) = (reader.varint()?, reader.varint()?, reader.varint()?);
         let base = if reader.u8()? == 1 { Some(Arc::from(reader.bytes()?)) } else { None };
-        let mut checkpoint = Checkpoint { position, next_series, next_file, ..Checkpoint::default() };
+        let mut checkpoint = Checkpoint { store, position, next_series, next_file, ..Checkpoint::default() };
         checkpoint.catalog.base = base;
         for _ in 0..reader.varint()? {
             checkpoint.catalog.changes.push(Arc::from(reader.bytes()?));
@@ -171,6 +179,19 @@ impl Checkpoint {
             checkpoint.shards.push(CheckpointShard::take(&mut reader)?);
         }
         if reader.is_empty() { Ok(checkpoint) } else { Err(CodecError::Malformed("bytes follow the checkpoint")) }
+    }
+}
+
+/// Tells a damaged or missing segment file from one that cannot be read at the moment.
+fn open_error(path: &Path, error: SegmentError) -> StorageError {
+    match error {
+        SegmentError::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
+            StorageError::damaged(path, "the file is missing")
+        }
+        SegmentError::Io { source, .. } if source.kind() != ErrorKind::UnexpectedEof => {
+            StorageError::io("read", path)(source)
+        }
+        error => StorageError::damaged(path, error.to_string()),
     }
 }
 

@@ -3,6 +3,8 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod compaction;
+pub(crate) mod generations;
+pub(crate) mod pair;
 pub(crate) mod sealer;
 pub(crate) mod series_file;
 pub(crate) mod thread;

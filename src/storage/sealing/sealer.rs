@@ -1,10 +1,9 @@
 //! The sealer: moves the contents of memtables to segment files, writes the checkpoint, and then drops what is no longer
-//! needed: the log before the checkpoint, and files that the checkpoint does not list.
+//! needed: the log before the previous checkpoint, and files that neither of the two lists.
 //!
 //! Invariant: if anything fails, the old checkpoint and the log after it are still complete on disk. The same job can then be
 //! done again from the beginning, with new files.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,9 +17,11 @@ use crate::log;
 use crate::options::StoreOptions;
 use crate::sealing::checkpoint::{Checkpoint, CheckpointShard, SEGMENT_PREFIX, segment_name};
 use crate::sealing::compaction::{self, MergePlan};
+use crate::sealing::generations::Generations;
 use crate::sealing::series_file::{self, SeriesFile};
 use crate::segment::{Segment, SegmentCache, SegmentHeader, SegmentWriter};
 use crate::state::{SealDatabase, SealJob, SealedShard, SegmentFile, Shard, State};
+use crate::store_id::StoreId;
 
 /// Writes segment files, series files and checkpoints, and numbers them.
 #[derive(Debug)]
@@ -29,28 +30,32 @@ pub(crate) struct Sealer {
     cache: Arc<SegmentCache>,
     data_dir: PathBuf,
     log_dir: PathBuf,
+    store: StoreId,
     next_file: u64,
     series_files: Vec<SeriesFile>,
-    /// The files of every checkpoint that may be found when the store is next opened.
-    listed: BTreeSet<String>,
+    /// The checkpoints that may be found when the store is next opened.
+    generations: Generations,
 }
 
 impl Sealer {
-    /// Continues after `checkpoint`, the last one.
+    /// Continues after `checkpoint`, which is the newest of `generations`.
     pub(crate) fn new(
         disk: Arc<dyn Disk>,
         cache: Arc<SegmentCache>,
         options: &StoreOptions,
+        store: StoreId,
         checkpoint: &Checkpoint,
+        generations: Generations,
     ) -> Self {
         Sealer {
             disk,
             cache,
             data_dir: options.data_dir.clone(),
             log_dir: options.log_dir.clone(),
+            store,
             next_file: checkpoint.next_file,
             series_files: checkpoint.series_files.clone(),
-            listed: checkpoint.files().collect(),
+            generations,
         }
     }
 
@@ -76,6 +81,7 @@ impl Sealer {
         }
         let series_files = self.write_series(job)?;
         let checkpoint = Checkpoint {
+            store: Some(self.store),
             position: job.position,
             next_series: job.series_bound.0.0,
             next_file: self.next_file,
@@ -85,13 +91,10 @@ impl Sealer {
         };
         // The names of the new files must be durable before a checkpoint lists them.
         self.disk.sync_dir(&self.data_dir).map_err(StorageError::io("sync", &self.data_dir))?;
-        // If this fails, either the old checkpoint or the new one may be found when the store is next opened.
-        self.listed.extend(checkpoint.files());
-        checkpoint.write(&*self.disk, &self.data_dir)?;
-        self.listed = checkpoint.files().collect();
+        self.generations.write(&*self.disk, &self.data_dir, &checkpoint)?;
         self.series_files = checkpoint.series_files;
         state.write().publish(job.position, &sealed);
-        if let Err(error) = log::delete_before(&*self.disk, &self.log_dir, job.position) {
+        if let Err(error) = log::delete_before(&*self.disk, &self.log_dir, self.generations.log_needed_from()) {
             tracing::warn!(%error, "cannot remove a log file that is no longer needed");
         }
         Ok(())
@@ -104,7 +107,7 @@ impl Sealer {
             [SEGMENT_PREFIX, series_file::PREFIX].iter().any(|prefix| name.starts_with(prefix))
                 || name.ends_with(TEMPORARY_SUFFIX)
         };
-        for name in names.into_iter().filter(|name| is_ours(name) && !self.listed.contains(name)) {
+        for name in names.into_iter().filter(|name| is_ours(name) && !self.generations.keep(name)) {
             let path = self.data_dir.join(name);
             self.disk.remove(&path).map_err(StorageError::io("remove", &path))?;
         }

@@ -1,6 +1,7 @@
 //! Series files: immutable files with the keys of the series that were created between two checkpoints.
 
 use std::borrow::Cow;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use fluxstone_codec::CodecError;
@@ -110,7 +111,12 @@ impl KeyChunk {
 /// Reads a file into the series indexes of `state`.
 pub(crate) fn read(disk: &dyn Disk, dir: &Path, number: u64, state: &mut State) -> Result<(), StorageError> {
     let path = dir.join(file_name(number));
-    let bytes = read_all(disk, &path).map_err(StorageError::io("read", &path))?;
+    let bytes = match read_all(disk, &path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(StorageError::damaged(&path, "the file is missing"));
+        }
+        read => read.map_err(StorageError::io("read", &path))?,
+    };
     decode(&bytes, state).map_err(|error| StorageError::damaged(&path, error.to_string()))
 }
 

@@ -69,9 +69,9 @@ fn a_bad_frame_with_a_good_one_after_it_is_damage() {
     }
 }
 
-// spec: storage.log.7
+// spec: storage.log.11
 #[test]
-fn a_missing_log_is_damage() {
+fn a_missing_log_is_not_taken_for_an_empty_one() {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
     write(&store, SHARD, "m v=1 1").unwrap();
@@ -79,12 +79,59 @@ fn a_missing_log_is_damage() {
     store.checkpoint(&|| Ok(Vec::new())).unwrap();
     write(&store, SHARD, "m v=2 2").unwrap();
     drop(store);
-    let new = file_of(&disk, "log-");
+    let new = names_of(&disk, "log-").pop().unwrap();
     assert_ne!(old, new);
-    // Without the checkpoint, the log would have to start at the first record.
-    disk.remove(&file_of(&disk, "checkpoint")).unwrap();
-    let Err(StorageError::DamagedLog { path, offset, problem }) = open(&disk) else { panic!("opened") };
-    assert_eq!((path, offset, &*problem), (new, 0, "the log before it, from record 1 on, is missing"));
+    let opened = |remove: &[&Path]| {
+        let copy = disk.crash(1);
+        for path in remove {
+            copy.remove(path).unwrap();
+        }
+        open(&copy).map(|store| values(&store)).map_err(|error| error.to_string())
+    };
+    let all = Ok(vec!["m v 1=1 2=2".to_owned()]);
+    let checkpoint = file_of(&disk, "checkpoint");
+    // Until the second checkpoint, the log is complete.
+    assert_eq!(opened(&[&checkpoint]), all);
+    assert_eq!(opened(&[&old]), all);
+    let advice = "mount or restore the directories that `[data] dir` and `[data] wal-dir` name, or run \
+                  `fluxstone repair` to see what can be kept without them";
+    let refused = |remove: &[&Path], problem: &str| {
+        assert_eq!(opened(remove).unwrap_err(), format!("/log: {problem}: {advice}"));
+    };
+    refused(&[&old, &checkpoint], "the log begins at record 2, but /data has no checkpoint of the records before");
+    refused(&[&old, &new], "there is no log, but the checkpoint in /data needs it from record 2 on");
+    refused(&[&old, &new, &checkpoint], "there is no log, and no checkpoint for the other files in /data");
+    // An empty log, as that of a store that was created by mistake.
+    let start = frame_offsets(&disk, &old)[0];
+    disk.damage(&old, |bytes| bytes.truncate(start));
+    disk.remove(&new).unwrap();
+    let Err(StorageError::WrongLog { path, problem }) = open(&disk) else { panic!("opened") };
+    assert_eq!((path, &*problem), (old, "the log ends at record 1, but the checkpoint needs it from record 2 on"));
+}
+
+// spec: storage.log.11
+#[test]
+fn a_log_of_another_store_is_refused() {
+    let [one, other] = [1, 2].map(|value| {
+        let disk = MemoryDisk::default();
+        let store = open(&disk).unwrap();
+        write(&store, SHARD, &format!("m v={value} 1")).unwrap();
+        store.checkpoint(&|| Ok(Vec::new())).unwrap();
+        drop(store);
+        disk
+    });
+    let copy = |path: &Path| {
+        let mut bytes = Vec::new();
+        other.damage(path, |content| bytes = content.clone());
+        one.create(path).unwrap().append(&bytes).unwrap();
+    };
+    copy(&file_of(&one, "log-00000000000000000002"));
+    let Err(StorageError::WrongLog { problem, .. }) = open(&one) else { panic!("opened") };
+    assert!(problem.starts_with("this log belongs to another store"), "{problem}");
+    copy(&file_of(&one, "log-00000000000000000001"));
+    let Err(StorageError::WrongLog { path, problem }) = open(&one) else { panic!("opened") };
+    assert_eq!(path, Path::new("/log"));
+    assert!(problem.contains("but /data belongs to the store"), "{problem}");
 }
 
 /// Cuts the log of a disk. Returns the damage that was found and the files that were set aside.
@@ -155,21 +202,80 @@ fn files_after_the_damage_are_set_aside_as_a_whole() {
     }
 }
 
-// spec: storage.checkpoint.1, storage.segment.2
-#[test]
-fn damaged_files_are_reported_when_the_store_is_opened() {
+/// Returns a disk with three checkpoints, between which single points were written.
+fn three_checkpoints() -> MemoryDisk {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
-    write(&store, SHARD, "m v=1 1").unwrap();
-    store.checkpoint(&|| Ok(Vec::new())).unwrap();
+    for round in 1..=3 {
+        write(&store, SHARD, &format!("m,n={round} v={round} {round}")).unwrap();
+        store.checkpoint(&|| Ok(vec![round])).unwrap();
+    }
     drop(store);
-    for prefix in ["checkpoint", "series-", "segment-"] {
-        let path = file_of(&disk, prefix);
+    disk
+}
+
+fn names_of(disk: &MemoryDisk, prefix: &str) -> Vec<PathBuf> {
+    let has_prefix = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+    disk.names().into_iter().filter(has_prefix).collect()
+}
+
+// spec: storage.checkpoint.1, storage.checkpoint.4
+#[test]
+fn the_previous_checkpoint_replaces_a_damaged_one() {
+    let disk = three_checkpoints();
+    let intact = values(&open(&disk.crash(1)).unwrap());
+    // The last bytes of a segment file are its footer.
+    for path in ["checkpoint", "series-", "segment-"].map(|prefix| names_of(&disk, prefix)) {
+        let path = path.iter().rfind(|path| !path.ends_with("checkpoint-previous")).unwrap();
         let copy = disk.crash(1);
-        // The last bytes of a segment file are its footer.
+        copy.damage(path, |bytes| *bytes.last_mut().unwrap() ^= 1);
+        for round in 0..3 {
+            let mut catalog = Vec::new();
+            let store = open_on(&copy, 1 << 20, &mut |record| {
+                catalog.push(format!("{record:?}"));
+                Ok(())
+            });
+            let store = store.unwrap_or_else(|error| panic!("{path:?} {round}: {error}"));
+            assert_eq!(values(&store), intact, "{path:?} {round}");
+            let expected = if round < 2 { 2 } else { 4 };
+            assert_eq!(catalog, [format!("{:?}", CatalogRecord::Checkpoint(&[expected]))]);
+            if round == 1 {
+                store.checkpoint(&|| Ok(vec![4])).unwrap();
+            }
+        }
+        let kept = PathBuf::from(format!("{}.damaged", path.display()));
+        assert!(copy.names().contains(&kept), "{:?}", copy.names());
+    }
+}
+
+// spec: storage.checkpoint.4
+#[test]
+fn every_flipped_bit_of_the_newest_checkpoint_is_survived() {
+    let disk = three_checkpoints();
+    let intact = values(&open(&disk.crash(1)).unwrap());
+    let path = Path::new("/data/checkpoint");
+    let mut bits = 0;
+    disk.damage(path, |bytes| bits = bytes.len() * 8);
+    for bit in 0..bits {
+        let copy = disk.crash(1);
+        copy.damage(path, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+        assert_eq!(values(&open(&copy).unwrap()), intact, "bit {bit}");
+    }
+}
+
+// spec: storage.checkpoint.1, storage.segment.2
+#[test]
+fn files_that_both_checkpoints_need_are_reported_when_damaged() {
+    let disk = three_checkpoints();
+    disk.damage(Path::new("/data/checkpoint-previous"), |bytes| bytes[20] ^= 1);
+    assert!(open(&disk.crash(1)).is_ok(), "only the newest is needed");
+    for prefix in ["checkpoint", "series-", "segment-"] {
+        let path = names_of(&disk, prefix).into_iter().rfind(|p| !p.ends_with("checkpoint-previous")).unwrap();
+        let copy = disk.crash(1);
         copy.damage(&path, |bytes| *bytes.last_mut().unwrap() ^= 1);
+        let names = copy.names();
         let Err(StorageError::Damaged { path: file, .. }) = open(&copy) else { panic!("{prefix}") };
-        assert_eq!(file, path);
+        assert_eq!((file, copy.names()), (path, names), "nothing was moved");
     }
 }
 

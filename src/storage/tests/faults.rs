@@ -173,6 +173,7 @@ fn failed_sealing_loses_nothing_and_resumes_when_the_shortage_ends() {
         assert_eq!(after_power_cut(&disk), expected);
         disk.set_shortage(Path::new(DATA), None);
         store.checkpoint(&|| Ok(Vec::new())).unwrap();
+        store.checkpoint(&|| Ok(Vec::new())).unwrap();
         assert_eq!(files(&disk, "segment-").len(), 1, "the results of both seals are merged");
         assert_eq!(
             (values(&store), after_power_cut(&disk)),

@@ -5,6 +5,7 @@ use fluxstone_model::Text;
 
 use super::super::disk::read_all;
 use super::super::log::frame::{Frame, LogHeader, put_frame};
+use super::super::sealing::checkpoint::Checkpoint;
 use super::*;
 
 const PAGE: &str = include_str!("../../../spec/storage.md");
@@ -83,6 +84,9 @@ fn booleans_and_strings_are_encoded_as_specified() {
     check_codec("strings-dictionary", &texts(&words), strings::encode, strings::decode);
 }
 
+/// The store of the examples.
+const EXAMPLE_STORE: StoreId = StoreId(*b"0123456789abcdef");
+
 /// Returns a store in which one catalog change and one point were written and sealed, and the records of its log.
 fn example_disk() -> (MemoryDisk, Vec<Vec<u8>>) {
     let disk = MemoryDisk::default();
@@ -94,7 +98,7 @@ fn example_disk() -> (MemoryDisk, Vec<Vec<u8>>) {
     let log = read_all(&disk, "/log/log-00000000000000000001".as_ref()).unwrap();
     store.checkpoint(&|| Ok(b"catalog".to_vec())).unwrap();
     let header = LogHeader::decode(&log).unwrap();
-    let (mut rest, mut records) = (&log[28..], Vec::new());
+    let (mut rest, mut records) = (&log[header.len()..], Vec::new());
     while !rest.is_empty() {
         let frame = Frame::decode(header.salt, rest).unwrap();
         records.extend(frame.records().map(|record| record.unwrap().1.to_vec()));
@@ -110,18 +114,20 @@ fn the_log_is_written_as_specified() {
     check("record-catalog", &records[0]);
     check("record-points", &records[1]);
     let salt = 0x0807_0605_0403_0201;
-    let mut file = LogHeader { first: 1, salt }.encode().to_vec();
-    put_frame(salt, 1, &[&records[0]], &mut file);
-    check("log-file", &file);
-    let disk = MemoryDisk::default();
-    disk.create("/log/log-00000000000000000001".as_ref()).unwrap().append(&example("log-file")).unwrap();
-    let mut catalog = Vec::new();
-    let opened = open_on(&disk, 1 << 20, &mut |record| {
-        catalog.push(format!("{record:?}"));
-        Ok(())
-    });
-    assert!(opened.is_ok());
-    assert_eq!(catalog, [format!("{:?}", CatalogRecord::Change(b"db"))]);
+    for (name, store) in [("log-file-1", None), ("log-file", Some(EXAMPLE_STORE))] {
+        let mut file = LogHeader { first: 1, salt, store }.encode();
+        put_frame(salt, 1, &[&records[0]], &mut file);
+        check(name, &file);
+        let disk = MemoryDisk::default();
+        disk.create("/log/log-00000000000000000001".as_ref()).unwrap().append(&example(name)).unwrap();
+        let mut catalog = Vec::new();
+        let opened = open_on(&disk, 1 << 20, &mut |record| {
+            catalog.push(format!("{record:?}"));
+            Ok(())
+        });
+        assert!(opened.is_ok());
+        assert_eq!(catalog, [format!("{:?}", CatalogRecord::Change(b"db"))]);
+    }
 }
 
 // spec: storage.record.4
@@ -154,10 +160,19 @@ fn segment_files_are_written_as_specified() {
     check("segment-file", &read_all(&disk, "/data/segment-00000000000000000001".as_ref()).unwrap());
 }
 
-// spec: storage.series.1, storage.checkpoint.2
+// spec: storage.series.1, storage.checkpoint.2, storage.log.2
 #[test]
 fn the_checkpoint_is_written_as_specified() {
     let (disk, _) = example_disk();
     check("series-file", &read_all(&disk, "/data/series-00000000000000000002".as_ref()).unwrap());
-    check("checkpoint", &read_all(&disk, "/data/checkpoint".as_ref()).unwrap());
+    let written = read_all(&disk, "/data/checkpoint".as_ref()).unwrap();
+    for (name, store) in [("checkpoint-1", None), ("checkpoint", Some(EXAMPLE_STORE))] {
+        // The id of a store is random.
+        let checkpoint = Checkpoint { store, ..Checkpoint::decode(&written).unwrap() };
+        check(name, &checkpoint.encode());
+        assert_eq!(Checkpoint::decode(&example(name)).unwrap().encode(), example(name));
+    }
+    let header = LogHeader::decode(&read_all(&disk, "/log/log-00000000000000000003".as_ref()).unwrap()).unwrap();
+    assert_eq!(Checkpoint::decode(&written).unwrap().store, header.store);
+    assert!(header.store.is_some());
 }
