@@ -36,6 +36,8 @@ pub(super) enum WriteFailure {
     PolicyNotFound(String),
     /// A new field came with two types for a new shard.
     ConflictInRequest,
+    /// The points are in too many shards, or would create too many.
+    TooManyShards(ShardLimit),
     /// Some points were dropped, others stored.
     Dropped {
         reason: DropReason,
@@ -44,6 +46,22 @@ pub(super) enum WriteFailure {
         database: String,
     },
     Storage(StorageError),
+}
+
+/// The limit on shards that a write would exceed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ShardLimit {
+    #[error("max-shards-per-write limit exceeded: the points belong to more than {max} shards")]
+    PerWrite { max: usize },
+    #[error("max-shards-per-database limit exceeded: db={database} ({shards}/{max})")]
+    PerDatabase { database: String, shards: usize, max: usize },
+}
+
+/// The limits on shards; zero is no limit.
+#[derive(Debug, Clone, Copy)]
+struct ShardLimits {
+    per_write_max: usize,
+    per_database_max: usize,
 }
 
 impl From<StorageError> for WriteFailure {
@@ -121,10 +139,14 @@ impl Core {
             series_per_database_max: self.options.series_per_database_max,
             values_per_tag_max: self.options.values_per_tag_max,
         };
+        let shard_limits = ShardLimits {
+            per_write_max: self.options.shards_per_write_max,
+            per_database_max: self.options.shards_per_database_max,
+        };
         self.change_in(self.store.begin_write()?, |catalog, transaction| {
             let database =
                 catalog.database(database).ok_or_else(|| WriteFailure::DatabaseNotFound(database.to_owned()))?;
-            let (by_shard, changes) = points_by_shard(catalog, database, policy, batch, now)?;
+            let (by_shard, changes) = points_by_shard(catalog, database, policy, batch, now, shard_limits)?;
             for (shard, points) in &by_shard {
                 let writer = transaction.shard(database.id, *shard)?;
                 match write_shard(writer, batch, points, limits) {
@@ -157,6 +179,7 @@ impl Core {
                 WriteError::new(ErrorKind::Internal, format!("retention policy not found: {name}"))
             }
             WriteFailure::ConflictInRequest => WriteError::new(ErrorKind::BadRequest, "field type conflict"),
+            WriteFailure::TooManyShards(limit) => WriteError::new(ErrorKind::BadRequest, limit.to_string()),
             WriteFailure::Dropped {
                 reason: DropReason::TypeConflict { measurement, field, new, existing },
                 stored: 0,
@@ -197,6 +220,7 @@ fn points_by_shard(
     policy: &str,
     batch: &PointBatch<'_>,
     now: Timestamp,
+    limits: ShardLimits,
 ) -> Result<Placement, WriteFailure> {
     let policy = database.policy_or_default(policy).map_err(|_| {
         let name = if policy.is_empty() { &database.default_policy } else { policy };
@@ -222,6 +246,16 @@ fn points_by_shard(
         };
         last = Some((shard, place));
         by_shard[place].1.push(index);
+        if limits.per_write_max > 0 && by_shard.len() > limits.per_write_max {
+            return Err(WriteFailure::TooManyShards(ShardLimit::PerWrite { max: limits.per_write_max }));
+        }
+    }
+    if planner.planned() > 0 && limits.per_database_max > 0 {
+        let existing: usize = database.policies.iter().map(|policy| policy.groups.iter().len()).sum();
+        if existing + planner.planned() > limits.per_database_max {
+            let (database, max) = (database.name.clone(), limits.per_database_max);
+            return Err(WriteFailure::TooManyShards(ShardLimit::PerDatabase { database, shards: existing, max }));
+        }
     }
     Ok((by_shard, planner.into_changes()))
 }

@@ -217,3 +217,49 @@ m,a\ b=c\,d g=2 2"#;
     assert!(rows("m").contains(r#"say "hi\"#), "{}", rows("m"));
     assert_eq!(rows("o"), rows("m").replacen("m{", "o{", 1));
 }
+
+/// Returns a line for each of some hours.
+fn hourly(hours: std::ops::Range<i64>) -> String {
+    let hour = 3_600_000_000_000;
+    hours.map(|at| format!("m f={at} {}\n", at * hour)).collect()
+}
+
+// spec: write.shard.9
+#[test]
+fn a_write_to_too_many_shards_stores_nothing() {
+    let bench = Bench::with(|options| options.shards_per_write_max = 3);
+    bench.done("CREATE DATABASE d WITH DURATION INF SHARD DURATION 1h");
+    let error = "BadRequest max-shards-per-write limit exceeded: the points belong to more than 3 shards";
+    assert_eq!(bench.write(&hourly(0..4)), error);
+    assert_eq!(bench.run("SELECT count(f) FROM m"), "0:");
+    assert_eq!(bench.run("SHOW SHARDS").matches("autogen").count(), 0);
+    assert_eq!(bench.write(&hourly(0..3)), "");
+    assert_eq!(bench.write(&hourly(3..6)), "");
+    // Shards that exist count as well.
+    assert_eq!(bench.write(&hourly(0..6)), error);
+}
+
+// spec: write.shard.9
+#[test]
+fn select_into_too_many_shards_fails() {
+    let bench = Bench::with(|options| options.shards_per_write_max = 3);
+    bench.done("CREATE DATABASE d WITH DURATION INF SHARD DURATION 1h");
+    assert_eq!(bench.write(&hourly(0..3)), "");
+    assert_eq!(bench.write(&hourly(3..6)), "");
+    let answer = bench.run("SELECT f INTO n FROM m");
+    assert_eq!(answer, "0: error: max-shards-per-write limit exceeded: the points belong to more than 3 shards");
+}
+
+// spec: write.shard.10
+#[test]
+fn a_write_that_makes_too_many_shards_stores_nothing() {
+    let bench = Bench::with(|options| options.shards_per_database_max = 3);
+    bench.done("CREATE DATABASE d WITH DURATION INF SHARD DURATION 1h");
+    assert_eq!(bench.write(&hourly(0..2)), "");
+    let error = "BadRequest max-shards-per-database limit exceeded: db=d (2/3)";
+    assert_eq!(bench.write(&hourly(1..4)), error);
+    assert_eq!(bench.write(&hourly(0..3)), "");
+    // Writes to the shards that exist go on.
+    assert_eq!(bench.write(&hourly(0..3)), "");
+    assert_eq!(bench.write(&hourly(3..4)), "BadRequest max-shards-per-database limit exceeded: db=d (3/3)");
+}
