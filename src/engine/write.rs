@@ -3,6 +3,7 @@
 //! Which points a shard keeps is decided in [`super::ingest`].
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use bstr::{BString, ByteSlice};
 use fluxstone_catalog::{Catalog, Database, GroupPlanner, Privileges};
@@ -10,9 +11,11 @@ use fluxstone_columns::PointBatch;
 use fluxstone_go::GoQuote;
 use fluxstone_line_protocol::LineError;
 use fluxstone_model::{Nanos, ShardId, Timestamp};
-use fluxstone_storage::StorageError;
+use fluxstone_storage::{StorageError, Transaction};
 
-use super::ingest::{DropReason, IngestError, UnescapedStrings, WriteLimits, WriteOutcome, write_shard};
+use super::ingest::{
+    DropReason, IngestError, ResolvedBatch, UnescapedStrings, WriteLimits, WriteOutcome, write_shard_with,
+};
 use super::{Core, Engine, ErrorKind, Principal, WriteError, WriteRequest};
 
 impl Engine {
@@ -62,6 +65,26 @@ pub(super) enum ShardLimit {
 struct ShardLimits {
     per_write_max: usize,
     per_database_max: usize,
+}
+
+/// Why nothing was stored in an attempt.
+#[derive(Debug)]
+enum Attempt {
+    /// There is no room now for this many bytes.
+    NoRoom(usize),
+    Failed(WriteFailure),
+}
+
+impl From<WriteFailure> for Attempt {
+    fn from(failure: WriteFailure) -> Self {
+        Attempt::Failed(failure)
+    }
+}
+
+impl From<StorageError> for Attempt {
+    fn from(error: StorageError) -> Self {
+        Attempt::Failed(error.into())
+    }
 }
 
 impl From<StorageError> for WriteFailure {
@@ -126,12 +149,36 @@ impl Core {
 
     /// Stores points in one transaction. Points older than the retention policy keeps are left out silently. An empty
     /// `policy` is the default one.
+    ///
+    /// The memory that they take is reserved first: at least that of their values, and all of it before anything is logged.
     pub(super) fn store_points(
         &self,
         database: &str,
         policy: &str,
         batch: &PointBatch<'_>,
     ) -> Result<(), WriteFailure> {
+        let deadline = Instant::now() + self.options.write_timeout;
+        let mut bytes = batch.value_count() * size_of::<[u64; 2]>();
+        loop {
+            let transaction = self.store.begin_reserved(self.store.reserve(bytes, deadline)?)?;
+            match self.try_store_points(transaction, database, policy, batch) {
+                // Others have taken the memory meanwhile.
+                Err(Attempt::NoRoom(needed)) => bytes = needed,
+                Err(Attempt::Failed(failure)) => return Err(failure),
+                Ok(result) => return result,
+            }
+        }
+    }
+
+    /// Tries to store points with the memory that there is now. `Ok` says that the transaction was committed, even if not all
+    /// points could be stored.
+    fn try_store_points<'s>(
+        &'s self,
+        transaction: Transaction<'s>,
+        database: &str,
+        policy: &str,
+        batch: &PointBatch<'_>,
+    ) -> Result<Result<(), WriteFailure>, Attempt> {
         let now = self.clock.now();
         let mut outcome = WriteOutcome::default();
         let mut conflict_in_request = false;
@@ -143,29 +190,28 @@ impl Core {
             per_write_max: self.options.shards_per_write_max,
             per_database_max: self.options.shards_per_database_max,
         };
-        self.change_in(self.store.begin_write()?, |catalog, transaction| {
+        self.change_in(transaction, |catalog, transaction| {
             let database =
                 catalog.database(database).ok_or_else(|| WriteFailure::DatabaseNotFound(database.to_owned()))?;
             let (by_shard, changes) = points_by_shard(catalog, database, policy, batch, now, shard_limits)?;
+            let mut known = ResolvedBatch::new(batch);
             for (shard, points) in &by_shard {
                 let writer = transaction.shard(database.id, *shard)?;
-                match write_shard(writer, batch, points, limits) {
+                match write_shard_with(&mut known, writer, batch, points, limits) {
                     Ok(shard_outcome) => outcome.add(shard_outcome),
                     Err(IngestError::TypeConflictInRequest) => conflict_in_request = true,
-                    Err(IngestError::Storage(error)) => return Err(WriteFailure::Storage(error)),
+                    Err(IngestError::Storage(error)) => return Err(Attempt::from(error)),
                 }
             }
+            transaction.reserve_cost().map_err(|_| Attempt::NoRoom(transaction.cost()))?;
             Ok(changes)
         })?;
         self.counters.count_points(outcome.stored, outcome.dropped);
         if let Some(reason) = outcome.reason {
             let (dropped, stored, database) = (outcome.dropped, outcome.stored, database.to_owned());
-            return Err(WriteFailure::Dropped { reason, dropped, stored, database });
+            return Ok(Err(WriteFailure::Dropped { reason, dropped, stored, database }));
         }
-        if conflict_in_request {
-            return Err(WriteFailure::ConflictInRequest);
-        }
-        Ok(())
+        Ok(if conflict_in_request { Err(WriteFailure::ConflictInRequest) } else { Ok(()) })
     }
 
     /// Returns the status and text of a failure.
@@ -197,7 +243,7 @@ impl Core {
             WriteFailure::Storage(error @ StorageError::Busy) => {
                 WriteError::new(ErrorKind::Unavailable, error.to_string())
             }
-            WriteFailure::Storage(error @ StorageError::TooLarge(_)) => {
+            WriteFailure::Storage(error @ (StorageError::TooLarge(_) | StorageError::TooMuchMemory { .. })) => {
                 WriteError::new(ErrorKind::BadRequest, error.to_string())
             }
             WriteFailure::Storage(error) => WriteError::new(ErrorKind::Internal, error.client_text()),

@@ -49,6 +49,7 @@ mod tests;
 mod transaction;
 
 pub use catalog_bytes::CatalogRecord;
+pub use commit::budget::Reservation;
 pub use error::StorageError;
 pub use fields::Field;
 pub use log::frame;
@@ -61,6 +62,7 @@ pub use transaction::{Commit, Transaction};
 use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use fluxstone_columns::Source;
 use fluxstone_model::{DatabaseId, ShardId, TimeRange};
@@ -165,8 +167,25 @@ impl Store {
 
     /// Like [`Store::begin`], for points: waits up to [`StoreOptions::write_timeout`] for memory first.
     pub fn begin_write(&self) -> Result<Transaction<'_>, StorageError> {
-        self.core.wait_for_memory()?;
-        self.begin()
+        let reservation = self.reserve(0, Instant::now() + self.core.options.write_timeout)?;
+        self.begin_reserved(reservation)
+    }
+
+    /// Reserves memory for a write of about this many bytes, waiting for it until `deadline`. Begin no transaction meanwhile.
+    pub fn reserve(&self, bytes: usize, deadline: Instant) -> Result<Reservation, StorageError> {
+        self.core.reserve(bytes, deadline)
+    }
+
+    /// Like [`Store::begin`], for points for which memory is reserved.
+    pub fn begin_reserved(&self, reservation: Reservation) -> Result<Transaction<'_>, StorageError> {
+        Ok(self.begin()?.with_reservation(reservation))
+    }
+
+    /// The estimated memory of the values that are not in segment files, and of the writes that are under way, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let reserved = self.core.write_memory.lock().total();
+        let memory = self.core.state.read().memory;
+        reserved + memory.active + memory.sealing
     }
 
     /// Returns a snapshot of the given shards of one database, each with the time range it is responsible for. The ranges of

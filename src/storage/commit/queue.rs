@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::commit::budget::Reservation;
 use crate::error::StorageError;
 
 /// The approximate maximum size of the records of one group commit together.
@@ -73,6 +74,8 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) item: Item,
+    /// The memory of the record until its values are counted as those of memtables.
+    reservation: Option<Reservation>,
     ticket: Arc<Ticket>,
     is_complete: bool,
 }
@@ -118,6 +121,7 @@ impl Ticket {
 
 impl Pending {
     pub(crate) fn complete(mut self, result: Result<(), StorageError>) {
+        self.reservation = None;
         *self.ticket.result.lock() = Some(result);
         self.ticket.done.notify_one();
         self.is_complete = true;
@@ -151,18 +155,18 @@ impl CommitQueue {
     }
 
     /// Hands an item to the committer.
-    pub(crate) fn push(&self, item: Item) -> Arc<Ticket> {
-        self.enqueue(item, false)
+    pub(crate) fn push(&self, item: Item, reservation: Option<Reservation>) -> Arc<Ticket> {
+        self.enqueue(item, reservation, false)
     }
 
     /// Like [`CommitQueue::push`], for a caller that keeps others from enqueuing anything: the committer does not wait for more.
     pub(crate) fn push_alone(&self, item: Item) -> Arc<Ticket> {
-        self.enqueue(item, true)
+        self.enqueue(item, None, true)
     }
 
-    fn enqueue(&self, item: Item, is_alone: bool) -> Arc<Ticket> {
+    fn enqueue(&self, item: Item, reservation: Option<Reservation>, is_alone: bool) -> Arc<Ticket> {
         let ticket = Arc::new(Ticket::default());
-        let pending = Pending { item, ticket: ticket.clone(), is_complete: false };
+        let pending = Pending { item, reservation, ticket: ticket.clone(), is_complete: false };
         let mut state = self.inner.lock();
         if state.phase < Phase::Ended {
             state.since.get_or_insert_with(Instant::now);

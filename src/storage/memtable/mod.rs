@@ -21,6 +21,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::record::{FieldId, RowHead, Rows};
 use column_buffer::ColumnBuffer;
+pub(crate) use column_buffer::STRING_BYTES;
 use few_points::FewPoints;
 use series_table::{SeriesTable, Slot};
 
@@ -30,6 +31,22 @@ const SERIES_BYTES: usize = 40;
 const COLUMNS_BYTES: usize = 64;
 /// The memory of a column, without its values.
 const COLUMN_BYTES: usize = 192;
+/// The memory of a number; a string takes [`STRING_BYTES`] and its bytes in addition.
+pub(crate) const VALUE_BYTES: usize = 16;
+/// The memory of a page of neighbouring series.
+pub(crate) const PAGE_BYTES: usize = SeriesTable::<SeriesValues>::PAGE_BYTES;
+
+/// Returns the most memory that a series takes without its values, if its points have this number of fields. One with a
+/// single number has no columns.
+pub(crate) fn series_bytes(fields: usize) -> usize {
+    if fields == 1 { SERIES_BYTES + 32 } else { SERIES_BYTES + COLUMNS_BYTES + fields * COLUMN_BYTES }
+}
+
+/// Returns the number of the page of a series.
+pub(crate) fn page_of(series: SeriesId) -> u64 {
+    series_table::page_of(series).0
+}
+
 /// A new series allocates columns for the fields of its first point, up to this many: most series never get others.
 const FIELDS_FIRST_MAX: usize = 64;
 

@@ -44,7 +44,7 @@ pub(super) struct VacantSlot<'t, T> {
 }
 
 /// Returns the page number of a series, and its index on the page.
-fn page_of(series: SeriesId) -> (u64, usize) {
+pub(super) fn page_of(series: SeriesId) -> (u64, usize) {
     (series.0 / PAGE_SERIES as u64, (series.0 % PAGE_SERIES as u64) as usize)
 }
 
