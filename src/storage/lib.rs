@@ -66,6 +66,7 @@ use std::time::Instant;
 
 use fluxstone_columns::Source;
 use fluxstone_model::{DatabaseId, ShardId, TimeRange};
+use parking_lot::RwLock;
 
 use commit::committer::run_committer;
 use commit::queue::Item;
@@ -79,7 +80,7 @@ use sealing::thread::run_sealer;
 use segment::SegmentCache;
 use series_index::{SeriesBound, SeriesIndex};
 use snapshot::Snapshot;
-use state::State;
+use state::{SealJob, State};
 use store_core::StoreCore;
 
 /// A checkpoint with a new catalog is due after this many catalog changes.
@@ -117,29 +118,40 @@ impl Store {
         disk.sync_dir(data_dir).map_err(StorageError::io("sync", data_dir))?;
         let checkpoint = Checkpoint::read(&**disk, data_dir)?.unwrap_or_else(Checkpoint::empty);
         let cache = Arc::new(SegmentCache::new(options.segment_cache_bytes));
-        let mut state = checkpoint.load(&**disk, data_dir, &cache)?;
-        let sealer = Sealer::new(disk.clone(), cache, &options, &checkpoint);
+        let state = RwLock::new(checkpoint.load(&**disk, data_dir, &cache)?);
+        let mut sealer = Sealer::new(disk.clone(), cache, &options, &checkpoint);
         sealer.remove_unlisted()?;
-        let log = log::recover(disk, log_dir, state.position, &mut |position, record| {
-            let applied = state.apply(record);
-            applied.map_err(|error| StorageError::damaged(log_dir, format!("record {position}: {error}")))
+        let mut unsealed = None;
+        let log = log::recover(disk, log_dir, checkpoint.position, &mut |position, record| {
+            let applied = state.write().apply(record);
+            applied.map_err(|error| StorageError::damaged(log_dir, format!("record {position}: {error}")))?;
+            if unsealed.is_none() && state.read().memory.active > options.memtable_bytes_max {
+                unsealed = seal_replayed(&mut sealer, &state);
+            }
+            Ok(())
         })?;
+        let state = state.into_inner();
         for record in state.catalog.records() {
             on_catalog(record).map_err(|problem| StorageError::damaged(log_dir, problem))?;
         }
-        Store::start(options, state, log, sealer, locks)
+        Store::start(options, state, log, (sealer, unsealed), locks)
     }
 
     fn start(
         options: StoreOptions,
         state: State,
         log: LogWriter,
-        sealer: Sealer,
+        (sealer, unsealed): (Sealer, Option<SealJob>),
         locks: Vec<DiskLock>,
     ) -> Result<Store, StorageError> {
         let core = Arc::new(StoreCore::new(options, state));
         let mut store = Store { core: core.clone(), threads: Vec::new(), _locks: locks };
         let (jobs, sealer_jobs) = std::sync::mpsc::sync_channel(1);
+        if let Some(job) = unsealed {
+            core.queue.seal_begun();
+            // There is room for one, and the receiver exists.
+            let _ = jobs.send(job);
+        }
         let sealer_core = core.clone();
         store.spawn("sealer", move || run_sealer(&sealer_core, sealer, &sealer_jobs))?;
         let committer_core = core.clone();
@@ -242,6 +254,15 @@ impl Store {
         let index = index.read();
         Some(ask(&index, bound))
     }
+}
+
+/// Seals what was replayed so far, so that replay takes no more memory than the server did. Returns what could not be sealed,
+/// which remains in memory, to be tried again later.
+fn seal_replayed(sealer: &mut Sealer, state: &RwLock<State>) -> Option<SealJob> {
+    let job = state.write().freeze();
+    let Err(error) = sealer.seal(&job, state, &|| true) else { return None };
+    tracing::error!(%error, "cannot seal memtables while the log is read; the rest of it is kept in memory");
+    Some(job)
 }
 
 /// Waits for committed changes and stops the threads.

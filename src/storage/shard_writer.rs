@@ -226,7 +226,9 @@ impl<'t> ShardWriter<'t> {
     /// Hands everything to the transaction. The second time there is nothing left.
     fn close(&mut self) {
         let Some(mut record) = self.rows.finish(self.is_kept) else { return };
-        *self.cost.total += self.cost.values * memtable::VALUE_BYTES + self.cost.strings;
+        if self.cost.values > 0 {
+            *self.cost.total += memtable::TABLE_BYTES + self.cost.values * memtable::VALUE_BYTES + self.cost.strings;
+        }
         record.append(&self.definitions);
         if self.is_too_costly() {
             *self.refusal = Some(StorageError::TooMuchMemory { bytes: *self.cost.total, max: self.cost.max });

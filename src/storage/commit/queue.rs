@@ -262,6 +262,16 @@ impl CommitQueue {
         self.inner.lock().seals.error.is_some()
     }
 
+    /// Whether the store is not closing.
+    pub(crate) fn is_open(&self) -> bool {
+        self.inner.lock().phase == Phase::Open
+    }
+
+    /// Counts a run of the sealer that was begun before the committer started.
+    pub(crate) fn seal_begun(&self) {
+        self.inner.lock().seals.started += 1;
+    }
+
     /// Lets the committer end once everything is done.
     pub(crate) fn close(&self) {
         let mut state = self.inner.lock();
@@ -290,7 +300,9 @@ impl CommitQueue {
             self.drained.notify_all();
         }
         loop {
-            if state.seals.is_requested && state.seals.started == state.seals.ended {
+            // What is not sealed is in the log: a store that closes does not begin to seal it.
+            let is_open = state.phase == Phase::Open;
+            if is_open && state.seals.is_requested && state.seals.started == state.seals.ended {
                 state.seals.is_requested = false;
                 state.seals.started += 1;
                 state.idle_at = None;

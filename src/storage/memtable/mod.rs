@@ -36,6 +36,9 @@ pub(crate) const VALUE_BYTES: usize = 16;
 /// The memory of a page of neighbouring series.
 pub(crate) const PAGE_BYTES: usize = SeriesTable::<SeriesValues>::PAGE_BYTES;
 
+/// The memory of a memtable with values, without its pages.
+pub(crate) const TABLE_BYTES: usize = 256;
+
 /// Returns the most memory that a series takes without its values, if its points have this number of fields. One with a
 /// single number has no columns.
 pub(crate) fn series_bytes(fields: usize) -> usize {
@@ -87,6 +90,9 @@ impl Memtable {
     /// Appends points.
     pub(crate) fn insert(&mut self, mut rows: Rows<'_>) -> Result<(), CodecError> {
         while let Some(row) = rows.next_row()? {
+            if self.bytes == 0 {
+                self.bytes = TABLE_BYTES;
+            }
             self.bytes += self.insert_row(row, &mut rows)?;
         }
         Ok(())
