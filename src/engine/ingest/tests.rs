@@ -159,7 +159,7 @@ proptest::proptest! {
                 _ => "a=1i,b=2,d=t".to_owned(),
             };
             format!("m,t={tag} {fields} {time}\n")
-        }).collect();
+        }).collect::<Vec<_>>().concat();
         let body = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
         let all: Vec<u32> = (0..body.points.len() as u32).collect();
         let strings = UnescapedStrings::of(&body);

@@ -223,7 +223,7 @@ m,a\ b=c\,d g=2 2"#;
 /// Returns a line for each of some hours.
 fn hourly(hours: std::ops::Range<i64>) -> String {
     let hour = 3_600_000_000_000;
-    hours.map(|at| format!("m f={at} {}\n", at * hour)).collect()
+    hours.map(|at| format!("m f={at} {}\n", at * hour)).collect::<Vec<_>>().concat()
 }
 
 // spec: write.shard.9
@@ -276,7 +276,7 @@ fn concurrent_writers_stay_within_the_memory_bound_and_one_request() {
     });
     bench.done("CREATE DATABASE d");
     let body = |writer: usize| -> String {
-        (0..200).map(|at| format!("m,w={writer},t={} f={at},g={at} {at}\n", at % 50)).collect()
+        (0..200).map(|at| format!("m,w={writer},t={} f={at},g={at} {at}\n", at % 50)).collect::<Vec<_>>().concat()
     };
     let is_done = AtomicBool::new(false);
     let max = std::thread::scope(|scope| {
@@ -316,7 +316,7 @@ fn a_write_that_needs_too_much_memory_stores_nothing() {
     // Each of a thousand series has columns for 1,300 fields.
     let fields: Vec<String> = (0..1_300).map(|field| format!("{field}=1")).collect();
     let fields = fields.join(",");
-    let body: String = (0..1_000).map(|series| format!("m,t={series} {fields}\n")).collect();
+    let body: String = (0..1_000).map(|series| format!("m,t={series} {fields}\n")).collect::<Vec<_>>().concat();
     let answer = bench.write(&body);
     assert!(answer.starts_with("BadRequest a write that needs "), "{answer}");
     assert!(answer.ends_with(" bytes of memory is too large: cache-max-memory-size allows 268435456"), "{answer}");
