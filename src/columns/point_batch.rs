@@ -66,6 +66,11 @@ impl<'a> PointBatch<'a> {
         self.layouts.len()
     }
 
+    /// The number of values of all points.
+    pub fn value_count(&self) -> usize {
+        self.values.len()
+    }
+
     /// Returns the raw key of the series of `row`.
     #[inline]
     pub fn series_of(&self, row: &PointRow) -> &'a [u8] {

@@ -66,6 +66,8 @@ pub struct Data {
     pub max_series_per_database: u64,
     /// Zero is unlimited.
     pub max_values_per_tag: u64,
+    /// The most shards of a database, in all its policies; zero is unlimited. InfluxDB has no such key.
+    pub max_shards_per_database: u32,
 }
 
 impl Default for Data {
@@ -79,6 +81,8 @@ impl Default for Data {
             cache_snapshot_write_cold_duration: Interval(Duration::from_mins(10)),
             max_series_per_database: 1_000_000,
             max_values_per_tag: 100_000,
+            // Of an hour each: eleven years.
+            max_shards_per_database: 100_000,
         }
     }
 }
@@ -103,6 +107,8 @@ impl Data {
 pub struct Coordinator {
     /// How long a write waits for memory.
     pub write_timeout: Interval,
+    /// The most shards that the points of one write may belong to. InfluxDB has no such key.
+    pub max_shards_per_write: u32,
     pub max_concurrent_queries: u32,
     pub query_timeout: Interval,
     pub max_select_point: u64,
@@ -118,6 +124,8 @@ impl Default for Coordinator {
     fn default() -> Self {
         Coordinator {
             write_timeout: Interval(Duration::from_secs(10)),
+            // Of a day each: 27 years in one body.
+            max_shards_per_write: 10_000,
             max_concurrent_queries: 0,
             query_timeout: Interval::default(),
             max_select_point: 0,

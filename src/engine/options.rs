@@ -20,6 +20,10 @@ pub struct EngineOptions {
     pub series_per_database_max: u64,
     /// `[data] max-values-per-tag`; zero means no limit.
     pub values_per_tag_max: u64,
+    /// `[data] max-shards-per-database`; zero means no limit.
+    pub shards_per_database_max: usize,
+    /// `[coordinator] max-shards-per-write`; zero means no limit.
+    pub shards_per_write_max: usize,
     /// `[data] wal-fsync-delay`.
     pub fsync_delay: Duration,
     /// `[data] cache-snapshot-write-cold-duration`.

@@ -3,6 +3,7 @@
 //! Which points a shard keeps is decided in [`super::ingest`].
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use bstr::{BString, ByteSlice};
 use fluxstone_catalog::{Catalog, Database, GroupPlanner, Privileges};
@@ -10,9 +11,11 @@ use fluxstone_columns::PointBatch;
 use fluxstone_go::GoQuote;
 use fluxstone_line_protocol::LineError;
 use fluxstone_model::{Nanos, ShardId, Timestamp};
-use fluxstone_storage::StorageError;
+use fluxstone_storage::{StorageError, Transaction};
 
-use super::ingest::{DropReason, IngestError, UnescapedStrings, WriteLimits, WriteOutcome, write_shard};
+use super::ingest::{
+    DropReason, IngestError, ResolvedBatch, UnescapedStrings, WriteLimits, WriteOutcome, write_shard_with,
+};
 use super::{Core, Engine, ErrorKind, Principal, WriteError, WriteRequest};
 
 impl Engine {
@@ -36,6 +39,8 @@ pub(super) enum WriteFailure {
     PolicyNotFound(String),
     /// A new field came with two types for a new shard.
     ConflictInRequest,
+    /// The points are in too many shards, or would create too many.
+    TooManyShards(ShardLimit),
     /// Some points were dropped, others stored.
     Dropped {
         reason: DropReason,
@@ -44,6 +49,42 @@ pub(super) enum WriteFailure {
         database: String,
     },
     Storage(StorageError),
+}
+
+/// The limit on shards that a write would exceed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ShardLimit {
+    #[error("max-shards-per-write limit exceeded: the points belong to more than {max} shards")]
+    PerWrite { max: usize },
+    #[error("max-shards-per-database limit exceeded: db={database} ({shards}/{max})")]
+    PerDatabase { database: String, shards: usize, max: usize },
+}
+
+/// The limits on shards; zero is no limit.
+#[derive(Debug, Clone, Copy)]
+struct ShardLimits {
+    per_write_max: usize,
+    per_database_max: usize,
+}
+
+/// Why nothing was stored in an attempt.
+#[derive(Debug)]
+enum Attempt {
+    /// There is no room now for this many bytes.
+    NoRoom(usize),
+    Failed(WriteFailure),
+}
+
+impl From<WriteFailure> for Attempt {
+    fn from(failure: WriteFailure) -> Self {
+        Attempt::Failed(failure)
+    }
+}
+
+impl From<StorageError> for Attempt {
+    fn from(error: StorageError) -> Self {
+        Attempt::Failed(error.into())
+    }
 }
 
 impl From<StorageError> for WriteFailure {
@@ -109,12 +150,36 @@ impl Core {
 
     /// Stores points in one transaction. Points older than the retention policy keeps are left out silently. An empty
     /// `policy` is the default one.
+    ///
+    /// The memory that they take is reserved first: at least that of their values, and all of it before anything is logged.
     pub(super) fn store_points(
         &self,
         database: &str,
         policy: &str,
         batch: &PointBatch<'_>,
     ) -> Result<(), WriteFailure> {
+        let deadline = Instant::now() + self.options.write_timeout;
+        let mut bytes = batch.value_count() * size_of::<[u64; 2]>();
+        loop {
+            let transaction = self.store.begin_reserved(self.store.reserve(bytes, deadline)?)?;
+            match self.try_store_points(transaction, database, policy, batch) {
+                // Others have taken the memory meanwhile.
+                Err(Attempt::NoRoom(needed)) => bytes = needed,
+                Err(Attempt::Failed(failure)) => return Err(failure),
+                Ok(result) => return result,
+            }
+        }
+    }
+
+    /// Tries to store points with the memory that there is now. `Ok` says that the transaction was committed, even if not all
+    /// points could be stored.
+    fn try_store_points<'s>(
+        &'s self,
+        transaction: Transaction<'s>,
+        database: &str,
+        policy: &str,
+        batch: &PointBatch<'_>,
+    ) -> Result<Result<(), WriteFailure>, Attempt> {
         let now = self.clock.now();
         let mut outcome = WriteOutcome::default();
         let mut conflict_in_request = false;
@@ -122,29 +187,32 @@ impl Core {
             series_per_database_max: self.options.series_per_database_max,
             values_per_tag_max: self.options.values_per_tag_max,
         };
-        self.change_in(self.store.begin_write()?, |catalog, transaction| {
+        let shard_limits = ShardLimits {
+            per_write_max: self.options.shards_per_write_max,
+            per_database_max: self.options.shards_per_database_max,
+        };
+        self.change_in(transaction, |catalog, transaction| {
             let database =
                 catalog.database(database).ok_or_else(|| WriteFailure::DatabaseNotFound(database.to_owned()))?;
-            let (by_shard, changes) = points_by_shard(catalog, database, policy, batch, now)?;
+            let (by_shard, changes) = points_by_shard(catalog, database, policy, batch, now, shard_limits)?;
+            let mut known = ResolvedBatch::new(batch);
             for (shard, points) in &by_shard {
                 let writer = transaction.shard(database.id, *shard)?;
-                match write_shard(writer, batch, points, limits) {
+                match write_shard_with(&mut known, writer, batch, points, limits) {
                     Ok(shard_outcome) => outcome.add(shard_outcome),
                     Err(IngestError::TypeConflictInRequest) => conflict_in_request = true,
-                    Err(IngestError::Storage(error)) => return Err(WriteFailure::Storage(error)),
+                    Err(IngestError::Storage(error)) => return Err(Attempt::from(error)),
                 }
             }
+            transaction.reserve_cost().map_err(|_| Attempt::NoRoom(transaction.cost()))?;
             Ok(changes)
         })?;
         self.counters.count_points(outcome.stored, outcome.dropped);
         if let Some(reason) = outcome.reason {
             let (dropped, stored, database) = (outcome.dropped, outcome.stored, database.to_owned());
-            return Err(WriteFailure::Dropped { reason, dropped, stored, database });
+            return Ok(Err(WriteFailure::Dropped { reason, dropped, stored, database }));
         }
-        if conflict_in_request {
-            return Err(WriteFailure::ConflictInRequest);
-        }
-        Ok(())
+        Ok(if conflict_in_request { Err(WriteFailure::ConflictInRequest) } else { Ok(()) })
     }
 
     /// Returns the status and text of a failure.
@@ -158,6 +226,7 @@ impl Core {
                 WriteError::new(ErrorKind::Internal, format!("retention policy not found: {name}"))
             }
             WriteFailure::ConflictInRequest => WriteError::new(ErrorKind::BadRequest, "field type conflict"),
+            WriteFailure::TooManyShards(limit) => WriteError::new(ErrorKind::BadRequest, limit.to_string()),
             WriteFailure::Dropped {
                 reason: DropReason::TypeConflict { measurement, field, new, existing },
                 stored: 0,
@@ -175,7 +244,7 @@ impl Core {
             WriteFailure::Storage(error @ StorageError::Busy) => {
                 WriteError::new(ErrorKind::Unavailable, error.to_string())
             }
-            WriteFailure::Storage(error @ StorageError::TooLarge(_)) => {
+            WriteFailure::Storage(error @ (StorageError::TooLarge(_) | StorageError::TooMuchMemory { .. })) => {
                 WriteError::new(ErrorKind::BadRequest, error.to_string())
             }
             WriteFailure::Storage(error) => WriteError::new(ErrorKind::Internal, error.client_text()),
@@ -198,6 +267,7 @@ fn points_by_shard(
     policy: &str,
     batch: &PointBatch<'_>,
     now: Timestamp,
+    limits: ShardLimits,
 ) -> Result<Placement, WriteFailure> {
     let policy = database.policy_or_default(policy).map_err(|_| {
         let name = if policy.is_empty() { &database.default_policy } else { policy };
@@ -223,6 +293,16 @@ fn points_by_shard(
         };
         last = Some((shard, place));
         by_shard[place].1.push(index);
+        if limits.per_write_max > 0 && by_shard.len() > limits.per_write_max {
+            return Err(WriteFailure::TooManyShards(ShardLimit::PerWrite { max: limits.per_write_max }));
+        }
+    }
+    if planner.planned() > 0 && limits.per_database_max > 0 {
+        let existing: usize = database.policies.iter().map(|policy| policy.groups.iter().len()).sum();
+        if existing + planner.planned() > limits.per_database_max {
+            let (database, max) = (database.name.clone(), limits.per_database_max);
+            return Err(WriteFailure::TooManyShards(ShardLimit::PerDatabase { database, shards: existing, max }));
+        }
     }
     Ok((by_shard, planner.into_changes()))
 }

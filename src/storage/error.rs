@@ -53,6 +53,14 @@ pub enum StorageError {
     /// There was no memory for the write within the time limit.
     #[error("timeout")]
     Busy,
+    /// A write needs more memory than any may have.
+    #[error("a write that needs {bytes} bytes of memory is too large: cache-max-memory-size allows {max}")]
+    TooMuchMemory {
+        /// What it needs.
+        bytes: usize,
+        /// What it may have.
+        max: usize,
+    },
     /// A change needs a log record larger than [`RECORD_BYTES_MAX`](super::RECORD_BYTES_MAX).
     #[error("a change of {0} bytes is too large")]
     TooLarge(usize),
@@ -102,6 +110,7 @@ impl StorageError {
             }
             StorageError::Locked(path) => StorageError::Locked(path.clone()),
             StorageError::Busy => StorageError::Busy,
+            StorageError::TooMuchMemory { bytes, max } => StorageError::TooMuchMemory { bytes: *bytes, max: *max },
             StorageError::TooLarge(bytes) => StorageError::TooLarge(*bytes),
         }
     }

@@ -51,6 +51,7 @@ mod tests;
 mod transaction;
 
 pub use catalog_bytes::CatalogRecord;
+pub use commit::budget::Reservation;
 pub use error::StorageError;
 pub use fields::Field;
 pub use log::frame;
@@ -64,9 +65,11 @@ pub use transaction::{Commit, Transaction};
 use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use fluxstone_columns::Source;
 use fluxstone_model::{DatabaseId, ShardId, TimeRange};
+use parking_lot::RwLock;
 
 use commit::committer::run_committer;
 use commit::queue::Item;
@@ -81,7 +84,7 @@ use sealing::thread::run_sealer;
 use segment::SegmentCache;
 use series_index::{SeriesBound, SeriesIndex};
 use snapshot::Snapshot;
-use state::State;
+use state::{SealJob, State};
 use store_core::StoreCore;
 
 /// A checkpoint with a new catalog is due after this many catalog changes.
@@ -122,30 +125,43 @@ impl Store {
         let start = generations::choose(&**disk, data_dir, identity.first, &cache)?;
         let store = check_pair(&**disk, &options, &start, identity)?;
         start.set_damaged_aside(&**disk, data_dir)?;
-        let Start { checkpoint, mut state, generations, .. } = start;
-        let sealer = Sealer::new(disk.clone(), cache, &options, store, &checkpoint, generations);
-        let log = log::recover(disk, log_dir, store, state.position, &mut |position, record| {
-            let applied = state.apply(record);
-            applied.map_err(|error| StorageError::damaged(log_dir, format!("record {position}: {error}")))
+        let Start { checkpoint, state, generations, .. } = start;
+        let mut sealer = Sealer::new(disk.clone(), cache, &options, store, &checkpoint, generations);
+        let position = state.position;
+        let state = RwLock::new(state);
+        let mut unsealed = None;
+        let log = log::recover(disk, log_dir, store, position, &mut |position, record| {
+            let applied = state.write().apply(record);
+            applied.map_err(|error| StorageError::damaged(log_dir, format!("record {position}: {error}")))?;
+            if unsealed.is_none() && state.read().memory.active > options.memtable_bytes_max {
+                unsealed = seal_replayed(&mut sealer, &state);
+            }
+            Ok(())
         })?;
         // Only a complete log proves that the other files are not needed.
         sealer.remove_unlisted()?;
+        let state = state.into_inner();
         for record in state.catalog.records() {
             on_catalog(record).map_err(|problem| StorageError::damaged(log_dir, problem))?;
         }
-        Store::start(options, state, log, sealer, locks)
+        Store::start(options, state, log, (sealer, unsealed), locks)
     }
 
     fn start(
         options: StoreOptions,
         state: State,
         log: LogWriter,
-        sealer: Sealer,
+        (sealer, unsealed): (Sealer, Option<SealJob>),
         locks: Vec<DiskLock>,
     ) -> Result<Store, StorageError> {
         let core = Arc::new(StoreCore::new(options, state));
         let mut store = Store { core: core.clone(), threads: Vec::new(), _locks: locks };
         let (jobs, sealer_jobs) = std::sync::mpsc::sync_channel(1);
+        if let Some(job) = unsealed {
+            core.queue.seal_begun();
+            // There is room for one, and the receiver exists.
+            let _ = jobs.send(job);
+        }
         let sealer_core = core.clone();
         store.spawn("sealer", move || run_sealer(&sealer_core, sealer, &sealer_jobs))?;
         let committer_core = core.clone();
@@ -173,8 +189,25 @@ impl Store {
 
     /// Like [`Store::begin`], for points: waits up to [`StoreOptions::write_timeout`] for memory first.
     pub fn begin_write(&self) -> Result<Transaction<'_>, StorageError> {
-        self.core.wait_for_memory()?;
-        self.begin()
+        let reservation = self.reserve(0, Instant::now() + self.core.options.write_timeout)?;
+        self.begin_reserved(reservation)
+    }
+
+    /// Reserves memory for a write of about this many bytes, waiting for it until `deadline`. Begin no transaction meanwhile.
+    pub fn reserve(&self, bytes: usize, deadline: Instant) -> Result<Reservation, StorageError> {
+        self.core.reserve(bytes, deadline)
+    }
+
+    /// Like [`Store::begin`], for points for which memory is reserved.
+    pub fn begin_reserved(&self, reservation: Reservation) -> Result<Transaction<'_>, StorageError> {
+        Ok(self.begin()?.with_reservation(reservation))
+    }
+
+    /// The estimated memory of the values that are not in segment files, and of the writes that are under way, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let reserved = self.core.write_memory.lock().total();
+        let memory = self.core.state.read().memory;
+        reserved + memory.active + memory.sealing
     }
 
     /// Returns a snapshot of the given shards of one database, each with the time range it is responsible for. The ranges of
@@ -231,6 +264,15 @@ impl Store {
         let index = index.read();
         Some(ask(&index, bound))
     }
+}
+
+/// Seals what was replayed so far, so that replay takes no more memory than the server did. Returns what could not be sealed,
+/// which remains in memory, to be tried again later.
+fn seal_replayed(sealer: &mut Sealer, state: &RwLock<State>) -> Option<SealJob> {
+    let job = state.write().freeze();
+    let Err(error) = sealer.seal(&job, state, &|| true) else { return None };
+    tracing::error!(%error, "cannot seal memtables while the log is read; the rest of it is kept in memory");
+    Some(job)
 }
 
 /// Waits for committed changes and stops the threads.

@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 use super::error::StorageError;
 use super::fields::Field;
 use super::live_schema::{Addition, LiveSchema, LiveSeries, LiveShard};
+use super::memtable;
 use super::recent_series::ResolvedSeries;
 use super::record::{Entry, FieldId, PointsBuilder, RECORD_BYTES_MAX, RecordBuilder};
 use super::series_index::{SeriesBound, SeriesIndex};
@@ -35,8 +36,20 @@ pub struct ShardWriter<'t> {
     /// The record with the rows so far. The definitions of new series and fields follow them.
     rows: PointsBuilder,
     definitions: RecordBuilder,
+    cost: Cost<'t>,
     is_new_shard: bool,
     is_kept: bool,
+}
+
+/// The estimated memory of a transaction. Values are counted here and added last.
+#[derive(Debug)]
+struct Cost<'t> {
+    total: &'t mut usize,
+    max: usize,
+    values: usize,
+    strings: usize,
+    /// The page of a memtable on which the last new series is.
+    page: Option<u64>,
 }
 
 /// The parts of a transaction that a writer changes.
@@ -47,12 +60,23 @@ pub(super) struct Target<'t> {
     pub(super) additions: &'t mut Vec<Addition>,
     pub(super) record: &'t mut RecordBuilder,
     pub(super) refusal: &'t mut Option<StorageError>,
+    /// The estimated memory that applying the record takes, in bytes ...
+    pub(super) cost: &'t mut usize,
+    /// ... and the most that it may take.
+    pub(super) cost_max: usize,
 }
+
+/// The estimated memory of a shard, for good: its entries in state, live schema, catalog and checkpoint.
+const SHARD_BYTES: usize = 1536;
+/// The estimated memory of a series in the index, in addition to twice its key.
+const SERIES_BYTES: usize = 256;
+/// The estimated memory of a field of a shard, in addition to twice its name.
+const FIELD_BYTES: usize = 256;
 
 impl<'t> ShardWriter<'t> {
     /// Begins to write to a shard, which is added if it does not exist.
     pub(super) fn begin(database: DatabaseId, shard: ShardId, target: Target<'t>) -> Self {
-        let Target { live, index, additions, record, refusal } = target;
+        let Target { live, index, additions, record, refusal, cost, cost_max } = target;
         let LiveSchema { databases, next_series } = live;
         let live = databases.entry(database).or_default();
         let is_new_shard = !live.shards.contains_key(&shard);
@@ -60,6 +84,7 @@ impl<'t> ShardWriter<'t> {
         if is_new_shard {
             definitions.put(&Entry::Shard { database, shard });
             additions.push(Addition::Shard(database, shard));
+            *cost += SHARD_BYTES;
         }
         let rows = std::mem::take(record).points(database, shard);
         ShardWriter {
@@ -74,6 +99,7 @@ impl<'t> ShardWriter<'t> {
             refusal,
             rows,
             definitions,
+            cost: Cost { total: cost, max: cost_max, values: 0, strings: 0, page: None },
             is_new_shard,
             is_kept: false,
         }
@@ -99,13 +125,17 @@ impl<'t> ShardWriter<'t> {
     }
 
     /// Finds a series or adds it. Readers see it once the transaction is on disk. `None` if the database cannot have more
-    /// series.
+    /// series, or the transaction takes too much memory already.
     pub fn add_series(&mut self, key: &RawSeriesKey<'_>) -> Option<ResolvedSeries> {
+        if self.is_too_costly() {
+            return None;
+        }
         let mut index = self.index.write();
         let new = SeriesId(*self.next_series);
         let (id, measurement) = index.find_or_add(new, key)?;
         if id == new {
             *self.next_series += 1;
+            *self.cost.total += SERIES_BYTES + 2 * key.as_written().len();
             self.definitions.put(&Entry::Series { database: self.database, id, key: &key.sorted() });
         }
         Some(self.series.remember(key.as_written(), id, measurement))
@@ -135,6 +165,7 @@ impl<'t> ShardWriter<'t> {
 
     /// Adds a field that does not exist, with the type of its first value.
     pub fn add_field(&mut self, series: ResolvedSeries, at: usize, name: &[u8], field_type: FieldType) -> Field {
+        *self.cost.total += FIELD_BYTES + 2 * name.len();
         let field = self.fields.add(series.measurement, at, name, field_type);
         self.additions.push(Addition::Field(self.database, self.shard, series.measurement, Text::from(name)));
         let index = self.index.read();
@@ -152,16 +183,40 @@ impl<'t> ShardWriter<'t> {
     /// Begins a row, to be followed by exactly `values` calls of [`ShardWriter::put_value`].
     #[inline]
     pub fn begin_row(&mut self, series: ResolvedSeries, time: Timestamp, values: u32) {
+        self.cost.values += values as usize;
         self.rows.begin_row(series.id, time, values);
     }
 
     /// Appends a value to the row. It must have the type of the field.
     #[inline]
     pub fn put_value(&mut self, field: FieldId, value: Scalar<'_>) {
+        if let Scalar::String(text) = value {
+            self.cost.strings += memtable::STRING_BYTES + text.len();
+        }
         self.rows.put_value(field, value);
     }
 
-    /// Keeps the rows. Fails if the record of the transaction is now too large; it can then no longer be committed.
+    /// Counts the memory of a series that may be new to the shard's memtable, or to have other fields than before: to be
+    /// called for its first row here, and again for the first of each other list of `fields`.
+    pub fn count_series(&mut self, series: ResolvedSeries, fields: usize) {
+        let page = Some(memtable::page_of(series.id));
+        if self.cost.page != page {
+            (self.cost.page, *self.cost.total) = (page, *self.cost.total + memtable::PAGE_BYTES);
+        }
+        *self.cost.total += memtable::series_bytes(fields);
+    }
+
+    /// Counts the memory of the second row of a series with a single field, which needs more than the first.
+    pub fn count_second_row(&mut self) {
+        *self.cost.total += memtable::series_bytes(2);
+    }
+
+    /// Whether the transaction takes more memory than any may, and will be refused.
+    pub fn is_too_costly(&self) -> bool {
+        *self.cost.total > self.cost.max
+    }
+
+    /// Keeps the rows. Fails if the transaction is now too large, or takes too much memory; it can then no longer be committed.
     pub fn keep(mut self) -> Result<(), StorageError> {
         self.is_kept = true;
         self.close();
@@ -171,7 +226,13 @@ impl<'t> ShardWriter<'t> {
     /// Hands everything to the transaction. The second time there is nothing left.
     fn close(&mut self) {
         let Some(mut record) = self.rows.finish(self.is_kept) else { return };
+        if self.cost.values > 0 {
+            *self.cost.total += memtable::TABLE_BYTES + self.cost.values * memtable::VALUE_BYTES + self.cost.strings;
+        }
         record.append(&self.definitions);
+        if self.is_too_costly() {
+            *self.refusal = Some(StorageError::TooMuchMemory { bytes: *self.cost.total, max: self.cost.max });
+        }
         if record.len() > RECORD_BYTES_MAX {
             *self.refusal = Some(StorageError::TooLarge(record.len()));
         }

@@ -10,6 +10,7 @@ use std::time::Instant;
 use fluxstone_model::DatabaseId;
 use parking_lot::{Mutex, RwLock};
 
+use crate::commit::budget::{Reservation, WriteMemory};
 use crate::commit::queue::CommitQueue;
 use crate::error::StorageError;
 use crate::live_schema::LiveSchema;
@@ -21,6 +22,11 @@ use crate::state::State;
 /// are being sealed, as many others fill.
 const MEMORY_FACTOR: usize = 2;
 
+/// One write may need this many times [`StoreOptions::memtable_bytes_max`] ...
+const WRITE_FACTOR: usize = 12;
+/// ... or this much if that is more, so that a small setting does not refuse a body of ordinary size.
+const WRITE_BYTES_MIN: usize = 256 << 20;
+
 /// The part of a store that its threads and transactions share.
 pub(crate) struct StoreCore {
     pub(crate) options: StoreOptions,
@@ -28,6 +34,7 @@ pub(crate) struct StoreCore {
     pub(crate) live: Mutex<LiveSchema>,
     pub(crate) queue: CommitQueue,
     pub(crate) state: RwLock<State>,
+    pub(crate) write_memory: Arc<WriteMemory>,
     is_read_only: AtomicBool,
 }
 
@@ -38,6 +45,7 @@ impl StoreCore {
             queue: CommitQueue::new(options.fsync_delay, options.seal_idle_after),
             options,
             state: RwLock::new(state),
+            write_memory: Arc::default(),
             is_read_only: AtomicBool::new(false),
         }
     }
@@ -52,20 +60,54 @@ impl StoreCore {
         self.is_read_only.swap(true, Ordering::AcqRel)
     }
 
-    /// Waits until there is memory for more points.
-    pub(crate) fn wait_for_memory(&self) -> Result<(), StorageError> {
-        let deadline = Instant::now() + self.options.write_timeout;
+    /// Reserves memory for a write, waiting for it until `deadline`: there is room while memtables and what others have
+    /// reserved are within their bound, so that one write can exceed it, but not several together.
+    pub(crate) fn reserve(&self, bytes: usize, deadline: Instant) -> Result<Reservation, StorageError> {
         loop {
             self.check()?;
-            let memory = self.state.read().memory;
-            if memory.active + memory.sealing <= self.options.memtable_bytes_max.saturating_mul(MEMORY_FACTOR) {
-                return Ok(());
+            let reserved = self.write_memory.lock();
+            let memtables = self.memtable_bytes();
+            let max = self.memory_max();
+            if memtables + reserved.total() <= max {
+                return Ok(reserved.reserve(bytes));
             }
-            let number = self.queue.request_seal();
-            if !self.queue.wait_sealed_until(number, deadline) {
+            let is_in_time = if memtables <= max {
+                reserved.wait_until(deadline)
+            } else {
+                drop(reserved);
+                let number = self.queue.request_seal();
+                self.queue.wait_sealed_until(number, deadline)
+            };
+            if !is_in_time {
                 return Err(StorageError::Busy);
             }
         }
+    }
+
+    /// Changes a reservation to `bytes` if there is room, without waiting. Returns whether there is.
+    pub(crate) fn resize(&self, reservation: &mut Reservation, bytes: usize) -> bool {
+        let reserved = self.write_memory.lock();
+        let has_room = self.memtable_bytes() + reserved.without(reservation) <= self.memory_max();
+        if has_room {
+            reserved.resize(reservation, bytes);
+        }
+        has_room
+    }
+
+    /// The estimated memory of all memtables.
+    fn memtable_bytes(&self) -> usize {
+        let memory = self.state.read().memory;
+        memory.active + memory.sealing
+    }
+
+    /// What memtables and writes under way may take together before another write waits.
+    fn memory_max(&self) -> usize {
+        self.options.memtable_bytes_max.saturating_mul(MEMORY_FACTOR)
+    }
+
+    /// The most memory that one write may need.
+    pub(crate) fn write_bytes_max(&self) -> usize {
+        self.options.memtable_bytes_max.saturating_mul(WRITE_FACTOR).max(WRITE_BYTES_MIN)
     }
 
     /// Returns the series index of a database, creating an empty one if there is none.

@@ -11,6 +11,7 @@ use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
 use hashbrown::HashSet;
 use parking_lot::MutexGuard;
 
+use super::commit::budget::Reservation;
 use super::commit::queue::{Item, Ticket};
 use super::error::StorageError;
 use super::live_schema::{Addition, LiveSchema};
@@ -30,6 +31,9 @@ pub struct Transaction<'s> {
     /// What else it added to the live schema.
     additions: Vec<Addition>,
     removals: Vec<Removal>,
+    /// The estimated memory that applying the record takes, in bytes.
+    cost: usize,
+    reservation: Option<Reservation>,
     /// The reason why it cannot be committed.
     refusal: Option<StorageError>,
 }
@@ -56,8 +60,29 @@ impl<'s> Transaction<'s> {
             first_series,
             additions: Vec::new(),
             removals: Vec::new(),
+            cost: 0,
+            reservation: None,
             refusal: None,
         })
+    }
+
+    /// Takes the memory that was reserved for it.
+    pub(super) fn with_reservation(mut self, reservation: Reservation) -> Self {
+        self.reservation = Some(reservation);
+        self
+    }
+
+    /// The estimated memory that the points so far, their series, fields and shards will take, in bytes.
+    pub fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// Adapts the memory that is reserved to what the transaction needs. Fails with [`StorageError::Busy`] if there is not
+    /// enough now; the transaction should then be dropped, and tried again when [`Store::reserve`](super::Store::reserve) has
+    /// waited for it.
+    pub fn reserve_cost(&mut self) -> Result<(), StorageError> {
+        let Some(reservation) = &mut self.reservation else { return Ok(()) };
+        if self.shared.resize(reservation, self.cost) { Ok(()) } else { Err(StorageError::Busy) }
     }
 
     /// Adds a catalog change.
@@ -76,6 +101,8 @@ impl<'s> Transaction<'s> {
             additions: &mut self.additions,
             record: &mut self.record,
             refusal: &mut self.refusal,
+            cost: &mut self.cost,
+            cost_max: self.shared.write_bytes_max(),
         };
         Ok(ShardWriter::begin(database, shard, target))
     }
@@ -116,7 +143,8 @@ impl<'s> Transaction<'s> {
             if record.is_empty() {
                 return Commit(Outcome::Done(Ok(())));
             }
-            return Commit(Outcome::Pending(self.shared.queue.push(Item::Record(record.into_bytes()))));
+            let record = Item::Record(record.into_bytes());
+            return Commit(Outcome::Pending(self.shared.queue.push(record, self.reservation.take())));
         }
         Commit(Outcome::Done(self.commit_removals()))
     }

@@ -47,6 +47,11 @@ impl<'c> GroupPlanner<'c> {
         shard
     }
 
+    /// The number of planned groups.
+    pub fn planned(&self) -> usize {
+        self.planned.len()
+    }
+
     /// The changes that create the planned groups.
     pub fn into_changes(self) -> Vec<Change> {
         let (database, policy) = (self.database, &self.policy.name);

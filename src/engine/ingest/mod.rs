@@ -16,4 +16,4 @@ mod tests;
 
 pub use body::UnescapedStrings;
 pub use outcome::{DropReason, IngestError, WriteLimits, WriteOutcome};
-pub use shard::write_shard;
+pub use shard::{ResolvedBatch, write_shard, write_shard_with};

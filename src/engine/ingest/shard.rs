@@ -24,12 +24,23 @@ pub fn write_shard(
     points: &[u32],
     limits: WriteLimits,
 ) -> Result<WriteOutcome, IngestError> {
+    write_shard_with(&mut ResolvedBatch::new(batch), writer, batch, points, limits)
+}
+
+/// Like [`write_shard`], for one of the shards of a transaction, which share what is `known` of the batch.
+pub fn write_shard_with(
+    known: &mut ResolvedBatch,
+    writer: ShardWriter<'_>,
+    batch: &PointBatch<'_>,
+    points: &[u32],
+    limits: WriteLimits,
+) -> Result<WriteOutcome, IngestError> {
+    known.begin_shard();
     let mut ingest = ShardIngest {
         writer,
         batch,
         limits,
-        series: vec![None; batch.series_count()],
-        layouts: vec![None; batch.layout_count()],
+        known,
         fields: Vec::new(),
         outcome: WriteOutcome::default(),
         has_conflict_in_request: false,
@@ -58,14 +69,56 @@ struct ResolvedLayout {
     fields: Vec<Field>,
 }
 
+/// What is known of a batch: shared by its shards, so that each costs only what its own points cost.
+#[derive(Debug)]
+pub struct ResolvedBatch {
+    /// The series of the batch that are known so far.
+    series: Vec<Option<ResolvedSeries>>,
+    /// The layouts of the batch that are known so far in the current shard ...
+    layouts: Vec<Option<ResolvedLayout>>,
+    /// ... and their numbers.
+    layouts_known: Vec<u32>,
+    /// What the memory of each series was counted for last.
+    counted: Vec<Counted>,
+    /// The number of the current shard.
+    shard: u32,
+}
+
+/// The rows of a series whose memory was counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counted {
+    /// The number of the shard; zero before the first.
+    shard: u32,
+    layout: u32,
+    /// Whether there was only one row, of a single number.
+    is_single: bool,
+}
+
+impl ResolvedBatch {
+    /// Nothing is known yet.
+    pub fn new(batch: &PointBatch<'_>) -> Self {
+        ResolvedBatch {
+            series: vec![None; batch.series_count()],
+            layouts: vec![None; batch.layout_count()],
+            layouts_known: Vec::new(),
+            counted: vec![Counted::default(); batch.series_count()],
+            shard: 0,
+        }
+    }
+
+    fn begin_shard(&mut self) {
+        for layout in self.layouts_known.drain(..) {
+            self.layouts[layout as usize] = None;
+        }
+        self.shard += 1;
+    }
+}
+
 struct ShardIngest<'t, 'b> {
     writer: ShardWriter<'t>,
     batch: &'b PointBatch<'b>,
     limits: WriteLimits,
-    /// The series of the batch that are known so far.
-    series: Vec<Option<ResolvedSeries>>,
-    /// The layouts of the batch that are known so far.
-    layouts: Vec<Option<ResolvedLayout>>,
+    known: &'t mut ResolvedBatch,
     /// The fields of the current point; `None` for `time`.
     fields: Vec<Option<Field>>,
     outcome: WriteOutcome,
@@ -82,15 +135,15 @@ impl<'b> ShardIngest<'_, 'b> {
     fn look_up_series(&mut self, point: &PointRow) -> SeriesLookup<'b> {
         let number = point.series as usize;
         let raw = self.batch.series_of(point);
-        if self.series[number].is_none() {
-            self.series[number] = self.writer.recent_series(raw);
+        if self.known.series[number].is_none() {
+            self.known.series[number] = self.writer.recent_series(raw);
         }
-        if let Some(series) = self.series[number] {
+        if let Some(series) = self.known.series[number] {
             return SeriesLookup::Known(series);
         }
         let key = RawSeriesKey::new(raw);
         if let Some(series) = self.writer.find_series(&key) {
-            self.series[number] = Some(series);
+            self.known.series[number] = Some(series);
             return SeriesLookup::Known(series);
         }
         match self.tag_over_limit(&key) {
@@ -142,7 +195,7 @@ impl<'b> ShardIngest<'_, 'b> {
     /// this order or another.
     fn add_series(&mut self, point: &PointRow, key: &RawSeriesKey<'_>) -> Result<ResolvedSeries, DropReason> {
         let number = point.series as usize;
-        if let Some(series) = self.series[number] {
+        if let Some(series) = self.known.series[number] {
             return Ok(series);
         }
         if key.tags.iter().any(|(key, _)| *unescape_tag(key) == *TIME) {
@@ -158,19 +211,21 @@ impl<'b> ShardIngest<'_, 'b> {
             let limit = DropReason::SeriesLimit { series: count, max: u64::from(u32::MAX) };
             self.writer.add_series(key).ok_or(limit)?
         };
-        self.series[number] = Some(series);
+        self.known.series[number] = Some(series);
         Ok(series)
     }
 
     /// Keeps a point that has the layout, measurement and types of one that was kept before.
     fn keep_like_previous(&mut self, point: &PointRow, series: ResolvedSeries) -> bool {
-        let Some(Some(layout)) = self.layouts.get(point.layout as usize) else { return false };
+        let Some(Some(layout)) = self.known.layouts.get(point.layout as usize) else { return false };
         let values = self.batch.values_of(point);
         let is_same = layout.measurement == series.measurement()
             && values.iter().zip(&layout.fields).all(|(value, field)| value.field_type() == field.field_type);
         if !is_same || self.has_conflict_in_request {
             return false;
         }
+        self.count_memory(point, series);
+        let Some(Some(layout)) = self.known.layouts.get(point.layout as usize) else { return false };
         self.writer.begin_row(series, point.time, values.len() as u32);
         for (value, field) in values.iter().zip(&layout.fields) {
             self.writer.put_value(field.id, *value);
@@ -193,6 +248,8 @@ impl<'b> ShardIngest<'_, 'b> {
                 }
                 // The point is lost, so its fields from the first conflict on are not added.
                 None if conflicts > 0 => continue,
+                // The write will be refused.
+                None if self.writer.is_too_costly() => return,
                 None => self.writer.add_field(series, at, key, value.field_type()),
             };
             if field.field_type == value.field_type() {
@@ -220,6 +277,7 @@ impl<'b> ShardIngest<'_, 'b> {
     /// Keeps a point whose fields were resolved, and remembers its layout, unless `time` is among its fields.
     fn keep(&mut self, point: &PointRow, series: ResolvedSeries, values: &[Scalar<'_>]) {
         let count = self.fields.iter().flatten().count();
+        self.count_memory(point, series);
         self.writer.begin_row(series, point.time, count as u32);
         for (value, field) in values.iter().zip(&self.fields) {
             if let Some(field) = field {
@@ -227,9 +285,39 @@ impl<'b> ShardIngest<'_, 'b> {
             }
         }
         self.outcome.stored += 1;
-        if let Some(layout) = self.layouts.get_mut(point.layout as usize) {
+        if let Some(layout) = self.known.layouts.get_mut(point.layout as usize) {
             let fields = self.fields.iter().copied().collect::<Option<Vec<Field>>>();
+            self.known.layouts_known.push(point.layout);
             *layout = fields.map(|fields| ResolvedLayout { measurement: series.measurement(), fields });
+        }
+    }
+
+    /// Counts the memory of a series at its first row in this shard, and at each row with another layout than before.
+    #[inline]
+    fn count_memory(&mut self, point: &PointRow, series: ResolvedSeries) {
+        let now = Counted { shard: self.known.shard, layout: point.layout, is_single: false };
+        if self.known.counted[point.series as usize] != now {
+            self.count_series(point, series, now);
+        }
+    }
+
+    #[cold]
+    fn count_series(&mut self, point: &PointRow, series: ResolvedSeries, mut now: Counted) {
+        let values = self.batch.values_of(point);
+        let before = std::mem::replace(&mut self.known.counted[point.series as usize], now);
+        if before.shard == now.shard {
+            if before.is_single {
+                self.writer.count_second_row();
+            }
+            if before.layout != now.layout {
+                self.writer.count_series(series, values.len().max(2));
+            }
+        } else if let [Scalar::Float(_) | Scalar::Integer(_) | Scalar::Boolean(_)] = values {
+            now.is_single = true;
+            self.known.counted[point.series as usize] = now;
+            self.writer.count_series(series, 1);
+        } else {
+            self.writer.count_series(series, values.len().max(2));
         }
     }
 

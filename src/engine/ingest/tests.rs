@@ -143,3 +143,30 @@ fn escapes_are_removed_from_strings_and_field_keys() {
     let batch = source.blocks(series[0].id, b"a,b", TimeRange::ALL)[0].decode().unwrap();
     assert_eq!(batch.values, Column::String(vec!["say \"hi\"".into(), "\\".into()]));
 }
+
+proptest::proptest! {
+    /// The memory that is reserved for a write is at least what its values take.
+    #[test]
+    fn the_cost_of_a_write_covers_its_values(
+        lines in proptest::collection::vec((0_u8..9, 0_u8..4, 0_i64..50, 0_u8..40), 1..60),
+    ) {
+        let f = Fixture::new();
+        let text: String = lines.iter().map(|(tag, fields, time, len)| {
+            let fields = match fields {
+                0 => "a=1i".to_owned(),
+                1 => "b=1".to_owned(),
+                2 => format!("c=\"{}\"", "x".repeat(usize::from(*len))),
+                _ => "a=1i,b=2,d=t".to_owned(),
+            };
+            format!("m,t={tag} {fields} {time}\n")
+        }).collect::<Vec<_>>().concat();
+        let body = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
+        let all: Vec<u32> = (0..body.points.len() as u32).collect();
+        let strings = UnescapedStrings::of(&body);
+        let mut transaction = f.store.begin().unwrap();
+        write_shard(transaction.shard(DATABASE, SHARD).unwrap(), &strings.batch(body), &all, f.limits).unwrap();
+        let cost = transaction.cost();
+        transaction.commit().wait().unwrap();
+        proptest::prop_assert!(cost >= f.store.memory_bytes(), "{} < {}", cost, f.store.memory_bytes());
+    }
+}

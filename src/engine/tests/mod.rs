@@ -71,6 +71,8 @@ impl Bench {
             memtable_bytes_max: 1 << 20,
             series_per_database_max: 0,
             values_per_tag_max: 0,
+            shards_per_database_max: 0,
+            shards_per_write_max: 0,
             fsync_delay: Duration::ZERO,
             seal_idle_after: Duration::from_mins(10),
             write_timeout: Duration::from_secs(10),

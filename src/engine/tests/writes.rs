@@ -1,5 +1,7 @@
 //! Writes: the order of checks, the points that are dropped, and the messages.
 
+use fluxstone_storage::memory_disk::MemoryDisk;
+
 use super::*;
 
 fn with_database() -> Bench {
@@ -216,4 +218,108 @@ m,a\ b=c\,d g=2 2"#;
     let rows = |name: &str| bench.run(&format!("SELECT \"f 1\", g FROM {name} GROUP BY *"));
     assert!(rows("m").contains(r#"say "hi\"#), "{}", rows("m"));
     assert_eq!(rows("o"), rows("m").replacen("m{", "o{", 1));
+}
+
+/// Returns a line for each of some hours.
+fn hourly(hours: std::ops::Range<i64>) -> String {
+    let hour = 3_600_000_000_000;
+    hours.map(|at| format!("m f={at} {}\n", at * hour)).collect::<Vec<_>>().concat()
+}
+
+// spec: write.shard.9
+#[test]
+fn a_write_to_too_many_shards_stores_nothing() {
+    let bench = Bench::with(|options| options.shards_per_write_max = 3);
+    bench.done("CREATE DATABASE d WITH DURATION INF SHARD DURATION 1h");
+    let error = "BadRequest max-shards-per-write limit exceeded: the points belong to more than 3 shards";
+    assert_eq!(bench.write(&hourly(0..4)), error);
+    assert_eq!(bench.run("SELECT count(f) FROM m"), "0:");
+    assert_eq!(bench.run("SHOW SHARDS").matches("autogen").count(), 0);
+    assert_eq!(bench.write(&hourly(0..3)), "");
+    assert_eq!(bench.write(&hourly(3..6)), "");
+    // Shards that exist count as well.
+    assert_eq!(bench.write(&hourly(0..6)), error);
+}
+
+// spec: write.shard.9
+#[test]
+fn select_into_too_many_shards_fails() {
+    let bench = Bench::with(|options| options.shards_per_write_max = 3);
+    bench.done("CREATE DATABASE d WITH DURATION INF SHARD DURATION 1h");
+    assert_eq!(bench.write(&hourly(0..3)), "");
+    assert_eq!(bench.write(&hourly(3..6)), "");
+    let answer = bench.run("SELECT f INTO n FROM m");
+    assert_eq!(answer, "0: error: max-shards-per-write limit exceeded: the points belong to more than 3 shards");
+}
+
+// spec: write.shard.10
+#[test]
+fn a_write_that_makes_too_many_shards_stores_nothing() {
+    let bench = Bench::with(|options| options.shards_per_database_max = 3);
+    bench.done("CREATE DATABASE d WITH DURATION INF SHARD DURATION 1h");
+    assert_eq!(bench.write(&hourly(0..2)), "");
+    let error = "BadRequest max-shards-per-database limit exceeded: db=d (2/3)";
+    assert_eq!(bench.write(&hourly(1..4)), error);
+    assert_eq!(bench.write(&hourly(0..3)), "");
+    // Writes to the shards that exist go on.
+    assert_eq!(bench.write(&hourly(0..3)), "");
+    assert_eq!(bench.write(&hourly(3..4)), "BadRequest max-shards-per-database limit exceeded: db=d (3/3)");
+}
+
+// spec: storage.durability.8, write.memory.1
+#[test]
+fn concurrent_writers_stay_within_the_memory_bound_and_one_request() {
+    const LIMIT: usize = 8 << 10;
+    let bench = Bench::on(Arc::new(MemoryDisk::default()), |options| {
+        options.memtable_bytes_max = LIMIT;
+        options.write_timeout = Duration::from_hours(1);
+    });
+    bench.done("CREATE DATABASE d");
+    let body = |writer: usize| -> String {
+        (0..200).map(|at| format!("m,w={writer},t={} f={at},g={at} {at}\n", at % 50)).collect::<Vec<_>>().concat()
+    };
+    let is_done = AtomicBool::new(false);
+    let max = std::thread::scope(|scope| {
+        let observer = scope.spawn(|| {
+            let mut max = 0;
+            while !is_done.load(Ordering::Relaxed) {
+                max = max.max(bench.engine.core.store.memory_bytes());
+                std::thread::yield_now();
+            }
+            max
+        });
+        let (bench, body) = (&bench, &body);
+        let writers: Vec<_> = (0..24).map(|writer| scope.spawn(move || bench.write(&body(writer)))).collect();
+        let answers: Vec<String> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
+        is_done.store(true, Ordering::Relaxed);
+        assert_eq!(answers, vec![String::new(); 24]);
+        observer.join().unwrap()
+    });
+    // One of them takes this much alone, in an engine that holds nothing else.
+    let one = {
+        let bench = Bench::on(Arc::new(MemoryDisk::default()), |options| options.memtable_bytes_max = 1 << 30);
+        bench.done("CREATE DATABASE d");
+        assert_eq!(bench.write(&body(0)), "");
+        bench.engine.core.store.memory_bytes()
+    };
+    assert!(one > LIMIT, "a body is larger than the limit: {one}");
+    // What is reserved is an estimate that is on the safe side, and counts the series as well.
+    assert!(max <= 2 * LIMIT + 3 * one, "{max} for bodies of {one}");
+    assert_eq!(bench.run("SELECT count(f), count(g) FROM m"), "0: m{} time,count,count_1 | 0,4800,4800");
+}
+
+// spec: write.memory.2
+#[test]
+fn a_write_that_needs_too_much_memory_stores_nothing() {
+    let bench = Bench::on(Arc::new(MemoryDisk::default()), |options| options.memtable_bytes_max = 1 << 10);
+    bench.done("CREATE DATABASE d");
+    // Each of a thousand series has columns for 1,300 fields.
+    let fields: Vec<String> = (0..1_300).map(|field| format!("{field}=1")).collect();
+    let fields = fields.join(",");
+    let body: String = (0..1_000).map(|series| format!("m,t={series} {fields}\n")).collect::<Vec<_>>().concat();
+    let answer = bench.write(&body);
+    assert!(answer.starts_with("BadRequest a write that needs "), "{answer}");
+    assert!(answer.ends_with(" bytes of memory is too large: cache-max-memory-size allows 268435456"), "{answer}");
+    assert_eq!(bench.run("SHOW FIELD KEYS"), "0:");
+    assert_eq!(bench.write("m a=1 1"), "");
 }

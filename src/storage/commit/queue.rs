@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::commit::budget::Reservation;
 use crate::error::StorageError;
 
 /// The approximate maximum size of the records of one group commit together.
@@ -73,6 +74,8 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) item: Item,
+    /// The memory of the record until its values are counted as those of memtables.
+    reservation: Option<Reservation>,
     ticket: Arc<Ticket>,
     is_complete: bool,
 }
@@ -118,6 +121,7 @@ impl Ticket {
 
 impl Pending {
     pub(crate) fn complete(mut self, result: Result<(), StorageError>) {
+        self.reservation = None;
         *self.ticket.result.lock() = Some(result);
         self.ticket.done.notify_one();
         self.is_complete = true;
@@ -151,18 +155,18 @@ impl CommitQueue {
     }
 
     /// Hands an item to the committer.
-    pub(crate) fn push(&self, item: Item) -> Arc<Ticket> {
-        self.enqueue(item, false)
+    pub(crate) fn push(&self, item: Item, reservation: Option<Reservation>) -> Arc<Ticket> {
+        self.enqueue(item, reservation, false)
     }
 
     /// Like [`CommitQueue::push`], for a caller that keeps others from enqueuing anything: the committer does not wait for more.
     pub(crate) fn push_alone(&self, item: Item) -> Arc<Ticket> {
-        self.enqueue(item, true)
+        self.enqueue(item, None, true)
     }
 
-    fn enqueue(&self, item: Item, is_alone: bool) -> Arc<Ticket> {
+    fn enqueue(&self, item: Item, reservation: Option<Reservation>, is_alone: bool) -> Arc<Ticket> {
         let ticket = Arc::new(Ticket::default());
-        let pending = Pending { item, ticket: ticket.clone(), is_complete: false };
+        let pending = Pending { item, reservation, ticket: ticket.clone(), is_complete: false };
         let mut state = self.inner.lock();
         if state.phase < Phase::Ended {
             state.since.get_or_insert_with(Instant::now);
@@ -258,6 +262,16 @@ impl CommitQueue {
         self.inner.lock().seals.error.is_some()
     }
 
+    /// Whether the store is not closing.
+    pub(crate) fn is_open(&self) -> bool {
+        self.inner.lock().phase == Phase::Open
+    }
+
+    /// Counts a run of the sealer that was begun before the committer started.
+    pub(crate) fn seal_begun(&self) {
+        self.inner.lock().seals.started += 1;
+    }
+
     /// Lets the committer end once everything is done.
     pub(crate) fn close(&self) {
         let mut state = self.inner.lock();
@@ -286,7 +300,9 @@ impl CommitQueue {
             self.drained.notify_all();
         }
         loop {
-            if state.seals.is_requested && state.seals.started == state.seals.ended {
+            // What is not sealed is in the log: a store that closes does not begin to seal it.
+            let is_open = state.phase == Phase::Open;
+            if is_open && state.seals.is_requested && state.seals.started == state.seals.ended {
                 state.seals.is_requested = false;
                 state.seals.started += 1;
                 state.idle_at = None;

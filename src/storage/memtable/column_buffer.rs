@@ -13,7 +13,7 @@ const CHUNK_VALUES_FIRST: usize = 256;
 /// When a column that a snapshot holds is copied, its open chunk is closed if it has at least this many values.
 const CHUNK_VALUES_COPIED_MAX: usize = 64;
 /// The estimated memory of a string, without its bytes.
-const STRING_BYTES: usize = 32;
+pub(crate) const STRING_BYTES: usize = 32;
 
 /// The values of one field of one series, in the order in which they were written.
 #[derive(Debug)]

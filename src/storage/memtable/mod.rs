@@ -22,14 +22,34 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::record::{FieldId, RowHead, Rows};
 use column_buffer::ColumnBuffer;
+pub(crate) use column_buffer::STRING_BYTES;
 use few_points::FewPoints;
-use series_columns::SeriesColumns;
+use series_columns::{COLUMN_BYTES, SeriesColumns};
 use series_table::{SeriesTable, Slot};
 
 /// The estimated memory of a series, without its values.
 const SERIES_BYTES: usize = 40;
 /// The additional memory of a series with columns.
 const COLUMNS_BYTES: usize = 64;
+/// The memory of a number; a string takes [`STRING_BYTES`] and its bytes in addition.
+pub(crate) const VALUE_BYTES: usize = 16;
+/// The memory of a page of neighbouring series.
+pub(crate) const PAGE_BYTES: usize = SeriesTable::<SeriesValues>::PAGE_BYTES;
+
+/// The memory of a memtable with values, without its pages.
+pub(crate) const TABLE_BYTES: usize = 256;
+
+/// Returns the most memory that a series takes without its values, if its points have this number of fields. One with a
+/// single number has no columns.
+pub(crate) fn series_bytes(fields: usize) -> usize {
+    if fields == 1 { SERIES_BYTES + 32 } else { SERIES_BYTES + COLUMNS_BYTES + fields * COLUMN_BYTES }
+}
+
+/// Returns the number of the page of a series.
+pub(crate) fn page_of(series: SeriesId) -> u64 {
+    series_table::page_of(series).0
+}
+
 /// A new series allocates columns for the fields of its first point, up to this many: most series never get others.
 const FIELDS_FIRST_MAX: usize = 64;
 
@@ -68,6 +88,9 @@ impl Memtable {
     /// Appends points.
     pub(crate) fn insert(&mut self, mut rows: Rows<'_>) -> Result<(), CodecError> {
         while let Some(row) = rows.next_row()? {
+            if self.bytes == 0 {
+                self.bytes = TABLE_BYTES;
+            }
             self.bytes += self.insert_row(row, &mut rows)?;
         }
         Ok(())

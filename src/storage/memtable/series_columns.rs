@@ -13,7 +13,7 @@ use crate::record::FieldId;
 /// Up to this many columns are searched one by one.
 const SEARCHED_MAX: usize = 32;
 /// The estimated memory of a column, without its values.
-const COLUMN_BYTES: usize = 192;
+pub(super) const COLUMN_BYTES: usize = 192;
 
 /// The columns of a series, in the order in which they were added.
 #[derive(Debug, Clone)]

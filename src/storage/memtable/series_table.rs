@@ -11,13 +11,15 @@ use hashbrown::HashMap;
 
 /// The number of neighbouring ids on a page; their positions fit in a byte each.
 const PAGE_SERIES: usize = 64;
-/// The number of buckets.
+/// The number of buckets of a table with more than [`FIRST_PAGES_MAX`] pages; a power of two.
 const BUCKETS: usize = 256;
+/// A table with up to this many pages has a single bucket: most shards of a client that makes very many have one page.
+const FIRST_PAGES_MAX: usize = 16;
 
 /// Entries by series id.
 #[derive(Debug, Clone)]
 pub(super) struct SeriesTable<T> {
-    /// Either empty, or [`BUCKETS`] of them.
+    /// None, one, or [`BUCKETS`] of them.
     buckets: Vec<Arc<Bucket<T>>>,
 }
 
@@ -44,12 +46,8 @@ pub(super) struct VacantSlot<'t, T> {
 }
 
 /// Returns the page number of a series, and its index on the page.
-fn page_of(series: SeriesId) -> (u64, usize) {
+pub(super) fn page_of(series: SeriesId) -> (u64, usize) {
     (series.0 / PAGE_SERIES as u64, (series.0 % PAGE_SERIES as u64) as usize)
-}
-
-fn bucket_of(page: u64) -> usize {
-    (page % BUCKETS as u64) as usize
 }
 
 impl<T: Clone> SeriesTable<T> {
@@ -63,16 +61,33 @@ impl<T: Clone> SeriesTable<T> {
 
     pub(super) fn get(&self, series: SeriesId) -> Option<&T> {
         let (number, at) = page_of(series);
-        self.buckets.get(bucket_of(number))?.get(&number)?.get(at)
+        self.buckets.get(self.bucket_of(number))?.get(&number)?.get(at)
+    }
+
+    /// Returns the index of the bucket of a page. Their number is a power of two.
+    fn bucket_of(&self, page: u64) -> usize {
+        page as usize & self.buckets.len().wrapping_sub(1)
+    }
+
+    /// Spreads the pages of the only bucket over [`BUCKETS`].
+    fn spread(&mut self) {
+        let pages = std::mem::replace(&mut self.buckets, vec![Arc::default(); BUCKETS]);
+        for (number, page) in pages.iter().flat_map(|bucket| bucket.iter()) {
+            let bucket = self.bucket_of(*number);
+            Arc::make_mut(&mut self.buckets[bucket]).insert(*number, page.clone());
+        }
     }
 
     /// Returns the slot of a series.
     pub(super) fn slot(&mut self, series: SeriesId) -> Slot<'_, T> {
-        if self.buckets.is_empty() {
-            self.buckets = vec![Arc::default(); BUCKETS];
+        match &self.buckets[..] {
+            [] => self.buckets = vec![Arc::default()],
+            [only] if only.len() >= FIRST_PAGES_MAX => self.spread(),
+            _ => {}
         }
         let (number, at) = page_of(series);
-        let bucket = Arc::make_mut(&mut self.buckets[bucket_of(number)]);
+        let bucket = self.bucket_of(number);
+        let bucket = Arc::make_mut(&mut self.buckets[bucket]);
         let page = Arc::make_mut(bucket.entry(number).or_default());
         match page.positions[at] {
             0 => Slot::Vacant(VacantSlot { page, at }),
@@ -86,7 +101,8 @@ impl<T: Clone> SeriesTable<T> {
             return;
         }
         let (number, at) = page_of(series);
-        let bucket = Arc::make_mut(&mut self.buckets[bucket_of(number)]);
+        let bucket = self.bucket_of(number);
+        let bucket = Arc::make_mut(&mut self.buckets[bucket]);
         if let Some(page) = bucket.get_mut(&number) {
             let page = Arc::make_mut(page);
             page.remove(at);
@@ -138,6 +154,9 @@ impl<'t, T> VacantSlot<'t, T> {
     pub(super) fn insert(self, entry: T) -> &'t mut T {
         let VacantSlot { page, at } = self;
         let position = page.entries.len();
+        if position == 0 {
+            page.entries.reserve_exact(1);
+        }
         page.entries.push(entry);
         page.positions[at] = position as u8 + 1; // there are at most as many entries as positions
         &mut page.entries[position]
@@ -173,7 +192,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_map_whose_copies_do_not_change(
-            steps in proptest::collection::vec((0_u64..200, 0_u64..3, any::<Option<u32>>(), proptest::bool::weighted(0.1)), 0..200),
+            steps in proptest::collection::vec((0_u64..200, 0_u64..20, any::<Option<u32>>(), proptest::bool::weighted(0.1)), 0..200),
         ) {
             let (mut table, mut model) = (SeriesTable::default(), BTreeMap::new());
             let mut copies = Vec::new();

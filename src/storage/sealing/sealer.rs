@@ -59,9 +59,15 @@ impl Sealer {
         }
     }
 
-    /// Seals everything that `job` holds.
-    pub(crate) fn seal(&mut self, job: &SealJob, state: &RwLock<State>) -> Result<(), StorageError> {
-        let result = self.write(job, state);
+    /// Seals everything that `job` holds. Returns `false` if `goes_on` said before a shard that it should stop; nothing is
+    /// sealed then.
+    pub(crate) fn seal(
+        &mut self,
+        job: &SealJob,
+        state: &RwLock<State>,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<bool, StorageError> {
+        let result = self.write(job, state, goes_on);
         // Files left by a failed attempt would keep filling the disk.
         if let Err(error) = self.remove_unlisted() {
             tracing::warn!(%error, "cannot remove a file that is no longer needed");
@@ -69,11 +75,19 @@ impl Sealer {
         result
     }
 
-    fn write(&mut self, job: &SealJob, state: &RwLock<State>) -> Result<(), StorageError> {
+    fn write(
+        &mut self,
+        job: &SealJob,
+        state: &RwLock<State>,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<bool, StorageError> {
         let mut sealed = Vec::new();
         let mut shards = Vec::new();
         for database in &job.databases {
             for (id, shard) in &database.shards {
+                if !goes_on() {
+                    return Ok(false);
+                }
                 let done = self.seal_shard(job.position, database, *id, shard)?;
                 shards.push(checkpoint_shard(database.id, *id, shard, done.as_ref(), job.position));
                 sealed.extend(done);
@@ -97,7 +111,7 @@ impl Sealer {
         if let Err(error) = log::delete_before(&*self.disk, &self.log_dir, self.generations.log_needed_from()) {
             tracing::warn!(%error, "cannot remove a log file that is no longer needed");
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Removes files of the data directory that are no longer needed or were left by a failure.

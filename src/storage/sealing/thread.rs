@@ -25,16 +25,19 @@ pub(crate) fn run_sealer(core: &StoreCore, mut sealer: Sealer, jobs: &Receiver<S
     }
 }
 
-/// Retries until sealing succeeds, or the store closes or becomes read-only. Returns `false` if memtables are still waiting
+/// Retries until sealing succeeds, or the store closes (between two shards) or becomes read-only. Returns `false` if memtables are still waiting
 /// to be sealed, so that no others may be closed.
 fn seal(core: &StoreCore, sealer: &mut Sealer, job: &SealJob) -> bool {
     let mut pause = RETRY_PAUSE_MIN;
     while core.check().is_ok() {
-        let Err(error) = sealer.seal(job, &core.state) else {
-            if pause > RETRY_PAUSE_MIN {
-                tracing::info!("sealing works again");
+        let error = match sealer.seal(job, &core.state, &|| core.queue.is_open()) {
+            Ok(is_done) => {
+                if pause > RETRY_PAUSE_MIN {
+                    tracing::info!("sealing works again");
+                }
+                return is_done;
             }
-            return true;
+            Err(error) => error,
         };
         tracing::error!(%error, retry_in = ?pause, "cannot seal memtables; they and the log are kept");
         if !core.queue.seal_failed(error, pause) {

@@ -187,7 +187,7 @@ fn failed_sealing_loses_nothing_and_resumes_when_the_shortage_ends() {
 #[test]
 fn a_store_can_be_closed_while_sealing_fails() {
     let disk = MemoryDisk::default();
-    let store = open(&disk, |options| options.memtable_bytes_max = 200);
+    let store = open(&disk, |options| options.memtable_bytes_max = 400);
     disk.set_shortage(Path::new(DATA), Some(Shortage::DiskFull));
     write(&store, SHARD, "m v=1 1").unwrap();
     store.checkpoint(&|| Ok(Vec::new())).unwrap_err();

@@ -31,6 +31,8 @@ pub(super) fn put(transaction: &mut Transaction<'_>, shard: ShardId, lines: &str
             continue;
         }
         outcome.stored += 1;
+        writer.count_series(series, row.len());
+        writer.count_second_row();
         writer.begin_row(series, Timestamp(time.parse().unwrap()), row.len() as u32);
         for (field, value) in &row {
             writer.put_value(field.id, value.as_scalar());

@@ -366,3 +366,56 @@ mod removals {
         assert_eq!(f.write("m v=1i 1").stored, 1);
     }
 }
+
+// spec: write.memory.3
+#[test]
+fn replay_seals_as_it_goes() {
+    let disk = MemoryDisk::default();
+    let writes = 200;
+    {
+        let store = open_on(&disk, 1 << 30, &mut |_| Ok(())).unwrap();
+        for at in 0..writes {
+            write(&store, ShardId(at % 50), &format!("m,t={at} v={at} {at}")).unwrap();
+        }
+    }
+    let segments =
+        |disk: &MemoryDisk| disk.names().iter().filter(|name| name.to_string_lossy().contains("segment-")).count();
+    assert_eq!(segments(&disk), 0, "closing a store does not seal");
+    let bound = 8 << 10;
+    let store = open_on(&disk, bound, &mut |_| Ok(())).unwrap();
+    assert!(store.memory_bytes() <= bound + memtable::TABLE_BYTES + (1 << 10), "{}", store.memory_bytes());
+    assert!(segments(&disk) > 0);
+    let count = |store: &Store| {
+        let values = |shard| dump(&*store.snapshot(DB, &[(ShardId(shard), TimeRange::ALL)])).len();
+        (0..50).map(values).sum::<usize>()
+    };
+    assert_eq!(count(&store), writes as usize);
+    drop(store);
+    assert_eq!(count(&open_on(&disk.crash(1), bound, &mut |_| Ok(())).unwrap()), writes as usize);
+}
+
+// spec: write.memory.3
+#[test]
+fn replay_goes_on_when_it_cannot_seal() {
+    let disk = MemoryDisk::default();
+    {
+        let store = open_on(&disk, 1 << 30, &mut |_| Ok(())).unwrap();
+        for at in 0..100 {
+            write(&store, SHARD, &format!("m,t={at} v={at} {at}")).unwrap();
+        }
+    }
+    let expected = "m,t=7 v 7=7".to_owned();
+    let has_all = |store: &Store| {
+        let values = dump(&*store.snapshot(DB, &[(SHARD, TimeRange::ALL)]));
+        values.len() == 100 && values.contains(&expected)
+    };
+    disk.set_shortage(Path::new("/data"), Some(memory_disk::Shortage::DiskFull));
+    let store = open_on(&disk, 1 << 10, &mut |_| Ok(())).unwrap();
+    assert!(has_all(&store));
+    disk.set_shortage(Path::new("/data"), None);
+    // An attempt that began before there was space may still fail.
+    while store.checkpoint(&|| Ok(Vec::new())).is_err() {}
+    assert!(has_all(&store));
+    drop(store);
+    assert!(has_all(&open_on(&disk.crash(1), 1 << 10, &mut |_| Ok(())).unwrap()));
+}
