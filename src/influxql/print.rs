@@ -8,8 +8,8 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use super::ast::{
-    Cast, Dimension, Expr, ExprKind, Field, Fill, Limits, Measurement, MeasurementName, Order, Select, SelectClauses,
-    Source, Target, VarRef, WildcardKind, Window, WindowOffset,
+    Cast, Dimension, Expr, ExprKind, Fill, Limits, Measurement, MeasurementName, Order, Select, SelectClauses,
+    SelectField, Source, Target, VarRef, WildcardKind, Window, WindowOffset,
 };
 use super::duration::DurationLiteral;
 use super::token::reserved;
@@ -129,7 +129,7 @@ pub(super) fn order_and_limits(f: &mut Formatter<'_>, order: Option<Order>, limi
     words.iter().filter(|(_, n)| *n > 0).try_for_each(|(word, n)| write!(f, " {word} {n}"))
 }
 
-impl Display for Field {
+impl Display for SelectField {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.expr.fmt(f)?;
         if self.alias.is_empty() { Ok(()) } else { write!(f, " AS {}", Name(&self.alias)) }

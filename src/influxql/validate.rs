@@ -7,8 +7,8 @@
 use fluxstone_model::Nanos;
 
 use super::ast::{
-    BinaryOp, Dimension, Expr, ExprKind, Field, Fill, GroupBy, Limits, Order, Resample, Select, SelectClauses, Source,
-    Target, Window, WindowOffset,
+    BinaryOp, Dimension, Expr, ExprKind, Fill, GroupBy, Limits, Order, Resample, Select, SelectClauses, SelectField,
+    Source, Target, Window, WindowOffset,
 };
 use super::calls;
 use super::invalid::{Checked, Invalid};
@@ -17,7 +17,7 @@ use super::role::Role;
 /// The clauses of a SELECT as read, before validation.
 #[derive(Debug)]
 pub(super) struct Unchecked {
-    pub(super) fields: Vec<Field>,
+    pub(super) fields: Vec<SelectField>,
     pub(super) into: Option<Target>,
     pub(super) sources: Vec<Source>,
     pub(super) condition: Option<Expr>,
@@ -64,7 +64,7 @@ pub(super) fn select(unchecked: Unchecked, role: Role) -> Result<Select, Invalid
 }
 
 /// A column other than time must be named.
-fn names(fields: &[Field]) -> Checked {
+fn names(fields: &[SelectField]) -> Checked {
     let mut names = Vec::new();
     for field in fields {
         names_in(&field.expr, &mut names);
@@ -181,8 +181,8 @@ fn window(name: &str, args: &[Expr], interval: Nanos) -> Result<Window, Invalid>
 }
 
 /// DISTINCT, as a word or as a call, must be the only projection.
-fn distinct(fields: &[Field]) -> Checked {
-    let is_distinct = |field: &Field| match &field.expr.kind {
+fn distinct(fields: &[SelectField]) -> Checked {
+    let is_distinct = |field: &SelectField| match &field.expr.kind {
         ExprKind::Distinct(_) => true,
         ExprKind::Call { name, .. } => name == "distinct",
         _ => false,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Field, VarRef};
+use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, SelectField, VarRef};
 use fluxstone_model::{FieldType, Text};
 
 use super::conditions::Condition;
@@ -78,7 +78,7 @@ impl CallPlan {
     /// Compiles the projections. Also returns the names that the columns ask for, since the names in `top` and `bottom` become
     /// columns too.
     pub(super) fn new(
-        fields: &[Field],
+        fields: &[SelectField],
         compiler: &CallCompiler<'_>,
     ) -> Result<(CallPlan, Vec<ColumnName>), QueryError> {
         let mut outputs = Vec::new();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use fluxstone_go::Regex;
-use fluxstone_influxql::ast::{Dimension, Expr, ExprKind, Field, Select, VarRef, WildcardKind};
+use fluxstone_influxql::ast::{Dimension, Expr, ExprKind, Select, SelectField, VarRef, WildcardKind};
 use fluxstone_model::{FieldType, Text};
 
 use super::error::QueryError;
@@ -18,7 +18,7 @@ const COLUMN_BYTES: usize = 512;
 const NAME_COPIES: usize = 6;
 
 /// Returns the projections of `select` without wildcards, each column with its type. Columns named `time` keep their place.
-pub(super) fn fields(select: &Select, schema: &Schema, costs: &mut Costs<'_>) -> Result<Vec<Field>, QueryError> {
+pub(super) fn fields(select: &Select, schema: &Schema, costs: &mut Costs<'_>) -> Result<Vec<SelectField>, QueryError> {
     let mut expanded = Vec::new();
     let pattern = Pattern::new(select, schema);
     for field in &select.fields {
@@ -29,7 +29,7 @@ pub(super) fn fields(select: &Select, schema: &Schema, costs: &mut Costs<'_>) ->
             ExprKind::Call { .. } => expand_call(field, schema, &mut expanded, costs)?,
             _ => {
                 costs.grow(field_bytes(field))?;
-                expanded.push(Field { expr: typed(&field.expr, schema), alias: field.alias.clone() });
+                expanded.push(SelectField { expr: typed(&field.expr, schema), alias: field.alias.clone() });
             }
         }
     }
@@ -78,7 +78,7 @@ impl<'s> Pattern<'s> {
         &self,
         kind: Option<WildcardKind>,
         regex: Option<&Regex>,
-        expanded: &mut Vec<Field>,
+        expanded: &mut Vec<SelectField>,
         costs: &mut Costs<'_>,
     ) -> Result<(), QueryError> {
         let mut found: Vec<(&Text, ColumnKind)> = Vec::new();
@@ -95,7 +95,7 @@ impl<'s> Pattern<'s> {
             costs.step()?;
             if regex.is_none_or(|regex| regex.is_match(name)) {
                 costs.grow(COLUMN_BYTES + NAME_COPIES * name.len())?;
-                expanded.push(Field { expr: column(name, kind), alias: String::new() });
+                expanded.push(SelectField { expr: column(name, kind), alias: String::new() });
             }
         }
         Ok(())
@@ -103,7 +103,7 @@ impl<'s> Pattern<'s> {
 }
 
 /// The memory of the columns that one projection becomes.
-fn field_bytes(field: &Field) -> usize {
+fn field_bytes(field: &SelectField) -> usize {
     let mut bytes = NAME_COPIES * field.alias.len();
     field.expr.walk(&mut |expr| {
         bytes += COLUMN_BYTES;
@@ -116,9 +116,9 @@ fn field_bytes(field: &Field) -> usize {
 
 /// Expands a call whose innermost argument is a wildcard into one call for each field of a type that the function accepts.
 fn expand_call(
-    field: &Field,
+    field: &SelectField,
     schema: &Schema,
-    expanded: &mut Vec<Field>,
+    expanded: &mut Vec<SelectField>,
     costs: &mut Costs<'_>,
 ) -> Result<(), QueryError> {
     let (inner_name, regex) = match innermost(&field.expr) {
@@ -129,7 +129,7 @@ fn expand_call(
         Some((name, ExprKind::Regex(regex))) => (name, Some(regex)),
         _ => {
             costs.grow(field_bytes(field))?;
-            expanded.push(Field { expr: typed(&field.expr, schema), alias: field.alias.clone() });
+            expanded.push(SelectField { expr: typed(&field.expr, schema), alias: field.alias.clone() });
             return Ok(());
         }
     };
@@ -144,7 +144,7 @@ fn expand_call(
             costs.grow(bytes + NAME_COPIES * name.len())?;
             let column = column(name, ColumnKind::Field(*field_type));
             let expr = with_innermost(&field.expr, &column);
-            expanded.push(Field { expr, alias: format!("{prefix}_{name}") });
+            expanded.push(SelectField { expr, alias: format!("{prefix}_{name}") });
         }
     }
     Ok(())

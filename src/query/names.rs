@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use fluxstone_influxql::ast::{Expr, ExprKind, Field};
+use fluxstone_influxql::ast::{Expr, ExprKind, SelectField};
 
 /// The name that a projection asks for. Several may ask for the same one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) enum ColumnName {
 }
 
 /// Returns the name that a projection asks for.
-pub(super) fn requested(field: &Field) -> ColumnName {
+pub(super) fn requested(field: &SelectField) -> ColumnName {
     if field.alias.is_empty() {
         ColumnName::Natural(natural(&field.expr))
     } else {

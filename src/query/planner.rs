@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use fluxstone_influxql::ast::{self, Expr, ExprKind, Field, Fill, Order, Select, SelectClauses, VarRef};
+use fluxstone_influxql::ast::{self, Expr, ExprKind, Fill, Order, Select, SelectClauses, SelectField, VarRef};
 use fluxstone_model::{Text, TimeRange};
 
 use super::calls::{CallCompiler, CallPlan};
@@ -155,7 +155,7 @@ pub(super) fn plan(
 /// The plan of rows that are points.
 fn point_plan(
     select: &Select,
-    fields: &[Field],
+    fields: &[SelectField],
     schema: &Schema,
     condition: &Condition,
     null_spoils: bool,
@@ -181,13 +181,13 @@ fn column_names(time_name: String, names: Vec<ColumnName>) -> Arc<[Text]> {
     columns.into()
 }
 
-fn folded_fields(fields: Vec<Field>) -> Vec<Field> {
-    fields.into_iter().map(|field| Field { expr: fold(&field.expr, None), alias: field.alias }).collect()
+fn folded_fields(fields: Vec<SelectField>) -> Vec<SelectField> {
+    fields.into_iter().map(|field| SelectField { expr: fold(&field.expr, None), alias: field.alias }).collect()
 }
 
 /// Removes the projections of `time` and returns the name of the time column, which is the alias of the first of them. If
 /// `spares_second`, as in 1.2.4, the projection after a removed one is kept, whatever it is.
-fn without_time(fields: Vec<Field>, spares_second: bool) -> (String, Vec<Field>) {
+fn without_time(fields: Vec<SelectField>, spares_second: bool) -> (String, Vec<SelectField>) {
     let mut name = None;
     let mut kept = Vec::with_capacity(fields.len());
     let mut is_spared = false;

@@ -7,7 +7,7 @@ use super::expression::Expr;
 
 /// One projection of a SELECT.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Field {
+pub struct SelectField {
     /// The value to compute.
     pub expr: Expr,
     /// `AS name`; empty without an alias.

@@ -12,7 +12,7 @@ pub use fluxstone_go::Regex;
 pub use fluxstone_model::{Privilege, RetentionOptions, SubscriptionMode};
 
 pub use clauses::{
-    Dimension, Field, Fill, GroupBy, Limits, Measurement, MeasurementName, Order, SystemSource, Target, Window,
+    Dimension, Fill, GroupBy, Limits, Measurement, MeasurementName, Order, SelectField, SystemSource, Target, Window,
     WindowOffset,
 };
 pub use expression::{BinaryOp, Cast, Expr, ExprKind, Span, VarRef, WildcardKind};

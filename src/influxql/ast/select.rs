@@ -4,14 +4,14 @@ use std::ops::Deref;
 
 use fluxstone_model::{TimeRange, Timestamp};
 
-use super::clauses::{Dimension, Field, Fill, GroupBy, Limits, Measurement, Order, Target};
+use super::clauses::{Dimension, Fill, GroupBy, Limits, Measurement, Order, SelectField, Target};
 use super::expression::{BinaryOp, Expr, ExprKind, VarRef};
 
 /// The clauses of a SELECT.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SelectClauses {
     /// The projections, at least one.
-    pub fields: Vec<Field>,
+    pub fields: Vec<SelectField>,
     /// `INTO ...`.
     pub into: Option<Target>,
     /// `FROM ...`, at least one.

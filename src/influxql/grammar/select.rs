@@ -9,7 +9,7 @@ use super::fault::{Parsed, plain};
 use super::input::{Input, peek, peek_raw, skip_space, take};
 use super::source::{sources, target};
 use super::tokens::{clause, comma_separated, identifier, keyword, kind, literal, regex};
-use crate::ast::{Expr, ExprKind, Field, Fill, Limits, Order, Select, Source, Span};
+use crate::ast::{Expr, ExprKind, Fill, Limits, Order, Select, SelectField, Source, Span};
 use crate::invalid::Invalid;
 use crate::position::Position;
 use crate::role::Role;
@@ -45,7 +45,7 @@ fn subquery<'t>(input: &mut Input<'t>) -> Parsed<'t, Source> {
     select(input, Role::Subquery).map(|select| Source::Subquery(Box::new(select)))
 }
 
-fn field<'t>(input: &mut Input<'t>) -> Parsed<'t, Field> {
+fn field<'t>(input: &mut Input<'t>) -> Parsed<'t, SelectField> {
     let expr = if let Some(expr) = regex_operand(input)? {
         expr
     } else {
@@ -58,7 +58,7 @@ fn field<'t>(input: &mut Input<'t>) -> Parsed<'t, Field> {
         expr
     };
     let alias = clause(Keyword::As, identifier)(input)?.unwrap_or_default();
-    Ok(Field { expr, alias })
+    Ok(SelectField { expr, alias })
 }
 
 /// A regular expression that selects names.

@@ -12,7 +12,7 @@ fn a_select_has_this_shape() {
     let text = "SELECT max(a) / 2 AS b INTO p.:MEASUREMENT FROM d..m WHERE time > now() - 1h AND k = 'x' \
                 GROUP BY time(1m, 5s), k fill(previous) ORDER BY time DESC LIMIT 7";
     let Statement::Select(select) = statement(text) else { panic!("{text}") };
-    insta::assert_compact_debug_snapshot!(select.fields, @r#"[Field { expr: Binary { op: Divide, lhs: Call { name: "max", args: [Var(VarRef { name: "a", cast: None })] }, rhs: Integer(2) }, alias: "b" }]"#);
+    insta::assert_compact_debug_snapshot!(select.fields, @r#"[SelectField { expr: Binary { op: Divide, lhs: Call { name: "max", args: [Var(VarRef { name: "a", cast: None })] }, rhs: Integer(2) }, alias: "b" }]"#);
     insta::assert_compact_debug_snapshot!(select.into, @r#"Some(Target { database: "", policy: "p", measurement: None })"#);
     insta::assert_compact_debug_snapshot!(select.sources, @r#"[Measurement(Measurement { database: "d", policy: "", name: Name("m") })]"#);
     insta::assert_compact_debug_snapshot!(select.condition, @r#"Some(Binary { op: And, lhs: Binary { op: Greater, lhs: Var(VarRef { name: "time", cast: None }), rhs: Binary { op: Subtract, lhs: Call { name: "now", args: [] }, rhs: Duration(Nanos(3600000000000)) } }, rhs: Binary { op: Equal, lhs: Var(VarRef { name: "k", cast: None }), rhs: String("x") } })"#);
