@@ -22,8 +22,8 @@
 //! | 3 | [`query`] | planner and pure evaluator; [`query::functions`] has a file for each family of functions | files, clocks, the catalog |
 //! | 3 | [`storage`] | write-ahead log, memtables, segment files, series index, compaction, snapshots | InfluxQL |
 //! | 3 | [`catalog`] | databases, policies, shard groups, users, grants, continuous queries, subscriptions: a value with pure transitions | files |
-//! | 2 | [`columns`] | the seam between storage and query: batches, blocks, summaries, sources | both sides |
-//! | 2 | [`influxql`] | text to syntax tree, static validation, tree to normalised text | data |
+//! | 2 | [`columns`] | the seam between storage and query: batches, blocks, summaries, sources | the insides of storage and of query |
+//! | 2 | [`influxql`] | text to syntax tree, static validation, tree to normalized text | data |
 //! | 2 | [`line_protocol`] | bytes to points that borrow from them | databases |
 //! | 2 | [`codec`] | pure block encoders and decoders | files |
 //! | 1 | [`model`] | times, units, values, names, ids, tag sets, series keys | everything else |
@@ -33,21 +33,21 @@
 //! # Five rules
 //!
 //! 1. **The log is the database.** Every change is one record in one append-only log. Applying a record is deterministic:
-//!    whatever is not (server time, ids, salts, `now()`) is decided before and stored in it. An acknowledgement means that the
+//!    whatever is not deterministic (server time, ids, salts, `now()`) is decided beforehand and stored in it. An acknowledgement means that the
 //!    record is durable. Recovery is replay.
 //! 2. **The cost of a record is known before it is logged.** What does not fit is refused with a clear error, so that replay
 //!    always fits.
 //! 3. **Readers never wait for a writer's disk.** A query works on an immutable snapshot.
 //! 4. **A limit belongs to the work.** Permits and reservations move into the job and are released when the job ends, whatever
-//!    became of the client. Every loop whose length a client chooses asks whether to go on.
+//!    became of the client. Every loop whose length a client controls checks whether it should stop.
 //! 5. **Side effects stay at the edges.** Parsers, codecs, validation, planning, evaluation and catalog transitions are pure.
 //!    Clocks, disks, sockets and randomness come in through small traits.
 //!
 //! # The write path
 //!
-//! 1. `http/routes.rs` finds the endpoint; `http/write.rs` authenticates, reads the body (`http/body.rs`), unpacks it
-//!    (`http/gzip.rs`), and passes it to the engine on a blocking thread.
-//! 2. `engine/write.rs` finds database and policy, and checks privileges.
+//! 1. `http/routes.rs` finds the endpoint; `http/write.rs` authenticates, checks the privilege, and reads the body (`http/body.rs`).
+//!    On a blocking thread it unpacks the body (`http/gzip.rs`) and passes it to the engine.
+//! 2. `engine/write.rs` checks the database and the privilege, and has the body parsed.
 //! 3. `line_protocol/lib.rs` parses the body to points that borrow from it.
 //! 4. `engine/ingest/` applies the rules of writing (types, limits), and resolves each point to a series and fields.
 //! 5. `storage/transaction.rs` makes one log record of the points and `storage/commit/committer.rs` makes it durable.
@@ -59,23 +59,27 @@
 //! 1. `http/query.rs` authenticates, reads the parameters (`http/parameters.rs`, `http/bind.rs`), and passes the text to the
 //!    engine on a blocking thread.
 //! 2. `engine/prepare.rs` parses it with [`influxql::parse`], and checks privileges.
-//! 3. `engine/execute.rs` executes each statement: `engine/select.rs`, `engine/listing.rs` (SHOW), `engine/definition.rs` (CREATE
-//!    and the like), `engine/delete.rs`.
-//! 4. `query/plan.rs` plans a SELECT; `query/evaluate.rs` evaluates it over a snapshot (`storage/snapshot.rs`).
+//! 3. `engine/execute.rs` runs the statements in order, and `engine/statement.rs` chooses the file for each: `engine/select.rs`; for
+//!    SHOW, `engine/listing.rs` (the catalog), `engine/schema.rs` and `engine/field_keys.rs` (the schema), and
+//!    `engine/diagnostics.rs`; `engine/definition.rs` (CREATE and the like); `engine/delete.rs`.
+//! 4. `query/planner.rs` plans a SELECT; `query/evaluate.rs` evaluates it over a snapshot (`storage/snapshot.rs`).
 //! 5. `http/answer/` encodes the result piece by piece, and `http/stream.rs` sends the pieces.
 //!
 //! # Where is ...
 //!
-//! Each rule is a numbered clause in `spec/`. The tests that hold it carry its number in a `// spec:` comment, at the end of the
-//! file that implements it or next to it: `grep -rn "lp.escape.1" src` finds both.
+//! Each rule is a numbered clause in `spec/`. What checks it names it: a test in a `// spec:` comment, at the end of the file that
+//! implements it or in the tests of its crate, and a conformance case in `clauses`.
+//! `grep -rnF "lp.escape.1" src tests conformance/cases` finds them.
 //!
 //! | what | where |
 //! |---|---|
 //! | parsing of line protocol, and its errors | `line_protocol/`: `series.rs`, `fields.rs`, `timestamp.rs`, `fault.rs` |
 //! | parsing of InfluxQL | `influxql/lexer.rs`, a file for each kind of statement in `influxql/grammar/` |
 //! | validation of statements, and its errors | `influxql/validate.rs`, `influxql/calls.rs`, `influxql/invalid.rs` |
-//! | execution of a statement | `engine/execute.rs`, and from there the file of its kind |
-//! | a function such as `MEDIAN` | `query/functions/`: `aggregates.rs`, `selectors.rs`, `transformations.rs`, `predictors.rs` |
+//! | separation of statements, empty statements | `influxql/grammar/mod.rs` |
+//! | execution of a statement | `engine/statement.rs`, and from there the file of its kind |
+//! | names filled in: database, policy, `:MEASUREMENT` | `engine/names.rs` |
+//! | a function such as `MEDIAN` | `query/functions/`: `aggregates.rs`, `selectors.rs`, `transformations.rs`, `predictors.rs`; its name and arguments are read in `query/calls.rs` |
 //! | GROUP BY time, `fill` | `query/windows.rs`, `query/fill.rs` |
 //! | WHERE | `query/conditions.rs`, `query/time_bounds.rs` |
 //! | types and limits of points, partial writes | `engine/ingest/`, `engine/write.rs` |
@@ -90,7 +94,7 @@
 //! | limits on requests and connections | `http/context.rs`, `http/server.rs`, `http/body.rs` |
 //! | a setting | `config/settings.rs`; what it becomes: `server/options.rs` |
 //! | retention, and other work in the background | `engine/background.rs`; policies in `catalog/policy.rs` |
-//! | continuous queries | `engine/continuous_queries/`, `catalog/continuous_query.rs` |
+//! | continuous queries | created in `engine/definition.rs`, stored in `catalog/continuous_query.rs`, run by `engine/continuous_queries/` |
 //! | the format of the log | `storage/log/`, `storage/record.rs`; to the bit in `spec/storage.md` |
 //! | the format of segment files | `storage/segment/layout.rs`, `codec/` |
 //! | recovery, repair | `storage/log/recovery.rs`, `storage/sealing/checkpoint.rs`, `storage/repair.rs` |
