@@ -35,6 +35,12 @@ const SHORT: &[&str] = &[
     "slow-heads",
     "silent-connections",
     "malformed",
+    "half-closed",
+    "bad-lines-gzip",
+    "many-windows",
+    "long-select-list",
+    "show-field-keys",
+    "shards-per-write",
 ];
 
 /// Which attacks to run, and against what.
