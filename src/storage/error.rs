@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What to do about a log that does not belong to the checkpoint.
-const WRONG_LOG_ADVICE: &str = "mount or restore the directories that `[data] dir` and `[data] wal-dir` name, or run \
-    `fluxstone repair` to see what can be kept without them";
+const WRONG_LOG_ADVICE: &str = "mount or restore the directories that `[data] dir` and `[data] wal-dir` name; \
+    to start an empty server instead, move what is in both of them elsewhere";
 
 /// Why storage could not do something.
 #[derive(Debug, thiserror::Error)]

@@ -93,8 +93,8 @@ fn a_missing_log_is_not_taken_for_an_empty_one() {
     // Until the second checkpoint, the log is complete.
     assert_eq!(opened(&[&checkpoint]), all);
     assert_eq!(opened(&[&old]), all);
-    let advice = "mount or restore the directories that `[data] dir` and `[data] wal-dir` name, or run \
-                  `fluxstone repair` to see what can be kept without them";
+    let advice = "mount or restore the directories that `[data] dir` and `[data] wal-dir` name; \
+                  to start an empty server instead, move what is in both of them elsewhere";
     let refused = |remove: &[&Path], problem: &str| {
         assert_eq!(opened(remove).unwrap_err(), format!("/log: {problem}: {advice}"));
     };
