@@ -31,6 +31,9 @@ const HISTORIES: u32 = 200;
 /// A power cut is tried after every so many operations of the disk.
 const IMAGE_EVERY: u64 = 3;
 
+/// The newest checkpoint is damaged after one of so many power cuts.
+const DAMAGE_EVERY: u64 = 4;
+
 static COUNTS: Counts = Counts::new();
 
 /// Numbers of simulated events, for the report.
@@ -232,17 +235,18 @@ impl Simulation {
         drop(machine);
         // What the newest checkpoint holds is also in the previous one and the log after it.
         let damaged = disk.crash(seed);
-        if damage_checkpoint(&damaged, seed) {
+        if seed.is_multiple_of(DAMAGE_EVERY) && damage_checkpoint(&damaged, seed) {
             count(&COUNTS.damages);
             found(&open(&damaged, self.setup), &[model]);
         }
     }
 }
 
-/// Flips a bit of the newest checkpoint, if there is one.
+/// Flips a bit of the newest checkpoint, if there is a previous one. A full disk may have cost it.
 fn damage_checkpoint(disk: &MemoryDisk, seed: u64) -> bool {
     let path = Path::new(DATA_DIR).join("checkpoint");
-    let exists = disk.names().contains(&path);
+    let names = disk.names();
+    let exists = names.contains(&path) && names.contains(&Path::new(DATA_DIR).join("checkpoint-previous"));
     if exists {
         disk.damage(&path, |bytes| {
             let at = seed as usize % bytes.len();

@@ -181,6 +181,20 @@ impl Generations {
         Ok(())
     }
 
+    /// Removes the previous checkpoint, so that what only it needs can be removed. Returns whether there was one.
+    pub(crate) fn drop_previous(&mut self, disk: &dyn Disk, dir: &Path) -> Result<bool, StorageError> {
+        let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
+        let has_both = [NEWEST, PREVIOUS].iter().all(|wanted| names.iter().any(|name| name == wanted));
+        if self.is_uncertain || self.previous.is_none() || !has_both {
+            return Ok(false);
+        }
+        let path = dir.join(PREVIOUS);
+        disk.remove(&path).map_err(StorageError::io("remove", &path))?;
+        disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
+        self.previous = None;
+        Ok(true)
+    }
+
     /// The position of the oldest record that a start from either generation needs.
     pub(crate) fn log_needed_from(&self) -> u64 {
         self.previous.as_ref().map_or(self.newest.position, |previous| previous.position)
