@@ -181,16 +181,21 @@ impl Generations {
         Ok(())
     }
 
-    /// Removes the previous checkpoint, so that what only it needs can be removed. Returns whether there was one.
+    /// Gives up the previous generation, so that what only it needs can be removed. Returns whether there was one.
     pub(crate) fn drop_previous(&mut self, disk: &dyn Disk, dir: &Path) -> Result<bool, StorageError> {
-        let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
-        let has_both = [NEWEST, PREVIOUS].iter().all(|wanted| names.iter().any(|name| name == wanted));
-        if self.is_uncertain || self.previous.is_none() || !has_both {
+        // There is a previous generation only after a newest one was written; the first one's is the complete log, without a file.
+        if self.is_uncertain || self.previous.is_none() {
             return Ok(false);
         }
-        let path = dir.join(PREVIOUS);
-        disk.remove(&path).map_err(StorageError::io("remove", &path))?;
-        disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
+        let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
+        if !names.iter().any(|name| name == NEWEST) {
+            return Ok(false);
+        }
+        if names.iter().any(|name| name == PREVIOUS) {
+            let path = dir.join(PREVIOUS);
+            disk.remove(&path).map_err(StorageError::io("remove", &path))?;
+            disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
+        }
         self.previous = None;
         Ok(true)
     }
