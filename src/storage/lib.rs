@@ -165,13 +165,14 @@ impl Store {
             let _ = jobs.send(job);
         }
         let sealer_core = core.clone();
+        let is_settled = sealer.is_settled();
         store.spawn("sealer", move || run_sealer(&sealer_core, sealer, &sealer_jobs))?;
         let committer_core = core.clone();
         store.spawn("committer", move || run_committer(&committer_core, log, &jobs))?;
         let unsealed_bytes = core.state.read().memory.active;
         if unsealed_bytes > core.options.memtable_bytes_max {
             core.queue.request_seal();
-        } else if unsealed_bytes > 0 {
+        } else if unsealed_bytes > 0 || !is_settled {
             core.queue.note_unsealed();
         }
         Ok(store)

@@ -94,9 +94,10 @@ impl Committer<'_> {
         if self.core.condition.set(Mode::DiskFull, Some(reason)) {
             tracing::error!(file = %self.log.path().display(),
                 "the disk is full: changes are refused until there is space for the log");
-            // Sealing may free more than it needs, because the log before it is removed.
+            // Sealing may free more than it needs, because the log before the previous checkpoint is removed.
             self.core.queue.request_seal();
         }
+        self.core.queue.settle();
         for pending in self.held.iter_mut().filter(|pending| is_points_only(&pending.item)) {
             pending.answer(Err(StorageError::DiskFull));
         }
@@ -111,7 +112,8 @@ impl Committer<'_> {
         }
         let handed_over = rotated.is_ok() && self.jobs.send(self.core.state.write().freeze()).is_ok();
         if !handed_over {
-            self.core.queue.seal_ended();
+            // Nothing was sealed, and nothing will be.
+            self.core.queue.seal_ended(true);
         }
     }
 }

@@ -44,6 +44,8 @@ struct QueueState {
     seals: Seals,
     /// When everything is sealed unless a record arrives first.
     idle_at: Option<Instant>,
+    /// Whether no record has arrived since that moment.
+    is_idle: bool,
 }
 
 /// Runs of the sealer: requested, in progress and done.
@@ -57,6 +59,8 @@ struct Seals {
     /// Why the last attempt of the current run failed.
     error: Option<StorageError>,
     retry_requested: bool,
+    /// Whether files are kept that one more run frees, although there is nothing new to seal.
+    is_unsettled: bool,
 }
 
 /// The life cycle of the queue.
@@ -240,11 +244,24 @@ impl CommitQueue {
         true
     }
 
-    /// Reports that a run of the sealer has ended.
-    pub(crate) fn seal_ended(&self) {
+    /// Requests another run of the sealer now, if one more frees files.
+    pub(crate) fn settle(&self) {
+        let mut state = self.inner.lock();
+        if state.seals.is_unsettled && state.seals.started == state.seals.ended {
+            state.seals.request();
+        }
+    }
+
+    /// Reports that a run of the sealer has ended. Unless `is_settled`, one more frees files; it begins when the store is idle.
+    pub(crate) fn seal_ended(&self, is_settled: bool) {
         let mut state = self.inner.lock();
         state.seals.ended += 1;
         state.seals.error = None;
+        state.seals.is_unsettled = !is_settled;
+        if !is_settled && state.idle_at.is_none() {
+            let pause = if state.is_idle { Duration::ZERO } else { self.idle_after };
+            state.idle_at = Instant::now().checked_add(pause);
+        }
         self.sealed.notify_all();
         self.filled.notify_one();
     }
@@ -331,7 +348,7 @@ impl CommitQueue {
                 let due = since.checked_add(self.fsync_delay);
                 if state.is_urgent() || due.is_some_and(|due| due <= Instant::now()) {
                     state.is_busy = true;
-                    state.idle_at = Instant::now().checked_add(self.idle_after);
+                    (state.idle_at, state.is_idle) = (Instant::now().checked_add(self.idle_after), false);
                     return Some(Work::Group(state.take_group()));
                 }
                 self.wait_filled(&mut state, due, retry_at);
@@ -342,7 +359,7 @@ impl CommitQueue {
             }
             match state.idle_at {
                 Some(idle_at) if idle_at <= Instant::now() => {
-                    state.idle_at = None;
+                    (state.idle_at, state.is_idle) = (None, true);
                     state.seals.request();
                 }
                 idle_at => self.wait_filled(&mut state, idle_at, retry_at),

@@ -30,7 +30,7 @@ pub(crate) struct Start {
 }
 
 /// The position and the files of a checkpoint.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Generation {
     position: u64,
     files: BTreeSet<String>,
@@ -78,7 +78,11 @@ pub(crate) fn choose(
         }
         match checkpoint.load(disk, dir, cache) {
             Ok(state) => {
-                let before = if name == NEWEST { read_previous(disk, dir)? } else { None };
+                let mut before = if name == NEWEST { read_previous(disk, dir)? } else { None };
+                if before.is_none() && log_first == Some(1) {
+                    // The complete log leads to the same state.
+                    before = Some(Checkpoint::empty());
+                }
                 let generations = Generations::new(&checkpoint, before.as_ref());
                 return Ok(Start { checkpoint, state, generations, damaged });
             }
@@ -198,6 +202,11 @@ impl Generations {
         }
         self.previous = None;
         Ok(true)
+    }
+
+    /// Whether nothing is kept for the previous generation alone.
+    pub(crate) fn are_same(&self) -> bool {
+        self.previous.as_ref().is_none_or(|previous| *previous == self.newest)
     }
 
     /// The position of the oldest record that a start from either generation needs.

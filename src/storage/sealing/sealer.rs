@@ -80,6 +80,11 @@ impl Sealer {
         result
     }
 
+    /// Whether another checkpoint would free nothing, unless there is something new to seal.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.generations.are_same()
+    }
+
     /// Removes what no checkpoint needs. Files left by a failed attempt would keep filling the disk.
     fn clean_up(&self) {
         let log = log::delete_before(&*self.disk, &self.log_dir, self.generations.log_needed_from());

@@ -22,7 +22,7 @@ pub(crate) fn run_sealer(core: &StoreCore, mut sealer: Sealer, jobs: &Receiver<S
     for job in jobs {
         if seal(core, &mut sealer, &job) {
             drop(job);
-            core.queue.seal_ended();
+            core.queue.seal_ended(sealer.is_settled());
         }
     }
 }

@@ -205,6 +205,27 @@ fn the_previous_checkpoint_makes_room_for_the_next_one() {
     assert_eq!(after_power_cut(&disk), values(&store));
 }
 
+// spec: storage.checkpoint.4
+#[test]
+fn the_log_before_the_first_checkpoint_is_kept_when_sealing_fails_after_a_restart() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk, |_| {});
+    for round in 0..3 {
+        write(&store, SHARD, &format!("m v={round} {round}")).unwrap();
+    }
+    store.checkpoint(&|| Ok(Vec::new())).unwrap();
+    drop(store);
+    let store = open(&disk, |_| {});
+    write(&store, SHARD, "m v=3 3").unwrap();
+    disk.set_shortage(Path::new(DATA), Some(Shortage::TooManyFiles));
+    store.checkpoint(&|| Ok(Vec::new())).unwrap_err();
+    let expected = values(&store);
+    drop(store);
+    let damaged = disk.crash(3);
+    damaged.damage(&Path::new(DATA).join("checkpoint"), |bytes| bytes[9] ^= 1);
+    assert_eq!(values(&open(&damaged, |_| {})), expected);
+}
+
 // spec: storage.log.9
 #[test]
 fn bytes_of_a_failed_sync_are_not_mistaken_for_durable_ones() {
@@ -258,6 +279,36 @@ fn memtables_are_sealed_when_the_store_is_idle() {
     assert_eq!(values(&store), ["m v 1=1"]);
     drop(store);
     assert_eq!(after_power_cut(&disk), ["m v 1=1"]);
+}
+
+// spec: storage.checkpoint.6
+#[test]
+fn both_checkpoints_of_an_idle_store_list_the_same_files() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk, |_| {});
+    for round in 0..3 {
+        write(&store, SHARD, &format!("m v={round} {round}")).unwrap();
+        store.checkpoint(&|| Ok(Vec::new())).unwrap();
+    }
+    let expected = values(&store);
+    assert_eq!(files(&disk, "/segment-").len(), 2, "the previous checkpoint has a file of its own");
+    drop(store);
+    // Also if the store is idle from the beginning.
+    let store = open(&disk, |options| options.seal_idle_after = Duration::from_millis(1));
+    wait_until("the older file is removed", || files(&disk, "/segment-").len() == 1);
+    wait_until("the log is removed", || files(&disk, "/log-").len() == 1);
+    write(&store, SHARD, "m v=8 8\nm v=9 9").unwrap();
+    wait_until("what is new is sealed", || store.core.state.read().memory.active == 0);
+    wait_until("the older file is removed again", || files(&disk, "/segment-").len() == 1);
+    drop(store);
+    let operations = disk.operations();
+    let store = open(&disk, |_| {});
+    assert_eq!(values(&store)[0].matches('=').count(), 2 + expected[0].matches('=').count());
+    drop(store);
+    let damaged = disk.crash(3);
+    damaged.damage(&Path::new(DATA).join("checkpoint"), |bytes| bytes[9] ^= 1);
+    assert_eq!(values(&open(&damaged, |_| {}))[0].matches('=').count(), 5);
+    assert!(disk.operations() - operations < 10, "nothing more is written");
 }
 
 // spec: storage.durability.9
