@@ -198,8 +198,9 @@ impl Generations {
         if names.iter().any(|name| name == PREVIOUS) {
             let path = dir.join(PREVIOUS);
             disk.remove(&path).map_err(StorageError::io("remove", &path))?;
-            disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
         }
+        // Even if it is gone already: an earlier attempt may have failed here.
+        disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
         self.previous = None;
         Ok(true)
     }
