@@ -32,7 +32,10 @@ impl Core {
         }
         let version = (!changes.is_empty()).then(|| self.catalog.advance(latest.catalog.apply_all(&changes)));
         if let Err(error) = transaction.commit().wait() {
-            self.catalog.fail();
+            // A full disk refuses changes for a while, but no version that others may already build on.
+            if version.is_some() || !matches!(error, StorageError::DiskFull) {
+                self.catalog.fail();
+            }
             return Err(error.into());
         }
         match version {

@@ -81,6 +81,7 @@ impl Core {
     /// SHOW DIAGNOSTICS [FOR 'module'].
     pub(super) fn diagnostics(&self, module: Option<&str>) -> Vec<SeriesRows> {
         let text = |text: &str| Value::String(Text::from(text));
+        let health = self.store.health();
         let now = self.clock.now();
         let uptime = Nanos(now.0.saturating_sub(self.started.0));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -95,6 +96,16 @@ impl Core {
                     ("arch", text(std::env::consts::ARCH)),
                     ("cores", Value::Integer(cores as i64)),
                     ("os", text(std::env::consts::OS)),
+                ],
+            ),
+            one_row(
+                "storage",
+                &[],
+                &[
+                    ("mode", text(health.mode.name())),
+                    ("panics", Value::Integer(health.panics as i64)),
+                    ("reason", text(health.reason.as_deref().unwrap_or_default())),
+                    ("sealingError", text(health.sealing_error.as_deref().unwrap_or_default())),
                 ],
             ),
             one_row(

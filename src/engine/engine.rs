@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fluxstone_catalog::{Catalog, Change};
 use fluxstone_storage::disk::Disk;
 use fluxstone_storage::real_disk::RealDisk;
-use fluxstone_storage::{CatalogRecord, StorageError, Store, StoreOptions};
+use fluxstone_storage::{CatalogRecord, StorageError, Store, StoreHealth, StoreOptions};
 
 use super::background::Background;
 use super::catalog_cell::CatalogCell;
@@ -71,6 +71,13 @@ impl Engine {
         });
         let background = Background::start(&core);
         Ok(Engine { core, _background: background })
+    }
+}
+
+impl Engine {
+    /// Whether the store accepts changes, and what is wrong with it.
+    pub fn storage_health(&self) -> StoreHealth {
+        self.core.store.health()
     }
 }
 

@@ -61,4 +61,7 @@ pub use request::{
 };
 pub use session::PreparedQuery;
 
+#[doc(no_inline)]
+pub use fluxstone_storage::{Mode, StoreHealth};
+
 pub(crate) use engine_core::Core;

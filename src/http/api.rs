@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
 use fluxstone_engine::{
-    AuthState, Engine, LoginError, PreparedQuery, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError,
-    WriteRequest,
+    AuthState, Engine, LoginError, PreparedQuery, Principal, QueryRefusal, QueryRequest, StatementResult, StoreHealth,
+    WriteError, WriteRequest,
 };
 
 /// The calls of [`Engine`], which documents them.
@@ -15,6 +15,8 @@ pub trait Api: Send + Sync + 'static {
 
     /// See [`Engine::auth_state`].
     fn auth_state(&self) -> AuthState;
+    /// See [`Engine::storage_health`].
+    fn storage_health(&self) -> StoreHealth;
     /// See [`Engine::login`].
     fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError>;
     /// See [`Engine::remembered_login`].
@@ -41,6 +43,9 @@ impl Api for Engine {
 
     fn auth_state(&self) -> AuthState {
         Engine::auth_state(self)
+    }
+    fn storage_health(&self) -> StoreHealth {
+        Engine::storage_health(self)
     }
     fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
         Engine::login(self, user, password)

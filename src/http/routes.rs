@@ -153,8 +153,15 @@ fn variables<A: Api>(context: &ServerContext<A>) -> Reply {
     let values: serde_json::Map<_, _> =
         context.counters.values().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
     let uptime = context.started.elapsed().as_secs();
+    // Reasons name paths, so only administrators see them, in SHOW DIAGNOSTICS.
+    let health = context.api.storage_health();
     let variables = serde_json::json!({
         "httpd": { "name": "httpd", "tags": {}, "values": values },
+        "storage": { "name": "storage", "tags": {}, "values": {
+            "mode": health.mode.name(),
+            "panics": health.panics,
+            "sealingFails": health.sealing_error.is_some(),
+        } },
         "system": { "name": "system", "tags": {}, "values": { "uptime": uptime } },
     });
     let mut reply = Reply::new(ReplyBody::Whole(Some(format!("{variables}\n").into())));

@@ -13,6 +13,12 @@ pub enum StorageError {
     /// An earlier write to disk failed; nothing is accepted until the server is restarted.
     #[error("storage is read-only after a disk error")]
     ReadOnly,
+    /// The disk of the log is full; changes are accepted again as soon as it is not.
+    #[error("storage failed: no storage space; changes are accepted again when there is space")]
+    DiskFull,
+    /// A storage thread panicked at its work, which it tries again.
+    #[error("the {0} panicked")]
+    Panicked(&'static str),
     /// A file operation failed.
     #[error("{context}: {source}")]
     Io {
@@ -70,13 +76,19 @@ impl StorageError {
     /// Returns the text for clients, which does not reveal the server's paths.
     pub fn client_text(&self) -> String {
         match self {
-            StorageError::Io { source, .. } => format!("storage failed: {}", source.kind()),
+            StorageError::Io { source, .. } => format!("storage failed: {}", reason(source)),
             StorageError::Damaged { .. } | StorageError::DamagedLog { .. } | StorageError::WrongLog { .. } => {
                 "stored data is damaged: see the server's log".to_owned()
             }
             StorageError::Locked(_) => "storage is in use by another process".to_owned(),
             other => other.to_string(),
         }
+    }
+
+    /// Whether something failed because there was no space on the disk.
+    pub(super) fn is_no_space(&self) -> bool {
+        matches!(self, StorageError::Io { source, .. }
+            if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
     }
 
     /// Wraps an error of the operating system, for use with `map_err`: `io("write", path)`.
@@ -96,8 +108,12 @@ impl StorageError {
     pub(super) fn share(&self) -> StorageError {
         match self {
             StorageError::ReadOnly => StorageError::ReadOnly,
+            StorageError::DiskFull => StorageError::DiskFull,
+            StorageError::Panicked(thread) => StorageError::Panicked(thread),
             StorageError::Io { context, source } => {
-                StorageError::Io { context: context.clone(), source: io::Error::new(source.kind(), source.to_string()) }
+                let again = source.raw_os_error().map(io::Error::from_raw_os_error);
+                let source = again.unwrap_or_else(|| io::Error::new(source.kind(), source.to_string()));
+                StorageError::Io { context: context.clone(), source }
             }
             StorageError::Damaged { path, problem } => {
                 StorageError::Damaged { path: path.clone(), problem: problem.clone() }
@@ -113,5 +129,31 @@ impl StorageError {
             StorageError::TooMuchMemory { bytes, max } => StorageError::TooMuchMemory { bytes: *bytes, max: *max },
             StorageError::TooLarge(bytes) => StorageError::TooLarge(*bytes),
         }
+    }
+}
+
+/// Returns the kind of an error, or what the operating system calls it if it has no kind.
+fn reason(error: &io::Error) -> String {
+    let kind = error.kind().to_string();
+    let Some(code) = error.raw_os_error().filter(|_| kind.starts_with("uncategorized")) else { return kind };
+    let text = error.to_string();
+    let text = text.strip_suffix(&format!(" (os error {code})")).unwrap_or(&text);
+    text.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: storage.durability.10
+    #[test]
+    fn clients_read_what_failed_but_no_paths() {
+        let text = |code| {
+            let error = StorageError::io("write", Path::new("/secret"))(io::Error::from_raw_os_error(code));
+            assert_eq!(error.share().client_text(), error.client_text());
+            error.client_text()
+        };
+        assert_eq!(text(5), "storage failed: input/output error");
+        assert_eq!(text(28), "storage failed: no storage space");
     }
 }

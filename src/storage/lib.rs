@@ -25,6 +25,7 @@ mod directory_lock;
 pub mod disk;
 mod error;
 mod fields;
+mod health;
 mod live_schema;
 mod log;
 #[cfg(any(test, feature = "memory-disk"))]
@@ -54,6 +55,7 @@ pub use catalog_bytes::CatalogRecord;
 pub use commit::budget::Reservation;
 pub use error::StorageError;
 pub use fields::Field;
+pub use health::{Mode, StoreHealth};
 pub use log::frame;
 pub use options::StoreOptions;
 pub use recent_series::{MeasurementNumber, ResolvedSeries};
@@ -163,13 +165,14 @@ impl Store {
             let _ = jobs.send(job);
         }
         let sealer_core = core.clone();
+        let is_settled = sealer.is_settled();
         store.spawn("sealer", move || run_sealer(&sealer_core, sealer, &sealer_jobs))?;
         let committer_core = core.clone();
         store.spawn("committer", move || run_committer(&committer_core, log, &jobs))?;
         let unsealed_bytes = core.state.read().memory.active;
         if unsealed_bytes > core.options.memtable_bytes_max {
             core.queue.request_seal();
-        } else if unsealed_bytes > 0 {
+        } else if unsealed_bytes > 0 || !is_settled {
             core.queue.note_unsealed();
         }
         Ok(store)
@@ -241,6 +244,7 @@ impl Store {
     ///
     /// If sealing fails, nothing is lost and the store retries on its own.
     pub fn checkpoint(&self, catalog: &dyn Fn() -> Result<Vec<u8>, StorageError>) -> Result<(), StorageError> {
+        self.core.check()?;
         let ticket = {
             let _commit_lock = self.core.live.lock();
             self.core.queue.push_alone(Item::CatalogBase(catalog()?))
@@ -251,9 +255,16 @@ impl Store {
     }
 
     /// Whether there have been so many catalog changes since the last [`Store::checkpoint`] that another one is due. Never
-    /// while sealing fails, because the checkpoint would fail too.
+    /// while sealing fails or the store accepts no changes, because the checkpoint would fail too.
     pub fn checkpoint_due(&self) -> bool {
-        !self.core.queue.is_seal_failing() && self.core.state.read().catalog.changes.len() >= CATALOG_CHANGES_MAX
+        self.core.check().is_ok()
+            && !self.core.queue.is_seal_failing()
+            && self.core.state.read().catalog.changes.len() >= CATALOG_CHANGES_MAX
+    }
+
+    /// Returns whether the store accepts changes, and what is wrong with it.
+    pub fn health(&self) -> StoreHealth {
+        self.core.condition.health(self.core.queue.seal_error())
     }
 
     fn with_index<T>(&self, database: DatabaseId, ask: impl FnOnce(&SeriesIndex, SeriesBound) -> T) -> Option<T> {

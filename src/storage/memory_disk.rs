@@ -83,6 +83,8 @@ pub enum Failure {
 pub enum Shortage {
     /// There is no space for more files and bytes.
     DiskFull,
+    /// There is space for this many bytes in all files of the directory together.
+    Capacity(usize),
     /// Too many files are open.
     TooManyFiles,
 }
@@ -260,6 +262,20 @@ impl Inner {
         }
     }
 
+    /// Returns an error if there is no space for more bytes in the directory of a file.
+    fn check_space(&self, inode: Inode, bytes: usize) -> io::Result<()> {
+        let dir = self.dir_of(inode);
+        self.check(dir, &[Shortage::DiskFull])?;
+        match dir.and_then(|dir| self.shortages.get(dir)) {
+            Some(Shortage::Capacity(capacity)) => {
+                let here = self.names.iter().filter(|(path, _)| path.parent() == dir);
+                let used: usize = here.map(|(_, inode)| self.files[inode].bytes.len()).sum();
+                if used + bytes > *capacity { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the directory of a file, unless its name was removed.
     fn dir_of(&self, inode: Inode) -> Option<&Path> {
         self.names.iter().find(|(_, of)| **of == inode)?.0.parent()
@@ -396,7 +412,7 @@ struct OpenFile {
 impl AppendFile for OpenFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut inner = self.disk.inner.lock();
-        let result = inner.operate().and_then(|()| inner.check(inner.dir_of(self.inode), &[Shortage::DiskFull]));
+        let result = inner.operate().and_then(|()| inner.check_space(self.inode, bytes.len()));
         // A failed write may have written some of the bytes.
         let written = if result.is_ok() { bytes } else { &bytes[..bytes.len() / 2] };
         inner.files.entry(self.inode).or_default().bytes.extend_from_slice(written);

@@ -1,10 +1,9 @@
 //! What a store shares with its threads and its transactions.
 //!
-//! Invariant: once the log cannot be written, the store is read-only until it is opened again.
+//! Invariant: once the log cannot be written, for any reason but a full disk, the store is read-only until it is opened again.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use fluxstone_model::DatabaseId;
@@ -13,6 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::commit::budget::{Reservation, WriteMemory};
 use crate::commit::queue::CommitQueue;
 use crate::error::StorageError;
+use crate::health::{Condition, Mode};
 use crate::live_schema::LiveSchema;
 use crate::options::StoreOptions;
 use crate::series_index::SeriesIndex;
@@ -35,7 +35,7 @@ pub(crate) struct StoreCore {
     pub(crate) queue: CommitQueue,
     pub(crate) state: RwLock<State>,
     pub(crate) write_memory: Arc<WriteMemory>,
-    is_read_only: AtomicBool,
+    pub(crate) condition: Condition,
 }
 
 impl StoreCore {
@@ -46,18 +46,22 @@ impl StoreCore {
             options,
             state: RwLock::new(state),
             write_memory: Arc::default(),
-            is_read_only: AtomicBool::new(false),
+            condition: Condition::default(),
         }
     }
 
-    /// Fails if the store is read-only.
+    /// Fails if no change is accepted.
     pub(crate) fn check(&self) -> Result<(), StorageError> {
-        if self.is_read_only.load(Ordering::Acquire) { Err(StorageError::ReadOnly) } else { Ok(()) }
+        match self.condition.mode() {
+            Mode::Writable => Ok(()),
+            Mode::DiskFull => Err(StorageError::DiskFull),
+            Mode::ReadOnly => Err(StorageError::ReadOnly),
+        }
     }
 
-    /// Makes the store read-only. Returns whether it was before.
-    pub(crate) fn set_read_only(&self) -> bool {
-        self.is_read_only.swap(true, Ordering::AcqRel)
+    /// Fails if no change will ever be accepted again.
+    pub(crate) fn check_not_read_only(&self) -> Result<(), StorageError> {
+        if self.condition.mode() == Mode::ReadOnly { Err(StorageError::ReadOnly) } else { Ok(()) }
     }
 
     /// Reserves memory for a write, waiting for it until `deadline`: there is room while memtables and what others have
@@ -128,9 +132,6 @@ pub(crate) struct AbandonOnExit<'s>(pub(crate) &'s StoreCore);
 
 impl Drop for AbandonOnExit<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.set_read_only();
-        }
         self.0.queue.abandon();
     }
 }

@@ -5,6 +5,7 @@
 //! applied before the next transaction begins, so they can decide by looking at the state.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
@@ -19,6 +20,9 @@ use super::record::{Entry, RecordBuilder};
 use super::shard_writer::{ShardWriter, Target};
 use super::state::Shard;
 use super::store_core::StoreCore;
+
+/// How often someone who waits for the commit lock checks whether changes are still accepted.
+const CHECK_PAUSE: Duration = Duration::from_millis(100);
 
 /// A change that is being assembled. Dropped without [`Transaction::commit`], it leaves no trace.
 #[derive(Debug)]
@@ -49,7 +53,13 @@ enum Removal {
 
 impl<'s> Transaction<'s> {
     pub(super) fn begin(shared: &'s StoreCore) -> Result<Self, StorageError> {
-        let live = shared.live.lock();
+        let live = loop {
+            // Whoever has the lock may be waiting for a disk that is full.
+            shared.check()?;
+            if let Some(live) = shared.live.try_lock_for(CHECK_PAUSE) {
+                break live;
+            }
+        };
         shared.check()?;
         let first_series = live.next_series;
         let record = RecordBuilder::default();

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use fluxstone::storage::StorageError;
-use fluxstone::storage::memory_disk::{Failure, MemoryDisk};
+use fluxstone::storage::memory_disk::{Failure, MemoryDisk, Shortage};
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
@@ -30,6 +30,9 @@ const HISTORIES: u32 = 200;
 
 /// A power cut is tried after every so many operations of the disk.
 const IMAGE_EVERY: u64 = 3;
+
+/// The newest checkpoint is damaged after one of so many power cuts.
+const DAMAGE_EVERY: u64 = 4;
 
 static COUNTS: Counts = Counts::new();
 
@@ -97,6 +100,8 @@ struct Simulation {
     disk: MemoryDisk,
     machine: Option<Machine>,
     model: Model,
+    /// Whether the disk of the data directory has ever been full.
+    was_full: bool,
 }
 
 impl StateMachineTest for Simulation {
@@ -107,7 +112,7 @@ impl StateMachineTest for Simulation {
         count(&COUNTS.histories);
         let disk = MemoryDisk::default();
         let machine = Machine::start(&disk, options(setup.memtable_bytes_max)).expect("an empty disk");
-        Simulation { setup: *setup, disk, machine: Some(machine), model: Model::new() }
+        Simulation { setup: *setup, disk, machine: Some(machine), model: Model::new(), was_full: false }
     }
 
     fn apply(mut simulation: Simulation, _: &Setup, step: Step) -> Simulation {
@@ -142,7 +147,10 @@ impl Simulation {
             }
             Event::Checkpoint => self.checkpoint(step.seed),
             Event::Failure(after, failure) => self.disk.fail_after(*after, *failure),
-            Event::Shortage(shortage) => self.disk.set_shortage(Path::new(DATA_DIR), *shortage),
+            Event::Shortage(shortage) => {
+                self.was_full |= *shortage == Some(Shortage::DiskFull);
+                self.disk.set_shortage(Path::new(DATA_DIR), *shortage);
+            }
             Event::Restart => {
                 self.machine = None;
                 self.start(std::slice::from_ref(&before), step.seed);
@@ -232,17 +240,19 @@ impl Simulation {
         drop(machine);
         // What the newest checkpoint holds is also in the previous one and the log after it.
         let damaged = disk.crash(seed);
-        if damage_checkpoint(&damaged, seed) {
+        if seed.is_multiple_of(DAMAGE_EVERY) && damage_checkpoint(&damaged, self.was_full, seed) {
             count(&COUNTS.damages);
             found(&open(&damaged, self.setup), &[model]);
         }
     }
 }
 
-/// Flips a bit of the newest checkpoint, if there is one.
-fn damage_checkpoint(disk: &MemoryDisk, seed: u64) -> bool {
+/// Flips a bit of the newest checkpoint, if there is one. A full disk may have cost the previous one; then it must be there.
+fn damage_checkpoint(disk: &MemoryDisk, was_full: bool, seed: u64) -> bool {
     let path = Path::new(DATA_DIR).join("checkpoint");
-    let exists = disk.names().contains(&path);
+    let names = disk.names();
+    let has_previous = names.contains(&Path::new(DATA_DIR).join("checkpoint-previous"));
+    let exists = names.contains(&path) && (has_previous || !was_full);
     if exists {
         disk.damage(&path, |bytes| {
             let at = seed as usize % bytes.len();

@@ -31,30 +31,70 @@ fn a_reopened_engine_answers_as_before() {
 // spec: storage.durability.4, storage.durability.10
 #[test]
 fn changes_fail_when_the_log_fails_and_queries_continue() {
-    for is_full in [true, false] {
-        let disk = MemoryDisk::default();
-        let bench = Bench::on(Arc::new(disk.clone()), |_| {});
-        bench.done("CREATE DATABASE d");
-        assert_eq!(bench.write("m f=1 1"), "");
-        let first = if is_full {
-            disk.set_shortage(&bench.options.log_dir, Some(Shortage::DiskFull));
-            "no storage space"
-        } else {
-            disk.fail_after(1, Failure::Once);
-            "other error"
-        };
-        assert_eq!(bench.write("m f=2 2"), format!("Internal storage failed: {first}"));
-        disk.set_shortage(&bench.options.log_dir, None);
-        assert_eq!(bench.write("m f=3 3"), "Internal storage is read-only after a disk error");
-        for statement in ["CREATE DATABASE e", "DROP MEASUREMENT m", "DELETE FROM m", "SELECT f INTO n FROM m"] {
-            assert_eq!(bench.run(statement), "0: error: storage is read-only after a disk error");
-        }
-        assert_eq!(bench.run("SELECT f FROM m"), "0: m{} time,f | 1,1");
-        assert_eq!(bench.run("SHOW DATABASES"), "0: databases{} name | d");
-        let bench = bench.reopen();
-        assert_eq!(bench.write("m f=4 4"), "");
-        assert_eq!(bench.run("SELECT f FROM m; SHOW DATABASES"), "0: m{} time,f | 1,1 | 4,4\n1: databases{} name | d");
+    let disk = MemoryDisk::default();
+    let bench = Bench::on(Arc::new(disk.clone()), |_| {});
+    bench.done("CREATE DATABASE d");
+    assert_eq!(bench.write("m f=1 1"), "");
+    disk.fail_after(1, Failure::Once);
+    assert_eq!(bench.write("m f=2 2"), "Internal storage failed: other error");
+    assert_eq!(bench.write("m f=3 3"), "Internal storage is read-only after a disk error");
+    for statement in ["CREATE DATABASE e", "DROP MEASUREMENT m", "DELETE FROM m", "SELECT f INTO n FROM m"] {
+        assert_eq!(bench.run(statement), "0: error: storage is read-only after a disk error");
     }
+    assert_eq!(bench.run("SELECT f FROM m"), "0: m{} time,f | 1,1");
+    assert_eq!(bench.run("SHOW DATABASES"), "0: databases{} name | d");
+    let bench = bench.reopen();
+    assert_eq!(bench.write("m f=4 4"), "");
+    assert_eq!(bench.run("SELECT f FROM m; SHOW DATABASES"), "0: m{} time,f | 1,1 | 4,4\n1: databases{} name | d");
+}
+
+// spec: storage.durability.13, storage.durability.14
+#[test]
+fn nobody_waits_after_a_panic_of_the_thread_that_writes_the_log() {
+    let disk = MemoryDisk::default();
+    let bench = Bench::on(Arc::new(disk.clone()), |_| {});
+    bench.done("CREATE DATABASE d");
+    assert_eq!(bench.write("m f=1 1"), "");
+    disk.fail_after(0, Failure::Panic);
+    let read_only = "storage is read-only after a disk error";
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(bench.write("m f=2 2"), format!("Internal {read_only}")));
+            scope.spawn(|| assert_eq!(bench.write("new f=2 9000000000000000000"), format!("Internal {read_only}")));
+            for statement in ["CREATE DATABASE e", "DROP MEASUREMENT m", "DELETE FROM m", "DROP DATABASE d"] {
+                scope.spawn(|| assert_eq!(bench.run(statement), format!("0: error: {read_only}")));
+            }
+        }
+    });
+    assert_eq!(bench.run("SELECT f FROM m; SHOW DATABASES"), "0: m{} time,f | 1,1\n1: databases{} name | d");
+    let shown = "0: storage{} mode,panics,reason,sealingError | read-only,1,the committer panicked,";
+    assert_eq!(bench.run("SHOW DIAGNOSTICS FOR 'storage'"), shown);
+}
+
+// spec: storage.durability.10, storage.durability.12
+#[test]
+fn changes_fail_while_the_disk_is_full_and_succeed_afterwards() {
+    let disk = MemoryDisk::default();
+    let bench = Bench::on(Arc::new(disk.clone()), |_| {});
+    bench.done("CREATE DATABASE d");
+    assert_eq!(bench.write("m f=1 1"), "");
+    disk.set_shortage(&bench.options.log_dir, Some(Shortage::DiskFull));
+    let full = "storage failed: no storage space; changes are accepted again when there is space";
+    for _ in 0..2 {
+        assert_eq!(bench.write("m f=2 2"), format!("Internal {full}"));
+    }
+    for statement in ["CREATE DATABASE e", "DROP MEASUREMENT m", "DELETE FROM m", "SELECT f INTO n FROM m"] {
+        assert_eq!(bench.run(statement), format!("0: error: {full}"));
+    }
+    assert_eq!(bench.run("SELECT f FROM m"), "0: m{} time,f | 1,1");
+    disk.set_shortage(&bench.options.log_dir, None);
+    while bench.run("CREATE DATABASE e") == format!("0: error: {full}") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(bench.write("m f=4 4"), "");
+    let bench = bench.reopen();
+    assert_eq!(bench.run("SELECT f FROM m WHERE time = 4"), "0: m{} time,f | 4,4");
+    assert_eq!(bench.run("SHOW DATABASES"), "0: databases{} name | d | e");
 }
 
 // spec: storage.durability.8, storage.durability.10

@@ -458,7 +458,7 @@ fn only_databases_with_subscriptions_are_listed() {
     assert_eq!(bench.run("SHOW SUBSCRIPTIONS"), listed);
 }
 
-// spec: statements.stats.1
+// spec: statements.stats.1, storage.durability.14
 #[test]
 fn stats_and_diagnostics_are_series_of_one_row() {
     let bench = Bench::new();
@@ -469,6 +469,8 @@ fn stats_and_diagnostics_are_series_of_one_row() {
     let write = "0: write{} pointDrop,pointOk,writeError,writeOk | 0,3,0,1";
     assert_eq!(bench.run("SHOW STATS FOR 'write'"), write);
     assert_eq!(bench.run("SHOW STATS FOR 'nope'; SHOW DIAGNOSTICS FOR 'nope'"), "0:\n1:");
+    let storage = "0: storage{} mode,panics,reason,sealingError | writable,0,,";
+    assert_eq!(bench.run("SHOW DIAGNOSTICS FOR 'storage'"), storage);
     let pid = std::process::id();
     let time = "2017-03-01T00:16:18Z";
     let system = format!("0: system{{}} PID,currentTime,started,uptime | {pid},{time},{time},0s");

@@ -107,7 +107,7 @@ fn an_origin_is_echoed_with_the_cors_headers() {
     }
 }
 
-// spec: http.variables.1
+// spec: http.variables.1, storage.durability.14
 #[test]
 fn debug_vars_counts_what_happened() {
     let server = TestServer::start();
@@ -122,6 +122,8 @@ fn debug_vars_counts_what_happened() {
         assert_eq!(values[name], count, "{name}");
     }
     assert_eq!(values["clientError"], 1);
+    let storage = serde_json::json!({ "mode": "writable", "panics": 0, "sealingFails": false });
+    assert_eq!(variables["storage"]["values"], storage);
 }
 
 // spec: http.answer.1, http.answer.2

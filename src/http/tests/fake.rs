@@ -85,6 +85,10 @@ impl Api for FakeEngine {
         if self.no_admin.load(Ordering::Relaxed) { AuthState::NoAdmin } else { AuthState::Ready }
     }
 
+    fn storage_health(&self) -> fluxstone_engine::StoreHealth {
+        fluxstone_engine::StoreHealth::default()
+    }
+
     fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
         self.count_login();
         if user == "slow" {

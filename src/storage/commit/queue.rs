@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::commit::budget::Reservation;
 use crate::error::StorageError;
@@ -44,6 +44,8 @@ struct QueueState {
     seals: Seals,
     /// When everything is sealed unless a record arrives first.
     idle_at: Option<Instant>,
+    /// Whether no record has arrived since that moment.
+    is_idle: bool,
 }
 
 /// Runs of the sealer: requested, in progress and done.
@@ -57,6 +59,8 @@ struct Seals {
     /// Why the last attempt of the current run failed.
     error: Option<StorageError>,
     retry_requested: bool,
+    /// Whether files are kept that one more run frees, although there is nothing new to seal.
+    is_unsettled: bool,
 }
 
 /// The life cycle of the queue.
@@ -93,6 +97,8 @@ pub(crate) enum Item {
 pub(crate) enum Work {
     Group(Vec<Pending>),
     Seal,
+    /// It is time to try again what could not be done.
+    Retry,
 }
 
 /// The outcome of one item, when it is known.
@@ -122,9 +128,16 @@ impl Ticket {
 impl Pending {
     pub(crate) fn complete(mut self, result: Result<(), StorageError>) {
         self.reservation = None;
-        *self.ticket.result.lock() = Some(result);
-        self.ticket.done.notify_one();
-        self.is_complete = true;
+        self.answer(result);
+    }
+
+    /// Tells whoever waits, once. The item can still be done later.
+    pub(crate) fn answer(&mut self, result: Result<(), StorageError>) {
+        if !self.is_complete {
+            *self.ticket.result.lock() = Some(result);
+            self.ticket.done.notify_one();
+            self.is_complete = true;
+        }
     }
 }
 
@@ -231,11 +244,24 @@ impl CommitQueue {
         true
     }
 
-    /// Reports that a run of the sealer has ended.
-    pub(crate) fn seal_ended(&self) {
+    /// Requests another run of the sealer now, if one more frees files.
+    pub(crate) fn settle(&self) {
+        let mut state = self.inner.lock();
+        if state.seals.is_unsettled && state.seals.started == state.seals.ended {
+            state.seals.request();
+        }
+    }
+
+    /// Reports that a run of the sealer has ended. Unless `is_settled`, one more frees files; it begins when the store is idle.
+    pub(crate) fn seal_ended(&self, is_settled: bool) {
         let mut state = self.inner.lock();
         state.seals.ended += 1;
         state.seals.error = None;
+        state.seals.is_unsettled = !is_settled;
+        if !is_settled && state.idle_at.is_none() {
+            let pause = if state.is_idle { Duration::ZERO } else { self.idle_after };
+            state.idle_at = Instant::now().checked_add(pause);
+        }
         self.sealed.notify_all();
         self.filled.notify_one();
     }
@@ -255,6 +281,11 @@ impl CommitQueue {
             }
         }
         state.phase == Phase::Open
+    }
+
+    /// Why the last attempt at sealing failed, if it did.
+    pub(crate) fn seal_error(&self) -> Option<String> {
+        self.inner.lock().seals.error.as_ref().map(StorageError::to_string)
     }
 
     /// Whether the last attempt at sealing failed.
@@ -293,10 +324,12 @@ impl CommitQueue {
     }
 
     /// Blocks until there is something to do. Returns `None` when there will never be.
-    pub(crate) fn next_work(&self) -> Option<Work> {
+    ///
+    /// `retry_at` says that the committer holds items that it could not do yet, and when it tries again.
+    pub(crate) fn next_work(&self, retry_at: Option<Instant>) -> Option<Work> {
         let mut state = self.inner.lock();
-        state.is_busy = false;
-        if state.items.is_empty() {
+        state.is_busy = retry_at.is_some();
+        if state.items.is_empty() && !state.is_busy {
             self.drained.notify_all();
         }
         loop {
@@ -308,19 +341,17 @@ impl CommitQueue {
                 state.idle_at = None;
                 return Some(Work::Seal);
             }
+            if retry_at.is_some_and(|at| at <= Instant::now()) {
+                return Some(Work::Retry);
+            }
             if let Some(since) = state.since {
                 let due = since.checked_add(self.fsync_delay);
                 if state.is_urgent() || due.is_some_and(|due| due <= Instant::now()) {
                     state.is_busy = true;
-                    state.idle_at = Instant::now().checked_add(self.idle_after);
+                    (state.idle_at, state.is_idle) = (Instant::now().checked_add(self.idle_after), false);
                     return Some(Work::Group(state.take_group()));
                 }
-                match due {
-                    Some(due) => {
-                        self.filled.wait_until(&mut state, due);
-                    }
-                    None => self.filled.wait(&mut state),
-                }
+                self.wait_filled(&mut state, due, retry_at);
                 continue;
             }
             if state.phase > Phase::Open {
@@ -328,14 +359,21 @@ impl CommitQueue {
             }
             match state.idle_at {
                 Some(idle_at) if idle_at <= Instant::now() => {
-                    state.idle_at = None;
+                    (state.idle_at, state.is_idle) = (None, true);
                     state.seals.request();
                 }
-                Some(idle_at) => {
-                    self.filled.wait_until(&mut state, idle_at);
-                }
-                None => self.filled.wait(&mut state),
+                idle_at => self.wait_filled(&mut state, idle_at, retry_at),
             }
+        }
+    }
+
+    /// Blocks until something is enqueued, but no longer than until the earlier one of two moments.
+    fn wait_filled(&self, state: &mut MutexGuard<'_, QueueState>, one: Option<Instant>, other: Option<Instant>) {
+        match one.into_iter().chain(other).min() {
+            Some(until) => {
+                self.filled.wait_until(state, until);
+            }
+            None => self.filled.wait(state),
         }
     }
 }

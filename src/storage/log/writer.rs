@@ -1,6 +1,7 @@
 //! The end of the log, where records are appended.
 //!
-//! Invariant: after [`LogWriter::append`] returns, its records are on disk; after it fails, nothing may be appended again.
+//! Invariant: after [`LogWriter::append`] returns, its records are on disk; after it fails, nothing may be appended again, unless
+//! only space was missing.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,7 +64,8 @@ impl LogWriter {
         LogWriter { disk, dir, path, file, header, store, len, next, frame: Vec::new(), bytes_written: 0, rotate_at }
     }
 
-    /// Appends records as one frame and waits until it is on disk. After an error nothing may be appended again.
+    /// Appends records as one frame and waits until it is on disk. After [`StorageError::DiskFull`] the log is as it was before;
+    /// after any other error nothing may be appended again.
     pub(crate) fn append<R: AsRef<[u8]>>(&mut self, records: &[R]) -> Result<(), StorageError> {
         if self.len >= self.rotate_at {
             self.rotate()?;
@@ -73,8 +75,8 @@ impl LogWriter {
         let appended = self.file.append(&self.frame).map_err(StorageError::io("write", &self.path));
         let synced = appended.and_then(|()| self.file.sync().map_err(StorageError::io("sync", &self.path)));
         if let Err(error) = synced {
-            self.cut_off_unfinished();
-            return Err(error);
+            let is_restored = self.cut_off_unfinished();
+            return Err(if is_restored && error.is_no_space() { StorageError::DiskFull } else { error });
         }
         self.len += self.frame.len() as u64;
         self.bytes_written += self.frame.len() as u64;
@@ -85,10 +87,19 @@ impl LogWriter {
     }
 
     /// Removes what a failed write or sync left after the last good frame. After a failed sync the operating system may
-    /// show these bytes when the store is next opened, although they are not on disk and never will be.
-    fn cut_off_unfinished(&mut self) {
-        if let Err(error) = self.disk.append(&self.path, self.len) {
-            tracing::warn!(file = %self.path.display(), %error, "cannot cut off the part of the log that failed to be written");
+    /// show these bytes when the store is next opened, although they are not on disk and never will be. Returns whether the
+    /// file ends with that frame again, so that writing can go on there.
+    fn cut_off_unfinished(&mut self) -> bool {
+        match self.disk.append(&self.path, self.len) {
+            Ok(file) => {
+                self.file = file;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(file = %self.path.display(), %error,
+                    "cannot cut off the part of the log that failed to be written");
+                false
+            }
         }
     }
 

@@ -30,7 +30,7 @@ pub(crate) struct Start {
 }
 
 /// The position and the files of a checkpoint.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Generation {
     position: u64,
     files: BTreeSet<String>,
@@ -78,7 +78,11 @@ pub(crate) fn choose(
         }
         match checkpoint.load(disk, dir, cache) {
             Ok(state) => {
-                let before = if name == NEWEST { read_previous(disk, dir)? } else { None };
+                let mut before = if name == NEWEST { read_previous(disk, dir)? } else { None };
+                if before.is_none() && log_first == Some(1) {
+                    // The complete log leads to the same state.
+                    before = Some(Checkpoint::empty());
+                }
                 let generations = Generations::new(&checkpoint, before.as_ref());
                 return Ok(Start { checkpoint, state, generations, damaged });
             }
@@ -179,6 +183,31 @@ impl Generations {
         self.newest = new;
         self.pending.clear();
         Ok(())
+    }
+
+    /// Gives up the previous generation, so that what only it needs can be removed. Returns whether there was one.
+    pub(crate) fn drop_previous(&mut self, disk: &dyn Disk, dir: &Path) -> Result<bool, StorageError> {
+        // There is a previous generation only after a newest one was written; the first one's is the complete log, without a file.
+        if self.is_uncertain || self.previous.is_none() {
+            return Ok(false);
+        }
+        let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
+        if !names.iter().any(|name| name == NEWEST) {
+            return Ok(false);
+        }
+        if names.iter().any(|name| name == PREVIOUS) {
+            let path = dir.join(PREVIOUS);
+            disk.remove(&path).map_err(StorageError::io("remove", &path))?;
+        }
+        // Even if it is gone already: an earlier attempt may have failed here.
+        disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
+        self.previous = None;
+        Ok(true)
+    }
+
+    /// Whether nothing is kept for the previous generation alone.
+    pub(crate) fn are_same(&self) -> bool {
+        self.previous.as_ref().is_none_or(|previous| *previous == self.newest)
     }
 
     /// The position of the oldest record that a start from either generation needs.

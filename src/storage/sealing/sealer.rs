@@ -67,12 +67,30 @@ impl Sealer {
         state: &RwLock<State>,
         goes_on: &dyn Fn() -> bool,
     ) -> Result<bool, StorageError> {
-        let result = self.write(job, state, goes_on);
-        // Files left by a failed attempt would keep filling the disk.
-        if let Err(error) = self.remove_unlisted() {
-            tracing::warn!(%error, "cannot remove a file that is no longer needed");
+        let mut result = self.write(job, state, goes_on);
+        self.clean_up();
+        if result.as_ref().is_err_and(StorageError::is_no_space)
+            && self.generations.drop_previous(&*self.disk, &self.data_dir)?
+        {
+            tracing::warn!("the disk is full: removed the previous checkpoint to make space");
+            self.clean_up();
+            result = self.write(job, state, goes_on);
+            self.clean_up();
         }
         result
+    }
+
+    /// Whether another checkpoint would free nothing, unless there is something new to seal.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.generations.are_same()
+    }
+
+    /// Removes what no checkpoint needs. Files left by a failed attempt would keep filling the disk.
+    fn clean_up(&self) {
+        let log = log::delete_before(&*self.disk, &self.log_dir, self.generations.log_needed_from());
+        if let Err(error) = log.and_then(|()| self.remove_unlisted()) {
+            tracing::warn!(%error, "cannot remove a file that is no longer needed");
+        }
     }
 
     fn write(
@@ -108,9 +126,6 @@ impl Sealer {
         self.generations.write(&*self.disk, &self.data_dir, &checkpoint)?;
         self.series_files = checkpoint.series_files;
         state.write().publish(job.position, &sealed);
-        if let Err(error) = log::delete_before(&*self.disk, &self.log_dir, self.generations.log_needed_from()) {
-            tracing::warn!(%error, "cannot remove a log file that is no longer needed");
-        }
         Ok(true)
     }
 
@@ -185,11 +200,27 @@ impl Sealer {
                     tracing::error!(%error, "cannot merge a segment file");
                     plan = next;
                 }
+                Err(error) if error.is_no_space() && plan.merged_from < all => {
+                    let Some(unmerged) = self.without_merging(shard) else { return Ok(None) };
+                    tracing::warn!(%error, "no space to merge segment files: sealing without merging");
+                    plan = unmerged;
+                }
                 written => break written?,
             }
         };
         (done.merged_from, done.deletes_done) = (plan.merged_from, plan.deletes_done);
         Ok(Some(done))
+    }
+
+    /// Returns the plan that needs the least space after there was not enough for another one: only the closed memtable is written.
+    /// `None` if there is none.
+    fn without_merging(&self, shard: &Shard) -> Option<MergePlan> {
+        let name = segment_name(self.next_file - 1);
+        let path = self.data_dir.join(format!("{name}{TEMPORARY_SUFFIX}"));
+        // What was written of the merged file takes the space that is needed now. If it cannot be removed, the attempt fails.
+        let _ = self.disk.remove(&path);
+        shard.sealing.as_ref()?;
+        Some(MergePlan { merged_from: shard.segments.len(), deletes_done: false })
     }
 
     /// Writes the contents of the segments from `merged_from` on and of the closed memtable to one new file. Returns `None` if

@@ -2,10 +2,12 @@
 //!
 //! A failure of sealing loses nothing: what is not sealed is in the log and in memory, and writers wait when memory is full.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::sealer::Sealer;
+use crate::error::StorageError;
 use crate::state::SealJob;
 use crate::store_core::{AbandonOnExit, StoreCore};
 
@@ -20,7 +22,7 @@ pub(crate) fn run_sealer(core: &StoreCore, mut sealer: Sealer, jobs: &Receiver<S
     for job in jobs {
         if seal(core, &mut sealer, &job) {
             drop(job);
-            core.queue.seal_ended();
+            core.queue.seal_ended(sealer.is_settled());
         }
     }
 }
@@ -29,8 +31,8 @@ pub(crate) fn run_sealer(core: &StoreCore, mut sealer: Sealer, jobs: &Receiver<S
 /// to be sealed, so that no others may be closed.
 fn seal(core: &StoreCore, sealer: &mut Sealer, job: &SealJob) -> bool {
     let mut pause = RETRY_PAUSE_MIN;
-    while core.check().is_ok() {
-        let error = match sealer.seal(job, &core.state, &|| core.queue.is_open()) {
+    while core.check_not_read_only().is_ok() {
+        let error = match seal_once(core, sealer, job) {
             Ok(is_done) => {
                 if pause > RETRY_PAUSE_MIN {
                     tracing::info!("sealing works again");
@@ -47,4 +49,13 @@ fn seal(core: &StoreCore, sealer: &mut Sealer, job: &SealJob) -> bool {
     }
     // A read-only store closes no more memtables.
     true
+}
+
+/// Seals once. A panic counts as a failure: the sealer writes new files, and publishes them only when it has finished.
+fn seal_once(core: &StoreCore, sealer: &mut Sealer, job: &SealJob) -> Result<bool, StorageError> {
+    let attempt = || sealer.seal(job, &core.state, &|| core.queue.is_open());
+    catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
+        core.condition.count_panic();
+        Err(StorageError::Panicked("sealer"))
+    })
 }

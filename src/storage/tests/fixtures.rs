@@ -1,6 +1,8 @@
-//! Stores in format version 1, healthy and damaged, which every later version must be able to open.
+//! Stores in each version of the format, healthy and damaged, which every later version must be able to open.
 //!
-//! Each directory of `fixtures/v1` is a store. [`write_fixtures`] created them. It is run by hand, once per version of the format,
+//! Version 2 gave the log and the checkpoint the id of their store, and kept the previous checkpoint.
+//!
+//! Each directory of `fixtures/v1` and `fixtures/v2` is a store. [`write_fixtures`] created them. It is run by hand, once per version of the format,
 //! and its output is never changed.
 
 use std::fs;
@@ -9,8 +11,12 @@ use std::path::{Path, PathBuf};
 use super::super::directory_lock::LOCK_FILE;
 use super::*;
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
+const VERSIONS: [&str; 2] = ["v1", "v2"];
+/// The current version.
+const CURRENT: &str = "v2";
+
+fn fixtures(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(version)
 }
 
 /// A random walk in steps of -2 to 2.
@@ -57,11 +63,11 @@ fn delete(store: &Store) {
 }
 
 /// Opens a copy of a fixture.
-fn open_copy(name: &str) -> (tempfile::TempDir, Result<Store, StorageError>, Vec<String>) {
+fn open_copy(version: &str, name: &str) -> (tempfile::TempDir, Result<Store, StorageError>, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     for part in ["data", "log"] {
         fs::create_dir(dir.path().join(part)).unwrap();
-        for file in fs::read_dir(fixtures().join(name).join(part)).unwrap() {
+        for file in fs::read_dir(fixtures(version).join(name).join(part)).unwrap() {
             let file = file.unwrap();
             fs::copy(file.path(), dir.path().join(part).join(file.file_name())).unwrap();
         }
@@ -80,61 +86,77 @@ fn options(dir: &Path) -> StoreOptions {
 
 // spec: storage.durability.3, storage.segment.1
 #[test]
-fn a_store_of_version_1_can_be_read() {
-    let (_dir, store, catalog) = open_copy("healthy");
-    let store = store.unwrap();
-    let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
-    assert_eq!(dump(&*source), contents());
-    let want = [CatalogRecord::Checkpoint(b"catalog"), CatalogRecord::Change(b"change")];
-    assert_eq!(catalog, want.map(|record| format!("{record:?}")));
-    write(&store, SHARD, "n v=1 70").unwrap();
-    store.checkpoint(&|| Ok(Vec::new())).unwrap();
-    drop(source);
-    assert_eq!(dump(&*store.snapshot(DB, &[(SHARD, TimeRange::ALL)])).len(), contents().len());
+fn a_store_of_any_version_can_be_read() {
+    for version in VERSIONS {
+        let (_dir, store, catalog) = open_copy(version, "healthy");
+        let store = store.unwrap();
+        let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+        assert_eq!(dump(&*source), contents(), "{version}");
+        let want = [CatalogRecord::Checkpoint(b"catalog"), CatalogRecord::Change(b"change")];
+        assert_eq!(catalog, want.map(|record| format!("{record:?}")), "{version}");
+        write(&store, SHARD, "n v=1 70").unwrap();
+        store.checkpoint(&|| Ok(Vec::new())).unwrap();
+        drop(source);
+        assert_eq!(dump(&*store.snapshot(DB, &[(SHARD, TimeRange::ALL)])).len(), contents().len(), "{version}");
+    }
 }
 
 // spec: storage.log.6
 #[test]
-fn a_torn_log_of_version_1_is_cut() {
-    let (_dir, store, _) = open_copy("torn-log");
-    let source = store.unwrap().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
-    // The last frame, a delete, is incomplete.
-    assert!(dump(&*source).len() == contents().len() && dump(&*source) != contents());
+fn a_torn_log_of_any_version_is_cut() {
+    for version in VERSIONS {
+        let (_dir, store, _) = open_copy(version, "torn-log");
+        let source = store.unwrap().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+        // The last frame, a delete, is incomplete.
+        assert!(dump(&*source).len() == contents().len() && dump(&*source) != contents(), "{version}");
+    }
 }
 
 // spec: storage.segment.2
 #[test]
-fn a_damaged_block_of_version_1_is_reported_and_the_others_can_be_read() {
-    let (_dir, store, _) = open_copy("damaged-block");
-    let source = store.unwrap().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
-    let mut bad = 0;
-    let mut good = 0;
-    for series in source.series(b"m", &SeriesPredicate::All) {
-        for field in source.field_types(b"m", TimeRange::ALL).keys() {
-            for block in source.blocks(series.id, field, TimeRange::ALL) {
-                *(if block.decode().is_ok() { &mut good } else { &mut bad }) += 1;
+fn a_damaged_block_of_any_version_is_reported_and_the_others_can_be_read() {
+    for version in VERSIONS {
+        let (_dir, store, _) = open_copy(version, "damaged-block");
+        let source = store.unwrap().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+        let mut bad = 0;
+        let mut good = 0;
+        for series in source.series(b"m", &SeriesPredicate::All) {
+            for field in source.field_types(b"m", TimeRange::ALL).keys() {
+                for block in source.blocks(series.id, field, TimeRange::ALL) {
+                    *(if block.decode().is_ok() { &mut good } else { &mut bad }) += 1;
+                }
             }
         }
+        assert!(bad > 0 && good > bad, "{version}: {bad} bad, {good} good");
     }
-    assert!(bad > 0 && good > bad, "{bad} bad, {good} good");
 }
 
-// spec: storage.checkpoint.1, storage.log.7
+// spec: storage.log.7
 #[test]
-fn a_store_with_a_damaged_checkpoint_or_log_is_not_opened() {
-    let (_dir, store, _) = open_copy("damaged-checkpoint");
+fn a_store_with_a_damaged_log_is_not_opened() {
+    for (version, at) in [("v1", 65), ("v2", 44)] {
+        let (_dir, store, _) = open_copy(version, "damaged-log");
+        let Err(StorageError::DamagedLog { path, offset, .. }) = store else { panic!("opened") };
+        assert!(path.ends_with("log-00000000000000000003") && offset == at, "{version}: {path:?} {offset}");
+    }
+}
+
+// spec: storage.checkpoint.1, storage.checkpoint.4
+#[test]
+fn a_store_with_a_damaged_checkpoint_is_opened_only_if_there_is_a_previous_one() {
+    let (_dir, store, _) = open_copy("v1", "damaged-checkpoint");
     let Err(StorageError::Damaged { path, .. }) = store else { panic!("opened") };
     assert!(path.ends_with("checkpoint"), "{path:?}");
-    let (_dir, store, _) = open_copy("damaged-log");
-    let Err(StorageError::DamagedLog { path, offset, .. }) = store else { panic!("opened") };
-    assert!(path.ends_with("log-00000000000000000003") && offset == 65, "{path:?} {offset}");
+    let (_dir, store, _) = open_copy("v2", "damaged-checkpoint");
+    assert_eq!(dump(&*store.unwrap().snapshot(DB, &[(SHARD, TimeRange::ALL)])), contents());
 }
 
 /// Writes the fixtures of the current version.
 #[test]
 #[ignore = "run by hand when the version of the format changes"]
 fn write_fixtures() {
-    let healthy = fixtures().join("healthy");
+    let fixtures = fixtures(CURRENT);
+    let healthy = fixtures.join("healthy");
     fs::create_dir_all(&healthy).unwrap();
     let [first, second, third] = batches();
     let store = Store::open(options(&healthy), &mut |_| Ok(())).unwrap();
@@ -154,14 +176,15 @@ fn write_fixtures() {
 
     let damage = |name: &str, part: &str, prefix: &str, change: &dyn Fn(&mut Vec<u8>)| {
         for part in ["data", "log"] {
-            fs::create_dir_all(fixtures().join(name).join(part)).unwrap();
+            fs::create_dir_all(fixtures.join(name).join(part)).unwrap();
             for file in fs::read_dir(healthy.join(part)).unwrap() {
                 let file = file.unwrap();
-                fs::copy(file.path(), fixtures().join(name).join(part).join(file.file_name())).unwrap();
+                fs::copy(file.path(), fixtures.join(name).join(part).join(file.file_name())).unwrap();
             }
         }
-        let mut files = fs::read_dir(fixtures().join(name).join(part)).unwrap().map(|file| file.unwrap().path());
-        let path = files.find(|path| path.file_name().unwrap().to_string_lossy().starts_with(prefix)).unwrap();
+        let files = fs::read_dir(fixtures.join(name).join(part)).unwrap().map(|file| file.unwrap().path());
+        let matching = files.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(prefix));
+        let path = matching.filter(|path| !path.ends_with("checkpoint-previous")).max().unwrap();
         let mut bytes = fs::read(&path).unwrap();
         change(&mut bytes);
         fs::write(&path, bytes).unwrap();
