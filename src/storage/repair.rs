@@ -9,6 +9,7 @@ use super::disk::{Disk, read_all};
 use super::error::StorageError;
 use super::log;
 use super::options::StoreOptions;
+use super::sealing::checkpoint::DamagedSegments;
 use super::sealing::generations;
 use super::segment::SegmentCache;
 use super::set_aside::{free_name, set_file_aside};
@@ -63,7 +64,7 @@ pub fn cut_damage(disk: &dyn Disk, options: &StoreOptions) -> Result<Vec<PathBuf
 fn find(disk: &dyn Disk, options: &StoreOptions) -> Result<Option<LogDamage>, StorageError> {
     let cache = Arc::new(SegmentCache::new(options.segment_cache_bytes));
     let identity = log::identify(disk, &options.log_dir)?;
-    let start = generations::choose(disk, &options.data_dir, identity.first, &cache)?;
+    let start = generations::choose(disk, &options.data_dir, identity.first, &cache, DamagedSegments::LeaveOut)?;
     let extent = log::scan(disk, &options.log_dir, start.checkpoint.position, &mut |_, _| Ok(()))?;
     let Some(log::Damage { path, offset, problem, later }) = extent.damage else { return Ok(None) };
     let mut readable_changes = log::records_after(disk, &path, offset)?;

@@ -17,6 +17,7 @@ use crate::state::{SealDatabase, State};
 
 const MAGIC: [u8; 4] = *b"FXSR";
 const VERSION: u32 = 1;
+pub(crate) const UNKNOWN_VERSION: &str = "unknown series file version";
 /// The size of its keys at which a chunk is closed.
 const CHUNK_BYTES_MIN: usize = 1 << 20;
 /// The maximum size of a chunk: the minimum and one more key. Anything larger is damage.
@@ -127,7 +128,7 @@ fn decode(bytes: &[u8], state: &mut State) -> Result<(), CodecError> {
         return Err(CodecError::Malformed("the checksum of a series file is wrong"));
     }
     if reader.u32()? != VERSION {
-        return Err(CodecError::Malformed("unknown series file version"));
+        return Err(CodecError::Malformed(UNKNOWN_VERSION));
     }
     while !reader.is_empty() {
         let index = &state.database_mut(DatabaseId(reader.varint()?)).index;

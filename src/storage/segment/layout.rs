@@ -7,6 +7,7 @@ use fluxstone_model::{DatabaseId, ShardId, TimeRange, Timestamp};
 const HEADER_MAGIC: [u8; 4] = *b"FXSG";
 const FOOTER_MAGIC: [u8; 4] = *b"FXSE";
 const VERSION: u32 = 1;
+pub(crate) const UNKNOWN_SEGMENT_VERSION: &str = "unknown segment file version";
 pub(super) const HEADER_LEN: usize = 36;
 pub(super) const FOOTER_LEN: usize = 48;
 
@@ -59,7 +60,7 @@ impl SegmentHeader {
             return Err(CodecError::Malformed("the checksum of the header is wrong"));
         }
         if version != VERSION {
-            return Err(CodecError::Malformed("unknown segment file version"));
+            return Err(CodecError::Malformed(UNKNOWN_SEGMENT_VERSION));
         }
         Ok(header)
     }

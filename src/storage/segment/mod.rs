@@ -17,6 +17,7 @@ pub use block::{BLOCK_VALUES_MAX, decode_times, decode_values, encode_times, enc
 pub use cache::{SEGMENT_CACHE_BYTES, SegmentCache};
 pub use index::{BlockEntry, PartRef};
 pub use layout::SegmentHeader;
+pub(crate) use layout::UNKNOWN_SEGMENT_VERSION;
 pub use reader::{Segment, SegmentError, StoredBlock};
 pub use sequential::SequentialReader;
 pub use writer::SegmentWriter;

@@ -327,3 +327,58 @@ fn files_after_a_damaged_one_are_merged_without_it() {
     let counts: Vec<Option<usize>> = blocks.iter().map(|block| block.decode().ok().map(|b| b.times.len())).collect();
     assert_eq!((counts[0], counts.iter().flatten().sum::<usize>()), (None, 28));
 }
+
+/// Opens a store on a disk even if segment files are damaged.
+fn open_without_damaged(disk: &MemoryDisk) -> Result<Store, StorageError> {
+    let options = StoreOptions { start_without_damaged_segments: true, ..options_on_disk(1 << 20) };
+    Store::open_on(&(Arc::new(disk.clone()) as Arc<dyn Disk>), options, &mut |_| Ok(()))
+}
+
+// spec: storage.checkpoint.5
+#[test]
+fn a_store_can_open_without_a_damaged_segment_file() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    for (shard, round) in [(SHARD, 1), (ShardId(8), 2), (SHARD, 3)] {
+        // More than twice as much in the first round, so that its file is not merged.
+        for time in 0..if round == 1 { 50 } else { 1 } {
+            write(&store, shard, &format!("m,n={round} v={round} {time}")).unwrap();
+            write(&store, shard, &format!("other v={round} {time}")).unwrap();
+        }
+        store.checkpoint(&|| Ok(Vec::new())).unwrap();
+    }
+    drop(store);
+    let first = file_of(&disk, "segment-");
+    type Change = fn(&mut Vec<u8>);
+    let cut: Change = Vec::clear;
+    let directory: Change = |bytes| {
+        let at = bytes.len() - 50;
+        bytes[at] ^= 1;
+    };
+    let footer: Change = |bytes| *bytes.last_mut().unwrap() ^= 1;
+    for change in [cut, directory, footer, |bytes| bytes[20] ^= 1] {
+        let disk = disk.crash(1);
+        disk.damage(&first, change);
+        let names = disk.names();
+        let Err(StorageError::Damaged { path, .. }) = open(&disk) else { panic!("opened") };
+        assert_eq!((path, disk.names()), (first.clone(), names), "nothing was moved");
+        for round in 4..8 {
+            let store = open_without_damaged(&disk).unwrap();
+            let damaged = store.damaged_segments();
+            assert_eq!((damaged.len(), &damaged[0].path, damaged[0].shard), (1, &first, SHARD));
+            let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+            for series in source.series(b"m", &SeriesPredicate::All) {
+                let blocks = source.blocks(series.id, b"v", TimeRange::ALL);
+                let unreadable = blocks.iter().filter(|block| !block.has_summary());
+                assert!(unreadable.clone().count() > 0 && unreadable.clone().all(|block| block.decode().is_err()));
+                assert!(source.blocks(series.id, b"w", TimeRange::ALL).is_empty());
+            }
+            assert_eq!(dump(&*store.snapshot(DB, &[(ShardId(8), TimeRange::ALL)])).len(), 2, "another shard");
+            // Writes go on, and the damaged file is kept.
+            write(&store, SHARD, &format!("m v={round} {round}")).unwrap();
+            store.checkpoint(&|| Ok(Vec::new())).unwrap();
+            drop(store);
+            assert!(disk.names().contains(&first));
+        }
+    }
+}
