@@ -75,6 +75,15 @@ impl Engine {
     }
 }
 
+/// Returns the catalog that the records of a store describe.
+pub fn read_catalog<'r>(records: impl Iterator<Item = CatalogRecord<'r>>) -> Result<Catalog, String> {
+    let mut catalog = Catalog::default();
+    for record in records {
+        replay(&mut catalog, &record)?;
+    }
+    Ok(catalog)
+}
+
 /// Applies one record of the log or the checkpoint to `catalog`.
 fn replay(catalog: &mut Catalog, record: &CatalogRecord<'_>) -> Result<(), String> {
     match record {

@@ -17,8 +17,10 @@
 //! # Disks
 //!
 //! All files are accessed through the trait in [`disk`]: [`real_disk`] implements it for the file system, and, with the
-//! feature `memory-disk` for tests, `memory_disk` simulates a disk that fails. [`repair`] cuts a damaged log on demand.
+//! feature `memory-disk` for tests, `memory_disk` simulates a disk that fails. [`repair`] checks and repairs
+//! a damaged store on demand.
 
+mod bit_flip;
 mod catalog_bytes;
 mod commit;
 mod damaged_segment;

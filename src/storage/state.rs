@@ -176,7 +176,7 @@ impl State {
         Ok(())
     }
 
-    fn apply_entry(&mut self, entry: Entry<'_>) -> Result<(), CodecError> {
+    pub(super) fn apply_entry(&mut self, entry: Entry<'_>) -> Result<(), CodecError> {
         match entry {
             Entry::Catalog(change) => self.catalog.changes.push(Arc::from(change)),
             Entry::Series { database, id, key } => {

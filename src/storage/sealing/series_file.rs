@@ -121,7 +121,8 @@ pub(crate) fn read(disk: &dyn Disk, dir: &Path, number: u64, state: &mut State) 
     decode(&bytes, state).map_err(|error| StorageError::damaged(&path, error.to_string()))
 }
 
-fn decode(bytes: &[u8], state: &mut State) -> Result<(), CodecError> {
+/// Decodes a file into the series indexes of `state`.
+pub(crate) fn decode(bytes: &[u8], state: &mut State) -> Result<(), CodecError> {
     let (content, crc) = bytes.split_last_chunk::<4>().ok_or(CodecError::Truncated)?;
     let mut reader = Reader::new(content);
     if reader.array()? != MAGIC || u32::from_le_bytes(*crc) != crc32c::crc32c(content) {

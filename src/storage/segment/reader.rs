@@ -352,6 +352,11 @@ pub(super) fn read_ends(file: &dyn ReadFile) -> (Option<SegmentHeader>, Option<F
     (header, footer)
 }
 
+/// Returns the header of the file at `path`, if it can be read.
+pub(crate) fn read_header(disk: &dyn Disk, path: &Path) -> Option<SegmentHeader> {
+    read_ends(&*disk.open(path).ok()?).0
+}
+
 /// Reads a part, after checking that it lies within the file of `bytes` bytes.
 fn read_part(file: &dyn ReadFile, bytes: u64, PartRef { offset, len }: PartRef) -> Result<Vec<u8>, SegmentError> {
     if len > PART_BYTES_MAX || offset.checked_add(len).is_none_or(|end| end > bytes) {
