@@ -1,6 +1,7 @@
-//! Damage: whichever bit of a stored file flips, the server answers as before, or names the damaged file. It never answers something else.
+//! Damage: whatever happens to a stored file, the server answers as before, or names the damaged file. It never answers something
+//! else. `fluxstone repair` brings everything back that was not in the damaged part, and says what was.
 //!
-//! A small store is copied for each flip, one bit of one file is changed, and the real binary starts on the copy.
+//! A small store is copied for each damage, a file is changed, and the real binary starts on the copy, before and after a repair.
 //!
 //! `DAMAGE_FLIPS` sets the number of flips for each kind of file, `FLUXSTONE_SERVER` selects another binary.
 
@@ -24,16 +25,13 @@ const SEALING_MAX: Duration = Duration::from_mins(1);
 const SMALL_MEMTABLE: &str = "[http]\nlog-enabled = false\n[data]\ncache-max-memory-size = 8192\n";
 /// A memtable that is not sealed, so that the last batches are in the log only.
 const LARGE_MEMTABLE: &str = "[http]\nlog-enabled = false\n";
-/// All points, of which the last one is the last batch.
+/// All points.
 const ALL: &str = "/query?db=points&epoch=ns&q=SELECT+*+FROM+m";
-/// All points but the last batch.
-const ALL_BUT_LAST: &str = "/query?db=points&epoch=ns&q=SELECT+*+FROM+m+WHERE+time+%3C+1000000";
 
 /// A store with files of every kind, and the right answers.
 struct Sound {
     directory: tempfile::TempDir,
     all: String,
-    all_but_last: String,
 }
 
 impl Sound {
@@ -64,10 +62,10 @@ impl Sound {
         }
         write(&mut connection, "m,host=h1 value=1 1000000");
         let mut answer = |path| connection.request("GET", path, "").unwrap().1;
-        let (all, all_but_last) = (answer(ALL), answer(ALL_BUT_LAST));
+        let all = answer(ALL);
         server.kill();
-        assert!(all.contains("1000000") && all_but_last.contains("999004") && all != all_but_last, "{all}");
-        Sound { directory, all, all_but_last }
+        assert!(all.contains("1000000") && all.contains("999004"), "{all}");
+        Sound { directory, all }
     }
 
     fn store(&self) -> PathBuf {
@@ -116,50 +114,252 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Starts a server on a copy of the store in which one bit of `file` is flipped. Panics unless it answers as before or names the file.
-fn check(sound: &Sound, file: &Path, offset: usize, bit: u32) {
-    let what = format!("{} with bit {bit} of byte {offset} flipped", file.display());
-    let damaged = tempfile::tempdir().unwrap();
-    let store = damaged.path().join("store");
-    copy(&sound.store(), &store);
-    let mut bytes = std::fs::read(store.join(file)).unwrap();
-    bytes[offset] ^= 1 << bit;
-    std::fs::write(store.join(file), bytes).unwrap();
+/// A copy of the store in which something is damaged.
+struct Damaged {
+    directory: tempfile::TempDir,
+    /// The damaged files, relative to the store.
+    files: Vec<PathBuf>,
+    what: String,
+}
 
-    let messages = damaged.path().join("messages");
-    let server = Server::try_on(&store, &sound.config(), File::create(&messages).unwrap());
-    let answer = server.as_ref().map(|server| Connection::open(server.address()).request("GET", ALL, "").unwrap());
-    drop(server);
-    let messages = std::fs::read_to_string(&messages).unwrap();
-    let is_named = messages.contains(&*file.file_name().unwrap().to_string_lossy());
-    match answer {
-        None => assert!(is_named, "{what}: the server does not start and does not name the file: {messages}"),
-        Some((_, body)) if body == sound.all => {}
-        // The last write looks like one that a crash interrupted.
-        Some((_, body)) if body == sound.all_but_last && file.starts_with("wal") => {
-            assert!(is_named, "{what}: the end of the log is cut off in silence: {messages}");
+/// What is done to a file.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Flip {
+        offset: usize,
+        bit: u32,
+    },
+    Cut {
+        len: usize,
+    },
+    /// Every so many bytes are changed.
+    Scramble {
+        every: usize,
+    },
+    Remove,
+}
+
+impl Damaged {
+    fn new(sound: &Sound) -> Damaged {
+        let directory = tempfile::tempdir().unwrap();
+        copy(&sound.store(), &directory.path().join("store"));
+        Damaged { directory, files: Vec::new(), what: String::new() }
+    }
+
+    fn with(mut self, file: &Path, change: Change) -> Damaged {
+        let path = self.store().join(file);
+        let mut bytes = std::fs::read(&path).unwrap();
+        match change {
+            Change::Flip { offset, bit } => bytes[offset] ^= 1 << bit,
+            Change::Cut { len } => bytes.truncate(len),
+            Change::Scramble { every } => {
+                bytes.iter_mut().skip(every / 2).step_by(every).for_each(|byte| *byte ^= 0x5a);
+            }
+            Change::Remove => {}
         }
-        Some((status, body)) => {
-            assert!(body.contains("\"error\""), "{what}: a wrong answer: {status} {body}");
-            assert!(is_named, "{what}: the error does not name the file: {body} {messages}");
+        if matches!(change, Change::Remove) {
+            std::fs::remove_file(path).unwrap();
+        } else {
+            std::fs::write(path, bytes).unwrap();
         }
+        self.what = format!("{} {}: {change:?}", self.what, file.display());
+        self.files.push(file.to_owned());
+        self
+    }
+
+    fn store(&self) -> PathBuf {
+        self.directory.path().join("store")
+    }
+
+    /// Starts a server, asks it, and stops it. Returns the answer, unless it does not start, and its messages.
+    fn ask(&self, config: &Path, query: &str) -> (Option<String>, String) {
+        let messages = self.directory.path().join("messages");
+        let server = Server::try_on(&self.store(), config, File::create(&messages).unwrap());
+        let answer =
+            server.as_ref().map(|server| Connection::open(server.address()).request("GET", query, "").unwrap().1);
+        drop(server);
+        (answer, std::fs::read_to_string(&messages).unwrap())
+    }
+
+    /// Runs `fluxstone repair`. Returns whether it succeeded, and its report.
+    fn repair(&self, arguments: &[&str]) -> (bool, String) {
+        let program = std::env::var_os("FLUXSTONE_SERVER").unwrap_or_else(|| env!("CARGO_BIN_EXE_fluxstone").into());
+        let mut command = std::process::Command::new(program);
+        let output = command.arg("repair").args(arguments).arg("--data-dir").arg(self.store()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+    }
+
+    /// Whether one of the damaged files is named. If a file is missing, naming its directory is enough.
+    fn is_named_in(&self, text: &str) -> bool {
+        let mut files = self.files.iter();
+        files.any(|file| {
+            let directory = self.store().join(file.parent().unwrap());
+            text.contains(&*file.file_name().unwrap().to_string_lossy()) || text.contains(&*directory.to_string_lossy())
+        })
+    }
+
+    fn is_in_log(&self) -> bool {
+        self.files.iter().all(|file| file.starts_with("wal"))
+    }
+
+    /// Panics unless a server answers as before, or names the file.
+    fn check_start(&self, sound: &Sound) {
+        let what = &self.what;
+        let (answer, messages) = self.ask(&sound.config(), ALL);
+        let is_named = self.is_named_in(&messages);
+        match answer {
+            None => {
+                assert!(is_named, "{what}: the server does not start and does not name the file: {messages}");
+                assert!(messages.contains("`fluxstone repair`"), "{what}: no advice: {messages}");
+            }
+            Some(body) if body == sound.all => {}
+            Some(body) if body.contains("\"error\"") => {
+                assert!(is_named, "{what}: the error does not name the file: {body} {messages}");
+            }
+            // The last writes look like one that a crash interrupted.
+            Some(body) => {
+                assert!(self.is_in_log() && is_part(&body, &sound.all), "{what}: a wrong answer: {body}");
+                assert!(is_named, "{what}: the end of the log is cut off in silence: {messages}");
+            }
+        }
+    }
+
+    /// Repairs the store. Panics unless a server starts then, answers what it should, and whatever is missing was announced. Returns
+    /// whether anything is missing.
+    fn check_repair(&self, sound: &Sound) -> bool {
+        let what = &self.what;
+        let (is_sound, found) = self.repair(&[]);
+        assert!(is_sound || self.is_named_in(&found), "{what}: the file is not named: {found}");
+        let (is_repaired, report) = self.repair(&["--cut"]);
+        assert!(is_repaired, "{what}: {report}");
+        let (is_sound_now, again) = self.repair(&[]);
+        assert!(is_sound_now && again.contains("are sound"), "{what}: {report} {again}");
+        let (answer, messages) = self.ask(&sound.config(), ALL);
+        let answer = answer.unwrap_or_else(|| panic!("{what}: the server does not start: {report} {messages}"));
+        if answer == sound.all {
+            return false;
+        }
+        assert!(is_part(&answer, &sound.all), "{what}: a wrong answer after {report}: {answer}");
+        let is_cut_end = self.is_in_log() && messages.contains("cut off the end of the log");
+        assert!(is_cut_end || report.contains("lost"), "{what}: lost in silence: {report} {messages}");
+        true
     }
 }
 
-// spec: storage.log.7
+/// The rows of an answer.
+fn rows(answer: &str) -> Vec<serde_json::Value> {
+    let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+    answer["results"][0]["series"][0]["values"].as_array().cloned().unwrap_or_default()
+}
+
+/// Whether an answer has no rows other than those of another one.
+fn is_part(answer: &str, all: &str) -> bool {
+    let all = rows(all);
+    !answer.contains("\"error\"") && rows(answer).iter().all(|row| all.contains(row))
+}
+
+const KINDS: [&str; 4] = ["log-", "checkpoint", "segment-", "series-"];
+
+fn length(sound: &Sound, file: &Path) -> usize {
+    std::fs::metadata(sound.store().join(file)).unwrap().len() as usize
+}
+
+// spec: storage.log.7, storage.repair.1, storage.repair.3
 #[test]
-fn a_flipped_bit_is_harmless_or_named() {
+fn a_flipped_bit_is_harmless_or_named_and_can_be_flipped_back() {
     let flips = std::env::var("DAMAGE_FLIPS").map_or(FLIPS, |flips| flips.parse().unwrap());
     let sound = Sound::new();
-    for kind in ["log-", "checkpoint", "segment-", "series-"] {
+    for kind in KINDS {
         let files = files(&sound.store(), kind);
         assert!(!files.is_empty(), "no file of the kind {kind}");
         for flip in 0..flips {
             let file = &files[flip % files.len()];
-            let length = std::fs::metadata(sound.store().join(file)).unwrap().len() as usize;
             // Spread over the file, from its first to its last byte.
-            let offset = flip * (length - 1) / (flips - 1).max(1);
-            check(&sound, file, offset, flip as u32 * 3 % 8);
+            let offset = flip * (length(&sound, file) - 1) / (flips - 1).max(1);
+            let change = Change::Flip { offset, bit: flip as u32 * 3 % 8 };
+            Damaged::new(&sound).with(file, change).check_start(&sound);
+            let damaged = Damaged::new(&sound).with(file, change);
+            let is_less = damaged.check_repair(&sound);
+            assert!(!is_less || kind == "log-", "{}: something is missing", damaged.what);
         }
     }
+}
+
+// spec: storage.log.12, storage.repair.4, storage.repair.5
+#[test]
+fn files_that_are_cut_or_missing_are_named_and_the_rest_is_kept() {
+    let sound = Sound::new();
+    for file in KINDS.iter().flat_map(|kind| files(&sound.store(), kind)) {
+        let half = length(&sound, &file) / 2;
+        for change in
+            [Change::Cut { len: 0 }, Change::Cut { len: half }, Change::Remove, Change::Scramble { every: 64 }]
+        {
+            Damaged::new(&sound).with(&file, change).check_start(&sound);
+            Damaged::new(&sound).with(&file, change).check_repair(&sound);
+        }
+    }
+}
+
+// spec: storage.repair.4
+#[test]
+fn two_damaged_files_cost_no_more_than_what_they_held() {
+    let sound = Sound::new();
+    let all: Vec<PathBuf> = KINDS.iter().flat_map(|kind| files(&sound.store(), kind)).collect();
+    for (nth, first) in all.iter().enumerate() {
+        for second in &all[nth + 1..] {
+            let first_change = [Change::Cut { len: 0 }, Change::Scramble { every: 200 }][nth % 2];
+            let damaged = Damaged::new(&sound).with(first, first_change).with(second, Change::Scramble { every: 90 });
+            if [first, second]
+                .iter()
+                .all(|file| file.starts_with("data") && file.to_string_lossy().contains("checkpoint"))
+            {
+                // Nothing else says what the files hold.
+                let (is_repaired, report) = damaged.repair(&["--cut"]);
+                assert!(is_repaired || report.contains("nothing was changed"), "{report}");
+            } else {
+                damaged.check_repair(&sound);
+            }
+        }
+    }
+}
+
+// spec: storage.checkpoint.7
+#[test]
+fn a_server_can_start_without_a_damaged_segment_file() {
+    let sound = Sound::new();
+    let config = sound.directory.path().join("tolerant.toml");
+    std::fs::write(&config, format!("{LARGE_MEMTABLE}[data]\nstart-without-damaged-segments = true\n")).unwrap();
+    let previous = Path::new("data/checkpoint-previous");
+    let segments = files(&sound.store(), "segment-");
+    let mut refused = 0;
+    for file in &segments {
+        let mut damaged = Damaged::new(&sound).with(file, Change::Cut { len: 0 });
+        if damaged.store().join(previous).exists() {
+            damaged = damaged.with(previous, Change::Remove);
+        }
+        let (answer, messages) = damaged.ask(&sound.config(), ALL);
+        if answer.is_some() {
+            continue; // The newest checkpoint does not list it.
+        }
+        assert!(messages.contains("start-without-damaged-segments"), "{messages}");
+        refused += 1;
+        for query in ["SELECT+*+FROM+m", "SELECT+count(value)+FROM+m", "SELECT+last(value)+FROM+m"] {
+            let (answer, messages) = damaged.ask(&config, &format!("/query?db=points&q={query}"));
+            let answer = answer.unwrap();
+            let name = file.file_name().unwrap().to_string_lossy();
+            assert!(answer.contains("\"error\"") && messages.contains(&*name), "{query}: {answer} {messages}");
+        }
+        let (answer, _) = damaged.ask(&config, "/query?db=points&q=SHOW+SERIES");
+        assert!(answer.is_some_and(|answer| answer.contains("host=h1")), "what needs no values is answered");
+        let server = Server::on_with_config(&damaged.store(), &config);
+        let mut connection = Connection::open(server.address());
+        write(&mut connection, "m,host=h1 value=1 2000000");
+        // A year later, in another shard.
+        write(&mut connection, "m,host=h1 value=7 31536000000000000");
+        let later = "/query?db=points&epoch=s&q=SELECT+value+FROM+m+WHERE+time+%3E+300d";
+        let (_, later) = connection.request("GET", later, "").unwrap();
+        assert!(later.contains("[31536000,7]"), "{later}");
+    }
+    assert!(refused > 0, "{segments:?}");
 }

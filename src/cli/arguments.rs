@@ -19,7 +19,7 @@ pub(super) enum Command {
     Serve(ServeArguments),
     /// Print the effective settings, as a configuration file.
     Config(ConfigArguments),
-    /// Report where the log is damaged, if that keeps the server from starting, and cut it there on request.
+    /// Check every stored file, report what is damaged and what is lost with it, and repair it on request.
     Repair(RepairArguments),
 }
 
@@ -61,7 +61,7 @@ pub(super) struct RepairArguments {
     /// The directory of the data.
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
-    /// Keep the changes before the damage, and set the rest aside.
+    /// Do what the report says: restore or rewrite damaged files, set aside what cannot be kept, and delete nothing.
     #[arg(long)]
     pub(super) cut: bool,
 }

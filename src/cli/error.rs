@@ -14,7 +14,7 @@ pub(super) enum CommandError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Start(#[from] StartError),
-    #[error("the log is damaged")]
+    #[error("stored files are damaged")]
     Damaged,
     #[error("can't wait for signals: {0}")]
     Signals(std::io::Error),

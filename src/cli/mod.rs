@@ -29,13 +29,34 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fluxstone: {error}");
-            let damaged =
-                matches!(error, CommandError::Start(StartError::Open { error: StorageError::DamagedLog { .. }, .. }));
-            if damaged {
-                eprintln!("fluxstone: run `fluxstone repair` with the same settings to see what can be kept");
+            if let CommandError::Start(StartError::Open { error, .. }) = &error {
+                advise(error);
             }
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Says what to do about damage.
+fn advise(error: &StorageError) {
+    match error {
+        StorageError::Damaged { path, .. } => {
+            eprintln!("fluxstone: run `fluxstone repair` with the same settings to see what can be kept");
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("segment-")) {
+                eprintln!(
+                    "fluxstone: with `[data] start-without-damaged-segments = true` the server starts without that file"
+                );
+            }
+        }
+        StorageError::DamagedLog { .. } => {
+            eprintln!("fluxstone: run `fluxstone repair` with the same settings to see what can be kept");
+        }
+        StorageError::WrongLog { .. } => {
+            eprintln!(
+                "fluxstone: if they are lost, run `fluxstone repair` with the same settings to see what can be kept"
+            );
+        }
+        _ => {}
     }
 }
 

@@ -12,6 +12,11 @@ pub trait Block: Send + Sync {
     /// Returns what is known without decoding.
     fn summary(&self) -> Summary;
 
+    /// Whether the summary may stand for the values. Not if the values cannot be read at all: decoding them then says why.
+    fn has_summary(&self) -> bool {
+        true
+    }
+
     /// Returns the times only, which may be cheaper than decoding everything.
     fn times(&self) -> Result<Arc<Vec<i64>>, SourceError> {
         self.decode().map(|batch| batch.times.clone())

@@ -60,6 +60,9 @@ pub struct Data {
     /// Memory for recently read parts of segment files.
     /// InfluxDB has no such key.
     pub segment_cache_size: Size,
+    /// Whether to start although a segment file is missing or damaged, and refuse queries that may need its values.
+    /// InfluxDB has no such key.
+    pub start_without_damaged_segments: bool,
     /// After this time without a change, memtables are sealed even if they are not full.
     pub cache_snapshot_write_cold_duration: Interval,
     /// Zero is unlimited.
@@ -78,6 +81,7 @@ impl Default for Data {
             wal_fsync_delay: Interval::default(),
             cache_max_memory_size: Size(64 << 20),
             segment_cache_size: Size(24 << 20),
+            start_without_damaged_segments: false,
             cache_snapshot_write_cold_duration: Interval(Duration::from_mins(10)),
             max_series_per_database: 1_000_000,
             max_values_per_tag: 100_000,

@@ -52,6 +52,7 @@ impl Engine {
                 seal_idle_after: options.seal_idle_after,
                 write_timeout: options.write_timeout,
                 segment_cache_bytes: options.segment_cache_bytes,
+                start_without_damaged_segments: options.start_without_damaged_segments,
             },
             &mut |record| replay(&mut catalog, &record),
         )?;
@@ -79,6 +80,15 @@ impl Engine {
     pub fn storage_health(&self) -> StoreHealth {
         self.core.store.health()
     }
+}
+
+/// Returns the catalog that the records of a store describe.
+pub fn read_catalog<'r>(records: impl Iterator<Item = CatalogRecord<'r>>) -> Result<Catalog, String> {
+    let mut catalog = Catalog::default();
+    for record in records {
+        replay(&mut catalog, &record)?;
+    }
+    Ok(catalog)
 }
 
 /// Applies one record of the log or the checkpoint to `catalog`.

@@ -54,7 +54,7 @@ mod tests;
 mod write;
 
 pub use clock::{Clock, SystemClock};
-pub use engine::Engine;
+pub use engine::{Engine, read_catalog};
 pub use options::{ContinuousQueryOptions, EngineOptions, EngineSemantics};
 pub use request::{
     AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,

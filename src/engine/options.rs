@@ -32,6 +32,8 @@ pub struct EngineOptions {
     pub write_timeout: Duration,
     /// `[data] segment-cache-size`, bytes.
     pub segment_cache_bytes: usize,
+    /// `[data] start-without-damaged-segments`.
+    pub start_without_damaged_segments: bool,
     /// `[coordinator] max-select-point`, `max-select-series`, `max-select-buckets`.
     pub select_limits: fluxstone_query::SelectLimits,
     /// `[coordinator] max-query-memory`, bytes; zero means no limit.

@@ -205,7 +205,9 @@ impl WindowStates<'_> {
         if reads.fields.len() == 1 && !matches!(member.residual, Residual::When(_)) {
             let mut cursor = FieldCursor::new(&*member.source, member.series.id, &reads.fields[0], range, false);
             while let Some(block) = cursor.next_block() {
-                if self.add_block(&mut open, number, &block.summary(), reads.fields[0].read_as, range) {
+                if block.has_summary()
+                    && self.add_block(&mut open, number, &block.summary(), reads.fields[0].read_as, range)
+                {
                     execution.count_points(block.summary().count as usize)?;
                 } else if let Some(part) = cursor.decode(&*block, execution)? {
                     self.add(&mut open, number, part.times(), part.values());

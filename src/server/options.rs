@@ -14,6 +14,7 @@ pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
         retention_autocreate: meta.retention_autocreate,
         memtable_bytes_max: usize::try_from(data.cache_max_memory_size.0).unwrap_or(usize::MAX),
         segment_cache_bytes: usize::try_from(data.segment_cache_size.0).unwrap_or(usize::MAX),
+        start_without_damaged_segments: data.start_without_damaged_segments,
         series_per_database_max: data.max_series_per_database,
         values_per_tag_max: data.max_values_per_tag,
         shards_per_database_max: data.max_shards_per_database as usize,

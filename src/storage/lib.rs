@@ -17,10 +17,13 @@
 //! # Disks
 //!
 //! All files are accessed through the trait in [`disk`]: [`real_disk`] implements it for the file system, and, with the
-//! feature `memory-disk` for tests, `memory_disk` simulates a disk that fails. [`repair`] cuts a damaged log on demand.
+//! feature `memory-disk` for tests, `memory_disk` simulates a disk that fails. [`repair`] checks and repairs
+//! a damaged store on demand.
 
+mod bit_flip;
 mod catalog_bytes;
 mod commit;
+mod damaged_segment;
 mod directory_lock;
 pub mod disk;
 mod error;
@@ -53,6 +56,7 @@ mod transaction;
 
 pub use catalog_bytes::CatalogRecord;
 pub use commit::budget::Reservation;
+pub use damaged_segment::DamagedSegment;
 pub use error::StorageError;
 pub use fields::Field;
 pub use health::{Mode, StoreHealth};
@@ -79,6 +83,7 @@ use directory_lock::lock_directories;
 use disk::{Disk, DiskLock};
 use log::LogWriter;
 use real_disk::RealDisk;
+use sealing::checkpoint::DamagedSegments;
 use sealing::generations::{self, Start};
 use sealing::pair::check_pair;
 use sealing::sealer::Sealer;
@@ -124,9 +129,15 @@ impl Store {
         disk.sync_dir(data_dir).map_err(StorageError::io("sync", data_dir))?;
         let cache = Arc::new(SegmentCache::new(options.segment_cache_bytes));
         let identity = log::identify(&**disk, log_dir)?;
-        let start = generations::choose(&**disk, data_dir, identity.first, &cache)?;
+        let damaged_segments = DamagedSegments::of(&options);
+        let start = generations::choose(&**disk, data_dir, identity.first, &cache, damaged_segments)?;
         let store = check_pair(&**disk, &options, &start, identity)?;
         start.set_damaged_aside(&**disk, data_dir)?;
+        for DamagedSegment { path, database, shard, problem } in start.state.damaged_segments() {
+            tracing::error!(file = %path.display(), database = database.0, shard = shard.0, problem = problem.unwrap_or_default(),
+                "started without a damaged segment file; queries that may need its values are refused; \
+                 `fluxstone repair` says what can be kept");
+        }
         let Start { checkpoint, state, generations, .. } = start;
         let mut sealer = Sealer::new(disk.clone(), cache, &options, store, &checkpoint, generations);
         let position = state.position;
@@ -219,6 +230,11 @@ impl Store {
     /// Measurements and tags are those of the whole database, fields and values those of the shards.
     pub fn snapshot(&self, database: DatabaseId, shards: &[(ShardId, TimeRange)]) -> Arc<dyn Source> {
         Arc::new(Snapshot::new(&self.core.state.read(), database, shards))
+    }
+
+    /// Returns the segment files that the store was opened without, and those of which a part has turned out to be damaged.
+    pub fn damaged_segments(&self) -> Vec<DamagedSegment> {
+        self.core.state.read().damaged_segments()
     }
 
     /// Returns the number of series in a database.

@@ -49,9 +49,14 @@ impl Piece {
         Piece::new(Arc::new(StoredBlock { segment: segment.clone(), entry }), true, deleted)
     }
 
-    /// Creates a piece that stands for the values of a segment file whose index cannot be read.
-    pub(super) fn unreadable(segment: &Segment, field_type: FieldType, error: &SegmentError) -> Piece {
-        let summary = Summary { range: segment.range(), count: 1, field_type, numbers: None };
+    /// Creates a piece that stands for the values in `range` of a segment file whose index cannot be read.
+    pub(super) fn unreadable(
+        segment: &Segment,
+        field_type: FieldType,
+        range: TimeRange,
+        error: &SegmentError,
+    ) -> Piece {
+        let summary = Summary { range: segment.range().intersect(range), count: 1, field_type, numbers: None };
         Piece::new(Arc::new(FailedBlock { summary, error: segment.source_error(error) }), true, &[])
     }
 
@@ -125,6 +130,10 @@ impl Block for MemoryBlock {
 impl Block for FailedBlock {
     fn summary(&self) -> Summary {
         self.summary
+    }
+
+    fn has_summary(&self) -> bool {
+        false
     }
 
     fn decode(&self) -> Result<Arc<Batch>, SourceError> {

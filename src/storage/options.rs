@@ -22,6 +22,9 @@ pub struct StoreOptions {
     pub write_timeout: Duration,
     /// `segment-cache-size`: the memory for recently read parts of segment files, in bytes.
     pub segment_cache_bytes: usize,
+    /// `start-without-damaged-segments`: whether the store opens although a segment file is missing or damaged. What needs its
+    /// values then fails.
+    pub start_without_damaged_segments: bool,
 }
 
 impl StoreOptions {
@@ -35,6 +38,7 @@ impl StoreOptions {
             seal_idle_after: Duration::from_mins(10),
             write_timeout: Duration::from_secs(10),
             segment_cache_bytes: SEGMENT_CACHE_BYTES,
+            start_without_damaged_segments: false,
         }
     }
 }

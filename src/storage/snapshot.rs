@@ -93,7 +93,7 @@ impl Shard {
             let deleted = [deleted, &self.deleted_since(segment.header().position, series)].concat();
             match segment.blocks_of(series, field.id) {
                 Ok(blocks) => pieces.extend(blocks.into_iter().map(|b| Piece::stored(segment, b, &deleted))),
-                Err(error) => pieces.push(Piece::unreadable(segment, field.field_type, &error)),
+                Err(error) => pieces.push(Piece::unreadable(segment, field.field_type, range, &error)),
             }
         }
         if let Some(frozen) = &self.sealing {

@@ -13,6 +13,7 @@ use hashbrown::HashMap;
 use parking_lot::RwLock;
 
 use super::catalog_bytes::CatalogBytes;
+use super::damaged_segment::DamagedSegment;
 use super::fields::{Field, FieldTable};
 use super::memtable::Memtable;
 use super::record::{Entries, Entry};
@@ -143,6 +144,24 @@ impl State {
         self.databases.get(&id)
     }
 
+    /// Returns the segment files that are known to be damaged, in the order of databases and shards.
+    pub(super) fn damaged_segments(&self) -> Vec<DamagedSegment> {
+        let mut damaged = Vec::new();
+        for (database, shards) in &self.databases {
+            for (shard, contents) in shards.shards() {
+                let segments = contents.segments.iter().map(|file| &file.segment);
+                damaged.extend(segments.filter(|segment| segment.is_unreadable()).map(|segment| DamagedSegment {
+                    path: segment.path().to_owned(),
+                    database: *database,
+                    shard: *shard,
+                    problem: segment.why_left_out().map(str::to_owned),
+                }));
+            }
+        }
+        damaged.sort_by(|a, b| (a.database, a.shard, &a.path).cmp(&(b.database, b.shard, &b.path)));
+        damaged
+    }
+
     /// Returns a database, creating an empty one if there is none.
     pub(super) fn database_mut(&mut self, id: DatabaseId) -> &mut Database {
         self.databases.entry(id).or_default()
@@ -157,7 +176,7 @@ impl State {
         Ok(())
     }
 
-    fn apply_entry(&mut self, entry: Entry<'_>) -> Result<(), CodecError> {
+    pub(super) fn apply_entry(&mut self, entry: Entry<'_>) -> Result<(), CodecError> {
         match entry {
             Entry::Catalog(change) => self.catalog.changes.push(Arc::from(change)),
             Entry::Series { database, id, key } => {

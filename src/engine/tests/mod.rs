@@ -77,6 +77,7 @@ impl Bench {
             seal_idle_after: Duration::from_mins(10),
             write_timeout: Duration::from_secs(10),
             segment_cache_bytes: 1 << 20,
+            start_without_damaged_segments: false,
             select_limits: SelectLimits::default(),
             query_memory_max: 0,
             total_query_memory_max: 0,

@@ -47,6 +47,17 @@ pub(super) fn first_positions(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, S
     Ok(firsts)
 }
 
+/// Returns the paths of all files with their first positions, in order.
+pub(crate) fn paths_in_order(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u64, PathBuf)>, StorageError> {
+    let firsts = first_positions(disk, dir)?;
+    Ok(firsts.into_iter().map(|first| (first, dir.join(file_name(first)))).collect())
+}
+
+/// Returns the path of the file whose first record is at position `first`.
+pub(crate) fn path_of(dir: &Path, first: u64) -> PathBuf {
+    dir.join(file_name(first))
+}
+
 /// What the names and the headers of the files say about a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LogIdentity {

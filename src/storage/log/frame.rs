@@ -145,7 +145,7 @@ pub fn find_frame(salt: u64, bytes: &[u8]) -> Option<usize> {
     memchr::memmem::find_iter(bytes, &FRAME_MAGIC).find(|&at| Frame::decode(salt, &bytes[at..]).is_ok())
 }
 
-fn salted_crc(salt: u64, bytes: &[u8]) -> u32 {
+pub(super) fn salted_crc(salt: u64, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&salt.to_le_bytes()), bytes)
 }
 

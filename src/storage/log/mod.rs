@@ -6,8 +6,10 @@
 mod files;
 pub mod frame;
 mod recovery;
+mod restore;
 mod writer;
 
-pub(crate) use files::{LogIdentity, delete_before, identify};
-pub(crate) use recovery::{Damage, records_after, recover, scan};
+pub(crate) use files::{LogIdentity, delete_before, identify, path_of, paths_in_order};
+pub(crate) use recovery::{Damage, records_after, recover, scan, start_empty};
+pub(crate) use restore::restore;
 pub(crate) use writer::LogWriter;

@@ -45,6 +45,11 @@ pub(crate) fn recover(
         let problem = format!("the log ends at record {next}, but the checkpoint needs it from record {from} on");
         return Err(StorageError::wrong_log(&path, &problem));
     }
+    if from > 1 && next == from && header.first != from {
+        let missing = dir.join(file_name(from));
+        tracing::warn!(file = %missing.display(),
+            "no log file begins where the checkpoint ends; if it was removed, the changes in it are lost");
+    }
     if end < len {
         tracing::warn!(file = %path.display(), offset = end, bytes = len - end,
             "cut off the end of the log, which a crash left unfinished");
@@ -53,13 +58,19 @@ pub(crate) fn recover(
     Ok(LogWriter::at_end(disk.clone(), path, file, header, store, end as u64, next))
 }
 
+/// Starts a log without records at position `first`.
+pub(crate) fn start_empty(disk: &Arc<dyn Disk>, dir: &Path, store: StoreId, first: u64) -> Result<(), StorageError> {
+    remove_temporary(disk.as_ref(), dir)?;
+    LogWriter::start(disk.clone(), dir, first, store).map(drop)
+}
+
 /// How far a log can be read.
 #[derive(Debug)]
 pub(crate) struct LogScan {
     /// The last file of which anything can be read, if there is one.
     last: Option<LastFile>,
     /// The position after the last readable record.
-    next: u64,
+    pub(crate) next: u64,
     /// Why nothing more can be read; `None` at the regular end of the log.
     pub(crate) damage: Option<Damage>,
 }
@@ -74,8 +85,15 @@ struct LastFile {
     len: usize,
 }
 
+impl LogScan {
+    /// Whether anything of the log can be read.
+    pub(crate) fn has_any(&self) -> bool {
+        self.last.is_some()
+    }
+}
+
 /// Bytes of the log that are not those that were synced.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Damage {
     pub(crate) path: PathBuf,
     /// The start of the damaged bytes.
@@ -159,8 +177,14 @@ fn read_frames(
     Ok((at, None))
 }
 
-/// Counts the readable records after the first `offset` bytes of a file, skipping anything unreadable between them.
-pub(crate) fn records_after(disk: &dyn Disk, path: &Path, offset: usize) -> Result<u64, StorageError> {
+/// Passes the readable records after the first `offset` bytes of a file to `each`, skipping anything unreadable between them.
+/// Returns their number.
+pub(crate) fn records_after(
+    disk: &dyn Disk,
+    path: &Path,
+    offset: usize,
+    each: &mut dyn FnMut(&[u8]),
+) -> Result<u64, StorageError> {
     let bytes = read_all(disk, path).map_err(StorageError::io("read", path))?;
     let Ok(header) = LogHeader::decode(&bytes) else { return Ok(0) };
     let mut rest = bytes.get(offset.max(header.len())..).unwrap_or_default();
@@ -168,6 +192,7 @@ pub(crate) fn records_after(disk: &dyn Disk, path: &Path, offset: usize) -> Resu
     while let Some(at) = find_frame(header.salt, rest) {
         let Ok(frame) = Frame::decode(header.salt, &rest[at..]) else { break };
         records += u64::from(frame.count);
+        frame.records().map_while(Result::ok).for_each(|(_, record)| each(record));
         rest = &rest[at + frame.len..];
     }
     Ok(records)

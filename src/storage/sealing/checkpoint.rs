@@ -17,9 +17,10 @@ use crate::catalog_bytes::CatalogBytes;
 use crate::disk::{Disk, read_all};
 use crate::error::StorageError;
 use crate::fields::{Field, FieldTable};
+use crate::options::StoreOptions;
 use crate::record::FieldId;
 use crate::sealing::series_file::{self, SeriesFile};
-use crate::segment::{Segment, SegmentCache, SegmentError};
+use crate::segment::{Segment, SegmentCache, SegmentError, UNKNOWN_SEGMENT_VERSION};
 use crate::series_index::SeriesBound;
 use crate::state::{SegmentFile, State, Tombstone};
 use crate::store_id::StoreId;
@@ -30,8 +31,7 @@ const VERSION_WITHOUT_ID: u32 = 1;
 /// The current version of the format.
 const VERSION: u32 = 2;
 
-/// The problem of a file that a later version of the server wrote. It is not damage.
-pub(crate) const UNKNOWN_VERSION: &str = "unknown checkpoint version";
+const UNKNOWN_VERSION: &str = "unknown checkpoint version";
 
 /// The prefix of the names of segment files.
 pub(crate) const SEGMENT_PREFIX: &str = "segment-";
@@ -83,7 +83,13 @@ impl Checkpoint {
     }
 
     /// Loads the state as of the checkpoint, opening the files that it lists.
-    pub(crate) fn load(&self, disk: &dyn Disk, dir: &Path, cache: &Arc<SegmentCache>) -> Result<State, StorageError> {
+    pub(crate) fn load(
+        &self,
+        disk: &dyn Disk,
+        dir: &Path,
+        cache: &Arc<SegmentCache>,
+        damaged_segments: DamagedSegments,
+    ) -> Result<State, StorageError> {
         let mut state = State::new();
         state.position = self.position;
         state.series_bound = SeriesBound(SeriesId(self.next_series));
@@ -97,11 +103,15 @@ impl Checkpoint {
             target.tombstones = shard.tombstones.clone();
             for &number in &shard.segments {
                 let path = dir.join(segment_name(number));
-                let segment = Segment::open(disk, &path, cache.clone()).map_err(|error| open_error(&path, error))?;
-                let header = segment.header();
-                if (header.database, header.shard) != (shard.database, shard.shard) {
-                    return Err(StorageError::damaged(&path, "the file belongs to another shard"));
-                }
+                let of_shard = (shard.database, shard.shard);
+                let segment = match open_segment(disk, &path, of_shard, cache) {
+                    Err(StorageError::Damaged { problem, .. })
+                        if damaged_segments == DamagedSegments::LeaveOut && !is_of_later_version(&problem) =>
+                    {
+                        Segment::left_out(disk, &path, of_shard, &problem, cache.clone())
+                    }
+                    opened => opened?,
+                };
                 target.segments.push(SegmentFile { number, segment: Arc::new(segment) });
             }
         }
@@ -179,6 +189,44 @@ impl Checkpoint {
             checkpoint.shards.push(CheckpointShard::take(&mut reader)?);
         }
         if reader.is_empty() { Ok(checkpoint) } else { Err(CodecError::Malformed("bytes follow the checkpoint")) }
+    }
+}
+
+/// Whether the problem of a file is that a later version of the server wrote it, which is not damage.
+pub(crate) fn is_of_later_version(problem: &str) -> bool {
+    let unknown = [UNKNOWN_VERSION, series_file::UNKNOWN_VERSION, UNKNOWN_SEGMENT_VERSION];
+    unknown.iter().any(|text| problem.ends_with(text))
+}
+
+/// What to do about segment files that are missing or cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DamagedSegments {
+    /// Fail.
+    Refuse,
+    /// Go on without their values: what needs these fails.
+    LeaveOut,
+}
+
+impl DamagedSegments {
+    /// What the options of a store say.
+    pub(crate) fn of(options: &StoreOptions) -> DamagedSegments {
+        if options.start_without_damaged_segments { DamagedSegments::LeaveOut } else { DamagedSegments::Refuse }
+    }
+}
+
+/// Opens a segment file of a shard.
+pub(crate) fn open_segment(
+    disk: &dyn Disk,
+    path: &Path,
+    (database, shard): (DatabaseId, ShardId),
+    cache: &Arc<SegmentCache>,
+) -> Result<Segment, StorageError> {
+    let segment = Segment::open(disk, path, cache.clone()).map_err(|error| open_error(path, error))?;
+    let header = segment.header();
+    if (header.database, header.shard) == (database, shard) {
+        Ok(segment)
+    } else {
+        Err(StorageError::damaged(path, "the file belongs to another shard"))
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::disk::{Disk, TEMPORARY_SUFFIX};
 use crate::error::StorageError;
-use crate::sealing::checkpoint::{Checkpoint, UNKNOWN_VERSION};
+use crate::sealing::checkpoint::{Checkpoint, DamagedSegments, is_of_later_version};
 use crate::segment::SegmentCache;
 use crate::set_aside::{is_set_aside, set_file_aside};
 use crate::state::State;
@@ -53,13 +53,29 @@ pub(crate) struct Generations {
     is_uncertain: bool,
 }
 
-/// Chooses the newest generation that is complete, and loads its state. `log_first` is the position at which the log begins.
-/// Changes nothing.
+/// Chooses the newest generation that is complete, and loads its state. `log_first` is the position at which the log begins. If
+/// none is complete, chooses the newest that only lacks segment files, unless damaged ones are refused. Changes nothing.
 pub(crate) fn choose(
     disk: &dyn Disk,
     dir: &Path,
     log_first: Option<u64>,
     cache: &Arc<SegmentCache>,
+    damaged_segments: DamagedSegments,
+) -> Result<Start, StorageError> {
+    match choose_with(disk, dir, log_first, cache, DamagedSegments::Refuse) {
+        Err(StorageError::Damaged { .. }) if damaged_segments == DamagedSegments::LeaveOut => {
+            choose_with(disk, dir, log_first, cache, damaged_segments)
+        }
+        chosen => chosen,
+    }
+}
+
+fn choose_with(
+    disk: &dyn Disk,
+    dir: &Path,
+    log_first: Option<u64>,
+    cache: &Arc<SegmentCache>,
+    damaged_segments: DamagedSegments,
 ) -> Result<Start, StorageError> {
     let mut damaged: Vec<(PathBuf, StorageError)> = Vec::new();
     for name in [NEWEST, PREVIOUS] {
@@ -76,7 +92,7 @@ pub(crate) fn choose(
         if is_fallback && log_first.is_none_or(|first| first > checkpoint.position) {
             break;
         }
-        match checkpoint.load(disk, dir, cache) {
+        match checkpoint.load(disk, dir, cache, damaged_segments) {
             Ok(state) => {
                 let mut before = if name == NEWEST { read_previous(disk, dir)? } else { None };
                 if before.is_none() && log_first == Some(1) {
@@ -106,7 +122,7 @@ pub(crate) fn choose(
 /// Adds a damaged file to `damaged`. Other errors do not mean that a file is lost.
 fn keep_if_damage(error: StorageError, damaged: &mut Vec<(PathBuf, StorageError)>) -> Result<(), StorageError> {
     match &error {
-        StorageError::Damaged { path, problem } if problem != UNKNOWN_VERSION => {
+        StorageError::Damaged { path, problem } if !is_of_later_version(problem) => {
             damaged.push((path.clone(), error));
             Ok(())
         }

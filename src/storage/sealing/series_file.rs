@@ -17,6 +17,7 @@ use crate::state::{SealDatabase, State};
 
 const MAGIC: [u8; 4] = *b"FXSR";
 const VERSION: u32 = 1;
+pub(crate) const UNKNOWN_VERSION: &str = "unknown series file version";
 /// The size of its keys at which a chunk is closed.
 const CHUNK_BYTES_MIN: usize = 1 << 20;
 /// The maximum size of a chunk: the minimum and one more key. Anything larger is damage.
@@ -120,14 +121,15 @@ pub(crate) fn read(disk: &dyn Disk, dir: &Path, number: u64, state: &mut State) 
     decode(&bytes, state).map_err(|error| StorageError::damaged(&path, error.to_string()))
 }
 
-fn decode(bytes: &[u8], state: &mut State) -> Result<(), CodecError> {
+/// Decodes a file into the series indexes of `state`.
+pub(crate) fn decode(bytes: &[u8], state: &mut State) -> Result<(), CodecError> {
     let (content, crc) = bytes.split_last_chunk::<4>().ok_or(CodecError::Truncated)?;
     let mut reader = Reader::new(content);
     if reader.array()? != MAGIC || u32::from_le_bytes(*crc) != crc32c::crc32c(content) {
         return Err(CodecError::Malformed("the checksum of a series file is wrong"));
     }
     if reader.u32()? != VERSION {
-        return Err(CodecError::Malformed("unknown series file version"));
+        return Err(CodecError::Malformed(UNKNOWN_VERSION));
     }
     while !reader.is_empty() {
         let index = &state.database_mut(DatabaseId(reader.varint()?)).index;

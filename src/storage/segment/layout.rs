@@ -4,9 +4,12 @@ use fluxstone_codec::CodecError;
 use fluxstone_codec::varint::Reader;
 use fluxstone_model::{DatabaseId, ShardId, TimeRange, Timestamp};
 
+use crate::bit_flip::restore_part;
+
 const HEADER_MAGIC: [u8; 4] = *b"FXSG";
 const FOOTER_MAGIC: [u8; 4] = *b"FXSE";
 const VERSION: u32 = 1;
+pub(crate) const UNKNOWN_SEGMENT_VERSION: &str = "unknown segment file version";
 pub(super) const HEADER_LEN: usize = 36;
 pub(super) const FOOTER_LEN: usize = 48;
 
@@ -59,7 +62,7 @@ impl SegmentHeader {
             return Err(CodecError::Malformed("the checksum of the header is wrong"));
         }
         if version != VERSION {
-            return Err(CodecError::Malformed("unknown segment file version"));
+            return Err(CodecError::Malformed(UNKNOWN_SEGMENT_VERSION));
         }
         Ok(header)
     }
@@ -78,6 +81,17 @@ impl Footer {
         bytes[40..44].copy_from_slice(&crc.to_le_bytes());
         bytes[44..].copy_from_slice(&FOOTER_MAGIC);
         bytes
+    }
+
+    /// Decodes a footer after flipping back the one bit that was flipped in it; `None` if that does not help.
+    pub(super) fn restore(bytes: &mut [u8; FOOTER_LEN]) -> Option<Footer> {
+        let (checked, magic) = bytes.split_last_chunk_mut::<4>()?;
+        if *magic == FOOTER_MAGIC {
+            restore_part(checked)?;
+        } else {
+            *magic = FOOTER_MAGIC;
+        }
+        Footer::decode(bytes).ok()
     }
 
     pub(super) fn decode(bytes: &[u8; FOOTER_LEN]) -> Result<Footer, CodecError> {

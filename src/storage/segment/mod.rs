@@ -10,6 +10,7 @@ mod cache;
 mod index;
 mod layout;
 mod reader;
+pub(crate) mod salvage;
 mod sequential;
 mod writer;
 
@@ -17,6 +18,8 @@ pub use block::{BLOCK_VALUES_MAX, decode_times, decode_values, encode_times, enc
 pub use cache::{SEGMENT_CACHE_BYTES, SegmentCache};
 pub use index::{BlockEntry, PartRef};
 pub use layout::SegmentHeader;
+pub(crate) use layout::UNKNOWN_SEGMENT_VERSION;
+pub(crate) use reader::read_header;
 pub use reader::{Segment, SegmentError, StoredBlock};
 pub use sequential::SequentialReader;
 pub use writer::SegmentWriter;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fluxstone_codec::CodecError;
 use fluxstone_columns::{Batch, Block, SeriesId, SourceError, Summary};
-use fluxstone_model::TimeRange;
+use fluxstone_model::{DatabaseId, ShardId, TimeRange};
 
 use super::block::{decode_times, decode_values};
 use super::cache::{FileCache, SegmentCache};
@@ -42,6 +42,9 @@ pub enum SegmentError {
         /// What is wrong.
         source: CodecError,
     },
+    /// The file could not be opened when the store was, which went on without it.
+    #[error("the server started without this file: {0}")]
+    LeftOut(Arc<str>),
 }
 
 /// An open segment file.
@@ -55,6 +58,22 @@ pub struct Segment {
     bytes: u64,
     cache: FileCache,
     is_unreadable: AtomicBool,
+    /// Why nothing of the file can be read; `None` unless the store was opened without it.
+    left_out: Option<Arc<str>>,
+}
+
+/// The contents of a file that a store was opened without.
+#[derive(Debug)]
+struct NoContents;
+
+impl ReadFile for NoContents {
+    fn length(&self) -> std::io::Result<u64> {
+        Ok(0)
+    }
+
+    fn read_at(&self, _: &mut [u8], _: u64) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::UnexpectedEof.into())
+    }
 }
 
 impl Segment {
@@ -79,7 +98,42 @@ impl Segment {
         let directory = read_part(&*file, bytes, directory)?;
         let pages = decode_directory(&directory).map_err(damaged(footer.directory_offset))?;
         let is_unreadable = AtomicBool::new(false);
-        Ok(Segment { path, file, header, footer, pages, bytes, cache: FileCache::new(cache), is_unreadable })
+        let cache = FileCache::new(cache);
+        Ok(Segment { path, file, header, footer, pages, bytes, cache, is_unreadable, left_out: None })
+    }
+
+    /// Stands for a file that cannot be opened: whatever is asked of it fails with `problem`. Of its header and its footer it has
+    /// what can be read; without them, all deletions and all times are taken to concern it.
+    pub(crate) fn left_out(
+        disk: &dyn Disk,
+        path: &Path,
+        (database, shard): (DatabaseId, ShardId),
+        problem: &str,
+        cache: Arc<SegmentCache>,
+    ) -> Segment {
+        let unknown = Footer { directory_offset: 0, directory_len: 0, values: 0, range: TimeRange::ALL };
+        let (header, footer) = disk.open(path).map_or((None, None), |file| read_ends(&*file));
+        let header = header.filter(|header| (header.database, header.shard) == (database, shard));
+        Segment {
+            path: path.to_owned(),
+            file: Arc::new(NoContents),
+            header: header.unwrap_or(SegmentHeader { database, shard, position: 0 }),
+            footer: footer.unwrap_or(unknown),
+            pages: Vec::new(),
+            bytes: 0,
+            cache: FileCache::new(cache),
+            is_unreadable: AtomicBool::new(true),
+            left_out: Some(Arc::from(problem)),
+        }
+    }
+
+    /// Why nothing of the file can be read, if the store was opened without it.
+    pub(crate) fn why_left_out(&self) -> Option<&str> {
+        self.left_out.as_deref()
+    }
+
+    fn check_left_out(&self) -> Result<(), SegmentError> {
+        self.left_out.as_ref().map_or(Ok(()), |problem| Err(SegmentError::LeftOut(problem.clone())))
     }
 
     /// Returns the header.
@@ -162,6 +216,7 @@ impl Segment {
         min: (SeriesId, FieldId),
         max: (SeriesId, FieldId),
     ) -> Result<Vec<BlockEntry>, SegmentError> {
+        self.check_left_out()?;
         // The last page that starts before `min` may contain entries from `min` on.
         let from = self.pages.partition_point(|page| page.first < min).saturating_sub(1);
         let to = self.pages.partition_point(|page| page.first <= max);
@@ -230,6 +285,12 @@ impl Iterator for EntryCursor {
             if let Some(entry) = self.entries.next() {
                 return Some(Ok(entry));
             }
+            if self.page == 0
+                && let Err(error) = self.segment.check_left_out()
+            {
+                self.page = 1;
+                return Some(Err(error));
+            }
             let page = self.segment.pages.get(self.page)?;
             self.page += 1;
             match self.segment.read_page(page) {
@@ -279,6 +340,21 @@ impl Segment {
 
 fn read_at(file: &dyn ReadFile, buffer: &mut [u8], offset: u64) -> Result<(), SegmentError> {
     file.read_at(buffer, offset).map_err(|source| SegmentError::Io { offset, source })
+}
+
+/// Returns the header and the footer of a file, each if it can be read.
+pub(super) fn read_ends(file: &dyn ReadFile) -> (Option<SegmentHeader>, Option<Footer>) {
+    let mut head = [0; HEADER_LEN];
+    let header = read_at(file, &mut head, 0).ok().and_then(|()| SegmentHeader::decode(&head).ok());
+    let mut foot = [0; FOOTER_LEN];
+    let footer = file.length().ok().and_then(|bytes| bytes.checked_sub(FOOTER_LEN as u64));
+    let footer = footer.and_then(|at| read_at(file, &mut foot, at).ok()).and_then(|()| Footer::decode(&foot).ok());
+    (header, footer)
+}
+
+/// Returns the header of the file at `path`, if it can be read.
+pub(crate) fn read_header(disk: &dyn Disk, path: &Path) -> Option<SegmentHeader> {
+    read_ends(&*disk.open(path).ok()?).0
 }
 
 /// Reads a part, after checking that it lies within the file of `bytes` bytes.

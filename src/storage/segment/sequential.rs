@@ -58,6 +58,16 @@ impl SequentialReader {
         self.entries.next()
     }
 
+    /// Reads and decodes a block.
+    pub(super) fn read(&self, entry: &BlockEntry) -> Result<Arc<Batch>, SegmentError> {
+        self.file.decode(entry).map(Arc::new)
+    }
+
+    /// Forgets what was read, so that it is read again.
+    pub(super) fn forget(&self) {
+        *self.file.strip.lock() = Strip::default();
+    }
+
     /// Returns a block, which is read when it is decoded.
     pub fn block(&self, entry: BlockEntry) -> Arc<dyn Block> {
         Arc::new(SequentialBlock { file: self.file.clone(), entry })

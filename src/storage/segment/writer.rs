@@ -206,6 +206,18 @@ impl SegmentWriter {
             self.disk.remove(&self.temporary).map_err(StorageError::io("remove", &self.temporary))?;
             return Ok(false);
         };
+        self.finish_with(range)?;
+        Ok(true)
+    }
+
+    /// Like [`SegmentWriter::finish`], but keeps a file without blocks.
+    pub(crate) fn finish_even_if_empty(mut self) -> Result<(), StorageError> {
+        self.close_column()?;
+        let range = self.range.unwrap_or(TimeRange { min: Timestamp(0), max: Timestamp(0) });
+        self.finish_with(range)
+    }
+
+    fn finish_with(mut self, range: TimeRange) -> Result<(), StorageError> {
         self.close_page();
         let mut refs = Vec::with_capacity(self.pages.len());
         for (page, bytes) in std::mem::take(&mut self.pages) {
@@ -220,8 +232,7 @@ impl SegmentWriter {
         self.flush()?;
         self.file.sync().map_err(StorageError::io("sync", &self.temporary))?;
         drop(self.file);
-        self.disk.rename(&self.temporary, &self.path).map_err(StorageError::io("rename", &self.temporary))?;
-        Ok(true)
+        self.disk.rename(&self.temporary, &self.path).map_err(StorageError::io("rename", &self.temporary))
     }
 }
 

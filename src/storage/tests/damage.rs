@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::memory_disk::Shortage;
-use super::super::repair::{LogDamage, cut_damage, find_damage};
+use super::super::repair::{Remedy, Report, check, repair as repair_store};
 use super::*;
 
 /// Returns a disk with three batches, each in one frame of the log, and the path of the log.
@@ -134,28 +134,35 @@ fn a_log_of_another_store_is_refused() {
     assert!(problem.contains("but /data belongs to the store"), "{problem}");
 }
 
-/// Cuts the log of a disk. Returns the damage that was found and the files that were set aside.
-fn repair(disk: &MemoryDisk) -> (Option<LogDamage>, Vec<PathBuf>) {
-    let options =
-        StoreOptions { log_dir: "/log".into(), data_dir: "/data".into(), ..StoreOptions::in_directory(Path::new("/")) };
-    let found = find_damage(disk, &options).unwrap();
-    (found, cut_damage(disk, &options).unwrap())
+/// Checks a store and repairs it. Returns what the check found and the files that were set aside.
+fn repair(disk: &MemoryDisk) -> (Report, Vec<PathBuf>) {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let found = check(&disk, &options_on_disk(1 << 20)).unwrap();
+    (found, repair_store(&disk, &options_on_disk(1 << 20)).unwrap().set_aside)
 }
 
 // spec: storage.log.10
 #[test]
 fn a_damaged_log_can_be_cut_and_the_rest_is_kept() {
     let (disk, path) = three_frames();
-    assert_eq!(repair(&disk), (None, Vec::new()));
+    let (found, set_aside) = repair(&disk);
+    assert_eq!((found.damages, set_aside), (Vec::new(), Vec::new()));
     let starts = frame_offsets(&disk, &path);
     let mut tail = Vec::new();
     disk.damage(&path, |bytes| {
-        bytes[starts[1] + 30] ^= 1;
+        bytes[starts[1] + 30] ^= 3;
         tail = bytes[starts[1]..].to_vec();
     });
     let (found, set_aside) = repair(&disk);
-    let found = found.unwrap();
-    assert_eq!((&found.path, found.offset, found.readable_changes), (&path, starts[1] as u64, 1));
+    let [found] = &found.damages[..] else { panic!("{found:?}") };
+    assert_eq!((&found.path, found.remedy), (&path, Remedy::Cut));
+    let problem = "the checksum of the frame is wrong; 1 later changes can be read, but build on it";
+    assert_eq!(found.problem, format!("at offset {}: {problem}", starts[1]));
+    let [lost] = &found.lost[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (lost.database, lost.values, lost.range, &lost.series[..]),
+        (DB, 1, Some(range(3, 3)), &["m".to_owned()][..])
+    );
     assert_eq!(set_aside, [PathBuf::from(format!("{}.damaged", path.display()))]);
     disk.damage(&set_aside[0], |bytes| assert_eq!(*bytes, tail));
     // The log continues where it was cut.
@@ -166,7 +173,7 @@ fn a_damaged_log_can_be_cut_and_the_rest_is_kept() {
     }
     // It may be damaged again.
     let second = frame_offsets(&disk, &path)[1];
-    disk.damage(&path, |bytes| bytes[second + 30] ^= 1);
+    disk.damage(&path, |bytes| bytes[second + 30] ^= 3);
     let (_, set_aside) = repair(&disk);
     assert_eq!(set_aside, [PathBuf::from(format!("{}.damaged-2", path.display()))]);
     assert_eq!(values(&open(&disk).unwrap()), ["m v 1=1"]);
@@ -191,12 +198,12 @@ fn files_after_the_damage_are_set_aside_as_a_whole() {
     let both = logs(&disk);
     assert_eq!(both.len(), 2);
     // A bad header, and an empty file.
-    for damage in [(|bytes: &mut Vec<u8>| bytes[9] ^= 1) as fn(&mut Vec<u8>), Vec::clear] {
+    for damage in [(|bytes: &mut Vec<u8>| bytes[9] ^= 3) as fn(&mut Vec<u8>), Vec::clear] {
         let copy = disk.crash(1);
         copy.damage(Path::new(&both[0]), damage);
         let Err(StorageError::DamagedLog { offset: 0, .. }) = open(&copy) else { panic!("opened") };
         let (found, set_aside) = repair(&copy);
-        assert_eq!(found.unwrap().readable_changes, 1);
+        assert!(found.damages[0].problem.contains("1 later changes can be read"), "{found:?}");
         assert_eq!(set_aside, [0, 1].map(|at: usize| PathBuf::from(format!("{}.damaged", both[at]))));
         assert_eq!(values(&open(&copy).unwrap()), [""; 0]);
     }
@@ -326,4 +333,59 @@ fn files_after_a_damaged_one_are_merged_without_it() {
     let blocks = source.blocks(series, b"v", TimeRange::ALL);
     let counts: Vec<Option<usize>> = blocks.iter().map(|block| block.decode().ok().map(|b| b.times.len())).collect();
     assert_eq!((counts[0], counts.iter().flatten().sum::<usize>()), (None, 28));
+}
+
+/// Opens a store on a disk even if segment files are damaged.
+fn open_without_damaged(disk: &MemoryDisk) -> Result<Store, StorageError> {
+    let options = StoreOptions { start_without_damaged_segments: true, ..options_on_disk(1 << 20) };
+    Store::open_on(&(Arc::new(disk.clone()) as Arc<dyn Disk>), options, &mut |_| Ok(()))
+}
+
+// spec: storage.checkpoint.7
+#[test]
+fn a_store_can_open_without_a_damaged_segment_file() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    for (shard, round) in [(SHARD, 1), (ShardId(8), 2), (SHARD, 3)] {
+        // More than twice as much in the first round, so that its file is not merged.
+        for time in 0..if round == 1 { 50 } else { 1 } {
+            write(&store, shard, &format!("m,n={round} v={round} {time}")).unwrap();
+            write(&store, shard, &format!("other v={round} {time}")).unwrap();
+        }
+        store.checkpoint(&|| Ok(Vec::new())).unwrap();
+    }
+    drop(store);
+    let first = file_of(&disk, "segment-");
+    type Change = fn(&mut Vec<u8>);
+    let cut: Change = Vec::clear;
+    let directory: Change = |bytes| {
+        let at = bytes.len() - 50;
+        bytes[at] ^= 1;
+    };
+    let footer: Change = |bytes| *bytes.last_mut().unwrap() ^= 1;
+    for change in [cut, directory, footer, |bytes| bytes[20] ^= 1] {
+        let disk = disk.crash(1);
+        disk.damage(&first, change);
+        let names = disk.names();
+        let Err(StorageError::Damaged { path, .. }) = open(&disk) else { panic!("opened") };
+        assert_eq!((path, disk.names()), (first.clone(), names), "nothing was moved");
+        for round in 4..8 {
+            let store = open_without_damaged(&disk).unwrap();
+            let damaged = store.damaged_segments();
+            assert_eq!((damaged.len(), &damaged[0].path, damaged[0].shard), (1, &first, SHARD));
+            let source = store.snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+            for series in source.series(b"m", &SeriesPredicate::All) {
+                let blocks = source.blocks(series.id, b"v", TimeRange::ALL);
+                let unreadable = blocks.iter().filter(|block| !block.has_summary());
+                assert!(unreadable.clone().count() > 0 && unreadable.clone().all(|block| block.decode().is_err()));
+                assert!(source.blocks(series.id, b"w", TimeRange::ALL).is_empty());
+            }
+            assert_eq!(dump(&*store.snapshot(DB, &[(ShardId(8), TimeRange::ALL)])).len(), 2, "another shard");
+            // Writes go on, and the damaged file is kept.
+            write(&store, SHARD, &format!("m v={round} {round}")).unwrap();
+            store.checkpoint(&|| Ok(Vec::new())).unwrap();
+            drop(store);
+            assert!(disk.names().contains(&first));
+        }
+    }
 }

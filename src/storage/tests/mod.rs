@@ -14,6 +14,7 @@ mod faults;
 mod fixtures;
 mod format;
 mod lines;
+mod repair;
 
 use lines::{Outcome, put};
 
@@ -91,13 +92,17 @@ fn open_on(
     memtable_bytes_max: usize,
     on_catalog: &mut dyn FnMut(CatalogRecord<'_>) -> Result<(), String>,
 ) -> Result<Store, StorageError> {
-    let options = StoreOptions {
+    Store::open_on(&(Arc::new(disk.clone()) as Arc<dyn Disk>), options_on_disk(memtable_bytes_max), on_catalog)
+}
+
+/// The options of a store on a simulated disk.
+fn options_on_disk(memtable_bytes_max: usize) -> StoreOptions {
+    StoreOptions {
         data_dir: "/data".into(),
         log_dir: "/log".into(),
         memtable_bytes_max,
         ..StoreOptions::in_directory(Path::new("/"))
-    };
-    Store::open_on(&(Arc::new(disk.clone()) as Arc<dyn Disk>), options, on_catalog)
+    }
 }
 
 fn write(store: &Store, shard: ShardId, lines: &str) -> Result<Outcome, StorageError> {
