@@ -31,7 +31,8 @@ impl Core {
             transaction.catalog_change(&encode(change)?);
         }
         let version = (!changes.is_empty()).then(|| self.catalog.advance(latest.catalog.apply_all(&changes)));
-        if let Err(error) = transaction.commit().wait() {
+        let mut commit = transaction.commit();
+        if let Err(error) = commit.wait_durable() {
             self.catalog.fail();
             return Err(error.into());
         }
@@ -40,7 +41,8 @@ impl Core {
             None if self.catalog.wait_until_visible(&latest) => {}
             None => return Err(StorageError::ReadOnly.into()),
         }
-        Ok(())
+        // Nobody waits for this but the client that deletes something.
+        Ok(commit.wait()?)
     }
 }
 

@@ -68,6 +68,7 @@ fn commit(group: &[Pending], log: &mut LogWriter, core: &StoreCore) -> Result<()
             Item::CatalogBase(bytes) => {
                 state.catalog = CatalogBytes { base: Some(Arc::from(&bytes[..])), changes: Vec::new() };
             }
+            Item::Barrier => {}
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::sealer::Sealer;
+use crate::removal;
 use crate::state::SealJob;
 use crate::store_core::{AbandonOnExit, StoreCore};
 
@@ -20,6 +21,7 @@ pub(crate) fn run_sealer(core: &StoreCore, mut sealer: Sealer, jobs: &Receiver<S
     for job in jobs {
         if seal(core, &mut sealer, &job) {
             drop(job);
+            core.clear_removed();
             core.queue.seal_ended();
         }
     }
@@ -30,7 +32,10 @@ pub(crate) fn run_sealer(core: &StoreCore, mut sealer: Sealer, jobs: &Receiver<S
 fn seal(core: &StoreCore, sealer: &mut Sealer, job: &SealJob) -> bool {
     let mut pause = RETRY_PAUSE_MIN;
     while core.check().is_ok() {
-        let error = match sealer.seal(job, &core.state, &|| core.queue.is_open()) {
+        // A checkpoint must not separate the records of a removal.
+        let removed = removal::remove_emptied(core);
+        let sealed = removed.and_then(|()| sealer.seal(job, &core.state, &|| core.queue.is_open()));
+        let error = match sealed {
             Ok(is_done) => {
                 if pause > RETRY_PAUSE_MIN {
                     tracing::info!("sealing works again");

@@ -11,23 +11,27 @@ use super::rows::{RowNumber, Rows};
 #[derive(Debug, Default)]
 pub(super) struct KeyOrder(Mutex<Sorted>);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Sorted {
     rows: Arc<Vec<RowNumber>>,
     /// Rows from this one on are not among them.
     end: RowNumber,
-}
-
-impl Clone for KeyOrder {
-    fn clone(&self) -> Self {
-        KeyOrder(Mutex::new(self.0.lock().clone()))
-    }
+    /// Whether rows may be among them that no longer exist.
+    has_lost: bool,
 }
 
 impl KeyOrder {
-    /// Returns the rows of `set` in the order of their keys. The set must not have lost a row since the last call.
+    /// Notes that a row no longer exists.
+    pub(super) fn note_loss(&mut self) {
+        self.0.get_mut().has_lost = true;
+    }
+
+    /// Returns the rows of `set` in the order of their keys.
     pub(super) fn of(&self, set: &RowSet, rows: &Rows) -> Arc<Vec<RowNumber>> {
         let mut sorted = self.0.lock();
+        if std::mem::take(&mut sorted.has_lost) {
+            sorted.rows = Arc::new(sorted.rows.iter().copied().filter(|row| set.contains(*row)).collect());
+        }
         let mut added: Vec<RowNumber> = set.range(sorted.end..).collect();
         let Some(&last) = added.last() else { return sorted.rows.clone() };
         added.sort_unstable_by(|a, b| rows.compare(*a, *b));
@@ -42,7 +46,7 @@ impl KeyOrder {
             copied = here;
         }
         merged.extend_from_slice(&old[copied..]);
-        *sorted = Sorted { rows: Arc::new(merged), end: last + 1 };
+        *sorted = Sorted { rows: Arc::new(merged), end: last + 1, has_lost: false };
         sorted.rows.clone()
     }
 }

@@ -67,9 +67,13 @@ impl MeasurementPostings {
         find().unwrap_or(false)
     }
 
-    /// Returns the tag keys of the rows before `end`, in no particular order.
-    pub(super) fn tag_keys<'p>(&'p self, end: RowNumber, names: &'p Names) -> impl Iterator<Item = &'p Text> {
-        self.tags.iter().filter(move |(_, values)| values.begin_before(end)).map(|(key, _)| names.text(*key))
+    /// Returns the tag keys of the visible rows, in no particular order.
+    pub(super) fn tag_keys<'p>(
+        &'p self,
+        is_visible: &'p dyn Fn(RowNumber) -> bool,
+        names: &'p Names,
+    ) -> impl Iterator<Item = &'p Text> {
+        self.tags.iter().filter(move |(_, values)| values.have(is_visible)).map(|(key, _)| names.text(*key))
     }
 
     fn values_of(&self, key: &[u8], names: &Names) -> Option<&Values> {
@@ -155,10 +159,9 @@ impl Values {
         one.or_else(|| self.many.get(&value).cloned()).unwrap_or_default()
     }
 
-    /// Whether a row before `end` has a value.
-    fn begin_before(&self, end: RowNumber) -> bool {
-        let least = |rows: &RowSet| rows.min().is_some_and(|least| least < end);
-        self.many.values().any(least) || self.ones.values().any(|one| *one < end)
+    /// Whether one of the rows satisfies a condition.
+    fn have(&self, condition: &dyn Fn(RowNumber) -> bool) -> bool {
+        self.many.values().flatten().any(condition) || self.ones.values().any(|one| condition(*one))
     }
 
     /// Returns the rows of all values for which `is_wanted` holds.

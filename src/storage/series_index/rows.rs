@@ -135,16 +135,21 @@ impl Rows {
         self.row_table.find(hash.whole(), is_it).map(|(number, _)| *number)
     }
 
-    /// Removes a row.
-    pub(super) fn remove(&mut self, number: RowNumber) {
-        let Some(&row) = self.all.get(number as usize) else { return };
-        if row.shape == REMOVED {
-            return;
-        }
+    /// Removes a row from those that are found by their keys.
+    pub(super) fn forget(&mut self, number: RowNumber) {
+        let Some(row) = self.row(number) else { return };
         let hash = StoredHash::of(&self.hasher, (row.shape, values_of(&self.shapes, &self.values, row)));
         if let Ok(entry) = self.row_table.find_entry(hash.whole(), |(other, _)| *other == number) {
             entry.remove();
         }
+    }
+
+    /// Removes a row.
+    pub(super) fn remove(&mut self, number: RowNumber) {
+        if self.row(number).is_none() {
+            return;
+        }
+        self.forget(number);
         self.all[number as usize].shape = REMOVED;
         self.removed += 1;
     }
