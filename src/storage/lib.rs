@@ -86,6 +86,7 @@ use sealing::sealer::Sealer;
 use sealing::thread::run_sealer;
 use segment::SegmentCache;
 use series_index::{SeriesIndex, View};
+use shared_index::IndexReader;
 use snapshot::Snapshot;
 use state::{SealJob, State};
 use store_core::StoreCore;
@@ -229,7 +230,7 @@ impl Store {
 
     /// Returns the number of measurements in a database.
     pub fn measurement_count(&self, database: DatabaseId) -> usize {
-        self.with_index(database, |index, view| index.measurements(view).len()).unwrap_or(0)
+        self.reader(database).map_or(0, |series| series.measurements().len())
     }
 
     /// Whether a measurement has any series.
@@ -258,6 +259,11 @@ impl Store {
     /// while sealing fails, because the checkpoint would fail too.
     pub fn checkpoint_due(&self) -> bool {
         !self.core.queue.is_seal_failing() && self.core.state.read().catalog.changes.len() >= CATALOG_CHANGES_MAX
+    }
+
+    fn reader(&self, database: DatabaseId) -> Option<IndexReader> {
+        let state = self.core.state.read();
+        state.database(database).map(|database| state.reader(database))
     }
 
     fn with_index<T>(&self, database: DatabaseId, ask: impl FnOnce(&SeriesIndex, View) -> T) -> Option<T> {

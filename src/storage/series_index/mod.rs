@@ -6,17 +6,18 @@
 //! its position: only older views see them. They are cleared when there are none.
 //!
 //! The index is made for millions of series: names are stored once (`names`), a series is a row of their numbers (`rows`),
-//! tags lead to bitmaps of rows (`postings`), and keys are assembled when they are needed.
+//! tags lead to bitmaps of rows (`postings`), and keys are assembled when they are needed. Whoever reads much of it lets
+//! writers in between (`walk`).
 
 mod names;
 mod order;
 mod postings;
 mod rows;
+pub(super) mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use fluxstone_columns::{SeriesId, SeriesPredicate, SeriesRef};
+use fluxstone_columns::SeriesId;
 use fluxstone_model::{RawSeriesKey, Text};
 use order::KeyOrder;
 use postings::{MeasurementPostings, RowSet};
@@ -24,9 +25,6 @@ use rows::{RowNumber, Rows};
 
 /// The index is rebuilt without removed rows when there are more of them than of others, and more than this.
 const REMOVED_MIN: usize = 1024;
-/// A set of series is sorted on its own if it is at most this fraction (one in ...) of its measurement; otherwise the order of
-/// the whole measurement is used.
-const SORTED_FRACTION: u64 = 8;
 
 /// The first series id that is not visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,9 +102,9 @@ impl SeriesIndex {
     /// Hides the series of a measurement from writers.
     pub(super) fn hide_measurement(&mut self, measurement: &[u8]) {
         let Some(measurement) = self.measurements.get(measurement) else { return };
-        for row in measurement.postings.rows() - &self.hidden {
-            self.hide_row(row);
-        }
+        let rows = measurement.postings.rows();
+        self.rows.forget_all(rows.iter());
+        self.hidden |= rows;
     }
 
     fn hide_row(&mut self, row: RowNumber) {
@@ -162,7 +160,6 @@ impl SeriesIndex {
             let Some(name) = self.rows.measurement(row).cloned() else { continue };
             if let Some(measurement) = self.measurements.get_mut(&name) {
                 measurement.postings.remove(row, &self.rows.tags(row));
-                measurement.order.note_loss();
                 if measurement.postings.rows().is_empty() {
                     self.measurements.remove(&name);
                 }
@@ -171,16 +168,11 @@ impl SeriesIndex {
         }
     }
 
-    /// Rebuilds the index if most of its rows were cleared. This changes the numbers of rows.
-    pub(super) fn rebuild_if_sparse(&mut self) {
-        if self.rows.removed() <= self.rows.len().max(REMOVED_MIN) || !self.hidden.is_empty() {
-            return;
-        }
-        let mut fresh = SeriesIndex::default();
-        for (id, key) in self.iter_from(SeriesId(0), View::ALL) {
-            fresh.insert(id, &key);
-        }
-        *self = fresh;
+    /// The number of rows that were cleared, if they are most of all rows, so that the index should be rebuilt. Not while
+    /// some are hidden, which a new index could not know.
+    pub(super) fn sparse(&self) -> Option<usize> {
+        let removed = self.rows.removed();
+        (removed > self.rows.len().max(REMOVED_MIN) && self.hidden.is_empty()).then_some(removed)
     }
 
     /// Leaves only the visible ones of some rows.
@@ -209,8 +201,9 @@ impl SeriesIndex {
 
     /// The number of visible series.
     pub(super) fn len(&self, view: View) -> usize {
-        let rows = self.rows.numbers(0..self.end(view));
-        if self.removed.is_empty() { rows.count() } else { rows.filter(|row| self.is_visible(*row, view)).count() }
+        let end = self.end(view);
+        let removed = self.removed.range(..view.position).map(|(_, rows)| rows.range_cardinality(..end) as usize);
+        self.rows.numbers(0..end).count() - removed.sum::<usize>()
     }
 
     /// Returns a series and its measurement, if it exists.
@@ -249,8 +242,13 @@ impl SeriesIndex {
 
     /// Whether one of some rows is visible.
     fn shows(&self, rows: &RowSet, view: View) -> bool {
-        let end = self.end(view);
-        rows.iter().take_while(|row| *row < end).any(|row| self.is_visible(row, view))
+        let Some(first) = rows.min().filter(|first| *first < self.end(view)) else { return false };
+        if self.is_visible(first, view) {
+            return true;
+        }
+        let mut rows = rows.clone();
+        self.keep_visible(&mut rows, view);
+        !rows.is_empty()
     }
 
     /// The number of values of a tag key in a measurement.
@@ -263,54 +261,37 @@ impl SeriesIndex {
         self.measurements.get(measurement).is_some_and(|m| m.postings.has_tag(key, value, &self.rows.names))
     }
 
-    /// Returns the visible measurements in byte order.
-    pub(super) fn measurements(&self, view: View) -> Vec<Text> {
-        let visible = self.measurements.iter().filter(|(_, m)| self.shows(m.postings.rows(), view));
-        visible.map(|(name, _)| name.clone()).collect()
-    }
-
-    /// Returns the tag keys of the visible series of a measurement.
-    pub(super) fn tag_keys(&self, measurement: &[u8], view: View) -> BTreeSet<Text> {
-        let Some(measurement) = self.measurements.get(measurement) else { return BTreeSet::new() };
-        let is_visible = |row| self.is_visible(row, view);
-        measurement.postings.tag_keys(&is_visible, &self.rows.names).cloned().collect()
-    }
-
-    /// Returns the visible series of a measurement for which `predicate` holds, in the order of their keys.
-    pub(super) fn matching(&self, measurement: &[u8], predicate: &SeriesPredicate, view: View) -> Vec<SeriesRef> {
-        let Some(measurement) = self.measurements.get(measurement) else { return Vec::new() };
-        let mut set = measurement.postings.matching(predicate, &self.rows.names);
-        self.keep_visible(&mut set, view);
-        let rows = measurement.sorted(&set, &self.rows);
-        let key = |row: RowNumber| Some(SeriesRef { id: self.rows.id(row), key: Arc::new(self.rows.key(row)?) });
-        rows.into_iter().filter_map(key).collect()
-    }
-
     /// The first row that is not visible.
     fn end(&self, view: View) -> RowNumber {
         self.rows.from(view.bound.0)
     }
 }
 
-impl Measurement {
-    /// Sorts rows of this measurement by their keys.
-    fn sorted(&self, set: &RowSet, rows: &Rows) -> Vec<RowNumber> {
-        if set.len() <= self.postings.rows().len() / SORTED_FRACTION {
-            let mut sorted: Vec<RowNumber> = set.iter().collect();
-            sorted.sort_unstable_by(|a, b| rows.compare(*a, *b));
-            return sorted;
-        }
-        self.order.of(self.postings.rows(), rows).iter().copied().filter(|row| set.contains(*row)).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use fluxstone_columns::{SeriesPredicate, SeriesRef};
+    use fluxstone_go::Regex;
+    use fluxstone_model::SeriesKey;
     use proptest::prelude::*;
 
     use super::*;
-    use fluxstone_go::Regex;
-    use fluxstone_model::SeriesKey;
+
+    impl SeriesIndex {
+        fn matching(&self, measurement: &[u8], predicate: &SeriesPredicate, view: View) -> Vec<SeriesRef> {
+            walk::matching(&mut walk::Still(self), measurement, predicate, view)
+        }
+
+        fn tag_keys(&self, measurement: &[u8], view: View) -> BTreeSet<Text> {
+            walk::tag_keys(&mut walk::Still(self), measurement, view)
+        }
+
+        fn measurements(&self, view: View) -> Vec<Text> {
+            walk::measurements(&mut walk::Still(self), view)
+        }
+    }
 
     fn index(keys: &[&str]) -> SeriesIndex {
         let mut index = SeriesIndex::default();
@@ -427,25 +408,6 @@ mod tests {
         }
         assert_eq!(index.measurements.len() as u64, MEASUREMENTS);
         assert_eq!(find(&index, r"m\ 77,a=1"), Some((77, "m 77".into())));
-    }
-
-    #[test]
-    fn the_index_is_rebuilt_when_most_series_were_removed() {
-        let keys: Vec<String> = (0..5000).map(|i| format!("m,a={i}")).collect();
-        let mut index = index(&keys.iter().map(String::as_str).collect::<Vec<_>>());
-        index.remove(&(1..4990).map(SeriesId).collect::<Vec<_>>(), 1);
-        while index.clear_removed(2, 100) > 0 {}
-        index.rebuild_if_sparse();
-        assert_eq!((index.len(View::ALL), index.rows.removed()), (11, 0));
-        assert_eq!(index.ids_from(SeriesId(0)), (4990..=5000).map(SeriesId).collect::<Vec<_>>());
-        assert_eq!(index.measurement_of(SeriesId(4995), View::ALL), Some(&"m".into()));
-        assert_eq!(
-            (index.measurement_of(SeriesId(5000), View::ALL).is_some(), index.measurement_of(SeriesId(1), View::ALL)),
-            (true, None)
-        );
-        assert!(index.has_reached(SeriesId(5000)) && !index.has_reached(SeriesId(5001)));
-        index.insert(SeriesId(6000), b"m,a=1");
-        assert_eq!(find(&index, "m,a=1").map(|(id, _)| id), Some(6000));
     }
 
     #[test]
