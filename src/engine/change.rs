@@ -31,7 +31,8 @@ impl Core {
             transaction.catalog_change(&encode(change)?);
         }
         let version = (!changes.is_empty()).then(|| self.catalog.advance(latest.catalog.apply_all(&changes)));
-        if let Err(error) = transaction.commit().wait() {
+        let mut commit = transaction.commit();
+        if let Err(error) = commit.wait_durable() {
             // A full disk refuses changes for a while, but no version that others may already build on.
             if version.is_some() || !matches!(error, StorageError::DiskFull) {
                 self.catalog.fail();
@@ -43,7 +44,8 @@ impl Core {
             None if self.catalog.wait_until_visible(&latest) => {}
             None => return Err(StorageError::ReadOnly.into()),
         }
-        Ok(())
+        // Nobody waits for this but the client that deletes something.
+        Ok(commit.wait()?)
     }
 }
 

@@ -13,6 +13,9 @@ use super::schema::{all_shards, is_named};
 use super::schema_condition::refuse_time;
 use super::statement_error::StatementError;
 
+/// A deletion of more series than this is several changes, so that nobody waits for all of them at once.
+const SERIES_PER_CHANGE: usize = 10_000;
+
 impl Core {
     /// DELETE.
     pub(super) fn delete(&self, clauses: &DeleteClauses, context: &StatementContext<'_>) -> Result<(), StatementError> {
@@ -43,12 +46,14 @@ impl Core {
             return Ok(());
         }
         let id = found.id;
-        self.change(|catalog, transaction| {
-            // If the database has been dropped since, there is nothing left to delete.
-            if let Some(database) = catalog.databases().find(|d| d.id == id) {
-                transaction.delete(id, &all_shards(database), &series, range);
-            }
-            Ok(Vec::new())
+        series.chunks(SERIES_PER_CHANGE).try_for_each(|some| {
+            self.change(|catalog, transaction| {
+                // If the database has been dropped since, there is nothing left to delete.
+                if let Some(database) = catalog.databases().find(|d| d.id == id) {
+                    transaction.delete(id, &all_shards(database), some, range);
+                }
+                Ok(Vec::new())
+            })
         })
     }
 

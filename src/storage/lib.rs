@@ -7,7 +7,8 @@
 //!
 //! A [`Transaction`] resolves the change against the live schema (`live_schema`, `shard_writer`) into one record (`record`).
 //! The committer thread (`commit`) writes a group of records as one frame (`log`) and then applies each of them to the state
-//! (`state`, which holds `series_index`, `fields` and `memtable`). When memtables are full, the sealer thread (`sealing`)
+//! (`state`, which holds `series_index`, `fields` and `memtable`). A deletion is followed by records that remove the series
+//! without values (`removal`). When memtables are full, the sealer thread (`sealing`)
 //! writes them to segment files ([`segment`]), lists these in the checkpoint, and drops the log before it.
 //!
 //! # The path of a query
@@ -39,12 +40,14 @@ mod options;
 pub mod real_disk;
 mod recent_series;
 pub mod record;
+mod removal;
 pub mod repair;
 mod sealing;
 pub mod segment;
 mod series_index;
 mod set_aside;
 mod shard_writer;
+mod shared_index;
 mod snapshot;
 mod state;
 mod store_core;
@@ -89,7 +92,8 @@ use sealing::pair::check_pair;
 use sealing::sealer::Sealer;
 use sealing::thread::run_sealer;
 use segment::SegmentCache;
-use series_index::{SeriesBound, SeriesIndex};
+use series_index::{SeriesIndex, View};
+use shared_index::IndexReader;
 use snapshot::Snapshot;
 use state::{SealJob, State};
 use store_core::StoreCore;
@@ -186,6 +190,7 @@ impl Store {
         } else if unsealed_bytes > 0 || !is_settled {
             core.queue.note_unsealed();
         }
+        removal::finish(&core);
         Ok(store)
     }
 
@@ -244,12 +249,12 @@ impl Store {
 
     /// Returns the number of measurements in a database.
     pub fn measurement_count(&self, database: DatabaseId) -> usize {
-        self.with_index(database, |index, bound| index.measurements(bound).len()).unwrap_or(0)
+        self.reader(database).map_or(0, |series| series.measurements().len())
     }
 
     /// Whether a measurement has any series.
     pub fn has_measurement(&self, database: DatabaseId, measurement: &[u8]) -> bool {
-        self.with_index(database, |index, bound| index.has_measurement(measurement, bound)).unwrap_or(false)
+        self.with_index(database, |index, view| index.has_measurement(measurement, view)).unwrap_or(false)
     }
 
     /// Seals all memtables, writes a checkpoint with the result of `catalog`, and drops the log before it.
@@ -283,13 +288,18 @@ impl Store {
         self.core.condition.health(self.core.queue.seal_error())
     }
 
-    fn with_index<T>(&self, database: DatabaseId, ask: impl FnOnce(&SeriesIndex, SeriesBound) -> T) -> Option<T> {
-        let (index, bound) = {
+    fn reader(&self, database: DatabaseId) -> Option<IndexReader> {
+        let state = self.core.state.read();
+        state.database(database).map(|database| state.reader(database))
+    }
+
+    fn with_index<T>(&self, database: DatabaseId, ask: impl FnOnce(&SeriesIndex, View) -> T) -> Option<T> {
+        let (index, view) = {
             let state = self.core.state.read();
-            (state.database(database)?.index.clone(), state.series_bound)
+            (state.database(database)?.index.clone(), state.view())
         };
         let index = index.read();
-        Some(ask(&index, bound))
+        Some(ask(&index, view))
     }
 }
 

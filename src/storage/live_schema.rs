@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, FieldType, ShardId, Text};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::fields::{Field, FieldTable};
 use super::recent_series::{MeasurementNumber, RecentSeries, ResolvedSeries};
@@ -21,6 +21,8 @@ pub(super) struct LiveSchema {
     pub(super) databases: HashMap<DatabaseId, LiveDatabase>,
     /// The id of the next new series.
     pub(super) next_series: u64,
+    /// The series that were written since a search for series without values began.
+    pub(super) watch: Option<HashSet<SeriesId>>,
 }
 
 /// The live schema of one database.
@@ -64,7 +66,7 @@ pub(super) enum Addition {
 impl LiveSchema {
     /// Builds the live schema of a `state` to which everything was applied.
     pub(super) fn new(state: &State) -> Self {
-        let mut live = LiveSchema { databases: HashMap::new(), next_series: state.series_bound.0.0 };
+        let mut live = LiveSchema { next_series: state.series_bound.0.0, ..LiveSchema::default() };
         for (id, database) in state.databases() {
             let target = live.databases.entry(*id).or_default();
             for (shard, content) in database.shards() {

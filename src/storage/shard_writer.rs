@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, FieldType, RawSeriesKey, Scalar, ShardId, Text, Timestamp};
-use parking_lot::RwLock;
 
 use super::error::StorageError;
 use super::fields::Field;
@@ -18,7 +17,8 @@ use super::live_schema::{Addition, LiveSchema, LiveSeries, LiveShard};
 use super::memtable;
 use super::recent_series::ResolvedSeries;
 use super::record::{Entry, FieldId, PointsBuilder, RECORD_BYTES_MAX, RecordBuilder};
-use super::series_index::{SeriesBound, SeriesIndex};
+use super::series_index::View;
+use super::shared_index::SharedIndex;
 
 /// Writes to one shard within a transaction. Dropped without [`ShardWriter::keep`], it leaves the new series and fields in
 /// the transaction, but no rows.
@@ -29,10 +29,13 @@ pub struct ShardWriter<'t> {
     series: &'t mut LiveSeries,
     next_series: &'t mut u64,
     fields: &'t mut LiveShard,
-    index: Arc<RwLock<SeriesIndex>>,
+    index: Arc<SharedIndex>,
     additions: &'t mut Vec<Addition>,
     record: &'t mut RecordBuilder,
     refusal: &'t mut Option<StorageError>,
+    written: &'t mut Vec<SeriesId>,
+    /// The series of the rows so far, if there is a watch on them.
+    watched: Option<Vec<SeriesId>>,
     /// The record with the rows so far. The definitions of new series and fields follow them.
     rows: PointsBuilder,
     definitions: RecordBuilder,
@@ -56,7 +59,7 @@ struct Cost<'t> {
 #[derive(Debug)]
 pub(super) struct Target<'t> {
     pub(super) live: &'t mut LiveSchema,
-    pub(super) index: Arc<RwLock<SeriesIndex>>,
+    pub(super) index: Arc<SharedIndex>,
     pub(super) additions: &'t mut Vec<Addition>,
     pub(super) record: &'t mut RecordBuilder,
     pub(super) refusal: &'t mut Option<StorageError>,
@@ -64,6 +67,8 @@ pub(super) struct Target<'t> {
     pub(super) cost: &'t mut usize,
     /// ... and the most that it may take.
     pub(super) cost_max: usize,
+    /// The series that are written, if there is a watch on them.
+    pub(super) written: &'t mut Vec<SeriesId>,
 }
 
 /// The estimated memory of a shard, for good: its entries in state, live schema, catalog and checkpoint.
@@ -76,8 +81,8 @@ const FIELD_BYTES: usize = 256;
 impl<'t> ShardWriter<'t> {
     /// Begins to write to a shard, which is added if it does not exist.
     pub(super) fn begin(database: DatabaseId, shard: ShardId, target: Target<'t>) -> Self {
-        let Target { live, index, additions, record, refusal, cost, cost_max } = target;
-        let LiveSchema { databases, next_series } = live;
+        let Target { live, index, additions, record, refusal, cost, cost_max, written } = target;
+        let LiveSchema { databases, next_series, watch } = live;
         let live = databases.entry(database).or_default();
         let is_new_shard = !live.shards.contains_key(&shard);
         let mut definitions = RecordBuilder::default();
@@ -97,6 +102,8 @@ impl<'t> ShardWriter<'t> {
             additions,
             record,
             refusal,
+            written,
+            watched: watch.is_some().then(Vec::new),
             rows,
             definitions,
             cost: Cost { total: cost, max: cost_max, values: 0, strings: 0, page: None },
@@ -143,7 +150,7 @@ impl<'t> ShardWriter<'t> {
 
     /// The number of series in the database, new ones included.
     pub fn series_count(&self) -> u64 {
-        self.index.read().len(SeriesBound::ALL) as u64
+        self.index.read().live_len() as u64
     }
 
     /// The number of different values of a tag key in a measurement, new series included.
@@ -174,7 +181,7 @@ impl<'t> ShardWriter<'t> {
             shard: self.shard,
             id: field.id,
             field_type,
-            measurement: index.measurement_of(series.id).map(Text::as_bytes).unwrap_or_default(),
+            measurement: index.measurement_of(series.id, View::ALL).map(Text::as_bytes).unwrap_or_default(),
             name,
         });
         field
@@ -185,6 +192,9 @@ impl<'t> ShardWriter<'t> {
     pub fn begin_row(&mut self, series: ResolvedSeries, time: Timestamp, values: u32) {
         self.cost.values += values as usize;
         self.rows.begin_row(series.id, time, values);
+        if let Some(watched) = &mut self.watched {
+            watched.push(series.id);
+        }
     }
 
     /// Appends a value to the row. It must have the type of the field.
@@ -232,6 +242,9 @@ impl<'t> ShardWriter<'t> {
         record.append(&self.definitions);
         if self.is_too_costly() {
             *self.refusal = Some(StorageError::TooMuchMemory { bytes: *self.cost.total, max: self.cost.max });
+        }
+        if self.is_kept {
+            self.written.extend(self.watched.take().into_iter().flatten());
         }
         if record.len() > RECORD_BYTES_MAX {
             *self.refusal = Some(StorageError::TooLarge(record.len()));

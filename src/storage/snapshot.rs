@@ -1,25 +1,24 @@
 //! Snapshots: some shards of one database at one position of the log. They implement [`Source`] for queries.
 //!
-//! Invariant: a snapshot never changes. It holds the index and the shards by `Arc`, and ignores series that are added to the
-//! index later. Its only lock is that of the index, which is held during look-ups, never during a disk read.
+//! Invariant: a snapshot never changes. It holds the shards by `Arc`, and reads the series of its position. Its only lock is
+//! that of the index, which is held during look-ups, never during a disk read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fluxstone_columns::{Block, SeriesId, SeriesPredicate, SeriesRef, Source};
 use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp};
-use parking_lot::RwLock;
 
 use super::fields::Field;
 use super::memtable::Memtable;
 use super::merge::{Piece, merge};
-use super::series_index::{SeriesBound, SeriesIndex};
+use super::shared_index::IndexReader;
 use super::state::{SegmentFile, Shard, State};
 
 /// Some shards of one database at one position of the log.
 pub(super) struct Snapshot {
-    index: Arc<RwLock<SeriesIndex>>,
-    bound: SeriesBound,
+    /// `None` if the database does not exist.
+    series: Option<IndexReader>,
     /// Sorted by time range. A shard may occur several times, with different ranges.
     shards: Vec<(TimeRange, Arc<Shard>)>,
 }
@@ -27,20 +26,19 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// Takes a snapshot. Shards that hold nothing are left out.
     pub(super) fn new(state: &State, database: DatabaseId, shards: &[(ShardId, TimeRange)]) -> Self {
-        let bound = state.series_bound;
         let Some(database) = state.database(database) else {
-            return Snapshot { index: Arc::default(), bound, shards: Vec::new() };
+            return Snapshot { series: None, shards: Vec::new() };
         };
         let mut shards: Vec<_> =
             shards.iter().filter_map(|(id, range)| Some((*range, database.shard(*id)?.clone()))).collect();
         shards.sort_by_key(|(range, _)| range.min);
-        Snapshot { index: database.index.clone(), bound, shards }
+        Snapshot { series: Some(state.reader(database)), shards }
     }
 }
 
 impl Source for Snapshot {
     fn measurements(&self) -> Vec<Text> {
-        self.index.read().measurements(self.bound)
+        self.series.as_ref().map_or_else(Vec::new, IndexReader::measurements)
     }
 
     fn shard_starts(&self) -> Vec<Timestamp> {
@@ -57,20 +55,21 @@ impl Source for Snapshot {
     }
 
     fn tag_keys(&self, measurement: &[u8]) -> BTreeSet<Text> {
-        self.index.read().tag_keys(measurement, self.bound)
+        self.series.as_ref().map_or_else(BTreeSet::new, |series| series.tag_keys(measurement))
     }
 
     fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
-        self.index.read().matching(measurement, predicate, self.bound)
+        self.series.as_ref().map_or_else(Vec::new, |series| series.matching(measurement, predicate))
     }
 
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {
-        let Some(measurement) = self.index.read().measurement_of(series).cloned() else { return Vec::new() };
+        let measurement = self.series.as_ref().and_then(|index| index.measurement_of(series));
+        let Some(measurement) = measurement else { return Vec::new() };
         let overlapping = self.shards.iter().filter(|(shard_range, _)| shard_range.overlaps(range));
         overlapping
             .filter_map(|(times, shard)| Some((*times, shard, shard.fields.of(&measurement)?.get(field)?)))
             .flat_map(|(times, shard, field)| {
-                let mut pieces = shard.pieces(series, *field, range.intersect(times), &[]);
+                let mut pieces = shard.pieces(series, *field, range.intersect(times));
                 for piece in &mut pieces {
                     piece.cut_to(times);
                 }
@@ -83,36 +82,36 @@ impl Source for Snapshot {
 
 impl Shard {
     /// Returns the pieces that may hold values of one field of one series within `range`, in the order in which they were
-    /// written. Values at times in `deleted` do not count.
-    fn pieces(&self, series: SeriesId, field: Field, range: TimeRange, deleted: &[TimeRange]) -> Vec<Piece> {
+    /// written.
+    fn pieces(&self, series: SeriesId, field: Field, range: TimeRange) -> Vec<Piece> {
         let mut pieces = Vec::new();
         for SegmentFile { segment, .. } in &self.segments {
             if !segment.range().overlaps(range) {
                 continue;
             }
-            let deleted = [deleted, &self.deleted_since(segment.header().position, series)].concat();
+            let deleted = self.deleted_since(segment.header().position, series);
             match segment.blocks_of(series, field.id) {
                 Ok(blocks) => pieces.extend(blocks.into_iter().map(|b| Piece::stored(segment, b, &deleted))),
                 Err(error) => pieces.push(Piece::unreadable(segment, field.field_type, range, &error)),
             }
         }
         if let Some(frozen) = &self.sealing {
-            let deleted = [deleted, &self.deleted_since(frozen.position, series)].concat();
+            let deleted = self.deleted_since(frozen.position, series);
             let chunks = frozen.memtable.chunks(series, field.id);
             pieces.extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &deleted)));
         }
         let chunks = self.active.chunks(series, field.id);
-        pieces.extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, deleted)));
+        pieces.extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
         pieces.retain(|piece| piece.range().overlaps(range));
         pieces
     }
 
-    /// Whether a series of a measurement has a value at a time outside all of `deleted`.
-    pub(super) fn has_values(&self, series: SeriesId, measurement: &[u8], deleted: &[TimeRange]) -> bool {
+    /// Whether a series of a measurement has a value.
+    pub(super) fn has_values(&self, series: SeriesId, measurement: &[u8]) -> bool {
         let fields = self.fields.of(measurement).into_iter().flat_map(BTreeMap::values);
         fields.into_iter().any(|field| {
             // Overwriting a value does not change whether there is one, so each piece can be judged on its own.
-            self.pieces(series, *field, TimeRange::ALL, deleted).iter().any(Piece::keeps_a_value)
+            self.pieces(series, *field, TimeRange::ALL).iter().any(Piece::keeps_a_value)
         })
     }
 

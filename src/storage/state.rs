@@ -10,7 +10,6 @@ use fluxstone_codec::CodecError;
 use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, ShardId, TimeRange};
 use hashbrown::HashMap;
-use parking_lot::RwLock;
 
 use super::catalog_bytes::CatalogBytes;
 use super::damaged_segment::DamagedSegment;
@@ -18,7 +17,8 @@ use super::fields::{Field, FieldTable};
 use super::memtable::Memtable;
 use super::record::{Entries, Entry};
 use super::segment::Segment;
-use super::series_index::{SeriesBound, SeriesIndex};
+use super::series_index::{SeriesBound, View};
+use super::shared_index::{IndexReader, SharedIndex};
 
 /// Everything that readers see.
 #[derive(Debug)]
@@ -34,6 +34,18 @@ pub(super) struct State {
     pub(super) memory: Memory,
     /// Whether series have been removed since the last sealing.
     series_removed: bool,
+    /// What deletions touched. The second step of a removal takes it, and removes the series that have no values left.
+    pub(super) touched: Vec<(DatabaseId, Touched)>,
+    /// Dropped databases, whose memory is freed when nobody waits for it.
+    pub(super) dropped: Vec<Database>,
+}
+
+/// Series that may have lost their last value.
+#[derive(Debug)]
+pub(super) enum Touched {
+    Series(Arc<[SeriesId]>),
+    /// Those of a shard that was dropped.
+    Shard(Arc<Shard>),
 }
 
 /// The estimated memory of memtables, in bytes.
@@ -48,7 +60,7 @@ pub(super) struct Memory {
 /// One database.
 #[derive(Debug, Default)]
 pub(super) struct Database {
-    pub(super) index: Arc<RwLock<SeriesIndex>>,
+    pub(super) index: Arc<SharedIndex>,
     shards: HashMap<ShardId, Arc<Shard>>,
     /// Series that were removed since the last sealing. Segment files may still hold their values.
     removed: Vec<SeriesId>,
@@ -105,7 +117,7 @@ pub(super) struct SealJob {
 #[derive(Debug)]
 pub(super) struct SealDatabase {
     pub(super) id: DatabaseId,
-    pub(super) index: Arc<RwLock<SeriesIndex>>,
+    pub(super) index: IndexReader,
     pub(super) shards: Vec<(ShardId, Arc<Shard>)>,
     /// Sorted.
     pub(super) removed: Vec<SeriesId>,
@@ -133,7 +145,19 @@ impl State {
             databases: HashMap::new(),
             memory: Memory::default(),
             series_removed: false,
+            touched: Vec::new(),
+            dropped: Vec::new(),
         }
+    }
+
+    /// Returns a reader of the series of a database as they are now.
+    pub(super) fn reader(&self, database: &Database) -> IndexReader {
+        IndexReader::new(database.index.clone(), self.view())
+    }
+
+    /// What is visible now.
+    pub(super) fn view(&self) -> View {
+        View { bound: self.series_bound, position: self.position }
     }
 
     pub(super) fn databases(&self) -> impl Iterator<Item = (&DatabaseId, &Database)> {
@@ -205,6 +229,7 @@ impl State {
             Entry::Delete { database, shards, mut series, range } => {
                 series.sort_unstable();
                 let tombstone = Tombstone { position: self.position, range, series: series.into() };
+                self.touched.push((database, Touched::Series(tombstone.series.clone())));
                 let database = self.database_mut(database);
                 for shard in shards {
                     if let Some(shard) = database.shards.get_mut(&shard) {
@@ -212,18 +237,26 @@ impl State {
                     }
                 }
             }
-            Entry::RemoveSeries { database, series } => self.remove_series(database, &series),
+            Entry::RemoveSeries { database, series } => {
+                let position = self.position;
+                self.series_removed = true;
+                let database = self.database_mut(database);
+                database.index.write().remove(&series, position);
+                database.removed.extend(series);
+            }
             Entry::DropMeasurement { database, measurement } => {
-                let index = self.database_mut(database).index.clone();
-                let series = index.read().series_of(measurement);
-                drop(index);
-                self.remove_series(database, &series);
-                self.database_mut(database).remove_fields(measurement);
+                let (bound, position) = (self.series_bound, self.position);
+                self.series_removed = true;
+                let database = self.database_mut(database);
+                let removed = database.index.write().remove_measurement(measurement, bound, position);
+                database.removed.extend(removed);
+                database.remove_fields(measurement);
             }
             Entry::DropShards { database, shards } => {
                 for shard in shards {
                     let dropped = self.database_mut(database).shards.remove(&shard);
                     self.release_memory(dropped.as_deref());
+                    self.touched.extend(dropped.map(|shard| (database, Touched::Shard(shard))));
                 }
             }
             Entry::DropDatabase { database } => {
@@ -232,14 +265,10 @@ impl State {
                 for shard in dropped.iter().flat_map(|d| d.shards.values()) {
                     self.release_memory(Some(shard));
                 }
+                self.dropped.extend(dropped);
             }
         }
         Ok(())
-    }
-
-    fn remove_series(&mut self, database: DatabaseId, series: &[SeriesId]) {
-        self.series_removed = true;
-        self.database_mut(database).remove_series(series);
     }
 
     fn release_memory(&mut self, shard: Option<&Shard>) {
@@ -250,7 +279,7 @@ impl State {
     /// Closes all memtables, so that everything up to the current position can be sealed. Must not be called while another job
     /// is in progress.
     pub(super) fn freeze(&mut self) -> SealJob {
-        let position = self.position;
+        let (position, view) = (self.position, self.view());
         let mut databases = Vec::with_capacity(self.databases.len());
         for (id, database) in &mut self.databases {
             for shard in database.shards.values_mut().filter(|shard| !shard.active.is_empty()) {
@@ -261,7 +290,8 @@ impl State {
             let mut removed = std::mem::take(&mut database.removed);
             removed.sort_unstable();
             let shards = database.shards.iter().map(|(id, shard)| (*id, shard.clone())).collect();
-            databases.push(SealDatabase { id: *id, index: database.index.clone(), shards, removed });
+            let index = IndexReader::new(database.index.clone(), view);
+            databases.push(SealDatabase { id: *id, index, shards, removed });
         }
         self.memory = Memory { active: 0, sealing: self.memory.sealing + self.memory.active };
         SealJob {
@@ -285,6 +315,15 @@ impl State {
     }
 }
 
+impl Touched {
+    pub(super) fn series(&self) -> Vec<SeriesId> {
+        match self {
+            Touched::Series(series) => series.to_vec(),
+            Touched::Shard(shard) => shard.series().into_iter().collect(),
+        }
+    }
+}
+
 impl Database {
     pub(super) fn shards(&self) -> impl Iterator<Item = (&ShardId, &Arc<Shard>)> {
         self.shards.iter()
@@ -297,24 +336,6 @@ impl Database {
     /// Returns a shard to be changed, creating an empty one if there is none.
     pub(super) fn shard_mut(&mut self, id: ShardId) -> &mut Shard {
         Arc::make_mut(self.shards.entry(id).or_default())
-    }
-
-    fn remove_series(&mut self, series: &[SeriesId]) {
-        for shard in self.shards.values_mut() {
-            let shard = Arc::make_mut(shard);
-            for id in series {
-                shard.active.remove(*id);
-            }
-        }
-        if let Some(index) = Arc::get_mut(&mut self.index) {
-            index.get_mut().remove(series);
-        } else {
-            // A snapshot holds the index, and must not see the removal.
-            let mut index = self.index.read().clone();
-            index.remove(series);
-            self.index = Arc::new(RwLock::new(index));
-        }
-        self.removed.extend_from_slice(series);
     }
 
     fn remove_fields(&mut self, measurement: &[u8]) {

@@ -15,7 +15,7 @@ use crate::error::StorageError;
 use crate::health::{Condition, Mode};
 use crate::live_schema::LiveSchema;
 use crate::options::StoreOptions;
-use crate::series_index::SeriesIndex;
+use crate::shared_index::SharedIndex;
 use crate::state::State;
 
 /// Memtables may grow to this many times [`StoreOptions::memtable_bytes_max`] before writers wait for the sealer: while some
@@ -36,6 +36,8 @@ pub(crate) struct StoreCore {
     pub(crate) state: RwLock<State>,
     pub(crate) write_memory: Arc<WriteMemory>,
     pub(crate) condition: Condition,
+    /// Held during the second step of removals: there is one at a time.
+    pub(crate) removal_lock: Mutex<()>,
 }
 
 impl StoreCore {
@@ -47,6 +49,7 @@ impl StoreCore {
             state: RwLock::new(state),
             write_memory: Arc::default(),
             condition: Condition::default(),
+            removal_lock: Mutex::new(()),
         }
     }
 
@@ -114,10 +117,27 @@ impl StoreCore {
         self.options.memtable_bytes_max.saturating_mul(WRITE_FACTOR).max(WRITE_BYTES_MIN)
     }
 
+    /// Returns the series index of a database, if there is one.
+    pub(crate) fn existing_index(&self, database: DatabaseId) -> Option<Arc<SharedIndex>> {
+        self.state.read().database(database).map(|d| d.index.clone())
+    }
+
+    /// Frees dropped databases, and clears removed series that no reader sees any more.
+    pub(crate) fn clear_removed(&self) {
+        let dropped = std::mem::take(&mut self.state.write().dropped);
+        drop(dropped);
+        let (indexes, position) = {
+            let state = self.state.read();
+            (state.databases().map(|(_, database)| database.index.clone()).collect::<Vec<_>>(), state.position)
+        };
+        for index in indexes {
+            index.clear_removed(position);
+        }
+    }
+
     /// Returns the series index of a database, creating an empty one if there is none.
-    pub(crate) fn index(&self, database: DatabaseId) -> Arc<RwLock<SeriesIndex>> {
-        let found = self.state.read().database(database).map(|d| d.index.clone());
-        found.unwrap_or_else(|| self.state.write().database_mut(database).index.clone())
+    pub(crate) fn index(&self, database: DatabaseId) -> Arc<SharedIndex> {
+        self.existing_index(database).unwrap_or_else(|| self.state.write().database_mut(database).index.clone())
     }
 }
 

@@ -1,15 +1,13 @@
 //! Transactions: changes that are assembled under the commit lock, each into one log record.
 //!
 //! Invariant: until [`Transaction::commit`] nothing is visible outside, and a dropped transaction takes back its additions
-//! to the live schema. Changes that remove something wait until all earlier changes are applied, and are themselves
-//! applied before the next transaction begins, so they can decide by looking at the state.
+//! to the live schema. What a transaction removes disappears from the live schema when it is committed, and from what readers
+//! see when its record is applied. Series that a deletion leaves without values are removed afterwards (`removal`).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
-use hashbrown::HashSet;
 use parking_lot::MutexGuard;
 
 use super::commit::budget::Reservation;
@@ -17,17 +15,14 @@ use super::commit::queue::{Item, Ticket};
 use super::error::StorageError;
 use super::live_schema::{Addition, LiveSchema};
 use super::record::{Entry, RecordBuilder};
+use super::removal;
 use super::shard_writer::{ShardWriter, Target};
-use super::state::Shard;
 use super::store_core::StoreCore;
-
-/// How often someone who waits for the commit lock checks whether changes are still accepted.
-const CHECK_PAUSE: Duration = Duration::from_millis(100);
 
 /// A change that is being assembled. Dropped without [`Transaction::commit`], it leaves no trace.
 #[derive(Debug)]
 pub struct Transaction<'s> {
-    shared: &'s StoreCore,
+    shared: &'s Arc<StoreCore>,
     live: MutexGuard<'s, LiveSchema>,
     record: RecordBuilder,
     /// The id of the first series that this transaction adds.
@@ -38,6 +33,8 @@ pub struct Transaction<'s> {
     /// The estimated memory that applying the record takes, in bytes.
     cost: usize,
     reservation: Option<Reservation>,
+    /// The series that it writes, if there is a watch on them.
+    written: Vec<SeriesId>,
     /// The reason why it cannot be committed.
     refusal: Option<StorageError>,
 }
@@ -52,14 +49,8 @@ enum Removal {
 }
 
 impl<'s> Transaction<'s> {
-    pub(super) fn begin(shared: &'s StoreCore) -> Result<Self, StorageError> {
-        let live = loop {
-            // Whoever has the lock may be waiting for a disk that is full.
-            shared.check()?;
-            if let Some(live) = shared.live.try_lock_for(CHECK_PAUSE) {
-                break live;
-            }
-        };
+    pub(super) fn begin(shared: &'s Arc<StoreCore>) -> Result<Self, StorageError> {
+        let live = shared.live.lock();
         shared.check()?;
         let first_series = live.next_series;
         let record = RecordBuilder::default();
@@ -72,6 +63,7 @@ impl<'s> Transaction<'s> {
             removals: Vec::new(),
             cost: 0,
             reservation: None,
+            written: Vec::new(),
             refusal: None,
         })
     }
@@ -113,6 +105,7 @@ impl<'s> Transaction<'s> {
             refusal: &mut self.refusal,
             cost: &mut self.cost,
             cost_max: self.shared.write_bytes_max(),
+            written: &mut self.written,
         };
         Ok(ShardWriter::begin(database, shard, target))
     }
@@ -135,97 +128,61 @@ impl<'s> Transaction<'s> {
         self.removals.push(Removal::Shards(database, shards.to_vec()));
     }
 
-    /// Removes all data of a database.
+    /// Removes all data of a database. Its id must not be used again before the transaction is on disk.
     pub fn drop_database(&mut self, database: DatabaseId) {
         self.removals.push(Removal::Database(database));
     }
 
     /// Hands the record to the log and lets the next transaction begin. Wait for the result before acknowledging.
     ///
-    /// Does not wait for the disk, unless the transaction removes something.
+    /// Does not wait for the disk.
     pub fn commit(mut self) -> Commit {
         if let Some(refusal) = self.refusal.take() {
-            return Commit(Outcome::Done(Err(refusal)));
+            return Commit { outcome: Outcome::Done(Err(refusal)), to_finish: None };
         }
-        if self.removals.is_empty() {
-            let record = std::mem::take(&mut self.record);
-            self.keep();
-            if record.is_empty() {
-                return Commit(Outcome::Done(Ok(())));
-            }
-            let record = Item::Record(record.into_bytes());
-            return Commit(Outcome::Pending(self.shared.queue.push(record, self.reservation.take())));
+        let mut record = std::mem::take(&mut self.record);
+        for removal in &self.removals {
+            removal.put(&mut record);
         }
-        Commit(Outcome::Done(self.commit_removals()))
+        self.keep();
+        if record.is_empty() {
+            return Commit { outcome: Outcome::Done(Ok(())), to_finish: None };
+        }
+        self.follow();
+        let to_finish = (!self.removals.is_empty()).then(|| self.shared.clone());
+        let queue = &self.shared.queue;
+        let item = Item::Record(record.into_bytes());
+        // Whoever removes something does not wait for others to share the sync.
+        let ticket =
+            if self.removals.is_empty() { queue.push(item, self.reservation.take()) } else { queue.push_alone(item) };
+        Commit { outcome: Outcome::Pending(ticket), to_finish }
     }
 
     /// Makes the additions to the live schema permanent.
     fn keep(&mut self) {
         self.first_series = self.live.next_series;
         self.additions.clear();
+        if let Some(watch) = &mut self.live.watch {
+            watch.extend(self.written.drain(..));
+        }
     }
 
-    fn commit_removals(&mut self) -> Result<(), StorageError> {
-        self.shared.queue.drain();
-        let mut record = std::mem::take(&mut self.record);
+    /// Updates the live schema for what the transaction removes.
+    fn follow(&mut self) {
         for removal in &self.removals {
-            removal.put(&mut record);
-        }
-        for (database, series) in self.emptied_series() {
-            record.put(&Entry::RemoveSeries { database, series });
-        }
-        self.keep();
-        self.shared.queue.push_alone(Item::Record(record.into_bytes())).wait()?;
-        let removals = std::mem::take(&mut self.removals);
-        self.follow(&removals);
-        Ok(())
-    }
-
-    /// Returns the series that will have no values after the removals, among those that had some or were named.
-    fn emptied_series(&self) -> Vec<(DatabaseId, Vec<SeriesId>)> {
-        let databases: HashSet<DatabaseId> = self.removals.iter().map(Removal::database).collect();
-        let emptied = databases.into_iter().filter_map(|id| {
-            // The pointers are copied so that nobody waits for the lock while the disk is read.
-            let (index, shards) = {
-                let state = self.shared.state.read();
-                let database = state.database(id)?;
-                let shards: Vec<_> = database.shards().map(|(id, shard)| (*id, shard.clone())).collect();
-                (database.index.clone(), shards)
-            };
-            let removals: Vec<&Removal> = self.removals.iter().filter(|r| r.database() == id).collect();
-            let mut series: Vec<SeriesId> = removals.iter().flat_map(|r| r.touched_series(&shards)).collect();
-            series.sort_unstable();
-            series.dedup();
-            series.retain(|series| {
-                let Some(measurement) = index.read().measurement_of(*series).cloned() else { return false };
-                let keeps = |(id, shard): &(ShardId, Arc<Shard>)| {
-                    deleted_ranges(*id, *series, &removals)
-                        .is_some_and(|deleted| shard.has_values(*series, &measurement, &deleted))
-                };
-                !shards.iter().any(keeps)
-            });
-            (!series.is_empty()).then_some((id, series))
-        });
-        emptied.collect()
-    }
-
-    /// Updates the live schema after removals.
-    fn follow(&mut self, removals: &[Removal]) {
-        let state = self.shared.state.read();
-        let databases: HashSet<DatabaseId> = removals.iter().map(Removal::database).collect();
-        for id in databases {
-            let Some(database) = state.database(id) else {
-                self.live.databases.remove(&id);
-                continue;
-            };
-            let Some(live) = self.live.databases.get_mut(&id) else { continue };
-            live.series.forget_recent();
-            live.shards.retain(|shard, _| database.shard(*shard).is_some());
-            for removal in removals {
-                if let Removal::Measurement(of, name) = removal
-                    && *of == id
-                {
+            let Some(live) = self.live.databases.get_mut(&removal.database()) else { continue };
+            match removal {
+                Removal::Values { .. } => {}
+                Removal::Measurement(database, name) => {
+                    if let Some(index) = self.shared.existing_index(*database) {
+                        index.write().hide_measurement(name);
+                    }
+                    live.series.forget_recent();
                     live.remove_measurement(name);
+                }
+                Removal::Shards(_, shards) => live.shards.retain(|shard, _| !shards.contains(shard)),
+                Removal::Database(database) => {
+                    self.live.databases.remove(database);
                 }
             }
         }
@@ -259,36 +216,6 @@ impl Removal {
             Removal::Database(database) => record.put(&Entry::DropDatabase { database: *database }),
         }
     }
-
-    /// Returns the series that may lose their last value. Those of dropped measurements and databases are removed without
-    /// a check.
-    fn touched_series(&self, shards: &[(ShardId, Arc<Shard>)]) -> Vec<SeriesId> {
-        match self {
-            Removal::Values { series, .. } => series.clone(),
-            Removal::Shards(_, dropped) => {
-                let dropped = shards.iter().filter(|(id, _)| dropped.contains(id));
-                dropped.flat_map(|(_, shard)| shard.series()).collect()
-            }
-            Removal::Measurement(..) | Removal::Database(_) => Vec::new(),
-        }
-    }
-}
-
-/// Returns the ranges of a series that `removals` delete in a shard; `None` if they remove the whole shard.
-fn deleted_ranges(id: ShardId, series: SeriesId, removals: &[&Removal]) -> Option<Vec<TimeRange>> {
-    let mut deleted = Vec::new();
-    for removal in removals {
-        match removal {
-            Removal::Shards(_, shards) if shards.contains(&id) => return None,
-            Removal::Values { shards, series: of, range, .. }
-                if shards.contains(&id) && of.binary_search(&series).is_ok() =>
-            {
-                deleted.push(*range);
-            }
-            _ => {}
-        }
-    }
-    Some(deleted)
 }
 
 impl Drop for Transaction<'_> {
@@ -302,7 +229,7 @@ impl Drop for Transaction<'_> {
                 if let Some(database) = state.database(*id) {
                     let mut index = database.index.write();
                     let added: Vec<SeriesId> = index.ids_from(first);
-                    index.remove(&added);
+                    index.take_back(&added);
                 }
             }
         }
@@ -315,7 +242,11 @@ impl Drop for Transaction<'_> {
 /// A committed transaction on its way to the disk.
 #[derive(Debug)]
 #[must_use = "a change is acknowledged only after `wait`"]
-pub struct Commit(Outcome);
+pub struct Commit {
+    outcome: Outcome,
+    /// The store whose removal is to be finished, if it is one.
+    to_finish: Option<Arc<StoreCore>>,
+}
 
 #[derive(Debug)]
 enum Outcome {
@@ -324,11 +255,22 @@ enum Outcome {
 }
 
 impl Commit {
-    /// Blocks until the record is on disk and visible to snapshots.
-    pub fn wait(self) -> Result<(), StorageError> {
-        match self.0 {
+    /// Blocks until the record is on disk and visible to snapshots. Series that a deletion left without values may still be
+    /// listed.
+    pub fn wait_durable(&mut self) -> Result<(), StorageError> {
+        match std::mem::replace(&mut self.outcome, Outcome::Done(Ok(()))) {
             Outcome::Done(result) => result,
             Outcome::Pending(ticket) => ticket.wait(),
         }
+    }
+
+    /// Blocks until the record is on disk and visible to snapshots, and series without values are removed. If only the latter
+    /// fails, the change was made nevertheless, and the series are removed later.
+    pub fn wait(mut self) -> Result<(), StorageError> {
+        self.wait_durable()?;
+        if let Some(core) = self.to_finish.take() {
+            removal::finish(&core);
+        }
+        Ok(())
     }
 }

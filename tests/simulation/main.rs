@@ -174,7 +174,10 @@ impl Simulation {
         let before = self.model.clone();
         let machine = self.machine.as_mut().expect("open between steps");
         match machine.run(change, &before) {
-            Ok(()) => self.model.apply(change),
+            Ok(()) => {
+                self.model.apply(change);
+                self.check_removal(seed);
+            }
             // No part of it was logged.
             Err(StorageError::Busy) => {}
             Err(_) => {
@@ -183,6 +186,26 @@ impl Simulation {
                 self.failed(&[before, after], seed);
             }
         }
+    }
+
+    /// Checks a store whose change was acknowledged. If it is read-only now, the change was a removal, and the series that it
+    /// left without values could not be removed yet: they are listed until the store is opened again.
+    fn check_removal(&mut self, seed: u64) {
+        if self.machine().store.begin().is_ok() {
+            return;
+        }
+        let found = self.machine().dump(&self.model);
+        let is_missing = |line: &String| !found.contains(line);
+        assert_eq!(self.model.dump().into_iter().find(is_missing), None, "an acknowledged change is missing");
+        let values = |lines: &[String]| lines.iter().filter(|line| line.contains('.')).count();
+        assert_eq!(values(&found), values(&self.model.dump()), "something that was removed has values");
+        count(&COUNTS.failures);
+        self.machine = None;
+        if self.disk.is_dead() {
+            self.disk = self.disk.crash(seed);
+            count(&COUNTS.power_cuts);
+        }
+        self.start(&[self.model.clone()], seed);
     }
 
     fn checkpoint(&mut self, seed: u64) {
@@ -212,6 +235,7 @@ impl Simulation {
     fn start(&mut self, possible: &[Model], seed: u64) {
         self.disk.set_shortage(Path::new(DATA_DIR), None);
         let started = Machine::start(&self.disk, options(self.setup.memtable_bytes_max));
+        let started = started.and_then(|machine| machine.store.begin().map(drop).map(|()| machine));
         let machine = started.unwrap_or_else(|error| {
             // A failure that was still pending happened while the store was opened.
             assert!(self.disk.has_failed(), "the store does not open: {error}");

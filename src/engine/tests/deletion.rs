@@ -151,3 +151,14 @@ fn dropping_a_shard_drops_its_data_series_and_types() {
     assert_eq!(bench.write("m,t=c f=3i 1000000000000000000"), "");
     assert!(bench.run("SHOW SHARDS").contains(" | #3,d,autogen,#3,"));
 }
+
+// spec: storage.removal.5
+#[test]
+fn many_series_are_deleted_by_one_statement() {
+    let bench = Bench::new();
+    bench.done("CREATE DATABASE d");
+    let lines: Vec<String> = (0..10_500).map(|i| format!("m,a={i} v=1 1")).collect();
+    assert_eq!(bench.write(&lines.join("\n")), "");
+    bench.done("DELETE FROM m");
+    assert_eq!(bench.run("SHOW SERIES"), "0:");
+}

@@ -87,8 +87,9 @@ impl Committer<'_> {
         }
     }
 
-    /// Refuses changes until the held items can be written. Those who wait for points are told at once. Changes of the catalog and
-    /// removals are decisions on which others already build, so those who made them wait for the outcome.
+    /// Refuses changes until the held items can be written. Those who wait for points, or for everything before a barrier, are told
+    /// at once. Changes of the catalog and removals are decisions on which others already build, so those who made them wait for
+    /// the outcome.
     fn hold(&mut self) {
         let reason = format!("no space for {}", self.log.path().display());
         if self.core.condition.set(Mode::DiskFull, Some(reason)) {
@@ -98,7 +99,7 @@ impl Committer<'_> {
             self.core.queue.request_seal();
         }
         self.core.queue.settle();
-        for pending in self.held.iter_mut().filter(|pending| is_points_only(&pending.item)) {
+        for pending in self.held.iter_mut().filter(|pending| is_independent(&pending.item)) {
             pending.answer(Err(StorageError::DiskFull));
         }
     }
@@ -134,12 +135,17 @@ fn commit(group: &[Pending], log: &mut LogWriter, core: &StoreCore) -> Result<()
             Item::CatalogBase(bytes) => {
                 state.catalog = CatalogBytes { base: Some(Arc::from(&bytes[..])), changes: Vec::new() };
             }
+            Item::Barrier => {}
         }
     }
     Ok(())
 }
 
-fn is_points_only(item: &Item) -> bool {
+/// Whether nobody builds on the outcome of an item: it only adds points, or is a barrier.
+fn is_independent(item: &Item) -> bool {
+    if matches!(item, Item::Barrier) {
+        return true;
+    }
     item.record().is_some_and(|record| {
         Entries::new(record).all(|entry| match entry {
             Ok(Entry::Series { .. } | Entry::Shard { .. } | Entry::Field { .. } | Entry::Points { .. }) => true,

@@ -23,8 +23,6 @@ pub(crate) struct CommitQueue {
     idle_after: Duration,
     /// Something was enqueued, sealing ended, or the store is closing.
     filled: Condvar,
-    /// Everything that was enqueued is done.
-    drained: Condvar,
     /// Sealing ended or failed again.
     sealed: Condvar,
     /// The sealer should retry at once, or give up.
@@ -39,7 +37,6 @@ struct QueueState {
     since: Option<Instant>,
     /// Whether someone who keeps others from enqueuing is waiting for `items`.
     is_hurried: bool,
-    is_busy: bool,
     phase: Phase,
     seals: Seals,
     /// When everything is sealed unless a record arrives first.
@@ -91,6 +88,8 @@ pub(crate) enum Item {
     Record(Vec<u8>),
     /// The whole catalog, which replaces all catalog changes so far. Nothing is written.
     CatalogBase(Vec<u8>),
+    /// Nothing. Whoever waits for it waits for everything before it.
+    Barrier,
 }
 
 /// The committer's next task.
@@ -161,7 +160,6 @@ impl CommitQueue {
             fsync_delay,
             idle_after,
             filled: Condvar::new(),
-            drained: Condvar::new(),
             sealed: Condvar::new(),
             retry: Condvar::new(),
         }
@@ -189,16 +187,6 @@ impl CommitQueue {
             self.filled.notify_one();
         }
         ticket
-    }
-
-    /// Blocks until everything enqueued so far is done. The caller must keep others from enqueuing anything.
-    pub(crate) fn drain(&self) {
-        let mut state = self.inner.lock();
-        state.is_hurried = !state.items.is_empty();
-        self.filled.notify_one();
-        while state.is_busy || !state.items.is_empty() {
-            self.drained.wait(&mut state);
-        }
     }
 
     /// Reports that there is something to seal when the store has been idle for long enough.
@@ -315,9 +303,7 @@ impl CommitQueue {
     pub(crate) fn abandon(&self) {
         let mut state = self.inner.lock();
         state.phase = Phase::Ended;
-        state.is_busy = false;
         state.items.clear();
-        self.drained.notify_all();
         self.sealed.notify_all();
         self.filled.notify_all();
         self.retry.notify_all();
@@ -328,10 +314,6 @@ impl CommitQueue {
     /// `retry_at` says that the committer holds items that it could not do yet, and when it tries again.
     pub(crate) fn next_work(&self, retry_at: Option<Instant>) -> Option<Work> {
         let mut state = self.inner.lock();
-        state.is_busy = retry_at.is_some();
-        if state.items.is_empty() && !state.is_busy {
-            self.drained.notify_all();
-        }
         loop {
             // What is not sealed is in the log: a store that closes does not begin to seal it.
             let is_open = state.phase == Phase::Open;
@@ -347,7 +329,6 @@ impl CommitQueue {
             if let Some(since) = state.since {
                 let due = since.checked_add(self.fsync_delay);
                 if state.is_urgent() || due.is_some_and(|due| due <= Instant::now()) {
-                    state.is_busy = true;
                     (state.idle_at, state.is_idle) = (Instant::now().checked_add(self.idle_after), false);
                     return Some(Work::Group(state.take_group()));
                 }
@@ -417,7 +398,7 @@ impl Item {
     pub(crate) fn record(&self) -> Option<&[u8]> {
         match self {
             Item::Record(record) => Some(record),
-            Item::CatalogBase(_) => None,
+            Item::CatalogBase(_) | Item::Barrier => None,
         }
     }
 }

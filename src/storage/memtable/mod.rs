@@ -159,11 +159,6 @@ impl Memtable {
             self.series.remove(series);
         }
     }
-
-    /// Removes a series.
-    pub(crate) fn remove(&mut self, series: SeriesId) {
-        self.series.remove(series);
-    }
 }
 
 /// The values of one field of one series.

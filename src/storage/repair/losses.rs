@@ -13,7 +13,7 @@ use crate::record::{Entries, Entry, FieldId};
 use crate::sealing::checkpoint::{Checkpoint, segment_name};
 use crate::sealing::series_file::SeriesFile;
 use crate::segment::salvage::{SERIES_NAMED_MAX, salvage};
-use crate::series_index::SeriesBound;
+use crate::series_index::{SeriesBound, View};
 use crate::state::State;
 
 /// Adds up losses for each database and shard.
@@ -66,7 +66,7 @@ fn name(loss: &mut Loss, series: impl FnOnce() -> Option<String>) {
 /// Returns the key of a series, if it is known.
 fn key_of(state: &State, database: DatabaseId, id: SeriesId) -> Option<String> {
     let index = state.database(database)?.index.read();
-    let key = index.iter_from(id, SeriesBound(SeriesId(id.0.saturating_add(1)))).next();
+    let key = index.iter_from(id, View { bound: SeriesBound(SeriesId(id.0.saturating_add(1))), ..View::ALL }).next();
     key.map(|(_, key)| String::from_utf8_lossy(&key).into_owned())
 }
 

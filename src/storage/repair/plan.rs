@@ -18,7 +18,7 @@ use crate::log;
 use crate::record::{Entries, Entry};
 use crate::sealing::checkpoint::Checkpoint;
 use crate::sealing::series_file::{self, SeriesFile};
-use crate::series_index::SeriesBound;
+use crate::series_index::{SeriesBound, View};
 use crate::state::State;
 
 /// What is damaged, and what to do about it, in order.
@@ -254,7 +254,7 @@ impl<'s> Planner<'s, '_> {
         let mut series: Vec<StoredSeries> = Vec::new();
         for (database, contents) in state.databases() {
             let index = contents.index.read();
-            let stored = index.iter_from(file.first, SeriesBound(file.end));
+            let stored = index.iter_from(file.first, View { bound: SeriesBound(file.end), ..View::ALL });
             series.extend(stored.map(|(id, key)| (*database, id, key)));
         }
         series.sort_by_key(|(database, id, _)| (*database, *id));

@@ -123,7 +123,7 @@ fn indexes(series: &[StoredSeries]) -> Vec<SealDatabase> {
         .databases()
         .map(|(id, database)| SealDatabase {
             id: *id,
-            index: database.index.clone(),
+            index: state.reader(database),
             shards: Vec::new(),
             removed: Vec::new(),
         })

@@ -9,14 +9,13 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use fluxstone_columns::SeriesId;
-use parking_lot::RwLock;
 
 use crate::error::StorageError;
 use crate::memtable::MemoryColumn;
 use crate::merge::{Piece, merge};
 use crate::record::FieldId;
 use crate::segment::{BlockEntry, Segment, SegmentError, SegmentWriter, SequentialReader};
-use crate::series_index::SeriesIndex;
+use crate::shared_index::IndexReader;
 use crate::state::{SegmentFile, Shard, Tombstone};
 
 /// A file is merged if it has up to this many times the values of everything newer.
@@ -86,12 +85,12 @@ fn first_with_deletes(shard: &Shard, files: &[SegmentFile], removed: &[SeriesId]
 pub(crate) fn write_columns(
     shard: &Shard,
     merged_from: usize,
-    index: &RwLock<SeriesIndex>,
+    index: &IndexReader,
     writer: &mut SegmentWriter,
 ) -> Result<(), StorageError> {
     let mut columns = ColumnCursor::new(shard, merged_from)?;
     while let Some(ShardColumn { series, field, pieces }) = columns.next()? {
-        if !index.read().contains(series) {
+        if index.measurement_of(series).is_none() {
             continue;
         }
         for block in merge(pieces) {

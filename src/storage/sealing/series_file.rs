@@ -12,7 +12,6 @@ use fluxstone_model::DatabaseId;
 
 use crate::disk::{Disk, read_all, replace};
 use crate::error::StorageError;
-use crate::series_index::SeriesBound;
 use crate::state::{SealDatabase, State};
 
 const MAGIC: [u8; 4] = *b"FXSR";
@@ -22,6 +21,8 @@ pub(crate) const UNKNOWN_VERSION: &str = "unknown series file version";
 const CHUNK_BYTES_MIN: usize = 1 << 20;
 /// The maximum size of a chunk: the minimum and one more key. Anything larger is damage.
 const CHUNK_BYTES_MAX: usize = 1 << 22;
+/// The number of series that are copied from the index while writers wait.
+const SERIES_AT_ONCE: usize = 1024;
 /// Keys are very similar, which even the fastest level exploits.
 const ZSTD_LEVEL: i32 = 1;
 
@@ -57,16 +58,21 @@ pub(crate) fn write(
     file: SeriesFile,
     databases: &[SealDatabase],
 ) -> Result<(), StorageError> {
-    let end = SeriesBound(file.end);
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     for database in databases {
-        let index = database.index.read();
         let mut chunk = KeyChunk::default();
-        for (id, key) in index.iter_from(file.first, end) {
-            chunk.add(id, &key);
-            if chunk.keys.len() >= CHUNK_BYTES_MIN {
-                chunk.close(database.id, &mut bytes);
+        let mut next = file.first;
+        // A few at a time, so that writers do not wait.
+        loop {
+            let some = database.index.series_from(next, SERIES_AT_ONCE);
+            let Some((last, _)) = some.last() else { break };
+            next = SeriesId(last.0 + 1);
+            for (id, key) in &some {
+                chunk.add(*id, key);
+                if chunk.keys.len() >= CHUNK_BYTES_MIN {
+                    chunk.close(database.id, &mut bytes);
+                }
             }
         }
         chunk.close(database.id, &mut bytes);

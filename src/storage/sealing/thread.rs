@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::sealer::Sealer;
 use crate::error::StorageError;
+use crate::removal;
 use crate::state::SealJob;
 use crate::store_core::{AbandonOnExit, StoreCore};
 
@@ -22,6 +23,7 @@ pub(crate) fn run_sealer(core: &StoreCore, mut sealer: Sealer, jobs: &Receiver<S
     for job in jobs {
         if seal(core, &mut sealer, &job) {
             drop(job);
+            core.clear_removed();
             core.queue.seal_ended(sealer.is_settled());
         }
     }
@@ -53,7 +55,11 @@ fn seal(core: &StoreCore, sealer: &mut Sealer, job: &SealJob) -> bool {
 
 /// Seals once. A panic counts as a failure: the sealer writes new files, and publishes them only when it has finished.
 fn seal_once(core: &StoreCore, sealer: &mut Sealer, job: &SealJob) -> Result<bool, StorageError> {
-    let attempt = || sealer.seal(job, &core.state, &|| core.queue.is_open());
+    let attempt = || {
+        // A checkpoint must not separate the records of a removal.
+        removal::remove_emptied(core)?;
+        sealer.seal(job, &core.state, &|| core.queue.is_open())
+    };
     catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
         core.condition.count_panic();
         Err(StorageError::Panicked("sealer"))

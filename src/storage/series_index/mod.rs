@@ -1,20 +1,23 @@
 //! The series index of one database: its series, and which of them have which tags.
 //!
-//! Writers add series before their log record is on disk, so every query names the [`SeriesBound`] up to which series are
-//! visible: ids ascend in log order. Series are only removed by changes that wait until no reader can see the index.
+//! Writers add series before their log record is on disk, so every query names a [`View`] with the [`SeriesBound`] up to which
+//! series are visible: ids ascend in log order. Writers hide series before the record that removes them is on disk: they no
+//! longer find them, and may add them again, while readers still see them. When the record is applied, series are marked with
+//! its position: only older views see them. They are cleared when there are none.
 //!
 //! The index is made for millions of series: names are stored once (`names`), a series is a row of their numbers (`rows`),
-//! tags lead to bitmaps of rows (`postings`), and keys are assembled when they are needed.
+//! tags lead to bitmaps of rows (`postings`), and keys are assembled when they are needed. Whoever reads much of it lets
+//! writers in between (`walk`).
 
 mod names;
 mod order;
 mod postings;
 mod rows;
+pub(super) mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use fluxstone_columns::{SeriesId, SeriesPredicate, SeriesRef};
+use fluxstone_columns::SeriesId;
 use fluxstone_model::{RawSeriesKey, Text};
 use order::KeyOrder;
 use postings::{MeasurementPostings, RowSet};
@@ -22,9 +25,6 @@ use rows::{RowNumber, Rows};
 
 /// The index is rebuilt without removed rows when there are more of them than of others, and more than this.
 const REMOVED_MIN: usize = 1024;
-/// A set of series is sorted on its own if it is at most this fraction (one in ...) of its measurement; otherwise the order of
-/// the whole measurement is used.
-const SORTED_FRACTION: u64 = 8;
 
 /// The first series id that is not visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,14 +35,31 @@ impl SeriesBound {
     pub(super) const ALL: SeriesBound = SeriesBound(SeriesId(u64::MAX));
 }
 
+/// What is visible at one position of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct View {
+    pub(super) bound: SeriesBound,
+    /// Series that were removed by a record before this position are not visible.
+    pub(super) position: u64,
+}
+
+impl View {
+    /// Everything that has not been removed.
+    pub(super) const ALL: View = View { bound: SeriesBound::ALL, position: u64::MAX };
+}
+
 /// The series of one database.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct SeriesIndex {
     rows: Rows,
     measurements: BTreeMap<Text, Measurement>,
+    /// Rows that writers no longer find, but that have not been cleared.
+    hidden: RowSet,
+    /// Those among them that were removed by an applied record, by its position.
+    removed: BTreeMap<u64, RowSet>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Measurement {
     postings: MeasurementPostings,
     order: KeyOrder,
@@ -69,31 +86,124 @@ impl SeriesIndex {
         Some((self.rows.id(row), name))
     }
 
-    /// Removes series, and the measurements and tags that only they had.
-    pub(super) fn remove(&mut self, series: &[SeriesId]) {
+    /// Takes series back that no view shows yet.
+    pub(super) fn take_back(&mut self, series: &[SeriesId]) {
+        let rows: Vec<RowNumber> = series.iter().filter_map(|id| self.rows.number(*id)).collect();
+        self.clear(&rows);
+    }
+
+    /// Hides series from writers.
+    pub(super) fn hide(&mut self, series: &[SeriesId]) {
         for row in series.iter().filter_map(|id| self.rows.number(*id)).collect::<Vec<_>>() {
+            self.hide_row(row);
+        }
+    }
+
+    /// Hides the series of a measurement from writers.
+    pub(super) fn hide_measurement(&mut self, measurement: &[u8]) {
+        let Some(measurement) = self.measurements.get(measurement) else { return };
+        let rows = measurement.postings.rows();
+        self.rows.forget_all(rows.iter());
+        self.hidden |= rows;
+    }
+
+    fn hide_row(&mut self, row: RowNumber) {
+        if self.hidden.insert(row) {
+            self.rows.forget(row);
+        }
+    }
+
+    /// Marks series as removed by the record at `position`.
+    pub(super) fn remove(&mut self, series: &[SeriesId], position: u64) {
+        let rows: RowSet = series.iter().filter_map(|id| self.rows.number(*id)).collect();
+        self.remove_rows(rows, position);
+    }
+
+    /// Marks the series of a measurement as removed by the record at `position`, and returns them.
+    pub(super) fn remove_measurement(
+        &mut self,
+        measurement: &[u8],
+        bound: SeriesBound,
+        position: u64,
+    ) -> Vec<SeriesId> {
+        let Some(measurement) = self.measurements.get(measurement) else { return Vec::new() };
+        let mut rows = measurement.postings.rows().clone();
+        self.keep_visible(&mut rows, View { bound, position });
+        let series = rows.iter().map(|row| self.rows.id(row)).collect();
+        self.remove_rows(rows, position);
+        series
+    }
+
+    fn remove_rows(&mut self, rows: RowSet, position: u64) {
+        for row in &rows - &self.hidden {
+            self.hide_row(row);
+        }
+        *self.removed.entry(position).or_default() |= rows;
+    }
+
+    /// Clears up to `count` of the series that were removed before `position`, with the measurements and tags that only they
+    /// had. Returns how many.
+    pub(super) fn clear_removed(&mut self, position: u64, count: usize) -> usize {
+        let Some(mut first) = self.removed.first_entry().filter(|entry| *entry.key() < position) else { return 0 };
+        let rows: Vec<RowNumber> = first.get().iter().take(count).collect();
+        first.get_mut().remove_smallest(count as u64);
+        if first.get().is_empty() {
+            first.remove();
+        }
+        self.clear(&rows);
+        rows.len()
+    }
+
+    fn clear(&mut self, rows: &[RowNumber]) {
+        for &row in rows {
+            self.hidden.remove(row);
             let Some(name) = self.rows.measurement(row).cloned() else { continue };
             if let Some(measurement) = self.measurements.get_mut(&name) {
                 measurement.postings.remove(row, &self.rows.tags(row));
-                measurement.order = KeyOrder::default();
                 if measurement.postings.rows().is_empty() {
                     self.measurements.remove(&name);
                 }
             }
             self.rows.remove(row);
         }
-        if self.rows.removed() > self.rows.len().max(REMOVED_MIN) {
-            let mut fresh = SeriesIndex::default();
-            for (id, key) in self.iter_from(SeriesId(0), SeriesBound::ALL) {
-                fresh.insert(id, &key);
-            }
-            *self = fresh;
+    }
+
+    /// The number of rows that were cleared, if they are most of all rows, so that the index should be rebuilt. Not while
+    /// some are hidden, which a new index could not know.
+    pub(super) fn sparse(&self) -> Option<usize> {
+        let removed = self.rows.removed();
+        (removed > self.rows.len().max(REMOVED_MIN) && self.hidden.is_empty()).then_some(removed)
+    }
+
+    /// Leaves only the visible ones of some rows.
+    fn keep_visible(&self, rows: &mut RowSet, view: View) {
+        rows.remove_range(self.end(view)..);
+        for (_, removed) in self.removed.range(..view.position) {
+            *rows -= removed;
         }
     }
 
+    /// Whether a row is visible.
+    fn is_visible(&self, row: RowNumber, view: View) -> bool {
+        row < self.end(view) && !self.removed.range(..view.position).any(|(_, removed)| removed.contains(row))
+    }
+
+    /// The number of removed series that are not cleared yet.
+    #[cfg(test)]
+    pub(super) fn uncleared(&self) -> u64 {
+        self.hidden.len()
+    }
+
+    /// The number of series that writers find.
+    pub(super) fn live_len(&self) -> usize {
+        self.rows.len() - self.hidden.len() as usize
+    }
+
     /// The number of visible series.
-    pub(super) fn len(&self, bound: SeriesBound) -> usize {
-        if bound == SeriesBound::ALL { self.rows.len() } else { self.rows.numbers(0..self.end(bound)).count() }
+    pub(super) fn len(&self, view: View) -> usize {
+        let end = self.end(view);
+        let removed = self.removed.range(..view.position).map(|(_, rows)| rows.range_cardinality(..end) as usize);
+        self.rows.numbers(0..end).count() - removed.sum::<usize>()
     }
 
     /// Returns a series and its measurement, if it exists.
@@ -102,19 +212,15 @@ impl SeriesIndex {
         Some((self.rows.id(row), self.rows.measurement(row)?))
     }
 
-    /// Whether a series exists.
-    pub(super) fn contains(&self, id: SeriesId) -> bool {
-        self.rows.number(id).is_some()
-    }
-
     /// Whether there is, or was, a series with this id or a larger one.
     pub(super) fn has_reached(&self, id: SeriesId) -> bool {
         self.rows.has_reached(id)
     }
 
-    /// The measurement of a series.
-    pub(super) fn measurement_of(&self, id: SeriesId) -> Option<&Text> {
-        self.rows.measurement(self.rows.number(id)?)
+    /// The measurement of a visible series.
+    pub(super) fn measurement_of(&self, id: SeriesId, view: View) -> Option<&Text> {
+        let row = self.rows.number(id).filter(|row| self.is_visible(*row, view))?;
+        self.rows.measurement(row)
     }
 
     /// Returns the ids from `first` on.
@@ -123,14 +229,26 @@ impl SeriesIndex {
     }
 
     /// Returns the series from `first` on with their raw keys, tags sorted, in the order of their ids.
-    pub(super) fn iter_from(&self, first: SeriesId, bound: SeriesBound) -> impl Iterator<Item = (SeriesId, Vec<u8>)> {
-        let rows = self.rows.numbers(self.rows.from(first)..self.end(bound));
+    pub(super) fn iter_from(&self, first: SeriesId, view: View) -> impl Iterator<Item = (SeriesId, Vec<u8>)> {
+        let rows = self.rows.numbers(self.rows.from(first)..self.end(view));
+        let rows = rows.filter(move |row| self.is_visible(*row, view));
         rows.map(|row| (self.rows.id(row), self.rows.raw_parts(row).concat()))
     }
 
     /// Whether the measurement has a visible series.
-    pub(super) fn has_measurement(&self, measurement: &[u8], bound: SeriesBound) -> bool {
-        self.measurements.get(measurement).is_some_and(|m| m.is_visible(self.end(bound)))
+    pub(super) fn has_measurement(&self, measurement: &[u8], view: View) -> bool {
+        self.measurements.get(measurement).is_some_and(|m| self.shows(m.postings.rows(), view))
+    }
+
+    /// Whether one of some rows is visible.
+    fn shows(&self, rows: &RowSet, view: View) -> bool {
+        let Some(first) = rows.min().filter(|first| *first < self.end(view)) else { return false };
+        if self.is_visible(first, view) {
+            return true;
+        }
+        let mut rows = rows.clone();
+        self.keep_visible(&mut rows, view);
+        !rows.is_empty()
     }
 
     /// The number of values of a tag key in a measurement.
@@ -143,68 +261,37 @@ impl SeriesIndex {
         self.measurements.get(measurement).is_some_and(|m| m.postings.has_tag(key, value, &self.rows.names))
     }
 
-    /// Returns the visible measurements in byte order.
-    pub(super) fn measurements(&self, bound: SeriesBound) -> Vec<Text> {
-        let visible = self.measurements.iter().filter(|(_, m)| m.is_visible(self.end(bound)));
-        visible.map(|(name, _)| name.clone()).collect()
-    }
-
-    /// Returns the tag keys of the visible series of a measurement.
-    pub(super) fn tag_keys(&self, measurement: &[u8], bound: SeriesBound) -> BTreeSet<Text> {
-        let Some(measurement) = self.measurements.get(measurement) else { return BTreeSet::new() };
-        measurement.postings.tag_keys(self.end(bound), &self.rows.names).cloned().collect()
-    }
-
-    /// Returns the ids of all series of a measurement, in order.
-    pub(super) fn series_of(&self, measurement: &[u8]) -> Vec<SeriesId> {
-        let rows = self.measurements.get(measurement).into_iter().flat_map(|m| m.postings.rows());
-        rows.map(|row| self.rows.id(row)).collect()
-    }
-
-    /// Returns the visible series of a measurement for which `predicate` holds, in the order of their keys.
-    pub(super) fn matching(
-        &self,
-        measurement: &[u8],
-        predicate: &SeriesPredicate,
-        bound: SeriesBound,
-    ) -> Vec<SeriesRef> {
-        let Some(measurement) = self.measurements.get(measurement) else { return Vec::new() };
-        let mut set = measurement.postings.matching(predicate, &self.rows.names);
-        set.remove_range(self.end(bound)..);
-        let rows = measurement.sorted(&set, &self.rows);
-        let key = |row: RowNumber| Some(SeriesRef { id: self.rows.id(row), key: Arc::new(self.rows.key(row)?) });
-        rows.into_iter().filter_map(key).collect()
-    }
-
     /// The first row that is not visible.
-    fn end(&self, bound: SeriesBound) -> RowNumber {
-        self.rows.from(bound.0)
-    }
-}
-
-impl Measurement {
-    fn is_visible(&self, end: RowNumber) -> bool {
-        self.postings.rows().min().is_some_and(|least| least < end)
-    }
-
-    /// Sorts rows of this measurement by their keys.
-    fn sorted(&self, set: &RowSet, rows: &Rows) -> Vec<RowNumber> {
-        if set.len() <= self.postings.rows().len() / SORTED_FRACTION {
-            let mut sorted: Vec<RowNumber> = set.iter().collect();
-            sorted.sort_unstable_by(|a, b| rows.compare(*a, *b));
-            return sorted;
-        }
-        self.order.of(self.postings.rows(), rows).iter().copied().filter(|row| set.contains(*row)).collect()
+    fn end(&self, view: View) -> RowNumber {
+        self.rows.from(view.bound.0)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use fluxstone_columns::{SeriesPredicate, SeriesRef};
+    use fluxstone_go::Regex;
+    use fluxstone_model::SeriesKey;
     use proptest::prelude::*;
 
     use super::*;
-    use fluxstone_go::Regex;
-    use fluxstone_model::SeriesKey;
+
+    impl SeriesIndex {
+        fn matching(&self, measurement: &[u8], predicate: &SeriesPredicate, view: View) -> Vec<SeriesRef> {
+            walk::matching(&mut walk::Still(self), measurement, predicate, view)
+        }
+
+        fn tag_keys(&self, measurement: &[u8], view: View) -> BTreeSet<Text> {
+            walk::tag_keys(&mut walk::Still(self), measurement, view)
+        }
+
+        fn measurements(&self, view: View) -> Vec<Text> {
+            walk::measurements(&mut walk::Still(self), view)
+        }
+    }
 
     fn index(keys: &[&str]) -> SeriesIndex {
         let mut index = SeriesIndex::default();
@@ -226,17 +313,17 @@ mod tests {
         series.iter().map(|s| s.key.to_string()).collect()
     }
 
-    fn all(index: &SeriesIndex, bound: SeriesBound) -> Vec<String> {
-        raw(&index.matching(b"m", &SeriesPredicate::All, bound))
+    fn all(index: &SeriesIndex, view: View) -> Vec<String> {
+        raw(&index.matching(b"m", &SeriesPredicate::All, view))
     }
 
     #[test]
     fn series_are_in_the_order_of_their_keys() {
         let index = index(&["m,b=1", "m", "m,a=2,b=1", "n,b=1"]);
-        assert_eq!(all(&index, SeriesBound::ALL), ["m", "m,a=2,b=1", "m,b=1"]);
-        assert_eq!(raw(&index.matching(b"m", &equal("b", "1"), SeriesBound::ALL)), ["m,a=2,b=1", "m,b=1"]);
+        assert_eq!(all(&index, View::ALL), ["m", "m,a=2,b=1", "m,b=1"]);
+        assert_eq!(raw(&index.matching(b"m", &equal("b", "1"), View::ALL)), ["m,a=2,b=1", "m,b=1"]);
         let both = SeriesPredicate::And(Box::new(equal("a", "2")), Box::new(equal("b", "1")));
-        assert_eq!(raw(&index.matching(b"m", &both, SeriesBound::ALL)), ["m,a=2,b=1"]);
+        assert_eq!(raw(&index.matching(b"m", &both, View::ALL)), ["m,a=2,b=1"]);
     }
 
     fn regex(pattern: &str) -> Regex {
@@ -278,12 +365,18 @@ mod tests {
             let mut keys: Vec<&str> = keys.iter().map(String::as_str).filter(|k| !k.ends_with(',')).collect();
             keys.reverse();
             let mut index = index(&keys);
-            index.remove(&removed.iter().copied().map(SeriesId).collect::<Vec<_>>());
-            let shown = |id: u64| !removed.contains(&id) && id < bound;
+            // Half of them are cleared. The rest is only marked, and a view before that still shows them.
+            for (position, id) in (1..).zip(&removed) {
+                index.remove(&[SeriesId(*id)], position);
+            }
+            let (seen, cleared) = (removed.len() as u64 / 2 + 1, removed.len() as u64 / 4 + 1);
+            while index.clear_removed(cleared, 1) > 0 {}
+            let gone = &removed[..seen as usize - 1];
+            let shown = |id: u64| !gone.contains(&id) && id < bound;
             let series = (1..).zip(&keys).filter(|(id, _)| shown(*id)).map(|(_, key)| SeriesKey::parse(key.as_bytes()));
             let mut want: Vec<SeriesKey> = series.filter(|key| predicate.holds(&key.tags)).collect();
             want.sort();
-            let got = index.matching(b"m", &predicate, SeriesBound(SeriesId(bound)));
+            let got = index.matching(b"m", &predicate, View { bound: SeriesBound(SeriesId(bound)), position: seen });
             let parts = |key: &SeriesKey| (key.raw.clone(), key.measurement.clone(), key.tags.clone());
             prop_assert_eq!(
                 got.iter().map(|s| parts(&s.key)).collect::<Vec<_>>(),
@@ -318,38 +411,25 @@ mod tests {
     }
 
     #[test]
-    fn the_index_is_rebuilt_when_most_series_were_removed() {
-        let keys: Vec<String> = (0..5000).map(|i| format!("m,a={i}")).collect();
-        let mut index = index(&keys.iter().map(String::as_str).collect::<Vec<_>>());
-        index.remove(&(1..4990).map(SeriesId).collect::<Vec<_>>());
-        assert_eq!((index.len(SeriesBound::ALL), index.rows.removed()), (11, 0));
-        assert_eq!(index.ids_from(SeriesId(0)), (4990..=5000).map(SeriesId).collect::<Vec<_>>());
-        assert_eq!(index.measurement_of(SeriesId(4995)), Some(&"m".into()));
-        assert_eq!((index.measurement_of(SeriesId(5000)).is_some(), index.measurement_of(SeriesId(1))), (true, None));
-        assert!(index.has_reached(SeriesId(5000)) && !index.has_reached(SeriesId(5001)));
-        index.insert(SeriesId(6000), b"m,a=1");
-        assert_eq!(find(&index, "m,a=1").map(|(id, _)| id), Some(6000));
-    }
-
-    #[test]
     fn series_at_or_above_the_bound_are_hidden() {
         let index = index(&["m,b=1", "m,c=1", "n"]);
-        let bound = SeriesBound(SeriesId(2));
-        assert_eq!(index.measurements(bound), ["m"]);
-        assert_eq!(all(&index, bound), ["m,b=1"]);
-        assert_eq!(index.tag_keys(b"m", bound), BTreeSet::from(["b".into()]));
-        assert!(!index.has_measurement(b"n", bound));
-        assert_eq!(index.len(bound), 1);
+        let view = View { bound: SeriesBound(SeriesId(2)), position: 1 };
+        assert_eq!(index.measurements(view), ["m"]);
+        assert_eq!(all(&index, view), ["m,b=1"]);
+        assert_eq!(index.tag_keys(b"m", view), BTreeSet::from(["b".into()]));
+        assert!(!index.has_measurement(b"n", view));
+        assert_eq!(index.len(view), 1);
     }
 
     #[test]
     fn tags_and_measurements_are_removed_with_their_last_series() {
         let mut index = index(&["m,a=1,b=1", "m,b=1", "n"]);
-        index.remove(&[SeriesId(1), SeriesId(3)]);
-        assert_eq!(index.measurements(SeriesBound::ALL), ["m"]);
-        assert_eq!(index.tag_keys(b"m", SeriesBound::ALL), BTreeSet::from(["b".into()]));
+        index.remove(&[SeriesId(1), SeriesId(3)], 5);
+        while index.clear_removed(6, 1) > 0 {}
+        assert_eq!(index.measurements(View::ALL), ["m"]);
+        assert_eq!(index.tag_keys(b"m", View::ALL), BTreeSet::from(["b".into()]));
         assert_eq!((index.tag_values(b"m", b"a"), index.tag_values(b"m", b"b")), (0, 1));
         assert!(index.has_tag(b"m", b"b", b"1") && !index.has_tag(b"m", b"a", b"1"));
-        assert_eq!(index.len(SeriesBound::ALL), 1);
+        assert_eq!(index.len(View::ALL), 1);
     }
 }

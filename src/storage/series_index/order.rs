@@ -1,48 +1,58 @@
 //! The order of the series keys of a measurement, computed when it is first needed and updated when it is needed again.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::postings::RowSet;
-use super::rows::{RowNumber, Rows};
+use super::rows::RowNumber;
 
 /// The rows of a measurement in the order of their keys, as far as they have been sorted.
-#[derive(Debug, Default)]
-pub(super) struct KeyOrder(Mutex<Sorted>);
+///
+/// Nobody may wait for its lock while he keeps writers of the index waiting: who holds the lock waits for these writers.
+#[derive(Debug, Default, Clone)]
+pub(super) struct KeyOrder(Arc<Mutex<Sorted>>);
 
-#[derive(Debug, Clone, Default)]
-struct Sorted {
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    /// Rows that no longer exist may be among them.
     rows: Arc<Vec<RowNumber>>,
     /// Rows from this one on are not among them.
     end: RowNumber,
 }
 
-impl Clone for KeyOrder {
-    fn clone(&self) -> Self {
-        KeyOrder(Mutex::new(self.0.lock().clone()))
+impl KeyOrder {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Sorted> {
+        self.0.lock()
     }
 }
 
-impl KeyOrder {
-    /// Returns the rows of `set` in the order of their keys. The set must not have lost a row since the last call.
-    pub(super) fn of(&self, set: &RowSet, rows: &Rows) -> Arc<Vec<RowNumber>> {
-        let mut sorted = self.0.lock();
-        let mut added: Vec<RowNumber> = set.range(sorted.end..).collect();
-        let Some(&last) = added.last() else { return sorted.rows.clone() };
-        added.sort_unstable_by(|a, b| rows.compare(*a, *b));
-        let old = std::mem::take(&mut sorted.rows);
+impl Sorted {
+    /// Returns the rows of `set`, which are all of the measurement, and possibly others, in the order of their keys.
+    pub(super) fn of(
+        &mut self,
+        set: &RowSet,
+        compare: &mut dyn FnMut(RowNumber, RowNumber) -> Ordering,
+    ) -> Arc<Vec<RowNumber>> {
+        if self.rows.len() as u64 > 2 * set.len() {
+            self.rows = Arc::new(self.rows.iter().copied().filter(|row| set.contains(*row)).collect());
+        }
+        let mut added: Vec<RowNumber> = set.range(self.end..).collect();
+        let Some(&last) = added.last() else { return self.rows.clone() };
+        added.sort_unstable_by(|a, b| compare(*a, *b));
+        let old = std::mem::take(&mut self.rows);
         let mut merged = Vec::with_capacity(old.len() + added.len());
         let mut copied = 0;
         for row in added {
             // A binary search for its position needs fewer comparisons than a merge.
-            let here = copied + old[copied..].partition_point(|other| rows.compare(*other, row).is_lt());
+            let here = copied + old[copied..].partition_point(|other| compare(*other, row).is_lt());
             merged.extend_from_slice(&old[copied..here]);
             merged.push(row);
             copied = here;
         }
         merged.extend_from_slice(&old[copied..]);
-        *sorted = Sorted { rows: Arc::new(merged), end: last + 1 };
-        sorted.rows.clone()
+        *self = Sorted { rows: Arc::new(merged), end: last + 1 };
+        self.rows.clone()
     }
 }

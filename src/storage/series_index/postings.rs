@@ -1,9 +1,5 @@
 //! Postings: for each tag key and tag value of a measurement, the set of rows that have the tag.
 
-use std::ops::{BitAnd, BitOr, Sub};
-
-use fluxstone_columns::SeriesPredicate;
-use fluxstone_model::Text;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use roaring::RoaringBitmap;
@@ -67,51 +63,35 @@ impl MeasurementPostings {
         find().unwrap_or(false)
     }
 
-    /// Returns the tag keys of the rows before `end`, in no particular order.
-    pub(super) fn tag_keys<'p>(&'p self, end: RowNumber, names: &'p Names) -> impl Iterator<Item = &'p Text> {
-        self.tags.iter().filter(move |(_, values)| values.begin_before(end)).map(|(key, _)| names.text(*key))
+    /// Returns the tag keys, in no particular order.
+    pub(super) fn keys(&self) -> Vec<Symbol> {
+        self.tags.keys().copied().collect()
+    }
+
+    /// Whether one of the rows with a tag key satisfies a condition.
+    pub(super) fn have(&self, key: Symbol, condition: &dyn Fn(RowNumber) -> bool) -> bool {
+        self.tags.get(&key).is_some_and(|values| values.have(condition))
+    }
+
+    /// Returns the values of a tag key, in no particular order, each with its row if that is the only one.
+    pub(super) fn values(&self, key: Symbol) -> Vec<(Symbol, Option<RowNumber>)> {
+        let Some(Values { ones, many }) = self.tags.get(&key) else { return Vec::new() };
+        let ones = ones.iter().map(|(value, row)| (*value, Some(*row)));
+        ones.chain(many.keys().map(|value| (*value, None))).collect()
+    }
+
+    /// Returns the rows of a value that several rows have.
+    pub(super) fn many(&self, key: Symbol, value: Symbol) -> Option<&RowSet> {
+        self.tags.get(&key)?.many.get(&value)
+    }
+
+    /// Returns the rows with a tag.
+    pub(super) fn with_tag(&self, key: &[u8], value: &[u8], names: &Names) -> Option<RowSet> {
+        Some(self.values_of(key, names)?.rows(names.get(value)?))
     }
 
     fn values_of(&self, key: &[u8], names: &Names) -> Option<&Values> {
         self.tags.get(&names.get(key)?)
-    }
-
-    /// Returns the rows for which `predicate` holds. A row without a tag has the empty text as its value.
-    pub(super) fn matching(&self, predicate: &SeriesPredicate, names: &Names) -> RowSet {
-        match predicate {
-            SeriesPredicate::All => self.rows.clone(),
-            SeriesPredicate::None => RowSet::new(),
-            SeriesPredicate::Equal { key, value } if value.is_empty() => self.without(key, names),
-            SeriesPredicate::Equal { key, value } => {
-                let find = || Some(self.values_of(key, names)?.rows(names.get(value)?));
-                find().unwrap_or_default()
-            }
-            SeriesPredicate::NotEqual { key, value } => {
-                let equal = SeriesPredicate::Equal { key: key.clone(), value: value.clone() };
-                (&self.rows).sub(self.matching(&equal, names))
-            }
-            // The pattern is tried once for each value, not for each series.
-            SeriesPredicate::Match { key, regex } => {
-                let values = self.values_of(key, names);
-                let with = values.map(|values| values.union(|value| regex.is_match(names.text(value))));
-                let with = with.unwrap_or_default();
-                if regex.is_match(b"") { with.bitor(self.without(key, names)) } else { with }
-            }
-            SeriesPredicate::NotMatch { key, regex } => {
-                let matching = SeriesPredicate::Match { key: key.clone(), regex: regex.clone() };
-                (&self.rows).sub(self.matching(&matching, names))
-            }
-            SeriesPredicate::And(a, b) => self.matching(a, names).bitand(self.matching(b, names)),
-            SeriesPredicate::Or(a, b) => self.matching(a, names).bitor(self.matching(b, names)),
-        }
-    }
-
-    /// Returns the rows without a tag key.
-    fn without(&self, key: &[u8], names: &Names) -> RowSet {
-        match self.values_of(key, names) {
-            Some(values) => (&self.rows).sub(values.union(|_| true)),
-            None => self.rows.clone(),
-        }
     }
 }
 
@@ -155,23 +135,9 @@ impl Values {
         one.or_else(|| self.many.get(&value).cloned()).unwrap_or_default()
     }
 
-    /// Whether a row before `end` has a value.
-    fn begin_before(&self, end: RowNumber) -> bool {
-        let least = |rows: &RowSet| rows.min().is_some_and(|least| least < end);
-        self.many.values().any(least) || self.ones.values().any(|one| *one < end)
-    }
-
-    /// Returns the rows of all values for which `is_wanted` holds.
-    fn union(&self, is_wanted: impl Fn(Symbol) -> bool) -> RowSet {
-        let mut all = RowSet::new();
-        for (_, rows) in self.many.iter().filter(|(value, _)| is_wanted(**value)) {
-            all |= rows;
-        }
-        let ones = self.ones.iter().filter(|(value, _)| is_wanted(**value));
-        let mut ones: Vec<RowNumber> = ones.map(|(_, one)| *one).collect();
-        // Sorted, so that each one is appended to the set.
-        ones.sort_unstable();
-        all.bitor(ones.into_iter().collect::<RowSet>())
+    /// Whether one of the rows satisfies a condition.
+    fn have(&self, condition: &dyn Fn(RowNumber) -> bool) -> bool {
+        self.many.values().flatten().any(condition) || self.ones.values().any(|one| condition(*one))
     }
 }
 

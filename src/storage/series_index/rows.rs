@@ -24,8 +24,8 @@ type Symbols = SmallVec<[Symbol; 16]>;
 /// The tags of a row: keys and values.
 pub(super) type Tags = SmallVec<[(Symbol, Symbol); 16]>;
 
-/// The shape of removed rows.
-const REMOVED: u32 = u32::MAX;
+/// Added to the number of the shape of removed rows, which can still be compared with others.
+const REMOVED: u32 = 1 << 31;
 
 /// All rows.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +59,13 @@ struct Row {
     shape: u32,
     /// The index of its first value.
     values_at: u32,
+}
+
+impl Row {
+    /// The index of its shape.
+    fn shape(self) -> usize {
+        (self.shape & !REMOVED) as usize
+    }
 }
 
 impl Rows {
@@ -135,17 +142,43 @@ impl Rows {
         self.row_table.find(hash.whole(), is_it).map(|(number, _)| *number)
     }
 
-    /// Removes a row.
-    pub(super) fn remove(&mut self, number: RowNumber) {
-        let Some(&row) = self.all.get(number as usize) else { return };
-        if row.shape == REMOVED {
-            return;
-        }
+    /// Removes a row from those that are found by their keys.
+    pub(super) fn forget(&mut self, number: RowNumber) {
+        let Some(row) = self.row(number) else { return };
         let hash = StoredHash::of(&self.hasher, (row.shape, values_of(&self.shapes, &self.values, row)));
         if let Ok(entry) = self.row_table.find_entry(hash.whole(), |(other, _)| *other == number) {
             entry.remove();
         }
-        self.all[number as usize].shape = REMOVED;
+    }
+
+    /// Removes rows from those that are found by their keys, where these are all rows of their measurement.
+    pub(super) fn forget_all(&mut self, rows: impl Iterator<Item = RowNumber>) {
+        let mut shapes: Vec<u32> = Vec::new();
+        for row in rows.filter_map(|number| self.row(number)) {
+            // Mostly there are a few shapes, and many rows of each in succession.
+            if shapes.last() != Some(&row.shape) {
+                shapes.push(row.shape);
+            }
+        }
+        shapes.sort_unstable();
+        shapes.dedup();
+        for number in shapes {
+            // A series with these tag keys that is added later gets another shape, so it is another series.
+            let shape = &self.shapes[number as usize];
+            let hash = self.hasher.hash_one((shape.measurement.as_bytes(), &*shape.keys));
+            if let Ok(entry) = self.shape_table.find_entry(hash, |other| *other == number) {
+                entry.remove();
+            }
+        }
+    }
+
+    /// Removes a row.
+    pub(super) fn remove(&mut self, number: RowNumber) {
+        if self.row(number).is_none() {
+            return;
+        }
+        self.forget(number);
+        self.all[number as usize].shape |= REMOVED;
         self.removed += 1;
     }
 
@@ -215,7 +248,7 @@ impl Rows {
 
     /// Returns the parts of the raw key of a row.
     pub(super) fn raw_parts(&self, number: RowNumber) -> Vec<&[u8]> {
-        let shape = self.row(number).map(|row| &self.shapes[row.shape as usize]);
+        let shape = self.all.get(number as usize).map(|row| &self.shapes[row.shape()]);
         let mut parts: Vec<&[u8]> = Vec::with_capacity(1 + 4 * shape.map_or(0, |shape| shape.keys.len()));
         parts.extend(shape.map(|shape| &*shape.measurement));
         for (key, value) in self.raw_tags(number) {
@@ -224,34 +257,34 @@ impl Rows {
         parts
     }
 
-    /// Compares the raw keys of two rows.
+    /// Compares the raw keys of two rows, also of removed ones. Rows with the same key are in the order of their numbers.
     pub(super) fn compare(&self, a: RowNumber, b: RowNumber) -> Ordering {
-        let (Some(row_a), Some(row_b)) = (self.row(a), self.row(b)) else { return a.cmp(&b) };
+        let (row_a, row_b) = (self.all[a as usize], self.all[b as usize]);
         let mut same = 0;
-        if row_a.shape == row_b.shape {
+        if row_a.shape() == row_b.shape() {
             // The bytes before the first value that differs are the same.
             let values = |row| values_of(&self.shapes, &self.values, row);
             let pairs = values(row_a).iter().zip(values(row_b));
             same = 4 + 4 * pairs.take_while(|(a, b)| a == b).count();
         }
         let bytes = |number| self.raw_parts(number).into_iter().skip(same).flatten();
-        bytes(a).cmp(bytes(b))
+        bytes(a).cmp(bytes(b)).then(a.cmp(&b))
     }
 
     fn row(&self, number: RowNumber) -> Option<Row> {
-        self.all.get(number as usize).copied().filter(|row| row.shape != REMOVED)
+        self.all.get(number as usize).copied().filter(|row| row.shape < REMOVED)
     }
 
     fn raw_tags(&self, number: RowNumber) -> impl Iterator<Item = (Symbol, Symbol)> {
-        let row = self.row(number);
-        let keys = row.map_or(&[][..], |row| &*self.shapes[row.shape as usize].keys);
+        let row = self.all.get(number as usize).copied();
+        let keys = row.map_or(&[][..], |row| &*self.shapes[row.shape()].keys);
         let values = row.map_or(&[][..], |row| values_of(&self.shapes, &self.values, row));
         keys.iter().copied().zip(values.iter().copied())
     }
 }
 
-/// The tag values of a row that was not removed.
+/// The tag values of a row.
 fn values_of<'v>(shapes: &[Shape], values: &'v [Symbol], row: Row) -> &'v [Symbol] {
     let at = row.values_at as usize;
-    &values[at..at + shapes[row.shape as usize].keys.len()]
+    &values[at..at + shapes[row.shape()].keys.len()]
 }

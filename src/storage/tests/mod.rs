@@ -14,6 +14,7 @@ mod faults;
 mod fixtures;
 mod format;
 mod lines;
+mod removal_steps;
 mod repair;
 
 use lines::{Outcome, put};

@@ -1,0 +1,210 @@
+//! Long reads of the index, which let writers in between their steps.
+//!
+//! Invariant: what a walk returns does not depend on what writers do in the meantime, if its view is that of a registered reader
+//! (`shared_index`): the rows that it shows are not cleared and keep their numbers, and rows that are added are not visible.
+
+use std::collections::BTreeSet;
+use std::ops::{BitAnd, BitOr, Bound, Deref, Sub};
+use std::sync::Arc;
+
+use fluxstone_columns::{SeriesPredicate, SeriesRef};
+use fluxstone_model::Text;
+use parking_lot::RwLockReadGuard;
+
+use super::postings::{MeasurementPostings, RowSet};
+use super::rows::RowNumber;
+use super::{Measurement, SeriesIndex, View};
+
+/// A set of series is sorted on its own if it is at most this fraction (one in ...) of its measurement; otherwise the order of
+/// the whole measurement is used.
+const SORTED_FRACTION: u64 = 8;
+
+/// The number of measurements in one step.
+const MEASUREMENTS_AT_ONCE: usize = 64;
+
+/// Access to an index that others may change in each pause.
+pub(crate) trait Reading: Deref<Target = SeriesIndex> {
+    /// Lets a writer in if one is waiting, which costs little if none is.
+    fn pause(&mut self);
+
+    /// Does work for which the index is not needed.
+    fn unlocked<T>(&mut self, work: impl FnOnce() -> T) -> T;
+}
+
+impl Reading for RwLockReadGuard<'_, SeriesIndex> {
+    fn pause(&mut self) {
+        RwLockReadGuard::bump(self);
+    }
+
+    fn unlocked<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        RwLockReadGuard::unlocked(self, work)
+    }
+}
+
+/// Returns the visible measurements in byte order.
+pub(crate) fn measurements(index: &mut impl Reading, view: View) -> Vec<Text> {
+    let mut found = Vec::new();
+    let mut last: Option<Text> = None;
+    loop {
+        let from = last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut walked = 0;
+        let mut next = None;
+        for (name, measurement) in
+            index.measurements.range::<Text, _>((from, Bound::Unbounded)).take(MEASUREMENTS_AT_ONCE)
+        {
+            walked += 1;
+            next = Some(name);
+            if index.shows(measurement.postings.rows(), view) {
+                found.push(name.clone());
+            }
+        }
+        if walked < MEASUREMENTS_AT_ONCE {
+            return found;
+        }
+        last = next.cloned();
+        index.pause();
+    }
+}
+
+/// Returns the tag keys of the visible series of a measurement.
+pub(crate) fn tag_keys(index: &mut impl Reading, measurement: &[u8], view: View) -> BTreeSet<Text> {
+    let keys = postings(index, measurement).map_or_else(Vec::new, MeasurementPostings::keys);
+    let mut found = BTreeSet::new();
+    for key in keys {
+        index.pause();
+        let is_visible = |row| index.is_visible(row, view);
+        if postings(index, measurement).is_some_and(|postings| postings.have(key, &is_visible)) {
+            found.insert(index.rows.names.text(key).clone());
+        }
+    }
+    found
+}
+
+/// Returns the visible series of a measurement for which `predicate` holds, in the order of their keys.
+pub(crate) fn matching(
+    index: &mut impl Reading,
+    measurement: &[u8],
+    predicate: &SeriesPredicate,
+    view: View,
+) -> Vec<SeriesRef> {
+    let mut set = rows_matching(index, measurement, predicate);
+    index.keep_visible(&mut set, view);
+    let mut series = Vec::with_capacity(set.len() as usize);
+    for row in sorted(index, measurement, &set) {
+        index.pause();
+        let key = index.rows.key(row);
+        series.extend(key.map(|key| SeriesRef { id: index.rows.id(row), key: Arc::new(key) }));
+    }
+    series
+}
+
+fn postings<'i>(index: &'i SeriesIndex, measurement: &[u8]) -> Option<&'i MeasurementPostings> {
+    index.measurements.get(measurement).map(|measurement| &measurement.postings)
+}
+
+fn all_rows(index: &SeriesIndex, measurement: &[u8]) -> RowSet {
+    postings(index, measurement).map_or_else(RowSet::new, |postings| postings.rows().clone())
+}
+
+/// Returns the rows for which `predicate` holds, and possibly others that were added during the walk. A row without a tag has
+/// the empty text as its value.
+fn rows_matching(index: &mut impl Reading, measurement: &[u8], predicate: &SeriesPredicate) -> RowSet {
+    match predicate {
+        SeriesPredicate::All => all_rows(index, measurement),
+        SeriesPredicate::None => RowSet::new(),
+        SeriesPredicate::Equal { key, value } if value.is_empty() => without(index, measurement, key),
+        SeriesPredicate::Equal { key, value } => {
+            let find = || postings(index, measurement)?.with_tag(key, value, &index.rows.names);
+            find().unwrap_or_default()
+        }
+        SeriesPredicate::NotEqual { key, value } => {
+            let equal = SeriesPredicate::Equal { key: key.clone(), value: value.clone() };
+            let equal = rows_matching(index, measurement, &equal);
+            all_rows(index, measurement).sub(equal)
+        }
+        SeriesPredicate::Match { key, regex } => {
+            let with = with(index, measurement, key, &|value| regex.is_match(value));
+            if regex.is_match(b"") { with.bitor(without(index, measurement, key)) } else { with }
+        }
+        SeriesPredicate::NotMatch { key, regex } => {
+            let matching = SeriesPredicate::Match { key: key.clone(), regex: regex.clone() };
+            let matching = rows_matching(index, measurement, &matching);
+            all_rows(index, measurement).sub(matching)
+        }
+        SeriesPredicate::And(a, b) => rows_matching(index, measurement, a).bitand(rows_matching(index, measurement, b)),
+        SeriesPredicate::Or(a, b) => rows_matching(index, measurement, a).bitor(rows_matching(index, measurement, b)),
+    }
+}
+
+/// Returns the rows with a tag whose value is wanted, which is asked once for each value, not for each series.
+fn with(index: &mut impl Reading, measurement: &[u8], key: &[u8], is_wanted: &dyn Fn(&[u8]) -> bool) -> RowSet {
+    let find = || Some((index.rows.names.get(key)?, postings(index, measurement)?));
+    let Some((key, found)) = find() else { return RowSet::new() };
+    let values = found.values(key);
+    let (mut ones, mut all) = (Vec::new(), RowSet::new());
+    for (value, one) in values {
+        index.pause();
+        if !is_wanted(index.rows.names.text(value)) {
+            continue;
+        }
+        if let Some(row) = one {
+            ones.push(row);
+        } else if let Some(many) = postings(index, measurement).and_then(|postings| postings.many(key, value)) {
+            all |= many;
+        }
+    }
+    index.unlocked(|| {
+        // Sorted, so that each one is appended to the set.
+        ones.sort_unstable();
+        all.bitor(ones.into_iter().collect::<RowSet>())
+    })
+}
+
+/// Returns the rows without a tag key.
+fn without(index: &mut impl Reading, measurement: &[u8], key: &[u8]) -> RowSet {
+    let with = with(index, measurement, key, &|_| true);
+    all_rows(index, measurement).sub(with)
+}
+
+/// Sorts rows of a measurement by their keys.
+fn sorted(index: &mut impl Reading, measurement: &[u8], set: &RowSet) -> Vec<RowNumber> {
+    let Some(Measurement { postings, order }) = index.measurements.get(measurement) else { return Vec::new() };
+    if set.len() <= postings.rows().len() / SORTED_FRACTION {
+        let mut sorted: Vec<RowNumber> = set.iter().collect();
+        sorted.sort_unstable_by(|a, b| {
+            index.pause();
+            index.rows.compare(*a, *b)
+        });
+        return sorted;
+    }
+    let (order, all) = (order.clone(), postings.rows().clone());
+    let mut sorted = index.unlocked(|| order.lock());
+    let order = sorted.of(&all, &mut |a, b| {
+        index.pause();
+        index.rows.compare(a, b)
+    });
+    drop(sorted);
+    index.unlocked(|| order.iter().copied().filter(|row| set.contains(*row)).collect())
+}
+
+/// An index that nobody changes.
+#[cfg(test)]
+pub(super) struct Still<'i>(pub(super) &'i SeriesIndex);
+
+#[cfg(test)]
+impl Deref for Still<'_> {
+    type Target = SeriesIndex;
+
+    fn deref(&self) -> &SeriesIndex {
+        self.0
+    }
+}
+
+#[cfg(test)]
+impl Reading for Still<'_> {
+    fn pause(&mut self) {}
+
+    fn unlocked<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+}
