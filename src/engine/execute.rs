@@ -10,6 +10,7 @@ use fluxstone_query::SeriesRows;
 
 use super::queries::Running;
 use super::session::{PreparedQuery, Session};
+use super::statement::is_administration;
 use super::statement_error::StatementError;
 use super::{Core, Engine, StatementResult};
 
@@ -33,7 +34,8 @@ impl Core {
     pub(super) fn execute(&self, query: PreparedQuery, cancelled: &AtomicBool, emit: &mut Emit<'_>) {
         let PreparedQuery { statements, session } = query;
         let text = statements.iter().map(ToString::to_string).collect::<Vec<_>>().join(";\n");
-        let registered = self.queries.register(text, session.database.clone(), session.principal.clone());
+        let counts = !statements.iter().all(is_administration);
+        let registered = self.queries.register(text, session.database.clone(), session.principal.clone(), counts);
         let registration = match registered {
             Ok(registration) => registration,
             Err(refused) => {

@@ -72,10 +72,11 @@ fn a_request_beyond_its_timeout_is_stopped() {
     assert_eq!(bench.run("SHOW DATABASES"), "0: error: query-timeout limit exceeded");
 }
 
-// spec: statements.sequence.5
+// spec: statements.sequence.5, statements.sequence.6
 #[test]
-fn one_request_too_many_is_refused() {
+fn one_request_too_many_is_refused_unless_it_is_administration() {
     let bench = Bench::with(|options| options.concurrent_queries_max = 1);
+    bench.run("CREATE DATABASE d");
     let query = |text| {
         let parameters = Parameters::new();
         let (principal, database) = (&Principal::Anyone, "");
@@ -84,15 +85,20 @@ fn one_request_too_many_is_refused() {
         bench.engine.prepare(request).unwrap()
     };
     let mut answers = Vec::new();
-    bench.engine.execute(query("SHOW DATABASES"), &AtomicBool::new(false), &mut |outer| {
+    bench.engine.execute(query("SHOW MEASUREMENTS ON d"), &AtomicBool::new(false), &mut |outer| {
         answers.push(shown(&outer));
-        bench.engine.execute(query("SHOW USERS"), &AtomicBool::new(false), &mut |inner| {
-            answers.push(shown(&inner));
-            ControlFlow::Continue(())
-        });
+        let inner = ["SHOW MEASUREMENTS ON d", "KILL QUERY 9; SHOW USERS", "SHOW USERS; SHOW SERIES ON d"];
+        for text in inner {
+            bench.engine.execute(query(text), &AtomicBool::new(false), &mut |inner| {
+                answers.push(shown(&inner));
+                ControlFlow::Continue(())
+            });
+        }
         ControlFlow::Continue(())
     });
-    assert_eq!(answers, ["0: databases{} name", "0: error: max-concurrent-queries limit exceeded(1, 1)"]);
+    let refused = "0: error: max-concurrent-queries limit exceeded(1, 1)";
+    let want = ["0:", refused, "0: error: no such query id: 9", "1: error: not executed", refused];
+    assert_eq!(answers, want);
 }
 
 // spec: statements.query.1, statements.query.2
