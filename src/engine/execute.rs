@@ -8,9 +8,9 @@ use fluxstone_compat::StatementSemantics;
 use fluxstone_influxql::ast::Statement;
 use fluxstone_query::SeriesRows;
 
+use super::administration::is_administration;
 use super::queries::Running;
 use super::session::{PreparedQuery, Session};
-use super::statement::is_administration;
 use super::statement_error::StatementError;
 use super::{Core, Engine, StatementResult};
 
@@ -32,7 +32,8 @@ impl Engine {
 
 impl Core {
     pub(super) fn execute(&self, query: PreparedQuery, cancelled: &AtomicBool, emit: &mut Emit<'_>) {
-        let PreparedQuery { statements, session } = query;
+        // The reservation is held to the end.
+        let PreparedQuery { statements, session, reservation: _held } = query;
         let text = statements.iter().map(ToString::to_string).collect::<Vec<_>>().join(";\n");
         let counts = !statements.iter().all(is_administration);
         let registered = self.queries.register(text, session.database.clone(), session.principal.clone(), counts);

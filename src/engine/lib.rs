@@ -17,8 +17,9 @@
 //! | `write`, [`ingest`] | writing points: requests and shards; the rules of writing |
 //! | `change`, `catalog_cell` | changes of the catalog and its current version |
 //! | `background`, `continuous_queries` | work that no request asks for |
-//! | `names`, `queries`, `clock`, `statement_error` | names filled in; running queries; the time; errors |
+//! | `names`, `queries`, `administration`, `clock`, `statement_error` | names filled in; running queries, and which count; the time; errors |
 
+mod administration;
 mod authorize;
 mod background;
 mod catalog_cell;

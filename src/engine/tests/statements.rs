@@ -480,3 +480,34 @@ fn stats_and_diagnostics_are_series_of_one_row() {
     let system = format!("0: system{{}} PID,currentTime,started,uptime | {pid},{time},{time},0s");
     assert_eq!(bench.run("SHOW DIAGNOSTICS FOR 'system'"), system);
 }
+
+// spec: influxql.limit.4
+#[test]
+fn a_tree_is_charged_while_its_query_runs() {
+    let bench = Bench::with(|options| {
+        options.query_memory_max = 1 << 20;
+        options.total_query_memory_max = (1 << 20) + (1 << 19);
+    });
+    let list = |items: usize| format!("SELECT {} FROM m", vec!["*"; items].join(","));
+    let prepare = |text: &str| {
+        let parameters = Parameters::new();
+        let (principal, database) = (&Principal::Anyone, "");
+        let request =
+            QueryRequest { principal, text, parameters: &parameters, database, read_only: false, chunk_rows: 1 };
+        bench.engine.prepare(request).map_err(|refusal| (refusal.kind, refusal.text))
+    };
+    let (kind, text) = prepare(&list(1_000_000)).unwrap_err();
+    assert_eq!(kind, crate::ErrorKind::BadRequest);
+    assert!(text.starts_with("error parsing query: max-query-memory limit exceeded: "), "{text}");
+    let regexes: Vec<_> = (0..100).map(|n| format!("/{n}/")).collect();
+    let (_, text) = prepare(&format!("SELECT {} FROM m", regexes.join(","))).unwrap_err();
+    assert!(text.starts_with("error parsing query: max-query-memory limit exceeded: "), "{text}");
+    let held = prepare(&list(3000)).unwrap();
+    let (kind, text) = prepare(&list(3000)).unwrap_err();
+    assert_eq!(kind, crate::ErrorKind::Unavailable);
+    assert!(text.starts_with("error parsing query: max-total-query-memory limit exceeded: "), "{text}");
+    assert!(prepare("KILL QUERY 1").is_ok());
+    drop(held);
+    assert!(prepare(&list(3000)).is_ok());
+    assert_eq!(bench.engine.core.query_memory.used(), 0);
+}
