@@ -148,7 +148,7 @@ impl Reservation {
     /// # Errors
     /// The budget does not have them. The reservation stays as it was.
     #[inline]
-    pub(super) fn resize(&mut self, bytes: usize) -> Result<(), QueryError> {
+    pub fn resize(&mut self, bytes: usize) -> Result<(), QueryError> {
         if bytes > self.charged {
             self.charge(bytes)?;
         }

@@ -4,6 +4,7 @@
 //! index later. Its only lock is that of the index, which is held during look-ups, never during a disk read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_columns::{Block, SeriesId, SeriesPredicate, SeriesRef, Source};
@@ -62,6 +63,15 @@ impl Source for Snapshot {
 
     fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
         self.index.read().matching(measurement, predicate, self.bound)
+    }
+
+    fn series_while(
+        &self,
+        measurement: &[u8],
+        predicate: &SeriesPredicate,
+        go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Option<Vec<SeriesRef>> {
+        self.index.read().matching_while(measurement, predicate, self.bound, go_on)
     }
 
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {

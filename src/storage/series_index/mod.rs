@@ -12,6 +12,7 @@ mod postings;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_columns::{SeriesId, SeriesPredicate, SeriesRef};
@@ -168,12 +169,28 @@ impl SeriesIndex {
         predicate: &SeriesPredicate,
         bound: SeriesBound,
     ) -> Vec<SeriesRef> {
-        let Some(measurement) = self.measurements.get(measurement) else { return Vec::new() };
-        let mut set = measurement.postings.matching(predicate, &self.rows.names);
+        self.matching_while(measurement, predicate, bound, &mut |_| ControlFlow::Continue(())).unwrap_or_default()
+    }
+
+    /// Returns the same, unless `go_on` breaks: it is asked for each part of `predicate` and for each series with its memory.
+    pub(super) fn matching_while(
+        &self,
+        measurement: &[u8],
+        predicate: &SeriesPredicate,
+        bound: SeriesBound,
+        go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Option<Vec<SeriesRef>> {
+        let Some(measurement) = self.measurements.get(measurement) else { return Some(Vec::new()) };
+        let mut set = measurement.postings.matching_while(predicate, &self.rows.names, go_on)?;
         set.remove_range(self.end(bound)..);
         let rows = measurement.sorted(&set, &self.rows);
         let key = |row: RowNumber| Some(SeriesRef { id: self.rows.id(row), key: Arc::new(self.rows.key(row)?) });
-        rows.into_iter().filter_map(key).collect()
+        let mut found = Vec::new();
+        for series in rows.into_iter().filter_map(key) {
+            go_on(series.memory()).is_continue().then_some(())?;
+            found.push(series);
+        }
+        Some(found)
     }
 
     /// The first row that is not visible.

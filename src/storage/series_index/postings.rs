@@ -1,6 +1,6 @@
 //! Postings: for each tag key and tag value of a measurement, the set of rows that have the tag.
 
-use std::ops::{BitAnd, BitOr, Sub};
+use std::ops::{BitAnd, BitOr, ControlFlow, Sub};
 
 use fluxstone_columns::SeriesPredicate;
 use fluxstone_model::Text;
@@ -74,6 +74,24 @@ impl MeasurementPostings {
 
     fn values_of(&self, key: &[u8], names: &Names) -> Option<&Values> {
         self.tags.get(&names.get(key)?)
+    }
+
+    /// Returns the rows for which `predicate` holds, unless `go_on` breaks.
+    pub(super) fn matching_while(
+        &self,
+        predicate: &SeriesPredicate,
+        names: &Names,
+        go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Option<RowSet> {
+        match predicate {
+            SeriesPredicate::And(a, b) => {
+                Some(self.matching_while(a, names, go_on)?.bitand(self.matching_while(b, names, go_on)?))
+            }
+            SeriesPredicate::Or(a, b) => {
+                Some(self.matching_while(a, names, go_on)?.bitor(self.matching_while(b, names, go_on)?))
+            }
+            leaf => go_on(0).is_continue().then(|| self.matching(leaf, names)),
+        }
     }
 
     /// Returns the rows for which `predicate` holds. A row without a tag has the empty text as its value.
