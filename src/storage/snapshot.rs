@@ -4,6 +4,7 @@
 //! that of the index, which is held during look-ups, never during a disk read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_columns::{Block, SeriesId, SeriesPredicate, SeriesRef, Source};
@@ -59,7 +60,17 @@ impl Source for Snapshot {
     }
 
     fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
-        self.series.as_ref().map_or_else(Vec::new, |series| series.matching(measurement, predicate))
+        self.series_while(measurement, predicate, &mut |_| ControlFlow::Continue(())).unwrap_or_default()
+    }
+
+    fn series_while(
+        &self,
+        measurement: &[u8],
+        predicate: &SeriesPredicate,
+        go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Option<Vec<SeriesRef>> {
+        let Some(series) = &self.series else { return Some(Vec::new()) };
+        series.matching_while(measurement, predicate, go_on)
     }
 
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {

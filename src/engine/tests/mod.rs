@@ -3,6 +3,7 @@
 mod authorization;
 mod continuous_queries;
 mod deletion;
+mod interrupts;
 mod recovery;
 mod schema;
 mod statements;

@@ -117,6 +117,21 @@ fn what_a_body_is_parsed_into_is_charged() {
     assert_eq!(server.engine.written.lock().unwrap().len(), 1);
 }
 
+// spec: http.limits.10
+#[test]
+fn the_values_of_placeholders_are_charged() {
+    let server = TestServer::with(HttpOptions { body_memory_bytes_max: Some(4 << 20), ..options() });
+    let params = |count: usize| {
+        let members: Vec<_> = (0..count).map(|n| format!("\"{n:05}\":1")).collect();
+        format!("q=SELECT&params={{{}}}", members.join(","))
+    };
+    assert_eq!(server.form("/query", &params(1000)).status, 200);
+    let refused = server.form("/query", &params(10_000));
+    assert_eq!(refused.status, 413);
+    assert!(refused.text().contains("(max-body-memory)"), "{}", refused.text());
+    server.assert_up();
+}
+
 // spec: http.limits.4
 #[test]
 fn a_request_that_is_cut_short_changes_nothing() {
