@@ -324,7 +324,7 @@ fn two_damaged_files_cost_no_more_than_what_they_held() {
     }
 }
 
-// spec: storage.checkpoint.7
+// spec: storage.checkpoint.7, storage.durability.15
 #[test]
 fn a_server_can_start_without_a_damaged_segment_file() {
     let sound = Sound::new();
@@ -354,6 +354,11 @@ fn a_server_can_start_without_a_damaged_segment_file() {
         assert!(answer.is_some_and(|answer| answer.contains("host=h1")), "what needs no values is answered");
         let server = Server::on_with_config(&damaged.store(), &config);
         let mut connection = Connection::open(server.address());
+        let (_, variables) = connection.request("GET", "/debug/vars", "").unwrap();
+        assert!(variables.contains("\"damagedSegments\":1"), "{variables}");
+        let (_, diagnostics) = connection.request("GET", "/query?q=SHOW+DIAGNOSTICS", "").unwrap();
+        let series = "\"name\":\"damagedSegment\",\"tags\":{\"database\":\"points\",\"shard\":\"";
+        assert!(diagnostics.contains(series), "{diagnostics}");
         write(&mut connection, "m,host=h1 value=1 2000000");
         // A year later, in another shard.
         write(&mut connection, "m,host=h1 value=7 31536000000000000");

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fluxstone_go::DurationText;
 use fluxstone_model::{Nanos, Text};
 use fluxstone_query::{SeriesRows, Value};
+use fluxstone_storage::DamagedSegment;
 
 use super::Core;
 use super::authorize::refusal_of_continuous_query;
@@ -120,11 +121,26 @@ impl Core {
             ),
         ];
         self.refused_continuous_queries(&mut series);
+        self.damaged_segments(&health.damaged_segments, &mut series);
         series.into_iter().filter(|s| module.is_none_or(|m| s.name == *m)).collect()
     }
 }
 
 impl Core {
+    /// A series for each segment file that is known to be damaged.
+    fn damaged_segments(&self, damaged: &[DamagedSegment], series: &mut Vec<SeriesRows>) {
+        let catalog = self.catalog.visible();
+        for DamagedSegment { path, database, shard, problem } in damaged {
+            let database = catalog.databases().find(|known| known.id == *database);
+            let shard = shard.0.to_string();
+            let tags = [("database", database.map_or("", |known| known.name.as_str())), ("shard", &shard)];
+            let text = |text: &str| Value::String(Text::from(text));
+            let problem = problem.as_deref().unwrap_or("a part of it cannot be read");
+            let columns = [("path", text(&path.display().to_string())), ("problem", text(problem))];
+            series.push(one_row("damagedSegment", &tags, &columns));
+        }
+    }
+
     /// A series for each continuous query that is not allowed to run now.
     fn refused_continuous_queries(&self, series: &mut Vec<SeriesRows>) {
         let catalog = self.catalog.visible();

@@ -158,6 +158,7 @@ fn variables<A: Api>(context: &ServerContext<A>) -> Reply {
     let variables = serde_json::json!({
         "httpd": { "name": "httpd", "tags": {}, "values": values },
         "storage": { "name": "storage", "tags": {}, "values": {
+            "damagedSegments": health.damaged_segments.len(),
             "mode": health.mode.name(),
             "panics": health.panics,
             "sealingFails": health.sealing_error.is_some(),

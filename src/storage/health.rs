@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::damaged_segment::DamagedSegment;
+
 /// Whether a store accepts changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
@@ -38,6 +40,8 @@ pub struct StoreHealth {
     pub sealing_error: Option<String>,
     /// The number of panics of storage threads.
     pub panics: u64,
+    /// The segment files that the store was opened without, and those of which a part has turned out to be damaged.
+    pub damaged_segments: Vec<DamagedSegment>,
 }
 
 /// What the threads of a store know about its health.
@@ -66,8 +70,9 @@ impl Condition {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn health(&self, sealing_error: Option<String>) -> StoreHealth {
+    pub(crate) fn health(&self, sealing_error: Option<String>, damaged_segments: Vec<DamagedSegment>) -> StoreHealth {
         let (mode, reason) = self.mode.lock().clone();
-        StoreHealth { mode, reason, sealing_error, panics: self.panics.load(Ordering::Relaxed) }
+        let panics = self.panics.load(Ordering::Relaxed);
+        StoreHealth { mode, reason, sealing_error, panics, damaged_segments }
     }
 }

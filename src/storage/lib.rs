@@ -285,7 +285,7 @@ impl Store {
 
     /// Returns whether the store accepts changes, and what is wrong with it.
     pub fn health(&self) -> StoreHealth {
-        self.core.condition.health(self.core.queue.seal_error())
+        self.core.condition.health(self.core.queue.seal_error(), self.damaged_segments())
     }
 
     fn reader(&self, database: DatabaseId) -> Option<IndexReader> {

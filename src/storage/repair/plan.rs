@@ -7,6 +7,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fluxstone_columns::SeriesId;
+
 use super::losses::{self, LogLoss};
 use super::report::{Damage, Loss, Remedy, Report};
 use super::steps::{Step, StoredSeries};
@@ -159,6 +161,7 @@ impl<'s> Planner<'s, '_> {
 
     /// Loads the series that can be read.
     fn load_series(&mut self, checkpoint: &Checkpoint) {
+        self.state.series_bound = SeriesBound(SeriesId(checkpoint.next_series));
         for file in &checkpoint.series_files {
             // What cannot be read is reported elsewhere.
             let _ = series_file::read(self.survey.disk, &self.survey.options.data_dir, file.number, &mut self.state);
@@ -242,12 +245,13 @@ impl<'s> Planner<'s, '_> {
         }
         let options = self.survey.options;
         let mut state = State::new();
+        state.series_bound = SeriesBound(SeriesId(previous.next_series));
         for file in &previous.series_files {
             series_file::read(self.survey.disk, &options.data_dir, file.number, &mut state)?;
         }
         log::scan(self.survey.disk, &options.log_dir, previous.position, &mut |position, record| {
             if position < newest.position {
-                apply_series(&mut state, record);
+                apply_series(&mut state, position, record);
             }
             Ok(())
         })?;
@@ -266,9 +270,9 @@ impl<'s> Planner<'s, '_> {
         let Survey { disk, options, log: identity, .. } = *self.survey;
         let (from, log_dir) = (checkpoint.position, &options.log_dir);
         let (names, state) = (&mut self.plan.names, &mut self.state);
-        let scan = log::scan(disk, log_dir, from, &mut |_, record| {
+        let scan = log::scan(disk, log_dir, from, &mut |position, record| {
             add_names(names, record);
-            apply_series(state, record);
+            apply_series(state, position, record);
             Ok(())
         })?;
         let is_short = !scan.has_any() || scan.next < from;
@@ -403,8 +407,9 @@ fn add_names(names: &mut CatalogBytes, record: &[u8]) {
     }
 }
 
-/// Applies what a record says about series.
-fn apply_series(state: &mut State, record: &[u8]) {
+/// Applies what the record at `position` says about series.
+fn apply_series(state: &mut State, position: u64, record: &[u8]) {
+    state.position = position;
     for entry in Entries::new(record).map_while(Result::ok) {
         let concerns_series = match &entry {
             Entry::Series { .. }

@@ -13,6 +13,7 @@ use crate::options::StoreOptions;
 use crate::sealing::series_file::{self, SeriesFile};
 use crate::segment::salvage::salvage;
 use crate::segment::{SegmentHeader, SegmentWriter};
+use crate::series_index::SeriesBound;
 use crate::set_aside::{copy_file_aside, free_name, set_file_aside};
 use crate::state::{SealDatabase, State};
 use crate::store_id::StoreId;
@@ -116,6 +117,7 @@ fn write_segment(
 /// Returns the indexes of the databases of some series, which are in the order of their ids.
 fn indexes(series: &[StoredSeries]) -> Vec<SealDatabase> {
     let mut state = State::new();
+    state.series_bound = SeriesBound::ALL;
     for (database, id, key) in series {
         state.database_mut(*database).index.write().insert(*id, key);
     }

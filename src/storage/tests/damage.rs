@@ -356,14 +356,12 @@ fn a_store_can_open_without_a_damaged_segment_file() {
     }
     drop(store);
     let first = file_of(&disk, "segment-");
-    type Change = fn(&mut Vec<u8>);
-    let cut: Change = Vec::clear;
-    let directory: Change = |bytes| {
+    let directory = |bytes: &mut Vec<u8>| {
         let at = bytes.len() - 50;
         bytes[at] ^= 1;
     };
-    let footer: Change = |bytes| *bytes.last_mut().unwrap() ^= 1;
-    for change in [cut, directory, footer, |bytes| bytes[20] ^= 1] {
+    let footer = |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1;
+    for change in [Vec::clear as fn(&mut Vec<u8>), directory, footer, |bytes| bytes[20] ^= 1] {
         let disk = disk.crash(1);
         disk.damage(&first, change);
         let names = disk.names();

@@ -475,7 +475,7 @@ fn nobody_waits_for_a_panicked_thread() {
     assert!(matches!(store.checkpoint(&|| Ok(Vec::new())), Err(StorageError::ReadOnly)));
     assert_eq!(values(&store), ["m v 1=1"]);
     let reason = Some("the committer panicked".to_owned());
-    assert_eq!(store.health(), StoreHealth { mode: Mode::ReadOnly, reason, panics: 1, sealing_error: None });
+    assert_eq!(store.health(), StoreHealth { mode: Mode::ReadOnly, reason, panics: 1, ..StoreHealth::default() });
 }
 
 // spec: storage.durability.13
