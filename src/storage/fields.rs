@@ -1,8 +1,12 @@
 //! The fields of a shard: for each measurement and field key the id and the type, which its first value decides.
+//!
+//! Snapshots share the fields of each measurement: one that changes is copied, and of the others only pointers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fluxstone_model::{FieldType, Text};
+use hashbrown::HashMap;
 
 use super::record::FieldId;
 
@@ -15,10 +19,13 @@ pub struct Field {
     pub field_type: FieldType,
 }
 
+/// The fields of a measurement by name.
+pub(super) type Fields = HashMap<Text, Field>;
+
 /// The fields of one shard.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FieldTable {
-    measurements: BTreeMap<Text, BTreeMap<Text, Field>>,
+    measurements: BTreeMap<Text, Arc<Fields>>,
     /// The id of the next field; ids of dropped fields are not used again.
     next: u32,
 }
@@ -36,7 +43,7 @@ impl FieldTable {
             Some(fields) => fields,
             None => self.measurements.entry(Text::from(measurement)).or_default(),
         };
-        fields.entry(Text::from(name)).or_insert(field);
+        Arc::make_mut(fields).entry(Text::from(name)).or_insert(field);
     }
 
     /// Removes the fields of a measurement.
@@ -44,14 +51,14 @@ impl FieldTable {
         self.measurements.remove(measurement);
     }
 
-    /// Returns the fields of a measurement by name.
-    pub(super) fn of(&self, measurement: &[u8]) -> Option<&BTreeMap<Text, Field>> {
-        self.measurements.get(measurement)
+    /// Returns the fields of a measurement.
+    pub(super) fn of(&self, measurement: &[u8]) -> Option<&Fields> {
+        self.measurements.get(measurement).map(|fields| &**fields)
     }
 
-    /// Returns all measurements with their fields, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Text, &BTreeMap<Text, Field>)> {
-        self.measurements.iter()
+    /// Returns all measurements in order, with their fields.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Text, &Fields)> {
+        self.measurements.iter().map(|(measurement, fields)| (measurement, &**fields))
     }
 
     /// The number of measurements that have fields.

@@ -15,7 +15,7 @@ use super::error::StorageError;
 use super::fields::Field;
 use super::live_schema::{Addition, LiveSchema, LiveSeries, LiveShard};
 use super::memtable;
-use super::recent_series::ResolvedSeries;
+use super::recent_series::{MeasurementNumber, ResolvedSeries};
 use super::record::{Entry, FieldId, PointsBuilder, RECORD_BYTES_MAX, RecordBuilder};
 use super::series_index::View;
 use super::shared_index::SharedIndex;
@@ -39,6 +39,8 @@ pub struct ShardWriter<'t> {
     /// The record with the rows so far. The definitions of new series and fields follow them.
     rows: PointsBuilder,
     definitions: RecordBuilder,
+    /// The measurement to which a field was added last.
+    named: Option<(MeasurementNumber, Text)>,
     cost: Cost<'t>,
     is_new_shard: bool,
     is_kept: bool,
@@ -106,6 +108,7 @@ impl<'t> ShardWriter<'t> {
             watched: watch.is_some().then(Vec::new),
             rows,
             definitions,
+            named: None,
             cost: Cost { total: cost, max: cost_max, values: 0, strings: 0, page: None },
             is_new_shard,
             is_kept: false,
@@ -173,15 +176,18 @@ impl<'t> ShardWriter<'t> {
     /// Adds a field that does not exist, with the type of its first value.
     pub fn add_field(&mut self, series: ResolvedSeries, at: usize, name: &[u8], field_type: FieldType) -> Field {
         *self.cost.total += FIELD_BYTES + 2 * name.len();
-        let field = self.fields.add(series.measurement, at, name, field_type);
-        self.additions.push(Addition::Field(self.database, self.shard, series.measurement, Text::from(name)));
-        let index = self.index.read();
+        let (field, shared_name) = self.fields.add(series.measurement, at, name, field_type);
+        self.additions.push(Addition::Field(self.database, self.shard, series.measurement, shared_name));
+        if self.named.as_ref().is_none_or(|(number, _)| *number != series.measurement) {
+            let measurement = self.index.read().measurement_of(series.id, View::ALL).cloned();
+            self.named = Some((series.measurement, measurement.unwrap_or_default()));
+        }
         self.definitions.put(&Entry::Field {
             database: self.database,
             shard: self.shard,
             id: field.id,
             field_type,
-            measurement: index.measurement_of(series.id, View::ALL).map(Text::as_bytes).unwrap_or_default(),
+            measurement: self.named.as_ref().map(|(_, name)| name.as_bytes()).unwrap_or_default(),
             name,
         });
         field

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use fluxstone_columns::{Block, SeriesId, SeriesPredicate, SeriesRef, Source};
 use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp};
 
-use super::fields::Field;
+use super::fields::{Field, Fields};
 use super::memtable::Memtable;
 use super::merge::{Piece, merge};
 use super::shared_index::IndexReader;
@@ -119,7 +119,7 @@ impl Shard {
 
     /// Whether a series of a measurement has a value.
     pub(super) fn has_values(&self, series: SeriesId, measurement: &[u8]) -> bool {
-        let fields = self.fields.of(measurement).into_iter().flat_map(BTreeMap::values);
+        let fields = self.fields.of(measurement).into_iter().flat_map(Fields::values);
         fields.into_iter().any(|field| {
             // Overwriting a value does not change whether there is one, so each piece can be judged on its own.
             self.pieces(series, *field, TimeRange::ALL).iter().any(Piece::keeps_a_value)

@@ -349,8 +349,10 @@ impl Database {
 
 impl Shard {
     fn delete(&mut self, tombstone: &Tombstone) {
-        for id in &*tombstone.series {
-            self.active.delete(*id, tombstone.range);
+        if !self.active.is_empty() {
+            for id in &*tombstone.series {
+                self.active.delete(*id, tombstone.range);
+            }
         }
         if self.sealing.is_some() || !self.segments.is_empty() {
             Arc::make_mut(&mut self.tombstones).push(tombstone.clone());

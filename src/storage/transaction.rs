@@ -225,11 +225,11 @@ impl Drop for Transaction<'_> {
         if self.live.next_series > first.0 {
             let state = self.shared.state.read();
             for (id, live) in &mut self.live.databases {
-                live.series.forget_recent();
-                if let Some(database) = state.database(*id) {
-                    let mut index = database.index.write();
-                    let added: Vec<SeriesId> = index.ids_from(first);
-                    index.take_back(&added);
+                let Some(database) = state.database(*id) else { continue };
+                let added: Vec<SeriesId> = database.index.read().ids_from(first);
+                if !added.is_empty() {
+                    live.series.forget_recent();
+                    database.index.write().take_back(&added);
                 }
             }
         }

@@ -204,7 +204,7 @@ fn sorted(index: &mut impl Reading, measurement: &[u8], set: &RowSet) -> Vec<Row
         });
         return sorted;
     }
-    let (order, all) = (order.clone(), postings.rows().clone());
+    let (order, all) = (order.get(), postings.rows().clone());
     let mut sorted = index.unlocked(|| order.lock());
     let order = sorted.of(&all, &mut |a, b| {
         index.pause();
