@@ -215,6 +215,15 @@ pub struct Http {
     /// The bytes per second that a client must send of a body, and read of an answer, once it has taken its time; zero is any
     /// number. InfluxDB does not have this key.
     pub min_transfer_rate: Size,
+    /// The most queries that compute at the same time; further ones wait. Zero, or more than 1,024, is 1,024. InfluxDB does not
+    /// have this key.
+    pub max_concurrent_query_limit: u32,
+    /// The most queries that compute or wait for their clients to read; each takes a thread. Zero, or more than 1,024, is 1,024.
+    /// InfluxDB does not have this key.
+    pub max_open_answer_limit: u32,
+    /// The most writes that are worked on at the same time; further ones wait. Zero, or more than 1,024, is 1,024. InfluxDB 1.2
+    /// does not have this key.
+    pub max_concurrent_write_limit: u32,
 }
 
 impl Default for Http {
@@ -234,6 +243,9 @@ impl Default for Http {
             max_body_size: Size(64 << 20),
             max_body_memory: Size(512 << 20),
             min_transfer_rate: Size(1 << 10),
+            max_concurrent_query_limit: 64,
+            max_open_answer_limit: 160,
+            max_concurrent_write_limit: 64,
         }
     }
 }
