@@ -52,6 +52,7 @@ impl Engine {
                 seal_idle_after: options.seal_idle_after,
                 write_timeout: options.write_timeout,
                 segment_cache_bytes: options.segment_cache_bytes,
+                ..StoreOptions::in_directory(&options.data_dir)
             },
             &mut |record| replay(&mut catalog, &record),
         )?;

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::segment::SEGMENT_CACHE_BYTES;
 
+/// A tenth of it is more than writing a checkpoint of many shards takes.
+const SEAL_STEP: Duration = Duration::from_secs(10);
+
 /// How to open a store.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
@@ -18,6 +21,9 @@ pub struct StoreOptions {
     pub fsync_delay: Duration,
     /// `cache-snapshot-write-cold-duration`: memtables, full or not, are sealed after this long without a change.
     pub seal_idle_after: Duration,
+    /// Sealing that takes longer than this writes a checkpoint of what it has done so far, again and again, so that not all of it
+    /// is lost if it is interrupted.
+    pub seal_step: Duration,
     /// `write-timeout`: how long a write waits while memory is full because sealing fails or does not keep up.
     pub write_timeout: Duration,
     /// `segment-cache-size`: the memory for recently read parts of segment files, in bytes.
@@ -33,6 +39,7 @@ impl StoreOptions {
             memtable_bytes_max: 64 << 20,
             fsync_delay: Duration::ZERO,
             seal_idle_after: Duration::from_mins(10),
+            seal_step: SEAL_STEP,
             write_timeout: Duration::from_secs(10),
             segment_cache_bytes: SEGMENT_CACHE_BYTES,
         }

@@ -1,6 +1,5 @@
 //! What a store promises as a whole: writes, removals, snapshots, reopening.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use fluxstone_columns::{Batch, Column, SeriesPredicate, Source};
@@ -14,6 +13,7 @@ mod faults;
 mod fixtures;
 mod format;
 mod lines;
+mod steps;
 
 use lines::{Outcome, put};
 
