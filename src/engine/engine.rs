@@ -52,6 +52,7 @@ impl Engine {
                 seal_idle_after: options.seal_idle_after,
                 write_timeout: options.write_timeout,
                 segment_cache_bytes: options.segment_cache_bytes,
+                schema_bytes_max: if options.schema_bytes_max > 0 { options.schema_bytes_max } else { usize::MAX },
                 ..StoreOptions::in_directory(&options.data_dir)
             },
             &mut |record| replay(&mut catalog, &record),

@@ -21,6 +21,10 @@ pub(super) struct LiveSchema {
     pub(super) databases: HashMap<DatabaseId, LiveDatabase>,
     /// The id of the next new series.
     pub(super) next_series: u64,
+    /// The estimated memory of series, fields and shards. It does not shrink when some are removed ...
+    pub(super) schema_bytes: usize,
+    /// ... but that some were is noted here.
+    pub(super) is_schema_stale: bool,
 }
 
 /// The live schema of one database.
@@ -64,7 +68,12 @@ pub(super) enum Addition {
 impl LiveSchema {
     /// Builds the live schema of a `state` to which everything was applied.
     pub(super) fn new(state: &State) -> Self {
-        let mut live = LiveSchema { databases: HashMap::new(), next_series: state.series_bound.0.0 };
+        let mut live = LiveSchema {
+            databases: HashMap::new(),
+            next_series: state.series_bound.0.0,
+            schema_bytes: state.schema_bytes(),
+            is_schema_stale: false,
+        };
         for (id, database) in state.databases() {
             let target = live.databases.entry(*id).or_default();
             for (shard, content) in database.shards() {

@@ -26,6 +26,8 @@ pub struct StoreOptions {
     pub seal_step: Duration,
     /// `write-timeout`: how long a write waits while memory is full because sealing fails or does not keep up.
     pub write_timeout: Duration,
+    /// `max-schema-memory`: the estimated memory that series, fields and shards may take, in bytes.
+    pub schema_bytes_max: usize,
     /// `segment-cache-size`: the memory for recently read parts of segment files, in bytes.
     pub segment_cache_bytes: usize,
 }
@@ -41,6 +43,7 @@ impl StoreOptions {
             seal_idle_after: Duration::from_mins(10),
             seal_step: SEAL_STEP,
             write_timeout: Duration::from_secs(10),
+            schema_bytes_max: usize::MAX,
             segment_cache_bytes: SEGMENT_CACHE_BYTES,
         }
     }

@@ -19,6 +19,9 @@ use super::record::{Entries, Entry};
 use super::segment::Segment;
 use super::series_index::{SeriesBound, SeriesIndex};
 
+/// The estimated memory of a shard, for good: its entries in state, live schema, catalog and checkpoint.
+pub(super) const SHARD_BYTES: usize = 1536;
+
 /// Everything that readers see.
 #[derive(Debug)]
 pub(super) struct State {
@@ -273,6 +276,15 @@ impl State {
     /// Frees the memory of closed memtables: all of them are in segment files.
     pub(super) fn sealing_ended(&mut self) {
         self.memory.sealing = 0;
+    }
+
+    /// The estimated memory of series, fields and shards, which stays until they are removed.
+    pub(super) fn schema_bytes(&self) -> usize {
+        let of = |database: &Database| {
+            let shards = database.shards.values().map(|shard| SHARD_BYTES + shard.fields.memory());
+            database.index.read().memory() + shards.sum::<usize>()
+        };
+        self.databases.values().map(of).sum()
     }
 
     /// Whether a segment file covers records that do not exist (any more).

@@ -37,6 +37,8 @@ pub struct Transaction<'s> {
     removals: Vec<Removal>,
     /// The estimated memory that applying the record takes, in bytes.
     cost: usize,
+    /// The part of it that stays until series, fields and shards are removed.
+    schema: usize,
     reservation: Option<Reservation>,
     /// The reason why it cannot be committed.
     refusal: Option<StorageError>,
@@ -71,6 +73,7 @@ impl<'s> Transaction<'s> {
             additions: Vec::new(),
             removals: Vec::new(),
             cost: 0,
+            schema: 0,
             reservation: None,
             refusal: None,
         })
@@ -105,6 +108,7 @@ impl<'s> Transaction<'s> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.share());
         }
+        let schema_max = self.schema_room();
         let target = Target {
             live: &mut self.live,
             index: self.shared.index(database),
@@ -113,8 +117,20 @@ impl<'s> Transaction<'s> {
             refusal: &mut self.refusal,
             cost: &mut self.cost,
             cost_max: self.shared.write_bytes_max(),
+            schema: &mut self.schema,
+            schema_max,
         };
         Ok(ShardWriter::begin(database, shard, target))
+    }
+
+    /// The memory that the new series, fields and shards of the transaction may take.
+    fn schema_room(&mut self) -> usize {
+        let max = self.shared.options.schema_bytes_max;
+        if self.live.is_schema_stale && self.live.schema_bytes > max / 2 {
+            self.live.schema_bytes = self.shared.state.read().schema_bytes();
+            self.live.is_schema_stale = false;
+        }
+        max.saturating_sub(self.live.schema_bytes)
     }
 
     /// Deletes the values of `series` in `range` in `shards`, after everything else in the transaction. Series without any
@@ -163,6 +179,7 @@ impl<'s> Transaction<'s> {
     fn keep(&mut self) {
         self.first_series = self.live.next_series;
         self.additions.clear();
+        self.live.schema_bytes += std::mem::take(&mut self.schema);
     }
 
     fn commit_removals(&mut self) -> Result<(), StorageError> {
@@ -211,6 +228,7 @@ impl<'s> Transaction<'s> {
 
     /// Updates the live schema after removals.
     fn follow(&mut self, removals: &[Removal]) {
+        self.live.is_schema_stale = true;
         let state = self.shared.state.read();
         let databases: HashSet<DatabaseId> = removals.iter().map(Removal::database).collect();
         for id in databases {

@@ -26,6 +26,9 @@ const REMOVED_MIN: usize = 1024;
 /// the whole measurement is used.
 const SORTED_FRACTION: u64 = 8;
 
+/// The memory of a measurement, without its series.
+const MEASUREMENT_BYTES: usize = 512;
+
 /// The first series id that is not visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SeriesBound(pub(super) SeriesId);
@@ -89,6 +92,11 @@ impl SeriesIndex {
             }
             *self = fresh;
         }
+    }
+
+    /// The estimated memory, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.rows.memory() + self.measurements.len() * MEASUREMENT_BYTES
     }
 
     /// The number of visible series.
