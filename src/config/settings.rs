@@ -71,6 +71,8 @@ pub struct Data {
     pub max_values_per_tag: u64,
     /// The most shards of a database, in all its policies; zero is unlimited. InfluxDB has no such key.
     pub max_shards_per_database: u32,
+    /// Memory for all series, fields and shards of all databases, by estimate; zero is unlimited. InfluxDB has no such key.
+    pub max_schema_memory: Size,
 }
 
 impl Default for Data {
@@ -87,6 +89,8 @@ impl Default for Data {
             max_values_per_tag: 100_000,
             // Of an hour each: eleven years.
             max_shards_per_database: 100_000,
+            // Several million series.
+            max_schema_memory: Size(2 << 30),
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
         series_per_database_max: data.max_series_per_database,
         values_per_tag_max: data.max_values_per_tag,
         shards_per_database_max: data.max_shards_per_database as usize,
+        schema_bytes_max: usize::try_from(data.max_schema_memory.0).unwrap_or(usize::MAX),
         shards_per_write_max: coordinator.max_shards_per_write as usize,
         fsync_delay: data.wal_fsync_delay.0,
         seal_idle_after: data.cache_snapshot_write_cold_duration.0,

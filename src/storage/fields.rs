@@ -10,6 +10,9 @@ use hashbrown::HashMap;
 
 use super::record::FieldId;
 
+/// The estimated memory of a field of a shard, in addition to twice its name.
+pub(super) const FIELD_BYTES: usize = 256;
+
 /// A field of a measurement in one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
@@ -64,6 +67,12 @@ impl FieldTable {
     /// The number of measurements that have fields.
     pub(super) fn len(&self) -> usize {
         self.measurements.len()
+    }
+
+    /// The estimated memory of the fields here and in the live schema.
+    pub(super) fn memory(&self) -> usize {
+        let fields = self.measurements.values().flat_map(|fields| fields.keys());
+        fields.map(|name| FIELD_BYTES + 2 * name.len()).sum()
     }
 
     /// The id of the next field.

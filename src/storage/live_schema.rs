@@ -21,6 +21,10 @@ pub(super) struct LiveSchema {
     pub(super) next_series: u64,
     /// The series that were written since a search for series without values began.
     pub(super) watch: Option<HashSet<SeriesId>>,
+    /// The estimated memory of series, fields and shards. It does not shrink when some are removed ...
+    pub(super) schema_bytes: usize,
+    /// ... but that some were is noted here.
+    pub(super) is_schema_stale: bool,
 }
 
 /// The live schema of one database.
@@ -64,7 +68,11 @@ pub(super) enum Addition {
 impl LiveSchema {
     /// Builds the live schema of a `state` to which everything was applied.
     pub(super) fn new(state: &State) -> Self {
-        let mut live = LiveSchema { next_series: state.series_bound.0.0, ..LiveSchema::default() };
+        let mut live = LiveSchema {
+            next_series: state.series_bound.0.0,
+            schema_bytes: state.schema_bytes(),
+            ..LiveSchema::default()
+        };
         for (id, database) in state.databases() {
             let target = live.databases.entry(*id).or_default();
             for (shard, content) in database.shards() {
