@@ -21,10 +21,8 @@ pub(super) struct LiveSchema {
     pub(super) next_series: u64,
     /// The series that were written since a search for series without values began.
     pub(super) watch: Option<HashSet<SeriesId>>,
-    /// The estimated memory of series, fields and shards. It does not shrink when some are removed ...
+    /// The estimated memory of series, fields and shards. It shrinks only when it is counted anew.
     pub(super) schema_bytes: usize,
-    /// ... but that some were is noted here.
-    pub(super) is_schema_stale: bool,
 }
 
 /// The live schema of one database.

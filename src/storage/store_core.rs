@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use fluxstone_model::DatabaseId;
@@ -36,6 +37,8 @@ pub(crate) struct StoreCore {
     pub(crate) state: RwLock<State>,
     pub(crate) write_memory: Arc<WriteMemory>,
     pub(crate) condition: Condition,
+    /// Whether memory of series, fields or shards may have been freed since it was counted.
+    pub(crate) schema_shrank: AtomicBool,
     /// Held during the second step of removals: there is one at a time.
     pub(crate) removal_lock: Mutex<()>,
 }
@@ -49,6 +52,7 @@ impl StoreCore {
             state: RwLock::new(state),
             write_memory: Arc::default(),
             condition: Condition::default(),
+            schema_shrank: AtomicBool::new(false),
             removal_lock: Mutex::new(()),
         }
     }
@@ -133,6 +137,7 @@ impl StoreCore {
         for index in indexes {
             index.clear_removed(position);
         }
+        self.schema_shrank.store(true, Ordering::Release);
     }
 
     /// Returns the series index of a database, creating an empty one if there is none.

@@ -5,6 +5,7 @@
 //! see when its record is applied. Series that a deletion leaves without values are removed afterwards (`removal`).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
@@ -119,9 +120,8 @@ impl<'s> Transaction<'s> {
     /// The memory that the new series, fields and shards of the transaction may take.
     fn schema_room(&mut self) -> usize {
         let max = self.shared.options.schema_bytes_max;
-        if self.live.is_schema_stale && self.live.schema_bytes > max / 2 {
+        if self.live.schema_bytes > max / 2 && self.shared.schema_shrank.swap(false, Ordering::AcqRel) {
             self.live.schema_bytes = self.shared.state.read().schema_bytes();
-            self.live.is_schema_stale = false;
         }
         max.saturating_sub(self.live.schema_bytes)
     }
@@ -186,7 +186,6 @@ impl<'s> Transaction<'s> {
 
     /// Updates the live schema for what the transaction removes.
     fn follow(&mut self) {
-        self.live.is_schema_stale |= !self.removals.is_empty();
         for removal in &self.removals {
             let Some(live) = self.live.databases.get_mut(&removal.database()) else { continue };
             match removal {
