@@ -330,9 +330,9 @@ fn new_series_fields_and_shards_need_room() {
     let bench = Bench::with(|options| options.schema_bytes_max = 100_000);
     bench.done("CREATE DATABASE d");
     let full = "BadRequest max-schema-memory limit exceeded: there is no room for more series, fields and shards";
-    let series = |from: usize| (from..from + 50).map(|n| format!("m,t={n} f=1 {NOW}\n")).collect::<String>();
-    let fields = (0..500).map(|n| format!("m f{n}=1 {NOW}\n")).collect::<String>();
-    let shards = (0..100).map(|n| format!("m f=1 {}\n", NOW - n * 7 * 86_400_000_000_000)).collect::<String>();
+    let series = |from: usize| (from..from + 50).map(|n| format!("m,t={n} f=1 {NOW}")).collect::<Vec<_>>().join("\n");
+    let fields = (0..500).map(|n| format!("m f{n}=1 {NOW}")).collect::<Vec<_>>().join("\n");
+    let shards = (0..100).map(|n| format!("m f=1 {}", NOW - n * 7 * 86_400_000_000_000)).collect::<Vec<_>>().join("\n");
     assert_eq!(bench.write(&series(0)), "");
     for lines in [&fields, &shards, &format!("m,t={} f=1", "x".repeat(60_000))] {
         assert_eq!(bench.write(lines), full);
