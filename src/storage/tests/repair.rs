@@ -253,3 +253,51 @@ fn a_repair_that_is_interrupted_can_be_done_again() {
         }
     }
 }
+
+/// Changes a file of a disk.
+type Change<'d> = &'d dyn Fn(&MemoryDisk, &Path);
+
+// spec: storage.repair.4
+#[test]
+fn the_index_of_a_segment_file_is_found_without_its_directory() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    let lines: Vec<String> = (0..2400).map(|n| format!("m,n={n:04} v={n},w={n}i {n}")).collect();
+    for lines in lines.chunks(400) {
+        write(&store, SHARD, &lines.join("\n")).unwrap();
+    }
+    for round in 1..=3 {
+        write(&store, OTHER, &format!("m,n=0001 v={round} {round}")).unwrap();
+        store.checkpoint(&|| Ok(vec![round])).unwrap();
+    }
+    drop(store);
+    let intact = values(&disk.crash(1)).unwrap();
+    let path = disk.names().into_iter().find(|path| path.to_string_lossy().contains("segment-")).unwrap();
+    let length = read_all(&disk, &path).unwrap().len();
+    assert!(length > 60_000, "there must be many pages: {length}");
+    let damage = |from: usize, to: usize| {
+        move |copy: &MemoryDisk, path: &Path| {
+            copy.damage(path, |bytes| bytes[from..to].iter_mut().for_each(|byte| *byte ^= 0x5a));
+        }
+    };
+    let cut = |copy: &MemoryDisk, path: &Path| copy.damage(path, |bytes| bytes.truncate(length - 30));
+    let (in_first, in_page) = (length - 24_000, length - 9_000);
+    let damages: [(Change<'_>, Change<'_>, bool); 7] = [
+        (&damage(length - 60, length), &|_, _| {}, false),
+        (&damage(length - 20, length - 10), &|_, _| {}, false),
+        (&damage(length - 52, length - 48), &|_, _| {}, false),
+        (&cut, &|_, _| {}, false),
+        (&damage(in_page, in_page + 9), &|_, _| {}, true),
+        (&damage(in_page, in_page + 9), &cut, true),
+        (&damage(in_first, in_first + 9), &cut, true),
+    ];
+    for (nth, (first, second, is_lost)) in damages.into_iter().enumerate() {
+        let copy = disk.crash(1);
+        first(&copy, &path);
+        second(&copy, &path);
+        let (found, is_less, is_announced) = check_repair(&copy, &intact, &format!("damage {nth}"));
+        assert_eq!((is_less, is_announced), (is_lost, is_lost), "damage {nth}: {found:?}");
+        let left = values(&copy).unwrap().len();
+        assert!(left > intact.len() * 8 / 10, "damage {nth}: {left} of {} are left: {found:?}", intact.len());
+    }
+}
