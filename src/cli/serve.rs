@@ -22,7 +22,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), CommandError> {
         tracing::debug!("{note}");
     }
     let mut settings = loaded.settings;
-    let runtime = runtime()?;
+    let runtime = runtime(&settings)?;
     // From here on a signal must not end the process before it has removed the temporary directory.
     let shutdown = {
         let _entered = runtime.enter();

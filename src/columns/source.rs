@@ -1,6 +1,7 @@
 //! [`Source`]: everything that the evaluator can ask of stored data.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_model::{FieldType, SeriesKey, Text, TimeRange, Timestamp};
@@ -29,6 +30,19 @@ pub trait Source: Send + Sync {
     /// Returns the series of a measurement for which `predicate` holds, in the order of their keys.
     fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef>;
 
+    /// Returns what [`Source::series`] does, unless `go_on` breaks. It is called for each series with the bytes of memory that the
+    /// series takes, and with zero where finding them takes time.
+    fn series_while(
+        &self,
+        measurement: &[u8],
+        predicate: &SeriesPredicate,
+        go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Option<Vec<SeriesRef>> {
+        go_on(0).is_continue().then_some(())?;
+        let found = self.series(measurement, predicate);
+        found.iter().all(|series| go_on(series.memory()).is_continue()).then_some(found)
+    }
+
     /// Returns the values of one field of one series in `range`: blocks in time order that do not overlap and hold each
     /// time once (the last write wins). Blocks may reach beyond `range`; the caller cuts them. Their types may differ.
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>>;
@@ -41,4 +55,12 @@ pub struct SeriesRef {
     pub id: SeriesId,
     /// Its key.
     pub key: Arc<SeriesKey>,
+}
+
+impl SeriesRef {
+    /// The bytes of memory that it and its key take.
+    pub fn memory(&self) -> usize {
+        let tags = self.key.tags.iter().map(|(key, value)| 2 * size_of::<Text>() + key.len() + value.len());
+        size_of::<SeriesRef>() + size_of::<SeriesKey>() + self.key.raw.len() + tags.sum::<usize>()
+    }
 }

@@ -71,6 +71,8 @@ pub struct Data {
     pub max_values_per_tag: u64,
     /// The most shards of a database, in all its policies; zero is unlimited. InfluxDB has no such key.
     pub max_shards_per_database: u32,
+    /// Memory for all series, fields and shards of all databases, by estimate; zero is unlimited. InfluxDB has no such key.
+    pub max_schema_memory: Size,
 }
 
 impl Default for Data {
@@ -87,6 +89,8 @@ impl Default for Data {
             max_values_per_tag: 100_000,
             // Of an hour each: eleven years.
             max_shards_per_database: 100_000,
+            // Several million series.
+            max_schema_memory: Size(2 << 30),
         }
     }
 }
@@ -215,6 +219,15 @@ pub struct Http {
     /// The bytes per second that a client must send of a body, and read of an answer, once it has taken its time; zero is any
     /// number. InfluxDB does not have this key.
     pub min_transfer_rate: Size,
+    /// The most queries that compute at the same time; further ones wait. Zero, or more than 1,024, is 1,024. InfluxDB does not
+    /// have this key.
+    pub max_concurrent_query_limit: u32,
+    /// The most queries that compute or wait for their clients to read; each takes a thread. Zero, or more than 1,024, is 1,024.
+    /// InfluxDB does not have this key.
+    pub max_open_answer_limit: u32,
+    /// The most writes that are worked on at the same time; further ones wait. Zero, or more than 1,024, is 1,024. InfluxDB 1.2
+    /// does not have this key.
+    pub max_concurrent_write_limit: u32,
 }
 
 impl Default for Http {
@@ -234,6 +247,9 @@ impl Default for Http {
             max_body_size: Size(64 << 20),
             max_body_memory: Size(512 << 20),
             min_transfer_rate: Size(1 << 10),
+            max_concurrent_query_limit: 64,
+            max_open_answer_limit: 160,
+            max_concurrent_write_limit: 64,
         }
     }
 }

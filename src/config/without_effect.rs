@@ -102,7 +102,6 @@ pub(super) const OTHER_VERSIONS: &[(&str, &[&str])] = &[
             "flux-log-enabled",
             "flux-testing",
             "headers",
-            "max-concurrent-write-limit",
             "max-enqueued-write-limit",
             "ping-auth-enabled",
             "pprof-auth-enabled",

@@ -1,6 +1,6 @@
 //! The source of the current time.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use fluxstone_model::Timestamp;
 
@@ -8,6 +8,11 @@ use fluxstone_model::Timestamp;
 pub trait Clock: std::fmt::Debug + Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;
+
+    /// The time of a clock that is never set, for timeouts.
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
 }
 
 /// The clock of the operating system.

@@ -9,6 +9,7 @@ use fluxstone_query::TimeBounds;
 
 use super::Core;
 use super::execute::StatementContext;
+use super::found_series::find_series;
 use super::schema::{all_shards, is_named};
 use super::schema_condition::refuse_time;
 use super::statement_error::StatementError;
@@ -39,7 +40,8 @@ impl Core {
                 return Err(StatementError::running("fields not supported in WHERE clause during deletion"));
             }
             range = deleted_range(filter.bounds, self.clock.now(), self.options.semantics.statements);
-            let candidates = source.series(&measurement, &filter.predicate());
+            let candidates = find_series(&*source, &measurement, &filter.predicate(), context)?.series;
+            context.charge(candidates.len() * size_of::<SeriesId>() * 2)?;
             series.extend(candidates.iter().filter(|s| filter.holds(&s.key)).map(|s| s.id));
         }
         if series.is_empty() || range.is_empty() {

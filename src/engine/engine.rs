@@ -53,6 +53,8 @@ impl Engine {
                 write_timeout: options.write_timeout,
                 segment_cache_bytes: options.segment_cache_bytes,
                 start_without_damaged_segments: options.start_without_damaged_segments,
+                schema_bytes_max: if options.schema_bytes_max > 0 { options.schema_bytes_max } else { usize::MAX },
+                ..StoreOptions::in_directory(&options.data_dir)
             },
             &mut |record| replay(&mut catalog, &record),
         )?;

@@ -1,13 +1,16 @@
 //! Running the statements of a query in order: results, errors, and stopping early.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fluxstone_compat::StatementSemantics;
 use fluxstone_influxql::ast::Statement;
-use fluxstone_query::SeriesRows;
+use fluxstone_query::{Reservation, SeriesRows};
 
+use super::administration::is_administration;
+use super::clock::Clock;
 use super::queries::Running;
 use super::session::{PreparedQuery, Session};
 use super::statement_error::StatementError;
@@ -31,9 +34,11 @@ impl Engine {
 
 impl Core {
     pub(super) fn execute(&self, query: PreparedQuery, cancelled: &AtomicBool, emit: &mut Emit<'_>) {
-        let PreparedQuery { statements, session } = query;
+        // The reservation is held to the end.
+        let PreparedQuery { statements, session, reservation: _held } = query;
         let text = statements.iter().map(ToString::to_string).collect::<Vec<_>>().join(";\n");
-        let registered = self.queries.register(text, session.database.clone(), session.principal.clone());
+        let counts = !statements.iter().all(is_administration);
+        let registered = self.queries.register(text, session.database.clone(), session.principal.clone(), counts);
         let registration = match registered {
             Ok(registration) => registration,
             Err(refused) => {
@@ -48,7 +53,9 @@ impl Core {
             session: &session,
             running: &registration.running,
             cancelled,
-            deadline: (!timeout.is_zero()).then(|| registration.running.started + timeout),
+            clock: &*self.clock,
+            deadline: (!timeout.is_zero()).then(|| self.clock.instant() + timeout),
+            memory: RefCell::new(session.memory.reserve()),
         };
         let _ = self.run_all(statements, &context, emit);
         self.counters.count_query_end(registration.running.started.elapsed());
@@ -64,7 +71,7 @@ impl Core {
         for (id, statement) in statements.into_iter().enumerate() {
             let mut output = Output { statement_id: id, pending: None, emit };
             let result = context.check().and_then(|()| self.run_statement(id, statement, context, &mut output));
-            match result {
+            match context.release().and(result) {
                 Ok(messages) => output.finish(messages)?,
                 // The receiver is gone.
                 Err(_) if context.cancelled.load(Ordering::Relaxed) => return ControlFlow::Break(()),
@@ -103,7 +110,10 @@ pub(super) struct StatementContext<'r> {
     pub(super) session: &'r Session,
     pub(super) running: &'r Running,
     cancelled: &'r AtomicBool,
+    clock: &'r dyn Clock,
     deadline: Option<Instant>,
+    /// What the statement has collected.
+    memory: RefCell<Reservation>,
 }
 
 impl StatementContext<'_> {
@@ -112,10 +122,20 @@ impl StatementContext<'_> {
         if self.cancelled.load(Ordering::Relaxed) || self.running.is_killed() {
             return Err(StatementError::running("query interrupted"));
         }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if self.deadline.is_some_and(|deadline| self.clock.instant() >= deadline) {
             return Err(StatementError::running("query-timeout limit exceeded"));
         }
         Ok(())
+    }
+
+    /// Charges the memory of what a listing collects, until the statement ends.
+    pub(super) fn charge(&self, bytes: usize) -> Result<(), StatementError> {
+        Ok(self.memory.borrow_mut().grow(bytes)?)
+    }
+
+    /// Gives back what was charged.
+    fn release(&self) -> Result<(), StatementError> {
+        Ok(self.memory.borrow_mut().resize(0)?)
     }
 }
 

@@ -11,8 +11,12 @@ use fluxstone_query::Value;
 
 use super::Core;
 use super::execute::StatementContext;
+use super::found_series::check_sometimes;
 use super::schema::{Listed, Scope, by_measurement, limited};
 use super::statement_error::StatementError;
+
+/// The memory of a field in sets and in the answer, without its key.
+const FIELD_BYTES: usize = 512;
 
 /// A field key and the name of one of its types.
 type TypedKey = (Text, &'static str);
@@ -84,7 +88,9 @@ fn sorted(
     let mut all = BTreeSet::new();
     for measurement in measurements {
         context.check()?;
-        for (key, types) in source.field_types(measurement, TimeRange::ALL) {
+        for (n, (key, types)) in source.field_types(measurement, TimeRange::ALL).into_iter().enumerate() {
+            check_sometimes(n, context)?;
+            context.charge(types.len() * (FIELD_BYTES + key.len()))?;
             all.extend(types.iter().map(|t| (measurement.clone(), (key.clone(), t.influxql_name()))));
         }
     }

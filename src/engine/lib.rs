@@ -13,12 +13,13 @@
 //! | `prepare`, `authorize` | text to a parsed and authorized query |
 //! | `execute`, `statement` | running the statements of a query; the meaning of each statement |
 //! | `select`, `into`, `delete`, `definition` | statements that read, write or change something |
-//! | `listing`, `schema`, `schema_condition`, `field_keys`, `diagnostics`, `counters` | SHOW statements |
+//! | `listing`, `schema`, `schema_condition`, `found_series`, `field_keys`, `diagnostics`, `counters` | SHOW statements |
 //! | `write`, [`ingest`] | writing points: requests and shards; the rules of writing |
 //! | `change`, `catalog_cell` | changes of the catalog and its current version |
 //! | `background`, `continuous_queries` | work that no request asks for |
-//! | `names`, `queries`, `clock`, `statement_error` | names filled in; running queries; the time; errors |
+//! | `names`, `queries`, `administration`, `clock`, `statement_error` | names filled in; running queries, and which count; the time; errors |
 
+mod administration;
 mod authorize;
 mod background;
 mod catalog_cell;
@@ -33,6 +34,7 @@ mod engine;
 mod engine_core;
 mod execute;
 mod field_keys;
+mod found_series;
 pub mod ingest;
 mod into;
 mod listing;

@@ -22,6 +22,8 @@ pub struct EngineOptions {
     pub values_per_tag_max: u64,
     /// `[data] max-shards-per-database`; zero means no limit.
     pub shards_per_database_max: usize,
+    /// `[data] max-schema-memory`, bytes; zero means no limit.
+    pub schema_bytes_max: usize,
     /// `[coordinator] max-shards-per-write`; zero means no limit.
     pub shards_per_write_max: usize,
     /// `[data] wal-fsync-delay`.

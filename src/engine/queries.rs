@@ -19,6 +19,8 @@ pub(super) struct Running {
     pub(super) database: String,
     pub(super) principal: Principal,
     pub(super) started: Instant,
+    /// Whether the limit on running queries counts it.
+    counts: bool,
     killed: AtomicBool,
 }
 
@@ -64,20 +66,24 @@ impl Registry {
         Registry { last: AtomicU64::new(0), running: Mutex::default(), running_max }
     }
 
-    /// Registers a query until the result is dropped.
+    /// Registers a query until the result is dropped. `counts` says whether the limit applies to it.
     pub(super) fn register(
         &self,
         text: String,
         database: String,
         principal: Principal,
+        counts: bool,
     ) -> Result<Registration<'_>, TooManyQueries> {
         let mut all = self.running.lock();
-        if self.running_max > 0 && all.len() >= self.running_max {
-            return Err(TooManyQueries { running: all.len(), max: self.running_max });
+        if counts && self.running_max > 0 {
+            let running = all.values().filter(|running| running.counts).count();
+            if running >= self.running_max {
+                return Err(TooManyQueries { running, max: self.running_max });
+            }
         }
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let killed = AtomicBool::new(false);
-        let running = Arc::new(Running { id, text, database, principal, started: Instant::now(), killed });
+        let running = Arc::new(Running { id, text, database, principal, started: Instant::now(), counts, killed });
         all.insert(id, running.clone());
         Ok(Registration { registry: self, running })
     }
@@ -114,8 +120,8 @@ mod tests {
     #[test]
     fn a_query_is_listed_and_can_be_killed_while_it_runs() {
         let registry = Registry::new(1);
-        let first = registry.register("SELECT 1".into(), "d".into(), Principal::Anyone).unwrap();
-        let refused = registry.register(String::new(), String::new(), Principal::Anyone).unwrap_err();
+        let first = registry.register("SELECT 1".into(), "d".into(), Principal::Anyone, true).unwrap();
+        let refused = registry.register(String::new(), String::new(), Principal::Anyone, true).unwrap_err();
         assert_eq!(refused.to_string(), "max-concurrent-queries limit exceeded(1, 1)");
         assert!(registry.kill(first.running.id));
         assert!(first.running.is_killed());
@@ -123,8 +129,20 @@ mod tests {
         drop(first);
         assert!(!registry.kill(id));
         assert!(registry.list().is_empty());
-        let second = registry.register(String::new(), String::new(), Principal::Anyone).unwrap();
+        let second = registry.register(String::new(), String::new(), Principal::Anyone, true).unwrap();
         assert!(second.running.id > id);
+    }
+
+    // spec: statements.sequence.6
+    #[test]
+    fn what_does_not_count_is_listed_but_neither_refused_nor_in_the_way() {
+        let registry = Registry::new(1);
+        let register = |counts| registry.register(String::new(), String::new(), Principal::Anyone, counts);
+        let _free = register(false).unwrap();
+        let _counted = register(true).unwrap();
+        let _free = register(false).unwrap();
+        assert_eq!(register(true).unwrap_err().to_string(), "max-concurrent-queries limit exceeded(1, 1)");
+        assert_eq!(registry.list().len(), 3);
     }
 
     // spec: statements.query.1

@@ -93,7 +93,7 @@ pub struct QueryRequest<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct QueryRefusal {
-    /// [`ErrorKind::BadRequest`] or [`ErrorKind::Forbidden`].
+    /// [`ErrorKind::BadRequest`], [`ErrorKind::Forbidden`] or [`ErrorKind::Unavailable`].
     pub kind: ErrorKind,
     /// The text, with its prefix `error parsing query: ` or `error authorizing query: `.
     pub text: String,

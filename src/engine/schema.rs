@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fluxstone_catalog::{Catalog, CatalogError, Database};
-use fluxstone_columns::{SeriesRef, Source};
-use fluxstone_compat::ListingSemantics;
+use fluxstone_columns::Source;
 use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{
     Expr, Limits, Measurement, MeasurementFilter, MeasurementName, SchemaClauses, TagKeyFilter,
@@ -18,13 +17,14 @@ use fluxstone_query::{SeriesFilter, SeriesRows, Value, series_filter};
 
 use super::Core;
 use super::execute::StatementContext;
+use super::found_series::{FoundSeries, check_sometimes, find_series};
 use super::listing::listing;
 use super::names::{database_or, fill_in, required};
 use super::schema_condition::{measurement_satisfies, refuse_inequalities, refuse_time, without_internal_names};
 use super::statement_error::StatementError;
 
-/// The number of series after which a listing asks again whether to go on.
-const CHECK_EVERY: usize = 1024;
+/// The memory of a text in a set and in the answer.
+const LISTED_BYTES: usize = 2 * size_of::<(Text, Text)>() + 3 * size_of::<Value>();
 
 /// A retention policy that a statement reads, with the measurements that FROM names in it.
 pub(super) struct Scope {
@@ -53,8 +53,9 @@ impl Core {
         for name in source.measurements() {
             context.check()?;
             if with.is_none_or(|filter| is_named(&filter.source.name, &name))
-                && satisfies(clauses.condition.as_ref(), &name, &*source, self.options.semantics.listings)?
+                && self.satisfies(clauses.condition.as_ref(), &name, &*source, context)?
             {
+                context.charge(LISTED_BYTES + name.len())?;
                 names.push(Value::String(name));
             }
         }
@@ -77,8 +78,9 @@ impl Core {
         for scope in self.scopes(catalog, clauses, default)? {
             for measurement in &scope.measurements {
                 let matching = self.matching(&*scope.source, measurement, clauses.condition.as_ref(), context)?;
-                for (n, series) in matching.into_iter().enumerate() {
+                for (n, series) in matching.series.iter().enumerate() {
                     check_sometimes(n, context)?;
+                    context.charge(LISTED_BYTES + series.key.raw.len())?;
                     keys.insert((series.key.measurement.clone(), series.key.raw.clone()));
                 }
             }
@@ -101,9 +103,9 @@ impl Core {
         for scope in self.scopes(catalog, clauses, default)? {
             for measurement in scope.measurements {
                 context.check()?;
-                if satisfies(clauses.condition.as_ref(), &measurement, &*scope.source, self.options.semantics.listings)?
-                {
+                if self.satisfies(clauses.condition.as_ref(), &measurement, &*scope.source, context)? {
                     let found = scope.source.tag_keys(&measurement);
+                    context.charge(found.iter().map(|key| LISTED_BYTES + key.len()).sum())?;
                     keys.entry(measurement).or_default().extend(found);
                 }
             }
@@ -131,10 +133,13 @@ impl Core {
             }
             let mut values: BTreeSet<(Text, Text)> = BTreeSet::new();
             let matching = self.matching(&*source, &measurement, condition.as_ref(), context)?;
-            for (n, series) in matching.iter().enumerate() {
+            for (n, series) in matching.series.iter().enumerate() {
                 check_sometimes(n, context)?;
-                let wanted = series.key.tags.iter().filter(|(key, _)| is_wanted(keys, key));
-                values.extend(wanted.cloned());
+                for (key, value) in series.key.tags.iter().filter(|(key, _)| is_wanted(keys, key)) {
+                    if values.insert((key.clone(), value.clone())) {
+                        context.charge(2 * LISTED_BYTES + key.len() + value.len())?;
+                    }
+                }
             }
             let rows = values.into_iter().map(|(key, value)| [Value::String(key), Value::String(value)]).collect();
             let cells = limited::<[Value; 2]>(rows, clauses.limits).into_iter().flatten().collect();
@@ -205,12 +210,25 @@ impl Core {
         measurement: &Text,
         condition: Option<&Expr>,
         context: &StatementContext<'_>,
-    ) -> Result<Vec<SeriesRef>, StatementError> {
+    ) -> Result<FoundSeries, StatementError> {
         context.check()?;
         let filter = self.filter(source, measurement, condition)?;
-        let mut series = source.series(measurement, &filter.predicate());
-        series.retain(|s| filter.holds(&s.key));
-        Ok(series)
+        let mut found = find_series(source, measurement, &filter.predicate(), context)?;
+        found.series.retain(|s| filter.holds(&s.key));
+        Ok(found)
+    }
+
+    /// Whether a measurement as a whole satisfies the condition, if any.
+    fn satisfies(
+        &self,
+        condition: Option<&Expr>,
+        measurement: &Text,
+        source: &dyn Source,
+        context: &StatementContext<'_>,
+    ) -> Result<bool, StatementError> {
+        let Some(condition) = condition else { return Ok(true) };
+        let semantics = self.options.semantics.listings;
+        Ok(measurement_satisfies(condition, measurement, source, semantics, context)?.unwrap_or(true))
     }
 
     /// A condition on the series of one measurement.
@@ -224,22 +242,6 @@ impl Core {
         let is_field = |name: &str| fields.contains_key(name.as_bytes());
         Ok(series_filter(condition, self.clock.now(), self.options.semantics.select, &is_field)?)
     }
-}
-
-/// Checks in a loop over series whether the statement must stop, rarely enough to cost nothing. `n` counts the turns.
-fn check_sometimes(n: usize, context: &StatementContext<'_>) -> Result<(), StatementError> {
-    if n.is_multiple_of(CHECK_EVERY) { context.check() } else { Ok(()) }
-}
-
-/// Whether a measurement as a whole satisfies the condition, if any.
-fn satisfies(
-    condition: Option<&Expr>,
-    measurement: &Text,
-    source: &dyn Source,
-    semantics: ListingSemantics,
-) -> Result<bool, StatementError> {
-    let Some(condition) = condition else { return Ok(true) };
-    Ok(measurement_satisfies(condition, measurement, source, semantics)?.unwrap_or(true))
 }
 
 /// All shards of a database, of all policies.

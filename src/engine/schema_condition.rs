@@ -7,6 +7,8 @@ use fluxstone_go::GoQuote;
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, VarRef};
 use fluxstone_model::Text;
 
+use super::execute::StatementContext;
+use super::found_series::find_series;
 use super::statement_error::StatementError;
 
 /// Refuses a condition that compares `time`, on either side. InfluxDB 1.2.4 checked only the left side.
@@ -64,12 +66,13 @@ pub(super) fn measurement_satisfies(
     measurement: &Text,
     source: &dyn Source,
     semantics: ListingSemantics,
+    context: &StatementContext<'_>,
 ) -> Result<Option<bool>, StatementError> {
     match &condition.kind {
-        ExprKind::Paren(inner) => measurement_satisfies(inner, measurement, source, semantics),
+        ExprKind::Paren(inner) => measurement_satisfies(inner, measurement, source, semantics, context),
         ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
-            let lhs = measurement_satisfies(lhs, measurement, source, semantics)?;
-            let rhs = measurement_satisfies(rhs, measurement, source, semantics)?;
+            let lhs = measurement_satisfies(lhs, measurement, source, semantics, context)?;
+            let rhs = measurement_satisfies(rhs, measurement, source, semantics, context)?;
             Ok(match (lhs, rhs) {
                 (Some(a), Some(b)) if *op == BinaryOp::And => Some(a && b),
                 (Some(a), Some(b)) => Some(a || b),
@@ -77,7 +80,7 @@ pub(super) fn measurement_satisfies(
             })
         }
         ExprKind::Binary { op, lhs, rhs } if is_tag_operator(*op) => {
-            compared_measurement(*op, lhs, rhs, measurement, source)
+            compared_measurement(*op, (lhs, rhs), measurement, source, context)
         }
         ExprKind::Binary { .. } => Err(StatementError::running(INVALID_OPERATOR)),
         _ => Err(no_comparison(condition, semantics)),
@@ -104,10 +107,10 @@ fn no_comparison(condition: &Expr, semantics: ListingSemantics) -> StatementErro
 
 fn compared_measurement(
     op: BinaryOp,
-    lhs: &Expr,
-    rhs: &Expr,
+    (lhs, rhs): (&Expr, &Expr),
     measurement: &Text,
     source: &dyn Source,
+    context: &StatementContext<'_>,
 ) -> Result<Option<bool>, StatementError> {
     let symbol = op.symbol();
     let ExprKind::Var(VarRef { name, .. }) = &lhs.kind else {
@@ -139,7 +142,8 @@ fn compared_measurement(
         return Ok(Some(false));
     }
     // If the empty value satisfies the predicate, series without the key match too, but don't count.
-    let found = source.series(measurement, &predicate).iter().any(|s| s.key.tags.get(&key).is_some());
+    let found =
+        find_series(source, measurement, &predicate, context)?.series.iter().any(|s| s.key.tags.get(&key).is_some());
     Ok(Some(found == positive))
 }
 

@@ -34,7 +34,7 @@ impl Core {
             now: self.clock.now(),
             chunk_rows: context.session.chunk_rows,
             limits: self.options.select_limits,
-            memory: self.query_memory.budget(self.options.query_memory_max),
+            memory: context.session.memory.clone(),
             window_values_max: fluxstone_query::WINDOW_VALUES_MAX,
             workers: self.query_workers.clone(),
             semantics: self.options.semantics.select,

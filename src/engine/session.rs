@@ -1,6 +1,7 @@
 //! A prepared query, and the parameters of its request that all of its statements share.
 
 use fluxstone_influxql::ast::Statement;
+use fluxstone_query::{MemoryBudget, Reservation};
 
 use super::Principal;
 
@@ -14,6 +15,8 @@ pub(super) struct Session {
     pub(super) read_only: bool,
     /// The most rows in one piece of a series, at least 1.
     pub(super) chunk_rows: usize,
+    /// The memory that the request may hold.
+    pub(super) memory: MemoryBudget,
 }
 
 /// A query that is parsed and authorized, ready to run.
@@ -21,6 +24,8 @@ pub(super) struct Session {
 pub struct PreparedQuery {
     pub(super) statements: Vec<Statement>,
     pub(super) session: Session,
+    /// The memory of the statements.
+    pub(super) reservation: Reservation,
 }
 
 /// The warning for a statement that writes in a request that should only read.

@@ -244,9 +244,9 @@ impl Core {
             WriteFailure::Storage(error @ StorageError::Busy) => {
                 WriteError::new(ErrorKind::Unavailable, error.to_string())
             }
-            WriteFailure::Storage(error @ (StorageError::TooLarge(_) | StorageError::TooMuchMemory { .. })) => {
-                WriteError::new(ErrorKind::BadRequest, error.to_string())
-            }
+            WriteFailure::Storage(
+                error @ (StorageError::TooLarge(_) | StorageError::TooMuchMemory { .. } | StorageError::TooMuchSchema),
+            ) => WriteError::new(ErrorKind::BadRequest, error.to_string()),
             WriteFailure::Storage(error) => WriteError::new(ErrorKind::Internal, error.client_text()),
         }
     }

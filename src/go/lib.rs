@@ -16,5 +16,5 @@ mod time;
 pub use duration::{DurationText, parse_duration};
 pub use heap::TieHeap;
 pub use quote::{GoQuote, is_printable};
-pub use regexp::{Regex, RegexError, compile as compile_regex};
+pub use regexp::{Refused, Regex, RegexError, compile as compile_regex, compile_within as compile_regex_within};
 pub use time::truncate_time;

@@ -116,6 +116,12 @@ impl Reservation {
         body
     }
 
+    /// Grows the reservation by `bytes`, and waits for that if memory is short.
+    pub(super) async fn grow_by(&mut self, bytes: usize) -> Result<(), NoMemory> {
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        self.grow_to((held * PERMIT_BYTES).saturating_add(bytes)).await
+    }
+
     /// Grows the reservation to `bytes` in total, and waits for that if memory is short.
     pub(super) async fn grow_to(&mut self, bytes: usize) -> Result<(), NoMemory> {
         let shared = Arc::clone(&self.memory.0);

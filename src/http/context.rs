@@ -15,27 +15,19 @@ use super::counters::Counters;
 use super::gate::Gate;
 use super::options::HttpOptions;
 
-/// Queries that compute at once; further ones wait, and so do queries whose clients are slow to read.
-const QUERIES_MAX: usize = 64;
-
-/// Queries that compute or wait for their clients to read. Each has a thread.
-const ANSWERS_MAX: usize = 160;
-
 /// Queries that show or kill queries, or show a little of the catalog. They wait for one another only.
 const ADMINISTRATION_MAX: usize = 8;
 
 /// Queries with `async=true` that run at once; further ones are refused.
 const ASYNC_QUERIES_MAX: usize = 16;
 
-/// Writes that run at once; further ones wait. Those that wait for the disk share one fsync.
-const WRITES_MAX: usize = 64;
-
 /// Passwords checked at once: each check takes a lot of memory and a core.
 const LOGINS_MAX: usize = 8;
 
-/// The blocking threads that the runtime must allow: one for each job, and a few to spare.
-pub const BLOCKING_THREADS_MAX: usize =
-    ANSWERS_MAX + ADMINISTRATION_MAX + ASYNC_QUERIES_MAX + WRITES_MAX + LOGINS_MAX + 8;
+/// Returns the number of blocking threads that the runtime must allow: one for each job, and a few to spare.
+pub fn blocking_threads_max(options: &HttpOptions) -> usize {
+    options.answers_max + options.writes_max + ADMINISTRATION_MAX + ASYNC_QUERIES_MAX + LOGINS_MAX + 8
+}
 
 /// The context of a server's requests.
 #[derive(Debug)]
@@ -47,10 +39,13 @@ pub(super) struct ServerContext<A> {
     pub(super) started: Instant,
     /// The `Www-Authenticate` header of a 401.
     pub(super) challenge: HeaderValue,
+    /// Queries that compute. Those whose clients are slow to read wait.
     pub(super) queries: Gate,
+    /// Queries that compute or wait for their clients to read. Each has a thread.
     pub(super) answers: Gate,
     pub(super) administration: Gate,
     pub(super) async_queries: Gate,
+    /// Writes. Those that wait for the disk share one fsync.
     pub(super) writes: Gate,
     pub(super) logins: Gate,
     /// Tells the users of an address apart in the queue for logins, in constant memory.
@@ -65,17 +60,17 @@ impl<A: Api> ServerContext<A> {
         let body_memory = BodyMemory::new(options.body_memory_bytes_max.unwrap_or(usize::MAX));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         ServerContext {
+            queries: Gate::new(options.queries_max),
+            answers: Gate::new(options.answers_max),
+            writes: Gate::new(options.writes_max),
             api,
             options,
             counters: Counters::default(),
             connections: Connections::default(),
             started: Instant::now(),
             challenge: challenge.unwrap_or(HeaderValue::from_static("Basic")),
-            queries: Gate::new(QUERIES_MAX),
-            answers: Gate::new(ANSWERS_MAX),
             administration: Gate::new(ADMINISTRATION_MAX),
             async_queries: Gate::new(ASYNC_QUERIES_MAX),
-            writes: Gate::new(WRITES_MAX),
             logins: Gate::new(cores.min(LOGINS_MAX)),
             user_hash: RandomState::new(),
             body_memory,

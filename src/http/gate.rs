@@ -4,7 +4,7 @@
 //! Those who wait take turns: first the addresses, then the users (or whatever else is told apart) of each address. A client
 //! that asks a thousand times delays others by one turn only.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -37,6 +37,8 @@ pub(super) struct Gate(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     free: usize,
+    /// The number of the last one who began to wait.
+    last: u64,
     /// Those who wait, by address, in the order of their turns. No queue is empty.
     waiting: VecDeque<(u128, VecDeque<Line>)>,
 }
@@ -45,13 +47,14 @@ struct State {
 #[derive(Debug)]
 struct Line {
     of_address: u64,
-    waiting: VecDeque<oneshot::Sender<Permit>>,
+    /// By number; never empty.
+    waiting: BTreeMap<u64, oneshot::Sender<Permit>>,
 }
 
 impl State {
-    fn wait(&mut self, turn: Turn) -> oneshot::Receiver<Permit> {
+    fn wait(&mut self, turn: Turn) -> (u64, oneshot::Receiver<Permit>) {
         let (sender, receiver) = oneshot::channel();
-        let line = || Line { of_address: turn.of_address, waiting: VecDeque::new() };
+        let line = || Line { of_address: turn.of_address, waiting: BTreeMap::new() };
         let known = self.waiting.iter().position(|(address, _)| *address == turn.address);
         if known.is_none() {
             self.waiting.push_back((turn.address, VecDeque::from([line()])));
@@ -62,15 +65,30 @@ impl State {
             lines.push_back(line());
             lines.len() - 1
         });
-        lines[at].waiting.push_back(sender);
-        receiver
+        self.last += 1;
+        lines[at].waiting.insert(self.last, sender);
+        (self.last, receiver)
+    }
+
+    /// Takes out one who has given up, unless the turn has come.
+    fn forget(&mut self, turn: Turn, number: u64) {
+        let Some(at) = self.waiting.iter().position(|(address, _)| *address == turn.address) else { return };
+        let lines = &mut self.waiting[at].1;
+        let Some(line) = lines.iter().position(|line| line.of_address == turn.of_address) else { return };
+        lines[line].waiting.remove(&number);
+        if lines[line].waiting.is_empty() {
+            lines.remove(line);
+        }
+        if lines.is_empty() {
+            self.waiting.remove(at);
+        }
     }
 
     /// Takes out the next one in turn.
     fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
         let (address, mut lines) = self.waiting.pop_front()?;
         let next = lines.pop_front().and_then(|mut line| {
-            let next = line.waiting.pop_front();
+            let next = line.waiting.pop_first().map(|(_, next)| next);
             if !line.waiting.is_empty() {
                 lines.push_back(line);
             }
@@ -86,7 +104,7 @@ impl State {
 impl Gate {
     /// A gate for `jobs` jobs at a time.
     pub(super) fn new(jobs: usize) -> Gate {
-        Gate(Arc::new(Mutex::new(State { free: jobs, waiting: VecDeque::new() })))
+        Gate(Arc::new(Mutex::new(State { free: jobs, last: 0, waiting: VecDeque::new() })))
     }
 
     /// Waits for a pass. Dropping the future gives up the place in the queue.
@@ -103,17 +121,37 @@ impl Gate {
 
     async fn permit(&self, turn: Turn) -> Permit {
         loop {
-            let receiver = {
+            let mut waiter = {
                 let mut state = self.0.lock();
                 if state.free > 0 {
                     state.free -= 1;
                     return Permit(Some(self.clone()));
                 }
-                state.wait(turn)
+                let (number, receiver) = state.wait(turn);
+                Waiter { gate: self, turn, number: Some(number), receiver }
             };
-            if let Ok(permit) = receiver.await {
+            let served = (&mut waiter.receiver).await;
+            waiter.number = None;
+            if let Ok(permit) = served {
                 return permit;
             }
+        }
+    }
+}
+
+/// A place in the queue of a gate. Dropping it gives the place up.
+struct Waiter<'g> {
+    gate: &'g Gate,
+    turn: Turn,
+    /// `None` if the turn has come.
+    number: Option<u64>,
+    receiver: oneshot::Receiver<Permit>,
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.gate.0.lock().forget(self.turn, number);
         }
     }
 }
@@ -234,6 +272,9 @@ mod tests {
         let gone: Vec<_> = (0..10_000).map(|_| wait(&gate, turn(1, 1))).collect();
         let mut stays = wait(&gate, turn(1, 1));
         drop(gone);
+        // Nothing is kept of them.
+        assert_eq!(gate.0.lock().waiting.iter().map(|(_, lines)| lines.len()).sum::<usize>(), 1);
+        assert_eq!(gate.0.lock().waiting[0].1[0].waiting.len(), 1);
         drop(pass);
         let pass = is_ready(&mut stays).unwrap();
         // A permit that was sent and never looked at goes back as well.

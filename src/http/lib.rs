@@ -43,7 +43,7 @@ mod write;
 
 pub use answer::{Answer, AnswerOptions};
 pub use api::Api;
-pub use context::BLOCKING_THREADS_MAX;
+pub use context::blocking_threads_max;
 pub use options::HttpOptions;
 pub use server::Server;
 

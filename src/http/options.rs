@@ -25,6 +25,12 @@ pub struct HttpOptions {
     pub body_memory_bytes_max: Option<usize>,
     /// `min-transfer-rate`, in bytes per second; zero is any rate.
     pub transfer_rate_min: u64,
+    /// `max-concurrent-query-limit`.
+    pub queries_max: usize,
+    /// `max-open-answer-limit`.
+    pub answers_max: usize,
+    /// `max-concurrent-write-limit`.
+    pub writes_max: usize,
     /// `[compat] profile`.
     pub semantics: AnswerSemantics,
     /// `[compat] csv-null-cells`.

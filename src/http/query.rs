@@ -41,6 +41,13 @@ pub(super) const PAIRS_MAX: usize = 10_000;
 /// How often the bytes of a form are in memory: received, decoded, and as text.
 const FORM_COPIES: usize = 3;
 
+/// The most memory that values of placeholders take for each byte of their JSON: `"ab":1,` becomes an item of a list, which may
+/// have twice its length, and one of a map, each with two texts.
+const PARAMS_COST: usize = 96;
+
+/// JSON of this length is not charged: heads are as long, and the number of connections is bounded.
+const FREE_PARAMS_BYTES: usize = 4 << 10;
+
 /// Rows of a series in one piece, unless the request asks for another number.
 const CHUNK_ROWS: usize = 10_000;
 
@@ -79,7 +86,11 @@ async fn accept<A: Api>(
     let (parameters, upload) = read_sources(context, parts, query, body, &mut memory).await?;
     let text = parameters.text("q").trim().to_owned();
     let text = if text.is_empty() { upload.ok_or(Refusal::NoQuery)? } else { text };
-    let bound = read_parameters(parameters.get("params"))?;
+    let params = parameters.get("params");
+    if params.len() > FREE_PARAMS_BYTES {
+        memory.grow_by(params.len().saturating_mul(PARAMS_COST)).await.map_err(BodyError::Memory)?;
+    }
+    let bound = read_parameters(params)?;
     let chunk_rows = chunk_rows(&parameters, context.options.semantics);
     let job = QueryJob {
         context: Arc::clone(context),

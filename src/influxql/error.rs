@@ -16,6 +16,8 @@ pub enum ErrorKind {
     /// The part that was read may be a sentence of the grammar, but has no valid meaning: a value out of range, an unbound
     /// parameter, calls that cannot be combined, a tree that is too deep.
     Validation,
+    /// Its tree takes more memory than the caller grants.
+    Memory,
 }
 
 impl ParseError {

@@ -2,7 +2,7 @@
 //! text. Accepts, refuses and prints what InfluxDB 1.2 does, with the same error messages. Knows nothing about data: unknown
 //! measurements, columns and functions parse.
 //!
-//! [`parse`] is the only entry point. It returns an [`ast::Query`] whose placeholders are bound and whose SELECTs are valid, or
+//! [`parse`] is the entry point ([`parse_within`] bounds its memory). It returns an [`ast::Query`] whose placeholders are bound and whose SELECTs are valid, or
 //! the first problem as a [`ParseError`]. Trees print as normalized text with `{}`, and as exact text that parses to an equal
 //! tree with `{:#}`.
 //!
@@ -34,6 +34,7 @@
 //! | `duration` | duration literals |
 //! | `print` | expressions and clauses to text |
 //! | `visit` | walking and rewriting trees |
+//! | `memory` | how much memory a tree takes at most |
 //! | `parameter`, `error` | the values of placeholders, and the error of parsing |
 //!
 //! # Adding a statement
@@ -59,6 +60,7 @@ mod error;
 mod grammar;
 mod invalid;
 mod lexer;
+mod memory;
 mod parameter;
 mod position;
 mod print;
@@ -73,6 +75,7 @@ mod tests;
 pub use fluxstone_go::{RegexError, compile_regex};
 
 pub use error::{ErrorKind, ParseError};
+pub use memory::Charge;
 pub use parameter::{Parameter, Parameters};
 pub use print::Name;
 
@@ -81,5 +84,23 @@ pub use print::Name;
 /// # Errors
 /// The first problem found, with line and character where InfluxDB gives them.
 pub fn parse(text: &str, parameters: &Parameters) -> Result<ast::Query, ParseError> {
-    grammar::query(text.trim(), parameters)
+    parse_within(text, parameters, &mut |_| Ok(()))
+}
+
+/// Parses as [`parse`] does. Calls `charge` with the bytes of memory that the tree and its printed form take at most, before it
+/// takes them, unless they are few.
+///
+/// # Errors
+/// Those of [`parse`], and the first text that `charge` returns, with [`ErrorKind::Memory`].
+pub fn parse_within<'t>(
+    text: &'t str,
+    parameters: &'t Parameters,
+    charge: &'t mut Charge<'t>,
+) -> Result<ast::Query, ParseError> {
+    let text = text.trim();
+    let bytes = memory::tree_bytes_max(text);
+    if bytes > memory::FREE_BYTES {
+        charge(bytes).map_err(|message| ParseError::new(ErrorKind::Memory, message))?;
+    }
+    grammar::query(text, parameters, charge)
 }

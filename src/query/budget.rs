@@ -12,6 +12,9 @@ use super::error::QueryError;
 
 /// Reservations take bytes in multiples of this.
 const STEP_MIN: usize = 64;
+/// How errors about the limit on all queries begin.
+const TOTAL_EXCEEDED: &str = "max-total-query-memory limit exceeded: ";
+
 /// Reservations take at most this many bytes more than they need now, and may keep as many that they need no longer.
 const STEP_MAX: usize = 4 << 10;
 
@@ -39,7 +42,7 @@ struct Counter {
 
 /// Memory that a part of a query holds.
 #[derive(Debug)]
-pub(super) struct Reservation {
+pub struct Reservation {
     budget: MemoryBudget,
     held: usize,
     /// What the counters know of: at least `held`.
@@ -81,8 +84,13 @@ impl Counter {
 }
 
 impl MemoryBudget {
+    /// Whether an error is about the limit on all queries, so that the query may fit later.
+    pub fn is_shared_limit(error: &str) -> bool {
+        error.starts_with(TOTAL_EXCEEDED)
+    }
+
     /// A reservation of no bytes.
-    pub(super) fn reserve(&self) -> Reservation {
+    pub fn reserve(&self) -> Reservation {
         Reservation { budget: self.clone(), held: 0, charged: 0 }
     }
 
@@ -104,7 +112,7 @@ impl MemoryBudget {
         if !of_all.0.take(bytes) {
             of_query.give_back(bytes);
             return Err(QueryError::Limit(format!(
-                "max-total-query-memory limit exceeded: all queries together need more than {} bytes ([coordinator] \
+                "{TOTAL_EXCEEDED}all queries together need more than {} bytes ([coordinator] \
                  max-total-query-memory)",
                 of_all.0.max
             )));
@@ -124,7 +132,7 @@ impl Reservation {
     /// # Errors
     /// The budget does not have them. The reservation stays as it was.
     #[inline]
-    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), QueryError> {
+    pub fn grow(&mut self, bytes: usize) -> Result<(), QueryError> {
         self.resize(self.held.saturating_add(bytes))
     }
 
@@ -140,7 +148,7 @@ impl Reservation {
     /// # Errors
     /// The budget does not have them. The reservation stays as it was.
     #[inline]
-    pub(super) fn resize(&mut self, bytes: usize) -> Result<(), QueryError> {
+    pub fn resize(&mut self, bytes: usize) -> Result<(), QueryError> {
         if bytes > self.charged {
             self.charge(bytes)?;
         }

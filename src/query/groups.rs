@@ -1,9 +1,10 @@
 //! The series that a query reads, in groups: one for each measurement and each combination of values of the grouped tags.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use fluxstone_columns::{SeriesRef, Source};
+use fluxstone_columns::{SeriesPredicate, SeriesRef, Source};
 use fluxstone_model::Text;
 
 use super::budget::Reservation;
@@ -12,6 +13,7 @@ use super::error::QueryError;
 use super::execution::Execution;
 use super::plan::Plan;
 use super::points::{FieldCursor, FieldRead};
+use super::schema::Input;
 
 /// The memory of a series in a group of its own, without the values of the grouped tags.
 const MEMBER_BYTES: usize = size_of::<Group>() + size_of::<Member>() + 96;
@@ -79,9 +81,7 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Groups, Q
     for inputs in plan.inputs.chunk_by(|a, b| a.measurement == b.measurement) {
         let mut by_tags: BTreeMap<Arc<[Text]>, Vec<Member>> = BTreeMap::new();
         for input in inputs {
-            let found = input.source.series(&input.measurement, &predicate);
-            memory.grow(size_of_val(&*found))?;
-            for series in found {
+            for series in series_of(input, &predicate, execution, &mut memory)? {
                 execution.go_on()?;
                 let residual = plan.condition.for_series(&series.key);
                 if matches!(residual, Residual::Never) {
@@ -119,6 +119,22 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Groups, Q
         return Err(QueryError::Limit(format!("max-select-series limit exceeded: ({series_count}/{max})")));
     }
     Ok(Groups { groups, memory })
+}
+
+/// Finds series, and charges each one before the next is found.
+fn series_of(
+    input: &Input,
+    predicate: &SeriesPredicate,
+    execution: &Execution<'_>,
+    memory: &mut Reservation,
+) -> Result<Vec<SeriesRef>, QueryError> {
+    let mut refused = Ok(());
+    let found = input.source.series_while(&input.measurement, predicate, &mut |bytes| {
+        refused = execution.go_on().and_then(|()| memory.grow(bytes));
+        if refused.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    refused?;
+    found.ok_or(QueryError::Interrupted)
 }
 
 /// The memory of the condition of a series, unless it is that of the plan.

@@ -66,7 +66,7 @@ mod time_literal;
 mod windows;
 mod worker_pool;
 
-pub use budget::{MemoryBudget, MemoryPool};
+pub use budget::{MemoryBudget, MemoryPool, Reservation};
 pub use conditions::{SeriesFilter, series_filter};
 pub use context::{Context, SelectLimits, Sources, WINDOW_VALUES_MAX};
 pub use error::QueryError;

@@ -130,7 +130,7 @@ impl ServerBuilder {
 
     /// Runs a server until `stopped`. Sends its address, or why there is none, to `started`.
     fn run(mut self, started: &mpsc::Sender<Result<SocketAddr, StartError>>, stopped: oneshot::Receiver<()>) {
-        let prepared = runtime().and_then(|runtime| {
+        let prepared = runtime(&self.settings).and_then(|runtime| {
             let temporary = if self.ephemeral { Some(use_temporary_directory(&mut self.settings)?) } else { None };
             let server = runtime.block_on(bind(&self.settings))?;
             let address = server

@@ -5,6 +5,9 @@ use crate::engine::{ContinuousQueryOptions, EngineOptions};
 use crate::http::HttpOptions;
 use crate::query::SelectLimits;
 
+/// The most jobs of one kind: each takes a thread.
+const JOBS_MAX: usize = 1024;
+
 /// Returns the options of the engine. A service that is disabled has an interval of zero.
 pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
     let Settings { meta, data, coordinator, retention, continuous_queries, compat, .. } = settings;
@@ -18,6 +21,7 @@ pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
         series_per_database_max: data.max_series_per_database,
         values_per_tag_max: data.max_values_per_tag,
         shards_per_database_max: data.max_shards_per_database as usize,
+        schema_bytes_max: usize::try_from(data.max_schema_memory.0).unwrap_or(usize::MAX),
         shards_per_write_max: coordinator.max_shards_per_write as usize,
         fsync_delay: data.wal_fsync_delay.0,
         seal_idle_after: data.cache_snapshot_write_cold_duration.0,
@@ -44,6 +48,7 @@ pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
 pub(super) fn http_options(settings: &Settings) -> HttpOptions {
     let http = &settings.http;
     let limit = |n: u64| usize::try_from(n).ok().filter(|&n| n > 0);
+    let jobs = |n: u32| limit(n.into()).map_or(JOBS_MAX, |n| n.min(JOBS_MAX));
     HttpOptions {
         auth_enabled: http.auth_enabled,
         realm: http.realm.clone(),
@@ -55,6 +60,9 @@ pub(super) fn http_options(settings: &Settings) -> HttpOptions {
         body_bytes_max: limit(http.max_body_size.0),
         body_memory_bytes_max: limit(http.max_body_memory.0),
         transfer_rate_min: http.min_transfer_rate.0,
+        queries_max: jobs(http.max_concurrent_query_limit),
+        answers_max: jobs(http.max_open_answer_limit),
+        writes_max: jobs(http.max_concurrent_write_limit),
         semantics: settings.compat.profile.into(),
         csv_null_cells: settings.compat.csv_null_cells,
     }
@@ -63,6 +71,21 @@ pub(super) fn http_options(settings: &Settings) -> HttpOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // spec: http.slots.3
+    #[test]
+    fn the_numbers_of_jobs_are_bounded_by_what_threads_allow() {
+        let mut settings = Settings::default();
+        let jobs = |settings: &Settings| {
+            let options = http_options(settings);
+            (options.queries_max, options.answers_max, options.writes_max)
+        };
+        assert_eq!(jobs(&settings), (64, 160, 64));
+        settings.http.max_concurrent_query_limit = 1;
+        settings.http.max_open_answer_limit = 0;
+        settings.http.max_concurrent_write_limit = u32::MAX;
+        assert_eq!(jobs(&settings), (1, 1024, 1024));
+    }
 
     // spec: statements.continuous-query.3
     #[test]

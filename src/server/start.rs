@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use super::options::{engine_options, http_options};
 use crate::config::Settings;
 use crate::engine::Engine;
-use crate::http::{self, BLOCKING_THREADS_MAX};
+use crate::http;
 use crate::storage::StorageError;
 
 /// How long threads may take to end after the last answer.
@@ -49,9 +49,9 @@ pub enum StartError {
 }
 
 /// Makes the runtime that a server needs.
-pub(crate) fn runtime() -> Result<Runtime, StartError> {
+pub(crate) fn runtime(settings: &Settings) -> Result<Runtime, StartError> {
     tokio::runtime::Builder::new_multi_thread()
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .max_blocking_threads(http::blocking_threads_max(&http_options(settings)))
         .thread_keep_alive(Duration::from_secs(10))
         .enable_all()
         .build()

@@ -67,6 +67,9 @@ pub enum StorageError {
         /// What it may have.
         max: usize,
     },
+    /// There is no memory for the series, fields and shards that a write would add.
+    #[error("max-schema-memory limit exceeded: there is no room for more series, fields and shards")]
+    TooMuchSchema,
     /// A change needs a log record larger than [`RECORD_BYTES_MAX`](super::RECORD_BYTES_MAX).
     #[error("a change of {0} bytes is too large")]
     TooLarge(usize),
@@ -127,6 +130,7 @@ impl StorageError {
             StorageError::Locked(path) => StorageError::Locked(path.clone()),
             StorageError::Busy => StorageError::Busy,
             StorageError::TooMuchMemory { bytes, max } => StorageError::TooMuchMemory { bytes: *bytes, max: *max },
+            StorageError::TooMuchSchema => StorageError::TooMuchSchema,
             StorageError::TooLarge(bytes) => StorageError::TooLarge(*bytes),
         }
     }

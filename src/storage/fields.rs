@@ -1,10 +1,17 @@
 //! The fields of a shard: for each measurement and field key the id and the type, which its first value decides.
+//!
+//! Snapshots share the fields of each measurement: one that changes is copied, and of the others only pointers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fluxstone_model::{FieldType, Text};
+use hashbrown::HashMap;
 
 use super::record::FieldId;
+
+/// The estimated memory of a field of a shard, in addition to twice its name.
+pub(super) const FIELD_BYTES: usize = 256;
 
 /// A field of a measurement in one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,10 +22,13 @@ pub struct Field {
     pub field_type: FieldType,
 }
 
+/// The fields of a measurement by name.
+pub(super) type Fields = HashMap<Text, Field>;
+
 /// The fields of one shard.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FieldTable {
-    measurements: BTreeMap<Text, BTreeMap<Text, Field>>,
+    measurements: BTreeMap<Text, Arc<Fields>>,
     /// The id of the next field; ids of dropped fields are not used again.
     next: u32,
 }
@@ -36,7 +46,7 @@ impl FieldTable {
             Some(fields) => fields,
             None => self.measurements.entry(Text::from(measurement)).or_default(),
         };
-        fields.entry(Text::from(name)).or_insert(field);
+        Arc::make_mut(fields).entry(Text::from(name)).or_insert(field);
     }
 
     /// Removes the fields of a measurement.
@@ -44,19 +54,25 @@ impl FieldTable {
         self.measurements.remove(measurement);
     }
 
-    /// Returns the fields of a measurement by name.
-    pub(super) fn of(&self, measurement: &[u8]) -> Option<&BTreeMap<Text, Field>> {
-        self.measurements.get(measurement)
+    /// Returns the fields of a measurement.
+    pub(super) fn of(&self, measurement: &[u8]) -> Option<&Fields> {
+        self.measurements.get(measurement).map(|fields| &**fields)
     }
 
-    /// Returns all measurements with their fields, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Text, &BTreeMap<Text, Field>)> {
-        self.measurements.iter()
+    /// Returns all measurements in order, with their fields.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Text, &Fields)> {
+        self.measurements.iter().map(|(measurement, fields)| (measurement, &**fields))
     }
 
     /// The number of measurements that have fields.
     pub(super) fn len(&self) -> usize {
         self.measurements.len()
+    }
+
+    /// The estimated memory of the fields here and in the live schema.
+    pub(super) fn memory(&self) -> usize {
+        let fields = self.measurements.values().flat_map(|fields| fields.keys());
+        fields.map(|name| FIELD_BYTES + 2 * name.len()).sum()
     }
 
     /// The id of the next field.

@@ -72,6 +72,7 @@ pub use store_id::StoreId;
 pub use transaction::{Commit, Transaction};
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -155,6 +156,9 @@ impl Store {
             }
             Ok(())
         })?;
+        if state.read().is_behind_files() {
+            realign(log_dir, &mut sealer, &state, unsealed.take())?;
+        }
         // Only a complete log proves that the other files are not needed.
         sealer.remove_unlisted()?;
         let state = state.into_inner();
@@ -310,6 +314,27 @@ fn seal_replayed(sealer: &mut Sealer, state: &RwLock<State>) -> Option<SealJob> 
     let Err(error) = sealer.seal(&job, state, &|| true) else { return None };
     tracing::error!(%error, "cannot seal memtables while the log is read; the rest of it is kept in memory");
     Some(job)
+}
+
+/// After the end of the log was lost: rewrites the segment files that cover records which do not exist any more, because new
+/// records get their positions.
+fn realign(
+    log_dir: &Path,
+    sealer: &mut Sealer,
+    state: &RwLock<State>,
+    unsealed: Option<SealJob>,
+) -> Result<(), StorageError> {
+    tracing::warn!("the end of the log is missing: rewriting segment files that were written after it");
+    if let Some(job) = unsealed {
+        sealer.seal(&job, state, &|| true)?;
+    }
+    let job = state.write().freeze();
+    sealer.realign(&job, state)?;
+    if state.read().is_behind_files() {
+        let problem = format!("the log ends at record {}, but segment files hold later ones", job.position);
+        return Err(StorageError::wrong_log(log_dir, &problem));
+    }
+    Ok(())
 }
 
 /// Waits for committed changes and stops the threads.

@@ -4,13 +4,11 @@
 //! It is ahead of what readers see by the changes that are on their way to the disk, and is only used under the commit lock.
 //! Invariant: it is the result of applying all committed records, and those of the open transaction.
 
-use std::collections::BTreeMap;
-
 use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, FieldType, ShardId, Text};
 use hashbrown::{HashMap, HashSet};
 
-use super::fields::{Field, FieldTable};
+use super::fields::{Field, FieldTable, Fields};
 use super::recent_series::{MeasurementNumber, RecentSeries, ResolvedSeries};
 use super::record::FieldId;
 use super::state::State;
@@ -23,6 +21,10 @@ pub(super) struct LiveSchema {
     pub(super) next_series: u64,
     /// The series that were written since a search for series without values began.
     pub(super) watch: Option<HashSet<SeriesId>>,
+    /// The estimated memory of series, fields and shards. It does not shrink when some are removed ...
+    pub(super) schema_bytes: usize,
+    /// ... but that some were is noted here.
+    pub(super) is_schema_stale: bool,
 }
 
 /// The live schema of one database.
@@ -51,7 +53,7 @@ pub(super) struct LiveShard {
 /// The fields of one measurement in one shard.
 #[derive(Debug, Default)]
 pub(super) struct LiveFields {
-    by_name: BTreeMap<Text, Field>,
+    by_name: Fields,
     /// The fields of the last point in its order: the next point mostly has the same.
     layout: Vec<(Text, Field)>,
 }
@@ -66,7 +68,11 @@ pub(super) enum Addition {
 impl LiveSchema {
     /// Builds the live schema of a `state` to which everything was applied.
     pub(super) fn new(state: &State) -> Self {
-        let mut live = LiveSchema { next_series: state.series_bound.0.0, ..LiveSchema::default() };
+        let mut live = LiveSchema {
+            next_series: state.series_bound.0.0,
+            schema_bytes: state.schema_bytes(),
+            ..LiveSchema::default()
+        };
         for (id, database) in state.databases() {
             let target = live.databases.entry(*id).or_default();
             for (shard, content) in database.shards() {
@@ -152,21 +158,21 @@ impl LiveShard {
         self.measurements.entry(measurement).or_default()
     }
 
-    /// Adds a field that does not exist.
+    /// Adds a field that does not exist. Returns it with its name.
     pub(super) fn add(
         &mut self,
         measurement: MeasurementNumber,
         at: usize,
         name: &[u8],
         field_type: FieldType,
-    ) -> Field {
+    ) -> (Field, Text) {
         let field = Field { id: FieldId(self.next_field), field_type };
         self.next_field += 1;
         let name = Text::from(name);
         let fields = self.of(measurement);
         fields.by_name.insert(name.clone(), field);
-        fields.remember(at, name, field);
-        field
+        fields.remember(at, name.clone(), field);
+        (field, name)
     }
 }
 

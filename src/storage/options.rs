@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::segment::SEGMENT_CACHE_BYTES;
 
+/// A tenth of it is more than writing a checkpoint of many shards takes.
+const SEAL_STEP: Duration = Duration::from_secs(10);
+
 /// How to open a store.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
@@ -18,8 +21,13 @@ pub struct StoreOptions {
     pub fsync_delay: Duration,
     /// `cache-snapshot-write-cold-duration`: memtables, full or not, are sealed after this long without a change.
     pub seal_idle_after: Duration,
+    /// Sealing that takes longer than this writes a checkpoint of what it has done so far, again and again, so that not all of it
+    /// is lost if it is interrupted.
+    pub seal_step: Duration,
     /// `write-timeout`: how long a write waits while memory is full because sealing fails or does not keep up.
     pub write_timeout: Duration,
+    /// `max-schema-memory`: the estimated memory that series, fields and shards may take, in bytes.
+    pub schema_bytes_max: usize,
     /// `segment-cache-size`: the memory for recently read parts of segment files, in bytes.
     pub segment_cache_bytes: usize,
     /// `start-without-damaged-segments`: whether the store opens although a segment file is missing or damaged. What needs its
@@ -36,7 +44,9 @@ impl StoreOptions {
             memtable_bytes_max: 64 << 20,
             fsync_delay: Duration::ZERO,
             seal_idle_after: Duration::from_mins(10),
+            seal_step: SEAL_STEP,
             write_timeout: Duration::from_secs(10),
+            schema_bytes_max: usize::MAX,
             segment_cache_bytes: SEGMENT_CACHE_BYTES,
             start_without_damaged_segments: false,
         }

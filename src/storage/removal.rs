@@ -112,6 +112,7 @@ impl<'s> Search<'s> {
                 continue;
             }
             index.write().hide(&series);
+            live.is_schema_stale = true;
             if let Some(live) = live.databases.get_mut(&database) {
                 live.series.forget_recent();
             }

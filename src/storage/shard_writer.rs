@@ -12,13 +12,14 @@ use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, FieldType, RawSeriesKey, Scalar, ShardId, Text, Timestamp};
 
 use super::error::StorageError;
-use super::fields::Field;
+use super::fields::{FIELD_BYTES, Field};
 use super::live_schema::{Addition, LiveSchema, LiveSeries, LiveShard};
 use super::memtable;
-use super::recent_series::ResolvedSeries;
+use super::recent_series::{MeasurementNumber, ResolvedSeries};
 use super::record::{Entry, FieldId, PointsBuilder, RECORD_BYTES_MAX, RecordBuilder};
 use super::series_index::View;
 use super::shared_index::SharedIndex;
+use super::state::SHARD_BYTES;
 
 /// Writes to one shard within a transaction. Dropped without [`ShardWriter::keep`], it leaves the new series and fields in
 /// the transaction, but no rows.
@@ -39,6 +40,8 @@ pub struct ShardWriter<'t> {
     /// The record with the rows so far. The definitions of new series and fields follow them.
     rows: PointsBuilder,
     definitions: RecordBuilder,
+    /// The measurement to which a field was added last.
+    named: Option<(MeasurementNumber, Text)>,
     cost: Cost<'t>,
     is_new_shard: bool,
     is_kept: bool,
@@ -49,6 +52,9 @@ pub struct ShardWriter<'t> {
 struct Cost<'t> {
     total: &'t mut usize,
     max: usize,
+    /// That of series, fields and shards, which stays.
+    schema: &'t mut usize,
+    schema_max: usize,
     values: usize,
     strings: usize,
     /// The page of a memtable on which the last new series is.
@@ -69,27 +75,28 @@ pub(super) struct Target<'t> {
     pub(super) cost_max: usize,
     /// The series that are written, if there is a watch on them.
     pub(super) written: &'t mut Vec<SeriesId>,
+    /// The part of it that stays until series, fields and shards are removed ...
+    pub(super) schema: &'t mut usize,
+    /// ... and the most that there is room for.
+    pub(super) schema_max: usize,
 }
 
-/// The estimated memory of a shard, for good: its entries in state, live schema, catalog and checkpoint.
-const SHARD_BYTES: usize = 1536;
 /// The estimated memory of a series in the index, in addition to twice its key.
 const SERIES_BYTES: usize = 256;
-/// The estimated memory of a field of a shard, in addition to twice its name.
-const FIELD_BYTES: usize = 256;
 
 impl<'t> ShardWriter<'t> {
     /// Begins to write to a shard, which is added if it does not exist.
     pub(super) fn begin(database: DatabaseId, shard: ShardId, target: Target<'t>) -> Self {
-        let Target { live, index, additions, record, refusal, cost, cost_max, written } = target;
-        let LiveSchema { databases, next_series, watch } = live;
+        let Target { live, index, additions, record, refusal, cost, cost_max, schema, schema_max, written } = target;
+        let mut cost = Cost { total: cost, max: cost_max, schema, schema_max, values: 0, strings: 0, page: None };
+        let LiveSchema { databases, next_series, watch, .. } = live;
         let live = databases.entry(database).or_default();
         let is_new_shard = !live.shards.contains_key(&shard);
         let mut definitions = RecordBuilder::default();
         if is_new_shard {
             definitions.put(&Entry::Shard { database, shard });
             additions.push(Addition::Shard(database, shard));
-            *cost += SHARD_BYTES;
+            cost.add_schema(SHARD_BYTES);
         }
         let rows = std::mem::take(record).points(database, shard);
         ShardWriter {
@@ -106,7 +113,8 @@ impl<'t> ShardWriter<'t> {
             watched: watch.is_some().then(Vec::new),
             rows,
             definitions,
-            cost: Cost { total: cost, max: cost_max, values: 0, strings: 0, page: None },
+            named: None,
+            cost,
             is_new_shard,
             is_kept: false,
         }
@@ -142,7 +150,7 @@ impl<'t> ShardWriter<'t> {
         let (id, measurement) = index.find_or_add(new, key)?;
         if id == new {
             *self.next_series += 1;
-            *self.cost.total += SERIES_BYTES + 2 * key.as_written().len();
+            self.cost.add_schema(SERIES_BYTES + 2 * key.as_written().len());
             self.definitions.put(&Entry::Series { database: self.database, id, key: &key.sorted() });
         }
         Some(self.series.remember(key.as_written(), id, measurement))
@@ -172,16 +180,19 @@ impl<'t> ShardWriter<'t> {
 
     /// Adds a field that does not exist, with the type of its first value.
     pub fn add_field(&mut self, series: ResolvedSeries, at: usize, name: &[u8], field_type: FieldType) -> Field {
-        *self.cost.total += FIELD_BYTES + 2 * name.len();
-        let field = self.fields.add(series.measurement, at, name, field_type);
-        self.additions.push(Addition::Field(self.database, self.shard, series.measurement, Text::from(name)));
-        let index = self.index.read();
+        self.cost.add_schema(FIELD_BYTES + 2 * name.len());
+        let (field, shared_name) = self.fields.add(series.measurement, at, name, field_type);
+        self.additions.push(Addition::Field(self.database, self.shard, series.measurement, shared_name));
+        if self.named.as_ref().is_none_or(|(number, _)| *number != series.measurement) {
+            let measurement = self.index.read().measurement_of(series.id, View::ALL).cloned();
+            self.named = Some((series.measurement, measurement.unwrap_or_default()));
+        }
         self.definitions.put(&Entry::Field {
             database: self.database,
             shard: self.shard,
             id: field.id,
             field_type,
-            measurement: index.measurement_of(series.id, View::ALL).map(Text::as_bytes).unwrap_or_default(),
+            measurement: self.named.as_ref().map(|(_, name)| name.as_bytes()).unwrap_or_default(),
             name,
         });
         field
@@ -223,7 +234,7 @@ impl<'t> ShardWriter<'t> {
 
     /// Whether the transaction takes more memory than any may, and will be refused.
     pub fn is_too_costly(&self) -> bool {
-        *self.cost.total > self.cost.max
+        *self.cost.total > self.cost.max || self.cost.has_no_room()
     }
 
     /// Keeps the rows. Fails if the transaction is now too large, or takes too much memory; it can then no longer be committed.
@@ -240,7 +251,9 @@ impl<'t> ShardWriter<'t> {
             *self.cost.total += memtable::TABLE_BYTES + self.cost.values * memtable::VALUE_BYTES + self.cost.strings;
         }
         record.append(&self.definitions);
-        if self.is_too_costly() {
+        if self.cost.has_no_room() {
+            *self.refusal = Some(StorageError::TooMuchSchema);
+        } else if self.is_too_costly() {
             *self.refusal = Some(StorageError::TooMuchMemory { bytes: *self.cost.total, max: self.cost.max });
         }
         if self.is_kept {
@@ -250,6 +263,18 @@ impl<'t> ShardWriter<'t> {
             *self.refusal = Some(StorageError::TooLarge(record.len()));
         }
         *self.record = record;
+    }
+}
+
+impl Cost<'_> {
+    fn add_schema(&mut self, bytes: usize) {
+        *self.total += bytes;
+        *self.schema += bytes;
+    }
+
+    /// Whether there is no room for the new series, fields and shards.
+    fn has_no_room(&self) -> bool {
+        *self.schema > self.schema_max
     }
 }
 

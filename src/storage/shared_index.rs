@@ -4,6 +4,7 @@
 //! marked with the position of its removal, and is cleared when no reader is older than that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_columns::{SeriesId, SeriesPredicate, SeriesRef};
@@ -106,9 +107,15 @@ impl IndexReader {
         walk::tag_keys(&mut self.shared.read(), measurement, self.view)
     }
 
-    /// Returns the series of a measurement for which `predicate` holds, in the order of their keys.
-    pub(crate) fn matching(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
-        walk::matching(&mut self.shared.read(), measurement, predicate, self.view)
+    /// Returns the series of a measurement for which `predicate` holds, in the order of their keys, unless `go_on` breaks: it is
+    /// asked while they are looked for, and for each of them with its memory.
+    pub(crate) fn matching_while(
+        &self,
+        measurement: &[u8],
+        predicate: &SeriesPredicate,
+        go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Option<Vec<SeriesRef>> {
+        walk::matching_while(&mut self.shared.read(), measurement, predicate, self.view, go_on)
     }
 
     /// Returns the measurement of a series, if the series exists.

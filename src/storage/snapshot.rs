@@ -4,12 +4,13 @@
 //! that of the index, which is held during look-ups, never during a disk read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_columns::{Block, SeriesId, SeriesPredicate, SeriesRef, Source};
 use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp};
 
-use super::fields::Field;
+use super::fields::{Field, Fields};
 use super::memtable::Memtable;
 use super::merge::{Piece, merge};
 use super::shared_index::IndexReader;
@@ -59,7 +60,17 @@ impl Source for Snapshot {
     }
 
     fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
-        self.series.as_ref().map_or_else(Vec::new, |series| series.matching(measurement, predicate))
+        self.series_while(measurement, predicate, &mut |_| ControlFlow::Continue(())).unwrap_or_default()
+    }
+
+    fn series_while(
+        &self,
+        measurement: &[u8],
+        predicate: &SeriesPredicate,
+        go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Option<Vec<SeriesRef>> {
+        let Some(series) = &self.series else { return Some(Vec::new()) };
+        series.matching_while(measurement, predicate, go_on)
     }
 
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {
@@ -108,7 +119,7 @@ impl Shard {
 
     /// Whether a series of a measurement has a value.
     pub(super) fn has_values(&self, series: SeriesId, measurement: &[u8]) -> bool {
-        let fields = self.fields.of(measurement).into_iter().flat_map(BTreeMap::values);
+        let fields = self.fields.of(measurement).into_iter().flat_map(Fields::values);
         fields.into_iter().any(|field| {
             // Overwriting a value does not change whether there is one, so each piece can be judged on its own.
             self.pieces(series, *field, TimeRange::ALL).iter().any(Piece::keeps_a_value)

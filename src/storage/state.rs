@@ -20,6 +20,9 @@ use super::segment::Segment;
 use super::series_index::{SeriesBound, View};
 use super::shared_index::{IndexReader, SharedIndex};
 
+/// The estimated memory of a shard, for good: its entries in state, live schema, catalog and checkpoint.
+pub(super) const SHARD_BYTES: usize = 1536;
+
 /// Everything that readers see.
 #[derive(Debug)]
 pub(super) struct State {
@@ -219,7 +222,12 @@ impl State {
                 Arc::make_mut(&mut shard.fields).insert(measurement, name, Field { id, field_type });
             }
             Entry::Points { database, shard, rows } => {
-                let active = &mut self.database_mut(database).shard_mut(shard).active;
+                let position = self.position;
+                let shard = self.database_mut(database).shard_mut(shard);
+                if shard.is_sealed_past(position) {
+                    return Ok(());
+                }
+                let active = &mut shard.active;
                 let before = active.bytes();
                 let inserted = active.insert(rows);
                 let after = active.bytes();
@@ -232,7 +240,8 @@ impl State {
                 self.touched.push((database, Touched::Series(tombstone.series.clone())));
                 let database = self.database_mut(database);
                 for shard in shards {
-                    if let Some(shard) = database.shards.get_mut(&shard) {
+                    let shard = database.shards.get_mut(&shard);
+                    if let Some(shard) = shard.filter(|shard| !shard.is_sealed_past(tombstone.position)) {
                         Arc::make_mut(shard).delete(&tombstone);
                     }
                 }
@@ -311,7 +320,26 @@ impl State {
             let Some(shard) = database.and_then(|d| d.shards.get_mut(&done.shard)) else { continue };
             Arc::make_mut(shard).publish(position, done);
         }
+    }
+
+    /// Frees the memory of closed memtables: all of them are in segment files.
+    pub(super) fn sealing_ended(&mut self) {
         self.memory.sealing = 0;
+    }
+
+    /// The estimated memory of series, fields and shards, which stays until they are removed.
+    pub(super) fn schema_bytes(&self) -> usize {
+        let of = |database: &Database| {
+            let shards = database.shards.values().map(|shard| SHARD_BYTES + shard.fields.memory());
+            database.index.read().memory() + shards.sum::<usize>()
+        };
+        self.databases.values().map(of).sum()
+    }
+
+    /// Whether a segment file covers records that do not exist (any more).
+    pub(super) fn is_behind_files(&self) -> bool {
+        let mut shards = self.databases.values().flat_map(|database| database.shards.values());
+        shards.any(|shard| shard.is_sealed_past(self.position))
     }
 }
 
@@ -348,9 +376,17 @@ impl Database {
 }
 
 impl Shard {
+    /// Whether a segment file has the result of the record at a position. During replay this is so for shards whose sealing was
+    /// complete when that of others was interrupted.
+    pub(super) fn is_sealed_past(&self, position: u64) -> bool {
+        self.segments.last().is_some_and(|file| file.segment.header().position > position)
+    }
+
     fn delete(&mut self, tombstone: &Tombstone) {
-        for id in &*tombstone.series {
-            self.active.delete(*id, tombstone.range);
+        if !self.active.is_empty() {
+            for id in &*tombstone.series {
+                self.active.delete(*id, tombstone.range);
+            }
         }
         if self.sealing.is_some() || !self.segments.is_empty() {
             Arc::make_mut(&mut self.tombstones).push(tombstone.clone());

@@ -32,6 +32,8 @@ pub struct Transaction<'s> {
     removals: Vec<Removal>,
     /// The estimated memory that applying the record takes, in bytes.
     cost: usize,
+    /// The part of it that stays until series, fields and shards are removed.
+    schema: usize,
     reservation: Option<Reservation>,
     /// The series that it writes, if there is a watch on them.
     written: Vec<SeriesId>,
@@ -62,6 +64,7 @@ impl<'s> Transaction<'s> {
             additions: Vec::new(),
             removals: Vec::new(),
             cost: 0,
+            schema: 0,
             reservation: None,
             written: Vec::new(),
             refusal: None,
@@ -97,6 +100,7 @@ impl<'s> Transaction<'s> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.share());
         }
+        let schema_max = self.schema_room();
         let target = Target {
             live: &mut self.live,
             index: self.shared.index(database),
@@ -106,8 +110,20 @@ impl<'s> Transaction<'s> {
             cost: &mut self.cost,
             cost_max: self.shared.write_bytes_max(),
             written: &mut self.written,
+            schema: &mut self.schema,
+            schema_max,
         };
         Ok(ShardWriter::begin(database, shard, target))
+    }
+
+    /// The memory that the new series, fields and shards of the transaction may take.
+    fn schema_room(&mut self) -> usize {
+        let max = self.shared.options.schema_bytes_max;
+        if self.live.is_schema_stale && self.live.schema_bytes > max / 2 {
+            self.live.schema_bytes = self.shared.state.read().schema_bytes();
+            self.live.is_schema_stale = false;
+        }
+        max.saturating_sub(self.live.schema_bytes)
     }
 
     /// Deletes the values of `series` in `range` in `shards`, after everything else in the transaction. Series without any
@@ -165,10 +181,12 @@ impl<'s> Transaction<'s> {
         if let Some(watch) = &mut self.live.watch {
             watch.extend(self.written.drain(..));
         }
+        self.live.schema_bytes += std::mem::take(&mut self.schema);
     }
 
     /// Updates the live schema for what the transaction removes.
     fn follow(&mut self) {
+        self.live.is_schema_stale |= !self.removals.is_empty();
         for removal in &self.removals {
             let Some(live) = self.live.databases.get_mut(&removal.database()) else { continue };
             match removal {
@@ -225,11 +243,11 @@ impl Drop for Transaction<'_> {
         if self.live.next_series > first.0 {
             let state = self.shared.state.read();
             for (id, live) in &mut self.live.databases {
-                live.series.forget_recent();
-                if let Some(database) = state.database(*id) {
-                    let mut index = database.index.write();
-                    let added: Vec<SeriesId> = index.ids_from(first);
-                    index.take_back(&added);
+                let Some(database) = state.database(*id) else { continue };
+                let added: Vec<SeriesId> = database.index.read().ids_from(first);
+                if !added.is_empty() {
+                    live.series.forget_recent();
+                    database.index.write().take_back(&added);
                 }
             }
         }

@@ -19,6 +19,8 @@ pub(crate) const MEASUREMENTS: [&str; 2] = ["m", "n"];
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
     pub(crate) memtable_bytes_max: usize,
+    /// Whether sealing writes a checkpoint after each shard.
+    pub(crate) seals_in_steps: bool,
 }
 
 /// One step, and when power cuts are tried during it.
@@ -77,7 +79,8 @@ pub(crate) enum Change {
 }
 
 pub(crate) fn setup() -> impl Strategy<Value = Setup> {
-    select(&[300, 3_000, 1 << 20][..]).prop_map(|memtable_bytes_max| Setup { memtable_bytes_max })
+    (select(&[300, 3_000, 1 << 20][..]), any::<bool>())
+        .prop_map(|(memtable_bytes_max, seals_in_steps)| Setup { memtable_bytes_max, seals_in_steps })
 }
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {

@@ -11,7 +11,7 @@ use fluxstone::storage::disk::Disk;
 use fluxstone::storage::memory_disk::MemoryDisk;
 use fluxstone::storage::{CatalogRecord, StorageError, Store, StoreOptions, Transaction};
 
-use crate::history::{Change, MEASUREMENTS};
+use crate::history::{Change, MEASUREMENTS, Setup};
 use crate::model::{Model, Place, is_meant, parsed};
 
 pub(crate) const DATA_DIR: &str = "/data";
@@ -23,13 +23,16 @@ pub(crate) struct Machine {
     catalog: Vec<u8>,
 }
 
-pub(crate) fn options(memtable_bytes_max: usize) -> StoreOptions {
+pub(crate) fn options(setup: Setup) -> StoreOptions {
+    let usual = StoreOptions::in_directory(Path::new("/"));
+    let Setup { memtable_bytes_max, seals_in_steps } = setup;
     StoreOptions {
+        seal_step: if seals_in_steps { Duration::ZERO } else { usual.seal_step },
         data_dir: DATA_DIR.into(),
         memtable_bytes_max,
         // Nobody waits for the sealer's next attempt.
         write_timeout: Duration::ZERO,
-        ..StoreOptions::in_directory(Path::new("/"))
+        ..usual
     }
 }
 

@@ -111,7 +111,7 @@ impl StateMachineTest for Simulation {
     fn init_test(setup: &Setup) -> Simulation {
         count(&COUNTS.histories);
         let disk = MemoryDisk::default();
-        let machine = Machine::start(&disk, options(setup.memtable_bytes_max)).expect("an empty disk");
+        let machine = Machine::start(&disk, options(*setup)).expect("an empty disk");
         Simulation { setup: *setup, disk, machine: Some(machine), model: Model::new(), was_full: false }
     }
 
@@ -234,7 +234,7 @@ impl Simulation {
     /// Opens the store, which must then hold one of `possible`.
     fn start(&mut self, possible: &[Model], seed: u64) {
         self.disk.set_shortage(Path::new(DATA_DIR), None);
-        let started = Machine::start(&self.disk, options(self.setup.memtable_bytes_max));
+        let started = Machine::start(&self.disk, options(self.setup));
         let started = started.and_then(|machine| machine.store.begin().map(drop).map(|()| machine));
         let machine = started.unwrap_or_else(|error| {
             // A failure that was still pending happened while the store was opened.
@@ -251,7 +251,7 @@ impl Simulation {
     /// Cuts the power while the store starts.
     fn cut_again(&mut self, survives: u64, seed: u64) {
         self.disk.fail_after(survives, Failure::All);
-        drop(Machine::start(&self.disk, options(self.setup.memtable_bytes_max)));
+        drop(Machine::start(&self.disk, options(self.setup)));
         self.disk = self.disk.crash(seed.rotate_left(7));
         count(&COUNTS.power_cuts);
     }
@@ -287,7 +287,7 @@ fn damage_checkpoint(disk: &MemoryDisk, was_full: bool, seed: u64) -> bool {
 }
 
 fn open(disk: &MemoryDisk, setup: Setup) -> Machine {
-    let started = Machine::start(disk, options(setup.memtable_bytes_max));
+    let started = Machine::start(disk, options(setup));
     started.unwrap_or_else(|error| panic!("the store does not open after a power cut: {error}"))
 }
 

@@ -12,6 +12,7 @@ use fluxstone::storage::{StorageError, StoreOptions};
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::history::Setup;
 use crate::machine::{Machine, options};
 use crate::{config, count, report};
 
@@ -124,8 +125,8 @@ proptest! {
         seed: u64,
     ) {
         count(&RUNS);
-        let options =
-            StoreOptions { fsync_delay: Duration::from_micros(delay_us), ..options(memtable_bytes_max) };
+        let setup = Setup { memtable_bytes_max, seals_in_steps: seed.is_multiple_of(2) };
+        let options = StoreOptions { fsync_delay: Duration::from_micros(delay_us), ..options(setup) };
         let disk = MemoryDisk::default();
         let machine = Machine::start(&disk, options.clone()).expect("an empty disk");
         disk.fail_after(survives, failure);

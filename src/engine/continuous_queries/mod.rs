@@ -118,13 +118,16 @@ impl Core {
         select: Select,
         cancelled: &AtomicBool,
     ) -> Option<String> {
+        let memory = self.query_memory.budget(self.options.query_memory_max);
+        let reservation = memory.reserve();
         let session = Session {
             principal: author.map_or(Principal::Anyone, Principal::User),
             database: database.to_owned(),
             read_only: false,
             chunk_rows: CHUNK_ROWS,
+            memory,
         };
-        let query = PreparedQuery { statements: vec![Statement::Select(Box::new(select))], session };
+        let query = PreparedQuery { statements: vec![Statement::Select(Box::new(select))], session, reservation };
         let mut error = None;
         self.execute(query, cancelled, &mut |result| {
             error = error.take().or(result.error);

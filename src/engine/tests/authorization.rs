@@ -134,7 +134,7 @@ fn listings_of_queries_show_only_what_the_user_may_see() {
     assert_eq!(bench.run("SHOW CONTINUOUS QUERIES"), "0: d{} name,query");
     let root = Principal::User("root".into());
     let core = bench.engine.core.clone();
-    let _others = core.queries.register("SELECT x FROM e..secret".into(), "d".into(), root).unwrap();
+    let _others = core.queries.register("SELECT x FROM e..secret".into(), "d".into(), root, true).unwrap();
     let listed = bench.run("SHOW QUERIES");
     assert!(listed.contains("SHOW QUERIES") && !listed.contains("secret"), "{listed}");
     bench.login("root", "pw");

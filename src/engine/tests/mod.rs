@@ -3,6 +3,7 @@
 mod authorization;
 mod continuous_queries;
 mod deletion;
+mod interrupts;
 mod recovery;
 mod schema;
 mod statements;
@@ -72,6 +73,7 @@ impl Bench {
             series_per_database_max: 0,
             values_per_tag_max: 0,
             shards_per_database_max: 0,
+            schema_bytes_max: 0,
             shards_per_write_max: 0,
             fsync_delay: Duration::ZERO,
             seal_idle_after: Duration::from_mins(10),

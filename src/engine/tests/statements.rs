@@ -72,10 +72,11 @@ fn a_request_beyond_its_timeout_is_stopped() {
     assert_eq!(bench.run("SHOW DATABASES"), "0: error: query-timeout limit exceeded");
 }
 
-// spec: statements.sequence.5
+// spec: statements.sequence.5, statements.sequence.6
 #[test]
-fn one_request_too_many_is_refused() {
+fn one_request_too_many_is_refused_unless_it_is_administration() {
     let bench = Bench::with(|options| options.concurrent_queries_max = 1);
+    bench.run("CREATE DATABASE d");
     let query = |text| {
         let parameters = Parameters::new();
         let (principal, database) = (&Principal::Anyone, "");
@@ -84,15 +85,20 @@ fn one_request_too_many_is_refused() {
         bench.engine.prepare(request).unwrap()
     };
     let mut answers = Vec::new();
-    bench.engine.execute(query("SHOW DATABASES"), &AtomicBool::new(false), &mut |outer| {
+    bench.engine.execute(query("SHOW MEASUREMENTS ON d"), &AtomicBool::new(false), &mut |outer| {
         answers.push(shown(&outer));
-        bench.engine.execute(query("SHOW USERS"), &AtomicBool::new(false), &mut |inner| {
-            answers.push(shown(&inner));
-            ControlFlow::Continue(())
-        });
+        let inner = ["SHOW MEASUREMENTS ON d", "KILL QUERY 9; SHOW USERS", "SHOW USERS; SHOW SERIES ON d"];
+        for text in inner {
+            bench.engine.execute(query(text), &AtomicBool::new(false), &mut |inner| {
+                answers.push(shown(&inner));
+                ControlFlow::Continue(())
+            });
+        }
         ControlFlow::Continue(())
     });
-    assert_eq!(answers, ["0: databases{} name", "0: error: max-concurrent-queries limit exceeded(1, 1)"]);
+    let refused = "0: error: max-concurrent-queries limit exceeded(1, 1)";
+    let want = ["0:", refused, "0: error: no such query id: 9", "1: error: not executed", refused];
+    assert_eq!(answers, want);
 }
 
 // spec: statements.query.1, statements.query.2
@@ -475,4 +481,35 @@ fn stats_and_diagnostics_are_series_of_one_row() {
     let time = "2017-03-01T00:16:18Z";
     let system = format!("0: system{{}} PID,currentTime,started,uptime | {pid},{time},{time},0s");
     assert_eq!(bench.run("SHOW DIAGNOSTICS FOR 'system'"), system);
+}
+
+// spec: influxql.limit.4
+#[test]
+fn a_tree_is_charged_while_its_query_runs() {
+    let bench = Bench::with(|options| {
+        options.query_memory_max = 1 << 20;
+        options.total_query_memory_max = (1 << 20) + (1 << 19);
+    });
+    let list = |items: usize| format!("SELECT {} FROM m", vec!["*"; items].join(","));
+    let prepare = |text: &str| {
+        let parameters = Parameters::new();
+        let (principal, database) = (&Principal::Anyone, "");
+        let request =
+            QueryRequest { principal, text, parameters: &parameters, database, read_only: false, chunk_rows: 1 };
+        bench.engine.prepare(request).map_err(|refusal| (refusal.kind, refusal.text))
+    };
+    let (kind, text) = prepare(&list(1_000_000)).unwrap_err();
+    assert_eq!(kind, crate::ErrorKind::BadRequest);
+    assert!(text.starts_with("error parsing query: max-query-memory limit exceeded: "), "{text}");
+    let regexes: Vec<_> = (0..100).map(|n| format!("/{n}/")).collect();
+    let (_, text) = prepare(&format!("SELECT {} FROM m", regexes.join(","))).unwrap_err();
+    assert!(text.starts_with("error parsing query: max-query-memory limit exceeded: "), "{text}");
+    let held = prepare(&list(3000)).unwrap();
+    let (kind, text) = prepare(&list(3000)).unwrap_err();
+    assert_eq!(kind, crate::ErrorKind::Unavailable);
+    assert!(text.starts_with("error parsing query: max-total-query-memory limit exceeded: "), "{text}");
+    assert!(prepare("KILL QUERY 1").is_ok());
+    drop(held);
+    assert!(prepare(&list(3000)).is_ok());
+    assert_eq!(bench.engine.core.query_memory.used(), 0);
 }

@@ -323,3 +323,31 @@ fn a_write_that_needs_too_much_memory_stores_nothing() {
     assert_eq!(bench.run("SHOW FIELD KEYS"), "0:");
     assert_eq!(bench.write("m a=1 1"), "");
 }
+
+// spec: write.memory.4
+#[test]
+fn new_series_fields_and_shards_need_room() {
+    let bench = Bench::with(|options| options.schema_bytes_max = 100_000);
+    bench.done("CREATE DATABASE d");
+    let full = "BadRequest max-schema-memory limit exceeded: there is no room for more series, fields and shards";
+    let series = |from: usize| (from..from + 50).map(|n| format!("m,t={n} f=1 {NOW}\n")).collect::<String>();
+    let fields = (0..500).map(|n| format!("m f{n}=1 {NOW}\n")).collect::<String>();
+    let shards = (0..100).map(|n| format!("m f=1 {}\n", NOW - n * 7 * 86_400_000_000_000)).collect::<String>();
+    assert_eq!(bench.write(&series(0)), "");
+    for lines in [&fields, &shards, &format!("m,t={} f=1", "x".repeat(60_000))] {
+        assert_eq!(bench.write(lines), full);
+    }
+    let mut written = 50;
+    while bench.write(&series(written)).is_empty() {
+        written += 50;
+        assert!(written < 1000, "there is no bound");
+    }
+    assert_eq!(bench.run("SELECT count(f) FROM m"), format!("0: m{{}} time,count | 0,{written}"));
+    assert_eq!(bench.write(&series(0)), "", "nothing is new");
+    // Nothing that was refused takes any room, also after a restart.
+    let bench = bench.reopen();
+    assert_eq!(bench.write(&series(0)), "");
+    assert_eq!(bench.write(&fields), full);
+    bench.done("DROP MEASUREMENT m");
+    assert_eq!(bench.write(&series(written)), "");
+}

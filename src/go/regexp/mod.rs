@@ -23,11 +23,18 @@ pub use error::RegexError;
 use recent::Recent;
 use translate::translate;
 
-/// The most bytes of memory that a compiled pattern may take.
+/// The sizes that a compiled pattern is tried with, the smallest first: bytes of the automaton, and of the states that matching
+/// makes. The last is the largest that is accepted.
+const SIZES: [(usize, usize); 3] = [(16 << 10, 128 << 10), (256 << 10, 512 << 10), (COMPILED_BYTES_MAX, 2 << 20)];
+
+/// The most bytes of memory that the automaton of a pattern may take.
 const COMPILED_BYTES_MAX: usize = 4 << 20;
 
-/// The most bytes of memory that a compiled pattern may take to be kept for further queries.
+/// The most bytes of memory that the automaton of a pattern may take to be kept for further queries.
 const KEPT_BYTES_MAX: usize = 256 << 10;
+
+/// The most bytes that reading a pattern takes for each of its own bytes, and for each class of Unicode characters in it.
+const READING_COST: (usize, usize) = (256, 16 << 10);
 
 static RECENT: Recent = Recent::new();
 
@@ -36,23 +43,53 @@ static RECENT: Recent = Recent::new();
 /// # Errors
 /// The first fault that RE2 would report, or that the pattern is too large.
 pub fn compile(pattern: &str) -> Result<Regex, RegexError> {
+    compile_within(pattern, &mut |_| Ok(())).map_err(|refused| match refused {
+        Refused::Invalid(error) | Refused::Memory(error) => error,
+    })
+}
+
+/// Why a pattern was not compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused<E> {
+    /// It is invalid or too large.
+    Invalid(RegexError),
+    /// Its memory was not granted.
+    Memory(E),
+}
+
+/// Compiles as [`compile`] does. Calls `charge` with the bytes of memory that the pattern takes, before it takes them; a pattern that
+/// was compiled recently takes none.
+///
+/// # Errors
+/// Those of [`compile`], and the first one of `charge`.
+pub fn compile_within<E>(pattern: &str, charge: &mut dyn FnMut(usize) -> Result<(), E>) -> Result<Regex, Refused<E>> {
     if let Some(regex) = RECENT.find(pattern) {
         return Ok(regex);
     }
-    let translated = translate(pattern)?;
-    let compile = |bytes_max| match regex::bytes::RegexBuilder::new(&translated).size_limit(bytes_max).build() {
-        Ok(compiled) => Ok(Regex { text: pattern.to_owned(), compiled: Arc::new(compiled) }),
-        Err(regex::Error::CompiledTooBig(_)) => Err(Reason::TooLarge),
-        Err(_) => Err(Reason::Unsupported),
-    };
-    match compile(KEPT_BYTES_MAX) {
-        Ok(regex) => {
-            RECENT.keep(regex.clone());
-            Ok(regex)
+    let classes = pattern.matches("\\p").count() + pattern.matches("\\P").count();
+    let reading = pattern.len().saturating_mul(READING_COST.0).saturating_add(classes.saturating_mul(READING_COST.1));
+    charge(reading).map_err(Refused::Memory)?;
+    let translated = translate(pattern).map_err(Refused::Invalid)?;
+    let mut charged = 0;
+    for (automaton, states) in SIZES {
+        // One automaton for each direction.
+        let bytes = 2 * (automaton + states);
+        charge(bytes - charged).map_err(Refused::Memory)?;
+        charged = bytes;
+        let mut builder = regex::bytes::RegexBuilder::new(&translated);
+        match builder.size_limit(automaton).dfa_size_limit(states).build() {
+            Ok(compiled) => {
+                let regex = Regex { text: pattern.to_owned(), compiled: Arc::new(compiled) };
+                if automaton <= KEPT_BYTES_MAX {
+                    RECENT.keep(regex.clone());
+                }
+                return Ok(regex);
+            }
+            Err(regex::Error::CompiledTooBig(_)) => {}
+            Err(_) => return Err(Refused::Invalid(Reason::Unsupported.at(pattern))),
         }
-        Err(Reason::TooLarge) => compile(COMPILED_BYTES_MAX).map_err(|reason| reason.at(pattern)),
-        Err(reason) => Err(reason.at(pattern)),
     }
+    Err(Refused::Invalid(Reason::TooLarge.at(pattern)))
 }
 
 #[cfg(test)]

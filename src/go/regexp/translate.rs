@@ -65,7 +65,8 @@ impl<'p> Translator<'p> {
                 self.item("\\{");
             }
             '(' if before.starts_with("(?") => return self.flags_or_group(),
-            '(' => self.open("("),
+            // Captures are never used, and they take memory for each state.
+            '(' => self.open("(?:"),
             ')' => self.close()?,
             '|' => {
                 self.output.push('|');
@@ -162,8 +163,7 @@ impl<'p> Translator<'p> {
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
                 return Err(Reason::NamedCapture.at(group));
             }
-            // Captures are never used, so the name, which the engine might refuse, is left out.
-            self.open("(");
+            self.open("(?:");
             self.rest = after;
             return Ok(());
         }

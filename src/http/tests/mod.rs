@@ -13,7 +13,7 @@ use fake::FakeEngine;
 use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 use tokio::sync::oneshot;
 
-use super::{BLOCKING_THREADS_MAX, HttpOptions, Server};
+use super::{HttpOptions, Server, blocking_threads_max};
 
 /// A server that ends with the test.
 struct TestServer {
@@ -36,6 +36,9 @@ fn options() -> HttpOptions {
         body_bytes_max: Some(64 << 20),
         body_memory_bytes_max: Some(512 << 20),
         transfer_rate_min: 1024,
+        queries_max: 64,
+        answers_max: 160,
+        writes_max: 64,
         semantics: AnswerSemantics::DOCUMENTED,
         csv_null_cells: CsvNullCells::Repeat,
     }
@@ -54,7 +57,7 @@ impl TestServer {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
-                .max_blocking_threads(BLOCKING_THREADS_MAX)
+                .max_blocking_threads(blocking_threads_max(&options))
                 .enable_all()
                 .build()
                 .unwrap();

@@ -117,6 +117,21 @@ fn what_a_body_is_parsed_into_is_charged() {
     assert_eq!(server.engine.written.lock().unwrap().len(), 1);
 }
 
+// spec: http.limits.10
+#[test]
+fn the_values_of_placeholders_are_charged() {
+    let server = TestServer::with(HttpOptions { body_memory_bytes_max: Some(4 << 20), ..options() });
+    let params = |count: usize| {
+        let members: Vec<_> = (0..count).map(|n| format!("\"{n:05}\":1")).collect();
+        format!("q=SELECT&params={{{}}}", members.join(","))
+    };
+    assert_eq!(server.form("/query", &params(1000)).status, 200);
+    let refused = server.form("/query", &params(10_000));
+    assert_eq!(refused.status, 413);
+    assert!(refused.text().contains("(max-body-memory)"), "{}", refused.text());
+    server.assert_up();
+}
+
 // spec: http.limits.4
 #[test]
 fn a_request_that_is_cut_short_changes_nothing() {
@@ -245,6 +260,29 @@ fn abandoned_logins_do_not_exceed_the_bound() {
     let (most, checked) = server.engine.logins();
     assert!(most <= 8, "{most} checks at once");
     assert!(checked < 100, "{checked} checks before it");
+}
+
+// spec: http.slots.2, http.slots.3
+#[test]
+fn administration_is_answered_while_clients_that_never_read_hold_all_other_slots() {
+    let server = TestServer::with(HttpOptions { queries_max: 1, answers_max: 4, ..options() });
+    let _clients: Vec<_> = (0..4)
+        .map(|_| {
+            let mut stream = server.connect();
+            stream.write_all(b"GET /query?q=rows+100000000 HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    while server.engine.prepared.lock().unwrap().len() < 4 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for text in ["SHOW+DATABASES", "SHOW+QUERIES", "KILL+QUERY+1", "show+users%3Bkill+query+2"] {
+        assert_eq!(server.get(&format!("/query?q={text}")).status, 200, "{text}");
+    }
+    let ended = server.engine.ended.lock().unwrap().clone();
+    assert_eq!(ended, ["done"; 4], "only administration has ended");
+    // While another query waits, those who read nothing lose their slots.
+    assert_eq!(server.get("/query?q=rows+1").status, 200);
 }
 
 // spec: http.cancel.2, http.limits.6

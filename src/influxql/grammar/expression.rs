@@ -4,13 +4,14 @@ use fluxstone_model::Nanos;
 use winnow::error::ErrMode;
 use winnow::stream::Location;
 
-use super::fault::{Fault, Parsed, plain};
+use super::fault::{Fault, Parsed, no_memory, plain};
 use super::input::{Input, peek, peek_raw, skip_space, take, token_at};
 use super::source::segments;
 use super::tokens::{identifier, nested, regex, required_regex, token};
 use crate::ast::{BinaryOp, Cast, Expr, ExprKind, Span, VarRef, WildcardKind};
 use crate::duration;
 use crate::invalid::Invalid;
+use crate::memory::TEXT_COPIES;
 use crate::parameter::Parameter;
 use crate::token::{Keyword, Kind, Token};
 
@@ -242,7 +243,11 @@ fn parameter<'t>(input: &mut Input<'t>, name: Token<'t>) -> Parsed<'t, Deep> {
         Some(Parameter::Unbindable(go_type)) => {
             return Err(plain(&Invalid::UnbindableParameter(go_type)));
         }
-        Some(Parameter::String(value)) => ExprKind::String(value.clone()),
+        Some(Parameter::String(value)) => {
+            // A text can be bound to any number of placeholders.
+            (input.state.memory.0)(value.len().saturating_mul(TEXT_COPIES)).map_err(no_memory)?;
+            ExprKind::String(value.clone())
+        }
         Some(Parameter::Integer(value)) => ExprKind::Integer(*value),
         Some(Parameter::Number(value)) => ExprKind::Number(*value),
         Some(Parameter::Boolean(value)) => ExprKind::Boolean(*value),

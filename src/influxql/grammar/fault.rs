@@ -28,8 +28,8 @@ pub(super) enum Fault<'t> {
     Missing { found: Token<'t>, expected: &'static str },
     /// `TEXT at line L, char C`.
     Positioned { kind: ErrorKind, message: String, place: Place },
-    /// A message of validation, without a position.
-    Plain { message: String },
+    /// A message without a position.
+    Plain { kind: ErrorKind, message: String },
 }
 
 impl<'t> ParserError<Input<'t>> for Fault<'t> {
@@ -60,14 +60,19 @@ impl Fault<'_> {
             Fault::Unexpected { found, expected } => unexpected(found, &expected.join(", ")),
             Fault::Missing { found, expected } => unexpected(found, expected),
             Fault::Positioned { kind, message, place } => positioned(kind, &message, place),
-            Fault::Plain { message } => ParseError::new(ErrorKind::Validation, message),
+            Fault::Plain { kind, message } => ParseError::new(kind, message),
         }
     }
 }
 
 /// A fault of validation, without a position.
 pub(super) fn plain<'t>(problem: &Invalid) -> ErrMode<Fault<'t>> {
-    ErrMode::Cut(Fault::Plain { message: problem.to_string() })
+    ErrMode::Cut(Fault::Plain { kind: ErrorKind::Validation, message: problem.to_string() })
+}
+
+/// The refusal of memory.
+pub(super) fn no_memory<'t>(message: String) -> ErrMode<Fault<'t>> {
+    ErrMode::Cut(Fault::Plain { kind: ErrorKind::Memory, message })
 }
 
 /// A fault of the grammar that the message places at `place`.

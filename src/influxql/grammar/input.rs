@@ -8,6 +8,7 @@ use winnow::Stateful;
 use winnow::stream::{LocatingSlice, Location, Stream};
 
 use crate::lexer::{self, Lexed};
+use crate::memory::Charge;
 use crate::parameter::Parameters;
 use crate::token::{Kind, Place, Token};
 
@@ -31,6 +32,16 @@ pub(super) struct State<'t> {
     pub(super) nesting: usize,
     /// Where the last password is expected, and where it ends.
     password: Option<PasswordPlace>,
+    pub(super) memory: Memory<'t>,
+}
+
+/// Asked for memory before the tree takes it.
+pub(super) struct Memory<'t>(pub(super) &'t mut Charge<'t>);
+
+impl std::fmt::Debug for Memory<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Memory")
+    }
 }
 
 /// Where a password is in the text.
@@ -43,7 +54,7 @@ struct PasswordPlace {
 
 impl<'t> State<'t> {
     /// The state at the beginning of `text`.
-    pub(super) fn new(text: &'t str, parameters: &'t Parameters) -> Self {
+    pub(super) fn new(text: &'t str, parameters: &'t Parameters, charge: &'t mut Charge<'t>) -> Self {
         State {
             text,
             parameters,
@@ -53,6 +64,7 @@ impl<'t> State<'t> {
             taken: None,
             nesting: 0,
             password: None,
+            memory: Memory(charge),
         }
     }
 

@@ -27,6 +27,7 @@ use tokens::{keyword, token};
 
 use super::ast::{Definition, Query, Statement};
 use super::error::{ErrorKind, ParseError};
+use super::memory::Charge;
 use super::parameter::Parameters;
 use super::role::Role;
 use super::token::{Keyword, Kind};
@@ -37,8 +38,12 @@ pub(super) use expression::DEPTH_MAX as EXPRESSION_DEPTH_MAX;
 pub(super) use tokens::NESTING_MAX;
 
 /// Parses all statements of `text`.
-pub(super) fn query(text: &str, parameters: &Parameters) -> Result<Query, ParseError> {
-    let state = State::new(text, parameters);
+pub(super) fn query<'t>(
+    text: &'t str,
+    parameters: &'t Parameters,
+    charge: &'t mut Charge<'t>,
+) -> Result<Query, ParseError> {
+    let state = State::new(text, parameters, charge);
     let mut input = Stateful { input: LocatingSlice::new(text), state };
     let parsed = statements(&mut input);
     let statements = parsed.map_err(|error| match error {

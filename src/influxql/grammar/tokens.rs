@@ -3,14 +3,14 @@
 //!
 //! White space before a token is skipped unless a parser says otherwise.
 
-use fluxstone_go::Regex;
+use fluxstone_go::{Refused, Regex};
 use fluxstone_model::Nanos;
 use winnow::Parser;
 use winnow::combinator::{cut_err, opt, preceded, repeat};
 use winnow::error::ErrMode;
 use winnow::stream::{Location, Stream};
 
-use super::fault::{Fault, Parsed, ungrammatical};
+use super::fault::{Fault, Parsed, no_memory, ungrammatical};
 use super::input::{Input, character_ahead, peek, peek_raw, skip_space, take};
 use crate::duration::{self, DurationError};
 use crate::error::ErrorKind;
@@ -141,8 +141,12 @@ pub(super) fn regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Regex>> {
     let text = input.state.text;
     let place = Place::At(character_before(text, start));
     let (pattern, end) = lexer::regex(text, start).ok_or_else(|| ungrammatical("bad regex: ", place))?;
-    let compiled = fluxstone_go::compile_regex(&pattern).map_err(|error| {
-        ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Validation, message: error.to_string(), place })
+    let compiled = fluxstone_go::compile_regex_within(&pattern, input.state.memory.0);
+    let compiled = compiled.map_err(|refused| match refused {
+        Refused::Invalid(error) => {
+            ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Validation, message: error.to_string(), place })
+        }
+        Refused::Memory(message) => no_memory(message),
     })?;
     input.next_slice(end - start);
     input.state.read_to = end;

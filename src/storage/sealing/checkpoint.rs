@@ -252,6 +252,8 @@ impl CheckpointShard {
         for (measurement, fields) in self.fields.iter() {
             put_bytes(out, measurement);
             put_varint(out, fields.len() as u64);
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_unstable_by_key(|(name, _)| *name);
             for (name, field) in fields {
                 put_bytes(out, name);
                 put_varint(out, u64::from(field.id.0));

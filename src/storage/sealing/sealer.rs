@@ -3,9 +3,13 @@
 //!
 //! Invariant: if anything fails, the old checkpoint and the log after it are still complete on disk. The same job can then be
 //! done again from the beginning, with new files.
+//!
+//! A job that takes long writes checkpoints on its way. They have the position of the checkpoint before the job, but list the
+//! segment files of the shards that are done: replay leaves out the records that these cover. The job goes on after the last of them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use fluxstone_columns::SeriesId;
 use fluxstone_model::{DatabaseId, ShardId};
@@ -32,9 +36,30 @@ pub(crate) struct Sealer {
     log_dir: PathBuf,
     store: StoreId,
     next_file: u64,
-    series_files: Vec<SeriesFile>,
+    /// The newest checkpoint, without its shards.
+    newest: Checkpoint,
     /// The checkpoints that may be found when the store is next opened.
     generations: Generations,
+    progress: Progress,
+    /// How long a job works before it writes a checkpoint of what is done.
+    step: Duration,
+    /// Whether segment files that are ahead of the job are rewritten.
+    realigns: bool,
+}
+
+/// What is done of a job.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The position of the job.
+    position: u64,
+    /// The number of the first file that it wrote.
+    first_file: u64,
+    /// The shards that are done, in the order of the job.
+    shards: Vec<CheckpointShard>,
+    /// Those of them that changed.
+    sealed: Vec<SealedShard>,
+    /// How many of both the newest checkpoint lists.
+    listed: (usize, usize),
 }
 
 impl Sealer {
@@ -54,13 +79,16 @@ impl Sealer {
             log_dir: options.log_dir.clone(),
             store,
             next_file: checkpoint.next_file,
-            series_files: checkpoint.series_files.clone(),
+            newest: Checkpoint { shards: Vec::new(), ..checkpoint.clone() },
             generations,
+            progress: Progress::default(),
+            step: options.seal_step,
+            realigns: false,
         }
     }
 
-    /// Seals everything that `job` holds. Returns `false` if `goes_on` said before a shard that it should stop; nothing is
-    /// sealed then.
+    /// Seals everything that `job` holds. Returns `false` if `goes_on` said before a shard that it should stop; the shards
+    /// before it are sealed then.
     pub(crate) fn seal(
         &mut self,
         job: &SealJob,
@@ -99,17 +127,22 @@ impl Sealer {
         state: &RwLock<State>,
         goes_on: &dyn Fn() -> bool,
     ) -> Result<bool, StorageError> {
-        let mut sealed = Vec::new();
-        let mut shards = Vec::new();
-        for database in &job.databases {
-            for (id, shard) in &database.shards {
-                if !goes_on() {
-                    return Ok(false);
-                }
-                let done = self.seal_shard(job.position, database, *id, shard)?;
-                shards.push(checkpoint_shard(database.id, *id, shard, done.as_ref(), job.position));
-                sealed.extend(done);
+        self.progress.resume(job.position, self.next_file);
+        let mut since = Instant::now();
+        let shards =
+            job.databases.iter().flat_map(|database| database.shards.iter().map(move |shard| (database, shard)));
+        for (database, (id, shard)) in shards.skip(self.progress.shards.len()) {
+            let goes_on = goes_on();
+            if !goes_on || since.elapsed() >= self.step {
+                self.write_step(job, state)?;
+                since = Instant::now();
             }
+            if !goes_on {
+                return Ok(false);
+            }
+            let done = self.seal_shard(job.position, database, *id, shard)?;
+            self.progress.shards.push(checkpoint_shard(database.id, *id, shard, done.as_ref(), job.position));
+            self.progress.sealed.extend(done);
         }
         let series_files = self.write_series(job)?;
         let checkpoint = Checkpoint {
@@ -119,14 +152,57 @@ impl Sealer {
             next_file: self.next_file,
             catalog: job.catalog.clone(),
             series_files,
-            shards,
+            shards: self.progress.shards.clone(),
         };
+        self.write_checkpoint(checkpoint, state)?;
+        state.write().sealing_ended();
+        self.progress = Progress::default();
+        Ok(true)
+    }
+
+    /// Writes a checkpoint with the shards that are done, and all others as they were at the position of the newest one.
+    fn write_step(&mut self, job: &SealJob, state: &RwLock<State>) -> Result<(), StorageError> {
+        let done = self.progress.shards.len();
+        if self.progress.sealed.len() == self.progress.listed.1 {
+            return Ok(());
+        }
+        let all = job.databases.iter().flat_map(|database| database.shards.iter().map(|shard| (database.id, shard)));
+        let others =
+            all.skip(done).map(|(database, (id, shard))| checkpoint_shard(database, *id, shard, None, job.position));
+        let mut shards: Vec<_> = self.progress.shards.iter().cloned().chain(others).collect();
+        for shard in &mut shards {
+            // The records that follow will bring these deletions again, except where a new file covers them.
+            let is_ahead = shard.segments.last().is_some_and(|number| *number >= self.progress.first_file);
+            if !is_ahead && shard.tombstones.iter().any(|tombstone| tombstone.position >= self.newest.position) {
+                Arc::make_mut(&mut shard.tombstones).retain(|tombstone| tombstone.position < self.newest.position);
+            }
+        }
+        let checkpoint =
+            Checkpoint { store: Some(self.store), next_file: self.next_file, shards, ..self.newest.clone() };
+        self.write_checkpoint(checkpoint, state)?;
+        self.progress.listed.0 = done;
+        self.clean_up();
+        Ok(())
+    }
+
+    /// Writes a checkpoint, and publishes the shards that it is the first to list.
+    fn write_checkpoint(&mut self, checkpoint: Checkpoint, state: &RwLock<State>) -> Result<(), StorageError> {
         // The names of the new files must be durable before a checkpoint lists them.
         self.disk.sync_dir(&self.data_dir).map_err(StorageError::io("sync", &self.data_dir))?;
         self.generations.write(&*self.disk, &self.data_dir, &checkpoint)?;
-        self.series_files = checkpoint.series_files;
-        state.write().publish(job.position, &sealed);
-        Ok(true)
+        self.newest = Checkpoint { shards: Vec::new(), ..checkpoint };
+        let Progress { position, sealed, listed, .. } = &mut self.progress;
+        state.write().publish(*position, sealed.get(listed.1..).unwrap_or_default());
+        listed.1 = sealed.len();
+        Ok(())
+    }
+
+    /// Seals everything that `job` holds, and rewrites all segment files that are ahead of it.
+    pub(crate) fn realign(&mut self, job: &SealJob, state: &RwLock<State>) -> Result<(), StorageError> {
+        self.realigns = true;
+        let result = self.seal(job, state, &|| true);
+        self.realigns = false;
+        result.map(|_| ())
     }
 
     /// Removes files of the data directory that are no longer needed or were left by a failure.
@@ -146,7 +222,7 @@ impl Sealer {
     /// Writes the series that are not in a file yet, merging them with the newest files as long as those are small. If series
     /// were removed, writes all of them. Returns the files that then hold all series.
     fn write_series(&mut self, job: &SealJob) -> Result<Vec<SeriesFile>, StorageError> {
-        let mut files = if job.series_removed { Vec::new() } else { self.series_files.clone() };
+        let mut files = if job.series_removed { Vec::new() } else { self.newest.series_files.clone() };
         let end = job.series_bound.0;
         let mut first = files.last().map_or(SeriesId(0), |file| file.end);
         if first == end {
@@ -177,6 +253,14 @@ impl Sealer {
     ) -> Result<Option<SealedShard>, StorageError> {
         let all = shard.segments.len();
         let mut plan = MergePlan::new(shard, &database.removed);
+        if shard.is_sealed_past(position) {
+            if !self.realigns {
+                // It was sealed before the store was opened, and the series in its files may be unknown yet.
+                return Ok(None);
+            }
+            let is_ahead = |file: &SegmentFile| file.segment.header().position > position;
+            plan.merged_from = shard.segments.iter().position(is_ahead).unwrap_or(all).min(plan.merged_from);
+        }
         let mut done = SealedShard {
             database: database.id,
             shard: id,
@@ -242,6 +326,17 @@ impl Sealer {
         let segment = Segment::open(&*self.disk, &path, self.cache.clone())
             .map_err(|error| StorageError::damaged(&path, format!("a file that was just written: {error}")))?;
         Ok(Some(SegmentFile { number, segment: Arc::new(segment) }))
+    }
+}
+
+impl Progress {
+    /// Continues the job at `position` after what the newest checkpoint lists of it, or begins another one.
+    fn resume(&mut self, position: u64, next_file: u64) {
+        if self.position != position {
+            *self = Progress { position, first_file: next_file, ..Progress::default() };
+        }
+        self.shards.truncate(self.listed.0);
+        self.sealed.truncate(self.listed.1);
     }
 }
 

@@ -26,6 +26,9 @@ use rows::{RowNumber, Rows};
 /// The index is rebuilt without removed rows when there are more of them than of others, and more than this.
 const REMOVED_MIN: usize = 1024;
 
+/// The memory of a measurement, without its series.
+const MEASUREMENT_BYTES: usize = 512;
+
 /// The first series id that is not visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SeriesBound(pub(super) SeriesId);
@@ -197,6 +200,11 @@ impl SeriesIndex {
     /// The number of series that writers find.
     pub(super) fn live_len(&self) -> usize {
         self.rows.len() - self.hidden.len() as usize
+    }
+
+    /// The estimated memory, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.rows.memory() + self.measurements.len() * MEASUREMENT_BYTES
     }
 
     /// The number of visible series.

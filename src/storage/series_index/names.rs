@@ -9,6 +9,9 @@ use crate::stored_hash::StoredHash;
 /// The number of a text.
 pub(super) type Symbol = u32;
 
+/// The memory of a text in addition to its bytes: its allocation, and its entries in the tables.
+const TEXT_BYTES: usize = 72;
+
 /// A table of interned texts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
@@ -16,6 +19,8 @@ pub(super) struct Names {
     /// For each text, the symbol of its unescaped form.
     unescaped: Vec<Symbol>,
     table: HashTable<(Symbol, StoredHash)>,
+    /// The length of all texts.
+    bytes: usize,
     hasher: DefaultHashBuilder,
 }
 
@@ -36,6 +41,7 @@ impl Names {
         let unescaped = (*unescaped != *text).then(|| self.intern(&unescaped));
         let symbol = self.texts.len() as Symbol;
         self.texts.push(Text::from(text));
+        self.bytes += text.len();
         self.unescaped.push(unescaped.unwrap_or(symbol));
         self.table.insert_unique(hash.whole(), (symbol, hash), |(_, hash)| hash.whole());
         symbol
@@ -45,6 +51,11 @@ impl Names {
         let is_it =
             |(symbol, known): &(Symbol, StoredHash)| *known == hash && self.texts[*symbol as usize].as_bytes() == text;
         self.table.find(hash.whole(), is_it).map(|(symbol, _)| *symbol)
+    }
+
+    /// The estimated memory, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes + self.texts.len() * TEXT_BYTES
     }
 
     /// Returns the text of a symbol.

@@ -1,9 +1,9 @@
 //! The order of the series keys of a measurement, computed when it is first needed and updated when it is needed again.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::postings::RowSet;
 use super::rows::RowNumber;
@@ -11,8 +11,8 @@ use super::rows::RowNumber;
 /// The rows of a measurement in the order of their keys, as far as they have been sorted.
 ///
 /// Nobody may wait for its lock while he keeps writers of the index waiting: who holds the lock waits for these writers.
-#[derive(Debug, Default, Clone)]
-pub(super) struct KeyOrder(Arc<Mutex<Sorted>>);
+#[derive(Debug, Default)]
+pub(super) struct KeyOrder(OnceLock<Arc<Mutex<Sorted>>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
@@ -23,8 +23,9 @@ pub(super) struct Sorted {
 }
 
 impl KeyOrder {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Sorted> {
-        self.0.lock()
+    /// Returns what is to be locked. It takes no memory before this is called.
+    pub(super) fn get(&self) -> Arc<Mutex<Sorted>> {
+        self.0.get_or_init(Arc::default).clone()
     }
 }
 

@@ -27,6 +27,13 @@ pub(super) type Tags = SmallVec<[(Symbol, Symbol); 16]>;
 /// Added to the number of the shape of removed rows, which can still be compared with others.
 const REMOVED: u32 = 1 << 31;
 
+/// The memory of a row: in the list and in the table.
+const ROW_BYTES: usize = 48;
+/// The memory of a tag of a row: its symbol, and its entry in the postings.
+const VALUE_BYTES: usize = 24;
+/// The memory of a shape, without its measurement and keys.
+const SHAPE_BYTES: usize = 192;
+
 /// All rows.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rows {
@@ -180,6 +187,15 @@ impl Rows {
         self.forget(number);
         self.all[number as usize].shape |= REMOVED;
         self.removed += 1;
+    }
+
+    /// The estimated memory, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.names.memory()
+            + self.all.len() * ROW_BYTES
+            + self.values.len() * VALUE_BYTES
+            + self.shapes.len() * SHAPE_BYTES
+            + self.shapes.iter().map(|shape| shape.measurement.len() + 4 * shape.keys.len()).sum::<usize>()
     }
 
     /// The number of rows that were not removed.

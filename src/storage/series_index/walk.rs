@@ -4,7 +4,7 @@
 //! (`shared_index`): the rows that it shows are not cleared and keep their numbers, and rows that are added are not visible.
 
 use std::collections::BTreeSet;
-use std::ops::{BitAnd, BitOr, Bound, Deref, Sub};
+use std::ops::{BitAnd, BitOr, Bound, ControlFlow, Deref, Sub};
 use std::sync::Arc;
 
 use fluxstone_columns::{SeriesPredicate, SeriesRef};
@@ -18,6 +18,9 @@ use super::{Measurement, SeriesIndex, View};
 /// A set of series is sorted on its own if it is at most this fraction (one in ...) of its measurement; otherwise the order of
 /// the whole measurement is used.
 const SORTED_FRACTION: u64 = 8;
+
+/// Asks whether to go on, given the bytes of memory that the next step takes.
+type GoOn<'g> = &'g mut dyn FnMut(usize) -> ControlFlow<()>;
 
 /// The number of measurements in one step.
 const MEASUREMENTS_AT_ONCE: usize = 64;
@@ -80,22 +83,26 @@ pub(crate) fn tag_keys(index: &mut impl Reading, measurement: &[u8], view: View)
     found
 }
 
-/// Returns the visible series of a measurement for which `predicate` holds, in the order of their keys.
-pub(crate) fn matching(
+/// Returns the visible series of a measurement for which `predicate` holds, in the order of their keys, unless `go_on` breaks: it
+/// is asked for each tag value that is looked at, and for each series with its memory.
+pub(crate) fn matching_while(
     index: &mut impl Reading,
     measurement: &[u8],
     predicate: &SeriesPredicate,
     view: View,
-) -> Vec<SeriesRef> {
-    let mut set = rows_matching(index, measurement, predicate);
+    go_on: GoOn<'_>,
+) -> Option<Vec<SeriesRef>> {
+    let mut set = rows_matching(index, measurement, predicate, go_on)?;
     index.keep_visible(&mut set, view);
-    let mut series = Vec::with_capacity(set.len() as usize);
+    let mut found = Vec::new();
     for row in sorted(index, measurement, &set) {
         index.pause();
-        let key = index.rows.key(row);
-        series.extend(key.map(|key| SeriesRef { id: index.rows.id(row), key: Arc::new(key) }));
+        let Some(key) = index.rows.key(row) else { continue };
+        let series = SeriesRef { id: index.rows.id(row), key: Arc::new(key) };
+        go_on(series.memory()).is_continue().then_some(())?;
+        found.push(series);
     }
-    series
+    Some(found)
 }
 
 fn postings<'i>(index: &'i SeriesIndex, measurement: &[u8]) -> Option<&'i MeasurementPostings> {
@@ -108,42 +115,62 @@ fn all_rows(index: &SeriesIndex, measurement: &[u8]) -> RowSet {
 
 /// Returns the rows for which `predicate` holds, and possibly others that were added during the walk. A row without a tag has
 /// the empty text as its value.
-fn rows_matching(index: &mut impl Reading, measurement: &[u8], predicate: &SeriesPredicate) -> RowSet {
-    match predicate {
+fn rows_matching(
+    index: &mut impl Reading,
+    measurement: &[u8],
+    predicate: &SeriesPredicate,
+    go_on: GoOn<'_>,
+) -> Option<RowSet> {
+    go_on(0).is_continue().then_some(())?;
+    let rows = match predicate {
         SeriesPredicate::All => all_rows(index, measurement),
         SeriesPredicate::None => RowSet::new(),
-        SeriesPredicate::Equal { key, value } if value.is_empty() => without(index, measurement, key),
+        SeriesPredicate::Equal { key, value } if value.is_empty() => without(index, measurement, key, go_on)?,
         SeriesPredicate::Equal { key, value } => {
             let find = || postings(index, measurement)?.with_tag(key, value, &index.rows.names);
             find().unwrap_or_default()
         }
         SeriesPredicate::NotEqual { key, value } => {
             let equal = SeriesPredicate::Equal { key: key.clone(), value: value.clone() };
-            let equal = rows_matching(index, measurement, &equal);
+            let equal = rows_matching(index, measurement, &equal, go_on)?;
             all_rows(index, measurement).sub(equal)
         }
         SeriesPredicate::Match { key, regex } => {
-            let with = with(index, measurement, key, &|value| regex.is_match(value));
-            if regex.is_match(b"") { with.bitor(without(index, measurement, key)) } else { with }
+            let with = with(index, measurement, key, &|value| regex.is_match(value), go_on)?;
+            if regex.is_match(b"") { with.bitor(without(index, measurement, key, go_on)?) } else { with }
         }
         SeriesPredicate::NotMatch { key, regex } => {
             let matching = SeriesPredicate::Match { key: key.clone(), regex: regex.clone() };
-            let matching = rows_matching(index, measurement, &matching);
+            let matching = rows_matching(index, measurement, &matching, go_on)?;
             all_rows(index, measurement).sub(matching)
         }
-        SeriesPredicate::And(a, b) => rows_matching(index, measurement, a).bitand(rows_matching(index, measurement, b)),
-        SeriesPredicate::Or(a, b) => rows_matching(index, measurement, a).bitor(rows_matching(index, measurement, b)),
-    }
+        SeriesPredicate::And(a, b) => {
+            let a = rows_matching(index, measurement, a, go_on)?;
+            a.bitand(rows_matching(index, measurement, b, go_on)?)
+        }
+        SeriesPredicate::Or(a, b) => {
+            let a = rows_matching(index, measurement, a, go_on)?;
+            a.bitor(rows_matching(index, measurement, b, go_on)?)
+        }
+    };
+    Some(rows)
 }
 
 /// Returns the rows with a tag whose value is wanted, which is asked once for each value, not for each series.
-fn with(index: &mut impl Reading, measurement: &[u8], key: &[u8], is_wanted: &dyn Fn(&[u8]) -> bool) -> RowSet {
+fn with(
+    index: &mut impl Reading,
+    measurement: &[u8],
+    key: &[u8],
+    is_wanted: &dyn Fn(&[u8]) -> bool,
+    go_on: GoOn<'_>,
+) -> Option<RowSet> {
     let find = || Some((index.rows.names.get(key)?, postings(index, measurement)?));
-    let Some((key, found)) = find() else { return RowSet::new() };
+    let Some((key, found)) = find() else { return Some(RowSet::new()) };
     let values = found.values(key);
     let (mut ones, mut all) = (Vec::new(), RowSet::new());
     for (value, one) in values {
         index.pause();
+        go_on(0).is_continue().then_some(())?;
         if !is_wanted(index.rows.names.text(value)) {
             continue;
         }
@@ -153,17 +180,17 @@ fn with(index: &mut impl Reading, measurement: &[u8], key: &[u8], is_wanted: &dy
             all |= many;
         }
     }
-    index.unlocked(|| {
+    Some(index.unlocked(|| {
         // Sorted, so that each one is appended to the set.
         ones.sort_unstable();
         all.bitor(ones.into_iter().collect::<RowSet>())
-    })
+    }))
 }
 
 /// Returns the rows without a tag key.
-fn without(index: &mut impl Reading, measurement: &[u8], key: &[u8]) -> RowSet {
-    let with = with(index, measurement, key, &|_| true);
-    all_rows(index, measurement).sub(with)
+fn without(index: &mut impl Reading, measurement: &[u8], key: &[u8], go_on: GoOn<'_>) -> Option<RowSet> {
+    let with = with(index, measurement, key, &|_| true, go_on)?;
+    Some(all_rows(index, measurement).sub(with))
 }
 
 /// Sorts rows of a measurement by their keys.
@@ -177,7 +204,7 @@ fn sorted(index: &mut impl Reading, measurement: &[u8], set: &RowSet) -> Vec<Row
         });
         return sorted;
     }
-    let (order, all) = (order.clone(), postings.rows().clone());
+    let (order, all) = (order.get(), postings.rows().clone());
     let mut sorted = index.unlocked(|| order.lock());
     let order = sorted.of(&all, &mut |a, b| {
         index.pause();
@@ -185,6 +212,17 @@ fn sorted(index: &mut impl Reading, measurement: &[u8], set: &RowSet) -> Vec<Row
     });
     drop(sorted);
     index.unlocked(|| order.iter().copied().filter(|row| set.contains(*row)).collect())
+}
+
+/// Returns what [`matching_while`] does if nothing breaks it.
+#[cfg(test)]
+pub(crate) fn matching(
+    index: &mut impl Reading,
+    measurement: &[u8],
+    predicate: &SeriesPredicate,
+    view: View,
+) -> Vec<SeriesRef> {
+    matching_while(index, measurement, predicate, view, &mut |_| ControlFlow::Continue(())).unwrap_or_default()
 }
 
 /// An index that nobody changes.

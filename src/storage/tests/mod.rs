@@ -1,6 +1,5 @@
 //! What a store promises as a whole: writes, removals, snapshots, reopening.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use fluxstone_columns::{Batch, Column, SeriesPredicate, Source};
@@ -16,6 +15,7 @@ mod format;
 mod lines;
 mod removal_steps;
 mod repair;
+mod steps;
 
 use lines::{Outcome, put};
 
