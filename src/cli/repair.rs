@@ -73,7 +73,9 @@ fn print_report(report: &Report, tense: Tense) {
         for loss in lost {
             println!("  lost: {}", LossText { loss, catalog: &catalog });
         }
-        if lost.is_empty() && matches!(remedy, Remedy::FlipBack(_) | Remedy::Rebuild | Remedy::SetAside) {
+        if lost.is_empty()
+            && matches!(remedy, Remedy::FlipBack(_) | Remedy::Rebuild | Remedy::Salvage | Remedy::SetAside)
+        {
             println!("  nothing is lost");
         }
     }

@@ -33,7 +33,7 @@ pub struct PartRef {
 }
 
 impl PartRef {
-    fn end(self) -> u64 {
+    pub(super) fn end(self) -> u64 {
         self.offset.saturating_add(self.len)
     }
 }
@@ -257,6 +257,24 @@ pub(super) fn decode_page(bytes: &[u8]) -> Result<Vec<BlockEntry>, CodecError> {
         entries.push(entry);
     }
     Ok(entries)
+}
+
+/// Returns the entries and the length of the page at the beginning of `bytes`, whose length is not known; `None` if there is
+/// none. A page ends after an entry that is followed by the checksum, at the latest after the one with which it is full.
+pub(super) fn find_page_end(bytes: &[u8]) -> Option<(Vec<BlockEntry>, usize)> {
+    let mut reader = Reader::new(bytes);
+    let (mut state, mut entries) = (PageState::default(), Vec::new());
+    let (mut crc, mut at) = (0, 0);
+    while at < PAGE_BYTES_MIN {
+        entries.push(state.take(&mut reader).ok()?);
+        let end = bytes.len() - reader.rest().len();
+        crc = crc32c::crc32c_append(crc, bytes.get(at..end)?);
+        at = end;
+        if bytes.get(at..at + 4)? == crc.to_le_bytes() {
+            return Some((entries, at + 4));
+        }
+    }
+    None
 }
 
 /// The place of a page, and the key of its first entry.

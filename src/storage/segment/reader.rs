@@ -97,9 +97,21 @@ impl Segment {
         let directory = PartRef { offset: footer.directory_offset, len: footer.directory_len };
         let directory = read_part(&*file, bytes, directory)?;
         let pages = decode_directory(&directory).map_err(damaged(footer.directory_offset))?;
+        Ok(Segment::from_parts((file, bytes), path, header, footer, pages, cache))
+    }
+
+    /// Creates a segment whose header, footer and directory are known. `file` comes with its length.
+    pub(super) fn from_parts(
+        (file, bytes): (Arc<dyn ReadFile>, u64),
+        path: PathBuf,
+        header: SegmentHeader,
+        footer: Footer,
+        pages: Vec<PageRef>,
+        cache: Arc<SegmentCache>,
+    ) -> Segment {
         let is_unreadable = AtomicBool::new(false);
         let cache = FileCache::new(cache);
-        Ok(Segment { path, file, header, footer, pages, bytes, cache, is_unreadable, left_out: None })
+        Segment { path, file, header, footer, pages, bytes, cache, is_unreadable, left_out: None }
     }
 
     /// Stands for a file that cannot be opened: whatever is asked of it fails with `problem`. Of its header and its footer it has

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use fluxstone_codec::CodecError;
 use fluxstone_columns::{Batch, SeriesId};
-use fluxstone_model::{DatabaseId, ShardId, TimeRange};
+use fluxstone_model::{DatabaseId, ShardId, TimeRange, Timestamp};
 use parking_lot::Mutex;
 
 use super::cache::SegmentCache;
-use super::index::{BlockEntry, PageRef, PartRef, decode_directory};
+use super::index::{BlockEntry, PageRef, PartRef, decode_directory, find_page_end};
 use super::layout::{FOOTER_LEN, Footer, HEADER_LEN, SegmentHeader, UNKNOWN_SEGMENT_VERSION};
 use super::reader::{Segment, SegmentError};
 use super::sequential::SequentialReader;
@@ -25,6 +25,12 @@ use crate::error::StorageError;
 
 /// The most series that are remembered of those that lost values.
 pub(crate) const SERIES_NAMED_MAX: usize = 20;
+/// More than the largest page, which is closed when it has 4096 bytes.
+const PAGE_BYTES_MAX: usize = 8192;
+/// The bytes in which a page is searched for at once.
+const SEARCHED_BYTES: usize = 1 << 20;
+/// The range of no times, which every range extends.
+const NO_TIME: TimeRange = TimeRange { min: Timestamp(i64::MAX), max: Timestamp(i64::MIN) };
 /// The memory for caching: parts are read once, in order.
 const CACHE_BYTES: usize = 1 << 20;
 
@@ -106,8 +112,8 @@ pub(crate) fn salvage(
     };
     let length = file.length().map_err(StorageError::io("read", path))?;
     let mut salvage = Salvage { path, file, length, findings };
-    if let Some(pages) = salvage.read_ends(of_shard, position)? {
-        salvage.read_pages(&pages, each)?;
+    if let Some(index) = salvage.read_ends(of_shard, position)? {
+        salvage.read_pages(index, each)?;
     }
     Ok(salvage.findings)
 }
@@ -124,6 +130,13 @@ impl Findings {
     }
 }
 
+/// What leads to the blocks.
+struct Index {
+    header: SegmentHeader,
+    footer: Footer,
+    pages: Vec<PageRef>,
+}
+
 struct Salvage<'p> {
     path: &'p Path,
     file: Arc<CorrectedFile>,
@@ -132,13 +145,9 @@ struct Salvage<'p> {
 }
 
 impl Salvage<'_> {
-    /// Reads header, footer and directory. Returns the pages; `None` if they are lost.
-    fn read_ends(
-        &mut self,
-        of_shard: (DatabaseId, ShardId),
-        position: u64,
-    ) -> Result<Option<Vec<PageRef>>, StorageError> {
-        if self.length < (HEADER_LEN + FOOTER_LEN) as u64 {
+    /// Reads header, footer and directory. Returns `None` if there is nothing that could be read with them.
+    fn read_ends(&mut self, of_shard: (DatabaseId, ShardId), position: u64) -> Result<Option<Index>, StorageError> {
+        if self.length < HEADER_LEN as u64 {
             self.findings.lose_all("the file is too short");
             return Ok(None);
         }
@@ -147,19 +156,83 @@ impl Salvage<'_> {
             self.findings.lose_all("the file belongs to another shard");
             return Ok(None);
         }
-        let Some(footer) = self.read_footer() else {
-            self.findings.lose_all("the footer cannot be read");
-            return Ok(None);
-        };
         self.findings.header = Some(header);
-        let directory = PartRef { offset: footer.directory_offset, len: footer.directory_len };
-        let pages = self.part(directory).and_then(|bytes| decode_directory(&bytes).ok());
-        if pages.is_none() {
+        let footer = self.read_footer();
+        if let Some(footer) = footer {
+            let directory = PartRef { offset: footer.directory_offset, len: footer.directory_len };
+            if let Some(pages) = self.part(directory).and_then(|bytes| decode_directory(&bytes).ok()) {
+                return Ok(Some(Index { header, footer, pages }));
+            }
             self.findings.note(directory.offset, "the directory cannot be read");
-            self.findings.lose_all("");
-            self.findings.lost.add_range(footer.range);
         }
-        Ok(pages)
+        let found = self.find_pages()?;
+        if found.is_none() {
+            self.findings.lose_all("the index cannot be read");
+            if let Some(footer) = footer {
+                self.findings.lost.add_range(footer.range);
+            }
+        }
+        Ok(found.map(|(footer, pages)| Index { header, footer, pages }))
+    }
+
+    /// Finds the index pages without a directory. The first page says that its parts begin after the header, and the others follow
+    /// it without gaps.
+    fn find_pages(&mut self) -> Result<Option<(Footer, Vec<PageRef>)>, StorageError> {
+        let (first, is_first) = match self.find_page(true)? {
+            None => (self.find_page(false)?, false),
+            first => (first, true),
+        };
+        let Some(first_at) = first else { return Ok(None) };
+        let mut footer = Footer { directory_offset: first_at, directory_len: 0, values: 0, range: NO_TIME };
+        let mut pages = Vec::new();
+        let (mut parts_end, mut has_gap) = (0, !is_first);
+        loop {
+            let bytes = self.read(footer.directory_offset, 2 * PAGE_BYTES_MAX)?;
+            // If a page is damaged, the next one begins soon after it.
+            let mut starts = 0..bytes.len().min(PAGE_BYTES_MAX);
+            let found = starts.find_map(|from| Some((from, find_page_end(&bytes[from..])?)));
+            let Some((skipped, (entries, len))) = found else { break };
+            let offset = footer.directory_offset + skipped as u64;
+            has_gap |= skipped > 0;
+            pages.extend(
+                entries.first().map(|first| PageRef { first: first.key(), part: PartRef { offset, len: len as u64 } }),
+            );
+            footer.directory_offset = offset + len as u64;
+            for entry in entries {
+                footer.values += u64::from(entry.summary.count);
+                let TimeRange { min, max } = entry.summary.range;
+                footer.range = TimeRange { min: footer.range.min.min(min), max: footer.range.max.max(max) };
+                parts_end = entry.values.end();
+            }
+        }
+        // The last part ends where the first page begins.
+        self.findings.lost.more = has_gap || parts_end != first_at;
+        Ok(Some((footer, pages)))
+    }
+
+    /// Searches for an index page. If `is_first`, only for one that says that its parts begin after the header.
+    fn find_page(&self, is_first: bool) -> Result<Option<u64>, StorageError> {
+        let mut at = HEADER_LEN as u64;
+        while at < self.length {
+            let bytes = self.read(at, SEARCHED_BYTES + PAGE_BYTES_MAX)?;
+            let mut starts = 0..bytes.len().min(SEARCHED_BYTES);
+            let is_page = |from: &usize| {
+                let bytes = &bytes[*from..];
+                (!is_first || bytes.first() == Some(&(HEADER_LEN as u8))) && find_page_end(bytes).is_some()
+            };
+            if let Some(from) = starts.find(is_page) {
+                return Ok(Some(at + from as u64));
+            }
+            at += SEARCHED_BYTES as u64;
+        }
+        Ok(None)
+    }
+
+    /// Reads up to `len` bytes.
+    fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>, StorageError> {
+        let mut bytes = vec![0; self.length.saturating_sub(offset).min(len as u64) as usize];
+        self.file.read_at(&mut bytes, offset).map_err(StorageError::io("read", self.path))?;
+        Ok(bytes)
     }
 
     fn read_header(&mut self, of_shard: (DatabaseId, ShardId), position: u64) -> Result<SegmentHeader, StorageError> {
@@ -183,7 +256,10 @@ impl Salvage<'_> {
     }
 
     fn read_footer(&mut self) -> Option<Footer> {
-        let offset = self.length - FOOTER_LEN as u64;
+        let Some(offset) = self.length.checked_sub(FOOTER_LEN as u64) else {
+            self.findings.note(self.length, "the footer is missing");
+            return None;
+        };
         let mut bytes = [0; FOOTER_LEN];
         if self.file.read_at(&mut bytes, offset).is_ok() {
             let Err(error) = Footer::decode(&bytes) else { return Footer::decode(&bytes).ok() };
@@ -213,18 +289,14 @@ impl Salvage<'_> {
         Some(bytes)
     }
 
-    fn read_pages(&mut self, pages: &[PageRef], each: &mut OnBlock<'_>) -> Result<(), StorageError> {
-        for page in pages {
+    fn read_pages(&mut self, index: Index, each: &mut OnBlock<'_>) -> Result<(), StorageError> {
+        for page in &index.pages {
             self.part(page.part);
         }
+        let Index { header, footer, pages } = index;
         let cache = Arc::new(SegmentCache::new(CACHE_BYTES));
-        let segment = match Segment::read(self.file.clone(), self.path.to_owned(), cache) {
-            Ok(segment) => Arc::new(segment),
-            Err(error) => {
-                self.findings.lose_all(&error.to_string());
-                return Ok(());
-            }
-        };
+        let file = (self.file.clone() as Arc<dyn ReadFile>, self.length);
+        let segment = Arc::new(Segment::from_parts(file, self.path.to_owned(), header, footer, pages, cache));
         let mut reader = SequentialReader::new(&segment);
         while let Some(entry) = reader.next_entry() {
             match entry {

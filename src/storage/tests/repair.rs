@@ -8,9 +8,32 @@ use super::super::repair::{Remedy, Repaired, Report, check, repair};
 use super::*;
 
 const OTHER: ShardId = ShardId(8);
+/// The beginning of the text of a series among the values.
+const SERIES: &str = "series ";
 
 /// A disk with three checkpoints and, after the last of them, values that are only in the log.
 fn sound_disk() -> MemoryDisk {
+    disk_with(&|_, _| {})
+}
+
+/// The same, with a measurement and some values that were removed before the last checkpoint and not before the previous one.
+fn disk_with_removals() -> MemoryDisk {
+    disk_with(&|store, round| {
+        if round == 2 {
+            write(store, SHARD, "gone,n=1 v=1 1").unwrap();
+        }
+        if round == 3 {
+            let mut transaction = store.begin().unwrap();
+            transaction.drop_measurement(DB, b"gone");
+            let source = store.snapshot(DB, &[]);
+            let series: Vec<_> = source.series(b"m", &SeriesPredicate::All).iter().map(|series| series.id).collect();
+            transaction.delete(DB, &[SHARD], &series[..2], range(100, 130));
+            transaction.commit().wait().unwrap();
+        }
+    })
+}
+
+fn disk_with(change: &dyn Fn(&Store, i64)) -> MemoryDisk {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
     for round in 1..=3 {
@@ -19,6 +42,7 @@ fn sound_disk() -> MemoryDisk {
             write(&store, SHARD, &format!("m,n={} v={time},w=\"{round}\" {time}", n % 5)).unwrap();
             write(&store, OTHER, &format!("other,r={round} v={n}i {time}")).unwrap();
         }
+        change(&store, round);
         store.checkpoint(&|| Ok(vec![round as u8])).unwrap();
     }
     for time in 400..403 {
@@ -44,10 +68,15 @@ fn repair_disk(disk: &MemoryDisk) -> Result<Repaired, StorageError> {
     repair(&shared(disk), &options_on_disk(1 << 20))
 }
 
-/// All values, each with its series and field.
+/// All series, and all values, each with its series and field.
 fn values(disk: &MemoryDisk) -> Result<BTreeSet<String>, StorageError> {
     let store = open(disk)?;
     let mut values = BTreeSet::new();
+    let source = store.snapshot(DB, &[]);
+    for measurement in source.measurements() {
+        let series = source.series(&measurement, &SeriesPredicate::All);
+        values.extend(series.iter().map(|series| format!("{SERIES}{}", series.key)));
+    }
     for shard in [SHARD, OTHER] {
         for line in dump(&*store.snapshot(DB, &[(shard, TimeRange::ALL)])) {
             let mut parts = line.split(' ');
@@ -154,15 +183,21 @@ fn badly_damaged(disk: &MemoryDisk) -> Vec<(String, PathBuf, MemoryDisk)> {
 // spec: storage.repair.1, storage.repair.4, storage.repair.5
 #[test]
 fn whatever_happens_to_a_file_the_rest_is_kept() {
-    let disk = sound_disk();
+    for disk in [sound_disk(), disk_with_removals()] {
+        check_whatever_happens(&disk);
+    }
+}
+
+fn check_whatever_happens(disk: &MemoryDisk) {
     let intact = values(&disk.crash(1)).unwrap();
-    for (what, path, copy) in badly_damaged(&disk) {
+    for (what, path, copy) in badly_damaged(disk) {
         let (found, is_less, is_announced) = check_repair(&copy, &intact, &what);
-        assert!(!is_less || is_announced || path == log_end(&disk), "{what}: lost in silence: {found:?}");
+        assert!(!is_less || is_announced || path == log_end(disk), "{what}: lost in silence: {found:?}");
         let lost: Vec<_> = found.damages.iter().flat_map(|damage| &damage.lost).collect();
         if path.starts_with("/data") && !lost.iter().any(|loss| loss.may_be_more) {
             let announced: u64 = lost.iter().map(|loss| loss.values).sum();
-            let missing = intact.len() - values(&copy).unwrap().len();
+            let left = values(&copy).unwrap();
+            let missing = intact.difference(&left).filter(|value| !value.starts_with(SERIES)).count();
             assert_eq!(announced, missing as u64, "{what}: {found:?}");
         }
         let kept: Vec<_> =
@@ -216,5 +251,53 @@ fn a_repair_that_is_interrupted_can_be_done_again() {
                 assert_eq!(values(&crashed).unwrap(), expected, "{what}");
             }
         }
+    }
+}
+
+/// Changes a file of a disk.
+type Change<'d> = &'d dyn Fn(&MemoryDisk, &Path);
+
+// spec: storage.repair.4
+#[test]
+fn the_index_of_a_segment_file_is_found_without_its_directory() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    let lines: Vec<String> = (0..2400).map(|n| format!("m,n={n:04} v={n},w={n}i {n}")).collect();
+    for lines in lines.chunks(400) {
+        write(&store, SHARD, &lines.join("\n")).unwrap();
+    }
+    for round in 1..=3 {
+        write(&store, OTHER, &format!("m,n=0001 v={round} {round}")).unwrap();
+        store.checkpoint(&|| Ok(vec![round])).unwrap();
+    }
+    drop(store);
+    let intact = values(&disk.crash(1)).unwrap();
+    let path = disk.names().into_iter().find(|path| path.to_string_lossy().contains("segment-")).unwrap();
+    let length = read_all(&disk, &path).unwrap().len();
+    assert!(length > 60_000, "there must be many pages: {length}");
+    let damage = |from: usize, to: usize| {
+        move |copy: &MemoryDisk, path: &Path| {
+            copy.damage(path, |bytes| bytes[from..to].iter_mut().for_each(|byte| *byte ^= 0x5a));
+        }
+    };
+    let cut = |copy: &MemoryDisk, path: &Path| copy.damage(path, |bytes| bytes.truncate(length - 30));
+    let (in_first, in_page) = (length - 24_000, length - 9_000);
+    let damages: [(Change<'_>, Change<'_>, bool); 7] = [
+        (&damage(length - 60, length), &|_, _| {}, false),
+        (&damage(length - 20, length - 10), &|_, _| {}, false),
+        (&damage(length - 52, length - 48), &|_, _| {}, false),
+        (&cut, &|_, _| {}, false),
+        (&damage(in_page, in_page + 9), &|_, _| {}, true),
+        (&damage(in_page, in_page + 9), &cut, true),
+        (&damage(in_first, in_first + 9), &cut, true),
+    ];
+    for (nth, (first, second, is_lost)) in damages.into_iter().enumerate() {
+        let copy = disk.crash(1);
+        first(&copy, &path);
+        second(&copy, &path);
+        let (found, is_less, is_announced) = check_repair(&copy, &intact, &format!("damage {nth}"));
+        assert_eq!((is_less, is_announced), (is_lost, is_lost), "damage {nth}: {found:?}");
+        let left = values(&copy).unwrap().len();
+        assert!(left > intact.len() * 8 / 10, "damage {nth}: {left} of {} are left: {found:?}", intact.len());
     }
 }
