@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluxstone_model::{FieldType, Text};
-use hashbrown::HashMap;
 
+use super::name_table::NameTable;
 use super::record::FieldId;
 
 /// A field of a measurement in one shard.
@@ -20,7 +20,7 @@ pub struct Field {
 }
 
 /// The fields of a measurement by name.
-pub(super) type Fields = HashMap<Text, Field>;
+pub(super) type Fields = NameTable<Field>;
 
 /// The fields of one shard.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +43,7 @@ impl FieldTable {
             Some(fields) => fields,
             None => self.measurements.entry(Text::from(measurement)).or_default(),
         };
-        Arc::make_mut(fields).entry(Text::from(name)).or_insert(field);
+        Arc::make_mut(fields).get_or_insert(name, || (Text::from(name), field));
     }
 
     /// Removes the fields of a measurement.
