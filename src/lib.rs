@@ -97,6 +97,7 @@
 //! | continuous queries | created in `engine/definition.rs`, stored in `catalog/continuous_query.rs`, run by `engine/continuous_queries/` |
 //! | the format of the log | `storage/log/`, `storage/record.rs`; to the bit in `spec/storage.md` |
 //! | the format of segment files | `storage/segment/layout.rs`, `codec/` |
+//! | deletions, and series that they leave without values | `engine/delete.rs`, `storage/removal.rs` |
 //! | recovery, repair | `storage/log/recovery.rs`, `storage/sealing/checkpoint.rs`, `storage/repair/` |
 //! | text of numbers, durations, quoted names | `go/` |
 //! | differences between the profiles | `compat/lib.rs`, `spec/compatibility.md` |

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluxstone_model::{FieldType, Text};
-use hashbrown::HashMap;
 
+use super::name_table::NameTable;
 use super::record::FieldId;
 
 /// The estimated memory of a field of a shard, in addition to twice its name.
@@ -23,7 +23,7 @@ pub struct Field {
 }
 
 /// The fields of a measurement by name.
-pub(super) type Fields = HashMap<Text, Field>;
+pub(super) type Fields = NameTable<Field>;
 
 /// The fields of one shard.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ impl FieldTable {
             Some(fields) => fields,
             None => self.measurements.entry(Text::from(measurement)).or_default(),
         };
-        Arc::make_mut(fields).entry(Text::from(name)).or_insert(field);
+        Arc::make_mut(fields).get_or_insert(name, || (Text::from(name), field));
     }
 
     /// Removes the fields of a measurement.

@@ -36,6 +36,7 @@ mod log;
 pub mod memory_disk;
 mod memtable;
 mod merge;
+mod name_table;
 mod options;
 pub mod real_disk;
 mod recent_series;

@@ -9,6 +9,7 @@ use fluxstone_model::{DatabaseId, FieldType, ShardId, Text};
 use hashbrown::{HashMap, HashSet};
 
 use super::fields::{Field, FieldTable, Fields};
+use super::name_table::NameTable;
 use super::recent_series::{MeasurementNumber, RecentSeries, ResolvedSeries};
 use super::record::FieldId;
 use super::state::State;
@@ -37,7 +38,7 @@ pub(super) struct LiveDatabase {
 pub(super) struct LiveSeries {
     /// Series by their raw keys as written: one look-up for a point of a series that was seen lately.
     recent: RecentSeries,
-    measurements: HashMap<Text, MeasurementNumber>,
+    measurements: NameTable<MeasurementNumber>,
     next_measurement: u32,
 }
 
@@ -131,13 +132,11 @@ impl LiveSeries {
 
     /// Returns the number of a measurement. A new measurement gets the next number.
     fn number(&mut self, measurement: &Text) -> MeasurementNumber {
-        if let Some(number) = self.measurements.get(measurement) {
-            return *number;
-        }
-        let number = MeasurementNumber(self.next_measurement);
-        self.next_measurement += 1;
-        self.measurements.insert(measurement.clone(), number);
-        number
+        let next = self.next_measurement;
+        let (_, number) =
+            self.measurements.get_or_insert(measurement, || (measurement.clone(), MeasurementNumber(next)));
+        self.next_measurement = next.max(number.0 + 1);
+        *number
     }
 }
 
@@ -168,7 +167,7 @@ impl LiveShard {
         self.next_field += 1;
         let name = Text::from(name);
         let fields = self.of(measurement);
-        fields.by_name.insert(name.clone(), field);
+        fields.by_name.get_or_insert(&name, || (name.clone(), field));
         fields.remember(at, name.clone(), field);
         (field, name)
     }
@@ -185,7 +184,7 @@ impl LiveFields {
     }
 
     fn find_by_name(&mut self, at: usize, name: &[u8]) -> Option<Field> {
-        let (name, field) = self.by_name.get_key_value(name)?;
+        let (name, field) = self.by_name.get(name)?;
         let (name, field) = (name.clone(), *field);
         self.remember(at, name, field);
         Some(field)

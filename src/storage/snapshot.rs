@@ -49,7 +49,7 @@ impl Source for Snapshot {
     fn field_types(&self, measurement: &[u8], range: TimeRange) -> BTreeMap<Text, Vec<FieldType>> {
         let mut types: BTreeMap<Text, BTreeSet<FieldType>> = BTreeMap::new();
         let overlapping = self.shards.iter().filter(|(shard_range, _)| shard_range.overlaps(range));
-        for (name, field) in overlapping.filter_map(|(_, shard)| shard.fields.of(measurement)).flatten() {
+        for (name, field) in overlapping.filter_map(|(_, shard)| shard.fields.of(measurement)).flat_map(Fields::iter) {
             types.entry(name.clone()).or_default().insert(field.field_type);
         }
         types.into_iter().map(|(name, types)| (name, types.into_iter().collect())).collect()
@@ -78,7 +78,7 @@ impl Source for Snapshot {
         let Some(measurement) = measurement else { return Vec::new() };
         let overlapping = self.shards.iter().filter(|(shard_range, _)| shard_range.overlaps(range));
         overlapping
-            .filter_map(|(times, shard)| Some((*times, shard, shard.fields.of(&measurement)?.get(field)?)))
+            .filter_map(|(times, shard)| Some((*times, shard, shard.fields.of(&measurement)?.get(field)?.1)))
             .flat_map(|(times, shard, field)| {
                 let mut pieces = shard.pieces(series, *field, range.intersect(times));
                 for piece in &mut pieces {
@@ -119,8 +119,8 @@ impl Shard {
 
     /// Whether a series of a measurement has a value.
     pub(super) fn has_values(&self, series: SeriesId, measurement: &[u8]) -> bool {
-        let fields = self.fields.of(measurement).into_iter().flat_map(Fields::values);
-        fields.into_iter().any(|field| {
+        let mut fields = self.fields.of(measurement).into_iter().flat_map(Fields::iter);
+        fields.any(|(_, field)| {
             // Overwriting a value does not change whether there is one, so each piece can be judged on its own.
             self.pieces(series, *field, TimeRange::ALL).iter().any(Piece::keeps_a_value)
         })

@@ -51,7 +51,7 @@ pub(crate) fn page_of(series: SeriesId) -> u64 {
 }
 
 /// A new series allocates columns for the fields of its first point, up to this many: most series never get others.
-const FIELDS_FIRST_MAX: usize = 64;
+const FIELDS_FIRST_MAX: usize = 1 << 17;
 
 /// The values of one series.
 #[derive(Debug, Clone)]

@@ -81,7 +81,11 @@ impl SeriesColumns {
 
     /// Builds the table of positions, if there are many columns.
     fn index(&mut self) {
-        let positions = || Box::new((0..).zip(&self.columns).map(|(at, (field, _))| (*field, at)).collect());
+        let positions = || {
+            let mut positions = HashMap::with_capacity(self.columns.capacity());
+            positions.extend((0..).zip(&self.columns).map(|(at, (field, _))| (*field, at)));
+            Box::new(positions)
+        };
         self.positions = (self.columns.len() > SEARCHED_MAX).then(positions);
     }
 }

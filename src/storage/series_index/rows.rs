@@ -4,16 +4,16 @@
 //! Rows are numbered from 0 on in the order of their ids. The numbers of removed rows are not used again.
 
 use std::cmp::Ordering;
-use std::hash::BuildHasher;
 
 use fluxstone_columns::SeriesId;
 use fluxstone_model::escape::unescape_measurement;
 use fluxstone_model::{RawSeriesKey, SeriesKey, TagSet, Text};
 use hashbrown::hash_table::Entry;
-use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 
 use super::names::{Names, Symbol};
+use crate::name_table::NameTable;
 use crate::stored_hash::StoredHash;
 
 /// The number of a row.
@@ -39,9 +39,9 @@ const SHAPE_BYTES: usize = 192;
 pub(super) struct Rows {
     pub(super) names: Names,
     shapes: Vec<Shape>,
-    shape_table: HashTable<u32>,
+    shape_table: HashTable<(u32, StoredHash)>,
     /// The unescaped measurements, so that the shapes of a measurement share its name.
-    measurements: HashSet<Text>,
+    measurements: NameTable<()>,
     all: Vec<Row>,
     /// The symbols of the raw tag values of all rows.
     values: Vec<Symbol>,
@@ -116,24 +116,22 @@ impl Rows {
         }
         let number = self.shapes.len() as u32;
         let name = unescape_measurement(measurement);
-        let name = self.measurements.get_or_insert_with(&*name, |name| Text::from(name)).clone();
+        let (name, ()) = self.measurements.get_or_insert(&name, || (Text::from(&*name), ()));
+        let name = name.clone();
         let raw = if *name == *measurement { name.clone() } else { Text::from(measurement) };
         self.shapes.push(Shape { measurement: raw, name, keys: keys.into() });
-        let Rows { shapes, shape_table, hasher, .. } = self;
-        let hash_of = |number: &u32| {
-            let shape = &shapes[*number as usize];
-            hasher.hash_one((shape.measurement.as_bytes(), &*shape.keys))
-        };
-        shape_table.insert_unique(hash_of(&number), number, hash_of);
+        let hash = StoredHash::of(&self.hasher, (measurement, keys));
+        self.shape_table.insert_unique(hash.whole(), (number, hash), |(_, hash)| hash.whole());
         number
     }
 
     fn find_shape(&self, measurement: &[u8], keys: &[Symbol]) -> Option<u32> {
-        let is_it = |number: &u32| {
+        let hash = StoredHash::of(&self.hasher, (measurement, keys));
+        let is_it = |(number, known): &(u32, StoredHash)| {
             let shape = &self.shapes[*number as usize];
-            *shape.measurement == *measurement && *shape.keys == *keys
+            *known == hash && *shape.measurement == *measurement && *shape.keys == *keys
         };
-        self.shape_table.find(self.hasher.hash_one((measurement, keys)), is_it).copied()
+        self.shape_table.find(hash.whole(), is_it).map(|(number, _)| *number)
     }
 
     /// Returns the row of a series.
@@ -172,8 +170,8 @@ impl Rows {
         for number in shapes {
             // A series with these tag keys that is added later gets another shape, so it is another series.
             let shape = &self.shapes[number as usize];
-            let hash = self.hasher.hash_one((shape.measurement.as_bytes(), &*shape.keys));
-            if let Ok(entry) = self.shape_table.find_entry(hash, |other| *other == number) {
+            let hash = StoredHash::of(&self.hasher, (shape.measurement.as_bytes(), &*shape.keys));
+            if let Ok(entry) = self.shape_table.find_entry(hash.whole(), |(other, _)| *other == number) {
                 entry.remove();
             }
         }
