@@ -41,6 +41,7 @@ fn encoding(criterion: &mut Criterion) {
         csv: false,
         pretty: false,
         chunked: false,
+        chunk_rows: 10_000,
         epoch: None,
         rows_max: None,
         semantics: AnswerSemantics::DOCUMENTED,

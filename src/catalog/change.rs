@@ -130,7 +130,10 @@ impl Catalog {
                 database.policies.iter_mut().for_each(|policy| policy.groups.remove(*group));
             }),
             Change::CreateUser { name, hash, admin } => self.add_user(name, hash, *admin),
-            Change::DropUser { name } => self.users.retain(|u| u.name != *name),
+            Change::DropUser { name } => {
+                self.users.retain(|u| u.name != *name);
+                self.orphan_continuous_queries(name);
+            }
             Change::SetPassword { name, hash } => self.with_user(name, |user| user.hash.clone_from(hash)),
             Change::SetAdmin { name, admin } => self.with_user(name, |user| user.admin = *admin),
             Change::SetGrant { user, database, privileges } => self.with_user(user, |user| {
@@ -151,6 +154,17 @@ impl Catalog {
             }
             Change::DropSubscription { database, policy, name } => {
                 self.in_policy(*database, policy, |policy| policy.subscriptions.retain(|s| s.name != *name));
+            }
+        }
+    }
+
+    /// Remembers that the author of continuous queries was dropped.
+    fn orphan_continuous_queries(&mut self, author: &str) {
+        let is_theirs = |query: &ContinuousQuery| query.author.as_deref() == Some(author);
+        for database in &mut self.databases {
+            if database.continuous_queries.iter().any(is_theirs) {
+                let queries = &mut Arc::make_mut(database).continuous_queries;
+                queries.iter_mut().filter(|query| is_theirs(query)).for_each(|query| query.author_dropped = true);
             }
         }
     }

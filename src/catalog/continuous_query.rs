@@ -13,4 +13,7 @@ pub struct ContinuousQuery {
     /// that did not record the author: then it runs with all privileges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
+    /// Whether the author was dropped: a later user of that name is another one. No record holds it; dropping a user sets it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub author_dropped: bool,
 }

@@ -300,8 +300,12 @@ fn grants_replace_and_revokes_remove_privileges() {
 #[test]
 fn continuous_queries_are_equal_if_their_texts_are_ignoring_case() {
     let mut server = Server::with_database("d");
-    let query =
-        |text: &str, author: &str| ContinuousQuery { name: "c".into(), text: text.into(), author: Some(author.into()) };
+    let query = |text: &str, author: &str| ContinuousQuery {
+        name: "c".into(),
+        text: text.into(),
+        author: Some(author.into()),
+        author_dropped: false,
+    };
     assert_eq!(server.run(|c| c.create_continuous_query("d", query("SELECT f", "u"))), "");
     assert_eq!(server.run(|c| c.create_continuous_query("d", query("SELECT F", "v"))), "");
     assert_eq!(server.catalog.database("d").unwrap().continuous_queries, [query("SELECT f", "u")]);
@@ -398,7 +402,12 @@ fn decide(catalog: &Catalog, request: &Request) -> Result<Vec<Change>, CatalogEr
         Request::Grant(user, database, true) => catalog.grant(user, database, Privileges::ALL),
         Request::Grant(user, database, false) => catalog.revoke(user, database, Privileges::READ),
         Request::CreateContinuousQuery(database, name) => {
-            let query = ContinuousQuery { name: name.clone(), text: format!("text of {name}"), author: None };
+            let query = ContinuousQuery {
+                name: name.clone(),
+                text: format!("text of {name}"),
+                author: None,
+                author_dropped: false,
+            };
             catalog.create_continuous_query(database, query)
         }
         Request::CreateSubscription(database, name) => {
@@ -483,10 +492,36 @@ proptest! {
 
 // spec: statements.continuous-query.8
 #[test]
+fn a_user_who_was_created_again_is_another_author() {
+    let mut catalog = Catalog::default();
+    let mut apply = |changes: Result<Vec<Change>, CatalogError>| {
+        for change in changes.unwrap() {
+            // As it is logged and read again.
+            let logged = serde_json::to_string(&change).unwrap();
+            catalog.absorb(&serde_json::from_str(&logged).unwrap());
+        }
+        catalog.clone()
+    };
+    let create = |catalog: &Catalog| catalog.create_user("u", "hash", None, false);
+    let catalog = apply(Catalog::default().create_database("d", None, true));
+    let catalog = apply(create(&catalog));
+    let query = ContinuousQuery { name: "c".into(), text: "t".into(), author: Some("u".into()), author_dropped: false };
+    let catalog = apply(catalog.create_continuous_query("d", query));
+    let catalog = apply(catalog.create_user("v", "hash", None, false));
+    let catalog = apply(catalog.drop_user("v"));
+    assert!(!catalog.database("d").unwrap().continuous_queries[0].author_dropped);
+    let catalog = apply(catalog.drop_user("u"));
+    let catalog = apply(create(&catalog));
+    let kept: Catalog = serde_json::from_slice(&serde_json::to_vec(&catalog).unwrap()).unwrap();
+    assert!(kept.database("d").unwrap().continuous_queries[0].author_dropped);
+}
+
+// spec: statements.continuous-query.8
+#[test]
 fn a_continuous_query_of_an_older_version_has_no_author() {
     let old = r#"{"create_continuous_query":{"database":1,"query":{"name":"c","text":"t"}}}"#;
     let change: Change = serde_json::from_str(old).unwrap();
-    let query = ContinuousQuery { name: "c".into(), text: "t".into(), author: None };
+    let query = ContinuousQuery { name: "c".into(), text: "t".into(), author: None, author_dropped: false };
     assert_eq!(change, Change::CreateContinuousQuery { database: fluxstone_model::DatabaseId(1), query });
     assert_eq!(serde_json::to_string(&change).unwrap(), old);
 }

@@ -64,9 +64,12 @@ pub(super) fn stored_statement(text: &str) -> Option<Statement> {
     parse(text, &Parameters::new()).ok()?.statements.into_iter().next()
 }
 
-/// Why a continuous query is not allowed to run now, if it is not: its author is gone or lacks a privilege.
+/// Why a continuous query is not allowed to run now, if it is not: its author was dropped or lacks a privilege.
 pub(super) fn refusal_of_continuous_query(catalog: &Catalog, query: &ContinuousQuery) -> Option<String> {
     let author = query.author.as_ref()?;
+    if query.author_dropped {
+        return Some(format!("its author {author} was dropped"));
+    }
     let Some(user) = catalog.user(author) else { return Some(format!("its author {author} does not exist")) };
     let lacks = lacking(user, &stored_statement(&query.text)?, "")?;
     Some(format!("its author {author} lacks {lacks}"))

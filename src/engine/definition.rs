@@ -60,7 +60,7 @@ impl Core {
                     Principal::User(user) => Some(user.clone()),
                     Principal::Anyone | Principal::Nobody => None,
                 };
-                let query = ContinuousQuery { name: name.clone(), text, author };
+                let query = ContinuousQuery { name: name.clone(), text, author, author_dropped: false };
                 self.decide(|catalog| catalog.create_continuous_query(database, query))
             }
             Definition::DropContinuousQuery { name, database } => {

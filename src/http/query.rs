@@ -111,6 +111,7 @@ async fn accept<A: Api>(
             csv: style.csv,
             pretty: style.pretty,
             chunked: chunk_rows.is_some(),
+            chunk_rows: job.chunk_rows,
             epoch: units::epoch(&parameters.text("epoch"), context.options.semantics),
             rows_max: context.options.rows_max,
             semantics: context.options.semantics,

@@ -32,7 +32,8 @@ impl Sources for Arc<dyn Source> {
 pub struct Context {
     /// The value of `now()`.
     pub now: Timestamp,
-    /// The maximum number of rows in one piece of a series, at least 1. Wide rows make shorter pieces.
+    /// The number of rows in one chunk of a series, at least 1. Each but the last has exactly so many; it is one piece, or more if
+    /// its rows are wide.
     pub chunk_rows: usize,
     /// The limits of the `[coordinator]` section.
     pub limits: SelectLimits,

@@ -100,6 +100,8 @@ pub(super) struct SeriesWriter<'e, 'a> {
     piece: SeriesRows,
     memory: Reservation,
     rows: usize,
+    /// The rows of earlier pieces of the same chunk. A chunk has `chunk_rows` rows, and as many pieces as its bytes need.
+    chunk_rows_before: usize,
     /// The number of rows that the piece may have before room for more must be made.
     room: usize,
     /// The bytes of the strings of the piece, if `has_text`.
@@ -127,6 +129,7 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
             piece,
             memory: execution.reserve(),
             rows: 0,
+            chunk_rows_before: 0,
             room: 0,
             text_bytes: 0,
             has_text,
@@ -174,9 +177,11 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
     fn make_room(&mut self) -> Result<(), QueryError> {
         let row_bytes = self.piece.columns.len().max(1) * size_of::<Value>();
         let bytes_max = self.execution.context.piece_bytes_max();
-        let rows_max = self.execution.context.chunk_rows.min(bytes_max / row_bytes).max(1);
+        let chunk_rows_left = self.execution.context.chunk_rows.saturating_sub(self.chunk_rows_before);
+        let rows_max = chunk_rows_left.min(bytes_max / row_bytes).max(1);
         if self.rows >= rows_max || self.text_bytes >= bytes_max {
             self.emit_piece(true)?;
+            return self.make_room();
         }
         let more = self.rows.max(PIECE_ROWS_FIRST).min(PIECE_STEP / row_bytes).max(1);
         self.room = rows_max.min(self.rows + more);
@@ -194,6 +199,7 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
 
     fn emit_piece(&mut self, more_rows: bool) -> Result<(), QueryError> {
         let cells = std::mem::take(&mut self.piece.cells);
+        self.chunk_rows_before = (self.chunk_rows_before + self.rows) % self.execution.context.chunk_rows.max(1);
         (self.rows, self.text_bytes) = (0, 0);
         let (name, tags, columns) = (self.piece.name.clone(), self.piece.tags.clone(), self.piece.columns.clone());
         self.execution.emit(Some(SeriesRows { name, tags, columns, cells, more_rows }))

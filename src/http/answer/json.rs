@@ -21,6 +21,8 @@ pub(super) struct JsonAnswer {
     begun: bool,
     /// Whether bytes of the document were taken.
     sent: bool,
+    /// Rows of the document, if the answer is chunked.
+    chunk_rows: usize,
     /// The first value that JSON cannot hold, as Go prints it.
     infinity: Option<&'static str>,
 }
@@ -50,12 +52,19 @@ struct OpenSeries {
 impl JsonAnswer {
     pub(super) fn new(options: AnswerOptions) -> JsonAnswer {
         let json = JsonWriter::new(options.pretty);
-        JsonAnswer { json, options, open: None, begun: false, sent: false, infinity: None }
+        JsonAnswer { json, options, open: None, begun: false, sent: false, chunk_rows: 0, infinity: None }
     }
 
     pub(super) fn add(&mut self, piece: StatementResult) {
         if let Some(open) = self.open.as_mut().filter(|open| open.statement_id == piece.statement_id) {
             if let Some(error) = piece.error {
+                if self.options.chunked {
+                    // The rows that precede the error stay in a document of their own.
+                    self.end_document();
+                    self.begin_result(piece.statement_id).error = Some(error);
+                    self.end_document();
+                    return;
+                }
                 match open.start {
                     Some(start) => {
                         self.json.go_back(start);
@@ -68,18 +77,25 @@ impl JsonAnswer {
                 return;
             }
         } else {
-            self.end_result();
+            if self.options.chunked {
+                self.end_document();
+            } else {
+                self.end_result();
+            }
             self.begin_result(piece.statement_id);
         }
+        let mut is_full = true;
         if let Some(series) = piece.series {
             self.add_series(&series);
+            self.chunk_rows += series.row_count();
+            is_full = !series.more_rows || self.chunk_rows >= self.options.chunk_rows;
         }
         if let Some(open) = &mut self.open {
             open.messages.extend(piece.messages);
             open.error = piece.error;
             open.partial = piece.more && self.options.chunked;
         }
-        if self.options.chunked {
+        if self.options.chunked && is_full {
             self.end_document();
         }
     }
@@ -88,6 +104,7 @@ impl JsonAnswer {
         let held = self.options.held_bytes();
         let written = self.json.written().len();
         if self.options.chunked && written > 0 {
+            self.sent = self.open.is_some();
             return Some(self.json.take());
         }
         if written <= held {
@@ -108,7 +125,7 @@ impl JsonAnswer {
     }
 
     pub(super) fn finish(mut self) -> Vec<u8> {
-        if !self.options.chunked {
+        if !self.options.chunked || self.open.is_some() {
             self.end_document();
         }
         self.json.take()
@@ -182,6 +199,7 @@ impl JsonAnswer {
             self.json.raw(b"\n");
         }
         self.begun = false;
+        self.chunk_rows = 0;
         let infinity = self.infinity.take().filter(|_| !self.sent);
         if let Some(value) = infinity.filter(|_| self.options.semantics.infinity_in_json) {
             self.json = JsonWriter::new(self.options.pretty);
@@ -191,6 +209,7 @@ impl JsonAnswer {
             );
             self.json.raw(text.as_bytes());
         }
+        self.sent = false;
         self.json.begin_document();
     }
 

@@ -16,8 +16,10 @@ pub struct AnswerOptions {
     pub csv: bool,
     /// Indent the JSON.
     pub pretty: bool,
-    /// Make each piece a document of its own.
+    /// Make several documents: pieces of one series share one as long as it has fewer than `chunk_rows` rows.
     pub chunked: bool,
+    /// The rows of a document of a chunked answer.
+    pub chunk_rows: usize,
     /// The unit that times are counted in. `None` is RFC 3339 in JSON, and nanoseconds in CSV.
     pub epoch: Option<TimeUnit>,
     /// Rows of an answer that is not chunked; `None` is unlimited.

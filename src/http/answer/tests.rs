@@ -13,6 +13,7 @@ const PLAIN: AnswerOptions = AnswerOptions {
     csv: false,
     pretty: false,
     chunked: false,
+    chunk_rows: 1,
     epoch: None,
     rows_max: None,
     semantics: AnswerSemantics::DOCUMENTED,
@@ -437,4 +438,30 @@ proptest::proptest! {
         });
         proptest::prop_assert_eq!(rows, sorted.iter().map(|&(_, n)| n as usize).sum::<usize>());
     }
+}
+
+/// A piece of `m` with the rows of `times`, of which more follow.
+fn part(times: &[i64], more_rows: bool) -> StatementResult {
+    let cells = times.iter().flat_map(|i| [Value::Time(Timestamp(*i)), Value::Integer(*i)]).collect();
+    StatementResult { more: more_rows, ..result(0, SeriesRows { more_rows, ..series("m", cells) }) }
+}
+
+// spec: http.chunked.2, http.chunked.3, http.chunked.4, select.pieces.2
+#[test]
+fn pieces_that_are_smaller_than_a_chunk_share_its_document() {
+    let options = AnswerOptions { epoch: Some(TimeUnit::Nanosecond), chunk_rows: 3, ..CHUNKED };
+    let head = "{\"results\":[{\"statement_id\":0,\"series\":[{\"name\":\"m\",\"columns\":[\"time\",\"v\"],\"values\":";
+    let full = format!("{head}[[1,1],[2,2],[3,3]],\"partial\":true}}],\"partial\":true}}]}}\n");
+    let last = format!("{head}[[4,4]]}}]}}]}}\n");
+    let pieces = vec![part(&[1], true), part(&[2, 3], true), part(&[4], false)];
+    check(options, pieces, &format!("{full}{last}"));
+    let cut = format!("{head}[[4,4]],\"partial\":true}}],\"partial\":true}}]}}\n");
+    let errors = "{\"results\":[{\"statement_id\":0,\"error\":\"no\"}]}\n";
+    let pieces = vec![part(&[1, 2], true), part(&[3], true), part(&[4], true), error(0, "no")];
+    check(options, pieces, &format!("{full}{cut}{errors}"));
+    let other = "{\"results\":[{\"statement_id\":1,\"error\":\"no\"}]}\n";
+    check(options, vec![part(&[4], true), error(1, "no")], &format!("{cut}{other}"));
+    let mut answer = Answer::new(options);
+    assert!(answer.add(part(&[1], true)).is_continue());
+    assert!(answer.ready().is_some_and(|bytes| bytes.ends_with(b"[1,1]")), "a document is sent as it is made");
 }

@@ -228,6 +228,17 @@ fn pieces_are_bounded_in_bytes() {
     let texts = rows("SELECT s FROM t");
     assert_eq!(texts.iter().map(|piece| piece.0).sum::<usize>(), 1500);
     assert!(texts.iter().all(|piece| piece.0 <= 2 * MIB / 3000 + 30), "{texts:?}");
+
+    // However many pieces there are, one ends where a chunk does.
+    let chunk_rows = full + 100;
+    let context = Context { chunk_rows, memory: MemoryPool::new(0).budget(16 * MIB), ..context(Profile::Documented) };
+    let mut pieces = Vec::new();
+    run(&select("SELECT * FROM m"), &source, &context, &mut |piece| {
+        pieces.extend(piece.map(|piece| piece.row_count()));
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(pieces, [full, 100, 1500 - chunk_rows]);
 }
 
 // spec: select.limit.memory.1

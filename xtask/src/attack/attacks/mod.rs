@@ -5,15 +5,24 @@ mod columns;
 mod passwords;
 mod queries;
 mod schema;
+mod texts;
 mod writes;
 
 use super::scenario::Attack;
 
 /// Returns all attacks.
 pub(super) fn all() -> impl Iterator<Item = &'static Attack> {
-    [writes::ATTACKS, schema::ATTACKS, queries::ATTACKS, columns::ATTACKS, passwords::ATTACKS, clients::ATTACKS]
-        .into_iter()
-        .flatten()
+    [
+        writes::ATTACKS,
+        schema::ATTACKS,
+        queries::ATTACKS,
+        texts::ATTACKS,
+        columns::ATTACKS,
+        passwords::ATTACKS,
+        clients::ATTACKS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 #[cfg(test)]
