@@ -71,8 +71,8 @@ impl FieldTable {
 
     /// The estimated memory of the fields here and in the live schema.
     pub(super) fn memory(&self) -> usize {
-        let fields = self.measurements.values().flat_map(|fields| fields.keys());
-        fields.map(|name| FIELD_BYTES + 2 * name.len()).sum()
+        let fields = self.measurements.values().flat_map(|fields| fields.iter());
+        fields.map(|(name, _)| FIELD_BYTES + 2 * name.len()).sum()
     }
 
     /// The id of the next field.

@@ -99,7 +99,7 @@ pub(super) fn of_series(
     let mut tally = Tally::default();
     for shard in &checkpoint.shards {
         let fields =
-            shard.fields.iter().flat_map(|(measurement, fields)| fields.values().map(move |f| (f.id, measurement)));
+            shard.fields.iter().flat_map(|(measurement, fields)| fields.iter().map(move |(_, f)| (f.id, measurement)));
         let measurements: BTreeMap<FieldId, _> = fields.collect();
         for number in &shard.segments {
             let path = survey.path(&segment_name(*number));
