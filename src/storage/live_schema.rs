@@ -174,6 +174,13 @@ impl LiveShard {
 }
 
 impl LiveFields {
+    /// Makes room for the fields of a point with this many.
+    pub(super) fn expect(&mut self, fields: usize) {
+        if self.layout.len() < fields {
+            self.by_name.reserve(fields);
+        }
+    }
+
     /// Returns a field by its name; `at` is its position in the point.
     #[inline]
     pub(super) fn find(&mut self, at: usize, name: &[u8]) -> Option<Field> {

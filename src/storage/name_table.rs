@@ -43,6 +43,11 @@ impl<V> NameTable<V> {
         (&entry.1, &entry.2)
     }
 
+    /// Makes room for this many names in total.
+    pub(super) fn reserve(&mut self, total: usize) {
+        self.entries.reserve(total.saturating_sub(self.entries.len()), |(hash, _, _)| hash.whole());
+    }
+
     /// Removes a name, and returns its value.
     pub(super) fn remove(&mut self, name: &[u8]) -> Option<V> {
         let hash = StoredHash::of(&self.hasher, name);

@@ -171,6 +171,11 @@ impl<'t> ShardWriter<'t> {
         self.index.read().has_tag(measurement, key, value)
     }
 
+    /// Makes room for the fields of a point with this many, which are going to be looked up.
+    pub fn expect_fields(&mut self, series: ResolvedSeries, fields: usize) {
+        self.fields.of(series.measurement).expect(fields);
+    }
+
     /// Looks up a field of the measurement of `series`. `at` is its position among the fields of a point: points mostly
     /// have the same fields in the same order, so the field that was last there is tried first.
     #[inline]

@@ -30,6 +30,8 @@ pub struct Transaction<'s> {
     first_series: u64,
     /// What else it added to the live schema.
     additions: Vec<Addition>,
+    /// Those that were committed. They are freed after the lock.
+    kept: Vec<Addition>,
     removals: Vec<Removal>,
     /// The estimated memory that applying the record takes, in bytes.
     cost: usize,
@@ -63,6 +65,7 @@ impl<'s> Transaction<'s> {
             record,
             first_series,
             additions: Vec::new(),
+            kept: Vec::new(),
             removals: Vec::new(),
             cost: 0,
             schema: 0,
@@ -177,7 +180,7 @@ impl<'s> Transaction<'s> {
     /// Makes the additions to the live schema permanent.
     fn keep(&mut self) {
         self.first_series = self.live.next_series;
-        self.additions.clear();
+        self.kept = std::mem::take(&mut self.additions);
         if let Some(watch) = &mut self.live.watch {
             watch.extend(self.written.drain(..));
         }

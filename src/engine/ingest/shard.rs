@@ -239,6 +239,7 @@ impl<'b> ShardIngest<'_, 'b> {
         let (keys, values) = (self.batch.keys_of(point), self.batch.values_of(point));
         let mut conflicts = 0;
         self.fields.clear();
+        self.writer.expect_fields(series, keys.len());
         for (at, (key, value)) in keys.iter().zip(values).enumerate() {
             let field = match self.writer.field(series, at, key) {
                 Some(field) => field,
