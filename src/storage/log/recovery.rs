@@ -50,6 +50,11 @@ pub(crate) fn recover(
         tracing::warn!(file = %missing.display(),
             "no log file begins where the checkpoint ends; if it was removed, the changes in it are lost");
     }
+    if next == from && header.first < from {
+        // Sealing begins a file at its position, unless there is no space or no descriptor for it.
+        tracing::warn!(file = %dir.join(file_name(from)).display(),
+            "the log ends where the checkpoint was written, without this file; if it existed, its records are lost");
+    }
     if end < len {
         tracing::warn!(file = %path.display(), offset = end, bytes = len - end,
             "cut off the end of the log, which a crash left unfinished");
