@@ -124,7 +124,8 @@ pub struct Coordinator {
     pub max_select_buckets: u64,
     /// The most memory that one query may hold. InfluxDB has no such key.
     pub max_query_memory: Size,
-    /// The most memory that all running queries may hold together. InfluxDB has no such key.
+    /// The most memory that all running queries may hold together, or a quarter of what the process may use. InfluxDB has no such
+    /// key.
     pub max_total_query_memory: Size,
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -30,8 +30,29 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long the server waits after a connection could not be accepted.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(10);
 
+/// How long it waits if an idle connection is being closed for the next one.
+const CLOSING_DELAY: Duration = Duration::from_millis(1);
+
 /// How long running requests may take when the server shuts down.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How many connections may wait to be accepted. The system may allow fewer. Clients whose attempts are dropped try again after a
+/// second.
+const BACKLOG: u32 = 4096;
+
+/// Listens on the first of the addresses of a host and port that can be listened on.
+async fn listen(address: &str) -> std::io::Result<TcpListener> {
+    let mut last = None;
+    for address in tokio::net::lookup_host(address).await? {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| std::io::Error::new(ErrorKind::InvalidInput, "the host has no address")))
+}
 
 /// A server that listens, and answers when it is [run](Server::run).
 #[derive(Debug)]
@@ -47,14 +68,14 @@ impl<A: Api> Server<A> {
     /// If the address cannot be listened on.
     pub async fn bind(address: &str, options: HttpOptions, api: Arc<A>) -> std::io::Result<Server<A>> {
         let listener = match address.strip_prefix(':') {
-            Some(port) => match TcpListener::bind(format!("[::]:{port}")).await {
+            Some(port) => match listen(&format!("[::]:{port}")).await {
                 Err(error) if !matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {
                     // The system has no IPv6.
-                    TcpListener::bind(format!("0.0.0.0:{port}")).await?
+                    listen(&format!("0.0.0.0:{port}")).await?
                 }
                 bound => bound?,
             },
-            None => TcpListener::bind(address).await?,
+            None => listen(address).await?,
         };
         Ok(Server { listener, context: Arc::new(ServerContext::new(api, options)) })
     }
@@ -96,7 +117,7 @@ impl<A: Api> Server<A> {
                         if refusals.due() {
                             tracing::warn!(%error, closed_an_idle_connection = closed, "a connection was not accepted");
                         }
-                        tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+                        tokio::time::sleep(if closed { CLOSING_DELAY } else { ACCEPT_RETRY_DELAY }).await;
                     }
                 },
             }

@@ -2,6 +2,7 @@
 //! same parts; signals, the log and the command line are left to [`cli`](crate::cli).
 
 mod embedded;
+mod memory;
 mod options;
 mod start;
 

@@ -13,8 +13,8 @@ const READ_MAX: u64 = 8 << 20;
 /// Queries end after a tenth of a second.
 const SHORT_QUERIES: &str = "[http]\nlog-enabled = false\n[coordinator]\nquery-timeout = \"100ms\"\n";
 
-/// How long after its client has left a query may use the CPU.
-const UNTIL_IDLE: Duration = Duration::from_secs(1);
+/// How long after its client has left a query may use the CPU: the client may have closed its sending direction only, and gets 5 s.
+const UNTIL_IDLE: Duration = Duration::from_secs(6);
 
 /// The share of a core that an idle server may use, with the good client's requests.
 const IDLE_SHARE: f64 = 0.5;
