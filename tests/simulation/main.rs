@@ -205,7 +205,8 @@ impl Simulation {
             self.disk = self.disk.crash(seed);
             count(&COUNTS.power_cuts);
         }
-        self.start(&[self.model.clone()], seed);
+        let model = self.model.clone();
+        self.start(&[model], seed);
     }
 
     fn checkpoint(&mut self, seed: u64) {
