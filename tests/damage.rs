@@ -21,6 +21,8 @@ use server::Server;
 const FLIPS: usize = 4;
 /// How long the store may take to seal.
 const SEALING_MAX: Duration = Duration::from_mins(1);
+/// A store whose files have not changed for so long does not seal.
+const AT_REST_AFTER: Duration = Duration::from_secs(1);
 /// A memtable that is full after a few batches.
 const SMALL_MEMTABLE: &str = "[http]\nlog-enabled = false\n[data]\ncache-max-memory-size = 8192\n";
 /// A memtable that is not sealed, so that the last batches are in the log only.
@@ -53,6 +55,7 @@ impl Sound {
             let lines = (0..20).map(|n| format!("m,host=h{} value={n}.5,text=\"t{batch}\" {}", n % 5, batch * 20 + n));
             write(&mut connection, &lines.collect::<Vec<_>>().join("\n"));
         }
+        wait_until_sealed(&store);
         server.kill();
         std::fs::write(&config, LARGE_MEMTABLE).unwrap();
         let server = Server::on_with_config(&store, &config);
@@ -82,6 +85,24 @@ fn write(connection: &mut Connection, lines: &str) {
     assert_eq!(status, 204, "{body}");
 }
 
+/// Waits until no file of the store has changed for a while. The log begins a new file before each checkpoint: if the last one is
+/// missing without its checkpoint, nothing tells of it.
+fn wait_until_sealed(store: &Path) {
+    let state = || files(store, "").into_iter().map(|path| (length_of(&store.join(&path)), path)).collect::<Vec<_>>();
+    let (began, mut before, mut since) = (Instant::now(), state(), Instant::now());
+    while since.elapsed() < AT_REST_AFTER && began.elapsed() < SEALING_MAX {
+        std::thread::sleep(Duration::from_millis(20));
+        let now = state();
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+    }
+}
+
+fn length_of(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
 /// Returns the non-empty files of a store whose names begin with `kind`, relative to the store.
 fn files(store: &Path, kind: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -91,8 +112,7 @@ fn files(store: &Path, kind: &str) -> Vec<PathBuf> {
             let name = entry.unwrap().file_name();
             let path = Path::new(folder).join(&name);
             // Files may be removed while the server runs.
-            let length = std::fs::metadata(store.join(&path)).map_or(0, |metadata| metadata.len());
-            if name.to_string_lossy().starts_with(kind) && length > 0 {
+            if name.to_string_lossy().starts_with(kind) && length_of(&store.join(&path)) > 0 {
                 found.push(path);
             }
         }

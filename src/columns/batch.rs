@@ -13,6 +13,22 @@ pub struct Batch {
     pub values: Column,
 }
 
+/// The memory of a batch without its values: three allocations and their owners.
+const BATCH_BYTES: usize = 160;
+
+impl Batch {
+    /// Returns the bytes of memory of the batch with its times and values, without the bytes of strings, which are shared.
+    pub fn memory(&self) -> usize {
+        let values = match &self.values {
+            Column::Float(values) => size_of_val(&**values),
+            Column::Integer(values) => size_of_val(&**values),
+            Column::String(values) => size_of_val(&**values),
+            Column::Boolean(values) => size_of_val(&**values),
+        };
+        BATCH_BYTES + size_of_val(&**self.times) + values
+    }
+}
+
 /// Values of one type.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "one variant for each field type")]

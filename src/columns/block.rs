@@ -17,6 +17,11 @@ pub trait Block: Send + Sync {
         true
     }
 
+    /// Returns the bytes of memory that it holds and does not share with the store: those of values that were copied for it.
+    fn memory(&self) -> usize {
+        0
+    }
+
     /// Returns the times only, which may be cheaper than decoding everything.
     fn times(&self) -> Result<Arc<Vec<i64>>, SourceError> {
         self.decode().map(|batch| batch.times.clone())

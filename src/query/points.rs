@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use fluxstone_columns::{Batch, Block, Column, SeriesId, Source};
+use fluxstone_columns::{Batch, Block, Column, SeriesId, Source, Summary};
 use fluxstone_model::{FieldType, Scalar, Text, TimeRange, Timestamp};
 
 use super::budget::Reservation;
@@ -73,8 +73,8 @@ pub(super) struct RowReader {
 
 /// The memory of one field of a reader, without its blocks.
 const CURSOR_BYTES: usize = size_of::<FieldCursor>();
-/// The memory of a block that is not decoded.
-const BLOCK_BYTES: usize = 96;
+/// The memory of a block, without its values.
+const BLOCK_BYTES: usize = size_of::<Summary>() + 64;
 /// The maximum number of cells in rows with gaps.
 const MERGED_CELLS_MAX: usize = 1 << 18;
 /// The memory of a cell in rows with gaps.
@@ -312,7 +312,8 @@ impl RowReader {
         let mut cursors = Vec::with_capacity(fields.len());
         for field in fields {
             let cursor = FieldCursor::new(source, series, field, range, descending);
-            memory.grow(CURSOR_BYTES + cursor.blocks.len() * BLOCK_BYTES)?;
+            let blocks = cursor.blocks.iter().map(|block| BLOCK_BYTES + block.memory());
+            memory.grow(CURSOR_BYTES + blocks.sum::<usize>())?;
             cursors.push(cursor);
         }
         let rows_max = execution.decoded_rows_max(fields.len().saturating_mul(beside));

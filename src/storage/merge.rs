@@ -122,6 +122,11 @@ impl Block for MemoryBlock {
         self.summary
     }
 
+    fn memory(&self) -> usize {
+        // A batch that nobody else has was copied from a chunk that still grows.
+        if Arc::strong_count(&self.batch) == 1 { self.batch.memory() } else { 0 }
+    }
+
     fn decode(&self) -> Result<Arc<Batch>, SourceError> {
         Ok(self.batch.clone())
     }
@@ -181,6 +186,9 @@ fn merge_cluster(mut cluster: Vec<(usize, Piece)>, blocks: &mut Vec<Arc<dyn Bloc
         }
     }
 }
+
+/// The memory of a time and of a decoded value, which a string exceeds.
+const TIMED_VALUE_BYTES: usize = 2 * size_of::<i64>();
 
 /// A piece whose times are known. Its values are decoded once, for all blocks that are made from it.
 struct TimedPiece {
@@ -294,6 +302,17 @@ struct MergedBlock {
 impl Block for MergedBlock {
     fn summary(&self) -> Summary {
         self.summary
+    }
+
+    fn memory(&self) -> usize {
+        match &self.picks {
+            // The piece overlaps others, and counts with what was picked from them.
+            Picks::Slice(_) => 0,
+            Picks::Scattered(picked) => {
+                let piece = |piece: &Arc<TimedPiece>| piece.block.memory() + piece.times.len() * TIMED_VALUE_BYTES;
+                size_of_val(&**picked) + self.pieces.iter().map(piece).sum::<usize>()
+            }
+        }
     }
 
     fn times(&self) -> Result<Arc<Vec<i64>>, SourceError> {

@@ -260,6 +260,25 @@ fn a_snapshot_does_not_change() {
     assert_eq!(f.dump(), [""; 0]);
 }
 
+// spec: select.limit.memory.1
+#[test]
+fn blocks_count_the_values_that_were_copied_for_them() {
+    let f = Fixture::new();
+    let lines =
+        |from: usize, to: usize| (from..to).map(|time| format!("m v={time} {time}")).collect::<Vec<_>>().join("\n");
+    let memory = || {
+        let snapshot = f.store().snapshot(DB, &[(SHARD, TimeRange::ALL)]);
+        let series = f.ids("m")[0];
+        snapshot.blocks(series, b"v", TimeRange::ALL).iter().map(|block| block.memory()).sum::<usize>()
+    };
+    f.write(&lines(0, 1025));
+    assert!(memory() < 1024, "a chunk that is full is shared: {}", memory());
+    f.write(&lines(1025, 1524));
+    assert!(memory() >= 500 * 16, "a chunk that grows is copied: {}", memory());
+    f.write("m v=0 1000");
+    assert!(memory() >= 1524 * 16, "values that overlap are merged: {}", memory());
+}
+
 // spec: storage.durability.6, storage.log.4
 #[test]
 fn readers_see_whole_changes_while_writers_write() {
