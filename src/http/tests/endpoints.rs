@@ -122,7 +122,7 @@ fn debug_vars_counts_what_happened() {
         assert_eq!(values[name], count, "{name}");
     }
     assert_eq!(values["clientError"], 1);
-    let storage = serde_json::json!({ "mode": "writable", "panics": 0, "sealingFails": false });
+    let storage = serde_json::json!({ "mode": "writable", "panics": 0, "damagedSegments": 0, "sealingFails": false });
     assert_eq!(variables["storage"]["values"], storage);
 }
 
