@@ -41,6 +41,10 @@ const SHORT: &[&str] = &[
     "long-select-list",
     "show-field-keys",
     "shards-per-write",
+    "removals-under-writes",
+    "long-texts",
+    "many-patterns",
+    "bound-values",
 ];
 
 /// Which attacks to run, and against what.
