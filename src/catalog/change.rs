@@ -132,7 +132,7 @@ impl Catalog {
             Change::CreateUser { name, hash, admin } => self.add_user(name, hash, *admin),
             Change::DropUser { name } => {
                 self.users.retain(|u| u.name != *name);
-                self.orphan_continuous_queries(name);
+                self.mark_continuous_queries_of(name);
             }
             Change::SetPassword { name, hash } => self.with_user(name, |user| user.hash.clone_from(hash)),
             Change::SetAdmin { name, admin } => self.with_user(name, |user| user.admin = *admin),
@@ -158,8 +158,8 @@ impl Catalog {
         }
     }
 
-    /// Remembers that the author of continuous queries was dropped.
-    fn orphan_continuous_queries(&mut self, author: &str) {
+    /// Notes in the continuous queries of an author that the author was dropped.
+    fn mark_continuous_queries_of(&mut self, author: &str) {
         let is_theirs = |query: &ContinuousQuery| query.author.as_deref() == Some(author);
         for database in &mut self.databases {
             if database.continuous_queries.iter().any(is_theirs) {

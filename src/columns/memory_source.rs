@@ -4,6 +4,7 @@
 //! values of one type and one shard, and a complete summary.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -144,9 +145,16 @@ impl Source for MemorySource {
         tags.map(|(key, _)| key.clone()).collect()
     }
 
-    fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
+    fn series_while(
+        &self,
+        measurement: &[u8],
+        predicate: &SeriesPredicate,
+        go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Option<Vec<SeriesRef>> {
+        go_on(0).is_continue().then_some(())?;
         let wanted = self.of_measurement(measurement).filter(|(_, series)| predicate.holds(&series.key.tags));
-        wanted.map(|(id, series)| SeriesRef { id, key: series.key.clone() }).collect()
+        let found = wanted.map(|(id, series)| SeriesRef { id, key: series.key.clone() });
+        found.map(|series| go_on(series.memory()).is_continue().then_some(series)).collect()
     }
 
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {

@@ -27,20 +27,18 @@ pub trait Source: Send + Sync {
     /// Returns the tag keys of a measurement.
     fn tag_keys(&self, measurement: &[u8]) -> BTreeSet<Text>;
 
-    /// Returns the series of a measurement for which `predicate` holds, in the order of their keys.
-    fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef>;
-
-    /// Returns what [`Source::series`] does, unless `go_on` breaks. It is called for each series with the bytes of memory that the
-    /// series takes, and with zero where finding them takes time.
+    /// Returns the series of a measurement for which `predicate` holds, in the order of their keys, unless `go_on` breaks. It is
+    /// called for each series with the bytes of memory that the series takes, and with zero where finding them takes time.
     fn series_while(
         &self,
         measurement: &[u8],
         predicate: &SeriesPredicate,
         go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Option<Vec<SeriesRef>> {
-        go_on(0).is_continue().then_some(())?;
-        let found = self.series(measurement, predicate);
-        found.iter().all(|series| go_on(series.memory()).is_continue()).then_some(found)
+    ) -> Option<Vec<SeriesRef>>;
+
+    /// Returns what [`Source::series_while`] does if nothing breaks it.
+    fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
+        self.series_while(measurement, predicate, &mut |_| ControlFlow::Continue(())).unwrap_or_default()
     }
 
     /// Returns the values of one field of one series in `range`: blocks in time order that do not overlap and hold each

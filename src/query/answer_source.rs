@@ -3,6 +3,7 @@
 //! A series has each time once, in blocks in time order; who adds series takes care of that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_columns::{Batch, Block, Column, SeriesId, SeriesPredicate, SeriesRef, Source, SourceError, Summary};
@@ -140,11 +141,18 @@ impl Source for AnswerSource {
         self.tags.get(measurement).cloned().unwrap_or_default()
     }
 
-    fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
+    fn series_while(
+        &self,
+        measurement: &[u8],
+        predicate: &SeriesPredicate,
+        go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Option<Vec<SeriesRef>> {
+        go_on(0).is_continue().then_some(())?;
         let numbered = (0..).map(SeriesId).zip(&self.series);
         let wanted =
             numbered.filter(|(_, series)| series.key.measurement == *measurement && predicate.holds(&series.key.tags));
-        wanted.map(|(id, series)| SeriesRef { id, key: series.key.clone() }).collect()
+        let found = wanted.map(|(id, series)| SeriesRef { id, key: series.key.clone() });
+        found.map(|series| go_on(series.memory()).is_continue().then_some(series)).collect()
     }
 
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {

@@ -6,8 +6,9 @@ const QUERY_PART: u64 = 4;
 
 /// Returns the limit on the memory of all queries: the setting, or a part of the available memory if that is less. Zero, which is
 /// unlimited, stays as it is.
-pub(super) fn total_query_memory(setting: u64, available: Option<u64>) -> u64 {
-    available.map_or(setting, |available| setting.min(available / QUERY_PART))
+pub(super) fn total_query_memory(setting: usize, available: Option<u64>) -> usize {
+    let part = available.map_or(u64::MAX, |available| available / QUERY_PART);
+    setting.min(usize::try_from(part).unwrap_or(usize::MAX))
 }
 
 /// Returns the bytes of memory that the process may use: the least of its limits and of what the machine has, as far as they are
@@ -45,12 +46,12 @@ mod tests {
     // spec: select.limit.memory.3
     #[test]
     fn queries_get_a_quarter_of_little_memory() {
-        const GIB: u64 = 1 << 30;
-        assert_eq!(total_query_memory(GIB, Some(2 * GIB)), GIB / 2);
-        assert_eq!(total_query_memory(GIB, Some(4 * GIB)), GIB);
-        assert_eq!(total_query_memory(GIB, Some(64 * GIB)), GIB);
+        const GIB: usize = 1 << 30;
+        assert_eq!(total_query_memory(GIB, Some(2 << 30)), GIB / 2);
+        assert_eq!(total_query_memory(GIB, Some(4 << 30)), GIB);
+        assert_eq!(total_query_memory(GIB, Some(64 << 30)), GIB);
         assert_eq!(total_query_memory(GIB, None), GIB);
-        assert_eq!(total_query_memory(0, Some(GIB)), 0, "unlimited");
+        assert_eq!(total_query_memory(0, Some(1 << 30)), 0, "unlimited");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Translates settings into what the engine and the HTTP API need.
 
-use super::memory;
 use crate::config::Settings;
 use crate::engine::{ContinuousQueryOptions, EngineOptions};
 use crate::http::HttpOptions;
@@ -9,15 +8,9 @@ use crate::query::SelectLimits;
 /// The most jobs of one kind: each takes a thread.
 const JOBS_MAX: usize = 1024;
 
-/// Returns the options of the engine. A service that is disabled has an interval of zero. Queries get less memory than their
-/// setting allows if the process may use only a little.
+/// Returns the options of the engine. A service that is disabled has an interval of zero.
 pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
     let Settings { meta, data, coordinator, retention, continuous_queries, compat, .. } = settings;
-    let set = coordinator.max_total_query_memory.0;
-    let total_query_memory = memory::total_query_memory(set, memory::available());
-    if total_query_memory < set {
-        tracing::info!(bytes = total_query_memory, "max-total-query-memory is a quarter of the available memory");
-    }
     EngineOptions {
         data_dir: data.dir.clone(),
         log_dir: data.log_dir(),
@@ -39,7 +32,7 @@ pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
             buckets_max: coordinator.max_select_buckets,
         },
         query_memory_max: usize::try_from(coordinator.max_query_memory.0).unwrap_or(usize::MAX),
-        total_query_memory_max: usize::try_from(total_query_memory).unwrap_or(usize::MAX),
+        total_query_memory_max: usize::try_from(coordinator.max_total_query_memory.0).unwrap_or(usize::MAX),
         query_timeout_ns: coordinator.query_timeout.as_nanos(),
         retention_check_ns: if retention.enabled { retention.check_interval.as_nanos() } else { 0 },
         continuous_queries: ContinuousQueryOptions {

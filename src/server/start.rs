@@ -9,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use super::memory;
 use super::options::{engine_options, http_options};
 use crate::config::Settings;
 use crate::engine::Engine;
@@ -70,7 +71,15 @@ pub(crate) fn use_temporary_directory(settings: &mut Settings) -> Result<TempDir
 
 /// Opens the data and listens. Connections wait until the server is run.
 pub(crate) async fn bind(settings: &Settings) -> Result<http::Server<Engine>, StartError> {
-    let options = engine_options(settings);
+    let mut options = engine_options(settings);
+    let set = options.total_query_memory_max;
+    options.total_query_memory_max = memory::total_query_memory(set, memory::available());
+    if options.total_query_memory_max < set {
+        tracing::info!(
+            bytes = options.total_query_memory_max,
+            "max-total-query-memory is a quarter of the available memory"
+        );
+    }
     let engine = tokio::task::spawn_blocking(move || Engine::open(options))
         .await
         .map_err(|error| StartError::Panicked(error.into()))?

@@ -59,10 +59,6 @@ impl Source for Snapshot {
         self.series.as_ref().map_or_else(BTreeSet::new, |series| series.tag_keys(measurement))
     }
 
-    fn series(&self, measurement: &[u8], predicate: &SeriesPredicate) -> Vec<SeriesRef> {
-        self.series_while(measurement, predicate, &mut |_| ControlFlow::Continue(())).unwrap_or_default()
-    }
-
     fn series_while(
         &self,
         measurement: &[u8],
