@@ -27,11 +27,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a client may read nothing of an answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// How long the server waits after a connection could not be accepted.
+/// How long the server waits after a connection could not be accepted, unless another one ends.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(10);
-
-/// How long it waits if an idle connection is being closed for the next one.
-const CLOSING_DELAY: Duration = Duration::from_millis(1);
 
 /// How long running requests may take when the server shuts down.
 const GRACE: Duration = Duration::from_secs(10);
@@ -117,7 +114,8 @@ impl<A: Api> Server<A> {
                         if refusals.due() {
                             tracing::warn!(%error, closed_an_idle_connection = closed, "a connection was not accepted");
                         }
-                        tokio::time::sleep(if closed { CLOSING_DELAY } else { ACCEPT_RETRY_DELAY }).await;
+                        // The next one can be accepted as soon as any connection has ended.
+                        let _ = tokio::time::timeout(ACCEPT_RETRY_DELAY, connections.join_next()).await;
                     }
                 },
             }
