@@ -9,6 +9,7 @@
 //! | `kill-rounds` | kills the server many times while clients write, and checks that no acknowledged write is lost |
 //! | `attack` | attacks the server under a limit on its memory, and checks that it survives, serves others, and loses nothing |
 //! | `compare` | compares the cost of writes and queries with another server's, in one run |
+//! | `guard` | counts the instructions of the hot paths, and compares them with those that are committed |
 
 mod attack;
 mod citations;
@@ -16,6 +17,7 @@ mod compare;
 mod compat;
 mod files;
 mod fuzz;
+mod guard;
 mod imports;
 mod influxdb;
 mod kills;
@@ -63,6 +65,8 @@ enum Chore {
     Attack(attack::Options),
     /// Compare the cost of writes and queries with another server's, in one run.
     Compare(compare::Options),
+    /// Count the instructions of the hot paths, and compare them with the committed counts. Needs valgrind.
+    Guard(guard::Options),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         Chore::KillRounds(options) => kills::rounds(&tree::root(), &options),
         Chore::Attack(options) => attack::attack(&tree::root(), &options),
         Chore::Compare(options) => compare::compare(&tree::root(), &options),
+        Chore::Guard(options) => guard::guard(&tree::root(), &options),
     };
     match done {
         Ok(violations) if violations.is_empty() => ExitCode::SUCCESS,
