@@ -26,7 +26,7 @@ const CPU_TICK_S: f64 = 0.01;
 /// The longest time to wait for a server to settle.
 const SETTLE_LIMIT: Duration = Duration::from_mins(10);
 
-/// The cost of loading a data set. Values that only a server started here can have are `None` for others.
+/// The cost of loading a data set. What is not known of a server that was not started here is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Load {
     /// The time from the first request to the last answer.
@@ -77,9 +77,11 @@ async fn write(mut connection: Connection, batches: Vec<Bytes>, bar: ProgressBar
     Ok(())
 }
 
-/// Waits until the server has settled: neither its files nor its CPU time change any more.
+/// Waits until the server has settled: neither its files nor its CPU time change any more. Of a server that was not started here,
+/// the files are not known.
 pub(super) async fn settle(server: &Server, load: &mut Load) -> anyhow::Result<()> {
-    let (Some(mut disk), Some(mut cpu_s)) = (server.disk_bytes()?, server.cpu_s()?) else { return Ok(()) };
+    let Some(mut cpu_s) = server.cpu_s()? else { return Ok(()) };
+    let mut disk = server.disk_bytes()?;
     let (cpu_at_last_answer, last_answer) = (cpu_s, Instant::now());
     let mut quiet_since = last_answer;
     while quiet_since.elapsed() < QUIET {
@@ -87,7 +89,7 @@ pub(super) async fn settle(server: &Server, load: &mut Load) -> anyhow::Result<(
             bail!("the server is still busy {} minutes after the last write", SETTLE_LIMIT.as_secs() / 60);
         }
         tokio::time::sleep(LOOK).await;
-        let (disk_now, cpu_now) = (server.disk_bytes()?.unwrap_or_default(), server.cpu_s()?.unwrap_or_default());
+        let (disk_now, cpu_now) = (server.disk_bytes()?, server.cpu_s()?.unwrap_or_default());
         let is_busy = cpu_now - cpu_s > quiet_since.elapsed().as_secs_f64() * QUIET_CPU + CPU_TICK_S;
         if disk_now != disk || is_busy {
             (disk, cpu_s, quiet_since) = (disk_now, cpu_now, Instant::now());
@@ -96,7 +98,7 @@ pub(super) async fn settle(server: &Server, load: &mut Load) -> anyhow::Result<(
     load.settled_cpu_s = load.cpu_s.map(|loading| loading + cpu_s - cpu_at_last_answer);
     load.settling_s = Some((quiet_since - last_answer).as_secs_f64());
     load.peak_memory = server.peak_memory()?;
-    load.disk_bytes = Some(disk);
+    load.disk_bytes = disk;
     Ok(())
 }
 

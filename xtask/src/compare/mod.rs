@@ -7,7 +7,9 @@
 mod agreement;
 mod client;
 mod data;
+mod growth;
 mod load;
+mod plot;
 mod queries;
 mod random;
 mod report;
@@ -35,6 +37,9 @@ pub(crate) struct Options {
     /// The other server: the binary of an InfluxDB 1.x to start, or the URL of a running, empty server.
     #[arg(long, default_value = "influxd")]
     peer: String,
+    /// The process id of the server at the URL, if it runs on this machine: its CPU time and memory are measured as well.
+    #[arg(long, value_name = "PID")]
+    peer_pid: Option<u32>,
     /// The binary of Fluxstone; built in release mode by default.
     #[arg(long)]
     server: Option<PathBuf>,
@@ -68,6 +73,9 @@ pub(crate) struct Options {
     /// Also write the outcome as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Measure how costs grow instead, and draw charts into this directory. Needs a peer that can be started.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["json", "peer_pid"])]
+    plot: Option<PathBuf>,
 }
 
 /// Compares the servers. Different answers are violations; ratios that miss their targets are only printed.
@@ -76,21 +84,31 @@ pub(crate) fn compare(root: &Path, options: &Options) -> anyhow::Result<Vec<Stri
         bail!("--hosts, --hours, --sensors, --batch and --runs must be at least 1");
     }
     let fluxstone = release::server(root, options.server.as_deref())?;
-    let programs = [Program::fluxstone(&fluxstone)?, Program::peer(&options.peer)?];
+    let programs = [Program::fluxstone(&fluxstone)?, Program::peer(&options.peer, options.peer_pid)?];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(async {
-        tokio::select! {
-            outcome = run(options, &programs) => outcome,
-            // Dropping the other future stops the servers and removes their files.
-            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    if let Some(directory) = &options.plot {
+        let charts = runtime.block_on(or_interrupted(growth::measure(options, &programs)))?;
+        std::fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+        for chart in &charts {
+            plot::draw(chart, &programs.each_ref().map(|program| program.title.clone()), directory)?;
         }
-    })?;
+        return Ok(Vec::new());
+    }
+    let outcome = runtime.block_on(or_interrupted(run(options, &programs)))?;
     println!("{}", report::table(&outcome));
     if let Some(path) = &options.json {
         let json = serde_json::to_string_pretty(&outcome)?;
         std::fs::write(path, json + "\n").with_context(|| path.display().to_string())?;
     }
     Ok(outcome.differences().map(|(query, difference)| format!("{query}: the answers differ: {difference}")).collect())
+}
+
+/// Drops `work` if the user interrupts it, which stops the servers and removes their files.
+async fn or_interrupted<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::select! {
+        outcome = work => outcome,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    }
 }
 
 async fn run(options: &Options, programs: &[Program; 2]) -> anyhow::Result<Outcome> {

@@ -190,9 +190,9 @@ mod tests {
             "bytes per value                          1.16         1.16       1.00 x\n",
             "double-groupby-all                     100 ms      1600 ms      16.00 x 2.3 kB, equal\n",
             "count-all                             2.00 ms      2.00 ms       1.00 x 2.3 kB, DIFFERENT\n",
-            "integers: CPU until settled            8.00 x       6.67 x       MISSED\n",
-            "queries, geometric mean                8.00 x       4.00 x       MISSED\n",
-            "double-groupby-all                    10.00 x      16.00 x          met\n",
+            "integers: CPU to load                 15.00 x      18.00 x          met\n",
+            "integers: CPU until settled           13.00 x       6.67 x       MISSED\n",
+            "queries, geometric mean               18.00 x       4.00 x       MISSED\n",
         ] {
             assert!(table.contains(expected), "{expected}is not in\n{table}");
         }

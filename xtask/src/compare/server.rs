@@ -32,14 +32,16 @@ pub(super) struct Program {
 enum Place {
     /// A binary, and its arguments before the path of the configuration file.
     Binary(PathBuf, &'static [&'static str]),
-    /// `host:port`
-    Address(String),
+    /// `host:port`, and the process id if its costs are to be measured.
+    Address(String, Option<u32>),
 }
 
 /// A server that answers. If it was started here, it is killed on drop.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) address: String,
+    /// The process whose costs are measured.
+    pid: Option<u32>,
     started: Option<Started>,
 }
 
@@ -55,14 +57,14 @@ impl Program {
         Program::binary("Fluxstone", binary, &["--version"], &["serve", "--config"])
     }
 
-    /// Returns the other server: a URL, or the binary of an InfluxDB.
-    pub(super) fn peer(text: &str) -> anyhow::Result<Program> {
+    /// Returns the other server: a URL, with the process id of its server if it is known, or the binary of an InfluxDB.
+    pub(super) fn peer(text: &str, pid: Option<u32>) -> anyhow::Result<Program> {
         let Some(address) = text.strip_prefix("http://") else {
             return Program::binary("InfluxDB", Path::new(text), &["version"], &["-config"]);
         };
         let address = address.trim_end_matches('/');
         let address = if address.contains(':') { address.to_owned() } else { format!("{address}:80") };
-        Ok(Program { name: "peer".to_owned(), title: text.to_owned(), place: Place::Address(address) })
+        Ok(Program { name: "peer".to_owned(), title: text.to_owned(), place: Place::Address(address, pid) })
     }
 
     fn binary(name: &str, path: &Path, version: &[&str], serve: &'static [&'static str]) -> anyhow::Result<Program> {
@@ -77,7 +79,7 @@ impl Server {
     /// Starts a server and waits until it answers.
     pub(super) async fn start(program: &Program) -> anyhow::Result<Server> {
         let mut server = match &program.place {
-            Place::Address(address) => Server { address: address.clone(), started: None },
+            Place::Address(address, pid) => Server { address: address.clone(), pid: *pid, started: None },
             Place::Binary(path, serve) => Server::spawn(path, serve)?,
         };
         server.wait_for_answer().await.with_context(|| program.name.clone())?;
@@ -98,7 +100,7 @@ impl Server {
             .stderr(output()?)
             .spawn()
             .with_context(|| path.display().to_string())?;
-        Ok(Server { address, started: Some(Started { process, directory }) })
+        Ok(Server { address, pid: Some(process.id()), started: Some(Started { process, directory }) })
     }
 
     async fn wait_for_answer(&mut self) -> anyhow::Result<()> {
@@ -122,14 +124,14 @@ impl Server {
         }
     }
 
-    /// Returns the CPU time used so far, in seconds, if the server was started here.
+    /// Returns the CPU time used so far, in seconds, if its process is known.
     pub(super) fn cpu_s(&self) -> anyhow::Result<Option<f64>> {
-        self.started.as_ref().map(|started| usage::cpu_s(started.process.id())).transpose()
+        self.pid.map(usage::cpu_s).transpose()
     }
 
-    /// Returns the peak memory so far, in bytes, if the server was started here.
+    /// Returns the peak memory so far, in bytes, if its process is known.
     pub(super) fn peak_memory(&self) -> anyhow::Result<Option<u64>> {
-        self.started.as_ref().map(|started| usage::peak_memory(started.process.id())).transpose()
+        self.pid.map(usage::peak_memory).transpose()
     }
 
     /// Returns the size of all files, in bytes, if the server was started here.
@@ -194,14 +196,14 @@ mod tests {
     #[test]
     fn a_url_is_a_running_server() {
         for (url, expected) in [("http://127.0.0.1:8086/", "127.0.0.1:8086"), ("http://db.example", "db.example:80")] {
-            let program = Program::peer(url).unwrap();
-            assert!(matches!(&program.place, Place::Address(address) if address == expected), "{program:?}");
+            let program = Program::peer(url, Some(7)).unwrap();
+            assert!(matches!(&program.place, Place::Address(address, Some(7)) if address == expected), "{program:?}");
         }
     }
 
     #[test]
     fn the_error_for_a_missing_binary_has_its_path() {
-        let error = Program::peer("/nowhere/influxd").unwrap_err();
+        let error = Program::peer("/nowhere/influxd", None).unwrap_err();
         assert!(format!("{error:#}").starts_with("/nowhere/influxd: "));
     }
 }
