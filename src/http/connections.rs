@@ -1,4 +1,5 @@
-//! The open connections, and which of them is idle for the longest time: that one is closed when descriptors run out.
+//! The open connections, and which of them is closed when descriptors run out: one that has sent no request, if there is any, and of
+//! those the one that is idle for the longest time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,15 +21,25 @@ pub(super) struct Connections {
 /// What a connection is doing.
 #[derive(Debug)]
 pub(super) struct Activity {
-    /// The requests in progress, and since when there has been none.
-    state: Mutex<(usize, Instant)>,
+    state: Mutex<State>,
     close: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The requests in progress ...
+    requests: usize,
+    /// ... and since when there has been none.
+    since: Instant,
+    /// Whether there was ever a request.
+    is_used: bool,
 }
 
 impl Activity {
     /// Marks the connection as busy until the result is dropped.
     pub(super) fn busy(self: &Arc<Self>) -> Busy {
-        self.state.lock().0 += 1;
+        let mut state = self.state.lock();
+        (state.requests, state.is_used) = (state.requests + 1, true);
         Busy(Arc::clone(self))
     }
 
@@ -37,9 +48,10 @@ impl Activity {
         self.close.notified().await;
     }
 
-    fn idle_since(&self) -> Option<Instant> {
-        let (requests, since) = *self.state.lock();
-        (requests == 0).then_some(since)
+    /// Returns whether it was ever used, and since when it is idle, if it is: the least one is closed first.
+    fn idleness(&self) -> Option<(bool, Instant)> {
+        let state = self.state.lock();
+        (state.requests == 0).then_some((state.is_used, state.since))
     }
 }
 
@@ -50,7 +62,7 @@ pub(super) struct Busy(Arc<Activity>);
 impl Drop for Busy {
     fn drop(&mut self) {
         let mut state = self.0.state.lock();
-        *state = (state.0 - 1, Instant::now());
+        (state.requests, state.since) = (state.requests - 1, Instant::now());
     }
 }
 
@@ -71,7 +83,10 @@ impl Drop for OpenConnection<'_> {
 impl Connections {
     /// Adds a connection, which is idle.
     pub(super) fn open(&self) -> OpenConnection<'_> {
-        let activity = Arc::new(Activity { state: Mutex::new((0, Instant::now())), close: Notify::new() });
+        let activity = Arc::new(Activity {
+            state: Mutex::new(State { requests: 0, since: Instant::now(), is_used: false }),
+            close: Notify::new(),
+        });
         let mut open = self.open.lock();
         open.0 += 1;
         let number = open.0;
@@ -79,10 +94,10 @@ impl Connections {
         OpenConnection { activity, number, connections: self }
     }
 
-    /// Closes the connection that has been idle for the longest time. Returns whether there was one.
+    /// Closes the connection that has been idle for the longest time, one without any request first. Returns whether there was one.
     pub(super) fn close_idlest(&self) -> bool {
         let mut open = self.open.lock();
-        let idle = open.1.iter().filter_map(|(number, activity)| Some((activity.idle_since()?, *number)));
+        let idle = open.1.iter().filter_map(|(number, activity)| Some((activity.idleness()?, *number)));
         let idlest = idle.min().and_then(|(_, number)| open.1.remove(&number));
         if let Some(activity) = &idlest {
             activity.close.notify_one();
@@ -128,6 +143,20 @@ mod tests {
         assert!(is_closed(2).await, "the other one was busy a moment ago");
         assert!(connections.close_idlest() && is_closed(0).await);
         assert!(!connections.close_idlest());
+    }
+
+    // spec: http.limits.8
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_without_any_request_is_closed_first() {
+        let connections = Connections::default();
+        let used = connections.open();
+        drop(used.activity.busy());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let silent = connections.open();
+        assert!(connections.close_idlest());
+        assert!(tokio::time::timeout(Duration::ZERO, silent.activity.closed()).await.is_ok());
+        assert!(connections.close_idlest());
+        assert!(tokio::time::timeout(Duration::ZERO, used.activity.closed()).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
