@@ -62,7 +62,8 @@ struct Content {
 #[derive(Debug, Clone)]
 enum NameChange {
     Set(PathBuf, Inode),
-    Rename(PathBuf, PathBuf),
+    /// The old name, the new name, and the file, which is never another one that had the old name before.
+    Rename(PathBuf, PathBuf, Inode),
     Remove(PathBuf),
 }
 
@@ -294,7 +295,7 @@ impl Inner {
 impl NameChange {
     fn dir(&self) -> Option<&Path> {
         match self {
-            NameChange::Set(path, _) | NameChange::Rename(path, _) | NameChange::Remove(path) => path.parent(),
+            NameChange::Set(path, _) | NameChange::Rename(path, ..) | NameChange::Remove(path) => path.parent(),
         }
     }
 
@@ -303,9 +304,10 @@ impl NameChange {
             NameChange::Set(path, inode) => {
                 names.insert(path.clone(), *inode);
             }
-            NameChange::Rename(from, to) => {
-                if let Some(inode) = names.remove(from) {
-                    names.insert(to.clone(), inode);
+            NameChange::Rename(from, to, inode) => {
+                if names.get(from) == Some(inode) {
+                    names.remove(from);
+                    names.insert(to.clone(), *inode);
                 }
             }
             NameChange::Remove(path) => {
@@ -359,8 +361,8 @@ impl Disk for MemoryDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut inner = self.inner.lock();
         inner.operate()?;
-        inner.find(from)?;
-        inner.change_names(NameChange::Rename(from.to_owned(), to.to_owned()));
+        let inode = inner.find(from)?;
+        inner.change_names(NameChange::Rename(from.to_owned(), to.to_owned(), inode));
         Ok(())
     }
 
@@ -454,5 +456,36 @@ impl Rng {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) as usize % bound.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renamed_file_is_never_an_earlier_one_of_the_same_name() {
+        let (temporary, path) = (Path::new("/d/a.tmp"), Path::new("/d/a"));
+        let disk = MemoryDisk::default();
+        let mut first = disk.create(temporary).unwrap();
+        first.append(b"not synced").unwrap();
+        disk.remove(temporary).unwrap();
+        let mut second = disk.create(temporary).unwrap();
+        second.append(b"synced").unwrap();
+        second.sync().unwrap();
+        disk.rename(temporary, path).unwrap();
+        let mut found = [false; 2];
+        for seed in 0..1000 {
+            let after = disk.crash(seed);
+            let Ok(file) = after.open(path) else {
+                found[0] = true;
+                continue;
+            };
+            let mut bytes = [0; 6];
+            file.read_at(&mut bytes, 0).unwrap();
+            assert_eq!((file.length().unwrap(), &bytes), (6, b"synced"), "seed {seed}");
+            found[1] = true;
+        }
+        assert_eq!(found, [true; 2], "both must happen");
     }
 }
