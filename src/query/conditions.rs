@@ -35,6 +35,11 @@ impl SeriesFilter {
         !matches!(self.condition.for_series(key), Residual::Never)
     }
 
+    /// Whether [`SeriesFilter::predicate`] holds for exactly the series for which [`SeriesFilter::holds`] does.
+    pub fn is_exact(&self) -> bool {
+        self.condition.is_exact()
+    }
+
     /// A predicate for [`fluxstone_columns::Source::series`] that holds for at least the series for which [`SeriesFilter::holds`] does.
     pub fn predicate(&self) -> SeriesPredicate {
         self.condition.index_predicate()
@@ -168,6 +173,18 @@ impl Condition {
                 (SeriesPredicate::All, _) | (_, SeriesPredicate::All) => SeriesPredicate::All,
                 (a, b) => SeriesPredicate::Or(Box::new(a), Box::new(b)),
             },
+        }
+    }
+
+    /// Whether the predicate for the index says all that the tags of a series decide.
+    fn is_exact(&self) -> bool {
+        match self {
+            Condition::Tags(test) => match test {
+                TagTest::Literal { .. } | TagTest::Regex { .. } => true,
+                TagTest::Tags { .. } | TagTest::Name { .. } | TagTest::NameRegex { .. } => false,
+            },
+            Condition::Always | Condition::Never | Condition::Points(_) => true,
+            Condition::And(a, b) | Condition::Or(a, b) => a.is_exact() && b.is_exact(),
         }
     }
 

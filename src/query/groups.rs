@@ -11,8 +11,8 @@ use super::budget::Reservation;
 use super::conditions::Residual;
 use super::error::QueryError;
 use super::execution::Execution;
+use super::field_cursor::{FieldCursor, FieldRead};
 use super::plan::Plan;
-use super::points::{FieldCursor, FieldRead};
 use super::schema::Input;
 
 /// The memory of a series in a group of its own, without the values of the grouped tags.

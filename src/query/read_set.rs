@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::conditions::Condition;
 use super::error::QueryError;
+use super::field_cursor::FieldRead;
 use super::point_expr::PointCompiler;
-use super::points::FieldRead;
 
 /// The fields that are read of each series: first those that make a row, then those that only the condition needs.
 #[derive(Debug, Clone)]
