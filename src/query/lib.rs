@@ -10,7 +10,7 @@
 //! | sub-queries | `subquery`, `answer_source`, `answer_rows`, `inner_rows` |
 //! | the condition | `fold` (constants), `time_bounds` and `time_literal` (the range), `conditions` (series and points) |
 //! | the plan | `planner`, `planning`, `plan`, `read_set`, `projections` (arithmetic), `calls` (functions), `point_expr` (expressions over points), `windows` |
-//! | reading | `groups` (which series), `points` with `field_cursor`, `row_batch` and `column_slice` (blocks to columns), `cursor` (merging) |
+//! | reading | `groups` with `first_groups` (which series), `points` with `field_cursor`, `row_batch` and `column_slice` (blocks to columns), `cursor` (merging) |
 //! | results | `point_rows` (points), `streams` with `reduce`, `together`, `collect`, `fill` (functions), `execution` (pieces, limits, kills) |
 //! | memory | `budget` |
 //! | order and threads | `run`, `evaluate`, `group_rows`, `parallel`, `worker_pool` |
@@ -36,6 +36,7 @@ mod execution;
 mod expand;
 mod field_cursor;
 mod fill;
+mod first_groups;
 mod fold;
 pub mod functions;
 mod go_names;
