@@ -21,7 +21,7 @@ use super::windows::Windows;
 pub(super) struct SeriesCursor {
     key: Arc<SeriesKey>,
     reader: RowReader,
-    filter: Option<PointExpr>,
+    filter: Option<Arc<PointExpr>>,
     /// How many rows are filtered between questions whether to go on.
     filtered_at_once: usize,
     /// How many of the fields that are read make a row.
@@ -89,7 +89,7 @@ impl SeriesCursor {
             reader.begin_with_end_row();
         }
         let filter = plan.point_filter(reads, &member.residual)?;
-        let filter_size = filter.as_ref().map_or(0, PointExpr::size);
+        let filter_size = filter.as_ref().map_or(0, |filter| filter.size());
         reader.memory().grow(size_of::<Self>() + filter_size * size_of::<PointExpr>())?;
         Ok(SeriesCursor {
             key: series.key.clone(),

@@ -197,6 +197,11 @@ fn rows_matching(
             let equal = rows_matching(index, measurement, &equal, go_on)?;
             all_rows(index, measurement).sub(equal)
         }
+        SeriesPredicate::OneOf { key, values } => one_of(index, measurement, key, values, go_on)?,
+        SeriesPredicate::NoneOf { key, values } => {
+            let one_of = one_of(index, measurement, key, values, go_on)?;
+            all_rows(index, measurement).sub(one_of)
+        }
         SeriesPredicate::Match { key, regex } => {
             let with = with(index, measurement, key, &|value| regex.is_match(value), go_on)?;
             if regex.is_match(b"") { with.bitor(without(index, measurement, key, go_on)?) } else { with }
@@ -215,6 +220,23 @@ fn rows_matching(
             a.bitor(rows_matching(index, measurement, b, go_on)?)
         }
     };
+    Some(rows)
+}
+
+/// Returns the rows with one of some values of a tag.
+fn one_of(
+    index: &mut impl Reading,
+    measurement: &[u8],
+    key: &Text,
+    values: &BTreeSet<Text>,
+    go_on: GoOn<'_>,
+) -> Option<RowSet> {
+    let mut rows = RowSet::new();
+    for value in values {
+        index.pause();
+        let equal = SeriesPredicate::Equal { key: key.clone(), value: value.clone() };
+        rows |= rows_matching(index, measurement, &equal, go_on)?;
+    }
     Some(rows)
 }
 
