@@ -145,23 +145,65 @@ impl Source for MemorySource {
         tags.map(|(key, _)| key.clone()).collect()
     }
 
-    fn series_while(
+    fn for_each_series(
         &self,
         measurement: &[u8],
         predicate: &SeriesPredicate,
-        go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Option<Vec<SeriesRef>> {
-        go_on(0).is_continue().then_some(())?;
+        visit: &mut dyn FnMut(Option<SeriesRef>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        visit(None)?;
         let wanted = self.of_measurement(measurement).filter(|(_, series)| predicate.holds(&series.key.tags));
-        let found = wanted.map(|(id, series)| SeriesRef { id, key: series.key.clone() });
-        found.map(|series| go_on(series.memory()).is_continue().then_some(series)).collect()
+        wanted.map(|(id, series)| SeriesRef { id, key: series.key.clone() }).try_for_each(|series| visit(Some(series)))
     }
 
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {
         let series = usize::try_from(series.0).ok().and_then(|at| self.series.get(at));
         let blocks = series.and_then(|series| series.fields.get(field)).into_iter().flatten();
         let overlapping = blocks.filter(|block| block.summary.range.overlaps(range));
-        overlapping.map(|block| block.clone() as Arc<dyn Block>).collect()
+        let mut columns: Vec<MemoryColumn> = Vec::new();
+        for block in overlapping {
+            if !columns.last_mut().is_some_and(|column| column.add(block)) {
+                columns.push(MemoryColumn { summary: block.summary, blocks: vec![block.clone()] });
+            }
+        }
+        columns.into_iter().map(|column| Arc::new(column) as Arc<dyn Block>).collect()
+    }
+}
+
+/// Neighbouring blocks, as a source returns them: together.
+struct MemoryColumn {
+    summary: Summary,
+    blocks: Vec<Arc<MemoryBlock>>,
+}
+
+impl MemoryColumn {
+    /// Adds a block, if it follows the others.
+    fn add(&mut self, block: &Arc<MemoryBlock>) -> bool {
+        let Some(summary) = self.summary.followed_by(&block.summary) else { return false };
+        self.summary = summary;
+        self.blocks.push(block.clone());
+        true
+    }
+}
+
+impl Block for MemoryColumn {
+    fn summary(&self) -> Summary {
+        self.summary
+    }
+
+    fn part_count(&self) -> usize {
+        self.blocks.len()
+    }
+
+    fn parts(&self) -> Result<Vec<Arc<dyn Block>>, SourceError> {
+        Ok(self.blocks.iter().map(|block| block.clone() as Arc<dyn Block>).collect())
+    }
+
+    fn decode(&self) -> Result<Arc<Batch>, SourceError> {
+        match &self.blocks[..] {
+            [block] => block.decode(),
+            _ => Err(SourceError("several blocks are decoded one by one".to_owned())),
+        }
     }
 }
 

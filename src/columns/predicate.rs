@@ -1,5 +1,8 @@
 //! [`SeriesPredicate`]: conditions on tags, and what they mean.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use fluxstone_go::Regex;
 use fluxstone_model::{TagSet, Text};
 
@@ -9,10 +12,32 @@ use fluxstone_model::{TagSet, Text};
 pub enum SeriesPredicate {
     All,
     None,
-    Equal { key: Text, value: Text },
-    NotEqual { key: Text, value: Text },
-    Match { key: Text, regex: Regex },
-    NotMatch { key: Text, regex: Regex },
+    Equal {
+        key: Text,
+        value: Text,
+    },
+    NotEqual {
+        key: Text,
+        value: Text,
+    },
+    /// Equal to one of the values.
+    OneOf {
+        key: Text,
+        values: Arc<BTreeSet<Text>>,
+    },
+    /// Equal to none of the values.
+    NoneOf {
+        key: Text,
+        values: Arc<BTreeSet<Text>>,
+    },
+    Match {
+        key: Text,
+        regex: Regex,
+    },
+    NotMatch {
+        key: Text,
+        regex: Regex,
+    },
     And(Box<SeriesPredicate>, Box<SeriesPredicate>),
     Or(Box<SeriesPredicate>, Box<SeriesPredicate>),
 }
@@ -26,6 +51,8 @@ impl SeriesPredicate {
             SeriesPredicate::None => false,
             SeriesPredicate::Equal { key, value: want } => value(key) == want.as_bytes(),
             SeriesPredicate::NotEqual { key, value: want } => value(key) != want.as_bytes(),
+            SeriesPredicate::OneOf { key, values } => values.contains(value(key)),
+            SeriesPredicate::NoneOf { key, values } => !values.contains(value(key)),
             SeriesPredicate::Match { key, regex } => regex.is_match(value(key)),
             SeriesPredicate::NotMatch { key, regex } => !regex.is_match(value(key)),
             SeriesPredicate::And(a, b) => a.holds(tags) && b.holds(tags),

@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use fluxstone_columns::{SeriesPredicate, SeriesRef, Source};
+use fluxstone_model::Text;
 use fluxstone_query::Reservation;
 
 use super::execute::StatementContext;
@@ -37,6 +38,55 @@ pub(super) fn find_series(
     });
     stopped?;
     Ok(FoundSeries { series: found.unwrap_or_default(), _memory: memory })
+}
+
+/// Passes the series of a measurement for which `predicate` holds to `visit`, in the order of their keys, until it breaks or fails.
+pub(super) fn for_each_series(
+    source: &dyn Source,
+    measurement: &[u8],
+    predicate: &SeriesPredicate,
+    context: &StatementContext<'_>,
+    visit: &mut dyn FnMut(SeriesRef) -> Result<ControlFlow<()>, StatementError>,
+) -> Result<(), StatementError> {
+    let mut turns = 0;
+    let mut failed = Ok(());
+    let _ = source.for_each_series(measurement, predicate, &mut |series| {
+        // What finds nothing takes time.
+        let check = if series.is_none() { context.check() } else { check_sometimes(turns, context) };
+        turns += 1;
+        match check.and_then(|()| series.map_or(Ok(ControlFlow::Continue(())), &mut *visit)) {
+            Ok(flow) => flow,
+            Err(error) => {
+                failed = Err(error);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    failed
+}
+
+/// Returns the wanted tag keys with their values in the series of a measurement for which `predicate` holds, in byte order. Charges
+/// `tag_bytes` and its own bytes for each to the statement.
+pub(super) fn find_tag_values(
+    source: &dyn Source,
+    measurement: &[u8],
+    predicate: &SeriesPredicate,
+    is_wanted: &dyn Fn(&Text) -> bool,
+    tag_bytes: usize,
+    context: &StatementContext<'_>,
+) -> Result<Vec<(Text, Text)>, StatementError> {
+    let mut turns = 0;
+    let mut stopped = Ok(());
+    let found = source.tag_values_while(measurement, predicate, is_wanted, &mut |bytes| {
+        turns += 1;
+        stopped = check_sometimes(turns, context);
+        if bytes > 0 && stopped.is_ok() {
+            stopped = context.charge(tag_bytes + bytes);
+        }
+        if stopped.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    stopped?;
+    Ok(found.unwrap_or_default())
 }
 
 /// Checks in a loop over series whether the statement must stop, rarely enough to cost nothing. `n` counts the turns.

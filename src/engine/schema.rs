@@ -4,6 +4,7 @@
 //! and list nothing while it has no shards.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_catalog::{Catalog, CatalogError, Database};
@@ -17,7 +18,7 @@ use fluxstone_query::{SeriesFilter, SeriesRows, Value, series_filter};
 
 use super::Core;
 use super::execute::StatementContext;
-use super::found_series::{FoundSeries, check_sometimes, find_series};
+use super::found_series::{find_tag_values, for_each_series};
 use super::listing::listing;
 use super::names::{database_or, fill_in, required};
 use super::schema_condition::{measurement_satisfies, refuse_inequalities, refuse_time, without_internal_names};
@@ -74,20 +75,53 @@ impl Core {
         let default = context.session.database.as_str();
         refuse_time("SHOW SERIES", clauses.condition.as_ref(), self.options.semantics.listings)?;
         refuse_inequalities(clauses.condition.as_ref())?;
-        let mut keys: BTreeSet<(Text, Text)> = BTreeSet::new();
-        for scope in self.scopes(catalog, clauses, default)? {
-            for measurement in &scope.measurements {
-                let matching = self.matching(&*scope.source, measurement, clauses.condition.as_ref(), context)?;
-                for (n, series) in matching.series.iter().enumerate() {
-                    check_sometimes(n, context)?;
-                    context.charge(LISTED_BYTES + series.key.raw.len())?;
-                    keys.insert((series.key.measurement.clone(), series.key.raw.clone()));
+        let scopes = self.scopes(catalog, clauses, default)?;
+        let keys = if let [scope] = &scopes[..] {
+            self.series_keys(scope, clauses, context)?
+        } else {
+            let everything = SchemaClauses { limits: Limits::default(), ..clauses.clone() };
+            let mut keys: BTreeSet<(Text, Text)> = BTreeSet::new();
+            for scope in &scopes {
+                keys.extend(self.series_keys(scope, &everything, context)?);
+            }
+            limited(keys.into_iter().collect(), clauses.limits)
+        };
+        let mut series = listing("", &["key"]);
+        series.cells = keys.into_iter().map(|(_, key)| Value::String(key)).collect();
+        Ok(unless_empty(series).into_iter().collect())
+    }
+
+    /// The measurements and keys of series in the order of the answer, as many as LIMIT and OFFSET ask for: no more are looked for.
+    fn series_keys(
+        &self,
+        scope: &Scope,
+        clauses: &SchemaClauses,
+        context: &StatementContext<'_>,
+    ) -> Result<Vec<(Text, Text)>, StatementError> {
+        let Limits { limit, offset, .. } = clauses.limits;
+        let (mut skip, mut left) = (offset, if limit == 0 { u64::MAX } else { limit });
+        let mut keys = Vec::new();
+        for measurement in &scope.measurements {
+            context.check()?;
+            let filter = self.filter(&*scope.source, measurement, clauses.condition.as_ref())?;
+            for_each_series(&*scope.source, measurement, &filter.predicate(), context, &mut |series| {
+                if !filter.holds(&series.key) {
+                    return Ok(ControlFlow::Continue(()));
                 }
+                if skip > 0 {
+                    skip -= 1;
+                    return Ok(ControlFlow::Continue(()));
+                }
+                context.charge(LISTED_BYTES + series.key.raw.len())?;
+                keys.push((series.key.measurement.clone(), series.key.raw.clone()));
+                left -= 1;
+                Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            })?;
+            if left == 0 {
+                break;
             }
         }
-        let mut series = listing("", &["key"]);
-        series.cells = limited(keys.into_iter().map(|(_, key)| Value::String(key)).collect(), clauses.limits);
-        Ok(unless_empty(series).into_iter().collect())
+        Ok(keys)
     }
 
     /// SHOW TAG KEYS.
@@ -131,21 +165,41 @@ impl Core {
             if !clauses.sources.is_empty() && !clauses.sources.iter().any(|s| is_named(&s.name, &measurement)) {
                 continue;
             }
-            let mut values: BTreeSet<(Text, Text)> = BTreeSet::new();
-            let matching = self.matching(&*source, &measurement, condition.as_ref(), context)?;
-            for (n, series) in matching.series.iter().enumerate() {
-                check_sometimes(n, context)?;
-                for (key, value) in series.key.tags.iter().filter(|(key, _)| is_wanted(keys, key)) {
-                    if values.insert((key.clone(), value.clone())) {
-                        context.charge(2 * LISTED_BYTES + key.len() + value.len())?;
-                    }
-                }
-            }
-            let rows = values.into_iter().map(|(key, value)| [Value::String(key), Value::String(value)]).collect();
-            let cells = limited::<[Value; 2]>(rows, clauses.limits).into_iter().flatten().collect();
+            let values = self.tag_values(&*source, &measurement, condition.as_ref(), keys, context)?;
+            let rows = limited(values, clauses.limits).into_iter();
+            let cells = rows.flat_map(|(key, value)| [Value::String(key), Value::String(value)]).collect();
             listed.push((measurement, cells));
         }
         Ok(by_measurement(listed, &["key", "value"]))
+    }
+
+    /// The wanted tag keys of a measurement with their values, in order.
+    fn tag_values(
+        &self,
+        source: &dyn Source,
+        measurement: &Text,
+        condition: Option<&Expr>,
+        keys: &TagKeyFilter,
+        context: &StatementContext<'_>,
+    ) -> Result<Vec<(Text, Text)>, StatementError> {
+        context.check()?;
+        let filter = self.filter(source, measurement, condition)?;
+        let is_wanted = |key: &Text| is_wanted(keys, key);
+        let predicate = filter.predicate();
+        if filter.is_exact() {
+            return find_tag_values(source, measurement, &predicate, &is_wanted, 2 * LISTED_BYTES, context);
+        }
+        let mut values: BTreeSet<(Text, Text)> = BTreeSet::new();
+        for_each_series(source, measurement, &predicate, context, &mut |series| {
+            let holds = filter.holds(&series.key);
+            for (key, value) in series.key.tags.iter().filter(|(key, _)| holds && is_wanted(key)) {
+                if values.insert((key.clone(), value.clone())) {
+                    context.charge(2 * LISTED_BYTES + key.len() + value.len())?;
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(values.into_iter().collect())
     }
 
     /// The whole database of a statement, with all policies; `None` if it does not exist.
@@ -201,21 +255,6 @@ impl Core {
             scopes.push(Scope { source, measurements, database: database.id, shards });
         }
         Ok(scopes)
-    }
-
-    /// The series of a measurement that satisfy a condition.
-    fn matching(
-        &self,
-        source: &dyn Source,
-        measurement: &Text,
-        condition: Option<&Expr>,
-        context: &StatementContext<'_>,
-    ) -> Result<FoundSeries, StatementError> {
-        context.check()?;
-        let filter = self.filter(source, measurement, condition)?;
-        let mut found = find_series(source, measurement, &filter.predicate(), context)?;
-        found.series.retain(|s| filter.holds(&s.key));
-        Ok(found)
     }
 
     /// Whether a measurement as a whole satisfies the condition, if any.

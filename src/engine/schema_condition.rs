@@ -1,6 +1,8 @@
 //! Conditions of SHOW statements, where they differ from those of SELECT: what is refused, and what a condition means for a whole
 //! measurement.
 
+use std::ops::ControlFlow;
+
 use fluxstone_columns::{SeriesPredicate, Source};
 use fluxstone_compat::ListingSemantics;
 use fluxstone_go::GoQuote;
@@ -8,7 +10,7 @@ use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, VarRef};
 use fluxstone_model::Text;
 
 use super::execute::StatementContext;
-use super::found_series::find_series;
+use super::found_series::for_each_series;
 use super::statement_error::StatementError;
 
 /// Refuses a condition that compares `time`, on either side. InfluxDB 1.2.4 checked only the left side.
@@ -142,8 +144,11 @@ fn compared_measurement(
         return Ok(Some(false));
     }
     // If the empty value satisfies the predicate, series without the key match too, but don't count.
-    let found =
-        find_series(source, measurement, &predicate, context)?.series.iter().any(|s| s.key.tags.get(&key).is_some());
+    let mut found = false;
+    for_each_series(source, measurement, &predicate, context, &mut |series| {
+        found = series.key.tags.get(&key).is_some();
+        Ok(if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
     Ok(Some(found == positive))
 }
 

@@ -141,18 +141,17 @@ impl Source for AnswerSource {
         self.tags.get(measurement).cloned().unwrap_or_default()
     }
 
-    fn series_while(
+    fn for_each_series(
         &self,
         measurement: &[u8],
         predicate: &SeriesPredicate,
-        go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Option<Vec<SeriesRef>> {
-        go_on(0).is_continue().then_some(())?;
+        visit: &mut dyn FnMut(Option<SeriesRef>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        visit(None)?;
         let numbered = (0..).map(SeriesId).zip(&self.series);
-        let wanted =
+        let mut wanted =
             numbered.filter(|(_, series)| series.key.measurement == *measurement && predicate.holds(&series.key.tags));
-        let found = wanted.map(|(id, series)| SeriesRef { id, key: series.key.clone() });
-        found.map(|series| go_on(series.memory()).is_continue().then_some(series)).collect()
+        wanted.try_for_each(|(id, series)| visit(Some(SeriesRef { id, key: series.key.clone() })))
     }
 
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {

@@ -9,11 +9,11 @@ use fluxstone_model::{FieldType, Text};
 
 use super::conditions::Condition;
 use super::error::QueryError;
+use super::field_cursor::FieldRead;
 use super::functions::{Collection, Forecast, Function, Transformation};
 use super::go_names;
 use super::names::{self, ColumnName};
 use super::point_expr::{ColumnKind, PointCompiler, PointExpr, ShownLiteral};
-use super::points::FieldRead;
 use super::projections::{Operand, arithmetic_type, literal_value, point_operand, point_projection};
 use super::read_set::ReadSet;
 use super::result::Value;

@@ -4,6 +4,7 @@
 //! select series, through the index where possible; for each selected series [`Condition::for_series`] returns the part that its
 //! points must still satisfy. Comparisons with `time` are true here; [`super::time_bounds`] evaluates them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,6 +34,11 @@ impl SeriesFilter {
     /// Whether a series satisfies the condition with its tags and its measurement (`_name`).
     pub fn holds(&self, key: &SeriesKey) -> bool {
         !matches!(self.condition.for_series(key), Residual::Never)
+    }
+
+    /// Whether [`SeriesFilter::predicate`] holds for exactly the series for which [`SeriesFilter::holds`] does.
+    pub fn is_exact(&self) -> bool {
+        self.condition.is_exact()
     }
 
     /// A predicate for [`fluxstone_columns::Source::series`] that holds for at least the series for which [`SeriesFilter::holds`] does.
@@ -85,6 +91,12 @@ pub(super) enum TagTest {
         key: Text,
         equal: bool,
         value: Text,
+    },
+    /// Equal to one of several values, or to none of them.
+    OneOf {
+        key: Text,
+        equal: bool,
+        values: Arc<BTreeSet<Text>>,
     },
     Regex {
         key: Text,
@@ -171,6 +183,18 @@ impl Condition {
         }
     }
 
+    /// Whether the predicate for the index says all that the tags of a series decide.
+    fn is_exact(&self) -> bool {
+        match self {
+            Condition::Tags(test) => match test {
+                TagTest::Literal { .. } | TagTest::OneOf { .. } | TagTest::Regex { .. } => true,
+                TagTest::Tags { .. } | TagTest::Name { .. } | TagTest::NameRegex { .. } => false,
+            },
+            Condition::Always | Condition::Never | Condition::Points(_) => true,
+            Condition::And(a, b) | Condition::Or(a, b) => a.is_exact() && b.is_exact(),
+        }
+    }
+
     /// Returns the part of the condition that the points of one series must still satisfy.
     #[expect(clippy::match_same_arms, reason = "the four kinds of condition, then the truth tables of AND and OR")]
     pub(super) fn for_series(&self, key: &SeriesKey) -> Residual {
@@ -218,6 +242,10 @@ impl Condition {
         match (self, other) {
             (Condition::Never, _) | (_, Condition::Never) => Condition::Never,
             (Condition::Always, other) | (other, Condition::Always) => other,
+            (Condition::Tags(a), Condition::Tags(b)) => match a.joined(b, false) {
+                Ok(test) => Condition::Tags(test),
+                Err((a, b)) => Condition::And(Box::new(Condition::Tags(a)), Box::new(Condition::Tags(b))),
+            },
             (a, b) => Condition::And(Box::new(a), Box::new(b)),
         }
     }
@@ -226,6 +254,10 @@ impl Condition {
         match (self, other) {
             (Condition::Always, _) | (_, Condition::Always) => Condition::Always,
             (Condition::Never, other) | (other, Condition::Never) => other,
+            (Condition::Tags(a), Condition::Tags(b)) => match a.joined(b, true) {
+                Ok(test) => Condition::Tags(test),
+                Err((a, b)) => Condition::Or(Box::new(Condition::Tags(a)), Box::new(Condition::Tags(b))),
+            },
             (a, b) => Condition::Or(Box::new(a), Box::new(b)),
         }
     }
@@ -249,6 +281,10 @@ impl fmt::Display for TagTest {
         let sign = |equal: &bool| if *equal { "=" } else { "!=" };
         match self {
             TagTest::Literal { key, equal, value } => write!(f, "{key} {} '{value}'", sign(equal)),
+            TagTest::OneOf { key, equal, values } => {
+                let texts: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
+                write!(f, "{key} {} ({})", if *equal { "in" } else { "not in" }, texts.join(", "))
+            }
             TagTest::Regex { key, matching, regex } => write!(f, "{key} {}~ {regex:?}", sign(matching)),
             TagTest::Tags { left, right, equal } => write!(f, "{left} {} {right}", sign(equal)),
             TagTest::Name { equal, name } => write!(f, "measurement {} '{name}'", sign(equal)),
@@ -258,10 +294,37 @@ impl fmt::Display for TagTest {
 }
 
 impl TagTest {
+    /// Joins two comparisons of one tag with texts to one: `a = 'x' OR a = 'y'` if `equal`, otherwise `a != 'x' AND a != 'y'`. Returns
+    /// them as they are if they are not like that.
+    fn joined(self, other: TagTest, equal: bool) -> Result<TagTest, (TagTest, TagTest)> {
+        match (self, other) {
+            (TagTest::Literal { key, equal: a, value: x }, TagTest::Literal { key: other, equal: b, value: y })
+                if (a, b) == (equal, equal) && key == other =>
+            {
+                Ok(TagTest::OneOf { key, equal, values: Arc::new([x, y].into()) })
+            }
+            (TagTest::OneOf { key, equal: a, mut values }, TagTest::Literal { key: other, equal: b, value })
+            | (TagTest::Literal { key: other, equal: b, value }, TagTest::OneOf { key, equal: a, mut values })
+                if (a, b) == (equal, equal) && key == other =>
+            {
+                Arc::make_mut(&mut values).insert(value);
+                Ok(TagTest::OneOf { key, equal, values })
+            }
+            (TagTest::OneOf { key, equal: a, mut values }, TagTest::OneOf { key: other, equal: b, values: more })
+                if (a, b) == (equal, equal) && key == other =>
+            {
+                Arc::make_mut(&mut values).extend(more.iter().cloned());
+                Ok(TagTest::OneOf { key, equal, values })
+            }
+            (a, b) => Err((a, b)),
+        }
+    }
+
     fn holds(&self, key: &SeriesKey) -> bool {
         let tag = |name: &Text| key.tags.get(name).map_or(&[][..], Text::as_bytes);
         match self {
             TagTest::Literal { key, equal, value } => (tag(key) == value.as_bytes()) == *equal,
+            TagTest::OneOf { key, equal, values } => values.contains(tag(key)) == *equal,
             TagTest::Regex { key, matching, regex } => regex.is_match(tag(key)) == *matching,
             TagTest::Tags { left, right, equal } => same_tag(&key.tags, left, right) == *equal,
             TagTest::Name { equal, name } => (key.measurement == *name) == *equal,
@@ -277,6 +340,12 @@ impl TagTest {
             TagTest::Literal { key, equal: false, value } => {
                 SeriesPredicate::NotEqual { key: key.clone(), value: value.clone() }
             }
+            TagTest::OneOf { key, equal: true, values } => {
+                SeriesPredicate::OneOf { key: key.clone(), values: values.clone() }
+            }
+            TagTest::OneOf { key, equal: false, values } => {
+                SeriesPredicate::NoneOf { key: key.clone(), values: values.clone() }
+            }
             TagTest::Regex { key, matching: true, regex } => {
                 SeriesPredicate::Match { key: key.clone(), regex: regex.clone() }
             }
@@ -286,6 +355,15 @@ impl TagTest {
             TagTest::Tags { .. } | TagTest::Name { .. } | TagTest::NameRegex { .. } => SeriesPredicate::All,
         }
     }
+}
+
+/// The texts that a pattern such as `^(a|b)$` matches, if it is of that form: whole texts without special characters.
+fn literals(pattern: &str) -> Option<BTreeSet<Text>> {
+    let inner = pattern.strip_prefix("^(")?.strip_suffix(")$")?;
+    let is_plain = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-:/@ ".contains(&byte))
+    };
+    inner.split('|').map(|text| is_plain(text).then(|| Text::from(text))).collect()
 }
 
 /// Whether both tags are present and have the same value.
@@ -360,6 +438,8 @@ fn tag_comparison(var: &VarRef, op: BinaryOp, other: &Expr) -> Condition {
             let regex = regex.clone();
             Condition::Tags(if is_name {
                 TagTest::NameRegex { matching: equal, regex }
+            } else if let Some(values) = literals(&regex.text) {
+                TagTest::OneOf { key, equal, values: Arc::new(values) }
             } else {
                 TagTest::Regex { key, matching: equal, regex }
             })
@@ -420,6 +500,32 @@ mod tests {
         assert_eq!(kept(binary(tag("b"), NotEqual, text(""))), [3]);
         assert_eq!(kept(binary(tag("a"), Match, regex("^1?$"))), [0, 1, 3]);
         assert_eq!(kept(binary(tag("a"), NotMatch, regex("1"))), [0, 2]);
+    }
+
+    // spec: select.where.tag.1, select.where.logic.1
+    #[test]
+    fn chains_of_comparisons_of_one_tag_are_sets() {
+        use BinaryOp::{And, Equal, Match, NotEqual, NotMatch, Or};
+        let one_of = |values: &[&str], op, join| {
+            let mut tests = values.iter().map(|value| binary(tag("a"), op, text(value)));
+            let first = tests.next().unwrap();
+            tests.fold(first, |chain, test| binary(chain, join, test))
+        };
+        assert_eq!(kept(one_of(&["1", "2", "9"], Equal, Or)), [1, 2, 3]);
+        assert_eq!(kept(one_of(&["", "2", "9"], Equal, Or)), [0, 2]);
+        assert_eq!(kept(one_of(&["2", "9", "8"], NotEqual, And)), [0, 1, 3]);
+        assert_eq!(kept(one_of(&["1", "2"], Equal, And)), [0_usize; 0]);
+        assert_eq!(kept(one_of(&["1", "2"], NotEqual, Or)), [0, 1, 2, 3]);
+        let pair = |a: &str, b: &str| binary(binary(tag("a"), Equal, text(a)), Or, binary(tag("b"), Equal, text(b)));
+        assert_eq!(kept(binary(pair("2", "1"), Or, one_of(&["7", "8"], Equal, Or))), [2, 3]);
+        assert_eq!(kept(binary(one_of(&["7", "2"], Equal, Or), Or, one_of(&["1", "8"], Equal, Or))), [1, 2, 3]);
+        assert_eq!(kept(binary(tag("a"), Match, regex("^(2|9)$"))), [2]);
+        assert_eq!(kept(binary(tag("a"), NotMatch, regex("^(2|9)$"))), [0, 1, 3]);
+        let set = |pattern: &str| literals(pattern).map(|values| values.into_iter().collect::<Vec<_>>());
+        assert_eq!(set("^(a_1|b-2)$"), Some(vec!["a_1".into(), "b-2".into()]));
+        for other in ["^(a|)$", "^(a.|b)$", "a|b", "^a|b$", "^(a|(b))$", "(?i)^(a|b)$", "^(a)|(b)$"] {
+            assert_eq!(set(other), None, "{other}");
+        }
     }
 
     // spec: select.where.tag.3, select.where.tag.4, select.where.tag.5

@@ -5,21 +5,23 @@ use std::sync::Arc;
 use fluxstone_go::TieHeap;
 use fluxstone_model::{SeriesKey, TimeRange, Timestamp};
 
+use super::budget::Reservation;
 use super::column_slice::ColumnSlice;
 use super::error::QueryError;
 use super::execution::Execution;
 use super::groups::{Group, Member};
 use super::plan::Plan;
 use super::point_expr::{PointExpr, PointRow};
-use super::points::{RowBatch, RowReader};
+use super::points::RowReader;
 use super::read_set::ReadSet;
+use super::row_batch::RowBatch;
 use super::windows::Windows;
 
 /// A position at one point of a series: a row that has a selected field and satisfies the condition.
 pub(super) struct SeriesCursor {
     key: Arc<SeriesKey>,
     reader: RowReader,
-    filter: Option<PointExpr>,
+    filter: Option<Arc<PointExpr>>,
     /// How many rows are filtered between questions whether to go on.
     filtered_at_once: usize,
     /// How many of the fields that are read make a row.
@@ -48,6 +50,12 @@ pub(super) enum MergeOrder {
 /// The time or window of a series' next point, and the rank that breaks ties where series have an order. Smaller comes first.
 type MergeKey = (i64, usize);
 
+/// Series at their next points. Of those that are far from being read, if ever, only the place in the order is known.
+type Heap = TieHeap<MergeKey, (usize, Option<Box<SeriesCursor>>)>;
+
+/// Up to this many series are kept open side by side although few rows are wanted.
+const OPEN_MAX: usize = 64;
+
 /// The points of the series of a group in one order.
 pub(super) struct MergedCursor<'r> {
     plan: &'r Plan,
@@ -56,7 +64,11 @@ pub(super) struct MergedCursor<'r> {
     order: MergeOrder,
     /// The ranges that are still to be read, the next one last. Each has a heap of its own.
     stretches: Vec<TimeRange>,
-    heap: TieHeap<MergeKey, (usize, Box<SeriesCursor>)>,
+    /// The stretch that is being read.
+    stretch: TimeRange,
+    heap: Heap,
+    /// The memory of the heap.
+    memory: Option<Reservation>,
     current: Option<(MergeKey, usize, Box<SeriesCursor>)>,
 }
 
@@ -73,8 +85,11 @@ impl SeriesCursor {
     ) -> Result<Self, QueryError> {
         let Member { source, series, .. } = member;
         let mut reader = RowReader::new(&**source, series.id, &reads.fields, range, descending, beside, execution)?;
+        if plan.limits.limit > 0 {
+            reader.begin_with_end_row();
+        }
         let filter = plan.point_filter(reads, &member.residual)?;
-        let filter_size = filter.as_ref().map_or(0, PointExpr::size);
+        let filter_size = filter.as_ref().map_or(0, |filter| filter.size());
         reader.memory().grow(size_of::<Self>() + filter_size * size_of::<PointExpr>())?;
         Ok(SeriesCursor {
             key: series.key.clone(),
@@ -125,6 +140,11 @@ impl SeriesCursor {
                 take(&times, ColumnSlice::of(&values));
             }
         }
+    }
+
+    /// Whether the cursor is at its first point, which summaries told.
+    fn is_at_end_row(&self) -> bool {
+        self.filter.is_none() && self.batch.is_end_row()
     }
 
     /// The number of points of the current batch.
@@ -194,7 +214,8 @@ impl<'r> MergedCursor<'r> {
         if !plan.descending {
             stretches.reverse();
         }
-        MergedCursor { plan, group, reads, order, stretches, heap: TieHeap::new(Vec::new()), current: None }
+        let heap = TieHeap::new(Vec::new());
+        MergedCursor { plan, group, reads, order, stretches, stretch: range, heap, memory: None, current: None }
     }
 
     /// Moves to the next point and returns it with the number of its series in the group.
@@ -206,14 +227,19 @@ impl<'r> MergedCursor<'r> {
             if next_key == key && matches!(self.order, MergeOrder::Window(_)) {
                 self.current = Some((key, number, cursor));
             } else {
-                self.heap.push(next_key, (number, cursor));
+                self.heap.push(next_key, (number, Some(cursor)));
             }
         }
         while self.current.is_none() {
             if let Some((key, (number, cursor))) = self.heap.pop() {
-                self.current = Some((key, number, cursor));
+                let cursor = match cursor {
+                    Some(cursor) => Some(cursor),
+                    None => self.open(number, execution)?,
+                };
+                self.current = cursor.map(|cursor| (key, number, cursor));
             } else if let Some(stretch) = self.stretches.pop() {
-                self.heap = self.heap_of(stretch, execution)?;
+                self.stretch = stretch;
+                self.heap = self.heap_of(execution)?;
             } else {
                 return Ok(None);
             }
@@ -221,30 +247,40 @@ impl<'r> MergedCursor<'r> {
         Ok(self.current.as_ref().map(|(_, number, cursor)| (*number, &**cursor)))
     }
 
-    /// Returns the series that have points in `stretch`, each at its first one.
-    fn heap_of(
-        &self,
-        stretch: TimeRange,
-        execution: &Execution<'_>,
-    ) -> Result<TieHeap<MergeKey, (usize, Box<SeriesCursor>)>, QueryError> {
+    /// Returns the series that have points in the stretch, each at its first one.
+    fn heap_of(&mut self, execution: &Execution<'_>) -> Result<Heap, QueryError> {
         let descending = self.plan.descending;
-        let beside = self.group.series.len();
+        let mut memory = execution.reserve();
         let mut cursors = Vec::new();
         for (number, member) in self.group.series.iter().enumerate() {
             execution.go_on()?;
-            let cursor = SeriesCursor::new(self.plan, member, self.reads, stretch, descending, beside, execution)?;
-            let mut cursor = Box::new(cursor);
-            if cursor.next_batch(execution)? {
-                let rank = if member.ordered { number } else { 0 };
-                cursors.push(((self.order.key(cursor.time(), descending), rank), (number, cursor)));
-            }
+            let Some(cursor) = self.open(number, execution)? else { continue };
+            let rank = if member.ordered { number } else { 0 };
+            let key = (self.order.key(cursor.time(), descending), rank);
+            // If summaries told the first point, it is found again as fast.
+            let is_kept = cursors.len() < OPEN_MAX || !cursor.is_at_end_row();
+            cursors.push((key, (number, is_kept.then_some(cursor))));
+            memory.resize(cursors.len() * HEAP_ENTRY_BYTES)?;
         }
+        self.memory = Some(memory);
         if descending {
             cursors.reverse();
         }
         Ok(TieHeap::new(cursors))
     }
+
+    /// Returns a cursor at the first point of a series in the stretch, if it has any.
+    fn open(&self, number: usize, execution: &Execution<'_>) -> Result<Option<Box<SeriesCursor>>, QueryError> {
+        let (member, beside) = (&self.group.series[number], self.group.series.len());
+        let range = self.stretch;
+        let cursor = SeriesCursor::new(self.plan, member, self.reads, range, self.plan.descending, beside, execution)?;
+        let mut cursor = Box::new(cursor);
+        Ok(cursor.next_batch(execution)?.then_some(cursor))
+    }
 }
+
+/// The memory of a series in the heap while it is not open.
+const HEAP_ENTRY_BYTES: usize = 2 * size_of::<(MergeKey, (usize, Option<Box<SeriesCursor>>))>();
 
 /// Cuts `range` at the starts of shards.
 fn cut_at(range: TimeRange, starts: &[Timestamp]) -> Vec<TimeRange> {

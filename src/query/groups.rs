@@ -5,20 +5,27 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_columns::{SeriesPredicate, SeriesRef, Source};
+use fluxstone_influxql::ast::Limits;
 use fluxstone_model::Text;
 
 use super::budget::Reservation;
 use super::conditions::Residual;
 use super::error::QueryError;
 use super::execution::Execution;
+use super::field_cursor::{FieldCursor, FieldRead};
+use super::first_groups::FirstGroups;
 use super::plan::Plan;
-use super::points::{FieldCursor, FieldRead};
 use super::schema::Input;
 
 /// The memory of a series in a group of its own, without the values of the grouped tags.
 const MEMBER_BYTES: usize = size_of::<Group>() + size_of::<Member>() + 96;
 /// The memory of one term of the condition of a series.
 const CONDITION_NODE_BYTES: usize = 128;
+
+/// For SLIMIT, at least this many groups are looked for at once.
+const GROUPS_AT_ONCE: usize = 64;
+/// If too few groups have values, this many times as many are looked for next.
+const GROUPS_FACTOR: usize = 16;
 
 /// The series whose points make one series of the answer.
 pub(super) struct Group {
@@ -58,6 +65,14 @@ pub(super) struct Member {
 }
 
 impl Group {
+    /// A group of series of one measurement.
+    fn new(inputs: &[Input], values: Arc<[Text]>, mut series: Vec<Member>) -> Group {
+        // One source lists its series in order; those of several sources may interleave.
+        series.sort_by(|a, b| a.series.key.cmp(&b.series.key));
+        let measurement = inputs.first().map(|input| input.measurement.clone()).unwrap_or_default();
+        Group { measurement, values, series }
+    }
+
     /// Splits the group into one group for each series.
     fn apart(self) -> impl Iterator<Item = Group> {
         let Group { measurement, values, series } = self;
@@ -70,43 +85,12 @@ impl Group {
 /// Returns the groups that the query reads, in ascending order. SLIMIT and SOFFSET count the groups of each measurement that have
 /// values of the selected fields in the range of the query.
 pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Groups, QueryError> {
-    let predicate = plan.condition.index_predicate();
     let max = execution.context.limits.series_max;
     let mut memory = execution.reserve();
-    let member_bytes = MEMBER_BYTES + plan.dimensions.len() * size_of::<Text>();
-    let condition_bytes = plan.condition.size() * CONDITION_NODE_BYTES;
-    let no_value = Text::default();
     let mut groups = Vec::new();
     let mut series_count = 0;
     for inputs in plan.inputs.chunk_by(|a, b| a.measurement == b.measurement) {
-        let mut by_tags: BTreeMap<Arc<[Text]>, Vec<Member>> = BTreeMap::new();
-        for input in inputs {
-            for series in series_of(input, &predicate, execution, &mut memory)? {
-                execution.go_on()?;
-                let residual = plan.condition.for_series(&series.key);
-                if matches!(residual, Residual::Never) {
-                    continue;
-                }
-                memory.grow(member_bytes + residual_bytes(&residual, condition_bytes))?;
-                let value = |key: &Text| series.key.tags.get(key).unwrap_or(&no_value).clone();
-                let values = plan.dimensions.iter().map(value).collect();
-                by_tags.entry(values).or_default().push(Member {
-                    source: input.source.clone(),
-                    series,
-                    ordered: input.ordered,
-                    residual,
-                });
-            }
-        }
-        let mut of_measurement: Vec<Group> = by_tags
-            .into_iter()
-            .map(|(values, mut series)| {
-                // One source lists its series in order; those of several sources may interleave.
-                series.sort_by(|a, b| a.series.key.cmp(&b.series.key));
-                Group { measurement: inputs[0].measurement.clone(), values, series }
-            })
-            .collect();
-        limit_groups(plan, &mut of_measurement, execution)?;
+        let mut of_measurement = groups_of(plan, inputs, execution, &mut memory)?;
         if max > 0 {
             series_count += distinct_series(&of_measurement);
         }
@@ -119,6 +103,129 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Groups, Q
         return Err(QueryError::Limit(format!("max-select-series limit exceeded: ({series_count}/{max})")));
     }
     Ok(Groups { groups, memory })
+}
+
+/// Returns the groups of one measurement.
+fn groups_of(
+    plan: &Plan,
+    inputs: &[Input],
+    execution: &Execution<'_>,
+    memory: &mut Reservation,
+) -> Result<Vec<Group>, QueryError> {
+    let Limits { slimit, soffset, .. } = plan.limits;
+    if soffset > 0 && slimit == 0 && execution.context.semantics.soffset_alone {
+        return Ok(Vec::new());
+    }
+    if slimit > 0 {
+        return limited_groups(plan, inputs, execution, memory);
+    }
+    let predicate = plan.condition.index_predicate();
+    let member = MemberMaker::new(plan);
+    let mut by_tags: BTreeMap<Arc<[Text]>, Vec<Member>> = BTreeMap::new();
+    for input in inputs {
+        for series in series_of(input, &predicate, execution, memory)? {
+            execution.go_on()?;
+            let key = series.key.clone();
+            let Some((member, bytes)) = member.of(input, series) else { continue };
+            memory.grow(bytes)?;
+            let value = |tag: &Text| key.tags.get(tag).cloned().unwrap_or_default();
+            by_tags.entry(plan.dimensions.iter().map(value).collect()).or_default().push(member);
+        }
+    }
+    let groups = by_tags.into_iter().map(|(values, members)| Group::new(inputs, values, members));
+    let mut groups: Vec<Group> = groups.collect();
+    if soffset > 0 {
+        let fields = plan.selected_fields();
+        let mut counted = Vec::new();
+        for group in groups {
+            if group_has_values(plan, &group, &fields, execution)? {
+                counted.push(group);
+            }
+        }
+        sort_for_limits(&mut counted, execution, b'|')?;
+        counted.drain(..usize::try_from(soffset).unwrap_or(usize::MAX).min(counted.len()));
+        sort_for_limits(&mut counted, execution, 0)?;
+        groups = counted;
+    }
+    Ok(groups)
+}
+
+/// The first groups with values, as many as SLIMIT and SOFFSET ask for. Others are not made.
+fn limited_groups(
+    plan: &Plan,
+    inputs: &[Input],
+    execution: &Execution<'_>,
+    memory: &mut Reservation,
+) -> Result<Vec<Group>, QueryError> {
+    let at_most = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let Limits { slimit, soffset, .. } = plan.limits;
+    let wanted = at_most(slimit.saturating_add(soffset));
+    let (fields, member) = (plan.selected_fields(), MemberMaker::new(plan));
+    let (mut count_max, mut after) = (wanted.max(GROUPS_AT_ONCE), None);
+    let mut counted = Vec::new();
+    while counted.len() < wanted {
+        let mut first = FirstGroups::new(plan, execution.context.semantics.slimit_order, after.take(), count_max);
+        for input in inputs {
+            first.add(input, execution, memory, &|series| {
+                let series_bytes = series.memory();
+                member.of(input, series).map(|(member, bytes)| (member, series_bytes + bytes))
+            })?;
+        }
+        let has_more = first.has_more;
+        for (rank, members) in first.into_groups() {
+            let group = Group::new(inputs, rank.values.clone(), members);
+            after = Some(rank);
+            if group_has_values(plan, &group, &fields, execution)? {
+                counted.push(group);
+                if counted.len() == wanted {
+                    break;
+                }
+            }
+        }
+        if !has_more {
+            break;
+        }
+        // Few groups have values, if this is not enough.
+        count_max = count_max.saturating_mul(GROUPS_FACTOR);
+    }
+    counted.drain(..at_most(soffset).min(counted.len()));
+    sort_for_limits(&mut counted, execution, 0)?;
+    Ok(counted)
+}
+
+/// Sorts groups by their values joined with `separator`, if that is their order.
+fn sort_for_limits(groups: &mut [Group], execution: &Execution<'_>, separator: u8) -> Result<(), QueryError> {
+    if execution.context.semantics.slimit_order {
+        let mut memory = execution.reserve();
+        let values = groups.iter().flat_map(|group| group.values.iter());
+        memory.grow(values.map(|value| value.len() + 1).sum())?;
+        groups.sort_by_cached_key(|group| joined_values(group, separator));
+    }
+    Ok(())
+}
+
+/// Makes members of groups.
+struct MemberMaker<'p> {
+    plan: &'p Plan,
+    member_bytes: usize,
+    condition_bytes: usize,
+}
+
+impl<'p> MemberMaker<'p> {
+    fn new(plan: &'p Plan) -> MemberMaker<'p> {
+        let member_bytes = MEMBER_BYTES + plan.dimensions.len() * size_of::<Text>();
+        MemberMaker { plan, member_bytes, condition_bytes: plan.condition.size() * CONDITION_NODE_BYTES }
+    }
+
+    /// Returns the member for a series and its memory, unless no point of the series can satisfy the condition.
+    fn of(&self, input: &Input, series: SeriesRef) -> Option<(Member, usize)> {
+        let residual = self.plan.condition.for_series(&series.key);
+        if matches!(residual, Residual::Never) {
+            return None;
+        }
+        let bytes = self.member_bytes + residual_bytes(&residual, self.condition_bytes);
+        Some((Member { source: input.source.clone(), series, ordered: input.ordered, residual }, bytes))
+    }
 }
 
 /// Finds series, and charges each one before the next is found.
@@ -150,40 +257,6 @@ fn distinct_series(groups: &[Group]) -> u64 {
     let members = groups.iter().flat_map(|group| &group.series);
     let identities: HashSet<_> = members.map(|m| (Arc::as_ptr(&m.source).cast::<()>(), m.series.id)).collect();
     identities.len() as u64
-}
-
-fn limit_groups(plan: &Plan, groups: &mut Vec<Group>, execution: &Execution<'_>) -> Result<(), QueryError> {
-    let limits = plan.limits;
-    if limits.soffset > 0 && limits.slimit == 0 && execution.context.semantics.soffset_alone {
-        groups.clear();
-    }
-    if limits.slimit == 0 && limits.soffset == 0 {
-        return Ok(());
-    }
-    let fields = plan.selected_fields();
-    let mut counted = Vec::new();
-    for group in std::mem::take(groups) {
-        if group_has_values(plan, &group, &fields, execution)? {
-            counted.push(group);
-        }
-    }
-    let joins_with_bars = execution.context.semantics.slimit_order;
-    let mut memory = execution.reserve();
-    if joins_with_bars {
-        let values = counted.iter().flat_map(|group| group.values.iter());
-        memory.grow(values.map(|value| value.len() + 1).sum())?;
-        counted.sort_by_cached_key(|group| joined_values(group, b'|'));
-    }
-    let skip = usize::try_from(limits.soffset).unwrap_or(usize::MAX).min(counted.len());
-    counted.drain(..skip);
-    if limits.slimit > 0 {
-        counted.truncate(usize::try_from(limits.slimit).unwrap_or(usize::MAX));
-    }
-    if joins_with_bars {
-        counted.sort_by_cached_key(|group| joined_values(group, 0));
-    }
-    *groups = counted;
-    Ok(())
 }
 
 /// Joins the values of the grouped tags with `separator`.

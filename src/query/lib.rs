@@ -10,8 +10,8 @@
 //! | sub-queries | `subquery`, `answer_source`, `answer_rows`, `inner_rows` |
 //! | the condition | `fold` (constants), `time_bounds` and `time_literal` (the range), `conditions` (series and points) |
 //! | the plan | `planner`, `planning`, `plan`, `read_set`, `projections` (arithmetic), `calls` (functions), `point_expr` (expressions over points), `windows` |
-//! | reading | `groups` (which series), `points` and `column_slice` (blocks to columns), `cursor` (merging) |
-//! | results | `point_rows` (points), `streams` with `reduce`, `collect`, `fill` (functions), `execution` (pieces, limits, kills) |
+//! | reading | `groups` with `first_groups` (which series), `points` with `field_cursor`, `row_batch` and `column_slice` (blocks to columns), `cursor` (merging) |
+//! | results | `point_rows` (points), `streams` with `reduce`, `together`, `collect`, `fill` (functions), `execution` (pieces, limits, kills) |
 //! | memory | `budget` |
 //! | order and threads | `run`, `evaluate`, `group_rows`, `parallel`, `worker_pool` |
 //! | functions | [`mod@functions`], one file for each family |
@@ -34,7 +34,9 @@ mod error;
 mod evaluate;
 mod execution;
 mod expand;
+mod field_cursor;
 mod fill;
+mod first_groups;
 mod fold;
 pub mod functions;
 mod go_names;
@@ -54,6 +56,7 @@ mod projections;
 mod read_set;
 mod reduce;
 mod result;
+mod row_batch;
 mod run;
 mod scalar;
 mod schema;
@@ -63,6 +66,7 @@ mod subquery;
 mod tests;
 mod time_bounds;
 mod time_literal;
+mod together;
 mod windows;
 mod worker_pool;
 

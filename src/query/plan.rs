@@ -14,8 +14,8 @@ use super::budget::Reservation;
 use super::calls::CallPlan;
 use super::conditions::{Condition, Residual};
 use super::error::QueryError;
+use super::field_cursor::FieldRead;
 use super::point_expr::{PointCompiler, PointExpr};
-use super::points::FieldRead;
 use super::read_set::ReadSet;
 use super::schema::{Input, Schema};
 use super::time_bounds::TimeBounds;
@@ -117,16 +117,23 @@ impl Plan {
         }
     }
 
-    /// The filter for the points of one series, if there is one.
-    pub(super) fn point_filter(&self, reads: &ReadSet, residual: &Residual) -> Result<Option<PointExpr>, QueryError> {
+    /// The filter for the points of one series, if there is one. Series with the same condition share it.
+    pub(super) fn point_filter(
+        &self,
+        reads: &ReadSet,
+        residual: &Residual,
+    ) -> Result<Option<Arc<PointExpr>>, QueryError> {
         let Residual::When(expr) = residual else { return Ok(None) };
-        let mut compiler = PointCompiler {
-            kind_of: &|var| self.schema.kind(var),
-            reads: reads.fields.clone(),
-            numbers: HashMap::new(),
-            null_spoils: self.null_spoils,
+        let compile = || {
+            let mut compiler = PointCompiler {
+                kind_of: &|var| self.schema.kind(var),
+                reads: reads.fields.clone(),
+                numbers: HashMap::new(),
+                null_spoils: self.null_spoils,
+            };
+            compiler.condition(expr)
         };
-        compiler.condition(expr).map(Some)
+        reads.filter(expr, compile).map(Some)
     }
 }
 

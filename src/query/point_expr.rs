@@ -9,8 +9,9 @@ use fluxstone_model::{FieldType, Scalar, SeriesKey, Text};
 
 use super::column_slice::ColumnSlice;
 use super::error::QueryError;
-use super::points::{FieldRead, RowBatch};
+use super::field_cursor::FieldRead;
 use super::result::Value;
+use super::row_batch::RowBatch;
 use super::scalar::{self, Division};
 
 /// An expression whose fields are columns of a [`RowBatch`].

@@ -1,64 +1,21 @@
 //! Points of one series as columns: reads the blocks of its fields and aligns them by time.
 //!
 //! A [`RowReader`] turns the blocks of several fields into [`RowBatch`]es: times in ascending order, one column for each field,
-//! and gaps where a field has no value. Blocks are decoded one at a time as they are needed, so memory is bounded by one block
-//! for each field, or by a part of one if very many fields or series are read side by side. A descending query gets the batches from last to first; within a batch, times always ascend.
+//! and gaps where a field has no value. Memory is bounded by one decoded block for each field, or by a part of one if very many
+//! fields or series are read side by side. A descending query gets the batches from last to first; within a batch, times always ascend.
 
-use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 
-use fluxstone_columns::{Batch, Block, Column, SeriesId, Source, Summary};
-use fluxstone_model::{FieldType, Scalar, Text, TimeRange, Timestamp};
+use fluxstone_columns::{SeriesId, Source, Summary};
+use fluxstone_model::{Text, TimeRange};
+use smallvec::SmallVec;
 
 use super::budget::Reservation;
-use super::column_slice::ColumnSlice;
 use super::error::QueryError;
 use super::execution::Execution;
+use super::field_cursor::{BlockPart, FieldCursor, FieldEnd, FieldRead};
 use super::result::Value;
-
-/// A field, and the type as which its values are read.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct FieldRead {
-    pub(super) name: Text,
-    /// Integers can be read as floats, and floats, truncated, as integers; values of other types are absent.
-    pub(super) read_as: FieldType,
-}
-
-impl fmt::Display for FieldRead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}::{}", self.name, self.read_as)
-    }
-}
-
-/// Part of a decoded block.
-#[derive(Debug, Clone)]
-pub(super) struct BlockPart {
-    batch: Arc<Batch>,
-    from: usize,
-    to: usize,
-}
-
-/// Rows of one series, in ascending order of time.
-#[derive(Debug, Default)]
-pub(super) struct RowBatch {
-    times: Times,
-    columns: Vec<Slots>,
-}
-
-#[derive(Debug)]
-enum Times {
-    Shared(BlockPart),
-    Own(Vec<i64>),
-}
-
-/// One column of a [`RowBatch`].
-#[derive(Debug)]
-enum Slots {
-    Absent,
-    All(BlockPart),
-    Some { values: Column, present: Vec<bool> },
-}
+use super::row_batch::{RowBatch, Slots, Times};
 
 /// Reads the fields of one series side by side.
 pub(super) struct RowReader {
@@ -69,6 +26,8 @@ pub(super) struct RowReader {
     memory: Reservation,
     /// The part of the memory that the rows take which were returned last.
     batch_bytes: usize,
+    /// Whether to return the first row on its own, if it is known without the others.
+    end_row_is_next: bool,
 }
 
 /// The memory of one field of a reader, without its blocks.
@@ -79,223 +38,6 @@ const BLOCK_BYTES: usize = size_of::<Summary>() + 64;
 const MERGED_CELLS_MAX: usize = 1 << 18;
 /// The memory of a cell in rows with gaps.
 const MERGED_CELL_BYTES: usize = size_of::<Text>() + 1;
-
-/// The blocks of one field that were not read yet, and the rest of the one that was decoded last.
-pub(super) struct FieldCursor {
-    blocks: VecDeque<Arc<dyn Block>>,
-    read_as: FieldType,
-    range: TimeRange,
-    descending: bool,
-    rest: Option<BlockPart>,
-    /// The memory of the decoded block.
-    rest_bytes: usize,
-}
-
-impl BlockPart {
-    /// Returns the part of a batch that lies in `range`, or `None` if it is empty.
-    fn cut(batch: Arc<Batch>, range: TimeRange) -> Option<BlockPart> {
-        let from = batch.times.partition_point(|t| Timestamp(*t) < range.min);
-        let to = batch.times.partition_point(|t| Timestamp(*t) <= range.max);
-        (from < to).then_some(BlockPart { batch, from, to })
-    }
-
-    pub(super) fn times(&self) -> &[i64] {
-        &self.batch.times[self.from..self.to]
-    }
-
-    pub(super) fn values(&self) -> ColumnSlice<'_> {
-        ColumnSlice::of(&self.batch.values).part(self.from, self.to)
-    }
-
-    /// The memory of a copy of the part.
-    pub(super) fn bytes(&self) -> usize {
-        self.values().bytes() + size_of_val(self.times())
-    }
-
-    /// Copies the part.
-    pub(super) fn to_batch(&self) -> Batch {
-        Batch { times: Arc::new(self.times().to_vec()), values: self.values().pick(0..self.to - self.from) }
-    }
-
-    #[inline]
-    fn get(&self, row: usize) -> Scalar<'_> {
-        ColumnSlice::of(&self.batch.values).get(self.from + row)
-    }
-
-    #[inline]
-    fn cell(&self, row: usize) -> Value {
-        ColumnSlice::of(&self.batch.values).cell(self.from + row)
-    }
-
-    /// Splits off the first `count` values.
-    fn split_front(&mut self, count: usize) -> BlockPart {
-        let front = BlockPart { batch: self.batch.clone(), from: self.from, to: self.from + count };
-        self.from += count;
-        front
-    }
-
-    /// Splits off the last `count` values.
-    fn split_back(&mut self, count: usize) -> BlockPart {
-        let back = BlockPart { batch: self.batch.clone(), from: self.to - count, to: self.to };
-        self.to -= count;
-        back
-    }
-}
-
-impl Default for Times {
-    fn default() -> Self {
-        Times::Own(Vec::new())
-    }
-}
-
-impl RowBatch {
-    pub(super) fn times(&self) -> &[i64] {
-        match &self.times {
-            Times::Shared(part) => part.times(),
-            Times::Own(times) => times,
-        }
-    }
-
-    /// The value of a column in a row, if there is one.
-    #[inline]
-    pub(super) fn get(&self, column: usize, row: usize) -> Option<Scalar<'_>> {
-        match &self.columns[column] {
-            Slots::All(part) => Some(part.get(row)),
-            Slots::Some { values, present } if present[row] => Some(ColumnSlice::of(values).get(row)),
-            Slots::Absent | Slots::Some { .. } => None,
-        }
-    }
-
-    /// The value of a column in a row as a cell, null if there is none. Strings share their bytes.
-    #[inline]
-    pub(super) fn cell(&self, column: usize, row: usize) -> Value {
-        match &self.columns[column] {
-            Slots::All(part) => part.cell(row),
-            Slots::Some { values, present } if present[row] => ColumnSlice::of(values).cell(row),
-            Slots::Absent | Slots::Some { .. } => Value::Null,
-        }
-    }
-
-    /// A batch with a single row that has no values.
-    pub(super) fn empty_row(time: i64, columns: usize) -> RowBatch {
-        RowBatch { times: Times::Own(vec![time]), columns: (0..columns).map(|_| Slots::Absent).collect() }
-    }
-
-    /// Copies the times and values of a column in chosen rows, all of which must have a value.
-    pub(super) fn gather(&self, column: usize, rows: &[u32]) -> (Vec<i64>, Column) {
-        let times = self.times();
-        let chosen = rows.iter().map(|row| *row as usize);
-        let values = match &self.columns[column] {
-            Slots::Absent => Column::Float(vec![0.0; rows.len()]),
-            Slots::All(part) => part.values().pick(chosen),
-            Slots::Some { values, .. } => ColumnSlice::of(values).pick(chosen),
-        };
-        (rows.iter().map(|row| times[*row as usize]).collect(), values)
-    }
-
-    /// The values of a column that has one in every row.
-    pub(super) fn dense(&self, column: usize) -> Option<ColumnSlice<'_>> {
-        match &self.columns[column] {
-            Slots::All(part) => Some(part.values()),
-            Slots::Absent | Slots::Some { .. } => None,
-        }
-    }
-
-    /// Whether a column has a value in a row.
-    pub(super) fn has(&self, column: usize, row: usize) -> bool {
-        match &self.columns[column] {
-            Slots::Absent => false,
-            Slots::All(_) => true,
-            Slots::Some { present, .. } => present[row],
-        }
-    }
-}
-
-impl FieldCursor {
-    /// The values of one field of one series in `range`.
-    pub(super) fn new(
-        source: &dyn Source,
-        series: SeriesId,
-        field: &FieldRead,
-        range: TimeRange,
-        descending: bool,
-    ) -> FieldCursor {
-        let mut blocks: VecDeque<_> = source.blocks(series, &field.name, range).into();
-        blocks.retain(|block| can_read(block.summary().field_type, field.read_as));
-        FieldCursor { blocks, read_as: field.read_as, range, descending, rest: None, rest_bytes: 0 }
-    }
-
-    /// Returns the next block, not decoded. The rest of the block before it must have been read.
-    pub(super) fn next_block(&mut self) -> Option<Arc<dyn Block>> {
-        if self.descending { self.blocks.pop_back() } else { self.blocks.pop_front() }
-    }
-
-    /// Whether any value is left. Decodes only blocks that reach beyond both ends of the range.
-    pub(super) fn has_values(&mut self, execution: &Execution<'_>) -> Result<bool, QueryError> {
-        while let Some(block) = self.next_block() {
-            let TimeRange { min, max } = block.summary().range;
-            if self.range.contains(min) || self.range.contains(max) || self.decode(&*block, execution)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Decodes the part of `block` that lies in the range, as the requested type.
-    pub(super) fn decode(&self, block: &dyn Block, execution: &Execution<'_>) -> Result<Option<BlockPart>, QueryError> {
-        let batch = read_as(block.decode()?, self.read_as);
-        let part = BlockPart::cut(batch, self.range);
-        execution.count_points(part.as_ref().map_or(0, |part| part.times().len()))?;
-        Ok(part)
-    }
-
-    /// Decodes the next block that has values in the range, or only its next `rows_max` rows.
-    fn next_part(&mut self, rows_max: usize, execution: &Execution<'_>) -> Result<Option<BlockPart>, QueryError> {
-        while let Some(block) = self.next_block() {
-            let batch = read_as(block.decode()?, self.read_as);
-            let is_long = batch.times.len() > rows_max;
-            let part = BlockPart::cut(batch, self.range);
-            let part = if is_long { part.map(|part| self.few_rows(part, block, rows_max)) } else { part };
-            execution.count_points(part.as_ref().map_or(0, |part| part.times().len()))?;
-            if part.is_some() {
-                return Ok(part);
-            }
-        }
-        Ok(None)
-    }
-
-    /// Copies the next `rows_max` rows of a part of `block`. If there are more, the block is decoded again later.
-    fn few_rows(&mut self, mut part: BlockPart, block: Arc<dyn Block>, rows_max: usize) -> BlockPart {
-        if part.times().len() > rows_max {
-            if self.descending {
-                part = part.split_back(rows_max);
-                self.range.max = Timestamp(part.times()[0] - 1);
-                self.blocks.push_back(block);
-            } else {
-                part = part.split_front(rows_max);
-                self.range.min = Timestamp(part.times()[rows_max - 1] + 1);
-                self.blocks.push_front(block);
-            }
-        }
-        let batch = Arc::new(part.to_batch());
-        BlockPart { from: 0, to: batch.times.len(), batch }
-    }
-
-    fn is_between_blocks(&self) -> bool {
-        self.rest.as_ref().is_none_or(|rest| rest.times().is_empty())
-    }
-
-    fn fill(&mut self, rows_max: usize, memory: &mut Reservation, execution: &Execution<'_>) -> Result<(), QueryError> {
-        if self.is_between_blocks() {
-            memory.shrink(std::mem::take(&mut self.rest_bytes));
-            self.rest = self.next_part(rows_max, execution)?;
-            let bytes = self.rest.as_ref().map_or(0, |rest| batch_bytes(&rest.batch));
-            memory.grow(bytes)?;
-            self.rest_bytes = bytes;
-        }
-        Ok(())
-    }
-}
 
 impl RowReader {
     /// Reads `fields` of one series in `range`. `beside` is the number of such readers that are used at the same time.
@@ -310,14 +52,21 @@ impl RowReader {
     ) -> Result<RowReader, QueryError> {
         let mut memory = execution.reserve();
         let mut cursors = Vec::with_capacity(fields.len());
-        for field in fields {
-            let cursor = FieldCursor::new(source, series, field, range, descending);
-            let blocks = cursor.blocks.iter().map(|block| BLOCK_BYTES + block.memory());
+        let names: SmallVec<[&[u8]; 16]> = fields.iter().map(|field| field.name.as_bytes()).collect();
+        for (field, blocks) in fields.iter().zip(source.blocks_of_fields(series, &names, range)) {
+            let cursor = FieldCursor::of(blocks, field, range, descending);
+            let blocks = cursor.blocks.iter().map(|block| block.part_count() * BLOCK_BYTES + block.memory());
             memory.grow(CURSOR_BYTES + blocks.sum::<usize>())?;
             cursors.push(cursor);
         }
         let rows_max = execution.decoded_rows_max(fields.len().saturating_mul(beside));
-        Ok(RowReader { cursors, descending, rows_max, memory, batch_bytes: 0 })
+        Ok(RowReader { cursors, descending, rows_max, memory, batch_bytes: 0, end_row_is_next: false })
+    }
+
+    /// Makes the first batch a single row if summaries tell its values, so that a reader of which only that row is wanted decodes
+    /// nothing.
+    pub(super) fn begin_with_end_row(&mut self) {
+        self.end_row_is_next = true;
     }
 
     /// The reservation of the reader, to charge what belongs to it.
@@ -333,6 +82,11 @@ impl RowReader {
     /// Returns the next rows: later ones, or earlier ones if the reader descends.
     pub(super) fn next_batch(&mut self, execution: &Execution<'_>) -> Result<Option<RowBatch>, QueryError> {
         self.memory.shrink(std::mem::take(&mut self.batch_bytes));
+        if std::mem::take(&mut self.end_row_is_next)
+            && let Some(row) = self.end_row(execution)?
+        {
+            return Ok(Some(row));
+        }
         for cursor in &mut self.cursors {
             cursor.fill(self.rows_max, &mut self.memory, execution)?;
         }
@@ -352,6 +106,29 @@ impl RowReader {
         self.memory.grow(bytes - cells * MERGED_CELL_BYTES)?;
         self.batch_bytes = bytes;
         Ok(Some(batch))
+    }
+
+    /// Takes the first row off, if its time is known without decoding a block.
+    fn end_row(&mut self, execution: &Execution<'_>) -> Result<Option<RowBatch>, QueryError> {
+        let ends: SmallVec<[FieldEnd; 16]> = self.cursors.iter().map(FieldCursor::end).collect();
+        let times = ends.iter().filter_map(|end| if let FieldEnd::At(time) = end { Some(*time) } else { None });
+        let first = if self.descending { times.max() } else { times.min() };
+        let Some(time) = first.filter(|_| !ends.contains(&FieldEnd::Unknown)) else { return Ok(None) };
+        let first = FieldEnd::At(time);
+        let bytes = ends.len() * size_of::<Slots>() + size_of::<i64>();
+        self.memory.grow(bytes)?;
+        self.batch_bytes = bytes;
+        execution.count_points(ends.iter().filter(|end| **end == first).count())?;
+        let mut columns = Vec::with_capacity(ends.len());
+        for (cursor, end) in self.cursors.iter_mut().zip(ends) {
+            let value = if end == first { Some(cursor.end_value()?) } else { None };
+            let text_bytes = value.as_ref().map_or(0, Value::text_bytes);
+            self.memory.grow(text_bytes)?;
+            self.batch_bytes += text_bytes;
+            columns.push(value.map_or(Slots::Absent, Slots::One));
+            cursor.skip_to_after(time);
+        }
+        Ok(Some(RowBatch { times: Times::Own(vec![time]), columns }))
     }
 
     /// Returns rows in which every field that has values has one in each row. This is the usual case and copies nothing.
@@ -424,11 +201,6 @@ impl RowReader {
     }
 }
 
-/// The memory of a batch.
-fn batch_bytes(batch: &Batch) -> usize {
-    size_of_val(&**batch.times) + ColumnSlice::of(&batch.values).bytes()
-}
-
 /// Spreads values over a longer list of times, with gaps where there is no value.
 fn spread(part: &BlockPart, times: &[i64]) -> Slots {
     let mut at = vec![None; times.len()];
@@ -440,18 +212,4 @@ fn spread(part: &BlockPart, times: &[i64]) -> Slots {
         at[row] = Some(index);
     }
     Slots::Some { values: part.values().pick_or_default(&at), present: at.iter().map(Option::is_some).collect() }
-}
-
-fn can_read(stored: FieldType, wanted: FieldType) -> bool {
-    let is_number = |t| matches!(t, FieldType::Float | FieldType::Integer);
-    stored == wanted || is_number(stored) && is_number(wanted)
-}
-
-fn read_as(batch: Arc<Batch>, wanted: FieldType) -> Arc<Batch> {
-    let values = match (&batch.values, wanted) {
-        (Column::Integer(v), FieldType::Float) => Column::Float(v.iter().map(|v| *v as f64).collect()),
-        (Column::Float(v), FieldType::Integer) => Column::Integer(v.iter().map(|v| *v as i64).collect()),
-        _ => return batch,
-    };
-    Arc::new(Batch { times: batch.times.clone(), values })
 }

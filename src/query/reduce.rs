@@ -3,25 +3,27 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::iter::Peekable;
+use std::sync::Arc;
 
-use fluxstone_columns::Summary;
+use fluxstone_columns::{Block, Summary};
 use fluxstone_influxql::ast::Limits;
 use fluxstone_model::{FieldType, TimeRange, Timestamp};
 
 use super::budget::Reservation;
+use super::calls::{CallInput, CallNode};
 use super::column_slice::ColumnSlice;
 use super::conditions::Residual;
 use super::cursor::SeriesCursor;
 use super::error::QueryError;
-use super::functions::{Partial, Reduction, TimedValue};
+use super::field_cursor::FieldCursor;
+use super::functions::{Function, Partial, Reduction, TimedValue};
 use super::group_run::{GroupRun, Stream};
 use super::groups::Member;
-use super::points::FieldCursor;
 use super::read_set::ReadSet;
 use super::windows::Windows;
 
 /// Up to this many windows are reduced all at once; more are reduced in parts of about this many values.
-const STATES_MAX: u64 = 1 << 16;
+pub(super) const STATES_MAX: u64 = 1 << 16;
 
 /// The memory of the state of a window, in a list or in a tree.
 const STATE_BYTES: usize = 2 * size_of::<(i64, Partial)>();
@@ -85,31 +87,14 @@ impl Iterator for Reduced<'_> {
 impl Reduced<'_> {
     /// Reduces the windows of `range`.
     fn results_of(&mut self, range: TimeRange) -> Result<Vec<TimedValue>, QueryError> {
-        let run = self.run;
-        let keeps_time = run.plan.windows.is_none() && run.calls.is_lone;
-        let needs_time = keeps_time || !run.calls.companion_reads.is_empty();
-        let (reduction, input) = (self.reduction, self.input);
         self.memory.resize(0)?;
-        let memory = run.execution.reserve();
-        let mut windows = WindowStates { run, reduction, input, needs_time, states: States::default(), memory };
-        for (number, member) in run.group.series.iter().enumerate() {
-            run.execution.go_on()?;
-            windows.states.begin_series();
-            windows.add_series(number, member, self.reads, range)?;
+        let mut windows = WindowStates::new(self.run, self.reduction, self.reads, self.input);
+        for (number, member) in self.run.group.series.iter().enumerate() {
+            self.run.execution.go_on()?;
+            windows.add_series(number, member, range, None)?;
         }
-        self.memory.resize(windows.states.len() * size_of::<TimedValue>() + windows.states.text_bytes)?;
-        let fixed = run.plan.windows.is_none().then(|| run.result_time());
-        let results = windows.states.in_order().filter_map(|(start, state)| {
-            let mut point = state.result(fixed.unwrap_or(start))?;
-            if let (true, Some(origin)) = (keeps_time, point.origin) {
-                point.time = origin.time;
-            }
-            Some(point)
-        });
-        let mut results: Vec<TimedValue> = results.collect();
-        if run.plan.descending {
-            results.reverse();
-        }
+        let (results, memory) = windows.results()?;
+        self.memory = memory;
         Ok(results)
     }
 }
@@ -124,7 +109,9 @@ fn parts(run: GroupRun<'_>, windows: Windows, reads: &ReadSet, range: TimeRange)
         run.execution.go_on()?;
         memory.grow(blocks.len() * PART_BYTES - counted)?;
         counted = blocks.len() * PART_BYTES;
-        for block in member.source.blocks(member.series.id, &reads.fields[0].name, range) {
+        let field = &reads.fields[0];
+        let mut cursor = FieldCursor::new(&*member.source, member.series.id, field, range, false);
+        while let Some(block) = cursor.next_block()? {
             let summary = block.summary();
             blocks.push((summary.range.min, u64::from(summary.count)));
             end = end.max(summary.range.max.min(range.max));
@@ -175,10 +162,14 @@ fn split(parts: &mut Vec<TimeRange>, cut: Timestamp) {
     parts.insert(at + 1, rest);
 }
 
-struct WindowStates<'r> {
+/// The states of a reduction over the series of a group.
+pub(super) struct WindowStates<'r> {
     run: GroupRun<'r>,
     reduction: Reduction,
+    reads: &'r ReadSet,
     input: FieldType,
+    /// Whether the result has the time of the point that was chosen.
+    keeps_time: bool,
     needs_time: bool,
     /// The states by the start of the window. Without windows there is one, at zero.
     states: States,
@@ -192,23 +183,71 @@ struct OpenWindow {
     state: Partial,
 }
 
-impl WindowStates<'_> {
-    fn add_series(
+impl<'r> WindowStates<'r> {
+    fn new(run: GroupRun<'r>, reduction: Reduction, reads: &'r ReadSet, input: FieldType) -> WindowStates<'r> {
+        let keeps_time = run.plan.windows.is_none() && run.calls.is_lone;
+        let needs_time = keeps_time || !run.calls.companion_reads.is_empty();
+        let (states, memory) = (States::default(), run.execution.reserve());
+        WindowStates { run, reduction, reads, input, keeps_time, needs_time, states, memory }
+    }
+
+    /// The states of a call, if it is a reduction of points.
+    pub(super) fn of(run: GroupRun<'r>, call: &'r CallNode) -> Option<WindowStates<'r>> {
+        match (&call.function, &call.input) {
+            (Function::Reduce(reduction), CallInput::Points { reads, input_type, .. }) => {
+                Some(WindowStates::new(run, *reduction, reads, *input_type))
+            }
+            _ => None,
+        }
+    }
+
+    /// The name of the field that is reduced.
+    pub(super) fn field(&self) -> &'r [u8] {
+        &self.reads.fields[0].name
+    }
+
+    /// Returns the results in the order of the answer, and their memory.
+    pub(super) fn results(mut self) -> Result<(Vec<TimedValue>, Reservation), QueryError> {
+        let run = self.run;
+        // The states stay until the results are complete.
+        let mut memory = run.execution.reserve();
+        memory.grow(self.states.len() * size_of::<TimedValue>() + self.states.text_bytes)?;
+        let fixed = run.plan.windows.is_none().then(|| run.result_time());
+        let keeps_time = self.keeps_time;
+        let results = std::mem::take(&mut self.states).in_order().filter_map(|(start, state)| {
+            let mut point = state.result(fixed.unwrap_or(start))?;
+            if let (true, Some(origin)) = (keeps_time, point.origin) {
+                point.time = origin.time;
+            }
+            Some(point)
+        });
+        let mut results: Vec<TimedValue> = results.collect();
+        if run.plan.descending {
+            results.reverse();
+        }
+        Ok((results, memory))
+    }
+
+    /// Adds series number `number` of the group. `blocks` are those of the field in `range`, if they are known.
+    pub(super) fn add_series(
         &mut self,
         number: usize,
         member: &Member,
-        reads: &ReadSet,
         range: TimeRange,
+        blocks: Option<Vec<Arc<dyn Block>>>,
     ) -> Result<(), QueryError> {
-        let execution = self.run.execution;
+        self.states.begin_series();
+        let (execution, reads) = (self.run.execution, self.reads);
         let mut open = None;
         if reads.fields.len() == 1 && !matches!(member.residual, Residual::When(_)) {
-            let mut cursor = FieldCursor::new(&*member.source, member.series.id, &reads.fields[0], range, false);
-            while let Some(block) = cursor.next_block() {
-                if block.has_summary()
-                    && self.add_block(&mut open, number, &block.summary(), reads.fields[0].read_as, range)
-                {
+            let field = &reads.fields[0];
+            let blocks = blocks.unwrap_or_else(|| member.source.blocks(member.series.id, &field.name, range));
+            let mut cursor = FieldCursor::of(blocks, field, range, false);
+            while let Some(block) = cursor.next_column() {
+                if block.has_summary() && self.add_block(&mut open, number, &block.summary(), field.read_as, range) {
                     execution.count_points(block.summary().count as usize)?;
+                } else if cursor.take_apart(&*block)? {
+                    // The parts follow.
                 } else if let Some(part) = cursor.decode(&*block, execution)? {
                     self.add(&mut open, number, part.times(), part.values());
                     self.charge_states()?;

@@ -14,11 +14,13 @@ use super::fill::Filled;
 use super::functions::{Collection, Forecast, Function, Origin, Reduction, Stage, TimedValue};
 use super::group_run::{GroupRun, Stream};
 use super::point_expr::{PointExpr, PointRow};
-use super::points::{RowBatch, RowReader};
+use super::points::RowReader;
 use super::read_set::ReadSet;
 use super::reduce::reduce;
 use super::result::Value;
+use super::row_batch::RowBatch;
 use super::scalar::{Division, arithmetic, as_float};
+use super::together::Ready;
 
 /// The memory of the stream of a column, and of its place in a row.
 const HEAD_BYTES: usize = size_of::<Head<'_>>() + 256;
@@ -27,12 +29,13 @@ const HEAD_BYTES: usize = size_of::<Head<'_>>() + 256;
 pub(super) fn write(run: GroupRun<'_>, mut writer: SeriesWriter<'_, '_>) -> Result<(), QueryError> {
     let descending = run.is_descending();
     let mut heads = Vec::new();
+    let mut ready = Ready::new(run)?;
     let mut memory = run.execution.reserve();
     for output in &run.calls.outputs {
         memory.grow(HEAD_BYTES)?;
         run.execution.go_on()?;
         heads.push(match output {
-            Output::Stream(expr) => Some(Head::new(run.stream(expr)?)?),
+            Output::Stream(expr) => Some(Head::new(run.stream(expr, &mut ready)?)?),
             Output::Companion(_) => None,
         });
     }
@@ -110,19 +113,26 @@ impl<'r> GroupRun<'r> {
     }
 
     /// Returns the stream of an expression.
-    fn stream(self, expr: &'r StreamExpr) -> Result<Stream<'r>, QueryError> {
+    fn stream(self, expr: &'r StreamExpr, ready: &mut Ready<'r>) -> Result<Stream<'r>, QueryError> {
         match expr {
-            StreamExpr::Call(call) => self.call(call, self.plan.range),
+            StreamExpr::Call(call) => {
+                let range = self.plan.range;
+                match ready.take(call) {
+                    Some(results) => Ok(self.filled(results, call, range)),
+                    None => self.call(call, range),
+                }
+            }
             StreamExpr::Literal(_) => Ok(Box::new(std::iter::empty())),
             StreamExpr::Binary { op, lhs, rhs } => match (&**lhs, &**rhs) {
-                (StreamExpr::Literal(left), right) => Ok(map(self.stream(right)?, move |value| {
+                (StreamExpr::Literal(left), right) => Ok(map(self.stream(right, ready)?, move |value| {
                     arithmetic(*op, left.scalar(), value, Division::Exact).into()
                 })),
-                (left, StreamExpr::Literal(right)) => Ok(map(self.stream(left)?, move |value| {
+                (left, StreamExpr::Literal(right)) => Ok(map(self.stream(left, ready)?, move |value| {
                     arithmetic(*op, value, right.scalar(), Division::Exact).into()
                 })),
                 (left, right) => {
-                    let (left, right) = (Head::new(self.stream(left)?)?, Head::new(self.stream(right)?)?);
+                    let left = Head::new(self.stream(left, ready)?)?;
+                    let right = Head::new(self.stream(right, ready)?)?;
                     Ok(Box::new(Joined::new(*op, left, right, self.plan.fill, self.is_descending())))
                 }
             },

@@ -21,11 +21,11 @@ use super::context::{Context, Sources};
 use super::error::QueryError;
 use super::evaluate::{evaluate, groups_in_order};
 use super::execution::{Emit, Execution};
+use super::field_cursor::{FieldCursor, FieldRead};
 use super::groups::Group;
 use super::inner_rows::{InnerRows, Slicer};
 use super::plan::Plan;
 use super::planner::{self, Outer, SubqueryInputs};
-use super::points::{FieldCursor, FieldRead};
 use super::schema::Input;
 use super::time_bounds::TimeBounds;
 
@@ -147,11 +147,13 @@ fn stored_blocks(
     let mut blocks = Blocks::new();
     let Some(member) = group.series.first() else { return Ok(blocks) };
     let mut cursor = FieldCursor::new(&*member.source, member.series.id, field, range, false);
-    while let Some(block) = cursor.next_block() {
+    while let Some(block) = cursor.next_column() {
         let summary = block.summary();
         let is_inside = range.contains(summary.range.min) && range.contains(summary.range.max);
         if is_inside && summary.field_type == field.read_as {
             blocks.push(block);
+        } else if cursor.take_apart(&*block)? {
+            // The parts follow.
         } else if let Some(part) = cursor.decode(&*block, execution)? {
             memory.grow(part.bytes())?;
             blocks.push(Arc::new(AnswerBlock(Arc::new(part.to_batch()))));

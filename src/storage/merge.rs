@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use fluxstone_columns::{Batch, Block, Column, SourceError, Summary};
 use fluxstone_model::{FieldType, TimeRange, Timestamp};
 
-use super::segment::{BlockEntry, Segment, SegmentError, StoredBlock};
+use super::segment::{Segment, SegmentError, StoredColumn};
 
 /// Values that were written together: a chunk of a memtable or a block of a segment file.
 pub(super) struct Piece {
@@ -44,9 +44,9 @@ impl Piece {
         Some(Piece::new(Arc::new(MemoryBlock::new(chunk.clone())?), is_ordered, deleted))
     }
 
-    /// Creates a piece from a block of a segment file.
-    pub(super) fn stored(segment: &Arc<Segment>, entry: BlockEntry, deleted: &[TimeRange]) -> Piece {
-        Piece::new(Arc::new(StoredBlock { segment: segment.clone(), entry }), true, deleted)
+    /// Creates a piece from a column of a segment file.
+    pub(super) fn stored(column: StoredColumn, deleted: &[TimeRange]) -> Piece {
+        Piece::new(Arc::new(column), true, deleted)
     }
 
     /// Creates a piece that stands for the values in `range` of a segment file whose index cannot be read.
@@ -96,6 +96,21 @@ impl Piece {
         }
         let is_left = |time: &i64| !self.deleted.iter().any(|range| range.contains(Timestamp(*time)));
         self.block.times().map_or(true, |times| times.iter().any(is_left))
+    }
+
+    /// Replaces a piece that is made of several blocks by a piece for each.
+    fn take_apart(self, apart: &mut Vec<Piece>) {
+        if self.block.part_count() == 1 {
+            apart.push(self);
+            return;
+        }
+        match self.block.parts() {
+            Ok(parts) => apart.extend(parts.into_iter().map(|part| Piece::new(part, self.is_ordered, &self.deleted))),
+            Err(error) => {
+                let block = FailedBlock { summary: self.block.summary(), error };
+                apart.push(Piece { block: Arc::new(block), ..self });
+            }
+        }
     }
 
     fn is_clean(&self) -> bool {
@@ -148,6 +163,10 @@ impl Block for FailedBlock {
 
 /// Merges pieces, given in the order in which they were written.
 pub(super) fn merge(pieces: Vec<Piece>) -> Vec<Arc<dyn Block>> {
+    let follow_each_other = pieces.windows(2).all(|pair| pair[0].range().max < pair[1].range().min);
+    if follow_each_other && pieces.iter().all(Piece::is_clean) {
+        return pieces.into_iter().map(|piece| piece.block).collect();
+    }
     let mut by_time: Vec<(usize, Piece)> = pieces.into_iter().enumerate().collect();
     by_time.sort_by_key(|(_, piece)| piece.range().min);
     let mut blocks = Vec::with_capacity(by_time.len());
@@ -174,6 +193,15 @@ fn merge_cluster(mut cluster: Vec<(usize, Piece)>, blocks: &mut Vec<Arc<dyn Bloc
         return;
     }
     cluster.sort_by_key(|(order, _)| *order);
+    if cluster.iter().any(|(_, piece)| piece.block.part_count() > 1) {
+        // Of pieces made of several blocks, only the blocks that overlap others have to be merged.
+        let mut apart = Vec::new();
+        for (_, piece) in cluster {
+            piece.take_apart(&mut apart);
+        }
+        blocks.append(&mut merge(apart));
+        return;
+    }
     let Some(newest) = cluster.last().map(|(_, piece)| piece.block.summary()) else { return };
     match Overlap::new(&cluster, newest.field_type) {
         Ok(overlap) => overlap.blocks(blocks),

@@ -107,15 +107,27 @@ impl IndexReader {
         walk::tag_keys(&mut self.shared.read(), measurement, self.view)
     }
 
-    /// Returns the series of a measurement for which `predicate` holds, in the order of their keys, unless `go_on` breaks: it is
-    /// asked while they are looked for, and for each of them with its memory.
-    pub(crate) fn matching_while(
+    /// Passes the series of a measurement for which `predicate` holds to `visit`, in the order of their keys, until it breaks: it is
+    /// also called with nothing while they are looked for.
+    pub(crate) fn for_each_matching(
         &self,
         measurement: &[u8],
         predicate: &SeriesPredicate,
+        visit: &mut dyn FnMut(Option<SeriesRef>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        walk::for_each_matching(&mut self.shared.read(), measurement, predicate, self.view, visit)
+    }
+
+    /// Returns the wanted tag keys with their values in the series of a measurement for which `predicate` holds, in byte order,
+    /// unless `go_on` breaks: it is asked while they are looked for, and for each with its bytes.
+    pub(crate) fn tag_values_while(
+        &self,
+        measurement: &[u8],
+        predicate: &SeriesPredicate,
+        is_wanted: &dyn Fn(&Text) -> bool,
         go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Option<Vec<SeriesRef>> {
-        walk::matching_while(&mut self.shared.read(), measurement, predicate, self.view, go_on)
+    ) -> Option<Vec<(Text, Text)>> {
+        walk::tag_values_while(&mut self.shared.read(), measurement, predicate, (self.view, is_wanted), go_on)
     }
 
     /// Returns the measurement of a series, if the series exists.

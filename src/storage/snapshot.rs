@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use fluxstone_columns::{Block, SeriesId, SeriesPredicate, SeriesRef, Source};
 use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp};
+use smallvec::SmallVec;
 
 use super::fields::{Field, Fields};
 use super::memtable::Memtable;
 use super::merge::{Piece, merge};
+use super::segment::StoredColumn;
 use super::shared_index::IndexReader;
 use super::state::{SegmentFile, Shard, State};
 
@@ -59,57 +61,89 @@ impl Source for Snapshot {
         self.series.as_ref().map_or_else(BTreeSet::new, |series| series.tag_keys(measurement))
     }
 
-    fn series_while(
+    fn for_each_series(
         &self,
         measurement: &[u8],
         predicate: &SeriesPredicate,
+        visit: &mut dyn FnMut(Option<SeriesRef>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(series) = &self.series else { return ControlFlow::Continue(()) };
+        series.for_each_matching(measurement, predicate, visit)
+    }
+
+    fn tag_values_while(
+        &self,
+        measurement: &[u8],
+        predicate: &SeriesPredicate,
+        is_wanted: &dyn Fn(&Text) -> bool,
         go_on: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Option<Vec<SeriesRef>> {
+    ) -> Option<Vec<(Text, Text)>> {
         let Some(series) = &self.series else { return Some(Vec::new()) };
-        series.matching_while(measurement, predicate, go_on)
+        series.tag_values_while(measurement, predicate, is_wanted, go_on)
     }
 
     fn blocks(&self, series: SeriesId, field: &[u8], range: TimeRange) -> Vec<Arc<dyn Block>> {
+        self.blocks_of_fields(series, &[field], range).pop().unwrap_or_default()
+    }
+
+    fn blocks_of_fields(&self, series: SeriesId, fields: &[&[u8]], range: TimeRange) -> Vec<Vec<Arc<dyn Block>>> {
+        let mut blocks = vec![Vec::new(); fields.len()];
         let measurement = self.series.as_ref().and_then(|index| index.measurement_of(series));
-        let Some(measurement) = measurement else { return Vec::new() };
-        let overlapping = self.shards.iter().filter(|(shard_range, _)| shard_range.overlaps(range));
-        overlapping
-            .filter_map(|(times, shard)| Some((*times, shard, shard.fields.of(&measurement)?.get(field)?.1)))
-            .flat_map(|(times, shard, field)| {
-                let mut pieces = shard.pieces(series, *field, range.intersect(times));
+        let Some(measurement) = measurement else { return blocks };
+        for (times, shard) in self.shards.iter().filter(|(shard_range, _)| shard_range.overlaps(range)) {
+            let Some(known) = shard.fields.of(&measurement) else { continue };
+            let known: SmallVec<[Option<Field>; 16]> = fields.iter().map(|field| Some(*known.get(field)?.1)).collect();
+            let pieces = shard.pieces(series, &known, range.intersect(*times));
+            for (mut pieces, blocks) in pieces.into_iter().zip(&mut blocks) {
                 for piece in &mut pieces {
-                    piece.cut_to(times);
+                    piece.cut_to(*times);
                 }
-                merge(pieces)
-            })
-            .filter(|block| block.summary().range.overlaps(range))
-            .collect()
+                blocks.extend(merge(pieces).into_iter().filter(|block| block.summary().range.overlaps(range)));
+            }
+        }
+        blocks
     }
 }
 
 impl Shard {
-    /// Returns the pieces that may hold values of one field of one series within `range`, in the order in which they were
-    /// written.
-    fn pieces(&self, series: SeriesId, field: Field, range: TimeRange) -> Vec<Piece> {
-        let mut pieces = Vec::new();
+    /// Returns for each of some fields the pieces that may hold values of one series within `range`, in the order in which they
+    /// were written.
+    fn pieces(&self, series: SeriesId, fields: &[Option<Field>], range: TimeRange) -> Vec<Vec<Piece>> {
+        let mut pieces: Vec<Vec<Piece>> = fields.iter().map(|_| Vec::new()).collect();
+        let ids = || fields.iter().flatten().map(|field| field.id);
+        let (Some(min), Some(max)) = (ids().min(), ids().max()) else { return pieces };
+        let known = || fields.iter().enumerate().filter_map(|(at, field)| Some((at, (*field)?)));
         for SegmentFile { segment, .. } in &self.segments {
             if !segment.range().overlaps(range) {
                 continue;
             }
             let deleted = self.deleted_since(segment.header().position, series);
-            match segment.blocks_of(series, field.id) {
-                Ok(blocks) => pieces.extend(blocks.into_iter().map(|b| Piece::stored(segment, b, &deleted))),
-                Err(error) => pieces.push(Piece::unreadable(segment, field.field_type, range, &error)),
+            match segment.columns_between(series, min, max) {
+                Ok(pages) => {
+                    for (at, field) in known() {
+                        let columns = pages.iter().flat_map(|page| StoredColumn::of(segment, page, field.id));
+                        pieces[at].extend(columns.map(|column| Piece::stored(column, &deleted)));
+                    }
+                }
+                Err(error) => {
+                    for (at, field) in known() {
+                        pieces[at].push(Piece::unreadable(segment, field.field_type, range, &error));
+                    }
+                }
             }
         }
         if let Some(frozen) = &self.sealing {
             let deleted = self.deleted_since(frozen.position, series);
-            let chunks = frozen.memtable.chunks(series, field.id);
-            pieces.extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &deleted)));
+            for (at, field) in known() {
+                let chunks = frozen.memtable.chunks(series, field.id);
+                pieces[at].extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &deleted)));
+            }
         }
-        let chunks = self.active.chunks(series, field.id);
-        pieces.extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
-        pieces.retain(|piece| piece.range().overlaps(range));
+        for (at, field) in known() {
+            let chunks = self.active.chunks(series, field.id);
+            pieces[at].extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
+            pieces[at].retain(|piece| piece.range().overlaps(range));
+        }
         pieces
     }
 
@@ -118,7 +152,8 @@ impl Shard {
         let mut fields = self.fields.of(measurement).into_iter().flat_map(Fields::iter);
         fields.any(|(_, field)| {
             // Overwriting a value does not change whether there is one, so each piece can be judged on its own.
-            self.pieces(series, *field, TimeRange::ALL).iter().any(Piece::keeps_a_value)
+            let pieces = self.pieces(series, &[Some(*field)], TimeRange::ALL);
+            pieces.iter().flatten().any(Piece::keeps_a_value)
         })
     }
 

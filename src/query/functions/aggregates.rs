@@ -92,6 +92,12 @@ impl Mean {
         };
     }
 
+    /// Adds a block of integers by their sum.
+    pub(super) fn add_block(&mut self, sum: i64, count: u32) {
+        self.sum.add_integer(sum);
+        self.count += i64::from(count);
+    }
+
     /// Turns the mean of a series into its contribution to the group: weighted by its number of values.
     pub(super) fn close(self) -> Mean {
         let mean = self.quotient();

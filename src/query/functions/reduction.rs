@@ -81,6 +81,9 @@ impl Partial {
             (Partial::Sum(sum), Some(NumberSummary::Integer { sum: Some(block_sum), .. })) => {
                 sum.add_integer(block_sum);
             }
+            (Partial::Mean(mean), Some(NumberSummary::Integer { sum: Some(block_sum), .. })) => {
+                mean.add_block(block_sum, summary.count);
+            }
             (Partial::Spread(extremes), Some(numbers)) => extremes.add_block(numbers),
             (Partial::Choice(choice), Some(numbers)) => {
                 return choice.add_block(series, summary.range, numbers, needs_time);

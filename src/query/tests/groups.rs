@@ -1,6 +1,9 @@
 //! GROUP BY tags and time, and fill.
 
-use super::check;
+use fluxstone_compat::Profile;
+use proptest::prelude::*;
+
+use super::{check, context, lines, pieces};
 
 const TIDE: &str = "tide,pier=a h=0 0\ntide,pier=a h=1 60\ntide,pier=a h=2 120\ntide,pier=a h=5 300\n\
     tide,pier=b h=10 90\ntide,pier=b h=40 270";
@@ -140,4 +143,33 @@ fn of_several_windows_the_first_counts() {
 fn fill_needs_windows() {
     check(N, "SELECT mean(f) FROM n WHERE f > 100 fill(0)", &[]);
     check(N, "SELECT mean(f), mean(nosuch) FROM n fill(0)", &["n time,mean,mean_1", "0 2.5 -"]);
+}
+
+proptest! {
+    /// Groups are made only as far as they are wanted; most of these have no values in the range.
+    #[test]
+    fn slimit_leaves_out_series_of_the_answer(
+        points in proptest::collection::vec((0..40_usize, 0..8_usize, 0..50_i64), 1..400),
+        (slimit, soffset) in (1..9_usize, 0..5_usize),
+        end in 1..50_i64,
+        tags in proptest::sample::select(vec!["a, b", "b, a", "b", "*", "a, c"]),
+        descending in any::<bool>(),
+    ) {
+        let points: Vec<String> = points.iter().map(|(a, b, time)| format!("m,a=a{a},b={b} v=1 {time}")).collect();
+        let order = if descending { "ORDER BY time DESC" } else { "" };
+        let query = format!("SELECT v FROM m WHERE time < {end}s GROUP BY {tags}");
+        let series = |query: &str| -> Vec<(String, Vec<String>)> {
+            let pieces = pieces(&points.join("\n"), query, &context(Profile::Documented)).unwrap();
+            pieces.iter().map(|piece| (format!("{:?}", piece.tags), lines(piece))).collect()
+        };
+        let mut want: Vec<_> = series(&format!("{query} {order}"));
+        if descending {
+            want.reverse();
+        }
+        want = want.into_iter().skip(soffset).take(slimit).collect();
+        if descending {
+            want.reverse();
+        }
+        prop_assert_eq!(series(&format!("{query} {order} SLIMIT {slimit} SOFFSET {soffset}")), want);
+    }
 }

@@ -8,6 +8,7 @@ mod arithmetic;
 mod conditions;
 mod functions;
 mod groups;
+mod history;
 mod interrupts;
 mod limits;
 mod memory;

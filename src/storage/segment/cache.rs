@@ -1,7 +1,7 @@
 //! The segment cache: parts of segment files that queries read recently.
 //!
-//! It keeps decoded index pages and times, because the fields of a series share them, and the bytes around recent reads,
-//! because queries go through files in order. All files of a store share one cache, whose size is an option of the store.
+//! It keeps index pages and decoded times, because the fields of a series share them, and the bytes around recent reads, because
+//! queries go through files in order. All files of a store share one cache, whose size is an option of the store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,38 +9,49 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::index::BlockEntry;
+use super::page::IndexPage;
 
 /// The default size in bytes.
 pub const SEGMENT_CACHE_BYTES: usize = 24 << 20;
 
-/// The kinds of parts, which share the size equally.
-const KINDS: usize = 3;
 /// The estimated size of a part, from which the number of shards and the first allocation follow.
-const PART_BYTES_ESTIMATE: usize = 16 << 10;
+const PART_BYTES_ESTIMATE: usize = 8 << 10;
 
 /// Recently used parts of segment files, bounded in bytes.
 #[derive(Debug)]
 pub struct SegmentCache {
     next_file: AtomicU64,
-    pages: Parts<BlockEntry>,
-    times: Parts<i64>,
-    strips: Parts<u8>,
+    parts: Cache<PartKey, Part, PartBytes>,
 }
 
-/// Parts of one kind.
-type Parts<T> = Cache<PartKey, Arc<Vec<T>>, PartBytes>;
+/// The kind of a part, a file within the cache, and an offset in it.
+type PartKey = (Kind, u64, u64);
 
-/// A file within the cache, and an offset in it.
-type PartKey = (u64, u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Page,
+    Times,
+    Strip,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Page(Arc<IndexPage>),
+    Times(Arc<Vec<i64>>),
+    Strip(Arc<Vec<u8>>),
+}
 
 /// Weighs parts by the memory that they take.
 #[derive(Debug, Clone)]
 struct PartBytes;
 
-impl<T> Weighter<PartKey, Arc<Vec<T>>> for PartBytes {
-    fn weight(&self, _: &PartKey, part: &Arc<Vec<T>>) -> u64 {
-        (part.len() * size_of::<T>()) as u64
+impl Weighter<PartKey, Part> for PartBytes {
+    fn weight(&self, _: &PartKey, part: &Part) -> u64 {
+        (match part {
+            Part::Page(page) => page.memory(),
+            Part::Times(times) => size_of_val(&***times),
+            Part::Strip(bytes) => bytes.len(),
+        }) as u64
     }
 }
 
@@ -54,14 +65,8 @@ pub(super) struct FileCache {
 impl SegmentCache {
     /// Creates a cache of about `bytes` bytes. Zero caches nothing.
     pub fn new(bytes: usize) -> SegmentCache {
-        let each = bytes / KINDS;
-        let parts = each / PART_BYTES_ESTIMATE;
-        SegmentCache {
-            next_file: AtomicU64::new(0),
-            pages: Cache::with_weighter(parts, each as u64, PartBytes),
-            times: Cache::with_weighter(parts, each as u64, PartBytes),
-            strips: Cache::with_weighter(parts, each as u64, PartBytes),
-        }
+        let parts = Cache::with_weighter(bytes / PART_BYTES_ESTIMATE, bytes as u64, PartBytes);
+        SegmentCache { next_file: AtomicU64::new(0), parts }
     }
 }
 
@@ -82,34 +87,39 @@ impl FileCache {
     pub(super) fn page<E>(
         &self,
         offset: u64,
-        read: impl FnOnce() -> Result<Vec<BlockEntry>, E>,
-    ) -> Result<Arc<Vec<BlockEntry>>, E> {
-        get_or_read(&self.cache.pages, (self.file, offset), read)
+        read: impl FnOnce() -> Result<IndexPage, E>,
+    ) -> Result<Arc<IndexPage>, E> {
+        let known = |part| if let Part::Page(page) = part { Some(page) } else { None };
+        self.get_or_read((Kind::Page, self.file, offset), known, Part::Page, read)
     }
 
     /// Returns the times at `offset`, calling `read` if they are not cached.
     pub(super) fn times<E>(&self, offset: u64, read: impl FnOnce() -> Result<Vec<i64>, E>) -> Result<Arc<Vec<i64>>, E> {
-        get_or_read(&self.cache.times, (self.file, offset), read)
+        let known = |part| if let Part::Times(times) = part { Some(times) } else { None };
+        self.get_or_read((Kind::Times, self.file, offset), known, Part::Times, read)
     }
 
     /// Returns the bytes at `offset`, calling `read` if they are not cached.
     pub(super) fn strip<E>(&self, offset: u64, read: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Arc<Vec<u8>>, E> {
-        get_or_read(&self.cache.strips, (self.file, offset), read)
+        let known = |part| if let Part::Strip(bytes) = part { Some(bytes) } else { None };
+        self.get_or_read((Kind::Strip, self.file, offset), known, Part::Strip, read)
     }
-}
 
-/// Holds no lock while `read` reads from the disk, and caches no errors.
-fn get_or_read<T, E>(
-    parts: &Parts<T>,
-    key: PartKey,
-    read: impl FnOnce() -> Result<Vec<T>, E>,
-) -> Result<Arc<Vec<T>>, E> {
-    if let Some(found) = parts.get(&key) {
-        return Ok(found);
+    /// Holds no lock while `read` reads from the disk, and caches no errors.
+    fn get_or_read<T, E>(
+        &self,
+        key: PartKey,
+        known: impl FnOnce(Part) -> Option<Arc<T>>,
+        part: impl FnOnce(Arc<T>) -> Part,
+        read: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        if let Some(found) = self.cache.parts.get(&key).and_then(known) {
+            return Ok(found);
+        }
+        let new = Arc::new(read()?);
+        self.cache.parts.insert(key, part(new.clone()));
+        Ok(new)
     }
-    let part = Arc::new(read()?);
-    parts.insert(key, part.clone());
-    Ok(part)
 }
 
 #[cfg(test)]
@@ -136,7 +146,7 @@ mod tests {
             .unwrap();
         }
         assert!(reads <= 2, "{reads}");
-        assert!(cache.times.weight() <= (SEGMENT_CACHE_BYTES / KINDS) as u64);
+        assert!(cache.parts.weight() <= SEGMENT_CACHE_BYTES as u64);
     }
 
     #[test]
@@ -144,7 +154,7 @@ mod tests {
         let cache = Arc::new(SegmentCache::new(0));
         let file = FileCache::new(cache.clone());
         assert_eq!(file.times(0, read(TIMES)).unwrap().len(), TIMES);
-        assert_eq!(cache.times.weight(), 0);
+        assert_eq!(cache.parts.weight(), 0);
     }
 
     #[test]

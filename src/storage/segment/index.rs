@@ -62,7 +62,7 @@ impl BlockEntry {
 
 /// The times that several blocks of a series share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
+pub(super) struct Span {
     range: TimeRange,
     count: u32,
     times: PartRef,
@@ -81,6 +81,22 @@ pub(super) struct PageState {
 }
 
 impl PageState {
+    /// The state in which an entry can be decoded on its own: after one with this key, which has these spans of the series before
+    /// it. `at` is what [`PageState::resumed_at`] returned.
+    pub(super) fn resume(key: Option<(SeriesId, FieldId)>, spans: &[Span], at: (i64, u64)) -> PageState {
+        PageState { key, spans: spans.to_vec(), last_time: at.0, end: at.1 }
+    }
+
+    /// The last time and the offset to which the next entry is relative.
+    pub(super) fn resumed_at(&self) -> (i64, u64) {
+        (self.last_time, self.end)
+    }
+
+    /// The spans of the current series so far.
+    pub(super) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
     /// Appends an entry.
     pub(super) fn put(&mut self, entry: &BlockEntry, out: &mut Vec<u8>) {
         let Summary { range, count, field_type, numbers } = entry.summary;
@@ -141,7 +157,8 @@ impl PageState {
         self.spans.push(span);
     }
 
-    fn take(&mut self, reader: &mut Reader<'_>) -> Result<BlockEntry, CodecError> {
+    /// Decodes the next entry.
+    pub(super) fn take(&mut self, reader: &mut Reader<'_>) -> Result<BlockEntry, CodecError> {
         let is_first = self.key.is_none();
         if is_first {
             self.end = reader.varint()?;

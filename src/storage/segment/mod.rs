@@ -9,9 +9,11 @@ mod block;
 mod cache;
 mod index;
 mod layout;
+mod page;
 mod reader;
 pub(crate) mod salvage;
 mod sequential;
+mod stored;
 mod writer;
 
 pub use block::{BLOCK_VALUES_MAX, decode_times, decode_values, encode_times, encode_values};
@@ -20,8 +22,9 @@ pub use index::{BlockEntry, PartRef};
 pub use layout::SegmentHeader;
 pub(crate) use layout::UNKNOWN_SEGMENT_VERSION;
 pub(crate) use reader::read_header;
-pub use reader::{Segment, SegmentError, StoredBlock};
+pub use reader::{Segment, SegmentError};
 pub use sequential::SequentialReader;
+pub(crate) use stored::StoredColumn;
 pub use writer::SegmentWriter;
 
 #[cfg(test)]

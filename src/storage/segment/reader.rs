@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fluxstone_codec::CodecError;
-use fluxstone_columns::{Batch, Block, SeriesId, SourceError, Summary};
+use fluxstone_columns::{Batch, SeriesId, SourceError, Summary};
 use fluxstone_model::{DatabaseId, ShardId, TimeRange};
+use smallvec::SmallVec;
 
 use super::block::{decode_times, decode_values};
 use super::cache::{FileCache, SegmentCache};
 use super::index::{BlockEntry, PageRef, PartRef, decode_directory, decode_page};
 use super::layout::{FOOTER_LEN, Footer, HEADER_LEN, SegmentHeader};
+use super::page::{IndexPage, PageColumns};
 use crate::disk::{Disk, ReadFile};
 use crate::record::FieldId;
 
@@ -173,17 +175,35 @@ impl Segment {
         &self.path
     }
 
-    /// Returns the blocks of one field of one series, in time order.
-    pub fn blocks_of(&self, series: SeriesId, field: FieldId) -> Result<Vec<BlockEntry>, SegmentError> {
-        self.entries_between((series, field), (series, field))
-    }
-
     /// Returns the fields for which a series has values, in order.
     pub fn fields_of(&self, series: SeriesId) -> Result<Vec<FieldId>, SegmentError> {
-        let found = self.entries_between((series, FieldId(0)), (series, FieldId(u32::MAX)))?;
-        let mut fields: Vec<FieldId> = found.iter().map(|entry| entry.field).collect();
+        let found = self.columns_between(series, FieldId(0), FieldId(u32::MAX))?;
+        let mut fields: Vec<FieldId> = found.iter().flat_map(PageColumns::fields).collect();
         fields.dedup();
         Ok(fields)
+    }
+
+    /// Returns the columns of a series for fields from `min` to `max`, by the pages on which they are indexed, in order.
+    pub(crate) fn columns_between(
+        &self,
+        series: SeriesId,
+        min: FieldId,
+        max: FieldId,
+    ) -> Result<SmallVec<[PageColumns; 2]>, SegmentError> {
+        self.check_left_out()?;
+        let (min, max) = ((series, min), (series, max));
+        // The last page that starts before `min` may contain columns from `min` on.
+        let from = self.pages.partition_point(|page| page.first < min).saturating_sub(1);
+        let to = from + self.pages[from..].partition_point(|page| page.first <= max);
+        let mut found = SmallVec::new();
+        for page in &self.pages[from..to] {
+            let page = self.page(page)?;
+            let columns = page.between(min, max);
+            if !columns.is_empty() {
+                found.push(PageColumns { page, columns });
+            }
+        }
+        Ok(found)
     }
 
     /// Returns the entries of all blocks, in order.
@@ -222,31 +242,14 @@ impl Segment {
         read_part(&*self.file, self.bytes, PartRef { len, ..part })
     }
 
-    /// Returns the entries with keys from `min` to `max`.
-    fn entries_between(
-        &self,
-        min: (SeriesId, FieldId),
-        max: (SeriesId, FieldId),
-    ) -> Result<Vec<BlockEntry>, SegmentError> {
-        self.check_left_out()?;
-        // The last page that starts before `min` may contain entries from `min` on.
-        let from = self.pages.partition_point(|page| page.first < min).saturating_sub(1);
-        let to = self.pages.partition_point(|page| page.first <= max);
-        let mut entries = Vec::new();
-        for page in self.pages.get(from..to).unwrap_or_default() {
-            let decoded = self.page(page)?;
-            let from = decoded.partition_point(|entry| entry.key() < min);
-            entries.extend(decoded[from..].iter().take_while(|entry| entry.key() <= max));
-        }
-        Ok(entries)
-    }
-
-    fn page(&self, page: &PageRef) -> Result<Arc<Vec<BlockEntry>>, SegmentError> {
-        self.cache.page(page.part.offset, || self.read_page(page))
+    fn page(&self, page: &PageRef) -> Result<Arc<IndexPage>, SegmentError> {
+        let read = || self.part(page.part).and_then(|b| IndexPage::decode(b).map_err(damaged(page.part.offset)));
+        let page = self.cache.page(page.part.offset, read);
+        page.inspect_err(|_| self.is_unreadable.store(true, Ordering::Relaxed))
     }
 
     /// Returns the times of a block.
-    fn times(&self, entry: &BlockEntry) -> Result<Arc<Vec<i64>>, SegmentError> {
+    pub(super) fn times(&self, entry: &BlockEntry) -> Result<Arc<Vec<i64>>, SegmentError> {
         let times = self.cache.times(entry.times.offset, || {
             let times = self.part(entry.times)?;
             Segment::times_of(entry, &times)
@@ -310,29 +313,6 @@ impl Iterator for EntryCursor {
                 Err(error) => return Some(Err(error)),
             }
         }
-    }
-}
-
-/// A block of a segment file, which is read when it is decoded.
-#[derive(Debug)]
-pub struct StoredBlock {
-    /// The file.
-    pub segment: Arc<Segment>,
-    /// The block.
-    pub entry: BlockEntry,
-}
-
-impl Block for StoredBlock {
-    fn summary(&self) -> Summary {
-        self.entry.summary
-    }
-
-    fn times(&self) -> Result<Arc<Vec<i64>>, SourceError> {
-        self.segment.times(&self.entry).map_err(|error| self.segment.source_error(&error))
-    }
-
-    fn decode(&self) -> Result<Arc<Batch>, SourceError> {
-        self.segment.decode(&self.entry).map(Arc::new).map_err(|error| self.segment.source_error(&error))
     }
 }
 

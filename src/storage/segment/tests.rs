@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fluxstone_columns::{Batch, Column, NumberSummary, SeriesId};
+use fluxstone_columns::{Batch, Block, Column, NumberSummary, SeriesId};
 use fluxstone_model::{DatabaseId, ShardId, Text};
 
 use super::*;
@@ -32,9 +32,18 @@ fn key(series: u64, field: u32) -> (SeriesId, FieldId) {
     (SeriesId(series), FieldId(field))
 }
 
+fn columns(segment: &Arc<Segment>, (series, field): (SeriesId, FieldId)) -> Vec<StoredColumn> {
+    let pages = segment.columns_between(series, field, field).unwrap();
+    pages.iter().flat_map(|page| StoredColumn::of(segment, page, field)).collect()
+}
+
+fn blocks(segment: &Arc<Segment>, key: (SeriesId, FieldId)) -> Vec<Arc<dyn Block>> {
+    columns(segment, key).iter().flat_map(|column| column.parts().unwrap()).collect()
+}
+
 /// All blocks of a column.
-fn read(segment: &Segment, (series, field): (SeriesId, FieldId)) -> Vec<Batch> {
-    segment.blocks_of(series, field).unwrap().iter().map(|entry| segment.decode(entry).unwrap()).collect()
+fn read(segment: &Arc<Segment>, (series, field): (SeriesId, FieldId)) -> Vec<Batch> {
+    blocks(segment, (series, field)).iter().map(|block| Batch::clone(&block.decode().unwrap())).collect()
 }
 
 #[test]
@@ -85,11 +94,43 @@ fn columns_are_found_in_an_index_of_many_pages() {
 }
 
 #[test]
+fn the_blocks_of_a_column_are_found_from_any_column_on() {
+    // Some fields have the times of others, some their own; the blocks of a column may be on two pages.
+    let long = |field: u32| -> i64 { [5_000, 3, 9_000, 5_000, 2_100][field as usize % 5] };
+    let batch = |series: u64, field: u32| {
+        let times: Vec<i64> = (0..long(field)).map(|at| at * 10 + i64::from(field / 5)).collect();
+        let values = Column::Integer(times.iter().map(|time| time + series as i64).collect());
+        Batch { times: times.into(), values }
+    };
+    let keys = (1..40).flat_map(|series| (0..12).map(move |field| key(series, field)));
+    let all: Columns = keys.map(|key| (key, batch(key.0.0, key.1.0))).collect();
+    let segment = written(&all).unwrap();
+    let entries: Vec<BlockEntry> = segment.entries().map(Result::unwrap).collect();
+    for (key, batch) in &all {
+        let blocks = blocks(&segment, *key);
+        let summaries: Vec<_> = blocks.iter().map(|block| block.summary()).collect();
+        let of_key = entries.iter().filter(|entry| entry.key() == *key);
+        assert_eq!(summaries, of_key.map(|entry| entry.summary).collect::<Vec<_>>());
+        let columns = columns(&segment, *key);
+        assert_eq!(columns.iter().map(|column| column.summary().count as usize).sum::<usize>(), batch.times.len());
+        let decoded: Vec<_> = columns.iter().map(|column| column.decode().unwrap()).collect();
+        let times: Vec<i64> = decoded.iter().flat_map(|batch| batch.times.to_vec()).collect();
+        assert_eq!((&times, &columns[0].times().unwrap()), (&*batch.times, &decoded[0].times));
+        for column in &columns {
+            let (summary, decoded) = (column.summary(), column.decode().unwrap());
+            if summary.numbers.is_some() {
+                assert_eq!(summary.numbers, super::block::summarize(&decoded.values));
+            }
+        }
+    }
+}
+
+#[test]
 fn summaries_match_the_values_of_the_block() {
     let numbers = |values: Column| {
         let batch = Batch { times: times(values.len()).into(), values };
         let segment = written(&vec![(key(1, 0), batch)]).unwrap();
-        let summary = segment.blocks_of(SeriesId(1), FieldId(0)).unwrap()[0].summary;
+        let summary = blocks(&segment, key(1, 0))[0].summary();
         assert_eq!((summary.range.min.0, summary.count), (-500, 9));
         summary.numbers
     };

@@ -249,7 +249,7 @@ fn block_end(batch: &Batch) -> usize {
 }
 
 /// Appends the values of one batch to another. Returns `false` if their types differ.
-fn append(batch: &mut Batch, more: &Batch) -> bool {
+pub(super) fn append(batch: &mut Batch, more: &Batch) -> bool {
     match (&mut batch.values, &more.values) {
         (Column::Float(a), Column::Float(b)) => a.extend_from_slice(b),
         (Column::Integer(a), Column::Integer(b)) => a.extend_from_slice(b),

@@ -341,12 +341,14 @@ mod tests {
 
     /// Predicates on the tags `a` and `b`, whose values are `x`, `y`, `z` or none.
     fn predicate() -> impl Strategy<Value = SeriesPredicate> {
-        let test = (prop_oneof!["a", "b"], prop_oneof!["x", "y", "z", ""], 0..4).prop_map(|(key, value, kind)| {
+        let test = (prop_oneof!["a", "b"], prop_oneof!["x", "y", "z", ""], 0..6).prop_map(|(key, value, kind)| {
             let (key, pattern) = (Text::from(key), regex(&format!("^[{value}x]?$")));
             match kind {
                 0 => SeriesPredicate::Equal { key, value: value.into() },
                 1 => SeriesPredicate::NotEqual { key, value: value.into() },
                 2 => SeriesPredicate::Match { key, regex: pattern },
+                3 => SeriesPredicate::OneOf { key, values: Arc::new([Text::from("x"), value.into()].into()) },
+                4 => SeriesPredicate::NoneOf { key, values: Arc::new([Text::from("x"), value.into()].into()) },
                 _ => SeriesPredicate::NotMatch { key, regex: pattern },
             }
         });

@@ -11,6 +11,7 @@ use fluxstone_columns::{SeriesPredicate, SeriesRef};
 use fluxstone_model::Text;
 use parking_lot::RwLockReadGuard;
 
+use super::names::Symbol;
 use super::postings::{MeasurementPostings, RowSet};
 use super::rows::RowNumber;
 use super::{Measurement, SeriesIndex, View};
@@ -83,24 +84,85 @@ pub(crate) fn tag_keys(index: &mut impl Reading, measurement: &[u8], view: View)
     found
 }
 
-/// Returns the visible series of a measurement for which `predicate` holds, in the order of their keys, unless `go_on` breaks: it
-/// is asked for each tag value that is looked at, and for each series with its memory.
-pub(crate) fn matching_while(
+/// Passes the visible series of a measurement for which `predicate` holds to `visit`, in the order of their keys, until it breaks: it
+/// is also called with nothing, for each tag value that is looked at.
+pub(crate) fn for_each_matching(
     index: &mut impl Reading,
     measurement: &[u8],
     predicate: &SeriesPredicate,
     view: View,
-    go_on: GoOn<'_>,
-) -> Option<Vec<SeriesRef>> {
-    let mut set = rows_matching(index, measurement, predicate, go_on)?;
+    visit: &mut dyn FnMut(Option<SeriesRef>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let found = rows_matching(index, measurement, predicate, &mut |_| visit(None));
+    let Some(mut set) = found else { return ControlFlow::Break(()) };
     index.keep_visible(&mut set, view);
-    let mut found = Vec::new();
-    for row in sorted(index, measurement, &set) {
+    for row in sorted(index, measurement, &set).iter().copied().filter(|row| set.contains(*row)) {
         index.pause();
         let Some(key) = index.rows.key(row) else { continue };
-        let series = SeriesRef { id: index.rows.id(row), key: Arc::new(key) };
-        go_on(series.memory()).is_continue().then_some(())?;
-        found.push(series);
+        visit(Some(SeriesRef { id: index.rows.id(row), key: Arc::new(key) }))?;
+    }
+    ControlFlow::Continue(())
+}
+
+/// Returns the wanted tag keys with the values that they have in the visible series of a measurement for which `predicate` holds, each
+/// once, in byte order, unless `go_on` breaks: it is asked for each value that is looked at, and for each found one with its bytes.
+pub(crate) fn tag_values_while(
+    index: &mut impl Reading,
+    measurement: &[u8],
+    predicate: &SeriesPredicate,
+    (view, is_wanted): (View, &dyn Fn(&Text) -> bool),
+    go_on: GoOn<'_>,
+) -> Option<Vec<(Text, Text)>> {
+    let mut set = rows_matching(index, measurement, predicate, go_on)?;
+    index.keep_visible(&mut set, view);
+    let keys = postings(index, measurement).map_or_else(Vec::new, MeasurementPostings::keys);
+    let mut found = Vec::new();
+    for key in keys.into_iter().filter(|key| is_wanted(index.rows.names.text(*key))).collect::<Vec<_>>() {
+        for value in values_in(index, measurement, key, &set, go_on)? {
+            let (key, value) = (index.rows.names.text(key), index.rows.names.text(value));
+            go_on(key.len() + value.len()).is_continue().then_some(())?;
+            found.push((key.clone(), value.clone()));
+        }
+    }
+    Some(index.unlocked(|| {
+        found.sort_unstable();
+        found
+    }))
+}
+
+/// Returns the values that a tag key has in some rows, in no particular order: by looking at the rows, or at the rows of each
+/// value, whichever are fewer.
+fn values_in(
+    index: &mut impl Reading,
+    measurement: &[u8],
+    key: Symbol,
+    set: &RowSet,
+    go_on: GoOn<'_>,
+) -> Option<Vec<Symbol>> {
+    let values = postings(index, measurement).map_or_else(Vec::new, |postings| postings.values(key));
+    let mut found = Vec::new();
+    if set.len() < values.len() as u64 {
+        for row in set {
+            index.pause();
+            go_on(0).is_continue().then_some(())?;
+            found.extend(index.rows.tags(row).into_iter().filter(|(other, _)| *other == key).map(|(_, value)| value));
+        }
+        found.sort_unstable();
+        found.dedup();
+        return Some(found);
+    }
+    for (value, one) in values {
+        index.pause();
+        go_on(0).is_continue().then_some(())?;
+        let is_found = if let Some(row) = one {
+            set.contains(row)
+        } else {
+            let many = postings(index, measurement).and_then(|postings| postings.many(key, value));
+            many.is_some_and(|many| !many.is_disjoint(set))
+        };
+        if is_found {
+            found.push(value);
+        }
     }
     Some(found)
 }
@@ -135,6 +197,11 @@ fn rows_matching(
             let equal = rows_matching(index, measurement, &equal, go_on)?;
             all_rows(index, measurement).sub(equal)
         }
+        SeriesPredicate::OneOf { key, values } => one_of(index, measurement, key, values, go_on)?,
+        SeriesPredicate::NoneOf { key, values } => {
+            let one_of = one_of(index, measurement, key, values, go_on)?;
+            all_rows(index, measurement).sub(one_of)
+        }
         SeriesPredicate::Match { key, regex } => {
             let with = with(index, measurement, key, &|value| regex.is_match(value), go_on)?;
             if regex.is_match(b"") { with.bitor(without(index, measurement, key, go_on)?) } else { with }
@@ -153,6 +220,23 @@ fn rows_matching(
             a.bitor(rows_matching(index, measurement, b, go_on)?)
         }
     };
+    Some(rows)
+}
+
+/// Returns the rows with one of some values of a tag.
+fn one_of(
+    index: &mut impl Reading,
+    measurement: &[u8],
+    key: &Text,
+    values: &BTreeSet<Text>,
+    go_on: GoOn<'_>,
+) -> Option<RowSet> {
+    let mut rows = RowSet::new();
+    for value in values {
+        index.pause();
+        let equal = SeriesPredicate::Equal { key: key.clone(), value: value.clone() };
+        rows |= rows_matching(index, measurement, &equal, go_on)?;
+    }
     Some(rows)
 }
 
@@ -193,28 +277,26 @@ fn without(index: &mut impl Reading, measurement: &[u8], key: &[u8], go_on: GoOn
     Some(all_rows(index, measurement).sub(with))
 }
 
-/// Sorts rows of a measurement by their keys.
-fn sorted(index: &mut impl Reading, measurement: &[u8], set: &RowSet) -> Vec<RowNumber> {
-    let Some(Measurement { postings, order }) = index.measurements.get(measurement) else { return Vec::new() };
+/// Returns rows of a measurement in the order of their keys, possibly with others among them.
+fn sorted(index: &mut impl Reading, measurement: &[u8], set: &RowSet) -> Arc<Vec<RowNumber>> {
+    let Some(Measurement { postings, order }) = index.measurements.get(measurement) else { return Arc::default() };
     if set.len() <= postings.rows().len() / SORTED_FRACTION {
         let mut sorted: Vec<RowNumber> = set.iter().collect();
         sorted.sort_unstable_by(|a, b| {
             index.pause();
             index.rows.compare(*a, *b)
         });
-        return sorted;
+        return Arc::new(sorted);
     }
     let (order, all) = (order.get(), postings.rows().clone());
     let mut sorted = index.unlocked(|| order.lock());
-    let order = sorted.of(&all, &mut |a, b| {
+    sorted.of(&all, &mut |a, b| {
         index.pause();
         index.rows.compare(a, b)
-    });
-    drop(sorted);
-    index.unlocked(|| order.iter().copied().filter(|row| set.contains(*row)).collect())
+    })
 }
 
-/// Returns what [`matching_while`] does if nothing breaks it.
+/// Returns the visible series of a measurement for which `predicate` holds, in the order of their keys.
 #[cfg(test)]
 pub(crate) fn matching(
     index: &mut impl Reading,
@@ -222,7 +304,12 @@ pub(crate) fn matching(
     predicate: &SeriesPredicate,
     view: View,
 ) -> Vec<SeriesRef> {
-    matching_while(index, measurement, predicate, view, &mut |_| ControlFlow::Continue(())).unwrap_or_default()
+    let mut found = Vec::new();
+    let _ = for_each_matching(index, measurement, predicate, view, &mut |series| {
+        found.extend(series);
+        ControlFlow::Continue(())
+    });
+    found
 }
 
 /// An index that nobody changes.
