@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use bstr::ByteSlice;
 use bytes::Bytes;
 use fluxstone_compat::AnswerSemantics;
 use fluxstone_engine::{Principal, QueryRefusal, QueryRequest};
 use http_body_util::{BodyDataStream, Full};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, StatusCode};
+use hyper::{Method, StatusCode, Version};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::RecvError;
 
@@ -124,8 +125,17 @@ async fn accept<A: Api>(
         }
         reply
     };
-    close_after(&mut reply);
+    if context.options.semantics.always_closes || !asks_to_keep_alive(parts) {
+        close_after(&mut reply);
+    }
     Ok(reply)
+}
+
+/// Whether a request says that its connection is to stay open, and does not only leave it to the version of HTTP.
+fn asks_to_keep_alive(parts: &Parts) -> bool {
+    let options =
+        parts.headers.get_all(header::CONNECTION).into_iter().flat_map(|value| value.as_bytes().split_str(","));
+    parts.version == Version::HTTP_11 && options.map(<[u8]>::trim_ascii).any(|o| o.eq_ignore_ascii_case(b"keep-alive"))
 }
 
 /// Reads all parameters, those that take precedence first, and the text of an uploaded file `q`.

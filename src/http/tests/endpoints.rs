@@ -147,6 +147,27 @@ fn an_accepted_query_is_chunk_encoded_and_closes_the_connection() {
     assert!(String::from_utf8(old).unwrap().ends_with("[[\"1970-01-01T00:00:00.000000001Z\",1]]}]}]}\n"));
 }
 
+// spec: http.answer.3, compat.query.keep-alive.1
+#[test]
+fn a_query_that_asks_for_it_keeps_the_connection() {
+    let closings = |server: &TestServer, version: &str, headers: &str| {
+        let query = |headers| format!("GET /query?q=rows+1 HTTP/{version}\r\nHost: t\r\n{headers}\r\n");
+        let all = query(headers) + &query(headers) + &query("");
+        let answers = String::from_utf8(server.raw(all.as_bytes())).unwrap();
+        (answers.matches("200 OK").count(), answers.matches("Connection: close\r\n").count())
+    };
+    let server = TestServer::start();
+    assert_eq!(closings(&server, "1.1", ""), (1, 1));
+    for headers in ["keep-alive", "Keep-Alive", "TE, keep-alive", "TE\r\nConnection: keep-alive"] {
+        assert_eq!(closings(&server, "1.1", &format!("Connection: {headers}\r\n")), (3, 1), "{headers}");
+    }
+    assert_eq!(closings(&server, "1.1", "Connection: keep-alive, close\r\n").0, 1);
+    // The end of the connection is the end of the answer.
+    assert_eq!(closings(&server, "1.0", "Connection: keep-alive\r\n").0, 1);
+    let server = TestServer::with(observed());
+    assert_eq!(closings(&server, "1.1", "Connection: keep-alive\r\n"), (1, 1));
+}
+
 // spec: http.query.3, http.parameters.1, http.parameters.2
 #[test]
 fn parameters_come_from_form_then_query_string_then_multipart() {
