@@ -39,6 +39,7 @@ mod socket;
 mod stream;
 mod token;
 mod units;
+mod workers;
 mod write;
 
 pub use answer::{Answer, AnswerOptions};

@@ -137,3 +137,8 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Reply {
 pub(super) fn close_after(reply: &mut Reply) {
     reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
+
+/// Whether the connection closes after the reply, whatever the client wants.
+pub(super) fn closes_after(reply: &Reply) -> bool {
+    reply.headers().contains_key(header::CONNECTION)
+}
