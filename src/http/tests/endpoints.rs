@@ -168,6 +168,34 @@ fn a_query_that_asks_for_it_keeps_the_connection() {
     assert_eq!(closings(&server, "1.1", "Connection: keep-alive\r\n"), (1, 1));
 }
 
+// spec: http.answer.1, http.gzip.1
+#[test]
+fn a_brief_query_is_answered_alike_on_the_thread_of_its_connection() {
+    let server = TestServer::start();
+    for query in ["rows+2", "error+x", "longer", "a;rows+1;rows+9", "change", "syntax"] {
+        for headers in ["", "Accept: text/csv\r\n", "Accept-Encoding: gzip\r\n"] {
+            let ask = || {
+                let mut answer = server.get_with(&format!("/query?q={query}"), headers);
+                answer.headers.retain(|(name, _)| name != "Request-Id" && name != "Date");
+                (answer.status, answer.headers, answer.body.len(), answer.whole)
+            };
+            let first = ask();
+            // Until the speed of the machine let it run there.
+            for _ in 0..30 {
+                let before = server.engine.brief.load(Ordering::Relaxed);
+                assert_eq!(ask(), first);
+                if server.engine.brief.load(Ordering::Relaxed) > before {
+                    break;
+                }
+            }
+        }
+    }
+    let brief = server.engine.brief.load(Ordering::Relaxed);
+    server.get("/query?q=change");
+    server.get("/query?q=rows+1&chunked=true");
+    assert_eq!(server.engine.brief.load(Ordering::Relaxed), brief);
+}
+
 // spec: http.query.3, http.parameters.1, http.parameters.2
 #[test]
 fn parameters_come_from_form_then_query_string_then_multipart() {
