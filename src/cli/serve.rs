@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::arguments::ServeArguments;
 use super::error::CommandError;
@@ -24,10 +25,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), CommandError> {
     let mut settings = loaded.settings;
     let runtime = runtime(&settings)?;
     // From here on a signal must not end the process before it has removed the temporary directory.
-    let shutdown = {
-        let _entered = runtime.enter();
-        Shutdown::listen().map_err(CommandError::Signals)?
-    };
+    let shutdown = listen_for_signals().map_err(CommandError::Signals)?;
     raise_open_files_limit();
     let temporary = apply_arguments(&mut settings, arguments)?;
     let result = runtime.block_on(run(&settings, temporary.as_ref(), shutdown));
@@ -62,7 +60,7 @@ fn apply_arguments(settings: &mut Settings, arguments: &ServeArguments) -> Resul
 async fn run(settings: &Settings, temporary: Option<&TempDir>, mut shutdown: Shutdown) -> Result<(), CommandError> {
     let server = tokio::select! {
         bound = bind(settings) => bound?,
-        () = shutdown.next() => return Ok(()),
+        () = shutdown.requested() => return Ok(()),
     };
     let address =
         server.address().map_err(|error| StartError::Listen { address: settings.http.bind_address.clone(), error })?;
@@ -77,30 +75,47 @@ async fn run(settings: &Settings, temporary: Option<&TempDir>, mut shutdown: Shu
     Ok(())
 }
 
-/// SIGINT and SIGTERM: the first shuts down in good order, the second exits at once.
-struct Shutdown {
+/// SIGINT and SIGTERM: the first shuts down in good order, the second exits at once. They have a thread of their own, so that
+/// the second one is heard while the server waits for its threads.
+fn listen_for_signals() -> std::io::Result<Shutdown> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? }
+    };
+    let (tell, requested) = watch::channel(false);
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            signals.next().await;
+            tracing::info!("shutting down; signal again to exit now");
+            let _ = tell.send(true);
+            signals.next().await;
+            std::process::exit(130);
+        });
+    })?;
+    Ok(Shutdown(requested))
+}
+
+struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
-impl Shutdown {
-    fn listen() -> std::io::Result<Shutdown> {
-        Ok(Shutdown { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
+impl Signals {
     async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
     }
+}
 
-    async fn requested(mut self) {
-        self.next().await;
-        tracing::info!("shutting down; signal again to exit now");
-        tokio::spawn(async move {
-            self.next().await;
-            std::process::exit(130);
-        });
+/// The wish to shut down.
+struct Shutdown(watch::Receiver<bool>);
+
+impl Shutdown {
+    async fn requested(&mut self) {
+        // The thread that tells it never ends.
+        let _ = self.0.wait_for(|requested| *requested).await;
     }
 }

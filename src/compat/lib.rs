@@ -109,6 +109,8 @@ semantics! {
         chunked_number,
         /// `compat.query.row-limit-overrun`: after a statement that reached `max-row-limit`, the next one still runs, and its result is discarded.
         row_limit_overrun,
+        /// `compat.query.keep-alive`: the connection closes after an accepted query even if the request asks to keep it.
+        always_closes,
         /// `compat.query.infinity`: an infinite value replaces the JSON document with the error text of an encoder.
         infinity_in_json,
         /// `compat.auth.url-credentials`: the `Authorization` header takes precedence over `u` and `p`.

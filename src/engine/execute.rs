@@ -30,10 +30,40 @@ impl Engine {
     pub fn execute(&self, query: PreparedQuery, cancelled: &AtomicBool, emit: &mut Emit<'_>) {
         self.core.execute(query, cancelled, emit);
     }
+
+    /// Runs statements that only read, as [`execute`](Engine::execute) does, unless they take longer than `time_max`.
+    ///
+    /// # Errors
+    /// If they took longer, or do not [only read](PreparedQuery::only_reads): what was emitted is to be forgotten, and nothing has
+    /// changed.
+    pub fn execute_briefly(
+        &self,
+        query: PreparedQuery,
+        time_max: Duration,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), TakesLong> {
+        if !query.only_reads() {
+            return Err(TakesLong);
+        }
+        let overdue = AtomicBool::new(false);
+        let until = self.core.clock.instant() + time_max;
+        self.core.execute_until(query, &overdue, Some(until), emit);
+        if overdue.into_inner() { Err(TakesLong) } else { Ok(()) }
+    }
 }
+
+/// A query takes longer than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the query takes long")]
+pub struct TakesLong;
 
 impl Core {
     pub(super) fn execute(&self, query: PreparedQuery, cancelled: &AtomicBool, emit: &mut Emit<'_>) {
+        self.execute_until(query, cancelled, None, emit);
+    }
+
+    /// Sets `cancelled` if the statements are still running at `until`.
+    fn execute_until(&self, query: PreparedQuery, cancelled: &AtomicBool, until: Option<Instant>, emit: &mut Emit<'_>) {
         // The reservation is held to the end.
         let PreparedQuery { statements, session, reservation: _held } = query;
         let text = statements.iter().map(ToString::to_string).collect::<Vec<_>>().join(";\n");
@@ -53,6 +83,7 @@ impl Core {
             session: &session,
             running: &registration.running,
             cancelled,
+            until,
             clock: &*self.clock,
             deadline: (!timeout.is_zero()).then(|| self.clock.instant() + timeout),
             memory: RefCell::new(session.memory.reserve()),
@@ -110,6 +141,8 @@ pub(super) struct StatementContext<'r> {
     pub(super) session: &'r Session,
     pub(super) running: &'r Running,
     cancelled: &'r AtomicBool,
+    /// When the query cancels itself.
+    until: Option<Instant>,
     clock: &'r dyn Clock,
     deadline: Option<Instant>,
     /// What the statement has collected.
@@ -119,6 +152,9 @@ pub(super) struct StatementContext<'r> {
 impl StatementContext<'_> {
     /// Fails if the statement must stop.
     pub(super) fn check(&self) -> Result<(), StatementError> {
+        if self.until.is_some_and(|until| self.clock.instant() >= until) {
+            self.cancelled.store(true, Ordering::Relaxed);
+        }
         if self.cancelled.load(Ordering::Relaxed) || self.running.is_killed() {
             return Err(StatementError::running("query interrupted"));
         }

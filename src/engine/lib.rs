@@ -57,6 +57,7 @@ mod write;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, read_catalog};
+pub use execute::TakesLong;
 pub use options::{ContinuousQueryOptions, EngineOptions, EngineSemantics};
 pub use request::{
     AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,

@@ -28,6 +28,17 @@ pub struct PreparedQuery {
     pub(super) reservation: Reservation,
 }
 
+impl PreparedQuery {
+    /// Whether no statement changes anything.
+    pub fn only_reads(&self) -> bool {
+        self.statements.iter().all(|statement| match statement {
+            Statement::Select(select) => select.into.is_none(),
+            Statement::Show(_) => true,
+            Statement::Delete(_) | Statement::Define(_) | Statement::Kill(_) => false,
+        })
+    }
+}
+
 /// The warning for a statement that writes in a request that should only read.
 pub(super) fn read_only_warning(normal_form: &str) -> String {
     format!("deprecated use of '{normal_form}' in a read only context, please use a POST request instead")

@@ -94,6 +94,13 @@ impl JsonWriter {
         }
     }
 
+    /// Writes elements of an array, each after a comma if it is not the first one, in compact form: `write` appends them to the
+    /// bytes, and is told whether an element precedes them. It must write at least one.
+    pub fn compact_elements(&mut self, write: impl FnOnce(&mut Vec<u8>, bool)) {
+        write(&mut self.out, self.has_element);
+        self.has_element = true;
+    }
+
     /// Begins a member of an object. A value must follow.
     pub fn key(&mut self, name: &[u8]) {
         self.element();
@@ -109,11 +116,6 @@ impl JsonWriter {
     /// Writes an integer.
     pub fn integer(&mut self, value: i64) {
         number::write_integer(&mut self.out, value);
-    }
-
-    /// Writes a finite float.
-    pub fn float(&mut self, value: f64) {
-        number::write_json(&mut self.out, value);
     }
 
     /// Writes text that is JSON already: `null`, `true`, a time in quotes.

@@ -25,13 +25,19 @@ fn write_finite(out: &mut Vec<u8>, value: f64, write_scaled: impl FnOnce(Digits<
         out.push(b'-');
     }
     let magnitude = value.abs();
-    if magnitude < 1e15 && magnitude.fract() == 0.0 {
+    let whole = magnitude as i64;
+    if magnitude < 1e15 && whole as f64 == magnitude {
         // Faster than finding the shortest digits.
-        write_integer(out, magnitude as i64);
+        write_integer(out, whole);
         return;
     }
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(magnitude);
+    if (1e-3..1e15).contains(&magnitude) {
+        // It has decimals and no exponent.
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
     match Digits::of_scientific(text) {
         Some(digits) => write_scaled(digits, out),
         None => out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes()),

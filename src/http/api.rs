@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use fluxstone_engine::{
     AuthState, Engine, LoginError, PreparedQuery, Principal, QueryRefusal, QueryRequest, StatementResult, StoreHealth,
-    WriteError, WriteRequest,
+    TakesLong, WriteError, WriteRequest,
 };
 
 /// The calls of [`Engine`], which documents them.
@@ -29,6 +30,15 @@ pub trait Api: Send + Sync + 'static {
     fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError>;
     /// See [`Engine::prepare`].
     fn prepare(&self, request: QueryRequest<'_>) -> Result<Self::Prepared, QueryRefusal>;
+    /// See [`PreparedQuery::only_reads`].
+    fn only_reads(query: &Self::Prepared) -> bool;
+    /// See [`Engine::execute_briefly`].
+    fn execute_briefly(
+        &self,
+        query: Self::Prepared,
+        time_max: Duration,
+        emit: &mut dyn FnMut(StatementResult) -> ControlFlow<()>,
+    ) -> Result<(), TakesLong>;
     /// See [`Engine::execute`].
     fn execute(
         &self,
@@ -64,6 +74,17 @@ impl Api for Engine {
     }
     fn prepare(&self, request: QueryRequest<'_>) -> Result<PreparedQuery, QueryRefusal> {
         Engine::prepare(self, request)
+    }
+    fn only_reads(query: &PreparedQuery) -> bool {
+        query.only_reads()
+    }
+    fn execute_briefly(
+        &self,
+        query: PreparedQuery,
+        time_max: Duration,
+        emit: &mut dyn FnMut(StatementResult) -> ControlFlow<()>,
+    ) -> Result<(), TakesLong> {
+        Engine::execute_briefly(self, query, time_max, emit)
     }
     fn execute(
         &self,

@@ -10,6 +10,7 @@ use hyper::header::HeaderValue;
 use super::api::Api;
 use super::body::BodyLimits;
 use super::body_memory::BodyMemory;
+use super::brief::BriefQueries;
 use super::connections::Connections;
 use super::counters::Counters;
 use super::gate::Gate;
@@ -45,6 +46,7 @@ pub(super) struct ServerContext<A> {
     pub(super) answers: Gate,
     pub(super) administration: Gate,
     pub(super) async_queries: Gate,
+    pub(super) brief: BriefQueries,
     /// Writes. Those that wait for the disk share one fsync.
     pub(super) writes: Gate,
     pub(super) logins: Gate,
@@ -71,6 +73,7 @@ impl<A: Api> ServerContext<A> {
             challenge: challenge.unwrap_or(HeaderValue::from_static("Basic")),
             administration: Gate::new(ADMINISTRATION_MAX),
             async_queries: Gate::new(ASYNC_QUERIES_MAX),
+            brief: BriefQueries::new(),
             logins: Gate::new(cores.min(LOGINS_MAX)),
             user_hash: RandomState::new(),
             body_memory,

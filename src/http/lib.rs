@@ -5,7 +5,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `server`, `connections`, `socket` | listening, connections and their limits, shutting down |
+//! | `server`, `workers`, `connections`, `socket` | listening, the threads that serve connections, limits of connections, shutting down |
 //! | `context`, `options`, `counters` | what all requests share: engine, settings, bounds, statistics |
 //! | `gate`, `administration`, `body_memory`, `patience` | the bounds: jobs, which queries have slots of their own, memory, rates |
 //! | `routes` | paths, verbs, the headers of every answer, the access log |
@@ -13,6 +13,7 @@
 //! | `credentials`, `token` | authentication |
 //! | `query`, `write` | the two endpoints |
 //! | `refusal`, `reply` | the reasons to refuse a request, and answers that are not streamed |
+//! | `brief` | which queries the thread of a connection runs |
 //! | `answer`, `stream` | encoding of results in JSON and CSV, and their way to the socket |
 
 mod administration;
@@ -21,6 +22,7 @@ mod api;
 mod bind;
 mod body;
 mod body_memory;
+mod brief;
 mod connections;
 mod context;
 mod counters;
@@ -39,6 +41,7 @@ mod socket;
 mod stream;
 mod token;
 mod units;
+mod workers;
 mod write;
 
 pub use answer::{Answer, AnswerOptions};

@@ -31,6 +31,8 @@ pub struct HttpOptions {
     pub answers_max: usize,
     /// `max-concurrent-write-limit`.
     pub writes_max: usize,
+    /// The threads that serve connections.
+    pub threads: usize,
     /// `[compat] profile`.
     pub semantics: AnswerSemantics,
     /// `[compat] csv-null-cells`.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use bstr::ByteSlice;
 use bytes::Bytes;
 use fluxstone_compat::AnswerSemantics;
 use fluxstone_engine::{Principal, QueryRefusal, QueryRequest};
 use http_body_util::{BodyDataStream, Full};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, StatusCode};
+use hyper::{Method, StatusCode, Version};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::RecvError;
 
@@ -22,6 +23,7 @@ use super::api::Api;
 use super::bind::read_parameters;
 use super::body::{BodyError, RequestBody};
 use super::body_memory::Reservation;
+use super::brief::{BRIEF_MAX, Shape, YIELD_AFTER};
 use super::context::ServerContext;
 use super::credentials::authenticate;
 use super::gate::{Gate, Pass, Turn};
@@ -29,7 +31,7 @@ use super::parameters::{Parameters, to_text};
 use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody, ReplyStyle, close_after};
 use super::socket::Peer;
-use super::stream::{Slots, StreamBody, StreamSender, stream};
+use super::stream::{Slots, StreamBody, StreamSender, packed, stream};
 use super::units;
 
 /// The largest form or upload, in bytes.
@@ -92,12 +94,16 @@ async fn accept<A: Api>(
     }
     let bound = read_parameters(params)?;
     let chunk_rows = chunk_rows(&parameters, context.options.semantics);
+    let database = parameters.text("db");
+    // The shape of placeholders is not known.
+    let shape = if bound.is_empty() { context.brief.shape(&text, &database) } else { None };
     let job = QueryJob {
         context: Arc::clone(context),
+        shape,
         principal,
         text,
         bound,
-        database: parameters.text("db"),
+        database,
         read_only: parts.method == Method::GET,
         chunk_rows: chunk_rows.unwrap_or(CHUNK_ROWS),
         _memory: memory,
@@ -117,15 +123,27 @@ async fn accept<A: Api>(
             semantics: context.options.semantics,
             csv_null_cells: context.options.csv_null_cells,
         };
-        let body = run_streaming(job, client, options, style.gzip).await?;
-        let mut reply = style.reply(StatusCode::OK, ReplyBody::Stream(body));
+        let body = match run_briefly(&job, client, options, style.gzip).await? {
+            Some(bytes) => ReplyBody::Brief(bytes),
+            None => ReplyBody::Stream(run_streaming(job, client, options, style.gzip).await?),
+        };
+        let mut reply = style.reply(StatusCode::OK, body);
         if style.gzip {
             reply.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         reply
     };
-    close_after(&mut reply);
+    if context.options.semantics.always_closes || !asks_to_keep_alive(parts) {
+        close_after(&mut reply);
+    }
     Ok(reply)
+}
+
+/// Whether a request says that its connection is to stay open, and does not only leave it to the version of HTTP.
+fn asks_to_keep_alive(parts: &Parts) -> bool {
+    let options =
+        parts.headers.get_all(header::CONNECTION).into_iter().flat_map(|value| value.as_bytes().split_str(","));
+    parts.version == Version::HTTP_11 && options.map(<[u8]>::trim_ascii).any(|o| o.eq_ignore_ascii_case(b"keep-alive"))
 }
 
 /// Reads all parameters, those that take precedence first, and the text of an uploaded file `q`.
@@ -206,9 +224,10 @@ fn chunk_rows(parameters: &Parameters, semantics: AnswerSemantics) -> Option<usi
     rows.map(|rows| rows.min(CHUNK_ROWS_MAX))
 }
 
-/// A query that is ready to run on a blocking thread.
+/// A query that is ready to run.
 struct QueryJob<A: Api> {
     context: Arc<ServerContext<A>>,
+    shape: Option<Shape>,
     principal: Principal,
     text: String,
     bound: fluxstone_influxql::Parameters,
@@ -262,6 +281,44 @@ impl<A: Api> QueryJob<A> {
     }
 }
 
+/// Runs a query on this thread, if it is expected to take little time and need not wait for its turn. Returns its answer, or
+/// nothing if it must run elsewhere.
+async fn run_briefly<A: Api>(
+    job: &QueryJob<A>,
+    client: &Peer,
+    options: AnswerOptions,
+    gzip: bool,
+) -> Result<Option<Bytes>, Refusal> {
+    let context = &job.context;
+    let Some(shape) = job.shape.filter(|&shape| !options.chunked && context.brief.expects(shape)) else {
+        return Ok(None);
+    };
+    let Some(slots) = slots_at_once(context, &job.text, client) else { return Ok(None) };
+    let begun = Instant::now();
+    let query = job.prepare()?;
+    let mut answer = Answer::new(options);
+    let mut is_long = false;
+    let ran = context.api.execute_briefly(query, BRIEF_MAX, &mut |piece| {
+        let next = answer.add(piece);
+        is_long = answer.ready().is_some();
+        if is_long { ControlFlow::Break(()) } else { next }
+    });
+    drop(slots);
+    if ran.is_err() || is_long {
+        context.brief.took(shape, None);
+        return Ok(None);
+    }
+    let bytes = answer.finish();
+    context.counters.query_bytes.add(bytes.len() as u64);
+    let bytes = if gzip { packed(&bytes) } else { bytes };
+    let took = begun.elapsed();
+    context.brief.took(shape, Some(took));
+    if took > YIELD_AFTER {
+        tokio::task::yield_now().await;
+    }
+    Ok(Some(bytes.into()))
+}
+
 /// Prepares and runs a query on a blocking thread. Returns the stream of its answer when the answer begins, or when the query
 /// is accepted and takes longer than [`HEAD_DELAY_MAX`].
 async fn run_streaming<A: Api>(
@@ -281,12 +338,19 @@ async fn run_streaming<A: Api>(
     let now_prepared = Arc::clone(&is_prepared);
     // The slots are the sender's, and end with the job.
     tokio::task::spawn_blocking(move || {
+        let begun = Instant::now();
         let prepared = job.prepare();
         now_prepared.store(prepared.is_ok(), Ordering::Release);
         match prepared {
             Err(refusal) => drop(accepted.send(Err(refusal))),
-            // If nobody waits any more, the client is gone, and the stream will tell.
-            Ok(query) => job.stream(query, options, sender, || drop(accepted.send(Ok(())))),
+            Ok(query) => {
+                let shape = job.shape.filter(|_| A::only_reads(&query));
+                // If nobody waits any more, the client is gone, and the stream will tell.
+                job.stream(query, options, sender, || drop(accepted.send(Ok(()))));
+                if let Some(shape) = shape {
+                    job.context.brief.took(shape, Some(begun.elapsed()));
+                }
+            }
         }
     });
     loop {
@@ -296,6 +360,15 @@ async fn run_streaming<A: Api>(
             Err(_) => {}
         }
     }
+}
+
+/// What the query needs to run, if it need not wait for it.
+fn slots_at_once<A: Api>(context: &ServerContext<A>, text: &str, client: &Peer) -> Option<(Pass, Option<Pass>)> {
+    let turn = Turn::of(client.address, 0);
+    if is_administration(text) {
+        return Some((context.administration.try_pass(turn)?, None));
+    }
+    Some((context.answers.try_pass(turn)?, Some(context.queries.try_pass(turn)?)))
 }
 
 /// Waits until the query may run.

@@ -17,6 +17,8 @@ use super::stream::{Interrupted, StreamBody, packed};
 #[derive(Debug)]
 pub(super) enum ReplyBody {
     Whole(Option<Bytes>),
+    /// Sent like a stream that has one piece, or none if it is empty.
+    Brief(Bytes),
     Stream(StreamBody),
 }
 
@@ -27,6 +29,8 @@ impl hyper::body::Body for ReplyBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
         match self.get_mut() {
             ReplyBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            ReplyBody::Brief(bytes) if bytes.is_empty() => Poll::Ready(None),
+            ReplyBody::Brief(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             ReplyBody::Stream(stream) => stream.poll(cx).map(|next| next.map(|bytes| bytes.map(Frame::data))),
         }
     }
@@ -38,7 +42,7 @@ impl hyper::body::Body for ReplyBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             ReplyBody::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            ReplyBody::Stream(_) => SizeHint::default(),
+            ReplyBody::Brief(_) | ReplyBody::Stream(_) => SizeHint::default(),
         }
     }
 }
@@ -136,4 +140,9 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Reply {
 /// Closes the connection after the reply.
 pub(super) fn close_after(reply: &mut Reply) {
     reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// Whether the connection closes after the reply, whatever the client wants.
+pub(super) fn closes_after(reply: &Reply) -> bool {
+    reply.headers().contains_key(header::CONNECTION)
 }

@@ -15,11 +15,13 @@ use tokio::task::JoinSet;
 
 use super::api::Api;
 use super::connections::LoggedRarely;
-use super::context::ServerContext;
+use super::context::{ServerContext, blocking_threads_max};
 use super::options::HttpOptions;
 use super::patience::Patience;
+use super::reply::closes_after;
 use super::routes;
 use super::socket::{SharedStream, WatchedStream};
+use super::workers::{Handed, Seat, Stop, Workers, finish};
 
 /// How long a connection may be idle, and how long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
@@ -85,9 +87,16 @@ impl<A: Api> Server<A> {
         self.listener.local_addr()
     }
 
-    /// Serves until `shutdown` completes, then lets running requests finish for a while.
+    /// Serves until `shutdown` completes, then lets running requests finish for a while. Starts threads beside the one that
+    /// calls it.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (stopping, stop) = watch::channel(false);
+        let options = &self.context.options;
+        let workers = {
+            let (context, their_stop) = (Arc::clone(&self.context), stop.clone());
+            let serve = move |handed| serve_handed(Arc::clone(&context), handed, their_stop.clone());
+            Workers::start(options.threads, blocking_threads_max(options), &serve, &stop, GRACE)
+        };
         let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         let mut refusals = LoggedRarely::default();
@@ -97,15 +106,14 @@ impl<A: Api> Server<A> {
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, address)) => {
-                        if self.context.options.connections_max.is_some_and(|max| connections.len() >= max) {
+                        let Some(seat) = workers.seat(options.connections_max) else {
                             self.context.counters.connections_refused.add(1);
-                        } else {
-                            connections.spawn(serve_connection(
-                                Arc::clone(&self.context),
-                                stream,
-                                address.ip(),
-                                stop.clone(),
-                            ));
+                            continue;
+                        };
+                        let address = address.ip();
+                        if let Some((stream, seat)) = workers.hand_over(stream, address, seat) {
+                            let context = Arc::clone(&self.context);
+                            connections.spawn(serve_connection(context, stream, address, stop.clone(), seat));
                         }
                     }
                     Err(error) => {
@@ -115,17 +123,23 @@ impl<A: Api> Server<A> {
                             tracing::warn!(%error, closed_an_idle_connection = closed, "a connection was not accepted");
                         }
                         // The next one can be accepted as soon as any connection has ended.
-                        let _ = tokio::time::timeout(ACCEPT_RETRY_DELAY, connections.join_next()).await;
+                        let _ = tokio::time::timeout(ACCEPT_RETRY_DELAY, workers.connection_ended()).await;
                     }
                 },
             }
         }
         drop(self.listener);
         let _ = stopping.send(true);
-        let finished = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, finished).await.is_err() {
-            tracing::warn!("requests were cut off");
-        }
+        tokio::join!(finish(connections, GRACE), workers.end());
+    }
+}
+
+/// Serves a connection that another thread has accepted.
+async fn serve_handed<A: Api>(context: Arc<ServerContext<A>>, handed: Handed, stop: Stop) {
+    let Handed { stream, address, seat } = handed;
+    match TcpStream::from_std(stream) {
+        Ok(stream) => serve_connection(context, stream, address, stop, seat).await,
+        Err(error) => tracing::warn!(%error, "a connection was dropped"),
     }
 }
 
@@ -133,7 +147,8 @@ async fn serve_connection<A: Api>(
     context: Arc<ServerContext<A>>,
     stream: TcpStream,
     address: IpAddr,
-    mut stop: watch::Receiver<bool>,
+    mut stop: Stop,
+    seat: Seat,
 ) {
     let counted = Arc::clone(&context);
     let _open = counted.counters.connections.while_held();
@@ -143,12 +158,17 @@ async fn serve_connection<A: Api>(
     let _ = stream.set_nodelay(true);
     let (stream, client) = SharedStream::new(stream, address);
     let patience = Patience::new(WRITE_TIMEOUT, context.options.transfer_rate_min);
+    let seat = &seat;
     let service = service_fn(move |request| {
         let busy = activity.busy();
         let answer = routes::answer(Arc::clone(&context), client.clone(), request);
         async move {
             let _busy = busy;
-            answer.await
+            let answer = answer.await;
+            if answer.as_ref().is_ok_and(closes_after) {
+                seat.leave();
+            }
+            answer
         }
     });
     let serving = http1::Builder::new()

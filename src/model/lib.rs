@@ -6,7 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `text` | [`Text`], bytes that are cheap to share |
-//! | `time`, `time_unit` | [`Timestamp`], [`Nanos`], [`TimeRange`], [`TimeUnit`] |
+//! | `time`, `time_unit` | [`Timestamp`], [`TimeWriter`], [`Nanos`], [`TimeRange`], [`TimeUnit`] |
 //! | `value` | [`FieldType`], [`Scalar`] (borrowed), [`FieldValue`] (owned) |
 //! | `series` | [`SeriesKey`], [`TagSet`] |
 //! | `raw_series` | [`RawSeriesKey`], a series key as clients write it |
@@ -28,7 +28,7 @@ pub use ids::{DatabaseId, ShardId};
 pub use raw_series::{RawSeriesKey, raw_name_len};
 pub use series::{SeriesKey, TagSet};
 pub use text::Text;
-pub use time::{Nanos, TimeRange, Timestamp};
+pub use time::{Nanos, TimeRange, TimeWriter, Timestamp};
 pub use time_unit::TimeUnit;
 pub use value::{FieldType, FieldValue, Scalar};
 pub use vocabulary::{Privilege, RetentionOptions, SubscriptionMode};

@@ -63,6 +63,7 @@ pub(super) fn http_options(settings: &Settings) -> HttpOptions {
         queries_max: jobs(http.max_concurrent_query_limit),
         answers_max: jobs(http.max_open_answer_limit),
         writes_max: jobs(http.max_concurrent_write_limit),
+        threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         semantics: settings.compat.profile.into(),
         csv_null_cells: settings.compat.csv_null_cells,
     }

@@ -49,9 +49,9 @@ pub enum StartError {
     },
 }
 
-/// Makes the runtime that a server needs.
+/// Makes the runtime that a server needs. It has the thread that calls it; the server starts more.
 pub(crate) fn runtime(settings: &Settings) -> Result<Runtime, StartError> {
-    tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(http::blocking_threads_max(&http_options(settings)))
         .thread_keep_alive(Duration::from_secs(10))
         .enable_all()

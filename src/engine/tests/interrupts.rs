@@ -144,3 +144,34 @@ fn listings_are_charged_as_they_grow() {
     assert!(!bench.run("SHOW SERIES WHERE host = 'h5'; SHOW TAG VALUES FROM n5 WITH KEY = none").contains("error"));
     assert_eq!(bench.engine.core.query_memory.used(), 0);
 }
+
+// spec: statements.interrupt.1
+#[test]
+fn what_only_reads_runs_within_its_time_or_is_left_to_others() {
+    let (engine, clock, _directory) = engine(1_000_000);
+    let run_within = |text: &str, seconds| {
+        let (principal, parameters) = (&Principal::Anyone, Parameters::new());
+        let database = "d";
+        let request =
+            QueryRequest { principal, text, parameters: &parameters, database, read_only: false, chunk_rows: 10_000 };
+        let query = engine.prepare(request).unwrap();
+        clock.asked.store(0, Ordering::Relaxed);
+        let mut answers = Vec::new();
+        let ran = engine.execute_briefly(query, Duration::from_secs(seconds), &mut |result| {
+            answers.push(shown(&result));
+            ControlFlow::Continue(())
+        });
+        (ran.is_ok().then_some(answers), clock.asked.load(Ordering::Relaxed))
+    };
+    for text in ["SHOW SERIES", "SELECT count(v) FROM m GROUP BY host", "SELECT v FROM m; SHOW MEASUREMENTS"] {
+        let (answers, asked) = run(&engine, &clock, text, 0);
+        assert_eq!(run_within(text, 1_000_000).0, Some(answers), "{text}");
+        let (answers, asked_briefly) = run_within(text, 3);
+        assert_eq!(answers, None, "{text}");
+        assert!(asked_briefly <= 10 && asked_briefly < asked, "{text}: {asked_briefly} of {asked}");
+    }
+    for text in ["DELETE FROM m", "DROP MEASUREMENT m", "SELECT v INTO x FROM m", "SHOW SERIES; DROP DATABASE d"] {
+        assert_eq!(run_within(text, 1_000_000), (None, 0), "{text}");
+    }
+    assert_eq!(run(&engine, &clock, "SELECT count(v) FROM m", 0).0.len(), 1);
+}

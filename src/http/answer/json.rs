@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use fluxstone_engine::StatementResult;
-use fluxstone_go::json::{JsonWriter, Place};
+use fluxstone_go::json::{JsonWriter, Place, write_string};
 use fluxstone_go::number;
-use fluxstone_model::{Text, Timestamp};
+use fluxstone_model::{Text, TimeWriter};
 use fluxstone_query::{SeriesRows, Value};
 
 use super::options::AnswerOptions;
@@ -25,6 +25,7 @@ pub(super) struct JsonAnswer {
     chunk_rows: usize,
     /// The first value that JSON cannot hold, as Go prints it.
     infinity: Option<&'static str>,
+    encoder: CellEncoder,
 }
 
 #[derive(Debug)]
@@ -52,7 +53,8 @@ struct OpenSeries {
 impl JsonAnswer {
     pub(super) fn new(options: AnswerOptions) -> JsonAnswer {
         let json = JsonWriter::new(options.pretty);
-        JsonAnswer { json, options, open: None, begun: false, sent: false, chunk_rows: 0, infinity: None }
+        let encoder = CellEncoder::new(options);
+        JsonAnswer { json, options, open: None, begun: false, sent: false, chunk_rows: 0, infinity: None, encoder }
     }
 
     pub(super) fn add(&mut self, piece: StatementResult) {
@@ -241,17 +243,14 @@ impl JsonAnswer {
             self.json.key(b"values");
             self.json.begin_array();
         }
-        let mut encoder = CellEncoder { options: self.options, infinity: open.infinity };
-        for row in rows.rows() {
-            self.json.element();
-            self.json.begin_array();
-            for cell in row {
-                self.json.element();
-                encoder.write(&mut self.json, cell);
-            }
-            self.json.end_array();
+        self.encoder.infinity = open.infinity;
+        if self.options.pretty {
+            self.encoder.write_pretty_rows(&mut self.json, rows);
+        } else if rows.row_count() > 0 {
+            let encoder = &mut self.encoder;
+            self.json.compact_elements(|out, follows| encoder.write_compact_rows(out, rows, follows));
         }
-        open.infinity = encoder.infinity;
+        open.infinity = self.encoder.infinity;
         open.series = Some(series);
     }
 }
@@ -295,38 +294,84 @@ fn end_series(json: &mut JsonWriter, series: &OpenSeries) {
 }
 
 /// Writes cells, and remembers the first value that JSON cannot hold.
+#[derive(Debug)]
 struct CellEncoder {
     options: AnswerOptions,
     infinity: Option<&'static str>,
+    times: TimeWriter,
 }
 
 impl CellEncoder {
-    fn write(&mut self, json: &mut JsonWriter, cell: &Value) {
-        match cell {
-            Value::Null => json.raw(b"null"),
-            Value::Time(time) if self.options.epoch.is_none() => {
-                let mut buffer = [0; Timestamp::RFC3339_LEN_MAX];
-                json.raw(b"\"");
-                json.raw(time.write_rfc3339(&mut buffer).as_bytes());
-                json.raw(b"\"");
+    fn new(options: AnswerOptions) -> CellEncoder {
+        CellEncoder { options, infinity: None, times: TimeWriter::new() }
+    }
+
+    fn write_pretty_rows(&mut self, json: &mut JsonWriter, rows: &SeriesRows) {
+        for row in rows.rows() {
+            json.element();
+            json.begin_array();
+            for cell in row {
+                json.element();
+                match cell {
+                    Value::List(texts) => {
+                        json.begin_array();
+                        for text in texts {
+                            json.element();
+                            json.string(text);
+                        }
+                        json.end_array();
+                    }
+                    scalar => self.write(json.written(), scalar),
+                }
             }
-            Value::Time(time) => json.integer(self.options.count(*time)),
-            Value::Float(value) if value.is_finite() => json.float(*value),
+            json.end_array();
+        }
+    }
+
+    /// Appends the rows as elements of an array. `follows` says that other elements precede them.
+    fn write_compact_rows(&mut self, out: &mut Vec<u8>, rows: &SeriesRows, mut follows: bool) {
+        for row in rows.rows() {
+            out.extend_from_slice(if follows { b",[" } else { b"[" });
+            follows = true;
+            for (at, cell) in row.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                self.write(out, cell);
+            }
+            out.push(b']');
+        }
+    }
+
+    /// Appends a cell, a list in compact form.
+    #[inline]
+    fn write(&mut self, out: &mut Vec<u8>, cell: &Value) {
+        match cell {
+            Value::Null => out.extend_from_slice(b"null"),
+            Value::Time(time) if self.options.epoch.is_none() => {
+                out.push(b'"');
+                out.extend_from_slice(self.times.write(*time));
+                out.push(b'"');
+            }
+            Value::Time(time) => number::write_integer(out, self.options.count(*time)),
+            Value::Float(value) if value.is_finite() => number::write_json(out, *value),
             Value::Float(value) => {
                 self.infinity = self.infinity.or(Some(number::non_finite(*value)));
-                json.raw(b"null");
+                out.extend_from_slice(b"null");
             }
-            Value::Integer(value) => json.integer(*value),
-            Value::Ordinal(value) => json.raw(value.to_string().as_bytes()),
-            Value::String(text) => json.string(text),
-            Value::Boolean(value) => json.raw(if *value { b"true" } else { b"false" }),
+            Value::Integer(value) => number::write_integer(out, *value),
+            Value::Ordinal(value) => out.extend_from_slice(value.to_string().as_bytes()),
+            Value::String(text) => write_string(out, text),
+            Value::Boolean(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
             Value::List(texts) => {
-                json.begin_array();
-                for text in texts {
-                    json.element();
-                    json.string(text);
+                out.push(b'[');
+                for (at, text) in texts.iter().enumerate() {
+                    if at > 0 {
+                        out.push(b',');
+                    }
+                    write_string(out, text);
                 }
-                json.end_array();
+                out.push(b']');
             }
         }
     }

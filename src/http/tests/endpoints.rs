@@ -147,6 +147,55 @@ fn an_accepted_query_is_chunk_encoded_and_closes_the_connection() {
     assert!(String::from_utf8(old).unwrap().ends_with("[[\"1970-01-01T00:00:00.000000001Z\",1]]}]}]}\n"));
 }
 
+// spec: http.answer.3, compat.query.keep-alive.1
+#[test]
+fn a_query_that_asks_for_it_keeps_the_connection() {
+    let closings = |server: &TestServer, version: &str, headers: &str| {
+        let query = |headers| format!("GET /query?q=rows+1 HTTP/{version}\r\nHost: t\r\n{headers}\r\n");
+        let all = query(headers) + &query(headers) + &query("");
+        let answers = String::from_utf8(server.raw(all.as_bytes())).unwrap();
+        (answers.matches("200 OK").count(), answers.matches("Connection: close\r\n").count())
+    };
+    let server = TestServer::start();
+    assert_eq!(closings(&server, "1.1", ""), (1, 1));
+    for headers in ["keep-alive", "Keep-Alive", "TE, keep-alive", "TE\r\nConnection: keep-alive"] {
+        assert_eq!(closings(&server, "1.1", &format!("Connection: {headers}\r\n")), (3, 1), "{headers}");
+    }
+    assert_eq!(closings(&server, "1.1", "Connection: keep-alive, close\r\n").0, 1);
+    // The end of the connection is the end of the answer.
+    assert_eq!(closings(&server, "1.0", "Connection: keep-alive\r\n").0, 1);
+    let server = TestServer::with(observed());
+    assert_eq!(closings(&server, "1.1", "Connection: keep-alive\r\n"), (1, 1));
+}
+
+// spec: http.answer.1, http.gzip.1
+#[test]
+fn a_brief_query_is_answered_alike_on_the_thread_of_its_connection() {
+    let server = TestServer::start();
+    for query in ["rows+2", "error+x", "longer", "a;rows+1;rows+9", "change", "syntax"] {
+        for headers in ["", "Accept: text/csv\r\n", "Accept-Encoding: gzip\r\n"] {
+            let ask = || {
+                let mut answer = server.get_with(&format!("/query?q={query}"), headers);
+                answer.headers.retain(|(name, _)| name != "Request-Id" && name != "Date");
+                (answer.status, answer.headers, answer.body.len(), answer.whole)
+            };
+            let first = ask();
+            // Until the speed of the machine let it run there.
+            for _ in 0..30 {
+                let before = server.engine.brief.load(Ordering::Relaxed);
+                assert_eq!(ask(), first);
+                if server.engine.brief.load(Ordering::Relaxed) > before {
+                    break;
+                }
+            }
+        }
+    }
+    let brief = server.engine.brief.load(Ordering::Relaxed);
+    server.get("/query?q=change");
+    server.get("/query?q=rows+1&chunked=true");
+    assert_eq!(server.engine.brief.load(Ordering::Relaxed), brief);
+}
+
 // spec: http.query.3, http.parameters.1, http.parameters.2
 #[test]
 fn parameters_come_from_form_then_query_string_then_multipart() {

@@ -39,6 +39,7 @@ fn options() -> HttpOptions {
         queries_max: 64,
         answers_max: 160,
         writes_max: 64,
+        threads: 2,
         semantics: AnswerSemantics::DOCUMENTED,
         csv_null_cells: CsvNullCells::Repeat,
     }
