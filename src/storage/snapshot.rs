@@ -104,10 +104,10 @@ impl Shard {
         }
         if let Some(frozen) = &self.sealing {
             let deleted = self.deleted_since(frozen.position, series);
-            let chunks = frozen.memtable.chunks(series, field.id);
+            let chunks = frozen.memtable.chunks(series, field.id, range);
             pieces.extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &deleted)));
         }
-        let chunks = self.active.chunks(series, field.id);
+        let chunks = self.active.chunks(series, field.id, range);
         pieces.extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
         pieces.retain(|piece| piece.range().overlaps(range));
         pieces
