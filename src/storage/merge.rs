@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use fluxstone_columns::{Batch, Block, Column, SourceError, Summary};
 use fluxstone_model::{FieldType, TimeRange, Timestamp};
 
+use super::memtable::MemoryChunk;
 use super::segment::{Segment, SegmentError, StoredColumn};
 
 /// Values that were written together: a chunk of a memtable or a block of a segment file.
@@ -39,9 +40,15 @@ struct FailedBlock {
 
 impl Piece {
     /// Creates a piece from a chunk of a memtable. Returns `None` if the chunk is empty.
-    pub(super) fn in_memory(chunk: &Arc<Batch>, deleted: &[TimeRange]) -> Option<Piece> {
-        let is_ordered = chunk.times.is_sorted_by(|a, b| a < b);
-        Some(Piece::new(Arc::new(MemoryBlock::new(chunk.clone())?), is_ordered, deleted))
+    pub(super) fn in_memory(chunk: &MemoryChunk, deleted: &[TimeRange]) -> Option<Piece> {
+        let (block, is_ordered): (Arc<dyn Block>, bool) = match chunk {
+            MemoryChunk::Rows(rows) => (rows.clone(), rows.is_ordered()),
+            MemoryChunk::Batch(batch) => {
+                let is_ordered = batch.times.is_sorted_by(|a, b| a < b);
+                (Arc::new(MemoryBlock::new(batch.clone())?), is_ordered)
+            }
+        };
+        Some(Piece::new(block, is_ordered, deleted))
     }
 
     /// Creates a piece from a column of a segment file.
@@ -402,7 +409,8 @@ mod tests {
 
     fn piece(points: &[(i64, i64)], deleted: &[TimeRange]) -> Option<Piece> {
         let (times, values): (Vec<i64>, Vec<i64>) = points.iter().copied().unzip();
-        Piece::in_memory(&Arc::new(Batch { times: Arc::new(times), values: Column::Integer(values) }), deleted)
+        let batch = Batch { times: Arc::new(times), values: Column::Integer(values) };
+        Piece::in_memory(&MemoryChunk::Batch(Arc::new(batch)), deleted)
     }
 
     fn points(blocks: &[Arc<dyn Block>]) -> Vec<(i64, i64)> {

@@ -196,7 +196,7 @@ impl PointsBuilder {
     #[inline]
     pub fn put_value(&mut self, field: FieldId, value: Scalar<'_>) {
         let out = &mut self.bytes;
-        put_varint(out, u64::from(field.0) << 2 | value.field_type() as u64);
+        put_varint(out, FieldTag::new(field, value.field_type()).0);
         match value {
             Scalar::Float(value) => out.extend_from_slice(&value.to_le_bytes()),
             Scalar::Integer(value) => put_signed(out, value),
@@ -336,18 +336,66 @@ impl<'a> Rows<'a> {
     /// Returns the next value of the point.
     #[inline]
     pub fn next_value(&mut self) -> Result<(FieldId, Scalar<'a>), CodecError> {
-        let tag = self.reader.varint()?;
-        let value = match tag & 3 {
-            0 => Scalar::Float(f64::from_bits(self.reader.u64()?)),
-            1 => Scalar::Integer(self.reader.signed()?),
-            2 => Scalar::String(self.reader.bytes()?),
-            _ => match self.reader.u8()? {
-                0 => Scalar::Boolean(false),
-                1 => Scalar::Boolean(true),
-                _ => return Err(CodecError::Malformed("a boolean is neither 0 nor 1")),
-            },
+        let tag = self.next_tag()?;
+        let value = match tag.field_type() {
+            FieldType::String => Scalar::String(self.string()?),
+            FieldType::Float => Scalar::Float(f64::from_bits(self.bits(tag)?)),
+            FieldType::Integer => Scalar::Integer(self.bits(tag)? as i64),
+            FieldType::Boolean => Scalar::Boolean(self.bits(tag)? != 0),
         };
-        Ok((field_id(tag >> 2)?, value))
+        Ok((tag.field(), value))
+    }
+
+    /// Returns the field and type of the next value, which [`Rows::bits`] or [`Rows::string`] reads.
+    #[inline]
+    pub(crate) fn next_tag(&mut self) -> Result<FieldTag, CodecError> {
+        let tag = self.reader.varint()?;
+        field_id(tag >> 2)?;
+        Ok(FieldTag(tag))
+    }
+
+    /// Returns the bits of a value that is not a string.
+    #[inline]
+    pub(crate) fn bits(&mut self, tag: FieldTag) -> Result<u64, CodecError> {
+        match tag.field_type() {
+            FieldType::Float => self.reader.u64(),
+            FieldType::Integer => Ok(self.reader.signed()? as u64),
+            FieldType::Boolean => match self.reader.u8()? {
+                bit @ 0..=1 => Ok(u64::from(bit)),
+                _ => Err(CodecError::Malformed("a boolean is neither 0 nor 1")),
+            },
+            FieldType::String => Err(CodecError::Malformed("a string where a number was expected")),
+        }
+    }
+
+    /// Returns a value that is a string.
+    #[inline]
+    pub(crate) fn string(&mut self) -> Result<&'a [u8], CodecError> {
+        self.reader.bytes()
+    }
+}
+
+/// A field and the type of its values, as rows name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FieldTag(u64);
+
+impl FieldTag {
+    pub(crate) fn new(field: FieldId, field_type: FieldType) -> Self {
+        FieldTag(u64::from(field.0) << 2 | field_type as u64)
+    }
+
+    pub(crate) fn field(self) -> FieldId {
+        FieldId((self.0 >> 2) as u32)
+    }
+
+    #[inline]
+    pub(crate) fn field_type(self) -> FieldType {
+        match self.0 & 3 {
+            0 => FieldType::Float,
+            1 => FieldType::Integer,
+            2 => FieldType::String,
+            _ => FieldType::Boolean,
+        }
     }
 }
 

@@ -135,12 +135,12 @@ impl Shard {
         if let Some(frozen) = &self.sealing {
             let deleted = self.deleted_since(frozen.position, series);
             for (at, field) in known() {
-                let chunks = frozen.memtable.chunks(series, field.id);
+                let chunks = frozen.memtable.chunks(series, field.id, range);
                 pieces[at].extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &deleted)));
             }
         }
         for (at, field) in known() {
-            let chunks = self.active.chunks(series, field.id);
+            let chunks = self.active.chunks(series, field.id, range);
             pieces[at].extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
             pieces[at].retain(|piece| piece.range().overlaps(range));
         }

@@ -6,9 +6,9 @@ use fluxstone_columns::{Batch, Column};
 use fluxstone_model::{FieldType, Scalar, TimeRange, Timestamp};
 use smallvec::{SmallVec, smallvec};
 
-use crate::record::FieldId;
+use crate::record::{FieldId, FieldTag};
 
-/// The maximum number of points. More than these are kept in a column.
+/// The maximum number of points. More than these are kept in rows.
 const POINTS_MAX: usize = 8;
 
 /// A few numbers or booleans of one field, in the order in which they were written.
@@ -48,15 +48,17 @@ impl FewPoints {
         self.field
     }
 
-    pub(super) fn points(&self) -> impl ExactSizeIterator<Item = (Timestamp, Scalar<'static>)> {
-        self.points.iter().map(|&(time, bits)| {
-            let cell = match self.field_type {
-                FieldType::Float => Scalar::Float(f64::from_bits(bits)),
-                FieldType::Boolean => Scalar::Boolean(bits != 0),
-                FieldType::Integer | FieldType::String => Scalar::Integer(bits as i64),
-            };
-            (Timestamp(time), cell)
-        })
+    pub(super) fn tag(&self) -> FieldTag {
+        FieldTag::new(self.field, self.field_type)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Returns the times, and the values as bits.
+    pub(super) fn bits(&self) -> impl Iterator<Item = (Timestamp, u64)> {
+        self.points.iter().map(|(time, bits)| (Timestamp(*time), *bits))
     }
 
     pub(super) fn to_batch(&self) -> Batch {
@@ -105,8 +107,8 @@ mod tests {
     fn points_come_back_as_they_were_written() {
         for cell in [Scalar::Float(-0.5), Scalar::Integer(i64::MIN), Scalar::Boolean(true)] {
             let few = FewPoints::new(Timestamp(7), FIELD, cell).unwrap();
-            let points: Vec<_> = few.points().map(|(time, cell)| (time.0, format!("{cell:?}"))).collect();
-            assert_eq!(points, [(7, format!("{cell:?}"))]);
+            assert!(few.bits().eq([(Timestamp(7), bits(cell).unwrap())]));
+            assert_eq!(few.to_batch().values.field_type(), few.tag().field_type());
         }
         let batch = few(&[5, -1, 3]).to_batch();
         assert_eq!((&**batch.times, &batch.values), (&[5, -1, 3][..], &Column::Integer(vec![5, -1, 3])));
@@ -129,7 +131,7 @@ mod tests {
     fn delete_returns_whether_points_are_left() {
         let mut few = few(&[1, 2, 3]);
         assert!(few.delete(TimeRange { min: Timestamp(2), max: Timestamp(3) }));
-        assert_eq!(few.points().len(), 1);
+        assert_eq!(few.len(), 1);
         assert!(!few.delete(TimeRange::ALL));
     }
 }

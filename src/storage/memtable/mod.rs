@@ -1,37 +1,41 @@
 //! Memtables: the values of one shard that no segment file holds yet.
 //!
-//! A series starts as a few points in a row if they are numbers of one field; with more values, more fields or strings it
-//! becomes append-only columns. So a million series of one point each take little memory, and appending to a long column
-//! never touches its earlier values.
+//! A series starts as a few points if they are numbers of one field; with more values, more fields or strings it becomes
+//! chunks of rows, which are turned into columns when they are read or sealed. A series whose rows have ever other fields gets
+//! columns at once. So a million series of one point each take little memory, and a row costs one append, however many fields
+//! it has.
 //!
 //! Invariant: a snapshot's clone never changes. Everything is shared by `Arc` and copied only when it is written to while a
-//! snapshot holds it, and then only the affected parts of the table, series and column ends: cloning a memtable copies a few
+//! snapshot holds it, and then only the affected parts of the table, and the ends of a series: cloning a memtable copies a few
 //! pointers, however much it holds.
 
 mod column_buffer;
 mod few_points;
+mod layout;
+mod row_chunk;
+mod row_series;
 mod series_columns;
 mod series_table;
 
 use std::sync::Arc;
 
 use fluxstone_codec::CodecError;
-use fluxstone_columns::{Batch, SeriesId};
-use fluxstone_model::{Scalar, TimeRange, Timestamp};
+use fluxstone_columns::SeriesId;
+use fluxstone_model::TimeRange;
 use smallvec::{SmallVec, smallvec};
 
 use crate::record::{FieldId, RowHead, Rows};
-use column_buffer::ColumnBuffer;
 pub(crate) use column_buffer::STRING_BYTES;
 use few_points::FewPoints;
-use series_columns::{COLUMN_BYTES, SeriesColumns};
+use layout::RecentLayouts;
+pub(crate) use row_series::MemoryChunk;
+use row_series::{ROWS_BYTES, RowSeries};
+use series_columns::COLUMN_BYTES;
 use series_table::{SeriesTable, Slot};
 
 /// The estimated memory of a series, without its values.
 const SERIES_BYTES: usize = 40;
-/// The additional memory of a series with columns.
-const COLUMNS_BYTES: usize = 64;
-/// The memory of a number; a string takes [`STRING_BYTES`] and its bytes in addition.
+/// The most memory of a number; a string takes [`STRING_BYTES`] and its bytes in addition.
 pub(crate) const VALUE_BYTES: usize = 16;
 /// The memory of a page of neighbouring series.
 pub(crate) const PAGE_BYTES: usize = SeriesTable::<SeriesValues>::PAGE_BYTES;
@@ -40,9 +44,9 @@ pub(crate) const PAGE_BYTES: usize = SeriesTable::<SeriesValues>::PAGE_BYTES;
 pub(crate) const TABLE_BYTES: usize = 256;
 
 /// Returns the most memory that a series takes without its values, if its points have this number of fields. One with a
-/// single number has no columns.
+/// single number has neither rows nor columns.
 pub(crate) fn series_bytes(fields: usize) -> usize {
-    if fields == 1 { SERIES_BYTES + 32 } else { SERIES_BYTES + COLUMNS_BYTES + fields * COLUMN_BYTES }
+    if fields == 1 { SERIES_BYTES + 32 } else { SERIES_BYTES + ROWS_BYTES + fields * COLUMN_BYTES }
 }
 
 /// Returns the number of the page of a series.
@@ -50,22 +54,20 @@ pub(crate) fn page_of(series: SeriesId) -> u64 {
     series_table::page_of(series).0
 }
 
-/// A new series allocates columns for the fields of its first point, up to this many: most series never get others.
-const FIELDS_FIRST_MAX: usize = 1 << 17;
-
 /// The values of one series.
 #[derive(Debug, Clone)]
 enum SeriesValues {
     /// A new series, or one whose first record could not be read.
     Empty,
     Few(FewPoints),
-    Columns(Arc<SeriesColumns>),
+    Rows(Arc<RowSeries>),
 }
 
 /// The values of one shard in memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memtable {
     series: SeriesTable<SeriesValues>,
+    layouts: Arc<RecentLayouts>,
     bytes: usize,
 }
 
@@ -109,35 +111,25 @@ impl Memtable {
                 slot.insert(SeriesValues::Empty)
             }
         };
-        if row.fields == 1 {
-            let (field, cell) = rows.next_value()?;
-            return Ok(bytes + series.push(row.time, field, cell)?);
-        }
-        let columns = series.columns((row.fields as usize).min(FIELDS_FIRST_MAX), &mut bytes)?;
-        for at in 0..row.fields as usize {
-            let (field, cell) = rows.next_value()?;
-            bytes += columns.push(at, row.time, field, cell)?;
-        }
-        Ok(bytes)
+        Ok(bytes + series.push(row, rows, &mut self.layouts)?)
     }
 
     /// Returns all columns in the order of series and field.
     pub(crate) fn columns(&self) -> impl Iterator<Item = MemoryColumn<'_>> {
         self.series.iter().flat_map(|(id, series)| {
-            let mut fields: SmallVec<[FieldId; 16]> = match series {
+            let fields: SmallVec<[FieldId; 16]> = match series {
                 SeriesValues::Empty => SmallVec::new(),
                 SeriesValues::Few(few) => smallvec![few.field()],
-                SeriesValues::Columns(columns) => columns.iter().map(|(field, _)| *field).collect(),
+                SeriesValues::Rows(rows) => rows.fields(),
             };
-            fields.sort_unstable();
             fields.into_iter().map(move |field| MemoryColumn { key: (id, field), series })
         })
     }
 
     /// Returns the values of a field of a series in chunks, in the order in which they were written. Times may be in any order
-    /// within and across chunks.
-    pub(crate) fn chunks(&self, series: SeriesId, field: FieldId) -> Vec<Arc<Batch>> {
-        self.series.get(series).map_or_else(Vec::new, |series| series.chunks(field))
+    /// within and across chunks. Chunks without times in `range` may be left out.
+    pub(crate) fn chunks(&self, series: SeriesId, field: FieldId, range: TimeRange) -> Vec<MemoryChunk> {
+        self.series.get(series).map_or_else(Vec::new, |series| series.chunks(field, range))
     }
 
     /// Returns the series that have values here, in order.
@@ -153,7 +145,7 @@ impl Memtable {
         let is_left = match self.series.slot(series) {
             Slot::Vacant(_) | Slot::Occupied(SeriesValues::Empty) => false,
             Slot::Occupied(SeriesValues::Few(few)) => few.delete(range),
-            Slot::Occupied(SeriesValues::Columns(columns)) => Arc::make_mut(columns).delete(range),
+            Slot::Occupied(SeriesValues::Rows(rows)) => Arc::make_mut(rows).delete(range),
         };
         if !is_left {
             self.series.remove(series);
@@ -171,65 +163,73 @@ pub(crate) struct MemoryColumn<'m> {
 
 impl MemoryColumn<'_> {
     /// Returns the values, like [`Memtable::chunks`].
-    pub(crate) fn chunks(&self) -> Vec<Arc<Batch>> {
-        self.series.chunks(self.key.1)
+    pub(crate) fn chunks(&self) -> Vec<MemoryChunk> {
+        self.series.chunks(self.key.1, TimeRange::ALL)
     }
 }
 
 impl SeriesValues {
-    /// Appends a value and returns the memory that it takes.
-    fn push(&mut self, time: Timestamp, field: FieldId, cell: Scalar<'_>) -> Result<usize, CodecError> {
+    /// Appends a row and returns the memory that it takes.
+    fn push(
+        &mut self,
+        row: RowHead,
+        rows: &mut Rows<'_>,
+        layouts: &mut Arc<RecentLayouts>,
+    ) -> Result<usize, CodecError> {
         match self {
-            SeriesValues::Empty => {
-                if let Some(few) = FewPoints::new(time, field, cell) {
+            SeriesValues::Rows(series) => Arc::make_mut(series).push(row, rows, layouts),
+            SeriesValues::Empty | SeriesValues::Few(_) => self.push_early(row, rows, layouts),
+        }
+    }
+
+    /// Like [`SeriesValues::push`], for a series that has no rows yet. It may get them.
+    fn push_early(
+        &mut self,
+        row: RowHead,
+        rows: &mut Rows<'_>,
+        layouts: &mut Arc<RecentLayouts>,
+    ) -> Result<usize, CodecError> {
+        if row.fields == 1 {
+            let (field, cell) = rows.clone().next_value()?;
+            let pushed = match self {
+                SeriesValues::Empty => FewPoints::new(row.time, field, cell).map(|few| {
                     *self = SeriesValues::Few(few);
-                    return Ok(0);
-                }
+                    0
+                }),
+                SeriesValues::Few(few) => few.push(row.time, field, cell),
+                SeriesValues::Rows(_) => None,
+            };
+            if let Some(bytes) = pushed {
+                rows.next_value()?;
+                return Ok(bytes);
             }
-            SeriesValues::Few(few) => {
-                if let Some(bytes) = few.push(time, field, cell) {
-                    return Ok(bytes);
-                }
-            }
-            SeriesValues::Columns(_) => {}
         }
-        let mut bytes = 0;
-        let columns = self.columns(1, &mut bytes)?;
-        Ok(bytes + columns.push(0, time, field, cell)?)
+        let mut bytes = ROWS_BYTES;
+        let mut series = match self {
+            SeriesValues::Few(few) => RowSeries::of_few(few, Arc::make_mut(layouts), &mut bytes),
+            SeriesValues::Empty | SeriesValues::Rows(_) => RowSeries::default(),
+        };
+        bytes += series.push(row, rows, layouts)?;
+        *self = SeriesValues::Rows(Arc::new(series));
+        Ok(bytes)
     }
 
-    /// Returns the columns of the series. If it has none yet, it is converted, with capacity for some, and the memory that this
-    /// takes is added to `bytes`.
-    fn columns(&mut self, capacity: usize, bytes: &mut usize) -> Result<&mut SeriesColumns, CodecError> {
-        if !matches!(self, SeriesValues::Columns(_)) {
-            let mut columns = SeriesColumns::with_capacity(capacity);
-            if let SeriesValues::Few(few) = self {
-                for (time, cell) in few.points() {
-                    *bytes += columns.push(0, time, few.field(), cell)?;
-                }
-            }
-            *bytes += COLUMNS_BYTES;
-            *self = SeriesValues::Columns(Arc::new(columns));
-        }
+    fn chunks(&self, field: FieldId, range: TimeRange) -> Vec<MemoryChunk> {
         match self {
-            SeriesValues::Columns(columns) => Ok(Arc::make_mut(columns)),
-            SeriesValues::Empty | SeriesValues::Few(_) => Err(CodecError::Malformed("a series without columns")),
-        }
-    }
-
-    fn chunks(&self, field: FieldId) -> Vec<Arc<Batch>> {
-        match self {
-            SeriesValues::Few(few) if few.field() == field => vec![Arc::new(few.to_batch())],
+            SeriesValues::Few(few) if few.field() == field => vec![MemoryChunk::Batch(Arc::new(few.to_batch()))],
             SeriesValues::Empty | SeriesValues::Few(_) => Vec::new(),
-            SeriesValues::Columns(columns) => columns.get(field).into_iter().flat_map(ColumnBuffer::chunks).collect(),
+            SeriesValues::Rows(rows) => rows.chunks(field, range),
         }
     }
 
     fn values(&self) -> u64 {
         match self {
             SeriesValues::Empty => 0,
-            SeriesValues::Few(few) => few.points().len() as u64,
-            SeriesValues::Columns(columns) => columns.iter().map(|(_, column)| column.values()).sum(),
+            SeriesValues::Few(few) => few.len() as u64,
+            SeriesValues::Rows(rows) => rows.values(),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

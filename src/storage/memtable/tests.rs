@@ -1,0 +1,215 @@
+//! A memtable against a list of points.
+
+use fluxstone_columns::{Batch, Block, Column};
+use fluxstone_model::{DatabaseId, FieldType, Scalar, ShardId, Text, Timestamp};
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::{Entries, Entry, RecordBuilder};
+
+/// A value as the tests compare it.
+#[derive(Debug, Clone, PartialEq)]
+enum Value {
+    Bits(u64),
+    Text(Text),
+}
+
+/// The values of one field of one series, in the order in which they were written.
+type Points = Vec<(i64, Value)>;
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// A run of rows of one series, with some of the fields.
+    Rows {
+        series: u64,
+        fields: Vec<u32>,
+        first: i64,
+        count: i64,
+    },
+    Delete {
+        series: u64,
+        min: i64,
+        max: i64,
+    },
+    Copy,
+}
+
+const SERIES: u64 = 4;
+const FIELDS: u32 = 40;
+
+fn type_of(field: u32) -> FieldType {
+    FieldType::ALL[field as usize % FieldType::ALL.len()]
+}
+
+fn text_of(value: i64) -> String {
+    format!("text {value}")
+}
+
+/// The record's points of one run of rows.
+fn insert(memtable: &mut Memtable, series: u64, fields: &[u32], times: impl Iterator<Item = i64>) {
+    let mut points = RecordBuilder::default().points(DatabaseId(1), ShardId(1));
+    for time in times {
+        points.begin_row(SeriesId(series), Timestamp(time), fields.len() as u32);
+        for field in fields {
+            let (value, text) = (time + i64::from(*field), text_of(time));
+            let value = match type_of(*field) {
+                FieldType::Float => Scalar::Float(value as f64 / 4.0),
+                FieldType::Integer => Scalar::Integer(value),
+                FieldType::String => Scalar::String(text.as_bytes()),
+                FieldType::Boolean => Scalar::Boolean(value % 2 == 0),
+            };
+            points.put_value(FieldId(*field), value);
+        }
+    }
+    let record = points.finish(true).unwrap().into_bytes();
+    for entry in Entries::new(&record) {
+        let Ok(Entry::Points { rows, .. }) = entry else { panic!("{entry:?}") };
+        memtable.insert(rows).unwrap();
+    }
+}
+
+fn value_of(field: u32, time: i64) -> Value {
+    let value = time + i64::from(field);
+    match type_of(field) {
+        FieldType::Float => Value::Bits((value as f64 / 4.0).to_bits()),
+        FieldType::Integer => Value::Bits(value as u64),
+        FieldType::String => Value::Text(Text::from(&*text_of(time))),
+        FieldType::Boolean => Value::Bits(u64::from(value % 2 == 0)),
+    }
+}
+
+fn batch_of(chunk: &MemoryChunk) -> Arc<Batch> {
+    let rows = match chunk {
+        MemoryChunk::Batch(batch) => return batch.clone(),
+        MemoryChunk::Rows(rows) => rows,
+    };
+    let (batch, summary) = (rows.decode().unwrap(), rows.summary());
+    let ends = (batch.times.iter().min().unwrap(), batch.times.iter().max().unwrap());
+    assert_eq!((summary.range.min.0, summary.range.max.0), (*ends.0, *ends.1));
+    assert_eq!((summary.count as usize, summary.field_type), (batch.times.len(), batch.values.field_type()));
+    assert_eq!(rows.is_ordered(), batch.times.is_sorted_by(|a, b| a < b));
+    assert_eq!(rows.times().unwrap(), batch.times);
+    batch
+}
+
+fn points_of(chunks: &[MemoryChunk]) -> Points {
+    let values = |batch: &Batch| -> Vec<Value> {
+        match &batch.values {
+            Column::Float(values) => values.iter().map(|value| Value::Bits(value.to_bits())).collect(),
+            Column::Integer(values) => values.iter().map(|value| Value::Bits(*value as u64)).collect(),
+            Column::String(values) => values.iter().cloned().map(Value::Text).collect(),
+            Column::Boolean(values) => values.iter().map(|value| Value::Bits(u64::from(*value))).collect(),
+        }
+    };
+    chunks
+        .iter()
+        .map(batch_of)
+        .flat_map(|batch| batch.times.iter().copied().zip(values(&batch)).collect::<Vec<_>>())
+        .collect()
+}
+
+type Model = std::collections::BTreeMap<(u64, u32), Points>;
+
+fn check(memtable: &Memtable, model: &Model) {
+    let columns: Vec<_> = memtable.columns().map(|column| (column.key, points_of(&column.chunks()))).collect();
+    let want: Vec<_> =
+        model.iter().map(|((series, field), points)| ((SeriesId(*series), FieldId(*field)), points.clone())).collect();
+    assert_eq!(columns, want);
+    assert_eq!(memtable.values(), model.values().map(|points| points.len() as u64).sum::<u64>());
+    assert_eq!(memtable.is_empty(), model.is_empty());
+    let some = TimeRange { min: Timestamp(40), max: Timestamp(60) };
+    for ((series, field), points) in model {
+        let within =
+            |points: Points| -> Points { points.into_iter().filter(|(time, _)| (40..=60).contains(time)).collect() };
+        let found = points_of(&memtable.chunks(SeriesId(*series), FieldId(*field), some));
+        assert_eq!(within(found), within(points.clone()));
+    }
+    assert!(memtable.chunks(SeriesId(0), FieldId(FIELDS), TimeRange::ALL).is_empty());
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let fields = prop_oneof![
+        4 => Just(vec![0]),
+        4 => Just(vec![0, 1, 2, 3]),
+        1 => Just(vec![5, 5]),
+        1 => Just((0..FIELDS).rev().collect::<Vec<u32>>()),
+        2 => proptest::collection::vec(0..FIELDS, 1..4),
+    ];
+    let rows = (0..SERIES, fields, 0_i64..100, prop_oneof![9 => 1_i64..4, 1 => 1_i64..1200]);
+    let step = prop_oneof![
+        12 => rows.prop_map(|(series, fields, first, count)| Step::Rows { series, fields, first, count }),
+        1 => (0..SERIES, 0_i64..100, 0_i64..1000).prop_map(|(series, min, len)| Step::Delete { series, min, max: min + len }),
+        2 => Just(Step::Copy),
+    ];
+    proptest::collection::vec(step, 0..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn it_returns_what_was_written_and_copies_do_not_change(steps in steps()) {
+        let (mut memtable, mut model) = (Memtable::default(), Model::new());
+        let mut copies = Vec::new();
+        for step in steps {
+            match step {
+                Step::Rows { series, fields, first, count } => {
+                    insert(&mut memtable, series, &fields, first..first + count);
+                    for time in first..first + count {
+                        for field in &fields {
+                            model.entry((series, *field)).or_default().push((time, value_of(*field, time)));
+                        }
+                    }
+                }
+                Step::Delete { series, min, max } => {
+                    memtable.delete(SeriesId(series), TimeRange { min: Timestamp(min), max: Timestamp(max) });
+                    for ((_, _), points) in model.iter_mut().filter(|((id, _), _)| *id == series) {
+                        points.retain(|(time, _)| !(min..=max).contains(time));
+                    }
+                    model.retain(|_, points| !points.is_empty());
+                }
+                Step::Copy => copies.push((memtable.clone(), model.clone())),
+            }
+        }
+        check(&memtable, &model);
+        for (memtable, model) in &copies {
+            check(memtable, model);
+        }
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_read_leaves_nothing_behind() {
+    let mut memtable = Memtable::default();
+    insert(&mut memtable, 1, &[0, 1], 0..3);
+    let mut points = RecordBuilder::default().points(DatabaseId(1), ShardId(1));
+    points.begin_row(SeriesId(1), Timestamp(9), 2);
+    points.put_value(FieldId(0), Scalar::Float(1.0)); // and no other
+    let record = points.finish(true).unwrap().into_bytes();
+    for entry in Entries::new(&record) {
+        let Ok(Entry::Points { rows, .. }) = entry else { panic!("{entry:?}") };
+        assert!(memtable.insert(rows).is_err());
+    }
+    assert_eq!(memtable.values(), 6);
+    insert(&mut memtable, 1, &[0, 1], 3..4);
+    assert_eq!(points_of(&memtable.chunks(SeriesId(1), FieldId(1), TimeRange::ALL)).len(), 4);
+}
+
+/// The cost of a record is charged before it is logged: rows may never take more.
+#[test]
+fn memory_stays_within_what_is_charged() {
+    for fields in [1, 2, 3, 10, 100] {
+        for rows in [1, 2, 9, 100, 5000] {
+            let mut memtable = Memtable::default();
+            let ids: Vec<u32> = (0..fields).map(|n| n * 4).collect(); // none is a string
+            insert(&mut memtable, 1, &ids, 0..rows);
+            let second = if fields == 1 && rows > 1 { series_bytes(2) } else { 0 };
+            let charged = TABLE_BYTES
+                + PAGE_BYTES
+                + series_bytes(fields as usize)
+                + second
+                + VALUE_BYTES * fields as usize * rows as usize;
+            assert!(memtable.bytes() <= charged, "{fields} fields, {rows} rows: {} > {charged}", memtable.bytes());
+        }
+    }
+}
