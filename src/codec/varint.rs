@@ -103,6 +103,18 @@ impl<'a> Reader<'a> {
     /// Reads a varint. Refuses more than 64 bits.
     #[inline]
     pub fn varint(&mut self) -> Result<u64, CodecError> {
+        // Most have one byte.
+        match self.rest.split_first() {
+            Some((&first, rest)) if first < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(first))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self) -> Result<u64, CodecError> {
         let mut value = 0_u64;
         for shift in (0..7 * VARINT_LEN_MAX as u32).step_by(7) {
             let byte = self.u8()?;

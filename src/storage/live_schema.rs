@@ -11,7 +11,7 @@ use hashbrown::{HashMap, HashSet};
 use super::fields::{Field, FieldTable, Fields};
 use super::name_table::NameTable;
 use super::recent_series::{MeasurementNumber, RecentSeries, ResolvedSeries};
-use super::record::FieldId;
+use super::record::{Entry, FieldId, RecordBuilder};
 use super::state::State;
 
 /// The live schema of all databases.
@@ -57,13 +57,6 @@ pub(super) struct LiveFields {
     layout: Vec<(Text, Field)>,
 }
 
-/// An addition to the live schema that a dropped transaction takes back. Series are taken back by their ids instead.
-#[derive(Debug)]
-pub(super) enum Addition {
-    Field(DatabaseId, ShardId, MeasurementNumber, Text),
-    Shard(DatabaseId, ShardId),
-}
-
 impl LiveSchema {
     /// Builds the live schema of a `state` to which everything was applied.
     pub(super) fn new(state: &State) -> Self {
@@ -82,25 +75,38 @@ impl LiveSchema {
         live
     }
 
-    /// Takes an addition back. Later additions must be taken back first.
-    pub(super) fn take_back(&mut self, addition: Addition) {
-        match addition {
-            Addition::Field(database, shard, measurement, name) => {
-                let live = self.databases.get_mut(&database);
-                if let Some(shard) = live.and_then(|live| live.shards.get_mut(&shard)) {
-                    shard.of(measurement).take_back(&name);
+    /// Takes back the fields and shards that a record adds, because it is not going to be committed. Series are taken back by
+    /// their ids instead.
+    pub(super) fn take_back(&mut self, record: &RecordBuilder) {
+        let mut new_shards: Vec<(DatabaseId, ShardId)> = Vec::new();
+        // A record that was just built can be read.
+        for entry in record.entries().filter_map(Result::ok) {
+            match entry {
+                Entry::Field { database, shard, measurement, name, .. } => {
+                    if let Some(live) = self.databases.get_mut(&database) {
+                        live.take_back_field(shard, measurement, name);
+                    }
                 }
+                Entry::Shard { database, shard } => new_shards.push((database, shard)),
+                _ => {}
             }
-            Addition::Shard(database, shard) => {
-                if let Some(live) = self.databases.get_mut(&database) {
-                    live.shards.remove(&shard);
-                }
+        }
+        for (database, shard) in new_shards {
+            if let Some(live) = self.databases.get_mut(&database) {
+                live.shards.remove(&shard);
             }
         }
     }
 }
 
 impl LiveDatabase {
+    fn take_back_field(&mut self, shard: ShardId, measurement: &[u8], name: &[u8]) {
+        let number = self.series.measurements.get(measurement).map(|(_, number)| *number);
+        if let (Some(number), Some(shard)) = (number, self.shards.get_mut(&shard)) {
+            shard.of(number).take_back(name);
+        }
+    }
+
     /// Forgets the field types of a measurement.
     pub(super) fn remove_measurement(&mut self, measurement: &[u8]) {
         if let Some(number) = self.series.measurements.remove(measurement) {
@@ -155,21 +161,21 @@ impl LiveShard {
         self.measurements.entry(measurement).or_default()
     }
 
-    /// Adds a field that does not exist. Returns it with its name.
+    /// Adds a field that does not exist.
     pub(super) fn add(
         &mut self,
         measurement: MeasurementNumber,
         at: usize,
         name: &[u8],
         field_type: FieldType,
-    ) -> (Field, Text) {
+    ) -> Field {
         let field = Field { id: FieldId(self.next_field), field_type };
         self.next_field += 1;
         let name = Text::from(name);
         let fields = self.of(measurement);
         fields.by_name.get_or_insert(&name, || (name.clone(), field));
-        fields.remember(at, name.clone(), field);
-        (field, name)
+        fields.remember(at, name, field);
+        field
     }
 }
 
@@ -178,6 +184,7 @@ impl LiveFields {
     pub(super) fn expect(&mut self, fields: usize) {
         if self.layout.len() < fields {
             self.by_name.reserve(fields);
+            self.layout.reserve(fields - self.layout.len());
         }
     }
 

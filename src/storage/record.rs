@@ -90,6 +90,11 @@ impl RecordBuilder {
         self.bytes
     }
 
+    /// Returns the entries so far.
+    pub(crate) fn entries(&self) -> Entries<'_> {
+        Entries::new(&self.bytes)
+    }
+
     /// Appends the entries of another record.
     pub fn append(&mut self, other: &RecordBuilder) {
         self.bytes.extend_from_slice(&other.bytes);

@@ -13,7 +13,7 @@ use fluxstone_model::{DatabaseId, FieldType, RawSeriesKey, Scalar, ShardId, Text
 
 use super::error::StorageError;
 use super::fields::{FIELD_BYTES, Field};
-use super::live_schema::{Addition, LiveSchema, LiveSeries, LiveShard};
+use super::live_schema::{LiveSchema, LiveSeries, LiveShard};
 use super::memtable;
 use super::recent_series::{MeasurementNumber, ResolvedSeries};
 use super::record::{Entry, FieldId, PointsBuilder, RECORD_BYTES_MAX, RecordBuilder};
@@ -31,7 +31,6 @@ pub struct ShardWriter<'t> {
     next_series: &'t mut u64,
     fields: &'t mut LiveShard,
     index: Arc<SharedIndex>,
-    additions: &'t mut Vec<Addition>,
     record: &'t mut RecordBuilder,
     refusal: &'t mut Option<StorageError>,
     written: &'t mut Vec<SeriesId>,
@@ -66,7 +65,6 @@ struct Cost<'t> {
 pub(super) struct Target<'t> {
     pub(super) live: &'t mut LiveSchema,
     pub(super) index: Arc<SharedIndex>,
-    pub(super) additions: &'t mut Vec<Addition>,
     pub(super) record: &'t mut RecordBuilder,
     pub(super) refusal: &'t mut Option<StorageError>,
     /// The estimated memory that applying the record takes, in bytes ...
@@ -87,7 +85,7 @@ const SERIES_BYTES: usize = 256;
 impl<'t> ShardWriter<'t> {
     /// Begins to write to a shard, which is added if it does not exist.
     pub(super) fn begin(database: DatabaseId, shard: ShardId, target: Target<'t>) -> Self {
-        let Target { live, index, additions, record, refusal, cost, cost_max, schema, schema_max, written } = target;
+        let Target { live, index, record, refusal, cost, cost_max, schema, schema_max, written } = target;
         let mut cost = Cost { total: cost, max: cost_max, schema, schema_max, values: 0, strings: 0, page: None };
         let LiveSchema { databases, next_series, watch, .. } = live;
         let live = databases.entry(database).or_default();
@@ -95,7 +93,6 @@ impl<'t> ShardWriter<'t> {
         let mut definitions = RecordBuilder::default();
         if is_new_shard {
             definitions.put(&Entry::Shard { database, shard });
-            additions.push(Addition::Shard(database, shard));
             cost.add_schema(SHARD_BYTES);
         }
         let rows = std::mem::take(record).points(database, shard);
@@ -106,7 +103,6 @@ impl<'t> ShardWriter<'t> {
             next_series,
             fields: live.shards.entry(shard).or_default(),
             index,
-            additions,
             record,
             refusal,
             written,
@@ -186,8 +182,7 @@ impl<'t> ShardWriter<'t> {
     /// Adds a field that does not exist, with the type of its first value.
     pub fn add_field(&mut self, series: ResolvedSeries, at: usize, name: &[u8], field_type: FieldType) -> Field {
         self.cost.add_schema(FIELD_BYTES + 2 * name.len());
-        let (field, shared_name) = self.fields.add(series.measurement, at, name, field_type);
-        self.additions.push(Addition::Field(self.database, self.shard, series.measurement, shared_name));
+        let field = self.fields.add(series.measurement, at, name, field_type);
         if self.named.as_ref().is_none_or(|(number, _)| *number != series.measurement) {
             let measurement = self.index.read().measurement_of(series.id, View::ALL).cloned();
             self.named = Some((series.measurement, measurement.unwrap_or_default()));

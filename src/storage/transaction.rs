@@ -14,7 +14,7 @@ use parking_lot::MutexGuard;
 use super::commit::budget::Reservation;
 use super::commit::queue::{Item, Ticket};
 use super::error::StorageError;
-use super::live_schema::{Addition, LiveSchema};
+use super::live_schema::LiveSchema;
 use super::record::{Entry, RecordBuilder};
 use super::removal;
 use super::shard_writer::{ShardWriter, Target};
@@ -25,13 +25,10 @@ use super::store_core::StoreCore;
 pub struct Transaction<'s> {
     shared: &'s Arc<StoreCore>,
     live: MutexGuard<'s, LiveSchema>,
+    /// The record so far. A dropped transaction takes back the shards and fields that it defines.
     record: RecordBuilder,
     /// The id of the first series that this transaction adds.
     first_series: u64,
-    /// What else it added to the live schema.
-    additions: Vec<Addition>,
-    /// Those that were committed. They are freed after the lock.
-    kept: Vec<Addition>,
     removals: Vec<Removal>,
     /// The estimated memory that applying the record takes, in bytes.
     cost: usize,
@@ -64,8 +61,6 @@ impl<'s> Transaction<'s> {
             live,
             record,
             first_series,
-            additions: Vec::new(),
-            kept: Vec::new(),
             removals: Vec::new(),
             cost: 0,
             schema: 0,
@@ -108,7 +103,6 @@ impl<'s> Transaction<'s> {
         let target = Target {
             live: &mut self.live,
             index: self.shared.index(database),
-            additions: &mut self.additions,
             record: &mut self.record,
             refusal: &mut self.refusal,
             cost: &mut self.cost,
@@ -180,7 +174,6 @@ impl<'s> Transaction<'s> {
     /// Makes the additions to the live schema permanent.
     fn keep(&mut self) {
         self.first_series = self.live.next_series;
-        self.kept = std::mem::take(&mut self.additions);
         if let Some(watch) = &mut self.live.watch {
             watch.extend(self.written.drain(..));
         }
@@ -253,9 +246,8 @@ impl Drop for Transaction<'_> {
                 }
             }
         }
-        for addition in self.additions.drain(..).rev() {
-            self.live.take_back(addition);
-        }
+        // Of a transaction that was committed there is nothing left.
+        self.live.take_back(&self.record);
     }
 }
 
