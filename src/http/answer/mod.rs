@@ -24,15 +24,18 @@ pub struct Answer {
 
 #[derive(Debug)]
 enum Document {
-    Json(JsonAnswer),
+    Json(Box<JsonAnswer>),
     Csv(CsvAnswer),
 }
 
 impl Answer {
     /// Begins an answer.
     pub fn new(options: AnswerOptions) -> Answer {
-        let document =
-            if options.csv { Document::Csv(CsvAnswer::new(options)) } else { Document::Json(JsonAnswer::new(options)) };
+        let document = if options.csv {
+            Document::Csv(CsvAnswer::new(options))
+        } else {
+            Document::Json(Box::new(JsonAnswer::new(options)))
+        };
         let rows = options.rows_max.filter(|_| !options.chunked);
         let overruns = options.semantics.row_limit_overrun;
         Answer { document, limit: RowLimit { rows, overruns, reached: false } }

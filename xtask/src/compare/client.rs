@@ -1,4 +1,5 @@
-//! The requests of a comparison, over one connection that stays open.
+//! The requests of a comparison, over one connection that stays open if the server allows it: each request asks for that with
+//! `Connection: keep-alive`, as many clients do.
 //!
 //! Answers are not parsed, only their bytes count. The time that this client takes is part of each measurement.
 
@@ -40,7 +41,8 @@ impl Connection {
     }
 
     async fn send(&mut self, verb: &str, path: &str, body: Bytes) -> anyhow::Result<Bytes> {
-        let response = self.0.send(verb, path, &[], body).await?;
+        let keep_alive = ("Connection".to_owned(), "keep-alive".to_owned());
+        let response = self.0.send(verb, path, &[keep_alive], body).await?;
         if !(200..300).contains(&response.status) {
             bail!("{verb} {path} was answered with {}: {}", response.status, String::from_utf8_lossy(&response.body));
         }
