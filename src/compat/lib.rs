@@ -79,6 +79,8 @@ semantics! {
         deletes_up_to_now,
         /// `compat.delete.time-conditions`: in DELETE, `time != t` has no effect, and time ranges joined by OR are intersected.
         delete_time_conditions,
+        /// `compat.delete.conditions`: a deletion whose condition is not made of comparisons selects nothing, or is obeyed in part.
+        other_delete_conditions,
     }
 }
 

@@ -225,12 +225,12 @@ impl Core {
                 let text = conflict(&measurement, &field, new.go_name(), existing.influxql_name());
                 WriteError::new(ErrorKind::BadRequest, text)
             }
-            failure => self.write_error(failure),
+            failure => Self::write_error(failure),
         }
     }
 
     /// Returns the status and text of a failure.
-    pub(super) fn write_error(&self, failure: WriteFailure) -> WriteError {
+    pub(super) fn write_error(failure: WriteFailure) -> WriteError {
         match failure {
             WriteFailure::DatabaseNotFound(name) => {
                 let text = format!("database not found: {}", GoQuote(name.as_bytes()));
