@@ -40,7 +40,7 @@ semantics! {
     LineProtocolSemantics {
         /// `compat.write.comments`: a backslash or quote in a comment makes the comment swallow the next lines.
         comments_swallow_lines,
-        /// `compat.write.string-tail`: bytes after a string's closing quote become part of the string, which loses its last byte.
+        /// `compat.write.string-tail`: a carriage return after a string's closing quote becomes part of the string, which loses its last byte.
         string_tails,
         /// `compat.write.final-backslash`: the error for a body that ends in a backslash contains a NUL.
         final_backslash,
@@ -68,7 +68,7 @@ semantics! {
 semantics! {
     /// How writes and statements other than SELECT and SHOW are executed, and how statements report errors.
     StatementSemantics {
-        /// `compat.write.conflict`: the text for a field type conflict when no point of the request was stored.
+        /// `compat.write.conflict`: the text for a field type conflict of a write of one point.
         type_conflict,
         /// `compat.query.error-order`: an execution error before the last statement is overwritten by `not executed`, and the last
         /// statement has no result.
@@ -79,6 +79,8 @@ semantics! {
         deletes_up_to_now,
         /// `compat.delete.time-conditions`: in DELETE, `time != t` has no effect, and time ranges joined by OR are intersected.
         delete_time_conditions,
+        /// `compat.delete.conditions`: a deletion whose condition is not made of comparisons selects nothing, or is obeyed in part.
+        other_delete_conditions,
     }
 }
 

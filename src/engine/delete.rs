@@ -44,6 +44,9 @@ impl Core {
             context.charge(candidates.len() * size_of::<SeriesId>() * 2)?;
             series.extend(candidates.iter().filter(|s| filter.holds(&s.key)).map(|s| s.id));
         }
+        if !self.options.semantics.statements.other_delete_conditions {
+            require_comparisons(condition)?;
+        }
         if series.is_empty() || range.is_empty() {
             return Ok(());
         }
@@ -99,6 +102,35 @@ fn require_one_range(condition: Option<&Expr>) -> Result<(), StatementError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses conditions that compare neither names with literals nor time: whoever writes them means something else than what a
+/// deletion would make of them.
+fn require_comparisons(condition: Option<&Expr>) -> Result<(), StatementError> {
+    let Some(condition) = condition else { return Ok(()) };
+    match &condition.kind {
+        ExprKind::Paren(inner) => require_comparisons(Some(inner)),
+        ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
+            require_comparisons(Some(lhs))?;
+            require_comparisons(Some(rhs))
+        }
+        ExprKind::Binary { op, lhs, rhs } if lhs.is_time() || rhs.is_time() || compares_name(*op, lhs, rhs) => Ok(()),
+        _ => Err(StatementError::running(format!("invalid expression: {condition}"))),
+    }
+}
+
+/// Whether this compares a name with a name or a literal. Fields are refused elsewhere; a name that nothing has is equal to nothing.
+fn compares_name(op: BinaryOp, lhs: &Expr, rhs: &Expr) -> bool {
+    let (name, other) = if matches!(lhs.kind, ExprKind::Var(_)) { (lhs, rhs) } else { (rhs, lhs) };
+    let is_known = match &other.kind {
+        ExprKind::Regex(_) => matches!(op, BinaryOp::Match | BinaryOp::NotMatch),
+        ExprKind::Var(_) | ExprKind::String(_) | ExprKind::Boolean(_) => {
+            matches!(op, BinaryOp::Equal | BinaryOp::NotEqual)
+        }
+        ExprKind::Integer(_) | ExprKind::Number(_) => op.is_comparison(),
+        _ => false,
+    };
+    is_known && matches!(name.kind, ExprKind::Var(_))
 }
 
 fn is_not_a_bound(op: BinaryOp) -> bool {

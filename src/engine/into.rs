@@ -68,7 +68,7 @@ impl<'w> Writer<'w> {
         }
         self.core
             .store_points(&self.target.database, &self.target.policy, &builder.finish())
-            .map_err(|failure| StatementError::running(self.core.write_error(failure).text.to_string()))?;
+            .map_err(|failure| StatementError::running(Core::write_error(failure).text.to_string()))?;
         self.written += points as i64;
         Ok(())
     }

@@ -21,7 +21,9 @@ use super::execute::StatementContext;
 use super::found_series::{find_tag_values, for_each_series};
 use super::listing::listing;
 use super::names::{database_or, fill_in, required};
-use super::schema_condition::{measurement_satisfies, refuse_inequalities, refuse_time, without_internal_names};
+use super::schema_condition::{
+    measurement_satisfies, refuse_other_operators, refuse_time, without_internal_names, without_literals,
+};
 use super::statement_error::StatementError;
 
 /// The memory of a text in a set and in the answer.
@@ -74,7 +76,7 @@ impl Core {
     ) -> Listed {
         let default = context.session.database.as_str();
         refuse_time("SHOW SERIES", clauses.condition.as_ref(), self.options.semantics.listings)?;
-        refuse_inequalities(clauses.condition.as_ref())?;
+        refuse_other_operators(clauses.condition.as_ref())?;
         let scopes = self.scopes(catalog, clauses, default)?;
         let keys = if let [scope] = &scopes[..] {
             self.series_keys(scope, clauses, context)?
@@ -133,11 +135,12 @@ impl Core {
     ) -> Listed {
         let default = context.session.database.as_str();
         refuse_time("SHOW TAG KEYS", clauses.condition.as_ref(), self.options.semantics.listings)?;
+        let condition = clauses.condition.as_ref().map(without_literals);
         let mut keys: BTreeMap<Text, BTreeSet<Text>> = BTreeMap::new();
         for scope in self.scopes(catalog, clauses, default)? {
             for measurement in scope.measurements {
                 context.check()?;
-                if self.satisfies(clauses.condition.as_ref(), &measurement, &*scope.source, context)? {
+                if self.satisfies(condition.as_ref(), &measurement, &*scope.source, context)? {
                     let found = scope.source.tag_keys(&measurement);
                     context.charge(found.iter().map(|key| LISTED_BYTES + key.len()).sum())?;
                     keys.entry(measurement).or_default().extend(found);

@@ -40,19 +40,48 @@ fn compares_time(condition: &Expr, either_side: bool) -> bool {
 
 const INVALID_OPERATOR: &str = "invalid tag comparison operator";
 
-/// Refuses <, <=, > and >=, which have no meaning for series.
-pub(super) fn refuse_inequalities(condition: Option<&Expr>) -> Result<(), StatementError> {
+/// Refuses every operator that has no meaning for series, on any side of another: <, <=, > and >=, and arithmetic, which is what
+/// an unquoted tag key with a dash looks like. Arithmetic of numbers alone is a number.
+pub(super) fn refuse_other_operators(condition: Option<&Expr>) -> Result<(), StatementError> {
     let Some(condition) = condition else { return Ok(()) };
     match &condition.kind {
-        ExprKind::Paren(inner) => refuse_inequalities(Some(inner)),
-        ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
-            refuse_inequalities(Some(lhs))?;
-            refuse_inequalities(Some(rhs))
+        ExprKind::Paren(inner) => refuse_other_operators(Some(inner)),
+        ExprKind::Binary { op, lhs, rhs } if op.is_logical() || is_tag_operator(*op) => {
+            refuse_other_operators(Some(lhs))?;
+            refuse_other_operators(Some(rhs))
         }
-        ExprKind::Binary { op, .. } if op.is_comparison() && !is_tag_operator(*op) => {
-            Err(StatementError::running(INVALID_OPERATOR))
-        }
+        ExprKind::Binary { .. } if !is_number(condition) => Err(StatementError::running(INVALID_OPERATOR)),
         _ => Ok(()),
+    }
+}
+
+fn is_number(expression: &Expr) -> bool {
+    match &expression.kind {
+        ExprKind::Paren(inner) => is_number(inner),
+        ExprKind::Binary { op, lhs, rhs } => {
+            !op.is_logical() && !op.is_comparison() && is_number(lhs) && is_number(rhs)
+        }
+        ExprKind::Integer(_) | ExprKind::Number(_) => true,
+        _ => false,
+    }
+}
+
+/// A condition without what `true` and `false` decide in AND and OR.
+pub(super) fn without_literals(condition: &Expr) -> Expr {
+    match &condition.kind {
+        ExprKind::Paren(inner) => without_literals(inner),
+        ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
+            let (lhs, rhs) = (without_literals(lhs), without_literals(rhs));
+            let decisive = *op == BinaryOp::Or;
+            match (&lhs.kind, &rhs.kind) {
+                (ExprKind::Boolean(value), _) if *value == decisive => lhs,
+                (_, ExprKind::Boolean(value)) if *value == decisive => rhs,
+                (ExprKind::Boolean(_), _) => rhs,
+                (_, ExprKind::Boolean(_)) => lhs,
+                _ => ExprKind::Binary { op: *op, lhs: Box::new(lhs), rhs: Box::new(rhs) }.into(),
+            }
+        }
+        _ => condition.clone(),
     }
 }
 
@@ -184,7 +213,7 @@ fn reduced(condition: &Expr, leave_out: bool) -> Result<Option<Expr>, StatementE
             ExprKind::Var(_) => Ok(Some(condition.clone())),
             _ => Err(StatementError::running(format!("left side of '{}' must be a tag key", op.symbol()))),
         },
-        ExprKind::Binary { op, .. } if op.is_comparison() => Err(StatementError::running(INVALID_OPERATOR)),
+        ExprKind::Binary { .. } => Err(StatementError::running(INVALID_OPERATOR)),
         _ => Ok(Some(condition.clone())),
     }
 }

@@ -41,11 +41,10 @@ pub(super) enum WriteFailure {
     ConflictInRequest,
     /// The points are in too many shards, or would create too many.
     TooManyShards(ShardLimit),
-    /// Some points were dropped, others stored.
+    /// Some points were dropped, others may have been stored.
     Dropped {
         reason: DropReason,
         dropped: u64,
-        stored: u64,
         database: String,
     },
     Storage(StorageError),
@@ -137,8 +136,10 @@ impl Core {
         let policy = request.policy.to_str_lossy();
         let errors = std::mem::take(&mut body.errors);
         let more_errors = body.more_errors;
+        let lines = body.points.len() + errors.len() + more_errors;
         let strings = UnescapedStrings::of(&body);
-        self.store_points(&database, &policy, &strings.batch(body)).map_err(|failure| self.write_error(failure))?;
+        self.store_points(&database, &policy, &strings.batch(body))
+            .map_err(|failure| self.write_request_error(failure, lines))?;
         if !errors.is_empty() {
             let mut text = BString::from("partial write: ");
             text.extend_from_slice(&line_errors(&errors, more_errors));
@@ -209,14 +210,27 @@ impl Core {
         })?;
         self.counters.count_points(outcome.stored, outcome.dropped);
         if let Some(reason) = outcome.reason {
-            let (dropped, stored, database) = (outcome.dropped, outcome.stored, database.to_owned());
-            return Ok(Err(WriteFailure::Dropped { reason, dropped, stored, database }));
+            let (dropped, database) = (outcome.dropped, database.to_owned());
+            return Ok(Err(WriteFailure::Dropped { reason, dropped, database }));
         }
         Ok(if conflict_in_request { Err(WriteFailure::ConflictInRequest) } else { Ok(()) })
     }
 
+    /// Returns the status and text of a failure of a write of so many lines.
+    fn write_request_error(&self, failure: WriteFailure, lines: usize) -> WriteError {
+        match failure {
+            WriteFailure::Dropped {
+                reason: DropReason::TypeConflict { measurement, field, new, existing }, ..
+            } if lines == 1 && !self.options.semantics.statements.type_conflict => {
+                let text = conflict(&measurement, &field, new.go_name(), existing.influxql_name());
+                WriteError::new(ErrorKind::BadRequest, text)
+            }
+            failure => Self::write_error(failure),
+        }
+    }
+
     /// Returns the status and text of a failure.
-    pub(super) fn write_error(&self, failure: WriteFailure) -> WriteError {
+    pub(super) fn write_error(failure: WriteFailure) -> WriteError {
         match failure {
             WriteFailure::DatabaseNotFound(name) => {
                 let text = format!("database not found: {}", GoQuote(name.as_bytes()));
@@ -227,14 +241,6 @@ impl Core {
             }
             WriteFailure::ConflictInRequest => WriteError::new(ErrorKind::BadRequest, "field type conflict"),
             WriteFailure::TooManyShards(limit) => WriteError::new(ErrorKind::BadRequest, limit.to_string()),
-            WriteFailure::Dropped {
-                reason: DropReason::TypeConflict { measurement, field, new, existing },
-                stored: 0,
-                ..
-            } if !self.options.semantics.statements.type_conflict => {
-                let text = conflict(&measurement, &field, new.go_name(), existing.influxql_name());
-                WriteError::new(ErrorKind::BadRequest, text)
-            }
             WriteFailure::Dropped { reason, dropped, database, .. } => {
                 let mut text = BString::from("partial write: ");
                 text.extend_from_slice(&drop_reason(&reason, &database));

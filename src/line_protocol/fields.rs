@@ -15,10 +15,10 @@ use super::number::{number, plain_number};
 /// How to treat bytes between the closing quote of a string and the end of its field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StringTail {
-    /// The line is bad.
-    Refused,
-    /// They belong to the value, which loses its last byte in place of its closing quote, as in 1.2.4.
+    /// They belong to the value, which loses its last byte in place of its closing quote.
     CutsLastByte,
+    /// The same, but a line with a carriage return among them is bad.
+    RefusesCarriageReturns,
 }
 
 /// Parses the fields onto the end of the arrays of `parsed`, and returns the number of their layout. Skips blanks before
@@ -64,9 +64,9 @@ pub(super) fn field_set<'a>(
             take(input, 1);
             misplaced |= equals != commas;
             equals += 1;
-            let tail;
-            (value, tail) = field_value(input, equals > commas)?;
-            misplaced |= tail && string_tail == StringTail::Refused;
+            let is_refused;
+            (value, is_refused) = field_value(input, equals > commas, string_tail)?;
+            misplaced |= is_refused;
         }
         if repeated.is_none() && own_keys.is_none() {
             own_keys = Some(parsed.keys.len());
@@ -124,11 +124,15 @@ fn field_key<'a>(input: &mut &'a [u8]) -> &'a [u8] {
     take(input, len)
 }
 
-/// Reads one value, and whether anything follows a string before the end of its field. Quotes only quote if `strings`.
-fn field_value<'a>(input: &mut &'a [u8], strings: bool) -> Result<(Scalar<'a>, bool), Fault<'a>> {
+/// Reads one value, and whether what follows a string makes the line bad. Quotes only quote if `strings`.
+fn field_value<'a>(
+    input: &mut &'a [u8],
+    strings: bool,
+    string_tail: StringTail,
+) -> Result<(Scalar<'a>, bool), Fault<'a>> {
     match input.first() {
         None | Some(b',' | b' ') => Err(Fault::MissingFieldValue),
-        Some(b'"') => string(input, strings),
+        Some(b'"') => string(input, strings, string_tail),
         Some(b'0'..=b'9' | b'-' | b'.' | b'n' | b'N') => match plain_number(input) {
             Some(value) => Ok((value, false)),
             None => Ok((number(word(input))?, false)),
@@ -151,11 +155,14 @@ fn boolean(text: &[u8]) -> Result<Scalar<'_>, Fault<'_>> {
     }
 }
 
-/// Takes everything from a quote up to the next equals sign, comma or space outside quotes. Also returns whether the
-/// first pair of quotes ends earlier.
-fn string<'a>(input: &mut &'a [u8], strings: bool) -> Result<(Scalar<'a>, bool), Fault<'a>> {
+/// Takes everything from a quote up to the next equals sign, comma or space outside quotes. Also returns whether the bytes
+/// after the first pair of quotes make the line bad.
+///
+/// A comma that is escaped there always does: 1.2.4 scanned past it, but then took what follows for another field.
+fn string<'a>(input: &mut &'a [u8], strings: bool, string_tail: StringTail) -> Result<(Scalar<'a>, bool), Fault<'a>> {
     let mut len = 0;
     let mut first_close = None;
+    let mut is_refused = false;
     loop {
         match input.get(len) {
             None | Some(b'=' | b',' | b' ') => break,
@@ -164,13 +171,21 @@ fn string<'a>(input: &mut &'a [u8], strings: bool) -> Result<(Scalar<'a>, bool),
                 first_close.get_or_insert(close);
                 len = close + 1;
             }
-            Some(b'\\') => len += 2,
+            Some(b'\\') => {
+                is_refused |= input.get(len + 1) == Some(&b',');
+                len += 2;
+            }
             Some(_) => len += 1,
         }
     }
     let text = take(input, len);
+    if string_tail == StringTail::RefusesCarriageReturns
+        && let Some(tail) = first_close.and_then(|close| text.get(close + 1..))
+    {
+        is_refused |= memchr(b'\r', tail).is_some();
+    }
     let last = text.len().saturating_sub(1);
-    Ok((Scalar::String(text.get(1..last).unwrap_or_default()), first_close != Some(last)))
+    Ok((Scalar::String(text.get(1..last).unwrap_or_default()), is_refused))
 }
 
 /// Returns the position of the first quote, from `from` on, that no backslash protects.

@@ -43,7 +43,7 @@ pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, semantics: Li
     let mut reader = PointReader {
         precision,
         default_time: timestamp::truncate(now, precision),
-        string_tail: if semantics.string_tails { StringTail::CutsLastByte } else { StringTail::Refused },
+        string_tail: if semantics.string_tails { StringTail::CutsLastByte } else { StringTail::RefusesCarriageReturns },
         tag_keys: TagKeys::default(),
         texts: SeriesTexts::default(),
     };

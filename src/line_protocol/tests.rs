@@ -357,16 +357,31 @@ fn strings_contain_everything_up_to_the_closing_quote() {
 
 // spec: lp.string.2
 #[test]
-fn nothing_may_follow_a_string() {
-    check_faults("invalid field format", &["m f=\"a\"b", "m f=\"a\"\"b\" 1", "m f=\"a\"\r", "m f=\"g\"\" 4\" 5"]);
+fn bytes_after_a_string_belong_to_it() {
+    for check in [check, check_observed] {
+        check("m f=\"a\"b,g=1 1", "m|f=\"a\"\",g=1.0|1");
+        check("m f=\"c\"\"d\" 1", "m|f=\"c\"\"d\"|1");
+        check("m f=\"g\"\" 4\" 5", "m|f=\"g\"\" 4\"|5");
+        check("m f=\"b \"q\"\" 1", "m|f=\"b \"q\"\"|1");
+        check("m f=\"a\rb\"c 1", "m|f=\"a\rb\"\"|1");
+    }
+}
+
+// spec: lp.string.3
+#[test]
+fn no_escaped_comma_may_follow_a_string() {
+    let lines = ["m f=\"q\"\\,-5 1", "m f=\"q\"\\,", "m f=\"q\"\\,x,g=3 1", "m f=\"q\"x\\,y\\,z 1"];
+    check_faults("invalid field format", &lines);
+    for line in lines {
+        check_observed(line, &format!("unable to parse '{line}': invalid field format"));
+    }
+    check("m f=\"q\"\\\\,g=5 1", "m|f=\"q\"\\\",g=5.0|1");
 }
 
 // spec: compat.write.string-tail.1
 #[test]
-fn the_1_2_4_profile_cuts_the_last_byte_of_the_text_after_a_string() {
-    check_observed("m f=\"a\"b,g=1 1", "m|f=\"a\"\",g=1.0|1");
-    check_observed("m f=\"c\"\"d\" 1", "m|f=\"c\"\"d\"|1");
-    check_observed("m f=\"g\"\" 4\" 5", "m|f=\"g\"\" 4\"|5");
+fn a_carriage_return_after_a_string_is_refused_by_default() {
+    check_faults("invalid field format", &["m f=\"a\"\r", "m f=\"a\"b\rc 1", "m f=\"a\"\r\"b\" 1"]);
     check_observed("m f=\"x\"\r", "m|f=\"x\"\"|now");
 }
 

@@ -88,6 +88,36 @@ fn conditions_on_time_that_are_not_a_range_are_refused() {
     assert_eq!(left("DELETE FROM cpu WHERE time != 2000"), "0:");
 }
 
+// spec: statements.delete.6, compat.delete.conditions.1
+#[test]
+fn conditions_that_compare_nothing_are_refused() {
+    let conditions = ["true", "host", "1 = 1", "'a'", "5", "host > 'a'", "host = now()"];
+    for condition in conditions {
+        let (bench, observed) = (filled(Bench::new()), filled(Bench::observed()));
+        for verb in ["DELETE FROM cpu", "DROP SERIES FROM cpu"] {
+            for whole in [condition.to_owned(), format!("host = 'a' AND ({condition})")] {
+                let refusal = format!("0: error: invalid expression: {condition}");
+                assert_eq!(bench.run(&format!("{verb} WHERE {whole}")), refusal);
+            }
+            observed.done(&format!("{verb} WHERE {condition}"));
+        }
+        let everything = "0: cpu{} time,v | 1000,1 | 1000,3 | 2000,2 | 3000,4";
+        assert_eq!(bench.run("SELECT v FROM cpu"), everything);
+        assert_eq!(observed.run("SELECT v FROM cpu"), everything);
+    }
+}
+
+// spec: quirk.delete.bound.1
+#[test]
+fn a_bound_beyond_all_times_deletes_nothing() {
+    let bench = filled(Bench::new());
+    bench.done("DELETE FROM cpu WHERE time > 9223372036854775807");
+    bench.done("DELETE FROM cpu WHERE TIME > 4000");
+    assert_eq!(bench.run("SELECT v FROM cpu"), "0: cpu{} time,v | 1000,1 | 1000,3 | 2000,2 | 3000,4");
+    bench.done("DELETE FROM cpu WHERE TIME >= 2000");
+    assert_eq!(bench.run("SELECT v FROM cpu"), "0: cpu{} time,v | 1000,1 | 1000,3");
+}
+
 // spec: compat.delete.future.1
 #[test]
 fn as_observed_a_deletion_keeps_the_future() {

@@ -50,7 +50,7 @@ fn a_conflict_hides_the_bad_lines() {
 
 // spec: compat.write.conflict.1, write.conflict.1, write.partial.2
 #[test]
-fn a_conflict_is_worded_as_documented_when_nothing_was_stored() {
+fn a_conflict_of_a_single_point_is_worded_as_documented() {
     let types = [
         ("1", "float64", "float"),
         ("1i", "int64", "integer"),
@@ -73,6 +73,8 @@ fn a_conflict_is_worded_as_documented_when_nothing_was_stored() {
             );
             assert_eq!(observed.write(&lines), partial);
             assert_eq!(bench.write(&format!("{lines}\nm g=1 2")), partial);
+            assert_eq!(bench.write(&format!("{lines}\nbad")), partial);
+            assert_eq!(bench.write(&format!("{lines}\n{lines}")), partial.replace("dropped=1", "dropped=2"));
         }
     }
 }
