@@ -31,13 +31,17 @@ impl KeyOrder {
 
 impl Sorted {
     /// Returns the rows of `set`, which are all of the measurement, and possibly others, in the order of their keys.
+    ///
+    /// Others may have asked with a later set, so nothing is known of rows after the last one of this set.
     pub(super) fn of(
         &mut self,
         set: &RowSet,
         compare: &mut dyn FnMut(RowNumber, RowNumber) -> Ordering,
     ) -> Arc<Vec<RowNumber>> {
         if self.rows.len() as u64 > 2 * set.len() {
-            self.rows = Arc::new(self.rows.iter().copied().filter(|row| set.contains(*row)).collect());
+            let last = set.max();
+            let may_exist = |row: &RowNumber| set.contains(*row) || last.is_none_or(|last| *row > last);
+            self.rows = Arc::new(self.rows.iter().copied().filter(may_exist).collect());
         }
         let mut added: Vec<RowNumber> = set.range(self.end..).collect();
         let Some(&last) = added.last() else { return self.rows.clone() };
@@ -55,5 +59,32 @@ impl Sorted {
         merged.extend_from_slice(&old[copied..]);
         *self = Sorted { rows: Arc::new(merged), end: last + 1 };
         self.rows.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(sorted: &mut Sorted, rows: impl IntoIterator<Item = RowNumber>) -> Vec<RowNumber> {
+        let set: RowSet = rows.into_iter().collect();
+        // Keys are in the reverse order of rows.
+        sorted.of(&set, &mut |a, b| b.cmp(&a)).to_vec()
+    }
+
+    #[test]
+    fn a_set_from_before_does_not_remove_what_was_added_since() {
+        let mut sorted = Sorted::default();
+        assert_eq!(order(&mut sorted, 0..6), [5, 4, 3, 2, 1, 0]);
+        assert_eq!(order(&mut sorted, [1]), [5, 4, 3, 2, 1], "row 0 is gone, and the set is from before 2");
+        assert_eq!(order(&mut sorted, []), [5, 4, 3, 2, 1]);
+        assert_eq!(order(&mut sorted, 1..8), [7, 6, 5, 4, 3, 2, 1]);
+    }
+
+    #[test]
+    fn rows_that_are_gone_are_left_out_in_the_end() {
+        let mut sorted = Sorted::default();
+        order(&mut sorted, 0..100);
+        assert_eq!(order(&mut sorted, 60..102).len(), 42);
     }
 }
