@@ -88,15 +88,26 @@ impl Core {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let mut series = vec![
-            one_row("build", &[], &[("Version", text(env!("CARGO_PKG_VERSION")))]),
+            one_row(
+                "build",
+                &[],
+                &[
+                    ("Branch", text("unknown")),
+                    ("Build Time", text("unknown")),
+                    ("Commit", text("unknown")),
+                    ("Version", text(env!("CARGO_PKG_VERSION"))),
+                ],
+            ),
             one_row("network", &[], &[("hostname", text(hostname.trim_end()))]),
             one_row(
                 "runtime",
                 &[],
                 &[
-                    ("arch", text(std::env::consts::ARCH)),
-                    ("cores", Value::Integer(cores as i64)),
-                    ("os", text(std::env::consts::OS)),
+                    ("GOARCH", text(std::env::consts::ARCH)),
+                    ("GOMAXPROCS", Value::Integer(cores as i64)),
+                    ("GOOS", text(std::env::consts::OS)),
+                    // Of Go; there is none here.
+                    ("version", text("none")),
                 ],
             ),
             one_row(

@@ -464,7 +464,7 @@ fn only_databases_with_subscriptions_are_listed() {
     assert_eq!(bench.run("SHOW SUBSCRIPTIONS"), listed);
 }
 
-// spec: statements.stats.1, storage.durability.14
+// spec: statements.stats.1, storage.durability.14, statements.stats.2
 #[test]
 fn stats_and_diagnostics_are_series_of_one_row() {
     let bench = Bench::new();
@@ -475,6 +475,8 @@ fn stats_and_diagnostics_are_series_of_one_row() {
     let write = "0: write{} pointDrop,pointOk,writeError,writeOk | 0,3,0,1";
     assert_eq!(bench.run("SHOW STATS FOR 'write'"), write);
     assert_eq!(bench.run("SHOW STATS FOR 'nope'; SHOW DIAGNOSTICS FOR 'nope'"), "0:\n1:");
+    assert!(bench.run("SHOW DIAGNOSTICS FOR 'build'").contains("Branch,Build Time,Commit,Version"));
+    assert!(bench.run("SHOW DIAGNOSTICS FOR 'runtime'").contains("GOARCH,GOMAXPROCS,GOOS,version"));
     let storage = "0: storage{} mode,panics,reason,sealingError | writable,0,,";
     assert_eq!(bench.run("SHOW DIAGNOSTICS FOR 'storage'"), storage);
     let pid = std::process::id();
