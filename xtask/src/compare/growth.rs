@@ -3,10 +3,11 @@
 use anyhow::Context as _;
 
 use super::data::Kind;
+use super::measure::run_set;
+use super::options::Options;
 use super::plot::{Chart, Line};
 use super::server::Program;
 use super::set_outcome::SetOutcome;
-use super::{Options, run_set};
 
 /// The rows of one request.
 const BATCHES: [usize; 5] = [50, 200, 1000, 5000, 20_000];
