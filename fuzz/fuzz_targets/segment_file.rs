@@ -9,9 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fluxstone_model::FieldType;
-use fluxstone_columns::Block;
 use fluxstone_storage::disk::ReadFile;
-use fluxstone_storage::segment::{BLOCK_VALUES_MAX, Segment, StoredBlock, decode_times, decode_values};
+use fluxstone_storage::segment::{BLOCK_VALUES_MAX, Segment, decode_times, decode_values};
 use libfuzzer_sys::fuzz_target;
 
 /// The length of the header of a file.
@@ -88,11 +87,9 @@ fn read(bytes: Vec<u8>) {
     for entry in segment.entries() {
         let Ok(entry) = entry else { continue };
         let _ = segment.fields_of(entry.series);
-        let _ = segment.blocks_of(entry.series, entry.field);
-        let block = StoredBlock { segment: segment.clone(), entry };
-        if let Ok(batch) = block.decode() {
+        let Ok(columns) = segment.columns_of(entry.series, entry.field) else { continue };
+        for batch in columns.iter().filter_map(|column| column.decode().ok()) {
             assert_eq!(batch.times.len(), batch.values.len());
-            assert_eq!(batch.times.len(), block.summary().count as usize);
         }
     }
 }

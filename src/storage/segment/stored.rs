@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fluxstone_columns::{Batch, Block, SourceError, Summary};
+use fluxstone_columns::{Batch, Block, SeriesId, SourceError, Summary};
 
 use super::index::BlockEntry;
 use super::page::{IndexPage, PageColumns};
@@ -24,6 +24,15 @@ pub(crate) struct StoredColumn {
 struct StoredBlock {
     segment: Arc<Segment>,
     entry: BlockEntry,
+}
+
+impl Segment {
+    /// Returns the columns of a field of a series, one for each index page that has blocks of it.
+    pub fn columns_of(self: &Arc<Self>, series: SeriesId, field: FieldId) -> Result<Vec<Arc<dyn Block>>, SegmentError> {
+        let pages = self.columns_between(series, field, field)?;
+        let columns = pages.iter().flat_map(|page| StoredColumn::of(self, page, field));
+        Ok(columns.map(|column| Arc::new(column) as Arc<dyn Block>).collect())
+    }
 }
 
 impl StoredColumn {
