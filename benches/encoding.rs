@@ -4,11 +4,16 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fluxstone::compat::{AnswerSemantics, CsvNullCells};
 use fluxstone::engine::StatementResult;
 use fluxstone::http::{Answer, AnswerOptions};
 use fluxstone::model::{Text, TimeUnit, Timestamp};
 use fluxstone::query::{SeriesRows, Value};
+
+use shared::answers::COMPACT;
+
+mod shared {
+    pub(crate) mod answers;
+}
 
 /// Rows of a piece, as the engine makes them.
 const ROWS: usize = 10_000;
@@ -37,23 +42,13 @@ fn encode(options: AnswerOptions, piece: StatementResult) -> Vec<u8> {
 }
 
 fn encoding(criterion: &mut Criterion) {
-    let compact = AnswerOptions {
-        csv: false,
-        pretty: false,
-        chunked: false,
-        chunk_rows: 10_000,
-        epoch: None,
-        rows_max: None,
-        semantics: AnswerSemantics::DOCUMENTED,
-        csv_null_cells: CsvNullCells::Repeat,
-    };
     let piece = piece();
     let mut group = criterion.benchmark_group("encoding");
     for (name, options) in [
-        ("json", compact),
-        ("json-epoch", AnswerOptions { epoch: Some(TimeUnit::Millisecond), ..compact }),
-        ("json-pretty", AnswerOptions { pretty: true, ..compact }),
-        ("csv", AnswerOptions { csv: true, ..compact }),
+        ("json", COMPACT),
+        ("json-epoch", AnswerOptions { epoch: Some(TimeUnit::Millisecond), ..COMPACT }),
+        ("json-pretty", AnswerOptions { pretty: true, ..COMPACT }),
+        ("csv", AnswerOptions { csv: true, ..COMPACT }),
     ] {
         group.throughput(Throughput::Bytes(encode(options, piece.clone()).len() as u64));
         group.bench_function(name, |bencher| {

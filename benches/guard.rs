@@ -7,28 +7,29 @@
 
 use std::fmt::Write;
 use std::hint::black_box;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use fluxstone::columns::{PointBatch, Source};
-use fluxstone::compat::{AnswerSemantics, CsvNullCells, SelectSemantics};
 use fluxstone::engine::StatementResult;
-use fluxstone::engine::ingest::{UnescapedStrings, WriteLimits, write_shard};
 use fluxstone::http::{Answer, AnswerOptions};
-use fluxstone::influxql::ast::{Select, Statement};
-use fluxstone::influxql::{Parameters, parse as parse_query};
 use fluxstone::line_protocol::{Precision, parse};
-use fluxstone::model::{DatabaseId, ShardId, TimeRange, Timestamp};
-use fluxstone::query::{Context, MemoryBudget, SelectLimits, WINDOW_VALUES_MAX, WorkerPool, run};
+use fluxstone::model::{TimeRange, Timestamp};
 use fluxstone::storage::disk::Disk;
 use fluxstone::storage::memory_disk::MemoryDisk;
 use fluxstone::storage::{Store, StoreOptions};
 
-const DATABASE: DatabaseId = DatabaseId(1);
-const SHARD: ShardId = ShardId(1);
-const LIMITS: WriteLimits = WriteLimits { series_per_database_max: 0, values_per_tag_max: 0 };
+use shared::answers::COMPACT;
+use shared::queries::{answer, select};
+use shared::stores::{self, DATABASE, SHARD, seal};
+
+mod shared {
+    pub(crate) mod answers;
+    pub(crate) mod queries;
+    pub(crate) mod stores;
+}
+
 const SECOND: u64 = 1_000_000_000;
+const NOW: Timestamp = Timestamp(i64::MAX / 2);
 
 /// The lines of a body.
 const LINES: u64 = 2_000;
@@ -141,18 +142,7 @@ fn open() -> Store {
 }
 
 fn write(store: &Store, text: &str) {
-    let body = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
-    let strings = UnescapedStrings::of(&body);
-    let batch: PointBatch<'_> = strings.batch(body);
-    let all: Vec<u32> = (0..batch.rows().len() as u32).collect();
-    let mut transaction = store.begin().expect("a working disk");
-    let writer = transaction.shard(DATABASE, SHARD).expect("an open transaction");
-    write_shard(writer, &batch, &all, LIMITS).expect("valid points");
-    transaction.commit().wait().expect("a working disk");
-}
-
-fn seal(store: &Store) {
-    store.checkpoint(&|| Ok(Vec::new())).expect("a working disk");
+    stores::write(store, text, Precision::Nanosecond);
 }
 
 fn parse_lines() -> Work {
@@ -184,38 +174,10 @@ fn write_and_seal() -> Work {
     })
 }
 
-fn select(text: &str) -> Select {
-    let mut parsed = parse_query(text, &Parameters::new()).expect("a valid query");
-    match parsed.statements.remove(0) {
-        Statement::Select(select) => *select,
-        other => unreachable!("{other:?}"),
-    }
-}
-
 fn parse_queries() -> Work {
     Box::new(|_| {
         black_box(select(black_box(ONE_SERIES)));
     })
-}
-
-/// Passes each piece of the answer to `receive`.
-fn answer(source: &Arc<dyn Source>, select: &Select, receive: &mut dyn FnMut(fluxstone::query::SeriesRows)) {
-    let context = Context {
-        now: Timestamp(i64::MAX / 2),
-        chunk_rows: 10_000,
-        limits: SelectLimits::default(),
-        memory: MemoryBudget::default(),
-        window_values_max: WINDOW_VALUES_MAX,
-        workers: WorkerPool::none(),
-        semantics: SelectSemantics::DOCUMENTED,
-    };
-    run(select, source, &context, &mut |piece| {
-        if let Some(piece) = piece {
-            receive(piece);
-        }
-        ControlFlow::Continue(())
-    })
-    .expect("a valid query");
 }
 
 /// A store with all bodies. The last one is in memory, the others are in segment files.
@@ -232,7 +194,7 @@ fn filled() -> Store {
 fn query_store(store: Store, text: &'static str) -> Work {
     Box::new(move |_| {
         let source = store.snapshot(DATABASE, &[(SHARD, TimeRange::ALL)]);
-        answer(&source, &select(text), &mut |piece| {
+        answer(&source, &select(text), NOW, &mut |piece| {
             black_box(piece);
         });
     })
@@ -252,20 +214,11 @@ fn query_memory(text: &'static str) -> Work {
 
 fn rows(csv: bool) -> Work {
     let store = filled();
-    let options = AnswerOptions {
-        csv,
-        pretty: false,
-        chunked: false,
-        chunk_rows: 10_000,
-        epoch: None,
-        rows_max: None,
-        semantics: AnswerSemantics::DOCUMENTED,
-        csv_null_cells: CsvNullCells::Repeat,
-    };
+    let options = AnswerOptions { csv, ..COMPACT };
     Box::new(move |_| {
         let source = store.snapshot(DATABASE, &[(SHARD, TimeRange::ALL)]);
         let mut encoded = Answer::new(options);
-        answer(&source, &select(BOTH), &mut |series| {
+        answer(&source, &select(BOTH), NOW, &mut |series| {
             let _ = encoded.add(StatementResult { series: Some(series), ..StatementResult::default() });
         });
         black_box(encoded.finish());

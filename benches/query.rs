@@ -7,17 +7,18 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fluxstone::columns::{MemorySource, MemorySourceBuilder, SeriesPredicate, Source};
-use fluxstone::compat::SelectSemantics;
-use fluxstone::engine::ingest::{UnescapedStrings, WriteLimits, write_shard};
-use fluxstone::influxql::ast::{Select, Statement};
-use fluxstone::influxql::{Parameters, parse};
-use fluxstone::line_protocol::{Precision, parse as parse_lines};
-use fluxstone::model::{DatabaseId, FieldValue, SeriesKey, ShardId, TagSet, Text, TimeRange, Timestamp};
-use fluxstone::query::{Context, MemoryBudget, SelectLimits, WINDOW_VALUES_MAX, WorkerPool, run};
+use fluxstone::line_protocol::Precision;
+use fluxstone::model::{FieldValue, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 use fluxstone::storage::{Store, StoreOptions};
 
-const DATABASE: DatabaseId = DatabaseId(1);
-const SHARD: ShardId = ShardId(1);
+use shared::queries::{answer, select};
+use shared::stores::{DATABASE, SHARD, seal, write};
+
+mod shared {
+    pub(crate) mod queries;
+    pub(crate) mod stores;
+}
+
 const SECOND: i64 = 1_000_000_000;
 const POINTS: i64 = 36_000;
 const BLOCK_POINTS: usize = 1_000;
@@ -41,14 +42,6 @@ fn hosts(count: usize) -> MemorySource {
     builder.build()
 }
 
-fn select(text: &str) -> Select {
-    let mut parsed = parse(text, &Parameters::new()).expect("a valid query");
-    match parsed.statements.remove(0) {
-        Statement::Select(select) => *select,
-        other => unreachable!("{other:?}"),
-    }
-}
-
 fn bench(criterion: &mut Criterion, name: &str, hosts: usize, text: &str) {
     let source: Arc<dyn Source> = Arc::new(self::hosts(hosts));
     bench_over(criterion, &source, name, POINTS as u64 * hosts as u64, text);
@@ -57,26 +50,13 @@ fn bench(criterion: &mut Criterion, name: &str, hosts: usize, text: &str) {
 fn bench_over(criterion: &mut Criterion, source: &Arc<dyn Source>, name: &str, values: u64, text: &str) {
     let select = select(text);
     let now = Timestamp(POINTS * 10 * SECOND);
-    let context = Context {
-        now,
-        chunk_rows: 10_000,
-        limits: SelectLimits::default(),
-        memory: MemoryBudget::default(),
-        window_values_max: WINDOW_VALUES_MAX,
-        workers: WorkerPool::none(),
-        semantics: SelectSemantics::DOCUMENTED,
-    };
     let mut group = criterion.benchmark_group("query");
     group.throughput(Throughput::Elements(values));
     group.sample_size(20);
     group.bench_function(name, |bencher| {
         bencher.iter(|| {
             let mut rows = 0;
-            run(&select, source, &context, &mut |piece| {
-                rows += piece.map_or(0, |piece| piece.row_count());
-                ControlFlow::Continue(())
-            })
-            .expect("a valid query");
+            answer(source, &select, now, &mut |piece| rows += piece.row_count());
             black_box(rows)
         });
     });
@@ -103,17 +83,9 @@ fn sealed(dir: &tempfile::TempDir, lines: impl Iterator<Item = String>) -> Store
     let lines: Vec<String> = lines.collect();
     for lines in lines.chunks(5_000) {
         let text = lines.join("\n");
-        let strings_of = parse_lines(text.as_bytes(), Precision::Second, Timestamp(0));
-        let strings = UnescapedStrings::of(&strings_of);
-        let batch = strings.batch(strings_of);
-        let all: Vec<u32> = (0..batch.rows().len() as u32).collect();
-        let mut transaction = store.begin().expect("a working disk");
-        let writer = transaction.shard(DATABASE, SHARD).expect("an open transaction");
-        let limits = WriteLimits { series_per_database_max: 0, values_per_tag_max: 0 };
-        write_shard(writer, &batch, &all, limits).expect("valid points");
-        transaction.commit().wait().expect("a working disk");
+        write(&store, &text, Precision::Second);
     }
-    store.checkpoint(&|| Ok(Vec::new())).expect("a working disk");
+    seal(&store);
     store
 }
 

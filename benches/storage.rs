@@ -10,21 +10,24 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use fluxstone::columns::{PointBatch, SeriesPredicate};
-use fluxstone::engine::ingest::{UnescapedStrings, WriteLimits, WriteOutcome, write_shard};
+use fluxstone::columns::SeriesPredicate;
+use fluxstone::engine::ingest::UnescapedStrings;
 use fluxstone::line_protocol::{Precision, parse};
-use fluxstone::model::{DatabaseId, ShardId, TimeRange, Timestamp};
+use fluxstone::model::{TimeRange, Timestamp};
 use fluxstone::storage::disk::Disk;
 use fluxstone::storage::memory_disk::MemoryDisk;
-use fluxstone::storage::{Store, StoreOptions, Transaction};
+use fluxstone::storage::{Store, StoreOptions};
 
-const DATABASE: DatabaseId = DatabaseId(1);
-const SHARD: ShardId = ShardId(1);
+use shared::stores::{DATABASE, SHARD, all_of, put, seal, write};
+
+mod shared {
+    pub(crate) mod stores;
+}
+
 const ROWS: u64 = 5_000;
 const HOSTS: u64 = 100;
 const FIELDS: u64 = 10;
 const SENSORS: u64 = 200_000;
-const LIMITS: WriteLimits = WriteLimits { series_per_database_max: 0, values_per_tag_max: 100_000 };
 
 /// A body of `ROWS` lines, the times from `start` on.
 fn body(start: u64) -> String {
@@ -46,24 +49,6 @@ fn open(dir: &tempfile::TempDir, memtable_bytes_max: usize) -> Store {
     Store::open(options, &mut |_| Ok(())).expect("a new directory")
 }
 
-fn write(store: &Store, text: &str) {
-    let body = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
-    let strings = UnescapedStrings::of(&body);
-    let batch = strings.batch(body);
-    let mut transaction = store.begin().expect("a working disk");
-    put(&mut transaction, &batch, &all_of(&batch));
-    transaction.commit().wait().expect("a working disk");
-}
-
-fn all_of(batch: &PointBatch<'_>) -> Vec<u32> {
-    (0..batch.rows().len() as u32).collect()
-}
-
-fn put(transaction: &mut Transaction<'_>, batch: &PointBatch<'_>, points: &[u32]) -> WriteOutcome {
-    let writer = transaction.shard(DATABASE, SHARD).expect("an open transaction");
-    write_shard(writer, batch, points, LIMITS).expect("valid points")
-}
-
 fn storage(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut group = criterion.benchmark_group("storage");
@@ -75,7 +60,7 @@ fn storage(criterion: &mut Criterion) {
     let batch = strings.batch(parsed);
     let all = all_of(&batch);
     let store = open(&dir, 64 << 20);
-    write(&store, &text);
+    write(&store, &text, Precision::Nanosecond);
     group.bench_function("resolve", |bencher| {
         bencher.iter(|| {
             // Dropped without a commit: only the path into the record is measured.
@@ -91,7 +76,7 @@ fn storage(criterion: &mut Criterion) {
                 start += ROWS / HOSTS;
                 body(start)
             },
-            |text| write(&store, &text),
+            |text| write(&store, &text, Precision::Nanosecond),
             BatchSize::LargeInput,
         );
     });
@@ -101,11 +86,11 @@ fn storage(criterion: &mut Criterion) {
             || {
                 let dir = tempfile::tempdir().expect("a temporary directory");
                 let store = open(&dir, 1 << 30);
-                write(&store, &text);
+                write(&store, &text, Precision::Nanosecond);
                 (store, dir)
             },
             |(store, dir)| {
-                store.checkpoint(&|| Ok(Vec::new())).expect("a working disk");
+                seal(&store);
                 (store, dir)
             },
             BatchSize::PerIteration,
@@ -115,8 +100,8 @@ fn storage(criterion: &mut Criterion) {
     group.bench_function("read", |bencher| {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let store = open(&dir, 1 << 30);
-        write(&store, &text);
-        store.checkpoint(&|| Ok(Vec::new())).expect("a working disk");
+        write(&store, &text, Precision::Nanosecond);
+        seal(&store);
         let source = store.snapshot(DATABASE, &[(SHARD, TimeRange::ALL)]);
         let series = source.series(b"cpu", &SeriesPredicate::All);
         bencher.iter(|| {
@@ -146,7 +131,7 @@ fn parts(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let store = open(&dir, 1 << 30);
     for first in (0..SENSORS).step_by(ROWS as usize) {
-        write(&store, &sensors(first));
+        write(&store, &sensors(first), Precision::Nanosecond);
     }
     let text = sensors(SENSORS / 2);
     let parsed = parse(text.as_bytes(), Precision::Nanosecond, Timestamp(0));
@@ -170,7 +155,7 @@ fn parts(criterion: &mut Criterion) {
                 start += ROWS / HOSTS;
                 body(start)
             },
-            |text| write(&in_memory, &text),
+            |text| write(&in_memory, &text, Precision::Nanosecond),
             BatchSize::LargeInput,
         );
     });
@@ -182,7 +167,7 @@ fn parts(criterion: &mut Criterion) {
                 first += ROWS;
                 sensors(first)
             },
-            |text| write(&in_memory, &text),
+            |text| write(&in_memory, &text, Precision::Nanosecond),
             BatchSize::LargeInput,
         );
     });
@@ -192,7 +177,7 @@ fn parts(criterion: &mut Criterion) {
     group.bench_function("commit", |bencher| {
         bencher.iter(|| {
             time += 1;
-            write(&store, &format!("reading,sensor=sensor_7,site=site_7 value=2.5 {time}"));
+            write(&store, &format!("reading,sensor=sensor_7,site=site_7 value=2.5 {time}"), Precision::Nanosecond);
         });
     });
 }

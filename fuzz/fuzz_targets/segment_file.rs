@@ -88,8 +88,14 @@ fn read(bytes: Vec<u8>) {
         let Ok(entry) = entry else { continue };
         let _ = segment.fields_of(entry.series);
         let Ok(columns) = segment.columns_of(entry.series, entry.field) else { continue };
-        for batch in columns.iter().filter_map(|column| column.decode().ok()) {
-            assert_eq!(batch.times.len(), batch.values.len());
+        for column in columns {
+            let _ = column.decode();
+            for block in column.parts().unwrap_or_default() {
+                if let Ok(batch) = block.decode() {
+                    assert_eq!(batch.times.len(), batch.values.len());
+                    assert_eq!(batch.times.len(), block.summary().count as usize);
+                }
+            }
         }
     }
 }

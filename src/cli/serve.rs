@@ -11,7 +11,8 @@ use super::error::CommandError;
 use super::settings::load_settings;
 use crate::StartError;
 use crate::config::Settings;
-use crate::server::{THREADS_GRACE, bind, runtime, use_temporary_directory};
+use crate::http::THREADS_GRACE;
+use crate::server::{bind, runtime, use_temporary_directory};
 
 /// Serves until interrupted.
 pub(super) fn serve(arguments: &ServeArguments) -> Result<(), CommandError> {

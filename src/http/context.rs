@@ -26,7 +26,7 @@ const ASYNC_QUERIES_MAX: usize = 16;
 const LOGINS_MAX: usize = 8;
 
 /// Returns the number of blocking threads that the runtime must allow: one for each job, and a few to spare.
-pub fn blocking_threads_max(options: &HttpOptions) -> usize {
+pub(super) fn blocking_threads_max(options: &HttpOptions) -> usize {
     options.answers_max + options.writes_max + ADMINISTRATION_MAX + ASYNC_QUERIES_MAX + LOGINS_MAX + 8
 }
 

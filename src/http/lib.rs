@@ -46,9 +46,9 @@ mod write;
 
 pub use answer::{Answer, AnswerOptions};
 pub use api::Api;
-pub use context::blocking_threads_max;
 pub use options::HttpOptions;
 pub use server::Server;
+pub use workers::{THREADS_GRACE, runtime};
 
 #[cfg(test)]
 mod tests;

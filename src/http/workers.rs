@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use super::context::blocking_threads_max;
+use super::options::HttpOptions;
+
 /// How long the threads for blocking work may take to end after the last answer.
-const THREADS_GRACE: Duration = Duration::from_secs(10);
+pub const THREADS_GRACE: Duration = Duration::from_secs(10);
 
 /// How long a thread for blocking work is kept without work.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -46,12 +50,7 @@ impl Workers {
         for _ in 1..threads {
             let (sender, handed) = unbounded_channel();
             let (serve, stop, running) = (serve.clone(), stop.clone(), running.clone());
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .max_blocking_threads(blocking_max)
-                .thread_keep_alive(THREAD_KEEP_ALIVE)
-                .enable_all()
-                .build();
-            let started = runtime.and_then(|runtime| {
+            let started = runtime_with(blocking_max).and_then(|runtime| {
                 std::thread::Builder::new().name("fluxstone-http".to_owned()).spawn(move || {
                     runtime.block_on(serve_handed(handed, serve, stop, grace));
                     runtime.shutdown_timeout(THREADS_GRACE);
@@ -100,6 +99,23 @@ impl Workers {
         // Nothing is ever sent.
         let _ = self.ended.recv().await;
     }
+}
+
+/// Makes a runtime for the thread that runs a [`Server`](super::Server) with these options.
+///
+/// # Errors
+/// If the system gives it no descriptors.
+pub fn runtime(options: &HttpOptions) -> std::io::Result<Runtime> {
+    runtime_with(blocking_threads_max(options))
+}
+
+/// Makes the runtime of a thread that serves connections.
+fn runtime_with(blocking_max: usize) -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(blocking_max)
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
+        .enable_all()
+        .build()
 }
 
 /// Tells connections that the server shuts down.

@@ -8,8 +8,9 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-use super::start::{StartError, THREADS_GRACE, bind, runtime, use_temporary_directory};
+use super::start::{StartError, bind, runtime, use_temporary_directory};
 use crate::config::Settings;
+use crate::http::THREADS_GRACE;
 
 /// A running server. Dropping it answers the requests that are running, and then stops it.
 ///

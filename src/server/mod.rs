@@ -8,4 +8,4 @@ mod start;
 
 pub use embedded::{Server, ServerBuilder};
 pub use start::StartError;
-pub(crate) use start::{THREADS_GRACE, bind, runtime, use_temporary_directory};
+pub(crate) use start::{bind, runtime, use_temporary_directory};

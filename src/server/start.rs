@@ -4,7 +4,6 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -15,9 +14,6 @@ use crate::config::Settings;
 use crate::engine::Engine;
 use crate::http;
 use crate::storage::StorageError;
-
-/// How long threads may take to end after the last answer.
-pub(crate) const THREADS_GRACE: Duration = Duration::from_secs(10);
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -51,12 +47,7 @@ pub enum StartError {
 
 /// Makes the runtime that a server needs. It has the thread that calls it; the server starts more.
 pub(crate) fn runtime(settings: &Settings) -> Result<Runtime, StartError> {
-    tokio::runtime::Builder::new_current_thread()
-        .max_blocking_threads(http::blocking_threads_max(&http_options(settings)))
-        .thread_keep_alive(Duration::from_secs(10))
-        .enable_all()
-        .build()
-        .map_err(StartError::Threads)
+    http::runtime(&http_options(settings)).map_err(StartError::Threads)
 }
 
 /// Makes a directory for the data and points `settings` to it. Dropping it removes the data.

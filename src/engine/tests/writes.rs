@@ -307,7 +307,7 @@ fn concurrent_writers_stay_within_the_memory_bound_and_one_request() {
     assert!(one > LIMIT, "a body is larger than the limit: {one}");
     // What is reserved is an estimate that is on the safe side: it counts a column for each field of a series, which its rows
     // need only if they have ever other fields.
-    assert!(max <= 2 * LIMIT + 8 * one, "{max} for bodies of {one}");
+    assert!(max <= 2 * LIMIT + 5 * one, "{max} for bodies of {one}");
     assert_eq!(bench.run("SELECT count(f), count(g) FROM m"), "0: m{} time,count,count_1 | 0,4800,4800");
 }
 

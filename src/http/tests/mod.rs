@@ -13,7 +13,7 @@ use fake::FakeEngine;
 use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 use tokio::sync::oneshot;
 
-use super::{HttpOptions, Server, blocking_threads_max};
+use super::{HttpOptions, Server, THREADS_GRACE, runtime};
 
 /// A server that ends with the test.
 struct TestServer {
@@ -56,18 +56,13 @@ impl TestServer {
         let (tell, told) = std::sync::mpsc::channel();
         let served = Arc::clone(&engine);
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .max_blocking_threads(blocking_threads_max(&options))
-                .enable_all()
-                .build()
-                .unwrap();
+            let runtime = runtime(&options).unwrap();
             runtime.block_on(async {
                 let server = Server::bind("127.0.0.1:0", options, served).await.unwrap();
                 tell.send(server.address().unwrap()).unwrap();
                 server.run(async { drop(stopped.await) }).await;
             });
-            runtime.shutdown_timeout(Duration::from_secs(10));
+            runtime.shutdown_timeout(THREADS_GRACE);
         });
         TestServer { address: told.recv().unwrap(), engine, stop: Some(stop), thread: Some(thread) }
     }
