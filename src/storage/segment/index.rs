@@ -18,9 +18,9 @@ pub(super) const PAGE_BYTES_MIN: usize = 4096;
 /// The lowest two bits of an entry's flags are the type of its values. The other flags say what follows.
 const HAS_NUMBERS: u8 = 1 << 2;
 const HAS_SUM: u8 = 1 << 3;
-const NEW_FIELD: u8 = 1 << 4;
-const NEW_SERIES: u8 = 1 << 5;
-const NEW_SPAN: u8 = 1 << 6;
+pub(super) const NEW_FIELD: u8 = 1 << 4;
+pub(super) const NEW_SERIES: u8 = 1 << 5;
+pub(super) const NEW_SPAN: u8 = 1 << 6;
 const UNUSED: u8 = 1 << 7;
 
 /// The place of a part of a file.
@@ -172,6 +172,9 @@ impl PageState {
         let (mut series, mut field) = self.key.unwrap_or((SeriesId(0), FieldId(0)));
         if has(NEW_SERIES) {
             series = SeriesId(series.0.wrapping_add(reader.varint()?));
+            if self.key.is_some_and(|(before, _)| series <= before) {
+                return Err(CodecError::Malformed("the series of an index page are out of order"));
+            }
             self.spans.clear();
         }
         if has(NEW_FIELD) {

@@ -146,3 +146,35 @@ impl PageColumn {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fluxstone_codec::varint::put_varint;
+    use fluxstone_model::FieldType;
+
+    use super::super::index::{NEW_FIELD, NEW_SERIES, NEW_SPAN};
+    use super::*;
+
+    /// Appends an entry of two values that begins a series, with times after those of the entry before it.
+    fn put_first_entry(page: &mut Vec<u8>, series_difference: u64) {
+        if page.is_empty() {
+            put_varint(page, 36); // the offset of the first part
+        }
+        page.push(FieldType::Boolean as u8 | NEW_SERIES | NEW_FIELD | NEW_SPAN);
+        for number in [series_difference, 0, 2, 1, 2, 5, 0, 3] {
+            put_varint(page, number); // series, field, first time, duration, count, length and distance of the times, length
+        }
+    }
+
+    #[test]
+    fn a_page_that_begins_a_series_twice_is_refused() {
+        for (difference, is_accepted) in [(1, true), (0, false), (u64::MAX, false)] {
+            let mut page = Vec::new();
+            put_first_entry(&mut page, 7);
+            put_first_entry(&mut page, difference);
+            page.extend_from_slice(&crc32c::crc32c(&page).to_le_bytes());
+            let decoded = IndexPage::decode(page);
+            assert_eq!(decoded.is_ok(), is_accepted, "{difference}: {decoded:?}");
+        }
+    }
+}
