@@ -364,6 +364,9 @@ fn bytes_after_a_string_belong_to_it() {
         check("m f=\"g\"\" 4\" 5", "m|f=\"g\"\" 4\"|5");
         check("m f=\"b \"q\"\" 1", "m|f=\"b \"q\"\"|1");
         check("m f=\"a\rb\"c 1", "m|f=\"a\rb\"\"|1");
+        // A backslash with nothing to escape is the last byte.
+        check("m f=\"b\"a\\", "m|f=\"b\"a\"|now");
+        check("m f=\"b\"\\\\\\", "m|f=\"b\"\\\\\"|now");
     }
 }
 

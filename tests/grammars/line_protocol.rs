@@ -50,6 +50,21 @@ pub(crate) fn agreed(body: &[u8]) -> Result<bool, TestCaseError> {
     Ok(derived)
 }
 
+// spec: lp.string.2
+#[test]
+fn a_body_may_end_with_a_backslash_after_a_string() {
+    for (body, derived) in [
+        (&b"m s=\"b\"a\\"[..], true),
+        (b"m v=1,s=\"b\"\\\\\\", true),
+        (b"m s=\"b\"a\\\nm v=1", false),
+        (b"m v=1\nm s=\"b\"\\", true),
+        (b"m s=\"b\\", false),
+        (b"m s\\", false),
+    ] {
+        assert_eq!(agreed(body).unwrap(), derived, "{}", body.escape_ascii());
+    }
+}
+
 proptest! {
     // spec: lp.point.1, lp.body.1, lp.body.2, lp.body.3, lp.body.4, lp.field.1, lp.field.3, lp.number.1, lp.boolean.1, lp.string.1, lp.time.1
     #[test]
