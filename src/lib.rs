@@ -18,6 +18,7 @@
 //! |---|---|---|---|
 //! | 6 | [`cli`], [`config`], [`Server`] (this crate) | command line; settings with InfluxDB's section and key names, and environment overrides; embedding | |
 //! | 5 | [`http`] | hyper server, routing, authentication, request decoding, JSON and CSV encoding, streaming | how data are stored |
+//! | 5 | [`services`] | delivery to subscriptions, and line protocol over UDP | how data are stored |
 //! | 4 | [`engine`] | executes statements and writes, where catalog, storage and query meet; background services | HTTP |
 //! | 3 | [`query`] | planner and pure evaluator; [`query::functions`] has a file for each family of functions | files, clocks, the catalog |
 //! | 3 | [`storage`] | write-ahead log, memtables, segment files, series index, compaction, snapshots | InfluxQL |
@@ -130,5 +131,6 @@ pub use fluxstone_line_protocol as line_protocol;
 pub use fluxstone_model as model;
 #[doc(inline)]
 pub use fluxstone_query as query;
+pub use fluxstone_services as services;
 #[doc(inline)]
 pub use fluxstone_storage as storage;

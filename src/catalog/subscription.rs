@@ -1,4 +1,4 @@
-//! Subscriptions. They are stored and shown, but no points are delivered to them.
+//! Subscriptions. Delivering points to them is left to others.
 
 use fluxstone_model::SubscriptionMode;
 use serde::{Deserialize, Serialize};

@@ -63,8 +63,10 @@ async fn run(settings: &Settings, temporary: Option<&TempDir>, mut shutdown: Shu
         bound = bind(settings) => bound?,
         () = shutdown.requested() => return Ok(()),
     };
-    let address =
-        server.address().map_err(|error| StartError::Listen { address: settings.http.bind_address.clone(), error })?;
+    let address = server
+        .http
+        .address()
+        .map_err(|error| StartError::Listen { address: settings.http.bind_address.clone(), error })?;
     let place = match temporary {
         Some(temporary) => format!("{} (removed at exit)", temporary.path().display()),
         None => settings.data.dir.display().to_string(),
@@ -72,7 +74,10 @@ async fn run(settings: &Settings, temporary: Option<&TempDir>, mut shutdown: Shu
     let mut console = std::io::stdout();
     // Clients can connect from here on. A closed standard output is no reason not to serve.
     let _ = writeln!(console, "data in {place}\nlistening on http://{address}").and_then(|()| console.flush());
-    server.run(shutdown.requested()).await;
+    for address in server.services.udp_addresses() {
+        tracing::info!(%address, "listening for datagrams");
+    }
+    server.http.run(shutdown.requested()).await;
     Ok(())
 }
 

@@ -118,6 +118,12 @@ fn read_file(file: &str, text: &str, loading: &mut Loading) -> Result<(), Config
                     note(name, key.get_ref(), &known, &at(key), loading);
                 }
             }
+            DeValue::Array(entries) if known.get(name).is_some_and(toml::Value::is_array) => {
+                let keys = entries.iter().filter_map(|entry| entry.get_ref().as_table()).flatten();
+                for (key, _) in keys {
+                    note(name, key.get_ref(), &known, &at(key), loading);
+                }
+            }
             DeValue::Table(_) | DeValue::Array(_) if OTHER_INPUTS.contains(&name) => {
                 if is_enabled(value.get_ref()) {
                     let note = format!("{}: input [[{name}]] is not provided by this server", at(key));
@@ -140,6 +146,14 @@ fn read_file(file: &str, text: &str, loading: &mut Loading) -> Result<(), Config
     Ok(())
 }
 
+/// The keys of a section, or of each entry of a list of sections.
+fn keys_of<'a>(section: &str, known: &'a toml::Table) -> Option<&'a toml::Table> {
+    match known.get(section)? {
+        toml::Value::Array(entries) => entries.first()?.as_table(),
+        section => section.as_table(),
+    }
+}
+
 /// Whether this server or an InfluxDB 1.x has a section.
 fn is_section(name: &str, known: &toml::Table) -> bool {
     known.contains_key(name)
@@ -149,7 +163,7 @@ fn is_section(name: &str, known: &toml::Table) -> bool {
 
 /// Adds a note about a key that is unknown or has no effect.
 fn note(section: &str, key: &str, known: &toml::Table, at: &str, loading: &mut Loading) {
-    if known.get(section).and_then(|s| s.as_table()).is_some_and(|s| s.contains_key(key)) {
+    if keys_of(section, known).is_some_and(|keys| keys.contains_key(key)) {
         return;
     }
     let name = key_name(section, key);

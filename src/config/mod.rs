@@ -13,7 +13,9 @@ mod without_effect;
 
 pub use load::{ConfigError, Loaded, UnknownKeys, load};
 pub use quantity::{Interval, Size};
-pub use settings::{CompatSettings, ContinuousQueries, Coordinator, Data, Http, Meta, Retention, Settings};
+pub use settings::{
+    CompatSettings, ContinuousQueries, Coordinator, Data, Http, Meta, Retention, Settings, Subscriber, Udp,
+};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use super::value;
 use crate::compat::{CsvNullCells, Profile};
 
 /// All settings that have an effect, with their defaults.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Settings {
     /// `[meta]`
@@ -25,10 +25,31 @@ pub struct Settings {
     /// `[continuous_queries]`
     #[serde(rename = "continuous_queries")]
     pub continuous_queries: ContinuousQueries,
+    /// `[subscriber]`
+    pub subscriber: Subscriber,
     /// `[http]`
     pub http: Http,
     /// `[compat]`
     pub compat: CompatSettings,
+    /// Each `[[udp]]`.
+    pub udp: Vec<Udp>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            meta: Meta::default(),
+            data: Data::default(),
+            coordinator: Coordinator::default(),
+            retention: Retention::default(),
+            continuous_queries: ContinuousQueries::default(),
+            subscriber: Subscriber::default(),
+            http: Http::default(),
+            compat: CompatSettings::default(),
+            // One that is off, so that its keys are shown.
+            udp: vec![Udp::default()],
+        }
+    }
 }
 
 /// `[meta]`
@@ -177,6 +198,82 @@ pub struct ContinuousQueries {
 impl Default for ContinuousQueries {
     fn default() -> Self {
         ContinuousQueries { enabled: true, log_enabled: true, run_interval: Interval(Duration::from_secs(1)) }
+    }
+}
+
+/// `[subscriber]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Subscriber {
+    /// Whether points are delivered to subscriptions.
+    pub enabled: bool,
+    /// How long a destination may take to answer; zero is unlimited.
+    pub http_timeout: Interval,
+    /// Whether any certificate of a destination is accepted.
+    pub insecure_skip_verify: bool,
+    /// A PEM file with the only certificates that are trusted; empty trusts those of the system.
+    pub ca_certs: PathBuf,
+    /// How many writes are sent to a destination at the same time.
+    pub write_concurrency: u32,
+    /// How many writes wait for a destination; further ones are dropped.
+    pub write_buffer_size: u32,
+    /// The memory of the writes that wait, for all destinations together. InfluxDB 1.2 does not have this key.
+    pub total_buffer_bytes: Size,
+}
+
+impl Default for Subscriber {
+    fn default() -> Self {
+        Subscriber {
+            enabled: true,
+            http_timeout: Interval(Duration::from_secs(30)),
+            insecure_skip_verify: false,
+            ca_certs: PathBuf::new(),
+            write_concurrency: 40,
+            write_buffer_size: 1000,
+            total_buffer_bytes: Size(64 << 20),
+        }
+    }
+}
+
+/// A `[[udp]]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Udp {
+    /// Whether it listens.
+    pub enabled: bool,
+    /// `host:port`; an empty host is every interface.
+    #[serde(deserialize_with = "value::bind_address")]
+    pub bind_address: String,
+    /// The database that points are written to; it is created if it does not exist.
+    pub database: String,
+    /// The retention policy; empty is the default one.
+    pub retention_policy: String,
+    /// How many points are written together.
+    pub batch_size: u32,
+    /// How many batches may wait to be written.
+    pub batch_pending: u32,
+    /// How long points wait for more.
+    pub batch_timeout: Interval,
+    /// The bytes of the system's buffer; zero is its own choice.
+    pub read_buffer: Size,
+    /// The unit of times: `n`, `u`, `ms`, `s`, `m` or `h`; empty is nanoseconds.
+    #[serde(deserialize_with = "value::precision")]
+    pub precision: String,
+}
+
+impl Default for Udp {
+    fn default() -> Self {
+        Udp {
+            enabled: false,
+            bind_address: ":8089".to_owned(),
+            database: "udp".to_owned(),
+            retention_policy: String::new(),
+            batch_size: 5000,
+            batch_pending: 10,
+            batch_timeout: Interval(Duration::from_secs(1)),
+            read_buffer: Size(0),
+            precision: String::new(),
+        }
     }
 }
 

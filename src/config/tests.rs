@@ -118,7 +118,7 @@ fn unknown_keys_can_be_warnings() {
 // spec: http.settings.2
 #[test]
 fn keys_of_other_versions_and_enabled_inputs_are_warnings() {
-    let text = "[http]\nping-auth-enabled = true\n[tls]\nmin-version = \"tls1.2\"\n[[udp]]\nenabled = true\n";
+    let text = "[http]\nping-auth-enabled = true\n[tls]\nmin-version = \"tls1.2\"\n[[graphite]]\nenabled = true\n";
     let mut warnings = loaded(text, &[("INFLUXDB_LOGGING_FORMAT", "json")]).unwrap().warnings;
     warnings.sort();
     assert_eq!(
@@ -127,7 +127,7 @@ fn keys_of_other_versions_and_enabled_inputs_are_warnings() {
             "INFLUXDB_LOGGING_FORMAT has no effect: only other versions of InfluxDB have it",
             "f.conf:2: [http] ping-auth-enabled has no effect: only other versions of InfluxDB have it",
             "f.conf:4: [tls] min-version has no effect: only other versions of InfluxDB have it",
-            "f.conf:5: input [[udp]] is not provided by this server",
+            "f.conf:5: input [[graphite]] is not provided by this server",
         ]
     );
 }

@@ -32,3 +32,12 @@ pub(super) fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     }
     Ok(text)
 }
+
+/// Reads the name of a unit of times, or nothing for nanoseconds.
+pub(super) fn precision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.as_str() {
+        "" | "n" | "ns" | "u" | "ms" | "s" | "m" | "h" => Ok(text),
+        _ => Err(D::Error::custom(format!("{text:?} is none of n, u, ms, s, m and h"))),
+    }
+}

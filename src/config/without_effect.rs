@@ -57,22 +57,10 @@ pub(super) const GROUPS: &[Group] = &[
         section: "http",
         keys: &["pprof-enabled", "https-certificate", "https-private-key", "bind-socket"],
     },
-    Group {
-        reason: "subscriptions are kept but not served",
-        section: "subscriber",
-        keys: &[
-            "enabled",
-            "http-timeout",
-            "insecure-skip-verify",
-            "ca-certs",
-            "write-concurrency",
-            "write-buffer-size",
-        ],
-    },
 ];
 
 /// The sections of inputs other than HTTP. Enabling one is a warning; otherwise they are ignored.
-pub(super) const OTHER_INPUTS: &[&str] = &["graphite", "collectd", "opentsdb", "udp"];
+pub(super) const OTHER_INPUTS: &[&str] = &["graphite", "collectd", "opentsdb"];
 
 /// The keys that another InfluxDB from 1.0 to 1.8 has and 1.2 has not, by section.
 pub(super) const OTHER_VERSIONS: &[(&str, &[&str])] = &[
@@ -113,7 +101,6 @@ pub(super) const OTHER_VERSIONS: &[(&str, &[&str])] = &[
     ),
     ("ifql", &["enabled", "log-enabled", "bind-address"]),
     ("logging", &["format", "level", "suppress-logo"]),
-    ("subscriber", &["total-buffer-bytes"]),
     ("continuous_queries", &["query-stats-enabled"]),
     ("tls", &["ciphers", "min-version", "max-version"]),
 ];

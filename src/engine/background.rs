@@ -37,7 +37,9 @@ impl Background {
         let mut background = Background { workers: Vec::new() };
         let housekeeper = Arc::clone(core);
         let mut timer = Timer::new(core.options.retention_check_ns);
+        let mut delivered_from = None;
         background.spawn(core, "background", CHECKPOINT_POLL, move |_| {
+            housekeeper.refresh_delivery(&mut delivered_from);
             if let Err(error) = housekeeper.background_turn(&mut timer) {
                 tracing::error!(%error, "background work failed");
             }

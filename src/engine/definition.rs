@@ -10,7 +10,16 @@ use fluxstone_storage::Transaction;
 use super::execute::StatementContext;
 use super::names::{database_or, fill_in_select, measurements_of, required};
 use super::statement_error::StatementError;
-use super::{Core, Principal};
+use super::{Core, Engine, ErrorKind, Principal, WriteError};
+
+impl Engine {
+    /// Creates a database for an input that writes to it, unless it exists.
+    pub fn create_database(&self, name: &str) -> Result<(), WriteError> {
+        let autocreate = self.core.options.retention_autocreate;
+        let created = self.core.decide(|catalog| catalog.create_database(name, None, autocreate));
+        created.map_err(|error| WriteError { kind: ErrorKind::Internal, text: error.text.into() })
+    }
+}
 
 impl Core {
     /// Runs a statement that changes the catalog or drops data by name. Returns its normal form, with names filled in.

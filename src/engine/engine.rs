@@ -1,6 +1,6 @@
 //! The engine that other crates use, and opening it. Recovery restores the catalog and the store.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fluxstone_catalog::{Catalog, Change};
 use fluxstone_storage::disk::Disk;
@@ -70,6 +70,7 @@ impl Engine {
                 std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             ),
             counters: Counters::default(),
+            delivery: OnceLock::new(),
             options,
         });
         let background = Background::start(&core);

@@ -1,6 +1,6 @@
 //! The state of an engine. Other files add its behaviour in `impl Core` blocks.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fluxstone_model::Timestamp;
 use fluxstone_storage::Store;
@@ -8,6 +8,7 @@ use fluxstone_storage::Store;
 use super::catalog_cell::CatalogCell;
 use super::clock::Clock;
 use super::counters::Counters;
+use super::delivery::Deliver;
 use super::options::EngineOptions;
 use super::passwords::Passwords;
 use super::queries::Registry;
@@ -26,5 +27,7 @@ pub(crate) struct Core {
     /// The memory that all queries share.
     pub(super) query_memory: fluxstone_query::MemoryPool,
     pub(super) counters: Counters,
+    /// Set once, by the owner of the engine.
+    pub(super) delivery: OnceLock<Arc<dyn Deliver>>,
     pub(super) started: Timestamp,
 }

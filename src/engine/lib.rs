@@ -15,6 +15,7 @@
 //! | `select`, `into`, `delete`, `definition` | statements that read, write or change something |
 //! | `listing`, `schema`, `schema_condition`, `found_series`, `field_keys`, `diagnostics`, `counters` | SHOW statements |
 //! | `write`, [`ingest`] | writing points: requests and shards; the rules of writing |
+//! | `delivery`, `subscriptions`, `lines` | what subscriptions get; points as line protocol |
 //! | `change`, `catalog_cell` | changes of the catalog and its current version |
 //! | `background`, `continuous_queries` | work that no request asks for |
 //! | `names`, `queries`, `administration`, `clock`, `statement_error` | names filled in; running queries, and which count; the time; errors |
@@ -29,6 +30,7 @@ mod continuous_queries;
 mod counters;
 mod definition;
 mod delete;
+mod delivery;
 mod diagnostics;
 mod engine;
 mod engine_core;
@@ -37,6 +39,7 @@ mod field_keys;
 mod found_series;
 pub mod ingest;
 mod into;
+mod lines;
 mod listing;
 mod login;
 mod names;
@@ -51,13 +54,16 @@ mod select;
 mod session;
 mod statement;
 mod statement_error;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use clock::{Clock, SystemClock};
+pub use delivery::{Deliver, DeliveredPoints, DeliveryCounts, DeliveryStatistics, DestinationStatistics, Subscribed};
 pub use engine::{Engine, read_catalog};
 pub use execute::TakesLong;
+pub use lines::ParsedLines;
 pub use options::{ContinuousQueryOptions, EngineOptions, EngineSemantics};
 pub use request::{
     AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,

@@ -126,7 +126,7 @@ impl Core {
             self.options.semantics.line_protocol,
         );
         if body.points.is_empty() && !body.errors.is_empty() {
-            return Err(WriteError::new(ErrorKind::BadRequest, line_errors(&body.errors, body.more_errors)));
+            return Err(WriteError::of_lines(&body.errors, body.more_errors));
         }
         if !is_consistency(request.consistency) {
             return Err(WriteError::new(ErrorKind::BadRequest, "invalid consistency level"));
@@ -167,7 +167,10 @@ impl Core {
                 // Others have taken the memory meanwhile.
                 Err(Attempt::NoRoom(needed)) => bytes = needed,
                 Err(Attempt::Failed(failure)) => return Err(failure),
-                Ok(result) => return result,
+                Ok(result) => {
+                    self.deliver(database, policy, batch);
+                    return result;
+                }
             }
         }
     }
@@ -261,6 +264,11 @@ impl Core {
 impl WriteError {
     fn new(kind: ErrorKind, text: impl Into<BString>) -> Self {
         WriteError { kind, text: text.into() }
+    }
+
+    /// The error about bad lines.
+    pub(super) fn of_lines(errors: &[LineError], more: usize) -> Self {
+        WriteError::new(ErrorKind::BadRequest, line_errors(errors, more))
     }
 }
 

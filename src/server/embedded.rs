@@ -27,9 +27,16 @@ use crate::http::THREADS_GRACE;
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    addresses: Addresses,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Where a server listens.
+#[derive(Debug)]
+struct Addresses {
+    http: SocketAddr,
+    udp: Vec<SocketAddr>,
 }
 
 impl Server {
@@ -50,12 +57,17 @@ impl Server {
 
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses.http
+    }
+
+    /// The addresses that datagrams are received on, one for each `[[udp]]` that is enabled.
+    pub fn udp_addresses(&self) -> &[SocketAddr] {
+        &self.addresses.udp
     }
 
     /// The base URL for clients: `http://` and the address.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.addresses.http)
     }
 }
 
@@ -125,16 +137,17 @@ impl ServerBuilder {
             .spawn(move || self.run(&started, stopped))
             .map_err(StartError::Threads)?;
         let no_answer = |_| Err(StartError::Panicked(std::io::Error::other("the thread ended early")));
-        let address = start.recv().unwrap_or_else(no_answer)?;
-        Ok(Server { address, stop: Some(stop), thread: Some(thread) })
+        let addresses = start.recv().unwrap_or_else(no_answer)?;
+        Ok(Server { addresses, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Runs a server until `stopped`. Sends its address, or why there is none, to `started`.
-    fn run(mut self, started: &mpsc::Sender<Result<SocketAddr, StartError>>, stopped: oneshot::Receiver<()>) {
+    fn run(mut self, started: &mpsc::Sender<Result<Addresses, StartError>>, stopped: oneshot::Receiver<()>) {
         let prepared = runtime(&self.settings).and_then(|runtime| {
             let temporary = if self.ephemeral { Some(use_temporary_directory(&mut self.settings)?) } else { None };
             let server = runtime.block_on(bind(&self.settings))?;
             let address = server
+                .http
                 .address()
                 .map_err(|error| StartError::Listen { address: self.settings.http.bind_address.clone(), error })?;
             Ok((runtime, temporary, server, address))
@@ -142,8 +155,10 @@ impl ServerBuilder {
         match prepared {
             Err(error) => drop(started.send(Err(error))),
             Ok((runtime, temporary, server, address)) => {
-                drop(started.send(Ok(address)));
-                runtime.block_on(server.run(async { drop(stopped.await) }));
+                let udp_addresses = server.services.udp_addresses().to_vec();
+                drop(started.send(Ok(Addresses { http: address, udp: udp_addresses })));
+                runtime.block_on(server.http.run(async { drop(stopped.await) }));
+                drop(server.services);
                 runtime.shutdown_timeout(THREADS_GRACE);
                 drop(temporary);
             }

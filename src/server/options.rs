@@ -3,7 +3,9 @@
 use crate::config::Settings;
 use crate::engine::{ContinuousQueryOptions, EngineOptions};
 use crate::http::HttpOptions;
+use crate::line_protocol::Precision;
 use crate::query::SelectLimits;
+use crate::services::{SubscriberOptions, UdpOptions};
 
 /// The most jobs of one kind: each takes a thread.
 const JOBS_MAX: usize = 1024;
@@ -41,6 +43,48 @@ pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
         },
         concurrent_queries_max: coordinator.max_concurrent_queries as usize,
         semantics: compat.profile.into(),
+    }
+}
+
+/// Returns the options of the delivery to subscriptions, if it is enabled.
+pub(super) fn subscriber_options(settings: &Settings) -> Option<SubscriberOptions> {
+    let subscriber = &settings.subscriber;
+    subscriber.enabled.then(|| SubscriberOptions {
+        time_limit: subscriber.http_timeout.0,
+        accept_any_certificate: subscriber.insecure_skip_verify,
+        trusted_certificates: subscriber.ca_certs.clone(),
+        concurrency: subscriber.write_concurrency as usize,
+        queue_len: subscriber.write_buffer_size as usize,
+        queue_bytes: usize::try_from(subscriber.total_buffer_bytes.0).unwrap_or(usize::MAX),
+    })
+}
+
+/// Returns the options of each input over UDP that is enabled.
+pub(super) fn udp_options(settings: &Settings) -> Vec<UdpOptions> {
+    let enabled = settings.udp.iter().filter(|udp| udp.enabled);
+    enabled
+        .map(|udp| UdpOptions {
+            address: udp.bind_address.clone(),
+            database: udp.database.clone(),
+            policy: udp.retention_policy.clone(),
+            batch_points: udp.batch_size as usize,
+            batches_max: udp.batch_pending as usize,
+            batch_time: udp.batch_timeout.0,
+            read_buffer: usize::try_from(udp.read_buffer.0).unwrap_or(usize::MAX),
+            precision: precision(&udp.precision),
+        })
+        .collect()
+}
+
+/// The unit of a name that the settings accept.
+fn precision(name: &str) -> Precision {
+    match name {
+        "u" => Precision::Microsecond,
+        "ms" => Precision::Millisecond,
+        "s" => Precision::Second,
+        "m" => Precision::Minute,
+        "h" => Precision::Hour,
+        _ => Precision::Nanosecond,
     }
 }
 

@@ -9,10 +9,11 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::memory;
-use super::options::{engine_options, http_options};
+use super::options::{engine_options, http_options, subscriber_options, udp_options};
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::http;
+use crate::services::{ServiceError, Services};
 use crate::storage::StorageError;
 
 /// Why a server did not start.
@@ -32,6 +33,9 @@ pub enum StartError {
         /// The reason.
         error: StorageError,
     },
+    /// A service beside the HTTP API did not start.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
     /// A thread ended in a panic, which is a defect.
     #[error("can't open the data: {0}")]
     Panicked(std::io::Error),
@@ -60,8 +64,16 @@ pub(crate) fn use_temporary_directory(settings: &mut Settings) -> Result<TempDir
     Ok(temporary)
 }
 
-/// Opens the data and listens. Connections wait until the server is run.
-pub(crate) async fn bind(settings: &Settings) -> Result<http::Server<Engine>, StartError> {
+/// A server that listens.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) http: http::Server<Engine>,
+    /// To be dropped after the server has been run.
+    pub(crate) services: Services,
+}
+
+/// Opens the data and listens. Connections wait until the server is run; the services begin at once.
+pub(crate) async fn bind(settings: &Settings) -> Result<Bound, StartError> {
     let mut options = engine_options(settings);
     let set = options.total_query_memory_max;
     options.total_query_memory_max = memory::total_query_memory(set, memory::available());
@@ -75,7 +87,13 @@ pub(crate) async fn bind(settings: &Settings) -> Result<http::Server<Engine>, St
         .await
         .map_err(|error| StartError::Panicked(error.into()))?
         .map_err(|error| StartError::Open { path: settings.data.dir.clone(), error })?;
+    let engine = Arc::new(engine);
     let address = &settings.http.bind_address;
-    let listening = http::Server::bind(address, http_options(settings), Arc::new(engine)).await;
-    listening.map_err(|error| StartError::Listen { address: address.clone(), error })
+    let listening = http::Server::bind(address, http_options(settings), Arc::clone(&engine)).await;
+    let http = listening.map_err(|error| StartError::Listen { address: address.clone(), error })?;
+    let (subscriber, udp) = (subscriber_options(settings), udp_options(settings));
+    let services = tokio::task::spawn_blocking(move || Services::start(&engine, subscriber, udp))
+        .await
+        .map_err(|error| StartError::Panicked(error.into()))??;
+    Ok(Bound { http, services })
 }
