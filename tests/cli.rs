@@ -103,6 +103,68 @@ fn an_ephemeral_server_removes_its_data_at_shutdown() {
     assert_eq!(entries(), 0);
 }
 
+/// Starts the server as `program` with these arguments, and returns the first line that it prints.
+fn first_line(program: &Path, arguments: &[&str]) -> (std::process::Child, String) {
+    let process = Command::new(program).args(arguments).stdout(std::process::Stdio::piped()).spawn();
+    let mut process = process.expect("the server starts");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(process.stdout.take().expect("a pipe")));
+    let line = lines.next().expect("a line").expect("text");
+    (process, line)
+}
+
+fn stop(mut process: std::process::Child) {
+    assert!(Command::new("kill").arg(process.id().to_string()).status().expect("kill runs").success());
+    assert!(process.wait().expect("the server ends").success());
+}
+
+// spec: http.ready.1
+#[test]
+fn a_server_says_in_json_where_it_listens() {
+    let arguments = ["serve", "--ephemeral", "--bind", "127.0.0.1:0", "--print-ready", "json"];
+    let (process, line) = first_line(Path::new(env!("CARGO_BIN_EXE_fluxstone")), &arguments);
+    let ready: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    let address: std::net::SocketAddr = ready["address"].as_str().expect("an address").parse().expect("an address");
+    assert_eq!(ready["url"], format!("http://{address}"));
+    assert_eq!(ready["pid"], process.id());
+    assert_eq!(ready["version"], env!("CARGO_PKG_VERSION"));
+    assert!(Path::new(ready["data_dir"].as_str().expect("a path")).exists());
+    client::Connection::open(address).query("SHOW DATABASES").expect("an answer");
+    stop(process);
+}
+
+// spec: http.influxd.1
+#[test]
+fn the_binary_can_be_called_as_influxd() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let influxd = folder.path().join("influxd");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_fluxstone"), &influxd).expect("a link");
+    let version = Command::new(&influxd).arg("version").output().expect("the command runs");
+    assert!(text(&version.stdout).starts_with("InfluxDB v1."), "{version:?}");
+
+    let port = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+    let (http, backup) = (port(), port());
+    let config = folder.path().join("influxdb.conf");
+    let (data, wal) = (folder.path().join("data"), folder.path().join("wal"));
+    let settings = format!(
+        "bind-address = \"127.0.0.1:{backup}\"\n[meta]\ndir = \"unused\"\nelection-timeout = \"1s\"\n[data]\n\
+         dir = {data:?}\nwal-dir = {wal:?}\n[http]\nbind-address = \"127.0.0.1:{http}\"\n\
+         [[udp]]\nenabled = false\nbind-address = \":-1\"\n"
+    );
+    std::fs::write(&config, settings).expect("a configuration file");
+    let pidfile = folder.path().join("pid");
+    let (config, pid) = (config.display().to_string(), pidfile.display().to_string());
+    let printed = Command::new(&influxd).args(["config", "-config", &config]).output().expect("the command runs");
+    assert!(text(&printed.stdout).contains(&format!("127.0.0.1:{http}")), "{printed:?}");
+
+    let (process, _) = first_line(&influxd, &["-config", &config, "-pidfile", &pid]);
+    assert_eq!(std::fs::read_to_string(&pidfile).expect("a file"), process.id().to_string());
+    std::net::TcpStream::connect(("127.0.0.1", backup)).expect("something listens");
+    let mut connection = client::Connection::open(([127, 0, 0, 1], http).into());
+    connection.query("SHOW DATABASES").expect("an answer");
+    stop(process);
+    assert!(data.exists() && !pidfile.exists());
+}
+
 #[test]
 fn a_port_in_use_is_an_error() {
     let server = Server::ephemeral();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A server for the InfluxDB 1.2 HTTP API.
 #[derive(Debug, Parser)]
@@ -24,7 +24,7 @@ pub(super) enum Command {
 }
 
 /// The source of the settings.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ConfigArguments {
     /// A configuration file in InfluxDB's format.
     #[arg(long, value_name = "FILE", env = "INFLUXDB_CONFIG_PATH")]
@@ -35,7 +35,7 @@ pub(super) struct ConfigArguments {
 }
 
 /// Settings on the command line override all others.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ServeArguments {
     #[command(flatten)]
     pub(super) config: ConfigArguments,
@@ -51,6 +51,25 @@ pub(super) struct ServeArguments {
     /// Require credentials, whatever the configuration says.
     #[arg(long)]
     pub(super) auth: bool,
+    /// Write the number of the process to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) pidfile: Option<PathBuf>,
+    /// Print address, version and data directory in this form once clients can connect.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub(super) print_ready: ReadyForm,
+    /// Whether it is called by the name `influxd`.
+    #[arg(skip)]
+    pub(super) as_influxd: bool,
+}
+
+/// How a server says that clients can connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum ReadyForm {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One line of JSON with `url`, `address`, `version`, `data_dir` and `pid`.
+    Json,
 }
 
 /// The server must not be running.

@@ -14,6 +14,8 @@ pub(super) enum CommandError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("can't write {}: {error}", path.display())]
+    PidFile { path: PathBuf, error: std::io::Error },
     #[error("stored files are damaged")]
     Damaged,
     #[error("can't wait for signals: {0}")]

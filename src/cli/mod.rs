@@ -1,8 +1,9 @@
-//! The command line: `fluxstone serve`, `fluxstone config` and `fluxstone repair`. What a server needs to run is left to
+//! The command line: `fluxstone serve`, `fluxstone config` and `fluxstone repair`, or that of `influxd`. What a server needs to run is left to
 //! [`Server`](crate::Server).
 
 mod arguments;
 mod error;
+mod influxd;
 mod repair;
 mod serve;
 mod settings;
@@ -12,18 +13,32 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 use clap::Parser;
 use error::CommandError;
+use influxd::Invocation;
 
 use crate::StartError;
 use crate::storage::StorageError;
 
 /// Runs the command that the arguments of the process ask for.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    log_to_stderr();
-    let result = match arguments.command {
-        Command::Serve(arguments) => serve::serve(&arguments),
-        Command::Config(arguments) => settings::print_settings(&arguments),
-        Command::Repair(arguments) => repair::repair(&arguments),
+    let result = if influxd::is_influxd(std::env::args_os().next().as_ref()) {
+        let invocation = influxd::invocation(std::env::args_os());
+        log_to_stderr();
+        match invocation {
+            Invocation::Run(arguments) => serve::serve(&arguments),
+            Invocation::Config(arguments) => settings::print_settings(&arguments),
+            Invocation::Version => {
+                println!("InfluxDB v1.2.4 (Fluxstone {})", env!("CARGO_PKG_VERSION"));
+                Ok(())
+            }
+        }
+    } else {
+        let arguments = Arguments::parse();
+        log_to_stderr();
+        match arguments.command {
+            Command::Serve(arguments) => serve::serve(&arguments),
+            Command::Config(arguments) => settings::print_settings(&arguments),
+            Command::Repair(arguments) => repair::repair(&arguments),
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

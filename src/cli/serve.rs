@@ -1,12 +1,13 @@
 //! `fluxstone serve`: runs a server from its settings until a signal asks it to stop.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::arguments::ServeArguments;
+use super::arguments::{ReadyForm, ServeArguments};
 use super::error::CommandError;
 use super::settings::load_settings;
 use crate::StartError;
@@ -29,7 +30,15 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), CommandError> {
     let shutdown = listen_for_signals().map_err(CommandError::Signals)?;
     raise_open_files_limit();
     let temporary = apply_arguments(&mut settings, arguments)?;
-    let result = runtime.block_on(run(&settings, temporary.as_ref(), shutdown));
+    if let Some(path) = &arguments.pidfile {
+        std::fs::write(path, std::process::id().to_string())
+            .map_err(|error| CommandError::PidFile { path: path.clone(), error })?;
+    }
+    let result = runtime.block_on(run(&settings, arguments, temporary.as_ref(), shutdown));
+    if let Some(path) = &arguments.pidfile {
+        // Whoever waits for it to vanish also sees the process end.
+        let _ = std::fs::remove_file(path);
+    }
     runtime.shutdown_timeout(THREADS_GRACE);
     if let Some(temporary) = temporary {
         temporary.close().map_err(CommandError::Removal)?;
@@ -58,7 +67,12 @@ fn apply_arguments(settings: &mut Settings, arguments: &ServeArguments) -> Resul
     Ok(if arguments.ephemeral { Some(use_temporary_directory(settings)?) } else { None })
 }
 
-async fn run(settings: &Settings, temporary: Option<&TempDir>, mut shutdown: Shutdown) -> Result<(), CommandError> {
+async fn run(
+    settings: &Settings,
+    arguments: &ServeArguments,
+    temporary: Option<&TempDir>,
+    mut shutdown: Shutdown,
+) -> Result<(), CommandError> {
     let server = tokio::select! {
         bound = bind(settings) => bound?,
         () = shutdown.requested() => return Ok(()),
@@ -67,17 +81,55 @@ async fn run(settings: &Settings, temporary: Option<&TempDir>, mut shutdown: Shu
         .http
         .address()
         .map_err(|error| StartError::Listen { address: settings.http.bind_address.clone(), error })?;
-    let place = match temporary {
-        Some(temporary) => format!("{} (removed at exit)", temporary.path().display()),
-        None => settings.data.dir.display().to_string(),
+    if arguments.as_influxd && !settings.bind_address.is_empty() {
+        close_connections_to(&settings.bind_address).await?;
+    }
+    let ready = match arguments.print_ready {
+        ReadyForm::Text => ready_text(settings, temporary, address),
+        ReadyForm::Json => ready_json(settings, address),
     };
     let mut console = std::io::stdout();
     // Clients can connect from here on. A closed standard output is no reason not to serve.
-    let _ = writeln!(console, "data in {place}\nlistening on http://{address}").and_then(|()| console.flush());
+    let _ = writeln!(console, "{ready}").and_then(|()| console.flush());
     for address in server.services.udp_addresses() {
         tracing::info!(%address, "listening for datagrams");
     }
     server.http.run(shutdown.requested()).await;
+    Ok(())
+}
+
+fn ready_text(settings: &Settings, temporary: Option<&TempDir>, address: SocketAddr) -> String {
+    let place = match temporary {
+        Some(temporary) => format!("{} (removed at exit)", temporary.path().display()),
+        None => settings.data.dir.display().to_string(),
+    };
+    format!("data in {place}\nlistening on http://{address}")
+}
+
+fn ready_json(settings: &Settings, address: SocketAddr) -> String {
+    let ready = serde_json::json!({
+        "url": format!("http://{address}"),
+        "address": address.to_string(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "data_dir": settings.data.dir.display().to_string(),
+        "pid": std::process::id(),
+    });
+    ready.to_string()
+}
+
+/// Listens where InfluxDB serves backups, and closes each connection: some programs wait until they can connect there.
+async fn close_connections_to(address: &str) -> Result<(), StartError> {
+    let any_host = address.strip_prefix(':').map(|port| format!("0.0.0.0:{port}"));
+    let listening = tokio::net::TcpListener::bind(any_host.as_deref().unwrap_or(address)).await;
+    let listener = listening.map_err(|error| StartError::Listen { address: address.to_owned(), error })?;
+    tokio::spawn(async move {
+        loop {
+            if let Err(error) = listener.accept().await {
+                tracing::debug!(%error, "can't accept a connection");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    });
     Ok(())
 }
 

@@ -14,6 +14,9 @@ use crate::compat::{CsvNullCells, Profile};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Settings {
+    /// The address of InfluxDB's service for backups, if the file has it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub bind_address: String,
     /// `[meta]`
     pub meta: Meta,
     /// `[data]`
@@ -38,6 +41,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
+            bind_address: String::new(),
             meta: Meta::default(),
             data: Data::default(),
             coordinator: Coordinator::default(),
@@ -241,8 +245,7 @@ impl Default for Subscriber {
 pub struct Udp {
     /// Whether it listens.
     pub enabled: bool,
-    /// `host:port`; an empty host is every interface.
-    #[serde(deserialize_with = "value::bind_address")]
+    /// `host:port`; an empty host is every interface. Not looked at unless it is enabled.
     pub bind_address: String,
     /// The database that points are written to; it is created if it does not exist.
     pub database: String,

@@ -14,7 +14,12 @@ pub(super) struct Group {
 /// All keys without effect.
 pub(super) const GROUPS: &[Group] = &[
     Group { reason: "nothing is ever reported", section: "", keys: &["reporting-disabled"] },
-    Group { reason: "there is no separate port for backups", section: "", keys: &["bind-address", "hostname"] },
+    Group { reason: "nothing needs the name of this machine", section: "", keys: &["hostname"] },
+    Group {
+        reason: "backups are not served; only as `influxd` is it listened on, for programs that wait for it",
+        section: "",
+        keys: &["bind-address"],
+    },
     Group {
         reason: "the catalog is in the log, together with the points",
         section: "meta",
