@@ -171,6 +171,8 @@ pub(super) struct WindowStates<'r> {
     /// Whether the result has the time of the point that was chosen.
     keeps_time: bool,
     needs_time: bool,
+    /// Which of several series with equal points is chosen: the first one in the order in which they are read.
+    last_series: bool,
     /// The states by the start of the window. Without windows there is one, at zero.
     states: States,
     /// The memory of the states.
@@ -188,7 +190,12 @@ impl<'r> WindowStates<'r> {
         let keeps_time = run.plan.windows.is_none() && run.calls.is_lone;
         let needs_time = keeps_time || !run.calls.companion_reads.is_empty();
         let (states, memory) = (States::default(), run.execution.reserve());
-        WindowStates { run, reduction, reads, input, keeps_time, needs_time, states, memory }
+        let last_series = match reduction {
+            Reduction::First if run.plan.windows.is_none() => false,
+            Reduction::Last if run.plan.windows.is_none() => true,
+            _ => run.plan.descending,
+        };
+        WindowStates { run, reduction, reads, input, keeps_time, needs_time, last_series, states, memory }
     }
 
     /// The states of a call, if it is a reduction of points.
@@ -309,7 +316,7 @@ impl<'r> WindowStates<'r> {
         if open.as_ref().is_some_and(|open| open.start != start) {
             self.close(open.take());
         }
-        let state = || OpenWindow { start, state: self.reduction.start(self.input) };
+        let state = || OpenWindow { start, state: self.reduction.start(self.input, self.last_series) };
         &mut open.get_or_insert_with(state).state
     }
 
