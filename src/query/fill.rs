@@ -109,7 +109,9 @@ pub(super) fn on_line(before: &TimedValue, after: &TimedValue, time: i64, window
     match (&before.value, &after.value) {
         (Value::Float(from), Value::Float(to)) => Some(Value::Float(line(*from, *to - *from))),
         (Value::Integer(from), Value::Integer(to)) => {
-            Some(Value::Integer(line(*from as f64, to.wrapping_sub(*from) as f64) as i64))
+            let value = line(*from as f64, to.wrapping_sub(*from) as f64);
+            // Between results of different groups, which only the observed profile joins, the line may be vertical.
+            Some(Value::Integer(if value.is_finite() { value as i64 } else { i64::MIN }))
         }
         _ => None,
     }
