@@ -27,6 +27,10 @@ pub struct Table {
 pub struct Answer {
     /// The series, in order.
     pub tables: Vec<Table>,
+    /// The columns that show tags.
+    pub tag_columns: BTreeSet<Text>,
+    /// The tags that the statement groups by itself.
+    pub own_dimensions: BTreeSet<Text>,
     /// Whether rows of equal times have no defined order. Each table then has the points of a single series.
     pub is_apart: bool,
     /// When the shards of the sources begin.

@@ -7,7 +7,7 @@ use fluxstone_influxql::ast::{Cast, Dimension, Expr, ExprKind, Select, VarRef, W
 use fluxstone_model::{FieldType, Text};
 
 use crate::answer::Refused;
-use crate::schema::Schema;
+use crate::schema::{Meaning, Schema};
 
 /// One column, without wildcards.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,17 +27,17 @@ pub struct Columns {
     pub list: Vec<Column>,
 }
 
-/// Returns the columns of a statement.
+/// Returns the columns of a statement. Wildcards leave out the tags in `dimensions`.
 ///
 /// Transcribes `select.rows.4`, `select.columns.wildcard.1`.
-pub fn columns(statement: &Select, schema: &Schema) -> Result<Columns, Refused> {
+pub fn columns(statement: &Select, dimensions: &[Dimension], schema: &Schema) -> Result<Columns, Refused> {
     let mut list = Vec::new();
     let mut times = Vec::new();
     for field in &statement.fields {
         match &field.expr.kind {
             ExprKind::Var(var) if var.name == "time" => times.push(field.alias.clone()),
-            ExprKind::Wildcard(kind) => list.extend(all_names(statement, schema, *kind, None)),
-            ExprKind::Regex(regex) => list.extend(all_names(statement, schema, None, Some(regex))),
+            ExprKind::Wildcard(kind) => list.extend(all_names(dimensions, schema, *kind, None)),
+            ExprKind::Regex(regex) => list.extend(all_names(dimensions, schema, None, Some(regex))),
             ExprKind::Call { .. } => list.extend(calls(&field.expr, &field.alias, schema)?),
             _ => list.push(Column { alias: field.alias.clone(), expr: field.expr.clone() }),
         }
@@ -48,16 +48,23 @@ pub fn columns(statement: &Select, schema: &Schema) -> Result<Columns, Refused> 
 
 /// Returns all fields, and all tags that are not grouped, sorted by name, a field before a tag.
 ///
-/// Transcribes `select.columns.wildcard.1`.
-fn all_names(statement: &Select, schema: &Schema, kind: Option<WildcardKind>, regex: Option<&Regex>) -> Vec<Column> {
-    let dimensions = &statement.group_by.dimensions;
+/// Transcribes `select.columns.wildcard.1`, `select.sub.1`.
+fn all_names(
+    dimensions: &[Dimension],
+    schema: &Schema,
+    kind: Option<WildcardKind>,
+    regex: Option<&Regex>,
+) -> Vec<Column> {
     let groups_all = dimensions.iter().any(|it| matches!(it, Dimension::Wildcard | Dimension::Regex(_)));
     let is_grouped =
         |key: &Text| dimensions.iter().any(|it| matches!(it, Dimension::Tag(name) if *key == name.as_str()));
     let mut all: BTreeMap<(Text, bool), Cast> = BTreeMap::new();
-    if kind != Some(WildcardKind::Tag) {
-        all.extend(schema.fields.keys().map(|name| ((name.clone(), false), Cast::Field)));
-    }
+    let is_wanted = |name: &&Text| match kind {
+        None => true,
+        Some(WildcardKind::Field) => !schema.tag_columns.contains(*name),
+        Some(WildcardKind::Tag) => schema.tag_columns.contains(*name),
+    };
+    all.extend(schema.fields.keys().filter(is_wanted).map(|name| ((name.clone(), false), Cast::Field)));
     if kind != Some(WildcardKind::Field) && !groups_all {
         let tags = schema.tags.iter().filter(|key| !is_grouped(key));
         all.extend(tags.map(|key| ((key.clone(), true), Cast::Tag)));
@@ -93,10 +100,10 @@ fn calls(expr: &Expr, alias: &str, schema: &Schema) -> Result<Vec<Column>, Refus
         FieldType::String => accepts_strings,
         FieldType::Boolean => accepts_booleans,
     };
-    let fields = schema
-        .fields
-        .iter()
-        .filter(|(name, field_type)| accepts(**field_type) && regex.is_none_or(|regex| regex.is_match(name)));
+    let fields = schema.fields.iter().filter(|(name, field_type)| {
+        let is_tag = schema.tag_columns.contains(*name);
+        !is_tag && accepts(**field_type) && regex.is_none_or(|regex| regex.is_match(name))
+    });
     let call = |name: &Text| Column {
         alias: format!("{outer}_{name}"),
         expr: with_innermost(expr, &column(name, Cast::Field)),
@@ -144,6 +151,17 @@ pub fn ranking_names(expr: &Expr) -> Vec<&Expr> {
 }
 
 impl Columns {
+    /// The names of the columns that show tags.
+    pub fn tag_columns(&self, schema: &Schema) -> BTreeSet<Text> {
+        let mut is_tag = Vec::new();
+        for column in &self.list {
+            is_tag.push(shows_tag(&column.expr, schema));
+            is_tag.extend(ranking_names(&column.expr).into_iter().map(|name| shows_tag(name, schema)));
+        }
+        let names = self.names().into_iter().skip(1).zip(is_tag);
+        names.filter(|(_, is_tag)| *is_tag).map(|(name, _)| name).collect()
+    }
+
     /// The names of the columns, the time first: the alias, or else the column's own name, with `_1`, `_2` ... appended if it is
     /// taken.
     ///
@@ -168,6 +186,19 @@ impl Columns {
             names.push(Text::from(name));
         }
         names
+    }
+}
+
+/// Whether an expression is a tag, or a column of a sub-query that shows one.
+fn shows_tag(expr: &Expr, schema: &Schema) -> bool {
+    match &expr.kind {
+        ExprKind::Paren(inner) => shows_tag(inner, schema),
+        ExprKind::Var(var) => match schema.meaning(var) {
+            Meaning::Tag(_) => true,
+            Meaning::Field(name, _) => schema.tag_columns.contains(&name),
+            Meaning::Nothing => false,
+        },
+        _ => false,
     }
 }
 

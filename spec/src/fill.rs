@@ -85,13 +85,13 @@ fn constant(float: f64, integer: i64, result_type: FieldType) -> Value {
 /// The value at `time` on the line through two results. Transcribes `select.fill.2`.
 fn on_line(before: &TimedValue, after: &TimedValue, time: Timestamp, windows: Windows) -> Value {
     let window = |time: Timestamp| (time.0 / windows.interval) as f64;
-    let line = |p: f64, n: f64| {
-        let slope = (n - p) / (window(after.time) - window(before.time));
+    let line = |p: f64, rise: f64| {
+        let slope = rise / (window(after.time) - window(before.time));
         slope * (window(time) - window(before.time)) + p
     };
     match (&before.value, &after.value) {
-        (Value::Float(p), Value::Float(n)) => Value::Float(line(*p, *n)),
-        (Value::Integer(p), Value::Integer(n)) => Value::Integer(line(*p as f64, *n as f64) as i64),
+        (Value::Float(p), Value::Float(n)) => Value::Float(line(*p, n - p)),
+        (Value::Integer(p), Value::Integer(n)) => Value::Integer(line(*p as f64, n.wrapping_sub(*p) as f64) as i64),
         _ => Value::Null,
     }
 }

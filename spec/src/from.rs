@@ -21,6 +21,8 @@ pub struct Input {
     pub fields: Vec<(Text, FieldType)>,
     /// Its tag keys.
     pub tags: BTreeSet<Text>,
+    /// Those of the fields that show tags of a sub-query.
+    pub tag_columns: BTreeSet<Text>,
     /// When the shards that it is read from begin.
     pub shard_starts: BTreeSet<Timestamp>,
 }
@@ -36,21 +38,23 @@ pub struct Series {
     pub is_placed: bool,
 }
 
-/// Returns all inputs that FROM names, by measurement. A measurement named twice is read twice. `answer` answers a sub-query.
+/// Returns all inputs that FROM names, by measurement. A measurement named twice is read twice. `answer` answers a sub-query of which
+/// so many dimensions are its own.
 ///
 /// Transcribes `select.from.1`.
 pub fn inputs(
     policies: &Policies,
     statement: &Select,
     range: TimeRange,
-    answer: &dyn Fn(&Select) -> Result<Answer, Refused>,
+    answer: &dyn Fn(&Select, usize) -> Result<Answer, Refused>,
 ) -> Result<Vec<Input>, Refused> {
     let mut inputs = Vec::new();
     for source in &statement.sources {
         match source {
             Source::Measurement(measurement) => inputs.extend(stored(policies, measurement, range)),
             Source::Subquery(inner) => {
-                inputs.extend(answered(answer(&adapted(inner, statement))?));
+                let own_dimensions = inner.group_by.dimensions.len();
+                inputs.extend(answered(answer(&adapted(inner, statement), own_dimensions)?));
             }
         }
     }
@@ -66,6 +70,7 @@ pub fn schema(inputs: &[Input]) -> Schema {
             schema.add_field(name, *field_type);
         }
         schema.tags.extend(input.tags.iter().cloned());
+        schema.tag_columns.extend(input.tag_columns.iter().cloned());
     }
     schema
 }
@@ -88,6 +93,7 @@ fn stored(policies: &Policies, wanted: &Measurement, range: TimeRange) -> Vec<In
             fields: fields.collect(),
             series: keys.map(|key| stored_series(policies, &wanted.policy, key)).collect(),
             tags: policies.tag_keys(&measurement),
+            tag_columns: BTreeSet::new(),
             shard_starts: policies.shard_starts(&wanted.policy),
             measurement,
         }
@@ -137,16 +143,20 @@ fn answered(answer: Answer) -> Vec<Input> {
             series: Vec::new(),
             fields: Vec::new(),
             tags: BTreeSet::new(),
+            tag_columns: answer.tag_columns.clone(),
             shard_starts,
         });
         // A column hides a tag of the same name.
         let keys = table.tags.iter().map(|(key, _)| key).filter(|key| !table.columns.contains(key));
         input.tags.extend(keys.cloned());
+        // A tag that the sub-query groups by itself has the empty value where a series does not have it.
+        let is_shown = |(key, value): &&(Text, Text)| !value.is_empty() || answer.own_dimensions.contains(key);
+        let shown: Vec<_> = table.tags.iter().filter(is_shown).cloned().collect();
         for rows in rows_of_different_times(&table) {
             let key = SeriesKey {
                 raw: Text::from(format!("{place:020}")),
                 measurement: table.name.clone(),
-                tags: TagSet::new(table.tags.iter().filter(|(_, value)| !value.is_empty()).cloned().collect()),
+                tags: TagSet::new(shown.clone()),
             };
             place += 1;
             let rows: Vec<Row> =

@@ -35,7 +35,7 @@ pub struct Member {
 ///
 /// Transcribes `select.group.1`, `select.order.1`, `select.where.1`.
 pub fn groups(inputs: Vec<Input>, statement: &Select, schema: &Schema) -> Vec<Group> {
-    let keys = grouped_tags(statement, schema);
+    let keys = grouped_tags(&statement.group_by.dimensions, schema);
     let mut groups: BTreeMap<(Text, Vec<Text>), Group> = BTreeMap::new();
     for input in inputs {
         for mut series in input.series {
@@ -60,10 +60,10 @@ pub fn groups(inputs: Vec<Input>, statement: &Select, schema: &Schema) -> Vec<Gr
     groups.into_values().collect()
 }
 
-/// Returns the keys of the tags that GROUP BY names, each once, sorted.
-fn grouped_tags(statement: &Select, schema: &Schema) -> BTreeSet<Text> {
+/// Returns the keys of the tags that dimensions name, each once, sorted.
+pub fn grouped_tags(dimensions: &[Dimension], schema: &Schema) -> BTreeSet<Text> {
     let mut keys = BTreeSet::new();
-    for dimension in &statement.group_by.dimensions {
+    for dimension in dimensions {
         match dimension {
             Dimension::Time(_) => {}
             Dimension::Tag(key) => keys.extend([Text::from(key.as_str())]),
@@ -74,17 +74,20 @@ fn grouped_tags(statement: &Select, schema: &Schema) -> BTreeSet<Text> {
     keys
 }
 
-/// Keeps the groups of each measurement that SOFFSET and SLIMIT select. Only groups with a value of `fields` in the range count.
+/// Keeps the groups of each measurement that SOFFSET and SLIMIT select. Only groups with a value of `fields` in the range count,
+/// or all groups without `fields`.
 ///
-/// Transcribes `select.limit.2`, `select.limit.3`, `select.limit.4`.
-pub fn limit(groups: &mut Vec<Group>, limits: Limits, fields: &[Meaning], range: TimeRange) {
+/// Transcribes `functions.types.3`, `select.limit.2`, `select.limit.3`, `select.limit.4`.
+pub fn limit(groups: &mut Vec<Group>, limits: Limits, fields: Option<&Vec<Meaning>>, range: TimeRange) {
     if limits.slimit == 0 && limits.soffset == 0 {
         return;
     }
-    let has_value = |row: &Row| range.contains(row.time) && fields.iter().any(|field| field.of(row) != Value::Null);
+    let has_value =
+        |row: &Row| range.contains(row.time) && fields.into_iter().flatten().any(|field| field.of(row) != Value::Null);
     let mut counts: BTreeMap<Text, u64> = BTreeMap::new();
     groups.retain(|group| {
-        if !group.series.iter().flat_map(|member| &member.all_rows).any(has_value) {
+        let rows = || group.series.iter().flat_map(|member| &member.all_rows);
+        if fields.is_some() && !rows().any(has_value) {
             return false;
         }
         let count = counts.entry(group.measurement.clone()).or_default();

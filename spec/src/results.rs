@@ -1,7 +1,7 @@
 //! Rows that are results of functions: calls, arithmetic on them, and how columns are joined.
 
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, Fill};
-use fluxstone_model::{TimeRange, Timestamp};
+use fluxstone_model::{FieldType, Text, TimeRange, Timestamp};
 use fluxstone_query::Value;
 
 use crate::answer::Refused;
@@ -18,14 +18,21 @@ use crate::schema::{Meaning, Row};
 use crate::scope::Scope;
 use crate::value::{Division, arithmetic};
 
-/// Refuses columns that cannot be computed, whether there is data or not.
+/// Refuses columns that cannot be computed, whether there is data or not. Returns the error that the statement has if there is a
+/// series to read, if any.
 ///
-/// Transcribes `functions.types.1`, `select.arithmetic.5`.
-pub fn check(columns: &Columns, scope: &Scope<'_>) -> Result<(), Refused> {
+/// Transcribes `functions.types.1`, `functions.types.3`, `select.arithmetic.5`.
+pub fn check(columns: &Columns, scope: &Scope<'_>) -> Result<Option<Refused>, Refused> {
     for column in &columns.list {
-        operand(&column.expr, scope, &result_type)?;
+        let Err(refused) = operand(&column.expr, scope, &result_type) else { continue };
+        for call in calls(&column.expr) {
+            if Call::read(call, scope)?.refused.as_ref() == Some(&refused) {
+                return Ok(Some(refused));
+            }
+        }
+        return Err(refused);
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Returns the outermost calls of an expression.
@@ -124,12 +131,21 @@ pub fn rows(group: &Group, columns: &Columns, scope: &Scope<'_>) -> Result<Vec<V
         for (column, taken) in cells.iter().zip(taken) {
             row.push(match (column, taken, &chosen) {
                 (Cells::Results(_), Some(point), _) => point.value,
-                (Cells::OfChosen(expr), _, Some(chosen)) => evaluate(expr, chosen, scope.schema),
+                (Cells::OfChosen(expr), _, Some(chosen)) => beside_selector(expr, chosen, scope),
                 _ => Value::Null,
             });
         }
         rows.push(row);
     }
+}
+
+/// The value of an expression at the point that a selector chose. A tag that a sub-query groups by and that has no value is null.
+///
+/// Transcribes `select.sub.9`.
+fn beside_selector(expr: &Expr, chosen: &Row, scope: &Scope<'_>) -> Value {
+    let value = evaluate(expr, chosen, scope.schema);
+    let is_tag = matches!(&expr.kind, ExprKind::Var(var) if matches!(scope.schema.meaning(var), Meaning::Tag(_)));
+    if is_tag && value == Value::String(Text::default()) { Value::Null } else { value }
 }
 
 /// The cells of a column that are still to be shown.
@@ -169,18 +185,30 @@ impl GroupRun<'_> {
                 let change = |value: &Value| arithmetic(*op, value, &right, Division::Exact);
                 Ok(self.results(lhs)?.into_iter().map(|point| point.with(&change)).collect())
             }
-            ExprKind::Binary { op, lhs, rhs } => Ok(self.joined(*op, self.results(lhs)?, self.results(rhs)?)),
+            ExprKind::Binary { op, lhs, rhs } => {
+                let side_type = |side: &Expr| Ok(operand(side, self.scope, &result_type)?.field_type);
+                let is_float = [side_type(lhs)?, side_type(rhs)?].contains(&Some(FieldType::Float));
+                Ok(self.joined(*op, is_float, self.results(lhs)?, self.results(rhs)?))
+            }
             _ => self.call(&Call::read(expr, self.scope)?, self.scope.range),
         }
     }
 
-    /// Joins two sides by time. Where one side has no value, the fill provides one.
+    /// Joins two sides by time. Where one side has no value, the fill provides one, of the type in which the operator computes.
     ///
     /// Transcribes `select.arithmetic.4`.
-    fn joined(&self, op: BinaryOp, mut left: Vec<TimedValue>, mut right: Vec<TimedValue>) -> Vec<TimedValue> {
+    fn joined(
+        &self,
+        op: BinaryOp,
+        is_float: bool,
+        mut left: Vec<TimedValue>,
+        mut right: Vec<TimedValue>,
+    ) -> Vec<TimedValue> {
         let number = match self.scope.fill {
+            Fill::Integer(number) if is_float => Value::Float(number as f64),
             Fill::Integer(number) => Value::Integer(number),
-            Fill::Number(number) => Value::Float(number),
+            Fill::Number(number) if is_float => Value::Float(number),
+            Fill::Number(number) => Value::Integer(number as i64),
             _ => Value::Null,
         };
         let mut substitutes = [number.clone(), number];
@@ -190,7 +218,7 @@ impl GroupRun<'_> {
             let Some(time) = (if self.is_descending { next.max() } else { next.min() }) else { return joined };
             let sides = [take_at(&mut left, time), take_at(&mut right, time)];
             let mut sides = sides.map(|side| side.map_or(Value::Null, |point| point.value));
-            if self.scope.fill == Fill::None && sides.contains(&Value::Null) {
+            if matches!(self.scope.fill, Fill::None | Fill::Linear) && sides.contains(&Value::Null) {
                 continue;
             }
             for (side, substitute) in sides.iter_mut().zip(&mut substitutes) {
@@ -296,6 +324,8 @@ impl GroupRun<'_> {
                 by_series: by_series.filter(|points| !points.is_empty()).collect(),
                 merged: inside(&merged),
                 in_turn: inside(&in_turn),
+                is_descending: self.scope.is_descending,
+                has_window: window.is_some(),
             };
             let keys = |origin: &Origin| -> Vec<Value> {
                 let row = self.row(origin);

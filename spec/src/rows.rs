@@ -33,7 +33,7 @@ pub fn rows(group: &Group, columns: &Columns, statement: &Select, scope: &Scope<
     merged.into_iter().map(row).collect()
 }
 
-/// Returns the fields that make rows: the selected ones, or all if only tags of sub-queries are selected.
+/// Returns the fields that make rows: the selected ones, or all if none of them is a column of the sub-queries.
 ///
 /// Transcribes `select.rows.1`, `select.sub.8`.
 pub fn selected_fields(columns: &Columns, statement: &Select, schema: &Schema) -> Vec<Meaning> {
@@ -41,8 +41,9 @@ pub fn selected_fields(columns: &Columns, statement: &Select, schema: &Schema) -
     let is_answer = |source: &Source| matches!(source, Source::Subquery(_));
     let is_tag =
         |expr: &Expr| matches!(&expr.kind, ExprKind::Var(var) if matches!(schema.meaning(var), Meaning::Tag(_)));
-    let has_tag = columns.list.iter().any(|column| is_tag(&column.expr));
-    if fields.is_empty() && has_tag && statement.sources.iter().all(is_answer) {
+    let has_column = !fields.is_empty() || columns.list.iter().any(|column| is_tag(&column.expr));
+    let is_known = |field: &Meaning| matches!(field, Meaning::Field(name, _) if schema.fields.contains_key(name));
+    if !fields.iter().any(is_known) && has_column && statement.sources.iter().all(is_answer) {
         let all = schema.fields.iter();
         return all.map(|(name, field_type)| Meaning::Field(name.clone(), *field_type)).collect();
     }

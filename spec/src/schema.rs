@@ -26,6 +26,8 @@ pub struct Schema {
     pub fields: BTreeMap<Text, FieldType>,
     /// The tag keys.
     pub tags: BTreeSet<Text>,
+    /// The fields that show tags of a sub-query; as a wildcard sees them, they are tags.
+    pub tag_columns: BTreeSet<Text>,
 }
 
 /// The meaning of a name.

@@ -16,10 +16,12 @@ use crate::time::{self, Bounds, Windows};
 
 /// Answers a statement at the time `now`.
 pub fn select(policies: &Policies, statement: &Select, now: Timestamp) -> Result<Vec<Table>, Refused> {
-    Ok(answer(policies, statement, now, Bounds::default(), false)?.tables)
+    let own_dimensions = statement.group_by.dimensions.len();
+    Ok(answer(policies, statement, now, (Bounds::default(), own_dimensions), false)?.tables)
 }
 
-/// Answers a statement of which only the times in `outer` are wanted. If `is_inner`, rows are points, and there is no LIMIT or
+/// Answers a statement of which only the times in `outer` are wanted. The first `own_dimensions` of its dimensions are its own, the
+/// others those of a statement around it. If `is_inner`, rows are points, and there is no LIMIT or
 /// OFFSET, each series makes a table of its own.
 ///
 /// Transcribes `select.rows.3`, `select.time.range.2`, `statements.into.3`, `select.sub.3`, `select.sub.6`.
@@ -27,7 +29,7 @@ pub fn answer(
     policies: &Policies,
     statement: &Select,
     now: Timestamp,
-    outer: Bounds,
+    (outer, own_dimensions): (Bounds, usize),
     is_inner: bool,
 ) -> Result<Answer, Refused> {
     let bounds = match &statement.condition {
@@ -40,17 +42,19 @@ pub fn answer(
         range.max = now;
     }
     let inner_bounds = Bounds { max: bounds.max.or(windows.map(|_| range.max)), ..bounds };
-    let inputs = from::inputs(policies, statement, range, &|inner| answer(policies, inner, now, inner_bounds, true))?;
+    let inner_answer = |inner: &Select, own: usize| answer(policies, inner, now, (inner_bounds, own), true);
+    let inputs = from::inputs(policies, statement, range, &inner_answer)?;
     let schema = from::schema(&inputs);
     let shard_starts = inputs.iter().flat_map(|input| input.shard_starts.clone()).collect();
-    let columns = columns::columns(statement, &schema)?;
+    let own_dimensions = &statement.group_by.dimensions[..own_dimensions];
+    let columns = columns::columns(statement, own_dimensions, &schema)?;
     let fill = match statement.fill.unwrap_or(Fill::Null) {
         Fill::Null if statement.into.is_some() => Fill::None,
         fill => fill,
     };
     let is_descending = statement.order == Some(Order::Descending);
     let scope = Scope { schema: &schema, bounds, range, windows, fill, is_descending, shard_starts: &shard_starts };
-    results::check(&columns, &scope)?;
+    let refused = results::check(&columns, &scope)?;
 
     let has_functions = columns.list.iter().any(|column| columns::has_call(&column.expr));
     let Limits { limit, offset, .. } = statement.limits;
@@ -61,7 +65,10 @@ pub fn answer(
     } else {
         rows::selected_fields(&columns, statement, &schema)
     };
-    group::limit(&mut groups, statement.limits, &fields, range);
+    group::limit(&mut groups, statement.limits, (refused.is_none()).then_some(&fields), range);
+    if let Some(refused) = refused.filter(|_| !groups.is_empty() && !range.is_empty()) {
+        return Err(refused);
+    }
     if is_apart {
         groups = groups.into_iter().flat_map(group::apart).collect();
     }
@@ -81,7 +88,9 @@ pub fn answer(
             tables.push(table(group, &columns, rows));
         }
     }
-    Ok(Answer { tables, is_apart, shard_starts })
+    let tag_columns = columns.tag_columns(&schema);
+    let own_dimensions = group::grouped_tags(own_dimensions, &schema);
+    Ok(Answer { tables, tag_columns, own_dimensions, is_apart, shard_starts })
 }
 
 fn table(group: Group, columns: &Columns, rows: Vec<Vec<Value>>) -> Table {

@@ -62,6 +62,10 @@ semantics! {
         slimit_order,
         /// `compat.select.soffset`: SOFFSET without SLIMIT returns nothing.
         soffset_alone,
+        /// `compat.select.batches`: the results of all groups are evaluated in one stream, so a group may be answered as several series.
+        batches,
+        /// `compat.select.forecast-desc`: `holt_winters` predicts nothing under DESC.
+        no_forecast_descending,
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct AnswerSource {
     /// The memory of the answer. Whoever adds blocks charges their values.
     pub(super) memory: Reservation,
     pub(super) shard_starts: Vec<Timestamp>,
+    /// The tags that the sub-query groups by itself. A series without one of them has the empty value.
+    grouped: Vec<Text>,
     /// The position of a series is its id.
     series: Vec<AnswerSeries>,
     fields: BTreeMap<Text, BTreeMap<Text, FieldType>>,
@@ -49,11 +51,12 @@ struct AnswerSeries {
 pub(super) struct AnswerBlock(pub(super) Arc<Batch>);
 
 impl AnswerSource {
-    /// An empty answer.
-    pub(super) fn new(memory: Reservation) -> AnswerSource {
+    /// An empty answer of a sub-query that groups by the tags `grouped`.
+    pub(super) fn new(memory: Reservation, grouped: Vec<Text>) -> AnswerSource {
         AnswerSource {
             memory,
             shard_starts: Vec::new(),
+            grouped,
             series: Vec::new(),
             fields: BTreeMap::new(),
             tags: BTreeMap::new(),
@@ -73,7 +76,7 @@ impl AnswerSource {
         self.memory.grow(SERIES_BYTES + names + block_count * BLOCK_BYTES)?;
         let named = columns.iter().skip(1).cloned().zip(blocks);
         let fields: Vec<(Text, Blocks)> = named.filter(|(_, blocks)| !blocks.is_empty()).collect();
-        let present = tags.iter().filter(|(_, value)| !value.is_empty()).cloned();
+        let present = tags.iter().filter(|(key, value)| !value.is_empty() || self.grouped.contains(key)).cloned();
         let key = SeriesKey {
             // The order of the inner answer is the order of the series.
             raw: Text::from(format!("{:020}", self.series.len())),

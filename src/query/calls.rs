@@ -1,6 +1,7 @@
 //! Plans rows that are results of functions: checks calls against the types of their arguments and turns them into
 //! [`CallNode`]s, and columns into expressions over them.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -10,7 +11,7 @@ use fluxstone_model::{FieldType, Text};
 use super::conditions::Condition;
 use super::error::QueryError;
 use super::field_cursor::FieldRead;
-use super::functions::{Collection, Forecast, Function, Transformation};
+use super::functions::{Collection, Forecast, Function, Reduction, Transformation};
 use super::go_names;
 use super::names::{self, ColumnName};
 use super::point_expr::{ColumnKind, PointCompiler, PointExpr, ShownLiteral};
@@ -72,6 +73,8 @@ pub(super) struct CallCompiler<'a> {
     /// The length of a window, if there are windows.
     pub(super) interval: Option<i64>,
     pub(super) null_spoils: bool,
+    /// The first function that does not accept the type of its field. It fails the query only if it has a series to read.
+    pub(super) type_error: RefCell<Option<QueryError>>,
 }
 
 impl CallPlan {
@@ -161,7 +164,11 @@ impl CallCompiler<'_> {
             ExprKind::Binary { op, lhs, rhs } => {
                 let (left, left_operand) = self.stream(lhs)?;
                 let (right, right_operand) = self.stream(rhs)?;
-                let result_type = arithmetic_type(*op, left_operand, right_operand)?;
+                let result_type = match arithmetic_type(*op, left_operand, right_operand) {
+                    // Operands without a type cannot disagree.
+                    Err(_) if self.type_error.borrow().is_some() => FieldType::Float,
+                    result_type => result_type?,
+                };
                 let operand = Operand::stream(result_type, go_names::stream(result_type));
                 Ok((StreamExpr::Binary { op: *op, lhs: Box::new(left), rhs: Box::new(right) }, operand))
             }
@@ -244,9 +251,18 @@ impl CallCompiler<'_> {
             return self.over_points(function, what, argument, &[]);
         }
         let inner = self.call(argument)?;
-        check_type(&function, what, inner.result_type)?;
-        let result_type = function.result_type(inner.result_type);
+        let result_type = self.result_type(&function, what, inner.result_type);
         Ok(CallNode { function, input: CallInput::Call(Box::new(inner)), result_type })
+    }
+
+    /// Returns the type of the results of a function. If it does not accept its input, notes that.
+    fn result_type(&self, function: &Function, what: &str, input: FieldType) -> FieldType {
+        if function.accepts(input) {
+            return function.result_type(input);
+        }
+        let text = format!("unsupported {what} iterator type: {}", go_names::stream(input));
+        self.type_error.borrow_mut().get_or_insert(QueryError::Invalid(text));
+        FieldType::Float
     }
 
     fn over_points(
@@ -271,14 +287,19 @@ impl CallCompiler<'_> {
                 return Ok(CallNode { function, input: CallInput::Nothing, result_type });
             }
             ExprKind::Binary { .. } | ExprKind::Paren(_) => {
-                let (value, operand) = point_operand(argument, &mut points)?;
+                let (value, operand) = match point_operand(argument, &mut points) {
+                    Err(_) if self.type_error.borrow().is_some() => {
+                        return Ok(CallNode { function, input: CallInput::Nothing, result_type: FieldType::Float });
+                    }
+                    operand => operand?,
+                };
                 (value, operand.field_type.unwrap_or(FieldType::Float))
             }
             other => {
                 return Err(QueryError::Invalid(format!("invalid expression type: {}", other.go_type_name())));
             }
         };
-        check_type(&function, what, input_type)?;
+        let result_type = self.result_type(&function, what, input_type);
         let selected = points.reads.len();
         let keys = keys.iter().map(|key| match &key.kind {
             ExprKind::Var(var) => points.column(var),
@@ -288,12 +309,33 @@ impl CallCompiler<'_> {
         let mut reads = ReadSet::new(&mut points, self.condition)?;
         // A point without the field does not count, whatever other fields it has.
         reads.selected = selected;
-        let result_type = function.result_type(input_type);
         Ok(CallNode { function, input: CallInput::Points { reads, value, input_type, keys }, result_type })
     }
 }
 
+impl CallNode {
+    /// Whether the call counts something, so that empty windows have 0 instead of null.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self.function, Function::Reduce(Reduction::Count) | Function::Collect(Collection::CountDistinct))
+    }
+}
+
 impl StreamExpr {
+    /// Whether the results are floats.
+    pub(super) fn is_float(&self) -> bool {
+        self.result_type() == FieldType::Float
+    }
+
+    /// The type of the results.
+    fn result_type(&self) -> FieldType {
+        match self {
+            StreamExpr::Call(call) => call.result_type,
+            StreamExpr::Literal(Value::Integer(_)) => FieldType::Integer,
+            StreamExpr::Literal(_) | StreamExpr::Binary { op: BinaryOp::Divide, .. } => FieldType::Float,
+            StreamExpr::Binary { lhs, rhs, .. } => lhs.result_type().min(rhs.result_type()),
+        }
+    }
+
     /// Calls `visit` with every call, nested ones included.
     pub(super) fn for_each_call<'a>(&'a self, visit: &mut dyn FnMut(&'a CallNode)) {
         match self {
@@ -314,14 +356,6 @@ impl StreamExpr {
             }
         }
     }
-}
-
-fn check_type(function: &Function, what: &str, input: FieldType) -> Result<(), QueryError> {
-    if function.accepts(input) {
-        return Ok(());
-    }
-    let text = format!("unsupported {what} iterator type: {}", go_names::stream(input));
-    Err(QueryError::Invalid(text))
 }
 
 /// Counts the outermost calls in an expression.

@@ -6,9 +6,9 @@ use super::context::Context;
 use super::error::QueryError;
 use super::execution::Execution;
 use super::groups::{Groups, groups};
-use super::plan::Plan;
+use super::plan::{Plan, Projection};
 use super::result::SeriesRows;
-use super::{group_rows, parallel};
+use super::{batches, group_rows, parallel};
 
 /// Evaluates `plan` and passes the pieces of the answer to `emit`.
 pub(super) fn evaluate(
@@ -21,6 +21,11 @@ pub(super) fn evaluate(
     }
     let execution = Execution::new(context, emit);
     let (groups, _memory) = groups_in_order(plan, &execution)?.into_parts();
+    if let (true, Projection::Calls(calls)) = (context.semantics.batches, &plan.projection)
+        && batches::matter(plan, calls, &groups)
+    {
+        return batches::write(plan, calls, &groups, &execution);
+    }
     match parallel::reserve(context, plan, &groups) {
         Some(reserved) => parallel::evaluate(plan, &groups, &reserved, &execution),
         None => group_rows::write(plan, &groups, &execution),
@@ -31,6 +36,9 @@ pub(super) fn evaluate(
 pub(super) fn groups_in_order(plan: &Plan, execution: &Execution<'_>) -> Result<Groups, QueryError> {
     check_window_count(plan, execution.context)?;
     let mut groups = groups(plan, execution)?;
+    if let Some(error) = plan.type_error.as_ref().filter(|_| !groups.groups.is_empty()) {
+        return Err(error.clone());
+    }
     if plan.descending && plan.reverses_groups() {
         groups.reverse();
     }

@@ -18,9 +18,15 @@ const COLUMN_BYTES: usize = 512;
 const NAME_COPIES: usize = 6;
 
 /// Returns the projections of `select` without wildcards, each column with its type. Columns named `time` keep their place.
-pub(super) fn fields(select: &Select, schema: &Schema, costs: &mut Costs<'_>) -> Result<Vec<SelectField>, QueryError> {
+/// Wildcards leave out the tags in `dimensions`.
+pub(super) fn fields(
+    select: &Select,
+    dimensions: &[Dimension],
+    schema: &Schema,
+    costs: &mut Costs<'_>,
+) -> Result<Vec<SelectField>, QueryError> {
     let mut expanded = Vec::new();
-    let pattern = Pattern::new(select, schema);
+    let pattern = Pattern::new(dimensions, schema);
     for field in &select.fields {
         costs.step()?;
         match &field.expr.kind {
@@ -36,10 +42,10 @@ pub(super) fn fields(select: &Select, schema: &Schema, costs: &mut Costs<'_>) ->
     Ok(expanded)
 }
 
-/// Returns the tags to group by, each once, in byte order.
-pub(super) fn dimensions(select: &Select, schema: &Schema) -> Vec<Text> {
+/// Returns the tags that dimensions name, each once, in byte order.
+pub(super) fn dimensions(dimensions: &[Dimension], schema: &Schema) -> Vec<Text> {
     let mut tags = BTreeSet::new();
-    for dimension in &select.group_by.dimensions {
+    for dimension in dimensions {
         match dimension {
             Dimension::Time(_) => {}
             Dimension::Tag(name) => {
@@ -60,8 +66,7 @@ struct Pattern<'s> {
 }
 
 impl<'s> Pattern<'s> {
-    fn new(select: &Select, schema: &'s Schema) -> Pattern<'s> {
-        let dimensions = &select.group_by.dimensions;
+    fn new(dimensions: &[Dimension], schema: &'s Schema) -> Pattern<'s> {
         if dimensions.iter().any(|d| matches!(d, Dimension::Wildcard | Dimension::Regex(_))) {
             return Pattern { schema, tags: Vec::new() };
         }
@@ -82,10 +87,12 @@ impl<'s> Pattern<'s> {
         costs: &mut Costs<'_>,
     ) -> Result<(), QueryError> {
         let mut found: Vec<(&Text, ColumnKind)> = Vec::new();
-        if kind != Some(WildcardKind::Tag) {
-            let fields = self.schema.fields.iter();
-            found.extend(fields.map(|(name, field_type)| (name, ColumnKind::Field(*field_type))));
-        }
+        let fields = self.schema.fields.iter().filter(|(name, _)| match kind {
+            None => true,
+            Some(WildcardKind::Field) => !self.schema.tag_columns.contains(*name),
+            Some(WildcardKind::Tag) => self.schema.tag_columns.contains(*name),
+        });
+        found.extend(fields.map(|(name, field_type)| (name, ColumnKind::Field(*field_type))));
         if kind != Some(WildcardKind::Field) {
             found.extend(self.tags.iter().map(|name| (*name, ColumnKind::Tag)));
         }
@@ -138,7 +145,7 @@ fn expand_call(
         ExprKind::Call { name, .. } if field.alias.is_empty() => name,
         _ => &field.alias,
     };
-    for (name, field_type) in &schema.fields {
+    for (name, field_type) in schema.fields.iter().filter(|(name, _)| !schema.tag_columns.contains(*name)) {
         costs.step()?;
         if wildcard_includes(inner_name, *field_type) && regex.is_none_or(|regex| regex.is_match(name)) {
             costs.grow(bytes + NAME_COPIES * name.len())?;

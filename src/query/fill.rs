@@ -77,31 +77,43 @@ impl<'r, I: Iterator<Item = Result<TimedValue, QueryError>>> Filled<'r, I> {
     }
 
     fn filler(&mut self, time: i64) -> Value {
-        match self.fill {
-            Fill::Null | Fill::None if self.counts => Value::Integer(0),
-            Fill::Null | Fill::None => Value::Null,
-            Fill::Integer(v) => number(v as f64, v, self.field_type),
-            Fill::Number(v) => number(v, v as i64, self.field_type),
-            Fill::Previous => self.previous.as_ref().map_or(Value::Null, |point| point.value.clone()),
-            Fill::Linear => self.on_line(time).unwrap_or(Value::Null),
+        match (self.fill, &self.previous) {
+            (Fill::Previous, Some(previous)) => previous.value.clone(),
+            (Fill::Linear, Some(before)) => match self.input.peek() {
+                Some(Ok(after)) => on_line(before, after, time, self.windows).unwrap_or(Value::Null),
+                Some(Err(_)) | None => Value::Null,
+            },
+            (fill, _) => filler(fill, self.counts, self.field_type),
         }
     }
+}
 
-    /// The value at `time` on the line through the points before and after.
-    fn on_line(&mut self, time: i64) -> Option<Value> {
-        let before = self.previous.as_ref()?;
-        let Some(Ok(after)) = self.input.peek() else { return None };
-        let interval = self.windows.interval();
-        let position = |time: i64| (time / interval) as f64;
-        let line = |from: f64, to: f64| {
-            let slope = (to - from) / (position(after.time) - position(before.time));
-            slope * (position(time) - position(before.time)) + from
-        };
-        match (&before.value, &after.value) {
-            (Value::Float(from), Value::Float(to)) => Some(Value::Float(line(*from, *to))),
-            (Value::Integer(from), Value::Integer(to)) => Some(Value::Integer(line(*from as f64, *to as f64) as i64)),
-            _ => None,
+/// The value of an empty window that does not depend on other windows; null if it does.
+pub(super) fn filler(fill: Fill, counts: bool, field_type: FieldType) -> Value {
+    match fill {
+        Fill::Null | Fill::None if counts => Value::Integer(0),
+        Fill::Null | Fill::None | Fill::Previous | Fill::Linear => Value::Null,
+        Fill::Integer(v) => number(v as f64, v, field_type),
+        Fill::Number(v) => number(v, v as i64, field_type),
+    }
+}
+
+/// The value at `time` on the line through two results.
+pub(super) fn on_line(before: &TimedValue, after: &TimedValue, time: i64, windows: Windows) -> Option<Value> {
+    let interval = windows.interval();
+    let position = |time: i64| (time / interval) as f64;
+    let line = |from: f64, rise: f64| {
+        let slope = rise / (position(after.time) - position(before.time));
+        slope * (position(time) - position(before.time)) + from
+    };
+    match (&before.value, &after.value) {
+        (Value::Float(from), Value::Float(to)) => Some(Value::Float(line(*from, *to - *from))),
+        (Value::Integer(from), Value::Integer(to)) => {
+            let value = line(*from as f64, to.wrapping_sub(*from) as f64);
+            // Between results of different groups, which only the observed profile joins, the line may be vertical.
+            Some(Value::Integer(if value.is_finite() { value as i64 } else { i64::MIN }))
         }
+        _ => None,
     }
 }
 

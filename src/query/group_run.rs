@@ -6,7 +6,7 @@ use super::calls::CallPlan;
 use super::error::QueryError;
 use super::execution::Execution;
 use super::functions::TimedValue;
-use super::groups::Group;
+use super::groups::{Group, Member};
 use super::plan::Plan;
 
 /// The results of a function in the order of the answer.
@@ -21,7 +21,14 @@ pub(super) struct GroupRun<'r> {
     pub(super) execution: &'r Execution<'r>,
 }
 
-impl GroupRun<'_> {
+impl<'r> GroupRun<'r> {
+    /// The series of the group with their numbers, in the order of the query.
+    pub(super) fn series_in_order(self) -> impl Iterator<Item = (usize, &'r Member)> {
+        let count = self.group.series.len();
+        let number = move |at: usize| if self.plan.descending { count - 1 - at } else { at };
+        (0..count).map(move |at| (number(at), &self.group.series[number(at)]))
+    }
+
     /// The time of results that have none of their own: the lower bound, or the epoch.
     pub(super) fn result_time(self) -> i64 {
         self.plan.bounds.min.unwrap_or(Timestamp::EPOCH).0

@@ -270,6 +270,10 @@ fn group_has_values(
     fields: &[&FieldRead],
     execution: &Execution<'_>,
 ) -> Result<bool, QueryError> {
+    if plan.type_error.is_some() {
+        // The query fails before values are read.
+        return Ok(true);
+    }
     for member in &group.series {
         execution.go_on()?;
         for field in fields {

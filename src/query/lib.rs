@@ -23,6 +23,8 @@
 
 mod answer_rows;
 mod answer_source;
+mod batch_fill;
+mod batches;
 mod budget;
 mod calls;
 mod collect;

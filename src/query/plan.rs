@@ -3,7 +3,7 @@
 //! A [`Plan`] is a plain value. It says which measurements are read, which columns result and how they are computed, which
 //! series satisfy the condition, how rows are grouped and windowed, and how many of them are wanted. Its `Display` is for people.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use fluxstone_influxql::ast::{Fill, Limits};
 use fluxstone_model::{FieldType, Text, TimeRange, Timestamp};
 
 use super::budget::Reservation;
-use super::calls::CallPlan;
+use super::calls::{CallPlan, Output};
 use super::conditions::{Condition, Residual};
 use super::error::QueryError;
 use super::field_cursor::FieldRead;
@@ -34,12 +34,16 @@ pub(super) struct Plan {
     pub(super) condition: Condition,
     /// The tags to group by, in byte order.
     pub(super) dimensions: Vec<Text>,
+    /// Those of them that the statement names itself, rather than the query around it.
+    pub(super) own_dimensions: Vec<Text>,
     pub(super) windows: Option<Windows>,
     pub(super) fill: Fill,
     pub(super) limits: Limits,
     /// The result columns, the time first.
     pub(super) columns: Arc<[Text]>,
     pub(super) projection: Projection,
+    /// The error of the query if any series belongs to it: a function does not accept the type of its field.
+    pub(super) type_error: Option<QueryError>,
     /// Whether each series makes a series of the answer, whatever its tags.
     pub(super) series_apart: bool,
     /// When the shards of the sources begin, in order.
@@ -84,6 +88,34 @@ impl Plan {
             _ => None,
         };
         points.outputs.iter().map(field).collect()
+    }
+
+    /// The columns that show tags.
+    pub(super) fn tag_columns(&self) -> BTreeSet<Text> {
+        let names = self.columns.iter().skip(1);
+        let is_tag: Vec<bool> = match &self.projection {
+            Projection::Points(points) => {
+                points.outputs.iter().map(|output| self.shows_tag(output, &points.reads.fields)).collect()
+            }
+            Projection::Calls(calls) => {
+                let shows_tag = |output: &Output| match output {
+                    Output::Companion(value) => self.shows_tag(value, &calls.companion_reads),
+                    Output::Stream(_) => false,
+                };
+                calls.outputs.iter().map(shows_tag).collect()
+            }
+        };
+        names.zip(is_tag).filter(|(_, is_tag)| *is_tag).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether a column is a tag, or a column of a sub-query that shows one.
+    fn shows_tag(&self, output: &PointExpr, reads: &[FieldRead]) -> bool {
+        match output {
+            PointExpr::Column(column) => {
+                reads.get(*column).is_some_and(|read| self.schema.tag_columns.contains(&read.name))
+            }
+            other => other.is_tag(),
+        }
     }
 
     /// Whether cells of the answer may be strings.

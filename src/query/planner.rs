@@ -2,6 +2,7 @@
 //!
 //! The caller supplies the inputs that sub-queries make, so this file does not know how they are run.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -32,6 +33,14 @@ const CALL_TERM_BYTES: usize = 40;
 pub(super) struct Outer<'a> {
     pub(super) select: &'a Select,
     pub(super) bounds: TimeBounds,
+}
+
+/// What the query around a query adds to it.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Around {
+    pub(super) bounds: TimeBounds,
+    /// How many of the dimensions, the last ones, are those of the query around.
+    pub(super) dimensions: usize,
 }
 
 /// Returns the measurements that a sub-query makes for the query around it.
@@ -95,37 +104,47 @@ pub fn annotate_types(select: &Select, sources: &dyn Sources, context: &Context)
     let no_inputs: &mut SubqueryInputs<'_> = &mut |_, _| Ok(Vec::new());
     let Scope { schema, .. } = Scope::new(select, sources, context, TimeBounds::default(), no_inputs, &mut costs)?;
     let mut annotated = SelectClauses::clone(select);
-    annotated.fields = expand::fields(select, &schema, &mut costs)?;
+    annotated.fields = expand::fields(select, &select.group_by.dimensions, &schema, &mut costs)?;
     annotated.condition = select.condition.as_ref().map(|condition| expand::typed(condition, &schema));
     annotated.group_by.dimensions = expand::named_dimensions(select, &schema);
     Ok(annotated)
 }
 
-/// Plans `select`, which may be part of a query with the bounds `outer`. Meanwhile `go_on` is asked whether to.
+/// Plans `select`, which may be part of the query `around`. Meanwhile `go_on` is asked whether to.
 pub(super) fn plan(
     select: &Select,
     sources: &dyn Sources,
     context: &Context,
-    outer: TimeBounds,
+    around: Around,
     subquery_inputs: &mut SubqueryInputs<'_>,
     go_on: &dyn Fn() -> Result<(), QueryError>,
 ) -> Result<Plan, QueryError> {
     let mut costs = Costs::new(context.memory.reserve(), go_on);
-    let scope = Scope::new(select, sources, context, outer, subquery_inputs, &mut costs)?;
+    let scope = Scope::new(select, sources, context, around.bounds, subquery_inputs, &mut costs)?;
     let Scope { condition, bounds, range, windows, inputs, schema } = scope;
     let condition = condition.as_ref().map_or(Ok(Condition::Always), |condition| {
         let condition = expand::typed(condition, &schema);
         Condition::compile(&condition, context.semantics, &|name| schema.is_field(name))
     })?;
-    let fields = folded_fields(expand::fields(select, &schema, &mut costs)?);
+    let dimensions = &select.group_by.dimensions;
+    let own_dimensions = &dimensions[..dimensions.len().saturating_sub(around.dimensions)];
+    let fields = folded_fields(expand::fields(select, own_dimensions, &schema, &mut costs)?);
     let (time_name, fields) = without_time(fields, context.semantics.time_twice);
     let null_spoils = context.semantics.absent_operand;
+    let mut type_error = None;
     let (projection, names) = if fields.iter().any(|field| has_call(&field.expr)) {
         let interval = windows.map(Windows::interval);
         let kind_of = |var: &VarRef| schema.kind(var);
-        let compiler = CallCompiler { kind_of: &kind_of, condition: &condition, interval, null_spoils };
+        let compiler = CallCompiler {
+            kind_of: &kind_of,
+            condition: &condition,
+            interval,
+            null_spoils,
+            type_error: RefCell::default(),
+        };
         costs.grow(fields.len().saturating_mul(condition.size()).saturating_mul(CALL_TERM_BYTES))?;
         let (calls, names) = CallPlan::new(&fields, &compiler)?;
+        type_error = compiler.type_error.take();
         (Projection::Calls(calls), names)
     } else {
         let points = point_plan(select, &fields, &schema, &condition, null_spoils)?;
@@ -138,12 +157,14 @@ pub(super) fn plan(
         range,
         descending: select.order == Some(Order::Descending),
         condition,
-        dimensions: expand::dimensions(select, &schema),
+        dimensions: expand::dimensions(dimensions, &schema),
+        own_dimensions: expand::dimensions(own_dimensions, &schema),
         windows,
         fill: select.fill.unwrap_or(Fill::Null),
         limits: select.limits,
         columns: column_names(time_name, names),
         projection,
+        type_error,
         series_apart: false,
         shard_starts: shard_starts.into_iter().collect(),
         null_spoils,
@@ -165,7 +186,9 @@ fn point_plan(
     let outputs = fields.iter().map(|field| point_projection(&field.expr, &mut compiler));
     let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
     let is_subquery = |source: &ast::Source| matches!(source, ast::Source::Subquery(_));
-    if compiler.reads.is_empty() && select.sources.iter().all(is_subquery) && outputs.iter().any(PointExpr::is_tag) {
+    let has_column = !compiler.reads.is_empty() || outputs.iter().any(PointExpr::is_tag);
+    let has_no_field = compiler.reads.iter().all(|read| !schema.fields.contains_key(&read.name));
+    if has_no_field && has_column && select.sources.iter().all(is_subquery) {
         // The rows of a sub-query exist whether any of their values are selected or not.
         let all = schema.fields.iter();
         compiler.reads.extend(all.map(|(name, read_as)| FieldRead { name: name.clone(), read_as: *read_as }));

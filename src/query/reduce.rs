@@ -89,7 +89,7 @@ impl Reduced<'_> {
     fn results_of(&mut self, range: TimeRange) -> Result<Vec<TimedValue>, QueryError> {
         self.memory.resize(0)?;
         let mut windows = WindowStates::new(self.run, self.reduction, self.reads, self.input);
-        for (number, member) in self.run.group.series.iter().enumerate() {
+        for (number, member) in self.run.series_in_order() {
             self.run.execution.go_on()?;
             windows.add_series(number, member, range, None)?;
         }
@@ -171,6 +171,8 @@ pub(super) struct WindowStates<'r> {
     /// Whether the result has the time of the point that was chosen.
     keeps_time: bool,
     needs_time: bool,
+    /// Which of several series with equal points is chosen: the last one that is read, or else the first.
+    last_series: bool,
     /// The states by the start of the window. Without windows there is one, at zero.
     states: States,
     /// The memory of the states.
@@ -188,7 +190,13 @@ impl<'r> WindowStates<'r> {
         let keeps_time = run.plan.windows.is_none() && run.calls.is_lone;
         let needs_time = keeps_time || !run.calls.companion_reads.is_empty();
         let (states, memory) = (States::default(), run.execution.reserve());
-        WindowStates { run, reduction, reads, input, keeps_time, needs_time, states, memory }
+        // Series are read in the order of the query, and those of `first` and `last` without windows do not depend on it.
+        let last_series = match reduction {
+            Reduction::First if run.plan.windows.is_none() => run.plan.descending,
+            Reduction::Last if run.plan.windows.is_none() => !run.plan.descending,
+            _ => false,
+        };
+        WindowStates { run, reduction, reads, input, keeps_time, needs_time, last_series, states, memory }
     }
 
     /// The states of a call, if it is a reduction of points.
@@ -199,6 +207,12 @@ impl<'r> WindowStates<'r> {
             }
             _ => None,
         }
+    }
+
+    /// Whether values are taken from the last to the first: floats are added in the order of the query.
+    fn adds_from_last(&self) -> bool {
+        let adds = matches!(self.reduction, Reduction::Sum | Reduction::Mean);
+        adds && self.input == FieldType::Float && self.run.plan.descending
     }
 
     /// The name of the field that is reduced.
@@ -213,8 +227,9 @@ impl<'r> WindowStates<'r> {
         let mut memory = run.execution.reserve();
         memory.grow(self.states.len() * size_of::<TimedValue>() + self.states.text_bytes)?;
         let fixed = run.plan.windows.is_none().then(|| run.result_time());
-        let keeps_time = self.keeps_time;
+        let (keeps_time, from_last) = (self.keeps_time, self.adds_from_last());
         let results = std::mem::take(&mut self.states).in_order().filter_map(|(start, state)| {
+            let start = if from_last { !start } else { start };
             let mut point = state.result(fixed.unwrap_or(start))?;
             if let (true, Some(origin)) = (keeps_time, point.origin) {
                 point.time = origin.time;
@@ -222,7 +237,7 @@ impl<'r> WindowStates<'r> {
             Some(point)
         });
         let mut results: Vec<TimedValue> = results.collect();
-        if run.plan.descending {
+        if run.plan.descending && !from_last {
             results.reverse();
         }
         Ok((results, memory))
@@ -239,7 +254,7 @@ impl<'r> WindowStates<'r> {
         self.states.begin_series();
         let (execution, reads) = (self.run.execution, self.reads);
         let mut open = None;
-        if reads.fields.len() == 1 && !matches!(member.residual, Residual::When(_)) {
+        if reads.fields.len() == 1 && !matches!(member.residual, Residual::When(_)) && !self.adds_from_last() {
             let field = &reads.fields[0];
             let blocks = blocks.unwrap_or_else(|| member.source.blocks(member.series.id, &field.name, range));
             let mut cursor = FieldCursor::of(blocks, field, range, false);
@@ -254,7 +269,8 @@ impl<'r> WindowStates<'r> {
                 }
             }
         } else {
-            let mut cursor = SeriesCursor::new(self.run.plan, member, reads, range, false, 1, execution)?;
+            let mut cursor =
+                SeriesCursor::new(self.run.plan, member, reads, range, self.adds_from_last(), 1, execution)?;
             while cursor.next_batch(execution)? {
                 cursor.with_values(|times, values| self.add(&mut open, number, times, values));
                 self.charge_states()?;
@@ -288,10 +304,12 @@ impl<'r> WindowStates<'r> {
     }
 
     fn add(&mut self, open: &mut Option<OpenWindow>, series: usize, times: &[i64], values: ColumnSlice<'_>) {
+        let (from_last, has_windows) = (self.adds_from_last(), self.run.plan.windows.is_some());
         let mut from = 0;
         while from < times.len() {
             let (start, last) = self.window(times[from]);
-            let to = from + times[from..].partition_point(|time| *time <= last);
+            let is_inside = |time: &i64| if from_last { !has_windows || *time >= start } else { *time <= last };
+            let to = from + times[from..].partition_point(is_inside);
             self.state(open, start).add(series, &times[from..to], values.part(from, to));
             from = to;
         }
@@ -309,13 +327,14 @@ impl<'r> WindowStates<'r> {
         if open.as_ref().is_some_and(|open| open.start != start) {
             self.close(open.take());
         }
-        let state = || OpenWindow { start, state: self.reduction.start(self.input) };
+        let state = || OpenWindow { start, state: self.reduction.start(self.input, self.last_series) };
         &mut open.get_or_insert_with(state).state
     }
 
     fn close(&mut self, open: Option<OpenWindow>) {
         let Some(OpenWindow { start, state }) = open else { return };
-        self.states.add(start, state.close());
+        // The complement turns the order around, so that windows come in ascending order here.
+        self.states.add(if self.adds_from_last() { !start } else { start }, state.close());
     }
 }
 

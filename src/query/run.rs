@@ -6,8 +6,8 @@ use fluxstone_influxql::ast::Select;
 
 use super::context::{Context, Sources};
 use super::error::QueryError;
+use super::planner::Around;
 use super::result::SeriesRows;
-use super::time_bounds::TimeBounds;
 use super::{evaluate, subquery};
 
 /// Plans and evaluates `select`, passing each piece of the answer to `emit` in order until `emit` breaks.
@@ -22,6 +22,6 @@ pub fn run(
     context: &Context,
     emit: &mut dyn FnMut(Option<SeriesRows>) -> ControlFlow<()>,
 ) -> Result<(), QueryError> {
-    let plan = subquery::plan(select, sources, context, TimeBounds::default(), emit)?;
+    let plan = subquery::plan(select, sources, context, Around::default(), emit)?;
     evaluate::evaluate(&plan, context, emit)
 }

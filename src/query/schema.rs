@@ -20,6 +20,8 @@ pub(super) struct Input {
     pub(super) source: Arc<dyn Source>,
     /// Whether rows of equal times come in the order of their series, as in the answer of a sub-query, which is ordered.
     pub(super) ordered: bool,
+    /// The fields that are columns of a sub-query which show tags.
+    pub(super) tag_columns: BTreeSet<Text>,
 }
 
 /// The names in all inputs of a query, each with one meaning.
@@ -27,6 +29,8 @@ pub(super) struct Input {
 pub(super) struct Schema {
     pub(super) fields: BTreeMap<Text, FieldType>,
     pub(super) tags: BTreeSet<Text>,
+    /// Fields that show tags of a sub-query; as a wildcard sees them, they are tags.
+    pub(super) tag_columns: BTreeSet<Text>,
 }
 
 /// The memory of one input in a plan.
@@ -65,7 +69,8 @@ impl<'s> Resolver<'s> {
             }
         };
         let mut add = |name: &Text, costs: &mut Costs<'_>| {
-            inputs.push(Input { measurement: name.clone(), source: source.clone(), ordered: false });
+            let (measurement, source) = (name.clone(), source.clone());
+            inputs.push(Input { measurement, source, ordered: false, tag_columns: BTreeSet::new() });
             costs.grow(INPUT_BYTES)
         };
         match &measurement.name {
@@ -112,6 +117,7 @@ impl Schema {
                 schema.fields.entry(name).and_modify(|present| *present = best.min(*present)).or_insert(best);
             }
             schema.tags.extend(input.source.tag_keys(&input.measurement));
+            schema.tag_columns.extend(input.tag_columns.iter().cloned());
             costs.grow((schema.fields.len() + schema.tags.len() - names) * NAME_BYTES)?;
         }
         Ok(schema)

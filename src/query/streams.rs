@@ -2,7 +2,7 @@
 //! all columns are joined into rows.
 
 use fluxstone_influxql::ast::{BinaryOp, Fill};
-use fluxstone_model::{Scalar, TimeRange, Timestamp};
+use fluxstone_model::{Scalar, Text, TimeRange, Timestamp};
 
 use super::budget::Reservation;
 use super::calls::{CallInput, CallNode, Output, StreamExpr};
@@ -11,7 +11,7 @@ use super::cursor::{MergeOrder, MergedCursor, SeriesCursor};
 use super::error::QueryError;
 use super::execution::{Execution, SeriesWriter};
 use super::fill::Filled;
-use super::functions::{Collection, Forecast, Function, Origin, Reduction, Stage, TimedValue};
+use super::functions::{Collection, Forecast, Function, Origin, Stage, TimedValue};
 use super::group_run::{GroupRun, Stream};
 use super::point_expr::{PointExpr, PointRow};
 use super::points::RowReader;
@@ -88,7 +88,7 @@ impl<'r> Head<'r> {
 
 impl<'r> GroupRun<'r> {
     /// Fills in the columns that show values of the chosen point.
-    fn add_companions(self, origin: Option<Origin>, row: &mut [Value]) -> Result<(), QueryError> {
+    pub(super) fn add_companions(self, origin: Option<Origin>, row: &mut [Value]) -> Result<(), QueryError> {
         let mut chosen = None;
         for (output, cell) in self.calls.outputs.iter().zip(row) {
             let (Output::Companion(expr), Some(origin)) = (output, origin) else { continue };
@@ -97,7 +97,10 @@ impl<'r> GroupRun<'r> {
                 Some(batch) => batch,
                 None => chosen.insert(self.batch_at(origin)?),
             };
-            *cell = expr.cell(PointRow { key: &member.series.key, batch, row: 0 });
+            let value = expr.cell(PointRow { key: &member.series.key, batch, row: 0 });
+            // Beside a selector, a tag that a sub-query groups by and that has no value is null.
+            let is_absent = expr.is_tag() && value == Value::String(Text::default());
+            *cell = if is_absent { Value::Null } else { value };
         }
         Ok(())
     }
@@ -131,9 +134,11 @@ impl<'r> GroupRun<'r> {
                     arithmetic(*op, value, right.scalar(), Division::Exact).into()
                 })),
                 (left, right) => {
+                    let is_float = left.is_float() || right.is_float();
                     let left = Head::new(self.stream(left, ready)?)?;
                     let right = Head::new(self.stream(right, ready)?)?;
-                    Ok(Box::new(Joined::new(*op, left, right, self.plan.fill, self.is_descending())))
+                    let number = substitute(self.plan.fill, is_float);
+                    Ok(Box::new(Joined::new(*op, left, right, (self.plan.fill, number), self.is_descending())))
                 }
             },
         }
@@ -146,10 +151,10 @@ impl<'r> GroupRun<'r> {
 
     /// Returns the results of a call for a function that skips nulls, without filling windows with nulls.
     fn inner_call(self, call: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
-        if self.plan.fill == Fill::Null && !counts(call) { self.unfilled(call, range) } else { self.call(call, range) }
+        if self.plan.fill == Fill::Null && !call.counts() { self.unfilled(call, range) } else { self.call(call, range) }
     }
 
-    fn unfilled(self, call: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
+    pub(super) fn unfilled(self, call: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
         Ok(match (&call.function, &call.input) {
             (_, CallInput::Nothing) => Box::new(std::iter::empty()),
             (Function::Reduce(reduction), CallInput::Points { reads, input_type, .. }) => {
@@ -183,6 +188,9 @@ impl<'r> GroupRun<'r> {
     /// Returns the values predicted from the results of a call.
     fn forecast(self, forecast: &Forecast, inner: &'r CallNode, range: TimeRange) -> Result<Stream<'r>, QueryError> {
         let Some(windows) = self.plan.windows else { return Ok(Box::new(std::iter::empty())) };
+        if self.plan.descending && self.execution.context.semantics.no_forecast_descending {
+            return Ok(Box::new(std::iter::empty()));
+        }
         let mut points = Vec::new();
         let mut memory = self.execution.reserve();
         for point in self.inner_call(inner, range)? {
@@ -219,7 +227,7 @@ impl<'r> GroupRun<'r> {
                 windows,
                 range,
                 self.plan.fill,
-                (call.result_type, counts(call)),
+                (call.result_type, call.counts()),
                 self.plan.descending,
                 self.execution,
             )),
@@ -228,7 +236,7 @@ impl<'r> GroupRun<'r> {
     }
 
     /// Extends the range by one window at the side where it begins.
-    fn widened(self, range: TimeRange) -> TimeRange {
+    pub(super) fn widened(self, range: TimeRange) -> TimeRange {
         let Some(windows) = self.plan.windows else { return range };
         let interval = windows.interval();
         if self.plan.descending {
@@ -245,9 +253,15 @@ impl<'r> GroupRun<'r> {
     }
 }
 
-/// Whether a call counts something, so that empty windows have 0 instead of null.
-fn counts(call: &CallNode) -> bool {
-    matches!(call.function, Function::Reduce(Reduction::Count) | Function::Collect(Collection::CountDistinct))
+/// The value for a missing side of an operator that computes in floats or in integers; null if the fill is not a number.
+pub(super) fn substitute(fill: Fill, is_float: bool) -> Value {
+    match fill {
+        Fill::Integer(v) if is_float => Value::Float(v as f64),
+        Fill::Integer(v) => Value::Integer(v),
+        Fill::Number(v) if is_float => Value::Float(v),
+        Fill::Number(v) => Value::Integer(v as i64),
+        Fill::Null | Fill::None | Fill::Previous | Fill::Linear => Value::Null,
+    }
 }
 
 fn map<'r>(stream: Stream<'r>, change: impl Fn(Option<Scalar<'_>>) -> Value + 'r) -> Stream<'r> {
@@ -310,24 +324,20 @@ struct Joined<'r> {
     left: Head<'r>,
     right: Head<'r>,
     fill: Fill,
-    /// The substitutes for a missing side: the number of `fill(number)`, or the side's last value for `fill(previous)`.
+    /// The substitutes for a missing side: the number of `fill(number)`, as the type in which the operator computes, or the side's
+    /// last value for `fill(previous)`.
     substitutes: [Value; 2],
     descending: bool,
 }
 
 impl<'r> Joined<'r> {
-    fn new(op: BinaryOp, left: Head<'r>, right: Head<'r>, fill: Fill, descending: bool) -> Joined<'r> {
-        let number = match fill {
-            Fill::Integer(v) => Value::Integer(v),
-            Fill::Number(v) => Value::Float(v),
-            _ => Value::Null,
-        };
+    fn new(op: BinaryOp, left: Head<'r>, right: Head<'r>, (fill, number): (Fill, Value), descending: bool) -> Self {
         Joined { op, left, right, fill, substitutes: [number.clone(), number], descending }
     }
 
     fn join(&mut self, left: Option<TimedValue>, right: Option<TimedValue>) -> Option<Value> {
         let mut sides = [left, right].map(|point| point.map_or(Value::Null, |point| point.value));
-        if self.fill == Fill::None && sides.contains(&Value::Null) {
+        if matches!(self.fill, Fill::None | Fill::Linear) && sides.contains(&Value::Null) {
             return None;
         }
         for (side, substitute) in sides.iter_mut().zip(&mut self.substitutes) {

@@ -6,12 +6,13 @@
 //! needs them. The rows of other inner queries of points are made by `inner_rows`.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_columns::Source;
 use fluxstone_influxql::ast::{Dimension, Fill, Select};
-use fluxstone_model::TimeRange;
+use fluxstone_model::{Text, TimeRange};
 
 use super::answer_rows::AnswerRows;
 use super::answer_source::{AnswerBlock, AnswerSource, Blocks};
@@ -25,17 +26,16 @@ use super::field_cursor::{FieldCursor, FieldRead};
 use super::groups::Group;
 use super::inner_rows::{InnerRows, Slicer};
 use super::plan::Plan;
-use super::planner::{self, Outer, SubqueryInputs};
+use super::planner::{self, Around, Outer, SubqueryInputs};
 use super::schema::Input;
-use super::time_bounds::TimeBounds;
 
-/// Plans `select`, which may be part of a query with the bounds `outer`. Runs its sub-queries; meanwhile `emit` is asked whether
+/// Plans `select`, which may be part of the query `around`. Runs its sub-queries; meanwhile `emit` is asked whether
 /// to go on.
 pub(super) fn plan(
     select: &Select,
     sources: &dyn Sources,
     context: &Context,
-    outer: TimeBounds,
+    around: Around,
     emit: &mut Emit<'_>,
 ) -> Result<Plan, QueryError> {
     let emit = RefCell::new(emit);
@@ -45,7 +45,7 @@ pub(super) fn plan(
     };
     let subquery_inputs: &mut SubqueryInputs<'_> =
         &mut |inner, outer| inputs(inner, outer, sources, context, &mut **emit.borrow_mut());
-    planner::plan(select, sources, context, outer, subquery_inputs, &go_on)
+    planner::plan(select, sources, context, around, subquery_inputs, &go_on)
 }
 
 /// Runs `inner` for the query around it and returns its measurements.
@@ -56,17 +56,20 @@ fn inputs(
     context: &Context,
     emit: &mut Emit<'_>,
 ) -> Result<Vec<Input>, QueryError> {
+    let own_dimensions = inner.group_by.dimensions.len();
     let inner = adapted(inner, outer);
-    let mut plan = plan(&inner, sources, context, outer.bounds, emit)?;
+    let dimensions = inner.group_by.dimensions.len() - own_dimensions;
+    let mut plan = plan(&inner, sources, context, Around { bounds: outer.bounds, dimensions }, emit)?;
     plan.keep_series_apart();
-    let mut source = AnswerSource::new(context.memory.reserve());
+    let tag_columns = plan.tag_columns();
+    let mut source = AnswerSource::new(context.memory.reserve(), plan.own_dimensions.clone());
     if plan.series_apart {
         // Rows of points keep the order that they have in storage; other rows come in the order of the answer.
         source.shard_starts.clone_from(&plan.shard_starts);
         if !plan.range.is_empty() {
             add_points(&mut source, plan, context, emit)?;
         }
-        return Ok(inputs_of(source, true));
+        return Ok(inputs_of(source, true, &tag_columns));
     }
     let mut answer = AnswerRows::new(source, context.memory.reserve());
     let mut refused = None;
@@ -79,7 +82,7 @@ fn inputs(
         }
     });
     refused.map_or(result, Err)?;
-    Ok(inputs_of(answer.finish(), false))
+    Ok(inputs_of(answer.finish(), false, &tag_columns))
 }
 
 /// Returns the inner query with the groups of the outer one, and with its windows if it has none. Windows without a value are
@@ -102,9 +105,12 @@ fn adapted(inner: &Select, outer: &Outer<'_>) -> Select {
 }
 
 /// The measurements of an answer. Rows of series that were kept apart come in heap order at equal times.
-fn inputs_of(source: AnswerSource, series_apart: bool) -> Vec<Input> {
+fn inputs_of(source: AnswerSource, series_apart: bool, tag_columns: &BTreeSet<Text>) -> Vec<Input> {
     let source: Arc<dyn Source> = Arc::new(source);
-    let input = |measurement| Input { measurement, source: source.clone(), ordered: !series_apart };
+    let input = |measurement| {
+        let (source, tag_columns) = (source.clone(), tag_columns.clone());
+        Input { measurement, source, ordered: !series_apart, tag_columns }
+    };
     source.measurements().into_iter().map(input).collect()
 }
 

@@ -36,7 +36,7 @@ impl<'r> Ready<'r> {
         for call in calls {
             states.extend(WindowStates::of(run, call).map(|states| (call, states)));
         }
-        for (number, member) in run.group.series.iter().enumerate() {
+        for (number, member) in run.series_in_order() {
             for states in states.chunks_mut(FIELDS_AT_ONCE) {
                 run.execution.go_on()?;
                 let names: Vec<&[u8]> = states.iter().map(|(_, states)| states.field()).collect();

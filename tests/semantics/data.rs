@@ -137,6 +137,8 @@ fn float(choices: &mut Choices<'_>) -> f64 {
     match choices.below(12) {
         0 => 0.1,
         1 => -1e17,
+        // Equal values of several series are common.
+        2..=4 => 1.0,
         _ => choices.between(-8, 8) as f64 / 4.0,
     }
 }
@@ -145,6 +147,7 @@ fn integer(choices: &mut Choices<'_>) -> i64 {
     match choices.below(16) {
         0 => i64::MAX,
         1 => i64::MIN + 1,
+        2 => (1 << 53) + 1,
         _ => choices.between(-3, 4),
     }
 }

@@ -33,7 +33,8 @@ fn statement(choices: &mut Choices<'_>, depth: usize) -> (String, Names) {
     };
     let mut text = format!("SELECT {fields} FROM {from}");
     text.push_str(&where_clause(choices, &names, windows.is_some()));
-    let fill = if windows.is_some() { fill(choices) } else { "" };
+    // Without windows, fill concerns only arithmetic of functions.
+    let fill = if windows.is_some() || choices.once_in(4) { fill(choices) } else { "" };
     let dimensions: Vec<String> = windows.into_iter().chain(grouped).collect();
     if !dimensions.is_empty() {
         text.push_str(" GROUP BY ");
@@ -92,7 +93,7 @@ fn any_field(choices: &mut Choices<'_>, names: &Names) -> String {
 }
 
 fn number(choices: &mut Choices<'_>, names: &Names) -> String {
-    if names.numbers.is_empty() || choices.once_in(60) {
+    if names.numbers.is_empty() || choices.once_in(40) {
         any_field(choices, names)
     } else {
         choices.name(&names.numbers)
@@ -109,6 +110,11 @@ fn raw_fields(choices: &mut Choices<'_>, names: &Names, is_inner: bool) -> (Stri
     }
     let mut shown = Names { numbers: Vec::new(), others: Vec::new(), tags: Vec::new() };
     let mut fields = Vec::new();
+    if choices.once_in(12) {
+        // No field at all: tags, and columns that are only a cast.
+        let columns = ["host", "dc", "nope::tag", "nope::float", "nope::integer, host", "*::tag", "host, nope::string"];
+        return (choices.one_of(&columns).to_owned(), shown);
+    }
     for at in 0..=choices.below(3) {
         let alias = format!("c{at}");
         let (field, list) = match choices.below(12) {
@@ -169,7 +175,7 @@ fn calls(choices: &mut Choices<'_>, names: &Names, has_windows: bool, is_inner: 
         2 => {
             let function =
                 choices.one_of(&["count", "mean", "sum", "max", "first", "last", "spread", "distinct", "mode"]);
-            fields.push(format!("{function}({})", choices.one_of(&["*", "/^[fiv]/", "*::field"])));
+            fields.push(format!("{function}({})", choices.one_of(&["*", "/^[fiv]/", "*::field", "/^c/"])));
         }
         3 => {
             fields.push(alias(format!("distinct({})", any_field(choices, names)), 0, choices));
@@ -184,6 +190,7 @@ fn calls(choices: &mut Choices<'_>, names: &Names, has_windows: bool, is_inner: 
                         (format!("{a} {} {b}", operator(choices)), true)
                     }
                     1 => (format!("2 * {} + 1 / 4", call(choices, names, has_windows, true).0), true),
+                    2 => (typed_arithmetic(choices, names), true),
                     _ => call(choices, names, has_windows, false),
                 };
                 let list = if is_number { &mut shown.numbers } else { &mut shown.others };
@@ -193,6 +200,17 @@ fn calls(choices: &mut Choices<'_>, names: &Names, has_windows: bool, is_inner: 
         }
     }
     (fields.join(", "), shown)
+}
+
+/// Returns arithmetic of two or three calls over different fields, of which groups often have only some.
+fn typed_arithmetic(choices: &mut Choices<'_>, names: &Names) -> String {
+    let mut side = || {
+        let field = if choices.once_in(8) { "nope".to_owned() } else { number(choices, names) };
+        let function = choices.one_of(&["count", "first", "last", "min", "max", "sum", "mean", "spread"]);
+        (format!("{function}({field})"), operator(choices), choices.once_in(4))
+    };
+    let [(a, op, _), (b, other_op, has_third), (c, ..)] = [side(), side(), side()];
+    if has_third { format!("({a} {op} {b}) {other_op} {c}") } else { format!("{a} {op} {b}") }
 }
 
 /// Returns a selector, and whether its results are numbers.
@@ -300,6 +318,7 @@ fn fill(choices: &mut Choices<'_>) -> &'static str {
         " fill(previous)",
         " fill(linear)",
         " fill(7)",
+        " fill(1.5)",
         " fill(-1.5)",
     ])
 }

@@ -35,10 +35,23 @@ pub fn distinct(values: &WindowValues) -> Vec<TimedValue> {
     first
 }
 
+/// [functions.order.1] The values of each series in the order of the query, and the series in this order.
+fn in_order(values: &WindowValues) -> Vec<Vec<&Value>> {
+    let mut all: Vec<Vec<&Value>> =
+        values.by_series.iter().map(|series| series.iter().map(|point| &point.value).collect()).collect();
+    if values.is_descending {
+        all.reverse();
+        for series in &mut all {
+            series.reverse();
+        }
+    }
+    all
+}
+
 /// [functions.sum.1, functions.order.1] The values of each series are added in order of time, then the sums of the series in their
-/// order, starting from 0 each time. Integers wrap.
+/// order, all in reverse under DESC, starting from 0 each time. Integers wrap.
 pub fn sum(values: &WindowValues) -> TimedValue {
-    let sums: Vec<Value> = values.by_series.iter().map(|series| sum_of(series.iter().map(|p| &p.value))).collect();
+    let sums: Vec<Value> = in_order(values).into_iter().map(|series| sum_of(series.into_iter())).collect();
     aggregate(sum_of(sums.iter()))
 }
 
@@ -57,8 +70,8 @@ fn sum_of<'a>(values: impl Iterator<Item = &'a Value>) -> Value {
 pub fn mean(values: &WindowValues) -> TimedValue {
     let mut sum_of_means = 0.0;
     let mut count = 0;
-    for series in &values.by_series {
-        let sum = float(&sum_of(series.iter().map(|point| &point.value))).unwrap_or(f64::NAN);
+    for series in in_order(values) {
+        let sum = float(&sum_of(series.iter().copied())).unwrap_or(f64::NAN);
         let mean = sum / series.len() as f64;
         sum_of_means += if series.len() >= 2 { mean * series.len() as f64 } else { mean };
         count += series.len();

@@ -60,13 +60,16 @@ pub struct Call {
     pub keys: Vec<Expr>,
     /// The type of its results.
     pub result_type: FieldType,
+    /// Why it cannot be evaluated, if a function does not accept the type of its input.
+    pub refused: Option<Refused>,
 }
 
 /// The type of the results of a call.
 ///
 /// Transcribes `functions.types.2`.
 pub fn result_type(expr: &Expr, scope: &Scope<'_>) -> Result<FieldType, Refused> {
-    Ok(Call::read(expr, scope)?.result_type)
+    let call = Call::read(expr, scope)?;
+    call.refused.map_or(Ok(call.result_type), Err)
 }
 
 impl Call {
@@ -140,10 +143,12 @@ impl Call {
             _ => return Err(unknown()),
         };
         let keys = if has_keys(name) { args[1..last].to_vec() } else { Vec::new() };
+        let mut refused = None;
         let (argument, input) = match &first.kind {
             ExprKind::Call { .. } | ExprKind::Distinct(_) => {
                 let inner = Call::read(&first, scope)?;
                 let input = inner.result_type;
+                refused.clone_from(&inner.refused);
                 (Argument::Call(Box::new(inner)), Some(input))
             }
             ExprKind::Var(var) => match scope.schema.meaning(var) {
@@ -157,10 +162,14 @@ impl Call {
             }
         };
         if let Some(input) = input.filter(|input| !function.accepts(*input)) {
-            return Err(Refused(format!("unsupported {} iterator type: {}", shown_name(name), of_results(input))));
+            let text = format!("unsupported {} iterator type: {}", shown_name(name), of_results(input));
+            refused.get_or_insert(Refused(text));
         }
-        let result_type = function.result_type(input.unwrap_or(FieldType::Float));
-        Ok(Call { function, argument, keys, result_type })
+        let result_type = match refused {
+            Some(_) => FieldType::Float,
+            None => function.result_type(input.unwrap_or(FieldType::Float)),
+        };
+        Ok(Call { function, argument, keys, result_type, refused })
     }
 }
 

@@ -7,10 +7,18 @@ use fluxstone_query::Value;
 use super::timed_value::{Origin, TimedValue, WindowValues};
 use crate::value::order;
 
-/// The first point, one series after another, that no other point is better than.
-fn best(values: &WindowValues, is_better: impl Fn(&TimedValue, &TimedValue) -> bool) -> Vec<TimedValue> {
+/// A point that no other point is better than: of several, that of the first series, or of the last if `last_series`.
+fn best(
+    values: &WindowValues,
+    last_series: bool,
+    is_better: impl Fn(&TimedValue, &TimedValue) -> bool,
+) -> Vec<TimedValue> {
     let mut best: Option<&TimedValue> = None;
-    for point in values.by_series.iter().flatten() {
+    let mut series: Vec<_> = values.by_series.iter().collect();
+    if last_series {
+        series.reverse();
+    }
+    for point in series.into_iter().flatten() {
         if best.is_none_or(|best| is_better(point, best)) {
             best = Some(point);
         }
@@ -18,28 +26,32 @@ fn best(values: &WindowValues, is_better: impl Fn(&TimedValue, &TimedValue) -> b
     best.cloned().into_iter().collect()
 }
 
-/// [functions.minmax.1] The least value; of equal ones the earliest, then that of the first series.
+/// [functions.minmax.1] The least value; of equal ones the earliest, then that of the first series, of the last under DESC.
 pub fn min(values: &WindowValues) -> Vec<TimedValue> {
-    best(values, |a, b| order(&a.value, &b.value).then(a.time.cmp(&b.time)).is_lt())
+    best(values, values.is_descending, |a, b| order(&a.value, &b.value).then(a.time.cmp(&b.time)).is_lt())
 }
 
-/// [functions.minmax.1] The greatest value; of equal ones the earliest, then that of the first series.
+/// [functions.minmax.1] The greatest value; of equal ones the earliest, then that of the first series, of the last under DESC.
 pub fn max(values: &WindowValues) -> Vec<TimedValue> {
-    best(values, |a, b| order(&b.value, &a.value).then(a.time.cmp(&b.time)).is_lt())
+    best(values, values.is_descending, |a, b| order(&b.value, &a.value).then(a.time.cmp(&b.time)).is_lt())
 }
 
-/// [functions.firstlast.1] The earliest point; where several series have one, the greatest value, but of booleans false.
+/// [functions.firstlast.1] The earliest point; where several series have one, the greatest value, but of booleans false; of equal
+/// ones that of the first series, in windows of the last one under DESC.
 pub fn first(values: &WindowValues) -> Vec<TimedValue> {
-    best(values, |a, b| {
+    best(values, values.has_window && values.is_descending, |a, b| {
         let by_value = order(&b.value, &a.value);
         let is_boolean = matches!(a.value, Value::Boolean(_));
         a.time.cmp(&b.time).then(if is_boolean { by_value.reverse() } else { by_value }).is_lt()
     })
 }
 
-/// [functions.firstlast.1] The latest point; where several series have one, the greatest value.
+/// [functions.firstlast.1] The latest point; where several series have one, the greatest value; of equal ones that of the last
+/// series, in windows only under DESC.
 pub fn last(values: &WindowValues) -> Vec<TimedValue> {
-    best(values, |a, b| b.time.cmp(&a.time).then(order(&b.value, &a.value)).is_lt())
+    best(values, !values.has_window || values.is_descending, |a, b| {
+        b.time.cmp(&a.time).then(order(&b.value, &a.value)).is_lt()
+    })
 }
 
 /// [functions.percentile.1] The value at index ⌊n·p/100 + 0.5⌋ − 1 of the sorted values, or nothing.

@@ -44,4 +44,8 @@ pub struct WindowValues {
     pub merged: Vec<TimedValue>,
     /// All points, one series after another.
     pub in_turn: Vec<TimedValue>,
+    /// Whether the latest results come first.
+    pub is_descending: bool,
+    /// Whether the points are those of a window.
+    pub has_window: bool,
 }

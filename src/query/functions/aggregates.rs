@@ -7,7 +7,7 @@ use fluxstone_model::FieldType;
 
 use super::collector::{Collector, Identity, Outcome, Pass, order};
 use super::ranks::{Digits, Lookup, Ordered};
-use super::timed_value::TimedValue;
+use super::timed_value::{Origin, TimedValue};
 use crate::column_slice::ColumnSlice;
 use crate::result::Value;
 
@@ -190,6 +190,8 @@ pub(super) struct Median {
     values_max: usize,
     is_integer: bool,
     count: u64,
+    /// The first point.
+    first: Option<Origin>,
     /// The keys of the values, until there are too many.
     keys: Vec<u64>,
     digits: Option<Digits>,
@@ -197,7 +199,7 @@ pub(super) struct Median {
 
 impl Median {
     pub(super) fn new(values_max: usize) -> Median {
-        Median { values_max, is_integer: false, count: 0, keys: Vec::new(), digits: None }
+        Median { values_max, is_integer: false, count: 0, first: None, keys: Vec::new(), digits: None }
     }
 }
 
@@ -212,6 +214,9 @@ impl Collector for Median {
             _ => return,
         };
         self.count += 1;
+        if self.count == 1 {
+            self.first = point.origin;
+        }
         if let Some(digits) = &mut self.digits {
             digits.add(key);
             return;
@@ -237,7 +242,7 @@ impl Collector for Median {
             self.keys.sort_unstable();
             [low, high].map(|rank| self.keys.get(rank as usize).map(|key| Lookup::Key(*key, 0)))
         };
-        middle(sides, self.is_integer)
+        middle(sides, self.is_integer).at(self.first.filter(|_| self.count == 1 && !self.is_integer))
     }
 }
 
@@ -472,9 +477,6 @@ impl Collector for Distinct {
             return if self.seen.is_empty() { Outcome::nothing() } else { Outcome::value(count) };
         }
         self.points.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| order(&a.value, &b.value)));
-        for point in &mut self.points {
-            point.origin = None;
-        }
         Outcome::Results(self.points)
     }
 }

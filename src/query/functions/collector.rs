@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use fluxstone_model::Text;
 
-use super::timed_value::TimedValue;
+use super::timed_value::{Origin, TimedValue};
 use crate::column_slice::ColumnSlice;
 use crate::result::Value;
 
@@ -44,6 +44,16 @@ impl Outcome {
     /// The result of an aggregate.
     pub(super) fn value(value: Value) -> Outcome {
         Outcome::Results(vec![TimedValue { time: 0, value, origin: None }])
+    }
+
+    /// The same with results that are a point of the input, if they are.
+    pub(super) fn at(mut self, origin: Option<Origin>) -> Outcome {
+        if let Outcome::Results(results) = &mut self {
+            for result in results {
+                result.origin = origin;
+            }
+        }
+        self
     }
 
     /// No result.

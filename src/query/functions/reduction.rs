@@ -37,17 +37,17 @@ pub(crate) enum Partial {
 }
 
 impl Reduction {
-    /// The state before any value.
-    pub(crate) fn start(self, input: FieldType) -> Partial {
+    /// The state before any value. `last_series` says which of several series with equal points selectors choose.
+    pub(crate) fn start(self, input: FieldType, last_series: bool) -> Partial {
         match self {
             Reduction::Count => Partial::Count(0),
             Reduction::Sum => Partial::Sum(Sum::new(input)),
             Reduction::Mean => Partial::Mean(Mean::new(input)),
             Reduction::Spread => Partial::Spread(Extremes::new(input)),
-            Reduction::First => Partial::Choice(Choice::new(Rule::First)),
-            Reduction::Last => Partial::Choice(Choice::new(Rule::Last)),
-            Reduction::Min => Partial::Choice(Choice::new(Rule::Min)),
-            Reduction::Max => Partial::Choice(Choice::new(Rule::Max)),
+            Reduction::First => Partial::Choice(Choice::new(Rule::First, last_series)),
+            Reduction::Last => Partial::Choice(Choice::new(Rule::Last, last_series)),
+            Reduction::Min => Partial::Choice(Choice::new(Rule::Min, last_series)),
+            Reduction::Max => Partial::Choice(Choice::new(Rule::Max, last_series)),
         }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) enum Rule {
 #[derive(Debug, Clone)]
 pub(crate) struct Choice {
     rule: Rule,
+    /// Whether the last of several series with equal points is chosen, instead of the first.
+    last_series: bool,
     best: Option<Best>,
 }
 
@@ -45,8 +47,8 @@ struct Chosen<T> {
 }
 
 impl Choice {
-    pub(super) fn new(rule: Rule) -> Choice {
-        Choice { rule, best: None }
+    pub(super) fn new(rule: Rule, last_series: bool) -> Choice {
+        Choice { rule, last_series, best: None }
     }
 
     /// The bytes of the chosen string.
@@ -64,7 +66,7 @@ impl Choice {
             ColumnSlice::String(v) => self.rule.pick(times, v, series).map(Best::String),
             ColumnSlice::Boolean(v) => self.rule.pick(times, v, series).map(Best::Boolean),
         };
-        self.combine(Choice { rule: self.rule, best: candidate });
+        self.combine(Choice { rule: self.rule, last_series: self.last_series, best: candidate });
     }
 
     /// Adds a block by its summary. Returns false if the time of an extreme matters, which summaries do not have.
@@ -88,7 +90,7 @@ impl Choice {
                 Best::Integer(Chosen { value: self.rule.of([first, last, min, max]), time, series })
             }
         };
-        self.combine(Choice { rule: self.rule, best: Some(candidate) });
+        self.combine(Choice { rule: self.rule, last_series: self.last_series, best: Some(candidate) });
         true
     }
 
@@ -96,16 +98,22 @@ impl Choice {
         let Some(candidate) = later.best else { return };
         let replaces = match (&self.best, &candidate) {
             (None, _) => true,
-            (Some(Best::Float(old)), Best::Float(new)) => self.rule.prefers(new, old, true),
-            (Some(Best::Integer(old)), Best::Integer(new)) => self.rule.prefers(new, old, true),
-            (Some(Best::String(old)), Best::String(new)) => self.rule.prefers(new, old, true),
+            (Some(Best::Float(old)), Best::Float(new)) => self.prefers(new, old, true),
+            (Some(Best::Integer(old)), Best::Integer(new)) => self.prefers(new, old, true),
+            (Some(Best::String(old)), Best::String(new)) => self.prefers(new, old, true),
             // Of several booleans at one time, `first` returns false and `last` true.
-            (Some(Best::Boolean(old)), Best::Boolean(new)) => self.rule.prefers(new, old, self.rule != Rule::First),
+            (Some(Best::Boolean(old)), Best::Boolean(new)) => self.prefers(new, old, self.rule != Rule::First),
             _ => false,
         };
         if replaces {
             self.best = Some(candidate);
         }
+    }
+
+    /// Whether `new`, of the same or a later series, replaces `old`.
+    fn prefers<T: PartialOrd>(&self, new: &Chosen<T>, old: &Chosen<T>, greater_at_one_time: bool) -> bool {
+        let is_equal = new.time == old.time && new.value == old.value;
+        if is_equal { self.last_series } else { self.rule.prefers(new, old, greater_at_one_time) }
     }
 
     /// Returns the chosen value, its series and its time.
@@ -139,7 +147,7 @@ impl Rule {
         Some(Chosen { value: values.get(at)?.clone(), time: times[at], series })
     }
 
-    /// Whether `new`, of the same or a later series, replaces `old`. At equal times `first` and `last` choose the greater value or,
+    /// Whether `new` is better than `old`. At equal times `first` and `last` choose the greater value or,
     /// unless `greater_at_one_time`, the smaller one.
     fn prefers<T: PartialOrd>(self, new: &Chosen<T>, old: &Chosen<T>, greater_at_one_time: bool) -> bool {
         let tie = if greater_at_one_time { new.value > old.value } else { new.value < old.value };

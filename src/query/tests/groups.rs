@@ -3,7 +3,7 @@
 use fluxstone_compat::Profile;
 use proptest::prelude::*;
 
-use super::{check, context, lines, pieces};
+use super::{check, check_profiles, context, lines, pieces};
 
 const TIDE: &str = "tide,pier=a h=0 0\ntide,pier=a h=1 60\ntide,pier=a h=2 120\ntide,pier=a h=5 300\n\
     tide,pier=b h=10 90\ntide,pier=b h=40 270";
@@ -111,7 +111,7 @@ fn empty_windows_are_filled() {
     filled("sum(f), count(nosuch)", "fill(0)", "1 - 0 - 0 - 4 - 0 -");
 }
 
-// spec: select.fill.2
+// spec: select.fill.2, compat.select.batches.1
 #[test]
 fn previous_and_linear_use_neighbours() {
     filled("sum(f)", "fill(previous)", "1 1 1 4 4");
@@ -121,10 +121,11 @@ fn previous_and_linear_use_neighbours() {
     filled("sum(i)", "fill(linear)", "0i 3i 6i 10i -");
     filled("first(s)", "fill(linear)", "'x' - - 'y' -");
     let points = "m,h=a v=3 10\nm,h=b v=1 20";
-    check(
+    check_profiles(
         points,
         "SELECT sum(v) FROM m WHERE time >= 10s AND time < 30s GROUP BY time(10s), h fill(linear)",
         &["m{h=a} time,sum", "10 3", "20 -", "m{h=b} time,sum", "10 -", "20 1"],
+        &["m{h=a} time,sum", "10 3", "20 1", "m{h=b} time,sum", "10 -", "20 1"],
     );
 }
 

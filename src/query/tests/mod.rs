@@ -14,6 +14,7 @@ mod limits;
 mod memory;
 mod plans;
 mod rows;
+mod several_groups;
 mod source;
 mod subqueries;
 mod threads;

@@ -6,15 +6,16 @@ use fluxstone_compat::Profile;
 
 use super::source::source;
 use super::{context, select};
+use crate::annotate_types;
+use crate::planner::Around;
 use crate::subquery::plan;
-use crate::{TimeBounds, annotate_types};
 
 const POINTS: &str = "cpu,host=a,dc=x idle=1,load=2i 990\nmem,host=a used=3i,note=\"x\" 990";
 
 fn text(query: &str) -> String {
     let source = source(POINTS, 2);
     let emit = &mut |_| ControlFlow::Continue(());
-    plan(&select(query), &source, &context(Profile::Documented), TimeBounds::default(), emit).unwrap().to_string()
+    plan(&select(query), &source, &context(Profile::Documented), Around::default(), emit).unwrap().to_string()
 }
 
 #[test]
