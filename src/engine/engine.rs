@@ -15,6 +15,7 @@ use super::engine_core::Core;
 use super::options::EngineOptions;
 use super::passwords::Passwords;
 use super::queries::Registry;
+use super::statistics::Sources;
 
 /// An open engine. Dropping it stops the background work and waits for it.
 #[derive(Debug)]
@@ -70,6 +71,7 @@ impl Engine {
                 std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             ),
             counters: Counters::default(),
+            statistics_sources: Sources::default(),
             options,
         });
         let background = Background::start(&core);

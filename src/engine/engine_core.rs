@@ -11,6 +11,7 @@ use super::counters::Counters;
 use super::options::EngineOptions;
 use super::passwords::Passwords;
 use super::queries::Registry;
+use super::statistics::Sources;
 
 /// The state that requests and the background work share.
 #[derive(Debug)]
@@ -26,5 +27,6 @@ pub(crate) struct Core {
     /// The memory that all queries share.
     pub(super) query_memory: fluxstone_query::MemoryPool,
     pub(super) counters: Counters,
+    pub(super) statistics_sources: Sources,
     pub(super) started: Timestamp,
 }

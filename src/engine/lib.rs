@@ -13,7 +13,7 @@
 //! | `prepare`, `authorize` | text to a parsed and authorized query |
 //! | `execute`, `statement` | running the statements of a query; the meaning of each statement |
 //! | `select`, `into`, `delete`, `definition` | statements that read, write or change something |
-//! | `listing`, `schema`, `schema_condition`, `found_series`, `field_keys`, `diagnostics`, `counters` | SHOW statements |
+//! | `listing`, `schema`, `schema_condition`, `found_series`, `field_keys`, `diagnostics`, `statistics`, `counters` | SHOW statements |
 //! | `write`, [`ingest`] | writing points: requests and shards; the rules of writing |
 //! | `change`, `catalog_cell` | changes of the catalog and its current version |
 //! | `background`, `continuous_queries` | work that no request asks for |
@@ -51,6 +51,7 @@ mod select;
 mod session;
 mod statement;
 mod statement_error;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -63,6 +64,7 @@ pub use request::{
     AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,
 };
 pub use session::PreparedQuery;
+pub use statistics::{Statistics, WrittenPoints};
 
 #[doc(no_inline)]
 pub use fluxstone_storage::{Mode, StoreHealth};

@@ -11,6 +11,8 @@ pub struct HttpOptions {
     pub realm: String,
     /// `shared-secret`; empty refuses every token.
     pub shared_secret: String,
+    /// `build-header`.
+    pub build_header: bool,
     /// `log-enabled`.
     pub log_requests: bool,
     /// `write-tracing`.
