@@ -10,7 +10,7 @@ use fluxstone_storage::DamagedSegment;
 
 use super::Core;
 use super::authorize::refusal_of_continuous_query;
-use super::statistics::Statistics;
+use super::counted::Statistics;
 
 impl Core {
     /// SHOW STATS [FOR 'module'].

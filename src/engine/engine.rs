@@ -10,12 +10,12 @@ use fluxstone_storage::{CatalogRecord, StorageError, Store, StoreHealth, StoreOp
 use super::background::Background;
 use super::catalog_cell::CatalogCell;
 use super::clock::{Clock, SystemClock};
+use super::counted::Sources;
 use super::counters::Counters;
 use super::engine_core::Core;
 use super::options::EngineOptions;
 use super::passwords::Passwords;
 use super::queries::Registry;
-use super::statistics::Sources;
 
 /// An open engine. Dropping it stops the background work and waits for it.
 #[derive(Debug)]

@@ -7,11 +7,11 @@ use fluxstone_storage::Store;
 
 use super::catalog_cell::CatalogCell;
 use super::clock::Clock;
+use super::counted::Sources;
 use super::counters::Counters;
 use super::options::EngineOptions;
 use super::passwords::Passwords;
 use super::queries::Registry;
-use super::statistics::Sources;
 
 /// The state that requests and the background work share.
 #[derive(Debug)]

@@ -13,7 +13,7 @@
 //! | `prepare`, `authorize` | text to a parsed and authorized query |
 //! | `execute`, `statement` | running the statements of a query; the meaning of each statement |
 //! | `select`, `into`, `delete`, `definition` | statements that read, write or change something |
-//! | `listing`, `schema`, `schema_condition`, `found_series`, `field_keys`, `diagnostics`, `statistics`, `counters` | SHOW statements |
+//! | `listing`, `schema`, `schema_condition`, `found_series`, `field_keys`, `diagnostics`, `statistics`, `counted`, `counters` | SHOW statements |
 //! | `write`, [`ingest`] | writing points: requests and shards; the rules of writing |
 //! | `change`, `catalog_cell` | changes of the catalog and its current version |
 //! | `background`, `continuous_queries` | work that no request asks for |
@@ -26,6 +26,7 @@ mod catalog_cell;
 mod change;
 mod clock;
 mod continuous_queries;
+mod counted;
 mod counters;
 mod definition;
 mod delete;
@@ -57,6 +58,7 @@ mod tests;
 mod write;
 
 pub use clock::{Clock, SystemClock};
+pub use counted::{Statistics, WrittenPoints};
 pub use engine::{Engine, read_catalog};
 pub use execute::TakesLong;
 pub use options::{ContinuousQueryOptions, EngineOptions, EngineSemantics};
@@ -64,7 +66,6 @@ pub use request::{
     AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,
 };
 pub use session::PreparedQuery;
-pub use statistics::{Statistics, WrittenPoints};
 
 #[doc(no_inline)]
 pub use fluxstone_storage::{Mode, StoreHealth};

@@ -1,54 +1,12 @@
 //! What the server counts, under the names that InfluxDB gives to its modules and values. SHOW STATS shows it, and so may others.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fluxstone_model::Text;
 use fluxstone_query::Value;
-use parking_lot::Mutex;
 
+use super::counted::{Statistics, WrittenPoints};
 use super::{Core, Engine};
-
-/// The values of a module.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Statistics {
-    /// The module.
-    pub name: &'static str,
-    /// What tells it from others of the same name, by key.
-    pub tags: Vec<(&'static str, String)>,
-    /// Sorted by name.
-    pub values: Vec<(&'static str, Value)>,
-}
-
-impl Statistics {
-    /// A module without tags.
-    fn of(name: &'static str, values: &[(&'static str, Value)]) -> Statistics {
-        Statistics { name, tags: Vec::new(), values: values.to_vec() }
-    }
-}
-
-/// Points of requests to write, by what became of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct WrittenPoints {
-    /// Stored.
-    pub stored: u64,
-    /// Left out of a request of which others were stored.
-    pub dropped: u64,
-    /// Of requests that failed as a whole.
-    pub failed: u64,
-}
-
-type Source = Box<dyn Fn() -> Option<Statistics> + Send + Sync>;
-
-/// Those who count something beside the engine.
-#[derive(Default)]
-pub(super) struct Sources(Mutex<Vec<Source>>);
-
-impl fmt::Debug for Sources {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} sources", self.0.lock().len())
-    }
-}
 
 impl Engine {
     /// Everything that is counted, module by module.
@@ -58,7 +16,7 @@ impl Engine {
 
     /// Adds a module that somebody else counts. Nothing is shown of it when `source` returns `None`.
     pub fn add_statistics(&self, source: impl Fn() -> Option<Statistics> + Send + Sync + 'static) {
-        self.core.statistics_sources.0.lock().push(Box::new(source));
+        self.core.statistics_sources.add(Box::new(source));
     }
 
     /// The points of all requests to write.
@@ -87,7 +45,7 @@ impl Core {
                 ("querySkipped", count(&counters.continuous_queries_skipped)),
             ],
         ));
-        all.extend(self.statistics_sources.0.lock().iter().filter_map(|source| source()));
+        all.extend(self.statistics_sources.all());
         all.push(Statistics::of("background", &[("panics", count(&counters.panics))]));
         // Reasons name files, so only administrators see them, in SHOW DIAGNOSTICS.
         let health = self.store.health();

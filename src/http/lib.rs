@@ -15,7 +15,7 @@
 //! | `query`, `write`, `variables` | the endpoints |
 //! | `refusal`, `reply` | the reasons to refuse a request, and answers that are not streamed |
 //! | `brief` | which queries the thread of a connection runs |
-//! | `answer`, `stream` | encoding of results in JSON and CSV, and their way to the socket |
+//! | `answer`, `stream`, `packing` | encoding of results in JSON and CSV, their way to the socket, and their compression |
 
 mod administration;
 mod answer;
@@ -33,6 +33,7 @@ mod gzip;
 mod head;
 mod multipart;
 mod options;
+mod packing;
 mod parameters;
 mod patience;
 mod query;

@@ -4,6 +4,7 @@ use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 
 /// The settings of the `[http]` section, and those of `[compat]` that answers depend on.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct HttpOptions {
     /// `auth-enabled`.
     pub auth_enabled: bool,

@@ -27,11 +27,12 @@ use super::context::ServerContext;
 use super::credentials::authenticate;
 use super::gate::{Gate, Pass, Turn};
 use super::multipart::{MultipartError, read_parts};
+use super::packing::Packer;
 use super::parameters::{PAIRS_MAX, Parameters, to_text};
 use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody, ReplyStyle, close_after};
 use super::socket::Peer;
-use super::stream::{Slots, StreamBody, StreamSender, packed, stream};
+use super::stream::{Slots, StreamBody, StreamSender, stream};
 use super::units;
 
 /// The largest form or upload, in bytes.
@@ -127,12 +128,12 @@ async fn accept<A: Api>(
             semantics: context.options.semantics,
             csv_null_cells: context.options.csv_null_cells,
         };
-        let body = match run_briefly(&job, client, options, style.gzip).await? {
+        let body = match run_briefly(&job, client, options, style.gzip.is_some()).await? {
             Some(bytes) => ReplyBody::Brief(bytes),
-            None => ReplyBody::Stream(run_streaming(job, client, options, style.gzip).await?),
+            None => ReplyBody::Stream(run_streaming(job, client, options, style.gzip.is_some()).await?),
         };
         let mut reply = style.reply(StatusCode::OK, body);
-        if style.gzip {
+        if style.gzip.is_some() {
             reply.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         reply
@@ -300,7 +301,7 @@ async fn run_briefly<A: Api>(
     }
     let bytes = answer.finish();
     context.counters.query_bytes.add(bytes.len() as u64);
-    let bytes = if gzip { packed(&bytes) } else { bytes };
+    let bytes = if gzip { Packer::new(options.semantics).finish(&bytes) } else { bytes };
     let took = begun.elapsed();
     context.brief.took(shape, Some(took));
     if took > YIELD_AFTER {
@@ -322,7 +323,7 @@ async fn run_streaming<A: Api>(
         slots = slots_for(&context, &job.text, client) => slots,
         () = client.gone() => return Err(Refusal::ClientGone),
     };
-    let (sender, body) = stream(gzip, client.clone(), slots);
+    let (sender, body) = stream(gzip.then(|| Packer::new(options.semantics)), client.clone(), slots);
     let (accepted, mut acceptance) = oneshot::channel();
     let is_prepared = Arc::new(AtomicBool::new(false));
     let now_prepared = Arc::clone(&is_prepared);

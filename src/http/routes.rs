@@ -160,7 +160,7 @@ async fn route<A: Api>(
     let query = Parameters::parse(target.query());
     // The target may be large, and has done its duty.
     drop(announced);
-    let style = ReplyStyle::of(&parts.headers, &query);
+    let style = ReplyStyle::of(&parts.headers, &query, context.options.semantics);
     match endpoint {
         _ if parts.method == Method::OPTIONS && endpoint != Endpoint::Variables => style.options(),
         Endpoint::Ping => {

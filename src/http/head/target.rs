@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::HeadError;
+use super::error::HeadError;
 
 /// A target, taken apart. Nothing in it is decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
