@@ -18,6 +18,9 @@ use error::{HEADERS_MAX, KEPT_BYTES_MAX};
 pub(super) use framing::Framing;
 pub use target::Target;
 
+/// How much of a line is looked at for a method before the rest has arrived.
+const METHOD_BYTES_MAX: usize = 64;
+
 /// Headers that take more bytes than this are passed on without those that nobody reads.
 const ALL_HEADERS_BYTES_MAX: usize = 32 << 10;
 
@@ -155,6 +158,8 @@ pub(super) struct HeadScan {
     line: usize,
     /// Up to where it was looked for.
     seen: usize,
+    /// Whether the first line was found to be that of a request.
+    is_request: bool,
 }
 
 impl HeadScan {
@@ -187,13 +192,21 @@ impl HeadScan {
     }
 
     /// Whether what has arrived of a head can be its beginning. Clients that speak something else are not waited for.
-    pub(super) fn is_plausible(&self, bytes: &[u8]) -> bool {
+    pub(super) fn is_plausible(&mut self, bytes: &[u8]) -> bool {
+        if self.is_request {
+            return true;
+        }
+        if self.line > 0 {
+            self.is_request = target_range(bytes).is_ok();
+        }
+        // However slowly a long line arrives, only its beginning is looked at again.
+        let bytes = &bytes[..bytes.len().min(METHOD_BYTES_MAX)];
         let line = &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())];
         let method = &line[..memchr::memchr(b' ', line).unwrap_or(line.len())];
         if method.is_empty() || !method.iter().enumerate().all(|(at, &b)| is_token(b) || is_last_cr(line, at, b)) {
             return false;
         }
-        self.line == 0 || target_range(bytes).is_ok()
+        self.line == 0 || self.is_request
     }
 }
 
