@@ -119,6 +119,8 @@ semantics! {
         always_closes,
         /// `compat.query.infinity`: an infinite value replaces the JSON document with the error text of an encoder.
         infinity_in_json,
+        /// `compat.query.gzip-bytes`: answers are compressed to the bytes that Go makes of them.
+        gzip_bytes,
         /// `compat.auth.url-credentials`: the `Authorization` header takes precedence over `u` and `p`.
         header_beats_url,
     }

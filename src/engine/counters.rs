@@ -13,6 +13,9 @@ pub(super) struct Counters {
     pub(super) writes_failed: AtomicU64,
     pub(super) points_stored: AtomicU64,
     pub(super) points_dropped: AtomicU64,
+    pub(super) request_points_stored: AtomicU64,
+    pub(super) request_points_dropped: AtomicU64,
+    pub(super) request_points_failed: AtomicU64,
     pub(super) continuous_queries_ok: AtomicU64,
     pub(super) continuous_queries_failed: AtomicU64,
     /// Not allowed to run.
@@ -39,6 +42,19 @@ impl Counters {
     pub(super) fn count_continuous_query(&self, ok: bool) {
         let counter = if ok { &self.continuous_queries_ok } else { &self.continuous_queries_failed };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts the points of a request: `dropped` of them, or all of them if it failed.
+    pub(super) fn count_request_points(&self, points: u64, dropped: Result<u64, ()>) {
+        match dropped {
+            Ok(dropped) => {
+                self.request_points_stored.fetch_add(points.saturating_sub(dropped), Ordering::Relaxed);
+                self.request_points_dropped.fetch_add(dropped, Ordering::Relaxed);
+            }
+            Err(()) => {
+                self.request_points_failed.fetch_add(points, Ordering::Relaxed);
+            }
+        }
     }
 
     pub(super) fn count_points(&self, stored: u64, dropped: u64) {

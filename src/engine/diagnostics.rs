@@ -1,7 +1,7 @@
-//! SHOW STATS and SHOW DIAGNOSTICS. They list only values that the server really has. A module is a series with one row.
+//! SHOW STATS and SHOW DIAGNOSTICS. They list only values that the server really has. A module is a series with one row. What is
+//! counted is left to `statistics`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use fluxstone_go::DurationText;
 use fluxstone_model::{Nanos, Text};
@@ -10,73 +10,17 @@ use fluxstone_storage::DamagedSegment;
 
 use super::Core;
 use super::authorize::refusal_of_continuous_query;
+use super::counted::Statistics;
 
 impl Core {
     /// SHOW STATS [FOR 'module'].
     pub(super) fn stats(&self, module: Option<&str>) -> Vec<SeriesRows> {
-        let mut series = Vec::new();
-        let wanted = |name: &str| module.is_none_or(|m| m == name);
-        if wanted("database") {
-            self.database_stats(&mut series);
-        }
-        let count = |counter: &AtomicU64| Value::Integer(counter.load(Ordering::Relaxed) as i64);
-        let counters = &self.counters;
-        if wanted("background") {
-            series.push(one_row("background", &[], &[("panics", count(&counters.panics))]));
-        }
-        if wanted("cq") {
-            series.push(one_row(
-                "cq",
-                &[],
-                &[
-                    ("queryFail", count(&counters.continuous_queries_failed)),
-                    ("queryOk", count(&counters.continuous_queries_ok)),
-                    ("querySkipped", count(&counters.continuous_queries_skipped)),
-                ],
-            ));
-        }
-        if wanted("queryExecutor") {
-            series.push(one_row(
-                "queryExecutor",
-                &[],
-                &[
-                    ("queriesActive", Value::Integer(self.queries.list().len() as i64)),
-                    ("queriesExecuted", count(&counters.queries_executed)),
-                    ("queriesFinished", count(&counters.queries_finished)),
-                    ("queryDurationNs", count(&counters.query_nanos)),
-                ],
-            ));
-        }
-        if wanted("write") {
-            series.push(one_row(
-                "write",
-                &[],
-                &[
-                    ("pointDrop", count(&counters.points_dropped)),
-                    ("pointOk", count(&counters.points_stored)),
-                    ("writeError", count(&counters.writes_failed)),
-                    ("writeOk", count(&counters.writes_ok)),
-                ],
-            ));
-        }
-        series
-    }
-
-    /// A series for each database that has a shard.
-    fn database_stats(&self, series: &mut Vec<SeriesRows>) {
-        for database in self.catalog.visible().databases() {
-            if database.policies.iter().all(|p| p.groups.is_empty()) {
-                continue;
-            }
-            series.push(one_row(
-                "database",
-                &[("database", &database.name)],
-                &[
-                    ("numMeasurements", Value::Integer(self.store.measurement_count(database.id) as i64)),
-                    ("numSeries", Value::Integer(self.store.series_count(database.id) as i64)),
-                ],
-            ));
-        }
+        let statistics = self.statistics().into_iter().filter(|s| module.is_none_or(|m| m == s.name));
+        let series = |s: Statistics| {
+            let tags: Vec<_> = s.tags.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            one_row(s.name, &tags, &s.values)
+        };
+        statistics.map(series).collect()
     }
 
     /// SHOW DIAGNOSTICS [FOR 'module'].

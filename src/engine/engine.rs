@@ -10,6 +10,7 @@ use fluxstone_storage::{CatalogRecord, StorageError, Store, StoreHealth, StoreOp
 use super::background::Background;
 use super::catalog_cell::CatalogCell;
 use super::clock::{Clock, SystemClock};
+use super::counted::Sources;
 use super::counters::Counters;
 use super::engine_core::Core;
 use super::options::EngineOptions;
@@ -71,6 +72,7 @@ impl Engine {
             ),
             counters: Counters::default(),
             delivery: OnceLock::new(),
+            statistics_sources: Sources::default(),
             options,
         });
         let background = Background::start(&core);

@@ -7,6 +7,7 @@ use fluxstone_storage::Store;
 
 use super::catalog_cell::CatalogCell;
 use super::clock::Clock;
+use super::counted::Sources;
 use super::counters::Counters;
 use super::delivery::Deliver;
 use super::options::EngineOptions;
@@ -29,5 +30,6 @@ pub(crate) struct Core {
     pub(super) counters: Counters,
     /// Set once, by the owner of the engine.
     pub(super) delivery: OnceLock<Arc<dyn Deliver>>,
+    pub(super) statistics_sources: Sources,
     pub(super) started: Timestamp,
 }

@@ -199,6 +199,18 @@ impl Output<'_, '_> {
         }
     }
 
+    /// Adds a whole series to the same chunk as those before and after it.
+    pub(super) fn together(&mut self, series: SeriesRows) -> ControlFlow<()> {
+        let Some(before) = self.pending.replace(series) else { return ControlFlow::Continue(()) };
+        (self.emit)(StatementResult {
+            statement_id: self.statement_id,
+            series: Some(before),
+            more: true,
+            joins_next: true,
+            ..StatementResult::default()
+        })
+    }
+
     /// Adds a whole series, cut into pieces of `chunk_rows`.
     pub(super) fn in_chunks(&mut self, series: SeriesRows, chunk_rows: usize) -> ControlFlow<()> {
         let width = series.columns.len().max(1);
@@ -234,6 +246,8 @@ impl Output<'_, '_> {
     }
 
     fn send(&mut self, series: Option<SeriesRows>, messages: Vec<String>, more: bool) -> ControlFlow<()> {
-        (self.emit)(StatementResult { statement_id: self.statement_id, series, messages, more, error: None })
+        let piece =
+            StatementResult { statement_id: self.statement_id, series, messages, more, ..StatementResult::default() };
+        (self.emit)(piece)
     }
 }

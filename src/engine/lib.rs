@@ -13,7 +13,7 @@
 //! | `prepare`, `authorize` | text to a parsed and authorized query |
 //! | `execute`, `statement` | running the statements of a query; the meaning of each statement |
 //! | `select`, `into`, `delete`, `definition` | statements that read, write or change something |
-//! | `listing`, `schema`, `schema_condition`, `found_series`, `field_keys`, `diagnostics`, `counters` | SHOW statements |
+//! | `listing`, `schema`, `schema_condition`, `found_series`, `field_keys`, `diagnostics`, `statistics`, `counted`, `counters` | SHOW statements |
 //! | `write`, [`ingest`] | writing points: requests and shards; the rules of writing |
 //! | `delivery`, `subscriptions`, `lines` | what subscriptions get; points as line protocol |
 //! | `change`, `catalog_cell` | changes of the catalog and its current version |
@@ -27,6 +27,7 @@ mod catalog_cell;
 mod change;
 mod clock;
 mod continuous_queries;
+mod counted;
 mod counters;
 mod definition;
 mod delete;
@@ -54,12 +55,14 @@ mod select;
 mod session;
 mod statement;
 mod statement_error;
+mod statistics;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use clock::{Clock, SystemClock};
+pub use counted::{Statistics, WrittenPoints};
 pub use delivery::{Deliver, DeliveredPoints, DeliveryCounts, DeliveryStatistics, DestinationStatistics, Subscribed};
 pub use engine::{Engine, read_catalog};
 pub use execute::TakesLong;

@@ -110,6 +110,8 @@ pub struct StatementResult {
     pub messages: Vec<String>,
     /// Whether more results of this statement follow.
     pub more: bool,
+    /// Whether the next of them belongs to the same chunk, if the answer is sent in chunks.
+    pub joins_next: bool,
     /// Why the statement failed.
     pub error: Option<String>,
 }

@@ -48,13 +48,14 @@ impl Core {
         context: &StatementContext<'_>,
         output: &mut Output<'_, '_>,
     ) -> Result<(), StatementError> {
-        let in_chunks = is_chunked(show);
+        let chunks = chunks_of(show);
         let unannounced = self.options.semantics.listings.chunks;
         for series in self.listing(show, context)? {
-            let flow = match (in_chunks, unannounced) {
-                (true, _) => output.in_chunks(series, context.session.chunk_rows),
-                (false, true) => output.alone(series),
-                (false, false) => output.series(series),
+            let flow = match chunks {
+                ListingChunks::OfRows => output.in_chunks(series, context.session.chunk_rows),
+                ListingChunks::OfSeries if unannounced => output.alone(series),
+                ListingChunks::OfSeries => output.series(series),
+                ListingChunks::One => output.together(series),
             };
             if flow.is_break() {
                 break;
@@ -90,22 +91,31 @@ impl Core {
     }
 }
 
-/// Whether a series of the listing is cut into chunks; the others are always sent whole.
-fn is_chunked(show: &Show) -> bool {
+/// The chunks that a listing is sent in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ListingChunks {
+    /// Of a series, or some of its rows.
+    OfRows,
+    /// Of a series.
+    OfSeries,
+    /// Of everything.
+    One,
+}
+
+fn chunks_of(show: &Show) -> ListingChunks {
     match show {
-        Show::Series(_) | Show::TagKeys(_) | Show::FieldKeys(_) => true,
+        Show::Series(_) | Show::TagKeys(_) | Show::FieldKeys(_) => ListingChunks::OfRows,
+        Show::Measurements { .. } | Show::TagValues { .. } => ListingChunks::OfSeries,
         Show::ContinuousQueries
         | Show::Databases
         | Show::Diagnostics { .. }
         | Show::Grants { .. }
-        | Show::Measurements { .. }
         | Show::Queries
         | Show::RetentionPolicies { .. }
         | Show::ShardGroups
         | Show::Shards
         | Show::Stats { .. }
         | Show::Subscriptions
-        | Show::TagValues { .. }
-        | Show::Users => false,
+        | Show::Users => ListingChunks::One,
     }
 }

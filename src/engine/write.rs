@@ -136,10 +136,17 @@ impl Core {
         let policy = request.policy.to_str_lossy();
         let errors = std::mem::take(&mut body.errors);
         let more_errors = body.more_errors;
-        let lines = body.points.len() + errors.len() + more_errors;
+        let points = body.points.len();
+        let lines = points + errors.len() + more_errors;
         let strings = UnescapedStrings::of(&body);
-        self.store_points(&database, &policy, &strings.batch(body))
-            .map_err(|failure| self.write_request_error(failure, lines))?;
+        let stored = self.store_points(&database, &policy, &strings.batch(body));
+        let dropped = match &stored {
+            Ok(()) => Ok(0),
+            Err(WriteFailure::Dropped { dropped, .. }) => Ok(*dropped),
+            Err(_) => Err(()),
+        };
+        self.counters.count_request_points(points as u64, dropped);
+        stored.map_err(|failure| self.write_request_error(failure, lines))?;
         if !errors.is_empty() {
             let mut text = BString::from("partial write: ");
             text.extend_from_slice(&line_errors(&errors, more_errors));

@@ -4,6 +4,7 @@
 //! Clients compare answers byte for byte, so each of these is part of the API. Does not know InfluxDB.
 
 pub mod csv;
+pub mod deflate;
 mod duration;
 mod heap;
 pub mod json;

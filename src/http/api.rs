@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, Engine, LoginError, PreparedQuery, Principal, QueryRefusal, QueryRequest, StatementResult, StoreHealth,
-    TakesLong, WriteError, WriteRequest,
+    AuthState, Engine, LoginError, PreparedQuery, Principal, QueryRefusal, QueryRequest, StatementResult, Statistics,
+    TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
 
 /// The calls of [`Engine`], which documents them.
@@ -16,8 +16,12 @@ pub trait Api: Send + Sync + 'static {
 
     /// See [`Engine::auth_state`].
     fn auth_state(&self) -> AuthState;
-    /// See [`Engine::storage_health`].
-    fn storage_health(&self) -> StoreHealth;
+    /// See [`Engine::statistics`].
+    fn statistics(&self) -> Vec<Statistics>;
+    /// See [`Engine::add_statistics`].
+    fn add_statistics(&self, source: impl Fn() -> Option<Statistics> + Send + Sync + 'static);
+    /// See [`Engine::written_points`].
+    fn written_points(&self) -> WrittenPoints;
     /// See [`Engine::login`].
     fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError>;
     /// See [`Engine::remembered_login`].
@@ -54,8 +58,14 @@ impl Api for Engine {
     fn auth_state(&self) -> AuthState {
         Engine::auth_state(self)
     }
-    fn storage_health(&self) -> StoreHealth {
-        Engine::storage_health(self)
+    fn statistics(&self) -> Vec<Statistics> {
+        Engine::statistics(self)
+    }
+    fn add_statistics(&self, source: impl Fn() -> Option<Statistics> + Send + Sync + 'static) {
+        Engine::add_statistics(self, source);
+    }
+    fn written_points(&self) -> WrittenPoints {
+        Engine::written_points(self)
     }
     fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {
         Engine::login(self, user, password)

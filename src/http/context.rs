@@ -15,6 +15,7 @@ use super::connections::Connections;
 use super::counters::Counters;
 use super::gate::Gate;
 use super::options::HttpOptions;
+use super::requests::LargeHeads;
 
 /// Queries that show or kill queries, or show a little of the catalog. They wait for one another only.
 const ADMINISTRATION_MAX: usize = 8;
@@ -53,6 +54,7 @@ pub(super) struct ServerContext<A> {
     /// Tells the users of an address apart in the queue for logins, in constant memory.
     pub(super) user_hash: RandomState,
     pub(super) body_memory: BodyMemory,
+    pub(super) large_heads: LargeHeads,
     request_ids: RequestIds,
 }
 
@@ -77,6 +79,7 @@ impl<A: Api> ServerContext<A> {
             logins: Gate::new(cores.min(LOGINS_MAX)),
             user_hash: RandomState::new(),
             body_memory,
+            large_heads: LargeHeads::default(),
             request_ids: RequestIds::new(),
         }
     }

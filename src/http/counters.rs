@@ -1,7 +1,10 @@
-//! The counters that `/debug/vars` shows, under the names of InfluxDB's HTTP statistics.
+//! The counters that SHOW STATS and `/debug/vars` show, under the names of InfluxDB's HTTP statistics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use fluxstone_engine::{Statistics, WrittenPoints};
+use fluxstone_query::Value;
 
 macro_rules! counters {
     ($($field:ident $name:literal $about:literal),* $(,)?) => {
@@ -12,11 +15,17 @@ macro_rules! counters {
         }
 
         impl Counters {
-            /// Returns names and values, sorted by name.
-            pub(super) fn values(&self) -> Vec<(&'static str, u64)> {
-                let mut values = vec![$(($name, self.$field.get())),*];
+            /// Returns the module `httpd` of a server that listens on `bind`, with the points of writes.
+            pub(super) fn statistics(&self, bind: &str, points: WrittenPoints) -> Statistics {
+                let mut values = vec![
+                    ("pointsWrittenDropped", points.dropped),
+                    ("pointsWrittenFail", points.failed),
+                    ("pointsWrittenOK", points.stored),
+                    $(($name, self.$field.get())),*
+                ];
                 values.sort_unstable();
-                values
+                let values = values.into_iter().map(|(name, value)| (name, Value::Integer(value as i64))).collect();
+                Statistics { name: "httpd", tags: vec![("bind", bind.to_owned())], values }
             }
         }
     };

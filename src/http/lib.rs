@@ -8,13 +8,14 @@
 //! | `server`, `workers`, `connections`, `socket` | listening, the threads that serve connections, limits of connections, shutting down |
 //! | `context`, `options`, `counters` | what all requests share: engine, settings, bounds, statistics |
 //! | `gate`, `administration`, `body_memory`, `patience` | the bounds: jobs, which queries have slots of their own, memory, rates |
+//! | `head`, `requests` | the heads of requests, read before hyper reads them: targets, and where bodies end |
 //! | `routes` | paths, verbs, the headers of every answer, the access log |
-//! | `parameters`, `units`, `bind`, `body`, `gzip` | decoding of requests |
+//! | `parameters`, `units`, `bind`, `body`, `gzip`, `multipart` | decoding of requests |
 //! | `credentials`, `token` | authentication |
-//! | `query`, `write` | the two endpoints |
+//! | `query`, `write`, `variables` | the endpoints |
 //! | `refusal`, `reply` | the reasons to refuse a request, and answers that are not streamed |
 //! | `brief` | which queries the thread of a connection runs |
-//! | `answer`, `stream` | encoding of results in JSON and CSV, and their way to the socket |
+//! | `answer`, `stream`, `packing` | encoding of results in JSON and CSV, their way to the socket, and their compression |
 
 mod administration;
 mod answer;
@@ -29,24 +30,33 @@ mod counters;
 mod credentials;
 mod gate;
 mod gzip;
+mod head;
+mod multipart;
 mod options;
+mod packing;
 mod parameters;
 mod patience;
 mod query;
 mod refusal;
 mod reply;
+mod requests;
 mod routes;
 mod server;
 mod socket;
 mod stream;
 mod token;
 mod units;
+mod variables;
 mod workers;
 mod write;
 
 pub use answer::{Answer, AnswerOptions};
 pub use api::Api;
+#[doc(hidden)]
+pub use head::{HeadError, Target};
 pub use options::HttpOptions;
+#[doc(hidden)]
+pub use requests::{Heads, LargeHeads, Requests};
 pub use server::Server;
 pub use workers::{THREADS_GRACE, runtime};
 

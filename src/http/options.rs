@@ -4,6 +4,7 @@ use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 
 /// The settings of the `[http]` section, and those of `[compat]` that answers depend on.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct HttpOptions {
     /// `auth-enabled`.
     pub auth_enabled: bool,
@@ -11,6 +12,8 @@ pub struct HttpOptions {
     pub realm: String,
     /// `shared-secret`; empty refuses every token.
     pub shared_secret: String,
+    /// `build-header`.
+    pub build_header: bool,
     /// `log-enabled`.
     pub log_requests: bool,
     /// `write-tracing`.

@@ -1,6 +1,9 @@
 //! The parameters of a request, from its query string and from URL-encoded forms. A malformed pair is dropped, and the others
 //! count. The meaning of the values is left to the endpoints.
 
+/// The most pairs of a query string or a form, and parts of an upload: each takes memory beyond its bytes.
+pub(super) const PAIRS_MAX: usize = 10_000;
+
 /// Decoded pairs, in the order of the request. Of equal names the first counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Parameters(Vec<(Vec<u8>, Vec<u8>)>);
@@ -19,6 +22,11 @@ impl Parameters {
             Some((unescaped(name)?, unescaped(value)?))
         };
         Parameters(text.split(|&b| b == b'&').filter_map(pair).collect())
+    }
+
+    /// The bytes of all names and values.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
     /// Appends a pair.

@@ -10,7 +10,6 @@ use bstr::ByteSlice;
 use bytes::Bytes;
 use fluxstone_compat::AnswerSemantics;
 use fluxstone_engine::{Principal, QueryRefusal, QueryRequest};
-use http_body_util::{BodyDataStream, Full};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
@@ -27,21 +26,23 @@ use super::brief::{BRIEF_MAX, Shape, YIELD_AFTER};
 use super::context::ServerContext;
 use super::credentials::authenticate;
 use super::gate::{Gate, Pass, Turn};
-use super::parameters::{Parameters, to_text};
+use super::multipart::{MultipartError, read_parts};
+use super::packing::Packer;
+use super::parameters::{PAIRS_MAX, Parameters, to_text};
 use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody, ReplyStyle, close_after};
 use super::socket::Peer;
-use super::stream::{Slots, StreamBody, StreamSender, packed, stream};
+use super::stream::{Slots, StreamBody, StreamSender, stream};
 use super::units;
 
 /// The largest form or upload, in bytes.
 const QUERY_BODY_BYTES_MAX: usize = 10 << 20;
 
-/// The most pairs of a form and parts of an upload: each takes memory beyond its bytes.
-pub(super) const PAIRS_MAX: usize = 10_000;
-
 /// How often the bytes of a form are in memory: received, decoded, and as text.
 const FORM_COPIES: usize = 3;
+
+/// Parameters in query strings of this length are not charged: the number of connections is bounded.
+const FREE_QUERY_BYTES: usize = 64 << 10;
 
 /// The most memory that values of placeholders take for each byte of their JSON: `"ab":1,` becomes an item of a list, which may
 /// have twice its length, and one of a map, each with two texts.
@@ -85,6 +86,10 @@ async fn accept<A: Api>(
 ) -> Result<Reply, Refusal> {
     let principal = authenticate(context, parts, client, &query).await?;
     let mut memory = context.body_memory.reservation();
+    let query_bytes = query.bytes();
+    if query_bytes > FREE_QUERY_BYTES {
+        memory.grow_by(FORM_COPIES * query_bytes).await.map_err(BodyError::Memory)?;
+    }
     let (parameters, upload) = read_sources(context, parts, query, body, &mut memory).await?;
     let text = parameters.text("q").trim().to_owned();
     let text = if text.is_empty() { upload.ok_or(Refusal::NoQuery)? } else { text };
@@ -123,12 +128,12 @@ async fn accept<A: Api>(
             semantics: context.options.semantics,
             csv_null_cells: context.options.csv_null_cells,
         };
-        let body = match run_briefly(&job, client, options, style.gzip).await? {
+        let body = match run_briefly(&job, client, options, style.gzip.is_some()).await? {
             Some(bytes) => ReplyBody::Brief(bytes),
-            None => ReplyBody::Stream(run_streaming(job, client, options, style.gzip).await?),
+            None => ReplyBody::Stream(run_streaming(job, client, options, style.gzip.is_some()).await?),
         };
         let mut reply = style.reply(StatusCode::OK, body);
-        if style.gzip {
+        if style.gzip.is_some() {
             reply.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         reply
@@ -173,7 +178,7 @@ async fn read_sources<A: Api>(
             let received = body.read(limits, memory).await?;
             memory.grow_to(FORM_COPIES * received.len()).await.map_err(BodyError::Memory)?;
             let mut parameters = query;
-            let upload = read_multipart(content_type, received, &mut parameters).await?;
+            let upload = read_multipart(content_type.as_bytes(), &received, &mut parameters)?;
             Ok((parameters, upload))
         }
         _ => Ok((query, None)),
@@ -181,34 +186,20 @@ async fn read_sources<A: Api>(
 }
 
 /// Appends the fields of a multipart body and returns the file `q`. A malformed body counts as empty.
-async fn read_multipart(
-    content_type: &str,
-    body: Vec<u8>,
-    parameters: &mut Parameters,
-) -> Result<Option<String>, Refusal> {
-    let Ok(boundary) = multer::parse_boundary(content_type) else { return Ok(None) };
-    let mut multipart = multer::Multipart::new(BodyDataStream::new(Full::new(Bytes::from(body))), boundary);
-    let mut fields = Parameters::default();
+fn read_multipart(content_type: &[u8], body: &[u8], parameters: &mut Parameters) -> Result<Option<String>, Refusal> {
+    let parts = match read_parts(content_type, body, PAIRS_MAX) {
+        Ok(parts) => parts,
+        Err(MultipartError::Malformed) => return Ok(None),
+        Err(MultipartError::TooMany) => return Err(Refusal::TooManyPairs),
+    };
     let mut upload = None;
-    for parts in 1.. {
-        let field = match multipart.next_field().await {
-            Ok(Some(field)) => field,
-            Ok(None) => break,
-            Err(_) => return Ok(None),
-        };
-        if parts > PAIRS_MAX {
-            return Err(Refusal::TooManyPairs);
-        }
-        let name = field.name().unwrap_or_default().to_owned();
-        let is_file = field.file_name().is_some();
-        let Ok(content) = field.bytes().await else { return Ok(None) };
-        if !is_file {
-            fields.push(name.as_bytes(), &content);
-        } else if name == "q" && upload.is_none() {
-            upload = Some(to_text(&content));
+    for part in parts {
+        if !part.is_file {
+            parameters.push(&part.name, &part.content);
+        } else if part.name == b"q" && upload.is_none() {
+            upload = Some(to_text(&part.content));
         }
     }
-    parameters.extend(fields);
     Ok(upload)
 }
 
@@ -310,7 +301,7 @@ async fn run_briefly<A: Api>(
     }
     let bytes = answer.finish();
     context.counters.query_bytes.add(bytes.len() as u64);
-    let bytes = if gzip { packed(&bytes) } else { bytes };
+    let bytes = if gzip { Packer::new(options.semantics).finish(&bytes) } else { bytes };
     let took = begun.elapsed();
     context.brief.took(shape, Some(took));
     if took > YIELD_AFTER {
@@ -332,7 +323,7 @@ async fn run_streaming<A: Api>(
         slots = slots_for(&context, &job.text, client) => slots,
         () = client.gone() => return Err(Refusal::ClientGone),
     };
-    let (sender, body) = stream(gzip, client.clone(), slots);
+    let (sender, body) = stream(gzip.then(|| Packer::new(options.semantics)), client.clone(), slots);
     let (accepted, mut acceptance) = oneshot::channel();
     let is_prepared = Arc::new(AtomicBool::new(false));
     let now_prepared = Arc::clone(&is_prepared);

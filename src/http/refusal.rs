@@ -11,11 +11,17 @@ use super::body::BodyError;
 use super::body_memory::NoMemory;
 use super::credentials::Unauthorized;
 use super::gzip::GzipError;
+use super::head::HeadError;
+use super::parameters::PAIRS_MAX;
 use super::reply::{Reply, ReplyStyle};
 
 /// Why a request is refused. Displays as clients see it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    #[error("too many pairs in the query string: more than {PAIRS_MAX}")]
+    TooManyParameters,
     #[error(transparent)]
     Unauthorized(#[from] Unauthorized),
     #[error(transparent)]
@@ -25,7 +31,7 @@ pub(super) enum Refusal {
     /// `/query` without a query.
     #[error("missing required parameter \"q\"")]
     NoQuery,
-    #[error("too many pairs or parts in the request body: more than 10000")]
+    #[error("too many pairs or parts in the request body: more than {PAIRS_MAX}")]
     TooManyPairs,
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -62,9 +68,11 @@ impl Refusal {
 
     fn status(&self) -> StatusCode {
         match self {
+            Refusal::Head(error) => status_of_head(error),
             Refusal::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Refusal::Body(BodyError::TooLarge(_) | BodyError::Memory(NoMemory::Never { .. }))
             | Refusal::TooManyPairs
+            | Refusal::TooManyParameters
             | Refusal::Gzip(GzipError::TooLarge(_) | GzipError::Memory(NoMemory::Never { .. })) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
@@ -88,6 +96,24 @@ impl Refusal {
             Refusal::Write(error) => status_of(error.kind),
             Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+/// The status for a head that is refused.
+fn status_of_head(error: &HeadError) -> StatusCode {
+    match error {
+        HeadError::TooLarge | HeadError::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HeadError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        HeadError::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
+        HeadError::Expectation => StatusCode::EXPECTATION_FAILED,
+        HeadError::RequestLine
+        | HeadError::Target(_)
+        | HeadError::Malformed(_)
+        | HeadError::Length
+        | HeadError::Coding
+        | HeadError::NoHost
+        | HeadError::ManyHosts
+        | HeadError::OutOfStep => StatusCode::BAD_REQUEST,
     }
 }
 

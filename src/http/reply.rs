@@ -5,13 +5,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use fluxstone_compat::AnswerSemantics;
 use fluxstone_go::json::JsonWriter;
 use hyper::body::{Frame, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use super::packing::packed;
 use super::parameters::Parameters;
-use super::stream::{Interrupted, StreamBody, packed};
+use super::stream::{Interrupted, StreamBody};
 
 /// The body of a reply.
 #[derive(Debug)]
@@ -55,18 +57,19 @@ pub(super) type Reply = Response<ReplyBody>;
 pub(super) struct ReplyStyle {
     pub(super) csv: bool,
     pub(super) pretty: bool,
-    pub(super) gzip: bool,
+    /// How the answer is compressed, if it is.
+    pub(super) gzip: Option<AnswerSemantics>,
     origin: Option<HeaderValue>,
 }
 
 impl ReplyStyle {
     /// Reads `Accept`, `Accept-Encoding`, `Origin` and `pretty`.
-    pub(super) fn of(headers: &HeaderMap, query: &Parameters) -> ReplyStyle {
+    pub(super) fn of(headers: &HeaderMap, query: &Parameters, semantics: AnswerSemantics) -> ReplyStyle {
         let bytes = |name: HeaderName| headers.get(name).map_or(&[][..], HeaderValue::as_bytes);
         ReplyStyle {
             csv: matches!(bytes(header::ACCEPT), b"application/csv" | b"text/csv"),
             pretty: query.is_true("pretty"),
-            gzip: bstr::ByteSlice::contains_str(bytes(header::ACCEPT_ENCODING), "gzip"),
+            gzip: bstr::ByteSlice::contains_str(bytes(header::ACCEPT_ENCODING), "gzip").then_some(semantics),
             origin: headers.get(header::ORIGIN).filter(|origin| !origin.is_empty()).cloned(),
         }
     }
@@ -105,11 +108,11 @@ impl ReplyStyle {
             json.raw(b"\n");
             body = json.take();
         }
-        if self.gzip {
-            body = packed(&body);
+        if let Some(semantics) = self.gzip {
+            body = packed(&body, semantics);
         }
         let mut reply = self.reply(status, ReplyBody::Whole(Some(body.into())));
-        if self.gzip {
+        if self.gzip.is_some() {
             reply.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         reply

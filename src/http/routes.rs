@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
+use bstr::ByteSlice;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
@@ -16,17 +17,19 @@ use hyper::{Method, Request, StatusCode, Version};
 use super::api::Api;
 use super::body::RequestBody;
 use super::context::ServerContext;
-use super::parameters::Parameters;
+use super::head::{HeadError, Target};
+use super::parameters::{PAIRS_MAX, Parameters};
 use super::refusal::Refusal;
-use super::reply::{Reply, ReplyBody, ReplyStyle, close_after, plain};
+use super::reply::{Reply, ReplyStyle, close_after, plain};
+use super::requests::{Announced, Heads};
 use super::socket::Peer;
-use super::{query, write};
+use super::{query, variables, write};
 
 /// The version of InfluxDB whose API is served.
 const INFLUXDB_VERSION: HeaderValue = HeaderValue::from_static("1.2.4");
 
-/// The largest head of a request, in bytes.
-pub(super) const HEAD_BYTES_MAX: usize = 128 << 10;
+/// The longest path that is logged in full, in bytes.
+const LOGGED_PATH_BYTES_MAX: usize = 1 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Endpoint {
@@ -39,13 +42,13 @@ enum Endpoint {
 
 impl Endpoint {
     /// Paths are compared in their raw form, with escapes.
-    fn at(path: &str) -> Option<Endpoint> {
+    fn at(path: &[u8]) -> Option<Endpoint> {
         match path {
-            "/ping" => Some(Endpoint::Ping),
-            "/status" => Some(Endpoint::Status),
-            "/query" => Some(Endpoint::Query),
-            "/write" => Some(Endpoint::Write),
-            _ if path.starts_with("/debug/vars") => Some(Endpoint::Variables),
+            b"/ping" => Some(Endpoint::Ping),
+            b"/status" => Some(Endpoint::Status),
+            b"/query" => Some(Endpoint::Query),
+            b"/write" => Some(Endpoint::Write),
+            _ if path.starts_with(b"/debug/vars") => Some(Endpoint::Variables),
             _ => None,
         }
     }
@@ -61,10 +64,22 @@ impl Endpoint {
     }
 }
 
-/// Answers a request, even if its endpoint panics.
-pub(super) async fn answer<A: Api>(
+/// Answers a request, even if its endpoint panics. Its target is among `heads`.
+pub(super) fn answer<A: Api>(
     context: Arc<ServerContext<A>>,
     client: Peer,
+    heads: &Heads,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Reply, Infallible>> + use<A> {
+    // At once: the targets are in the order of the requests.
+    let announced = heads.take(request.uri().path());
+    answer_announced(context, client, announced, request)
+}
+
+async fn answer_announced<A: Api>(
+    context: Arc<ServerContext<A>>,
+    client: Peer,
+    announced: Announced,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
     let begun = Instant::now();
@@ -72,11 +87,12 @@ pub(super) async fn answer<A: Api>(
     let active = context.counters.requests_active.while_held();
     let (parts, incoming) = request.into_parts();
     let mut body = RequestBody::new(incoming, &parts.headers);
+    let path = context.options.log_requests.then(|| shown_path(&announced));
 
-    let routed = without_panic(route(&context, &parts, &client, &mut body)).await;
+    let routed = without_panic(route(&context, &parts, announced, &client, &mut body)).await;
     let mut reply = routed.unwrap_or_else(|| {
         context.counters.panics.add(1);
-        tracing::error!(method = %parts.method, path = %parts.uri.path().escape_debug(), "a request panicked");
+        tracing::error!(method = %parts.method, "a request panicked");
         Refusal::Panicked.reply(&ReplyStyle::default(), &context.challenge)
     });
     if !body.drain().await {
@@ -84,39 +100,53 @@ pub(super) async fn answer<A: Api>(
     }
     let headers = reply.headers_mut();
     headers.insert(HeaderName::from_static("x-influxdb-version"), INFLUXDB_VERSION);
+    if context.options.build_header {
+        headers.insert(HeaderName::from_static("x-influxdb-build"), HeaderValue::from_static("OSS"));
+    }
     if let Ok(id) = HeaderValue::from_str(&context.request_id()) {
         headers.insert(HeaderName::from_static("request-id"), id);
     }
     count(&context, reply.status());
     context.counters.request_ns.add_time(begun.elapsed());
     drop(active);
-    if context.options.log_requests {
-        // With escapes, so that a path cannot pretend to be another line of the log.
-        let (method, path, status) = (&parts.method, parts.uri.path().escape_debug(), reply.status().as_u16());
+    if let Some(path) = path {
+        let (method, status) = (&parts.method, reply.status().as_u16());
         // The query string is not logged: it may hold a password.
         tracing::info!(target: "fluxstone::access", %method, %path, status, took = ?begun.elapsed());
     }
     Ok(reply)
 }
 
-async fn route<A: Api>(context: &Arc<ServerContext<A>>, parts: &Parts, client: &Peer, body: &mut RequestBody) -> Reply {
-    if head_bytes(parts) > HEAD_BYTES_MAX {
-        let mut reply = plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "431 Request Header Fields Too Large");
-        close_after(&mut reply);
-        return reply;
-    }
-    let wrong_host = match parts.headers.get_all(header::HOST).iter().count() {
-        0 if parts.version == Version::HTTP_11 => Some("400 Bad Request: missing required Host header"),
-        0 | 1 => None,
-        _ => Some("400 Bad Request: too many Host headers"),
+/// The path for the log, with escapes, so that it cannot pretend to be another line.
+fn shown_path(announced: &Announced) -> String {
+    let path = announced.target.as_ref().map_or(&[][..], Target::path);
+    String::from_utf8_lossy(&path[..path.len().min(LOGGED_PATH_BYTES_MAX)]).escape_debug().to_string()
+}
+
+async fn route<A: Api>(
+    context: &Arc<ServerContext<A>>,
+    parts: &Parts,
+    announced: Announced,
+    client: &Peer,
+    body: &mut RequestBody,
+) -> Reply {
+    let checked = announced.target.as_ref().map_err(Clone::clone).and_then(|target| {
+        check_headers(parts)?;
+        Ok(target)
+    });
+    let target = match checked {
+        Ok(target) => target,
+        Err(error) => {
+            let mut reply = Refusal::Head(error).reply(&ReplyStyle::default(), &context.challenge);
+            close_after(&mut reply);
+            return reply;
+        }
     };
-    if let Some(text) = wrong_host {
-        let mut reply = plain(StatusCode::BAD_REQUEST, text);
-        close_after(&mut reply);
-        return reply;
-    }
-    let Some(endpoint) = Endpoint::at(parts.uri.path()) else {
-        return plain(StatusCode::NOT_FOUND, "404 page not found\n");
+    let Some(endpoint) = Endpoint::at(target.path()) else {
+        return match target.path() {
+            b"*" if parts.method == Method::OPTIONS => ReplyStyle::default().options(),
+            _ => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
+        };
     };
     let allowed = endpoint.allowed();
     if !allowed.is_empty() && !allowed.split(", ").any(|verb| verb == parts.method.as_str()) {
@@ -124,8 +154,13 @@ async fn route<A: Api>(context: &Arc<ServerContext<A>>, parts: &Parts, client: &
         reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         return reply;
     }
-    let query = Parameters::parse(parts.uri.query().unwrap_or_default().as_bytes());
-    let style = ReplyStyle::of(&parts.headers, &query);
+    if memchr::memchr_iter(b'&', target.query()).count() >= PAIRS_MAX {
+        return Refusal::TooManyParameters.reply(&ReplyStyle::default(), &context.challenge);
+    }
+    let query = Parameters::parse(target.query());
+    // The target may be large, and has done its duty.
+    drop(announced);
+    let style = ReplyStyle::of(&parts.headers, &query, context.options.semantics);
     match endpoint {
         _ if parts.method == Method::OPTIONS && endpoint != Endpoint::Variables => style.options(),
         Endpoint::Ping => {
@@ -138,37 +173,25 @@ async fn route<A: Api>(context: &Arc<ServerContext<A>>, parts: &Parts, client: &
         }
         Endpoint::Query => query::answer(context, parts, client, query, &style, body).await,
         Endpoint::Write => write::answer(context, parts, client, &query, &style, body).await,
-        Endpoint::Variables => variables(context),
+        Endpoint::Variables => variables::answer(context),
     }
 }
 
-/// The size of a head. hyper refuses most heads that are too large, but not one whose last part arrives with a lot before it.
-fn head_bytes(parts: &Parts) -> usize {
-    let headers = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
-    headers.sum::<usize>() + parts.uri.path_and_query().map_or(0, |target| target.as_str().len())
+/// Checks the headers that every request must have, or that every request may have.
+fn check_headers(parts: &Parts) -> Result<(), HeadError> {
+    match parts.headers.get_all(header::HOST).iter().count() {
+        0 if parts.version == Version::HTTP_11 => return Err(HeadError::NoHost),
+        0 | 1 => {}
+        _ => return Err(HeadError::ManyHosts),
+    }
+    let mut expected =
+        parts.headers.get_all(header::EXPECT).into_iter().flat_map(|value| value.as_bytes().split_str(","));
+    let is_known = |expected: &[u8]| matches!(expected.trim_ascii(), b"") || is_continue(expected);
+    if expected.all(is_known) { Ok(()) } else { Err(HeadError::Expectation) }
 }
 
-/// Answers `/debug/vars`: the counters, as a JSON object.
-fn variables<A: Api>(context: &ServerContext<A>) -> Reply {
-    let values: serde_json::Map<_, _> =
-        context.counters.values().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    let uptime = context.started.elapsed().as_secs();
-    // Reasons name paths, so only administrators see them, in SHOW DIAGNOSTICS.
-    let health = context.api.storage_health();
-    let variables = serde_json::json!({
-        "httpd": { "name": "httpd", "tags": {}, "values": values },
-        "storage": { "name": "storage", "tags": {}, "values": {
-            "damagedSegments": health.damaged_segments.len(),
-            "mode": health.mode.name(),
-            "panics": health.panics,
-            "sealingFails": health.sealing_error.is_some(),
-        } },
-        "system": { "name": "system", "tags": {}, "values": { "uptime": uptime } },
-    });
-    let mut reply = Reply::new(ReplyBody::Whole(Some(format!("{variables}\n").into())));
-    let content_type = HeaderValue::from_static("application/json; charset=utf-8");
-    reply.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    reply
+fn is_continue(expected: &[u8]) -> bool {
+    expected.trim_ascii().eq_ignore_ascii_case(b"100-continue")
 }
 
 fn count<A: Api>(context: &ServerContext<A>, status: StatusCode) {

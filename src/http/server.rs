@@ -19,6 +19,7 @@ use super::context::{ServerContext, blocking_threads_max};
 use super::options::HttpOptions;
 use super::patience::Patience;
 use super::reply::closes_after;
+use super::requests::{Heads, RequestStream, Requests};
 use super::routes;
 use super::socket::{SharedStream, WatchedStream};
 use super::workers::{Handed, Seat, Stop, Workers, finish};
@@ -34,6 +35,9 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(10);
 
 /// How long running requests may take when the server shuts down.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How much is read from a connection before it is handled. Larger than the part of a head that hyper gets.
+const READ_BYTES_MAX: usize = 128 << 10;
 
 /// How many connections may wait to be accepted. The system may allow fewer. Clients whose attempts are dropped try again after a
 /// second.
@@ -76,7 +80,14 @@ impl<A: Api> Server<A> {
             },
             None => listen(address).await?,
         };
-        Ok(Server { listener, context: Arc::new(ServerContext::new(api, options)) })
+        let context = Arc::new(ServerContext::new(api, options));
+        // The engine belongs to the context: it must not own it.
+        let (counted, bind) = (Arc::downgrade(&context), address.to_owned());
+        context.api.add_statistics(move || {
+            let context = counted.upgrade()?;
+            Some(context.counters.statistics(&bind, context.api.written_points()))
+        });
+        Ok(Server { listener, context })
     }
 
     /// The address that it listens on.
@@ -158,10 +169,13 @@ async fn serve_connection<A: Api>(
     let _ = stream.set_nodelay(true);
     let (stream, client) = SharedStream::new(stream, address);
     let patience = Patience::new(WRITE_TIMEOUT, context.options.transfer_rate_min);
+    let heads = Heads::default();
+    let requests = Requests::new(heads.clone(), counted.large_heads.clone());
+    let stream = RequestStream::new(WatchedStream::new(stream, patience), requests);
     let seat = &seat;
     let service = service_fn(move |request| {
         let busy = activity.busy();
-        let answer = routes::answer(Arc::clone(&context), client.clone(), request);
+        let answer = routes::answer(Arc::clone(&context), client.clone(), &heads, request);
         async move {
             let _busy = busy;
             let answer = answer.await;
@@ -174,11 +188,11 @@ async fn serve_connection<A: Api>(
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        // Also the most that is read from a socket at once.
-        .max_buf_size(routes::HEAD_BYTES_MAX)
+        // The most that is read from a socket at once, and more than the heads that it gets.
+        .max_buf_size(READ_BYTES_MAX)
         .half_close(true)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(WatchedStream::new(stream, patience)), service);
+        .serve_connection(TokioIo::new(stream), service);
     let mut serving = std::pin::pin!(serving);
     let result = tokio::select! {
         result = serving.as_mut() => result,

@@ -2,7 +2,6 @@
 //! down instead of filling memory, and a query ends when its reader is gone or stuck. While it waits for its reader, other
 //! queries compute in its place.
 
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,13 +10,12 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 
 use super::gate::Pass;
+use super::packing::Packer;
 use super::socket::Peer;
 
 /// Pieces between the query and the socket: one is sent while the next one is made.
@@ -117,12 +115,12 @@ pub(super) struct StreamSender {
     pieces: mpsc::Sender<Bytes>,
     link: Arc<Link>,
     runtime: Handle,
-    gzip: Option<GzEncoder<Vec<u8>>>,
+    packer: Option<Packer>,
     slots: Slots,
 }
 
 /// Makes a stream to `client`. Must be called on the runtime.
-pub(super) fn stream(gzip: bool, client: Peer, slots: Slots) -> (StreamSender, StreamBody) {
+pub(super) fn stream(packer: Option<Packer>, client: Peer, slots: Slots) -> (StreamSender, StreamBody) {
     let (sender, pieces) = mpsc::channel(QUEUED_PIECES);
     let link = Arc::new(Link {
         cancelled: AtomicBool::new(false),
@@ -130,9 +128,8 @@ pub(super) fn stream(gzip: bool, client: Peer, slots: Slots) -> (StreamSender, S
         begun: Instant::now(),
         taken_ms: AtomicU64::new(0),
     });
-    let gzip = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
     let runtime = Handle::current();
-    let sender = StreamSender { pieces: sender, link: Arc::clone(&link), runtime, gzip, slots };
+    let sender = StreamSender { pieces: sender, link: Arc::clone(&link), runtime, packer, slots };
     let gone = Box::pin(async move { client.gone().await });
     (sender, StreamBody { pieces, rest: Bytes::new(), link, gone })
 }
@@ -145,22 +142,18 @@ impl StreamSender {
 
     /// Sends a piece. Breaks if the reader is gone or has stalled.
     pub(super) fn send(&mut self, bytes: Vec<u8>) -> ControlFlow<()> {
-        let bytes = match &mut self.gzip {
+        let bytes = match &mut self.packer {
             None => bytes,
-            Some(gzip) => {
-                // Writing to a vector cannot fail.
-                let _ = gzip.write_all(&bytes).and_then(|()| gzip.flush());
-                std::mem::take(gzip.get_mut())
-            }
+            Some(packer) => packer.piece(&bytes),
         };
         self.pass_on(bytes)
     }
 
     /// Sends the last piece and marks the answer as complete.
     pub(super) fn finish(mut self, bytes: Vec<u8>) {
-        let bytes = match self.gzip.take() {
+        let bytes = match self.packer.take() {
             None => bytes,
-            Some(mut gzip) => gzip.write_all(&bytes).and_then(|()| gzip.finish()).unwrap_or_default(),
+            Some(packer) => packer.finish(&bytes),
         };
         if self.pass_on(bytes).is_continue() {
             self.link.finished.store(true, Ordering::Release);
@@ -218,12 +211,6 @@ impl Cancelled {
     }
 }
 
-/// Returns `bytes` in gzip.
-pub(super) fn packed(bytes: &[u8]) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(bytes).and_then(|()| gzip.finish()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,7 +227,7 @@ mod tests {
         let (answers, queries) = (Gate::new(1), Gate::new(1));
         let turn = Turn::of(address.ip(), 0);
         let slots = Slots { answer: answers.pass(turn).await, query: queries.pass(turn).await };
-        let (mut sender, mut body) = stream(false, client, slots);
+        let (mut sender, mut body) = stream(None, client, slots);
         let job = tokio::task::spawn_blocking(move || {
             let piece = || vec![b'x'; 100_000];
             let first = [sender.send(piece()), sender.send(piece())];

@@ -97,6 +97,7 @@ pub(super) fn http_options(settings: &Settings) -> HttpOptions {
         auth_enabled: http.auth_enabled,
         realm: http.realm.clone(),
         shared_secret: http.shared_secret.clone(),
+        build_header: http.build_header,
         log_requests: http.log_enabled,
         write_tracing: http.write_tracing,
         rows_max: u64::try_from(http.max_row_limit).ok().and_then(limit),

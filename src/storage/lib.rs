@@ -257,6 +257,13 @@ impl Store {
         self.reader(database).map_or(0, |series| series.measurements().len())
     }
 
+    /// Returns the size of the segment files of a shard, in bytes.
+    pub fn disk_bytes(&self, database: DatabaseId, shard: ShardId) -> u64 {
+        let state = self.core.state.read();
+        let shard = state.database(database).and_then(|database| database.shard(shard));
+        shard.map_or(0, |shard| shard.segments.iter().map(|file| file.segment.file_bytes()).sum())
+    }
+
     /// Whether a measurement has any series.
     pub fn has_measurement(&self, database: DatabaseId, measurement: &[u8]) -> bool {
         self.with_index(database, |index, view| index.has_measurement(measurement, view)).unwrap_or(false)

@@ -154,6 +154,28 @@ fn as_observed_listings_of_several_series_do_not_announce_more() {
     }
 }
 
+// spec: http.chunked.5
+#[test]
+fn listings_of_the_catalog_are_one_chunk() {
+    for bench in [filled(Bench::new()), filled(Bench::observed())] {
+        bench.done("CREATE DATABASE e");
+        for text in ["SHOW CONTINUOUS QUERIES", "SHOW DIAGNOSTICS", "SHOW SHARDS", "SHOW STATS"] {
+            let parameters = Parameters::new();
+            let (principal, database) = (&Principal::Anyone, "d");
+            let request =
+                QueryRequest { principal, text, parameters: &parameters, database, read_only: true, chunk_rows: 1 };
+            let mut found = Vec::new();
+            bench.engine.execute(bench.engine.prepare(request).unwrap(), &AtomicBool::new(false), &mut |result| {
+                found.push((result.more, result.joins_next));
+                ControlFlow::Continue(())
+            });
+            let (last, before) = found.split_last().unwrap();
+            assert!(!before.is_empty() && before.iter().all(|&flags| flags == (true, true)), "{text}: {found:?}");
+            assert_eq!(*last, (false, false), "{text}");
+        }
+    }
+}
+
 // spec: statements.schema.6
 #[test]
 fn a_policy_without_shards_shows_no_series() {

@@ -464,7 +464,7 @@ fn only_databases_with_subscriptions_are_listed() {
     assert_eq!(bench.run("SHOW SUBSCRIPTIONS"), listed);
 }
 
-// spec: statements.stats.1, storage.durability.14, statements.stats.2
+// spec: statements.stats.1, storage.durability.14, statements.stats.2, statements.stats.3
 #[test]
 fn stats_and_diagnostics_are_series_of_one_row() {
     let bench = Bench::new();
@@ -472,8 +472,19 @@ fn stats_and_diagnostics_are_series_of_one_row() {
     bench.write("m,t=a f=1 1\nm,t=b f=1 1\nn f=1 1");
     let stats = "0: database{database=d} numMeasurements,numSeries | 2,3";
     assert_eq!(bench.run("SHOW STATS FOR 'database'"), stats);
-    let write = "0: write{} pointDrop,pointOk,writeError,writeOk | 0,3,0,1";
+    let write = "0: write{} pointReq,pointReqLocal,req,subWriteDrop,subWriteOk,writeDrop,writeError,writeOk,writeTimeout \
+                 | 3,3,1,0,0,0,0,1,0";
     assert_eq!(bench.run("SHOW STATS FOR 'write'"), write);
+    let shard = "0: shard{database=d,engine=fluxstone,id=1,retentionPolicy=autogen} diskBytes | 0";
+    assert_eq!(bench.run("SHOW STATS FOR 'shard'"), shard);
+    bench.write("m,t=a f=1 1\nm,t=a f=1 2");
+    let points = bench.engine.written_points();
+    assert_eq!((points.stored, points.dropped, points.failed), (5, 0, 0));
+    bench.engine.add_statistics(|| None);
+    let names: Vec<_> = bench.engine.statistics().iter().map(|statistics| statistics.name).collect();
+    let wanted =
+        ["runtime", "queryExecutor", "database", "shard", "write", "subscriber", "cq", "background", "storage"];
+    assert_eq!(names, wanted);
     assert_eq!(bench.run("SHOW STATS FOR 'nope'; SHOW DIAGNOSTICS FOR 'nope'"), "0:\n1:");
     assert!(bench.run("SHOW DIAGNOSTICS FOR 'build'").contains("Branch,Build Time,Commit,Version"));
     assert!(bench.run("SHOW DIAGNOSTICS FOR 'runtime'").contains("GOARCH,GOMAXPROCS,GOOS,version"));

@@ -92,6 +92,7 @@ impl JsonAnswer {
             self.chunk_rows += series.row_count();
             is_full = !series.more_rows || self.chunk_rows >= self.options.chunk_rows;
         }
+        is_full &= !piece.joins_next;
         if let Some(open) = &mut self.open {
             open.messages.extend(piece.messages);
             open.error = piece.error;

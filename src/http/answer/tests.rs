@@ -204,6 +204,17 @@ fn pieces_of_a_series_are_joined() {
     check(observed(ns), pieces(), &joined(",\"partial\":true"));
 }
 
+// spec: http.chunked.5
+#[test]
+fn series_of_one_chunk_share_a_document() {
+    let joined = StatementResult { joins_next: true, more: true, ..result(0, counting("a", 20_000)) };
+    let (text, _) = document(CHUNKED, vec![joined, result(0, counting("b", 1)), result(1, counting("c", 1))]);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("\"name\":\"a\"") && lines[0].contains(",20000]"));
+    assert!(lines[0].contains("\"name\":\"b\"") && !lines[0].contains("partial"), "{}", lines[0]);
+}
+
 // spec: http.chunked.3, http.chunked.4
 #[test]
 fn a_chunk_is_a_document_that_says_what_follows() {

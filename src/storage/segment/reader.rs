@@ -79,6 +79,11 @@ impl ReadFile for NoContents {
 }
 
 impl Segment {
+    /// The size of the file.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Opens the file at `path`: checks header and footer and reads the directory.
     pub fn open(disk: &dyn Disk, path: &Path, cache: Arc<SegmentCache>) -> Result<Segment, SegmentError> {
         let file = disk.open(path).map_err(|source| SegmentError::Io { offset: 0, source })?;
