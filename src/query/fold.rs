@@ -113,11 +113,11 @@ impl TimeOperand {
     }
 }
 
-/// Folds times and durations, at least one of which must be present. A string counts as a time only if the other side is not a
-/// string.
+/// Folds times and durations, at least one of which must be present. The sum of two strings is a string, even if both are dates.
+/// A sum or difference that is not within the range of times stays as it is; [`wide_time`] computes it.
 #[expect(clippy::match_same_arms, reason = "one arm for each rule")]
 fn fold_times(op: BinaryOp, lhs: &ExprKind, rhs: &ExprKind) -> Option<ExprKind> {
-    if matches!((lhs, rhs), (ExprKind::String(_), ExprKind::String(_))) && !op.is_comparison() {
+    if matches!((lhs, rhs), (ExprKind::String(_), ExprKind::String(_))) && op == BinaryOp::Add {
         return None;
     }
     let time = |t: Option<i64>| t.map(|t| ExprKind::Time(Timestamp(t)));
@@ -152,6 +152,31 @@ fn fold_times(op: BinaryOp, lhs: &ExprKind, rhs: &ExprKind) -> Option<ExprKind> 
     }
 }
 
+/// The time that a folded sum or difference is, in nanoseconds since the epoch, which may exceed 64 bits. `None` if it is not a time.
+pub(super) fn wide_time(expr: &Expr) -> Option<i128> {
+    let length = |expr: &Expr| match &expr.kind {
+        ExprKind::Duration(length) => Some(i128::from(length.0)),
+        ExprKind::Integer(length) => Some(i128::from(*length)),
+        _ => None,
+    };
+    match &expr.kind {
+        ExprKind::Paren(inner) => wide_time(inner),
+        ExprKind::Time(time) => Some(i128::from(time.0)),
+        ExprKind::String(text) => time_literal::parse(text),
+        ExprKind::Binary { op, lhs, rhs } => match (op, &lhs.kind, &rhs.kind) {
+            (BinaryOp::Add, ExprKind::Integer(a), ExprKind::Duration(b)) => Some(i128::from(*a) + i128::from(b.0)),
+            (BinaryOp::Subtract, ExprKind::Integer(a), ExprKind::Duration(b)) => Some(i128::from(*a) - i128::from(b.0)),
+            (BinaryOp::Add, ..) => match length(rhs) {
+                Some(length) => wide_time(lhs)?.checked_add(length),
+                None => length(lhs)?.checked_add(wide_time(rhs)?),
+            },
+            (BinaryOp::Subtract, ..) => wide_time(lhs)?.checked_sub(length(rhs)?),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +203,27 @@ mod tests {
         check(BinaryOp::Add, ExprKind::Duration(Nanos(7)), now(), &ns(1_007));
         check(BinaryOp::Add, ExprKind::Integer(3), ExprKind::Duration(Nanos(7)), &ns(10));
         check(BinaryOp::Subtract, now(), now(), &ExprKind::Duration(Nanos(0)));
+        let date = |text: &str| ExprKind::String(text.into());
+        let difference = &ExprKind::Duration(Nanos(365 * 86_400_000_000_000));
+        check(BinaryOp::Subtract, date("2015-01-01"), date("2014-01-01"), difference);
+        check(BinaryOp::Add, date("2015-01-01"), date("2014-01-01"), &date("2015-01-012014-01-01"));
+        let apart = binary(BinaryOp::Subtract, date("2015-01-01"), date("x")).kind;
+        check(BinaryOp::Subtract, date("2015-01-01"), date("x"), &apart);
+    }
+
+    // spec: select.time.arithmetic.1
+    #[test]
+    fn sums_beyond_the_range_are_computed_apart() {
+        let wide = |op, lhs, rhs| wide_time(&fold(&binary(op, lhs, rhs), Some(Timestamp(i64::MAX - 3))));
+        let over = i128::from(i64::MAX) + 2;
+        assert_eq!(wide(BinaryOp::Add, now(), ExprKind::Duration(Nanos(5))), Some(over));
+        assert_eq!(wide(BinaryOp::Add, ExprKind::Integer(5), now()), Some(over));
+        assert_eq!(wide(BinaryOp::Add, ExprKind::Integer(i64::MAX), ExprKind::Duration(Nanos(2))), Some(over));
+        let end = ExprKind::String("9999-12-31".into());
+        let end_ns = 2_932_896 * 86_400_000_000_000;
+        assert_eq!(wide(BinaryOp::Subtract, end, ExprKind::Duration(Nanos(7))), Some(end_ns - 7));
+        assert_eq!(wide(BinaryOp::Multiply, now(), ExprKind::Integer(2)), None);
+        assert_eq!(wide(BinaryOp::Subtract, ExprKind::Integer(1), ExprKind::String("x".into())), None);
     }
 
     // spec: select.arithmetic.3

@@ -8,6 +8,7 @@ use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
 use fluxstone_model::{TimeRange, Timestamp};
 
 use super::error::QueryError;
+use super::fold::wide_time;
 use super::time_literal;
 
 /// The bounds that a condition sets, both inclusive; `None` means open.
@@ -94,6 +95,9 @@ fn compared_time(expr: &Expr) -> Result<Timestamp, QueryError> {
         ExprKind::Number(ns) => Ok(Timestamp(*ns as i64)),
         ExprKind::String(text) if time_literal::looks_like_time(text) => time_literal::parse_bound(text),
         other => {
+            if let Some(time) = wide_time(expr) {
+                return time_literal::check_bound(time);
+            }
             let kind = other.go_type_name();
             Err(QueryError::Invalid(format!("invalid operation: time and {kind} are not compatible")))
         }
