@@ -78,7 +78,7 @@ pub(super) enum Condition {
     Always,
     Never,
     Tags(TagTest),
-    /// To be evaluated at each point: a comparison, or a boolean field.
+    /// To be evaluated at each point: comparisons, or a boolean field. All series share it.
     Points(Arc<Expr>),
     And(Box<Condition>, Box<Condition>),
     Or(Box<Condition>, Box<Condition>),
@@ -246,6 +246,7 @@ impl Condition {
                 Ok(test) => Condition::Tags(test),
                 Err((a, b)) => Condition::And(Box::new(Condition::Tags(a)), Box::new(Condition::Tags(b))),
             },
+            (Condition::Points(a), Condition::Points(b)) => Condition::Points(joined(BinaryOp::And, a, b)),
             (a, b) => Condition::And(Box::new(a), Box::new(b)),
         }
     }
@@ -258,6 +259,7 @@ impl Condition {
                 Ok(test) => Condition::Tags(test),
                 Err((a, b)) => Condition::Or(Box::new(Condition::Tags(a)), Box::new(Condition::Tags(b))),
             },
+            (Condition::Points(a), Condition::Points(b)) => Condition::Points(joined(BinaryOp::Or, a, b)),
             (a, b) => Condition::Or(Box::new(a), Box::new(b)),
         }
     }
@@ -364,7 +366,14 @@ fn same_tag(tags: &TagSet, left: &Text, right: &Text) -> bool {
 
 /// Joins two expressions. Copies only those that the condition still has, so that a long chain takes linear time.
 fn joined(op: BinaryOp, a: Arc<Expr>, b: Arc<Expr>) -> Arc<Expr> {
-    let (lhs, rhs) = (Box::new(Arc::unwrap_or_clone(a)), Box::new(Arc::unwrap_or_clone(b)));
+    // Parentheses are for those who read a plan.
+    let side = |side: Arc<Expr>| match Arc::unwrap_or_clone(side) {
+        side @ Expr { kind: ExprKind::Binary { op: other, .. }, .. } if other.is_logical() && other != op => {
+            Box::new(ExprKind::Paren(Box::new(side)).into())
+        }
+        side => Box::new(side),
+    };
+    let (lhs, rhs) = (side(a), side(b));
     Arc::new(ExprKind::Binary { op, lhs, rhs }.into())
 }
 
@@ -541,6 +550,21 @@ mod tests {
         assert!(matches!(condition(And).for_series(&without), Residual::Never));
         assert!(matches!(condition(Or).for_series(&with), Residual::Always));
         assert!(matches!(condition(Or).for_series(&without), Residual::When(_)));
+    }
+
+    #[test]
+    fn series_share_a_condition_that_no_tag_decides() {
+        use BinaryOp::{And, Equal, Or};
+        let field = |value| binary(tag("v"), Equal, ExprKind::Integer(value));
+        let either = binary(binary(field(1), Or, binary(field(2), And, field(3))), Or, field(4));
+        let is_field = |name: &str| name == "v";
+        let condition = Condition::compile(&either.into(), SelectSemantics::DOCUMENTED, &is_field).unwrap();
+        assert_eq!(condition.to_string(), "v = 1 OR (v = 2 AND v = 3) OR v = 4");
+        let residual = |tags| match condition.for_series(&key(tags)) {
+            Residual::When(expr) => expr,
+            other => panic!("{other:?}"),
+        };
+        assert!(Arc::ptr_eq(&residual(&[("a", "1")]), &residual(&[])));
     }
 
     // spec: select.where.time.1
