@@ -145,7 +145,7 @@ impl Condition {
                 let rhs = Condition::compile(rhs, semantics, is_field)?;
                 Ok(if *op == BinaryOp::And { lhs.and(rhs) } else { lhs.or(rhs) })
             }
-            ExprKind::Binary { op, lhs, rhs } => comparison(expr, *op, lhs, rhs, is_field),
+            ExprKind::Binary { op, lhs, rhs } => comparison(expr, (*op, lhs, rhs), semantics, is_field),
             _ if semantics.bare_condition => Ok(Condition::Never),
             ExprKind::Boolean(true) => Ok(Condition::Always),
             ExprKind::Var(var) if reads_field(var, is_field) => Ok(Condition::Points(Arc::new(expr.clone()))),
@@ -389,9 +389,8 @@ fn reads_field(var: &VarRef, is_field: &dyn Fn(&str) -> bool) -> bool {
 
 fn comparison(
     expr: &Expr,
-    op: BinaryOp,
-    lhs: &Expr,
-    rhs: &Expr,
+    (op, lhs, rhs): (BinaryOp, &Expr, &Expr),
+    semantics: SelectSemantics,
     is_field: &dyn Fn(&str) -> bool,
 ) -> Result<Condition, QueryError> {
     if lhs.is_time() || rhs.is_time() {
@@ -400,6 +399,9 @@ fn comparison(
     // Arithmetic is evaluated point by point, including the tags in it.
     let is_nested = |side: &Expr| matches!(side.kind, ExprKind::Binary { .. } | ExprKind::Paren(_));
     if is_nested(lhs) || is_nested(rhs) {
+        if semantics.boolean_of_comparison && (is_truth_of(lhs, rhs) || is_truth_of(rhs, lhs)) {
+            return Err(QueryError::Invalid(format!("invalid expression: {expr}")));
+        }
         return Ok(Condition::Points(Arc::new(expr.clone())));
     }
     let (var, other) = match (&lhs.kind, &rhs.kind) {
@@ -410,10 +412,18 @@ fn comparison(
     let other_reads_field = matches!(&other.kind, ExprKind::Var(other) if reads_field(other, is_field));
     if reads_field(var, is_field) || other_reads_field {
         // Arithmetic with a field is not a comparison, and keeps every point.
-        let decides = op.is_comparison();
+        let is_dropped = semantics.now_in_field && matches!(other.kind, ExprKind::Time(_));
+        let decides = op.is_comparison() && !is_dropped;
         return Ok(if decides { Condition::Points(Arc::new(expr.clone())) } else { Condition::Always });
     }
     Ok(tag_comparison(var, op, other))
+}
+
+/// Whether `truth` is a boolean, and `side` a comparison in parentheses that is compared with it.
+fn is_truth_of(truth: &Expr, side: &Expr) -> bool {
+    let ExprKind::Paren(inner) = &side.kind else { return false };
+    let is_comparison = matches!(&inner.kind, ExprKind::Binary { op, .. } if op.is_comparison());
+    is_comparison && matches!(truth.kind, ExprKind::Boolean(_))
 }
 
 /// Compiles `tag op other`, where `other` is not a field. A tag is unequal to everything that is not text.

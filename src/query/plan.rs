@@ -42,6 +42,8 @@ pub(super) struct Plan {
     pub(super) projection: Projection,
     /// Whether each series makes a series of the answer, whatever its tags.
     pub(super) series_apart: bool,
+    /// Whether another query reads the answer.
+    pub(super) is_inner: bool,
     /// When the shards of the sources begin, in order.
     pub(super) shard_starts: Vec<Timestamp>,
     /// Whether AND and OR are false beside a comparison with an absent field.

@@ -20,6 +20,8 @@ pub(super) struct Input {
     pub(super) source: Arc<dyn Source>,
     /// Whether rows of equal times come in the order of their series, as in the answer of a sub-query, which is ordered.
     pub(super) ordered: bool,
+    /// Whether this is the answer of an ascending sub-query of points.
+    pub(super) has_ascending_points: bool,
 }
 
 /// The names in all inputs of a query, each with one meaning.
@@ -65,7 +67,12 @@ impl<'s> Resolver<'s> {
             }
         };
         let mut add = |name: &Text, costs: &mut Costs<'_>| {
-            inputs.push(Input { measurement: name.clone(), source: source.clone(), ordered: false });
+            inputs.push(Input {
+                measurement: name.clone(),
+                source: source.clone(),
+                ordered: false,
+                has_ascending_points: false,
+            });
             costs.grow(INPUT_BYTES)
         };
         match &measurement.name {

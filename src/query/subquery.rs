@@ -59,14 +59,16 @@ fn inputs(
     let inner = adapted(inner, outer);
     let mut plan = plan(&inner, sources, context, outer.bounds, emit)?;
     plan.keep_series_apart();
+    plan.is_inner = true;
     let mut source = AnswerSource::new(context.memory.reserve());
     if plan.series_apart {
         // Rows of points keep the order that they have in storage; other rows come in the order of the answer.
         source.shard_starts.clone_from(&plan.shard_starts);
+        let descending = plan.descending;
         if !plan.range.is_empty() {
             add_points(&mut source, plan, context, emit)?;
         }
-        return Ok(inputs_of(source, true));
+        return Ok(inputs_of(source, InnerOrder::Series { descending }));
     }
     let mut answer = AnswerRows::new(source, context.memory.reserve());
     let mut refused = None;
@@ -79,7 +81,7 @@ fn inputs(
         }
     });
     refused.map_or(result, Err)?;
-    Ok(inputs_of(answer.finish(), false))
+    Ok(inputs_of(answer.finish(), InnerOrder::Rows))
 }
 
 /// Returns the inner query with the groups of the outer one, and with its windows if it has none. Windows without a value are
@@ -101,10 +103,21 @@ fn adapted(inner: &Select, outer: &Outer<'_>) -> Select {
     if matches!(inner.fill, None | Some(Fill::Null)) { inner.with_fill(Fill::None) } else { inner }
 }
 
-/// The measurements of an answer. Rows of series that were kept apart come in heap order at equal times.
-fn inputs_of(source: AnswerSource, series_apart: bool) -> Vec<Input> {
+/// How the rows of an inner query come.
+#[derive(Clone, Copy)]
+enum InnerOrder {
+    /// In the order of the answer.
+    Rows,
+    /// The series are apart. Their rows come in heap order at equal times.
+    Series { descending: bool },
+}
+
+/// The measurements of an answer.
+fn inputs_of(source: AnswerSource, order: InnerOrder) -> Vec<Input> {
     let source: Arc<dyn Source> = Arc::new(source);
-    let input = |measurement| Input { measurement, source: source.clone(), ordered: !series_apart };
+    let ordered = matches!(order, InnerOrder::Rows);
+    let has_ascending_points = matches!(order, InnerOrder::Series { descending: false });
+    let input = |measurement| Input { measurement, source: source.clone(), ordered, has_ascending_points };
     source.measurements().into_iter().map(input).collect()
 }
 
