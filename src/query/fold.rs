@@ -118,7 +118,6 @@ impl TimeOperand {
 
 /// Folds times and durations, at least one of which must be present. The sum of two strings is a string, even if both are dates.
 /// A sum or difference that is not within the range of times stays as it is; [`wide_time`] computes it.
-#[expect(clippy::match_same_arms, reason = "one arm for each rule")]
 fn fold_times(op: BinaryOp, lhs: &ExprKind, rhs: &ExprKind) -> Option<ExprKind> {
     if matches!((lhs, rhs), (ExprKind::String(_), ExprKind::String(_))) && op == BinaryOp::Add {
         return None;

@@ -22,6 +22,7 @@ use super::time_bounds::TimeBounds;
 use super::windows::Windows;
 
 /// A SELECT that is ready to run.
+#[expect(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub(super) struct Plan {
     /// The measurements that are read, by name: the order of the answer when it ascends.
     pub(super) inputs: Vec<Input>,

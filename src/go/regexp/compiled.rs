@@ -10,22 +10,21 @@ use super::literals::Literals;
 pub struct Regex {
     /// The text between the slashes, `\/` unescaped.
     pub text: String,
-    pub(super) form: Form,
+    pub(super) form: Arc<Form>,
 }
 
 /// What a pattern is compiled to.
-#[derive(Clone)]
 pub(super) enum Form {
-    Automaton(Arc<regex::bytes::Regex>),
+    Automaton(regex::bytes::Regex),
     /// It matches these whole texts only.
-    Literals(Arc<Literals>),
+    Literals(Literals),
 }
 
 impl Regex {
     /// Whether some part of `text` matches. Bytes that are not UTF-8 are read as U+FFFD.
     pub fn is_match(&self, text: &[u8]) -> bool {
         let text = String::from_utf8_lossy(text);
-        match &self.form {
+        match &*self.form {
             Form::Automaton(automaton) => automaton.is_match(text.as_bytes()),
             Form::Literals(texts) => texts.contains(&*text),
         }
@@ -33,7 +32,7 @@ impl Regex {
 
     /// The whole texts that it matches, in any order, if it is a list of them such as `^(a|b)$`.
     pub fn literals(&self) -> Option<impl Iterator<Item = &str>> {
-        match &self.form {
+        match &*self.form {
             Form::Automaton(_) => None,
             Form::Literals(texts) => Some(texts.iter().map(|text| &**text)),
         }

@@ -55,9 +55,10 @@ fn each_character(pattern: &str, found: &mut dyn FnMut(char)) -> Option<()> {
     while let Some(character) = characters.next() {
         let literal = match character {
             '\\' => characters.next().filter(char::is_ascii_punctuation)?,
-            '.' | '+' | '*' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '^' | '$' => return None,
-            // This stands for every byte that is not UTF-8.
-            char::REPLACEMENT_CHARACTER => return None,
+            // The last one stands for every byte that is not UTF-8.
+            '.' | '+' | '*' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '^' | '$' | char::REPLACEMENT_CHARACTER => {
+                return None;
+            }
             other => other,
         };
         found(literal);

@@ -87,7 +87,7 @@ pub fn compile_within<E>(pattern: &str, charge: &mut dyn FnMut(usize) -> Result<
         let mut builder = regex::bytes::RegexBuilder::new(&translated);
         match builder.size_limit(automaton).dfa_size_limit(states).build() {
             Ok(compiled) => {
-                let regex = Regex { text: pattern.to_owned(), form: Form::Automaton(Arc::new(compiled)) };
+                let regex = Regex { text: pattern.to_owned(), form: Arc::new(Form::Automaton(compiled)) };
                 if automaton <= KEPT_BYTES_MAX {
                     RECENT.keep(regex.clone());
                 }
@@ -105,7 +105,7 @@ fn literals_within<E>(pattern: &str, charge: &mut dyn FnMut(usize) -> Result<(),
     let bytes = literal_bytes_max(pattern);
     charge(bytes.saturating_mul(2)).map_err(Refused::Memory)?;
     let texts = literals(pattern).ok_or_else(|| Refused::Invalid(Reason::Unsupported.at(pattern)))?;
-    let regex = Regex { text: pattern.to_owned(), form: Form::Literals(Arc::new(texts)) };
+    let regex = Regex { text: pattern.to_owned(), form: Arc::new(Form::Literals(texts)) };
     if bytes <= KEPT_BYTES_MAX {
         RECENT.keep(regex.clone());
     }

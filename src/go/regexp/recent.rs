@@ -42,10 +42,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::compiled::Form;
+    use super::super::literals::Literals;
     use super::*;
 
     fn compiled(pattern: &str) -> Regex {
-        Regex { text: pattern.to_owned(), form: Form::Literals(Arc::default()) }
+        Regex { text: pattern.to_owned(), form: Arc::new(Form::Literals(Literals::new())) }
     }
 
     #[test]

@@ -24,6 +24,7 @@ impl Deep {
 }
 
 /// Operands that are joined by one operator, AND or OR.
+#[expect(clippy::vec_box, reason = "the boxes become parts of the tree, and moving them is cheap")]
 pub(super) struct Chain {
     op: BinaryOp,
     operands: Vec<Box<Expr>>,
@@ -62,6 +63,7 @@ impl Chain {
 }
 
 /// Joins neighbours until one tree is left.
+#[expect(clippy::vec_box, reason = "the boxes become parts of the tree, and moving them is cheap")]
 fn balanced(mut trees: Vec<Box<Expr>>, join: &impl Fn(Box<Expr>, Box<Expr>) -> Box<Expr>) -> Option<Box<Expr>> {
     while trees.len() > 1 {
         let mut pairs = trees.into_iter();
