@@ -63,7 +63,8 @@ pub fn bounds(condition: &Expr, now: Timestamp) -> Result<Bounds, Refused> {
             if let Some((op, other)) = comparison {
                 let at = match (&other.kind, constant(other, now)) {
                     (ExprKind::String(text), _) if time_literal::begins_like_date(text) => time_literal::bound(text)?.0,
-                    (_, Some(Constant::Time(at) | Constant::Duration(at) | Constant::Integer(at))) => at,
+                    (_, Some(Constant::Time(at))) => time_literal::within_range(at)?.0,
+                    (_, Some(Constant::Duration(at) | Constant::Integer(at))) => nearest(at),
                     (_, None) => {
                         return Err(Refused("invalid operation: time and something that is not a time".into()));
                     }
@@ -98,12 +99,17 @@ fn mirrored(op: BinaryOp) -> BinaryOp {
     }
 }
 
-/// A constant that `time` is compared with.
+/// A constant that `time` is compared with, in nanoseconds.
 #[derive(Debug, Clone, Copy)]
 enum Constant {
-    Time(i64),
-    Duration(i64),
-    Integer(i64),
+    Time(i128),
+    Duration(i128),
+    Integer(i128),
+}
+
+/// The number that 64 bits hold, or the nearest one.
+fn nearest(nanoseconds: i128) -> i64 {
+    nanoseconds.clamp(i64::MIN.into(), i64::MAX.into()) as i64
 }
 
 /// Evaluates a time, a duration, a number of nanoseconds, or a sum or difference of them.
@@ -112,11 +118,11 @@ enum Constant {
 fn constant(expr: &Expr, now: Timestamp) -> Option<Constant> {
     match &expr.kind {
         ExprKind::Paren(inner) => constant(inner, now),
-        ExprKind::Call { name, .. } if name == "now" => Some(Constant::Time(now.0)),
-        ExprKind::Duration(length) => Some(Constant::Duration(length.0)),
-        ExprKind::Integer(nanoseconds) => Some(Constant::Integer(*nanoseconds)),
-        ExprKind::Number(nanoseconds) => Some(Constant::Integer(*nanoseconds as i64)),
-        ExprKind::String(text) => time_literal::nanoseconds(text)?.try_into().ok().map(Constant::Time),
+        ExprKind::Call { name, .. } if name == "now" => Some(Constant::Time(now.0.into())),
+        ExprKind::Duration(length) => Some(Constant::Duration(length.0.into())),
+        ExprKind::Integer(nanoseconds) => Some(Constant::Integer((*nanoseconds).into())),
+        ExprKind::Number(nanoseconds) => Some(Constant::Integer((*nanoseconds as i64).into())),
+        ExprKind::String(text) => time_literal::nanoseconds(text).map(Constant::Time),
         ExprKind::Binary { op, lhs, rhs } => {
             use Constant::{Duration, Integer, Time};
             let sign = match op {
@@ -127,8 +133,8 @@ fn constant(expr: &Expr, now: Timestamp) -> Option<Constant> {
             Some(match (constant(lhs, now)?, constant(rhs, now)?) {
                 (Time(a), Duration(b) | Integer(b)) | (Integer(a), Duration(b)) => Time(a + sign * b),
                 (Duration(a) | Integer(a), Time(b)) if sign == 1 => Time(a + b),
-                (Time(a), Time(b)) if sign == -1 => Duration(a - b),
-                (Duration(a), Duration(b)) => Duration(a + sign * b),
+                (Time(a), Time(b)) if sign == -1 => Duration(nearest(a - b).into()),
+                (Duration(a), Duration(b)) => Duration(nearest(a + sign * b).into()),
                 (Integer(a), Integer(b)) => Integer(a + sign * b),
                 _ => return None,
             })

@@ -21,7 +21,13 @@ fn matches(byte: u8, form: u8) -> bool {
 ///
 /// Transcribes `select.time.literal.2`, `select.time.literal.3`.
 pub fn bound(text: &str) -> Result<Timestamp, Refused> {
-    let time = nanoseconds(text).ok_or_else(|| Refused("invalid timestamp string".into()))?;
+    within_range(nanoseconds(text).ok_or_else(|| Refused("invalid timestamp string".into()))?)
+}
+
+/// A bound must be a time that points can have.
+///
+/// Transcribes `select.time.literal.3`.
+pub fn within_range(time: i128) -> Result<Timestamp, Refused> {
     if time > i128::from(Timestamp::MAX.0) {
         return Err(Refused(format!("time {} overflows time literal", in_seconds(time))));
     }
@@ -132,7 +138,8 @@ fn in_seconds(time: i128) -> String {
         (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
     }
     let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
-    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", days + 1)
+    let sign = if year < 0 { "-" } else { "" };
+    format!("{sign}{:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", year.abs(), days + 1)
 }
 
 #[cfg(test)]

@@ -66,6 +66,16 @@ semantics! {
         batches,
         /// `compat.select.forecast-desc`: `holt_winters` predicts nothing under DESC.
         no_forecast_descending,
+        /// `compat.select.offset-alone`: OFFSET without LIMIT stops reading points in each shard after the first row that it does not skip.
+        offset_alone,
+        /// `compat.select.sub-order`: the points of a sub-query come one series after another.
+        points_by_series,
+        /// `compat.select.distinct-word`: DISTINCT as a word in parentheses or arithmetic is an error.
+        distinct_word,
+        /// `compat.select.now-in-field`: a comparison of a field with `now()` keeps everything.
+        now_in_field,
+        /// `compat.select.boolean-of-comparison`: a comparison that is compared with a boolean is an error.
+        boolean_of_comparison,
     }
 }
 

@@ -28,6 +28,8 @@ impl Core {
         if !self.options.semantics.statements.delete_time_conditions {
             require_one_range(condition)?;
         }
+        // Even if there is nothing to delete.
+        TimeBounds::of_deletion(condition, self.clock.now(), self.options.semantics.select)?;
         let source = self.source_of(found);
         let mut series: Vec<SeriesId> = Vec::new();
         let mut range = TimeRange::ALL;

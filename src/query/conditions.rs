@@ -78,7 +78,7 @@ pub(super) enum Condition {
     Always,
     Never,
     Tags(TagTest),
-    /// To be evaluated at each point: a comparison, or a boolean field.
+    /// To be evaluated at each point: comparisons, or a boolean field. All series share it.
     Points(Arc<Expr>),
     And(Box<Condition>, Box<Condition>),
     Or(Box<Condition>, Box<Condition>),
@@ -145,7 +145,7 @@ impl Condition {
                 let rhs = Condition::compile(rhs, semantics, is_field)?;
                 Ok(if *op == BinaryOp::And { lhs.and(rhs) } else { lhs.or(rhs) })
             }
-            ExprKind::Binary { op, lhs, rhs } => comparison(expr, *op, lhs, rhs, is_field),
+            ExprKind::Binary { op, lhs, rhs } => comparison(expr, (*op, lhs, rhs), semantics, is_field),
             _ if semantics.bare_condition => Ok(Condition::Never),
             ExprKind::Boolean(true) => Ok(Condition::Always),
             ExprKind::Var(var) if reads_field(var, is_field) => Ok(Condition::Points(Arc::new(expr.clone()))),
@@ -246,6 +246,7 @@ impl Condition {
                 Ok(test) => Condition::Tags(test),
                 Err((a, b)) => Condition::And(Box::new(Condition::Tags(a)), Box::new(Condition::Tags(b))),
             },
+            (Condition::Points(a), Condition::Points(b)) => Condition::Points(joined(BinaryOp::And, a, b)),
             (a, b) => Condition::And(Box::new(a), Box::new(b)),
         }
     }
@@ -258,6 +259,7 @@ impl Condition {
                 Ok(test) => Condition::Tags(test),
                 Err((a, b)) => Condition::Or(Box::new(Condition::Tags(a)), Box::new(Condition::Tags(b))),
             },
+            (Condition::Points(a), Condition::Points(b)) => Condition::Points(joined(BinaryOp::Or, a, b)),
             (a, b) => Condition::Or(Box::new(a), Box::new(b)),
         }
     }
@@ -357,15 +359,6 @@ impl TagTest {
     }
 }
 
-/// The texts that a pattern such as `^(a|b)$` matches, if it is of that form: whole texts without special characters.
-fn literals(pattern: &str) -> Option<BTreeSet<Text>> {
-    let inner = pattern.strip_prefix("^(")?.strip_suffix(")$")?;
-    let is_plain = |text: &str| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-:/@ ".contains(&byte))
-    };
-    inner.split('|').map(|text| is_plain(text).then(|| Text::from(text))).collect()
-}
-
 /// Whether both tags are present and have the same value.
 fn same_tag(tags: &TagSet, left: &Text, right: &Text) -> bool {
     matches!((tags.get(left), tags.get(right)), (Some(a), Some(b)) if a == b)
@@ -373,7 +366,14 @@ fn same_tag(tags: &TagSet, left: &Text, right: &Text) -> bool {
 
 /// Joins two expressions. Copies only those that the condition still has, so that a long chain takes linear time.
 fn joined(op: BinaryOp, a: Arc<Expr>, b: Arc<Expr>) -> Arc<Expr> {
-    let (lhs, rhs) = (Box::new(Arc::unwrap_or_clone(a)), Box::new(Arc::unwrap_or_clone(b)));
+    // Parentheses are for those who read a plan.
+    let side = |side: Arc<Expr>| match Arc::unwrap_or_clone(side) {
+        side @ Expr { kind: ExprKind::Binary { op: other, .. }, .. } if other.is_logical() && other != op => {
+            Box::new(ExprKind::Paren(Box::new(side)).into())
+        }
+        side => Box::new(side),
+    };
+    let (lhs, rhs) = (side(a), side(b));
     Arc::new(ExprKind::Binary { op, lhs, rhs }.into())
 }
 
@@ -389,9 +389,8 @@ fn reads_field(var: &VarRef, is_field: &dyn Fn(&str) -> bool) -> bool {
 
 fn comparison(
     expr: &Expr,
-    op: BinaryOp,
-    lhs: &Expr,
-    rhs: &Expr,
+    (op, lhs, rhs): (BinaryOp, &Expr, &Expr),
+    semantics: SelectSemantics,
     is_field: &dyn Fn(&str) -> bool,
 ) -> Result<Condition, QueryError> {
     if lhs.is_time() || rhs.is_time() {
@@ -400,6 +399,9 @@ fn comparison(
     // Arithmetic is evaluated point by point, including the tags in it.
     let is_nested = |side: &Expr| matches!(side.kind, ExprKind::Binary { .. } | ExprKind::Paren(_));
     if is_nested(lhs) || is_nested(rhs) {
+        if semantics.boolean_of_comparison && (is_truth_of(lhs, rhs) || is_truth_of(rhs, lhs)) {
+            return Err(QueryError::Invalid(format!("invalid expression: {expr}")));
+        }
         return Ok(Condition::Points(Arc::new(expr.clone())));
     }
     let (var, other) = match (&lhs.kind, &rhs.kind) {
@@ -410,10 +412,18 @@ fn comparison(
     let other_reads_field = matches!(&other.kind, ExprKind::Var(other) if reads_field(other, is_field));
     if reads_field(var, is_field) || other_reads_field {
         // Arithmetic with a field is not a comparison, and keeps every point.
-        let decides = op.is_comparison();
+        let is_dropped = semantics.now_in_field && matches!(other.kind, ExprKind::Time(_));
+        let decides = op.is_comparison() && !is_dropped;
         return Ok(if decides { Condition::Points(Arc::new(expr.clone())) } else { Condition::Always });
     }
     Ok(tag_comparison(var, op, other))
+}
+
+/// Whether `truth` is a boolean, and `side` a comparison in parentheses that is compared with it.
+fn is_truth_of(truth: &Expr, side: &Expr) -> bool {
+    let ExprKind::Paren(inner) = &side.kind else { return false };
+    let is_comparison = matches!(&inner.kind, ExprKind::Binary { op, .. } if op.is_comparison());
+    is_comparison && matches!(truth.kind, ExprKind::Boolean(_))
 }
 
 /// Compiles `tag op other`, where `other` is not a field. A tag is unequal to everything that is not text.
@@ -438,8 +448,8 @@ fn tag_comparison(var: &VarRef, op: BinaryOp, other: &Expr) -> Condition {
             let regex = regex.clone();
             Condition::Tags(if is_name {
                 TagTest::NameRegex { matching: equal, regex }
-            } else if let Some(values) = literals(&regex.text) {
-                TagTest::OneOf { key, equal, values: Arc::new(values) }
+            } else if let Some(values) = regex.literals() {
+                TagTest::OneOf { key, equal, values: Arc::new(values.map(Text::from).collect()) }
             } else {
                 TagTest::Regex { key, matching: equal, regex }
             })
@@ -465,8 +475,7 @@ mod tests {
     }
 
     fn regex(pattern: &str) -> ExprKind {
-        let compiled = Arc::new(regex::bytes::Regex::new(pattern).unwrap());
-        ExprKind::Regex(Regex { text: pattern.into(), compiled })
+        ExprKind::Regex(fluxstone_go::compile_regex(pattern).unwrap())
     }
 
     fn binary(lhs: ExprKind, op: BinaryOp, rhs: ExprKind) -> ExprKind {
@@ -521,11 +530,6 @@ mod tests {
         assert_eq!(kept(binary(one_of(&["7", "2"], Equal, Or), Or, one_of(&["1", "8"], Equal, Or))), [1, 2, 3]);
         assert_eq!(kept(binary(tag("a"), Match, regex("^(2|9)$"))), [2]);
         assert_eq!(kept(binary(tag("a"), NotMatch, regex("^(2|9)$"))), [0, 1, 3]);
-        let set = |pattern: &str| literals(pattern).map(|values| values.into_iter().collect::<Vec<_>>());
-        assert_eq!(set("^(a_1|b-2)$"), Some(vec!["a_1".into(), "b-2".into()]));
-        for other in ["^(a|)$", "^(a.|b)$", "a|b", "^a|b$", "^(a|(b))$", "(?i)^(a|b)$", "^(a)|(b)$"] {
-            assert_eq!(set(other), None, "{other}");
-        }
     }
 
     // spec: select.where.tag.3, select.where.tag.4, select.where.tag.5
@@ -556,6 +560,21 @@ mod tests {
         assert!(matches!(condition(And).for_series(&without), Residual::Never));
         assert!(matches!(condition(Or).for_series(&with), Residual::Always));
         assert!(matches!(condition(Or).for_series(&without), Residual::When(_)));
+    }
+
+    #[test]
+    fn series_share_a_condition_that_no_tag_decides() {
+        use BinaryOp::{And, Equal, Or};
+        let field = |value| binary(tag("v"), Equal, ExprKind::Integer(value));
+        let either = binary(binary(field(1), Or, binary(field(2), And, field(3))), Or, field(4));
+        let is_field = |name: &str| name == "v";
+        let condition = Condition::compile(&either.into(), SelectSemantics::DOCUMENTED, &is_field).unwrap();
+        assert_eq!(condition.to_string(), "v = 1 OR (v = 2 AND v = 3) OR v = 4");
+        let residual = |tags| match condition.for_series(&key(tags)) {
+            Residual::When(expr) => expr,
+            other => panic!("{other:?}"),
+        };
+        assert!(Arc::ptr_eq(&residual(&[("a", "1")]), &residual(&[])));
     }
 
     // spec: select.where.time.1

@@ -3,6 +3,8 @@
 //! Folding does not change the meaning of a query, with one exception that InfluxQL makes: constants divide exactly (`7 / 2` is
 //! 3.5), while conditions on points divide integers toward zero.
 
+use std::cmp::Ordering;
+
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
 use fluxstone_model::{Nanos, Scalar, Timestamp};
 
@@ -91,7 +93,8 @@ fn is_number(value: Scalar<'_>) -> bool {
 /// An operand of time arithmetic.
 #[derive(Clone, Copy)]
 enum TimeOperand {
-    Time(i64),
+    /// Nanoseconds since the epoch, which may exceed 64 bits.
+    Time(i128),
     Duration(i64),
     /// A number: nanoseconds when combined with a time, a factor when combined with a duration.
     Integer(i64),
@@ -101,38 +104,40 @@ enum TimeOperand {
 impl TimeOperand {
     fn of(kind: &ExprKind) -> Option<TimeOperand> {
         match kind {
-            ExprKind::Time(t) => Some(TimeOperand::Time(t.0)),
+            ExprKind::Time(t) => Some(TimeOperand::Time(i128::from(t.0))),
             ExprKind::Duration(d) => Some(TimeOperand::Duration(d.0)),
             ExprKind::Integer(v) => Some(TimeOperand::Integer(*v)),
             ExprKind::Number(v) => Some(TimeOperand::Number(*v)),
-            ExprKind::String(text) => {
-                time_literal::parse(text).and_then(|t| i64::try_from(t).ok()).map(TimeOperand::Time)
+            ExprKind::String(_) | ExprKind::Binary { .. } | ExprKind::Paren(_) => {
+                wide_time(kind).map(TimeOperand::Time)
             }
             _ => None,
         }
     }
 }
 
-/// Folds times and durations, at least one of which must be present. A string counts as a time only if the other side is not a
-/// string.
-#[expect(clippy::match_same_arms, reason = "one arm for each rule")]
+/// Folds times and durations, at least one of which must be present. The sum of two strings is a string, even if both are dates.
+/// A sum or difference that is not within the range of times stays as it is; [`wide_time`] computes it.
 fn fold_times(op: BinaryOp, lhs: &ExprKind, rhs: &ExprKind) -> Option<ExprKind> {
-    if matches!((lhs, rhs), (ExprKind::String(_), ExprKind::String(_))) && !op.is_comparison() {
+    if matches!((lhs, rhs), (ExprKind::String(_), ExprKind::String(_))) && op == BinaryOp::Add {
         return None;
     }
-    let time = |t: Option<i64>| t.map(|t| ExprKind::Time(Timestamp(t)));
+    let time = |t: i128| i64::try_from(t).ok().map(|t| ExprKind::Time(Timestamp(t)));
+    let wide = |length: i64| i128::from(length);
     let duration = |d: i64| Some(ExprKind::Duration(Nanos(d)));
     match (TimeOperand::of(lhs)?, op, TimeOperand::of(rhs)?) {
         (TimeOperand::Time(t), BinaryOp::Add, TimeOperand::Duration(d) | TimeOperand::Integer(d))
         | (TimeOperand::Duration(d) | TimeOperand::Integer(d), BinaryOp::Add, TimeOperand::Time(t)) => {
-            time(t.checked_add(d))
+            time(t.checked_add(wide(d))?)
         }
         (TimeOperand::Time(t), BinaryOp::Subtract, TimeOperand::Duration(d) | TimeOperand::Integer(d)) => {
-            time(t.checked_sub(d))
+            time(t.checked_sub(wide(d))?)
         }
-        (TimeOperand::Integer(t), BinaryOp::Add, TimeOperand::Duration(d)) => time(t.checked_add(d)),
-        (TimeOperand::Integer(t), BinaryOp::Subtract, TimeOperand::Duration(d)) => time(t.checked_sub(d)),
-        (TimeOperand::Time(a), BinaryOp::Subtract, TimeOperand::Time(b)) => duration(a.saturating_sub(b)),
+        (TimeOperand::Integer(t), BinaryOp::Add, TimeOperand::Duration(d)) => time(wide(t) + wide(d)),
+        (TimeOperand::Integer(t), BinaryOp::Subtract, TimeOperand::Duration(d)) => time(wide(t) - wide(d)),
+        (TimeOperand::Time(a), BinaryOp::Subtract, TimeOperand::Time(b)) => {
+            duration(a.saturating_sub(b).clamp(wide(i64::MIN), wide(i64::MAX)) as i64)
+        }
         (TimeOperand::Duration(a), BinaryOp::Add, TimeOperand::Duration(b)) => duration(a.saturating_add(b)),
         (TimeOperand::Duration(a), BinaryOp::Subtract, TimeOperand::Duration(b)) => duration(a.saturating_sub(b)),
         (TimeOperand::Duration(d), BinaryOp::Multiply, TimeOperand::Integer(by)) => duration(d.saturating_mul(by)),
@@ -143,11 +148,41 @@ fn fold_times(op: BinaryOp, lhs: &ExprKind, rhs: &ExprKind) -> Option<ExprKind> 
         (TimeOperand::Duration(d), BinaryOp::Divide, TimeOperand::Number(by)) => {
             duration(if by == 0.0 { 0 } else { (d as f64 / by) as i64 })
         }
-        (TimeOperand::Time(a), op, TimeOperand::Time(b)) | (TimeOperand::Duration(a), op, TimeOperand::Duration(b))
-            if op.is_comparison() && !matches!(op, BinaryOp::Match | BinaryOp::NotMatch) =>
-        {
-            Some(ExprKind::Boolean(scalar::compare(op, Some(Scalar::Integer(a)), Some(Scalar::Integer(b)))))
-        }
+        (TimeOperand::Time(a), op, TimeOperand::Time(b)) => compared(op, a.cmp(&b)),
+        (TimeOperand::Duration(a), op, TimeOperand::Duration(b)) => compared(op, a.cmp(&b)),
+        _ => None,
+    }
+}
+
+/// Computes a comparison of two times or two durations.
+fn compared(op: BinaryOp, order: Ordering) -> Option<ExprKind> {
+    let is_comparison = op.is_comparison() && !matches!(op, BinaryOp::Match | BinaryOp::NotMatch);
+    let order = Scalar::Integer(order as i64);
+    is_comparison.then(|| ExprKind::Boolean(scalar::compare(op, Some(order), Some(Scalar::Integer(0)))))
+}
+
+/// The time that a date or a folded sum or difference is, in nanoseconds since the epoch, which may exceed 64 bits. `None` if it is
+/// not a time.
+pub(super) fn wide_time(kind: &ExprKind) -> Option<i128> {
+    let length = |expr: &Expr| match &expr.kind {
+        ExprKind::Duration(length) => Some(i128::from(length.0)),
+        ExprKind::Integer(length) => Some(i128::from(*length)),
+        _ => None,
+    };
+    match kind {
+        ExprKind::Paren(inner) => wide_time(&inner.kind),
+        ExprKind::Time(time) => Some(i128::from(time.0)),
+        ExprKind::String(text) => time_literal::parse(text),
+        ExprKind::Binary { op, lhs, rhs } => match (op, &lhs.kind, &rhs.kind) {
+            (BinaryOp::Add, ExprKind::Integer(a), ExprKind::Duration(b)) => Some(i128::from(*a) + i128::from(b.0)),
+            (BinaryOp::Subtract, ExprKind::Integer(a), ExprKind::Duration(b)) => Some(i128::from(*a) - i128::from(b.0)),
+            (BinaryOp::Add, ..) => match length(rhs) {
+                Some(length) => wide_time(&lhs.kind)?.checked_add(length),
+                None => length(lhs)?.checked_add(wide_time(&rhs.kind)?),
+            },
+            (BinaryOp::Subtract, ..) => wide_time(&lhs.kind)?.checked_sub(length(rhs)?),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -178,6 +213,33 @@ mod tests {
         check(BinaryOp::Add, ExprKind::Duration(Nanos(7)), now(), &ns(1_007));
         check(BinaryOp::Add, ExprKind::Integer(3), ExprKind::Duration(Nanos(7)), &ns(10));
         check(BinaryOp::Subtract, now(), now(), &ExprKind::Duration(Nanos(0)));
+        let date = |text: &str| ExprKind::String(text.into());
+        let difference = &ExprKind::Duration(Nanos(365 * 86_400_000_000_000));
+        check(BinaryOp::Subtract, date("2015-01-01"), date("2014-01-01"), difference);
+        check(BinaryOp::Add, date("2015-01-01"), date("2014-01-01"), &date("2015-01-012014-01-01"));
+        let apart = binary(BinaryOp::Subtract, date("2015-01-01"), date("x")).kind;
+        check(BinaryOp::Subtract, date("2015-01-01"), date("x"), &apart);
+    }
+
+    // spec: select.time.arithmetic.1
+    #[test]
+    fn sums_beyond_the_range_are_computed_apart() {
+        let wide = |op, lhs, rhs| wide_time(&fold(&binary(op, lhs, rhs), Some(Timestamp(i64::MAX - 3))).kind);
+        let over = i128::from(i64::MAX) + 2;
+        assert_eq!(wide(BinaryOp::Add, now(), ExprKind::Duration(Nanos(5))), Some(over));
+        assert_eq!(wide(BinaryOp::Add, ExprKind::Integer(5), now()), Some(over));
+        assert_eq!(wide(BinaryOp::Add, ExprKind::Integer(i64::MAX), ExprKind::Duration(Nanos(2))), Some(over));
+        let end = ExprKind::String("9999-12-31".into());
+        let end_ns = 2_932_896 * 86_400_000_000_000;
+        assert_eq!(wide(BinaryOp::Subtract, end, ExprKind::Duration(Nanos(7))), Some(end_ns - 7));
+        let later = binary(BinaryOp::Add, now(), ExprKind::Duration(Nanos(5)));
+        let back = binary(BinaryOp::Subtract, later.kind, now());
+        assert_eq!(fold(&back, Some(Timestamp(i64::MAX))).kind, ExprKind::Duration(Nanos(5)));
+        let (early, late) = (ExprKind::String("2300-01-01".into()), ExprKind::String("2300-01-02".into()));
+        check(BinaryOp::Subtract, late.clone(), early.clone(), &ExprKind::Duration(Nanos(86_400_000_000_000)));
+        check(BinaryOp::Less, early, late, &ExprKind::Boolean(true));
+        assert_eq!(wide(BinaryOp::Multiply, now(), ExprKind::Integer(2)), None);
+        assert_eq!(wide(BinaryOp::Subtract, ExprKind::Integer(1), ExprKind::String("x".into())), None);
     }
 
     // spec: select.arithmetic.3

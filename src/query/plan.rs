@@ -22,6 +22,7 @@ use super::time_bounds::TimeBounds;
 use super::windows::Windows;
 
 /// A SELECT that is ready to run.
+#[expect(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub(super) struct Plan {
     /// The measurements that are read, by name: the order of the answer when it ascends.
     pub(super) inputs: Vec<Input>,
@@ -46,6 +47,8 @@ pub(super) struct Plan {
     pub(super) type_error: Option<QueryError>,
     /// Whether each series makes a series of the answer, whatever its tags.
     pub(super) series_apart: bool,
+    /// Whether another query reads the answer.
+    pub(super) is_inner: bool,
     /// When the shards of the sources begin, in order.
     pub(super) shard_starts: Vec<Timestamp>,
     /// Whether AND and OR are false beside a comparison with an absent field.

@@ -126,6 +126,9 @@ pub(super) fn plan(
         let condition = expand::typed(condition, &schema);
         Condition::compile(&condition, context.semantics, &|name| schema.is_field(name))
     })?;
+    if context.semantics.distinct_word {
+        refuse_distinct_inside(select)?;
+    }
     let dimensions = &select.group_by.dimensions;
     let own_dimensions = &dimensions[..dimensions.len().saturating_sub(around.dimensions)];
     let fields = folded_fields(expand::fields(select, own_dimensions, &schema, &mut costs)?);
@@ -166,6 +169,7 @@ pub(super) fn plan(
         projection,
         type_error,
         series_apart: false,
+        is_inner: false,
         shard_starts: shard_starts.into_iter().collect(),
         null_spoils,
         schema,
@@ -206,6 +210,24 @@ fn column_names(time_name: String, names: Vec<ColumnName>) -> Arc<[Text]> {
 
 fn folded_fields(fields: Vec<SelectField>) -> Vec<SelectField> {
     fields.into_iter().map(|field| SelectField { expr: fold(&field.expr, None), alias: field.alias }).collect()
+}
+
+/// Refuses DISTINCT as a word in parentheses or arithmetic, as 1.2.4 does.
+fn refuse_distinct_inside(select: &Select) -> Result<(), QueryError> {
+    fn has_word(expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Distinct(_) => true,
+            ExprKind::Paren(inner) => has_word(inner),
+            ExprKind::Binary { lhs, rhs, .. } => has_word(lhs) || has_word(rhs),
+            // As an argument it is fine.
+            _ => false,
+        }
+    }
+    let is_word = |expr: &Expr| matches!(expr.kind, ExprKind::Distinct(_));
+    if select.fields.iter().any(|field| !is_word(&field.expr) && has_word(&field.expr)) {
+        return Err(QueryError::Invalid("invalid expression type: *influxql.Distinct".to_owned()));
+    }
+    Ok(())
 }
 
 /// Removes the projections of `time` and returns the name of the time column, which is the alias of the first of them. If

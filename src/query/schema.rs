@@ -22,6 +22,8 @@ pub(super) struct Input {
     pub(super) ordered: bool,
     /// The fields that are columns of a sub-query which show tags.
     pub(super) tag_columns: BTreeSet<Text>,
+    /// Whether this is the answer of an ascending sub-query of points.
+    pub(super) has_ascending_points: bool,
 }
 
 /// The names in all inputs of a query, each with one meaning.
@@ -69,8 +71,13 @@ impl<'s> Resolver<'s> {
             }
         };
         let mut add = |name: &Text, costs: &mut Costs<'_>| {
-            let (measurement, source) = (name.clone(), source.clone());
-            inputs.push(Input { measurement, source, ordered: false, tag_columns: BTreeSet::new() });
+            inputs.push(Input {
+                measurement: name.clone(),
+                source: source.clone(),
+                ordered: false,
+                tag_columns: BTreeSet::new(),
+                has_ascending_points: false,
+            });
             costs.grow(INPUT_BYTES)
         };
         match &measurement.name {

@@ -63,13 +63,15 @@ fn inputs(
     plan.keep_series_apart();
     let tag_columns = plan.tag_columns();
     let mut source = AnswerSource::new(context.memory.reserve(), plan.own_dimensions.clone());
+    plan.is_inner = true;
     if plan.series_apart {
         // Rows of points keep the order that they have in storage; other rows come in the order of the answer.
         source.shard_starts.clone_from(&plan.shard_starts);
+        let descending = plan.descending;
         if !plan.range.is_empty() {
             add_points(&mut source, plan, context, emit)?;
         }
-        return Ok(inputs_of(source, true, &tag_columns));
+        return Ok(inputs_of(source, InnerOrder::Series { descending }, &tag_columns));
     }
     let mut answer = AnswerRows::new(source, context.memory.reserve());
     let mut refused = None;
@@ -82,7 +84,7 @@ fn inputs(
         }
     });
     refused.map_or(result, Err)?;
-    Ok(inputs_of(answer.finish(), false, &tag_columns))
+    Ok(inputs_of(answer.finish(), InnerOrder::Rows, &tag_columns))
 }
 
 /// Returns the inner query with the groups of the outer one, and with its windows if it has none. Windows without a value are
@@ -104,12 +106,23 @@ fn adapted(inner: &Select, outer: &Outer<'_>) -> Select {
     if matches!(inner.fill, None | Some(Fill::Null)) { inner.with_fill(Fill::None) } else { inner }
 }
 
-/// The measurements of an answer. Rows of series that were kept apart come in heap order at equal times.
-fn inputs_of(source: AnswerSource, series_apart: bool, tag_columns: &BTreeSet<Text>) -> Vec<Input> {
+/// How the rows of an inner query come.
+#[derive(Clone, Copy)]
+enum InnerOrder {
+    /// In the order of the answer.
+    Rows,
+    /// The series are apart. Their rows come in heap order at equal times.
+    Series { descending: bool },
+}
+
+/// The measurements of an answer.
+fn inputs_of(source: AnswerSource, order: InnerOrder, tag_columns: &BTreeSet<Text>) -> Vec<Input> {
     let source: Arc<dyn Source> = Arc::new(source);
+    let ordered = matches!(order, InnerOrder::Rows);
+    let has_ascending_points = matches!(order, InnerOrder::Series { descending: false });
     let input = |measurement| {
         let (source, tag_columns) = (source.clone(), tag_columns.clone());
-        Input { measurement, source, ordered: !series_apart, tag_columns }
+        Input { measurement, source, ordered, tag_columns, has_ascending_points }
     };
     source.measurements().into_iter().map(input).collect()
 }

@@ -8,6 +8,7 @@ use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
 use fluxstone_model::{TimeRange, Timestamp};
 
 use super::error::QueryError;
+use super::fold::{fold, wide_time};
 use super::time_literal;
 
 /// The bounds that a condition sets, both inclusive; `None` means open.
@@ -20,6 +21,18 @@ pub struct TimeBounds {
 }
 
 impl TimeBounds {
+    /// Returns the bounds that a condition of DELETE or DROP SERIES sets, whatever it is applied to. `now` is the value of `now()`.
+    ///
+    /// # Errors
+    /// [`QueryError::Invalid`] with the text for clients: an invalid time literal, or `time` compared with something else.
+    pub fn of_deletion(
+        condition: Option<&Expr>,
+        now: Timestamp,
+        semantics: SelectSemantics,
+    ) -> Result<TimeBounds, QueryError> {
+        condition.map_or(Ok(TimeBounds::default()), |condition| TimeBounds::of(&fold(condition, Some(now)), semantics))
+    }
+
     /// Returns the bounds in a folded condition.
     pub(super) fn of(condition: &Expr, semantics: SelectSemantics) -> Result<TimeBounds, QueryError> {
         let mut bounds = TimeBounds::default();
@@ -94,6 +107,9 @@ fn compared_time(expr: &Expr) -> Result<Timestamp, QueryError> {
         ExprKind::Number(ns) => Ok(Timestamp(*ns as i64)),
         ExprKind::String(text) if time_literal::looks_like_time(text) => time_literal::parse_bound(text),
         other => {
+            if let Some(time) = wide_time(other) {
+                return time_literal::check_bound(time);
+            }
             let kind = other.go_type_name();
             Err(QueryError::Invalid(format!("invalid operation: time and {kind} are not compatible")))
         }
@@ -116,7 +132,6 @@ mod tests {
     use fluxstone_influxql::ast::VarRef;
 
     use super::*;
-    use crate::fold::fold;
 
     fn time(op: BinaryOp, value: ExprKind) -> Expr {
         let time = ExprKind::Var(VarRef { name: "TIME".into(), cast: None });

@@ -64,10 +64,25 @@ pub(super) fn check_bound(nanoseconds: i128) -> Result<Timestamp, QueryError> {
     } else {
         return Ok(Timestamp(nanoseconds as i64));
     };
-    let seconds = nanoseconds.div_euclid(1_000_000_000) as i64;
-    // Four-digit years lie within what the calendar library holds.
-    let shown = jiff::Timestamp::from_second(seconds).map(|t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    Err(QueryError::Invalid(format!("time {} {side} time literal", shown.unwrap_or_default())))
+    Err(QueryError::Invalid(format!("time {} {side} time literal", in_seconds(nanoseconds))))
+}
+
+/// A time without its fraction. Unlike those of the calendar library, its year may have any number of digits, and a sign.
+fn in_seconds(nanoseconds: i128) -> String {
+    let seconds = nanoseconds.div_euclid(1_000_000_000);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Years begin in March here, so that the day that a leap year adds is the last of its year; eras of 400 years are alike.
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let year = year + era * 400 + i128::from(month >= 10);
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let sign = if year < 0 { "-" } else { "" };
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{sign}{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z", year.abs())
 }
 
 fn nanoseconds(time: jiff::civil::DateTime, offset_s: i64) -> i128 {
@@ -151,9 +166,29 @@ mod tests {
 
     // spec: select.time.literal.3
     #[test]
+    fn times_are_shown_with_years_of_any_length() {
+        let day = 86_400_000_000_000;
+        let shown = |literal, days| in_seconds(parse(literal).unwrap() + days * day);
+        assert_eq!(shown("9999-12-31", 100), "10000-04-09T00:00:00Z");
+        assert_eq!(shown("0000-01-01", -1), "-0001-12-31T00:00:00Z");
+        let mut date = jiff::civil::date(0, 1, 1);
+        for days in (0..800_000).step_by(13) {
+            date = jiff::civil::date(0, 1, 1).checked_add(jiff::Span::new().days(days)).unwrap();
+            assert_eq!(shown("0000-01-01", i128::from(days)), format!("{date}T00:00:00Z"));
+        }
+        assert!(date.year() > 2_100);
+    }
+
+    // spec: select.time.literal.3
+    #[test]
     fn times_that_no_point_can_have_are_rejected() {
         let text = |literal| parse_bound(literal).map_err(|e| e.to_string());
         assert_eq!(text("2300-01-01"), Err("time 2300-01-01T00:00:00Z overflows time literal".into()));
+        assert_eq!(text("9999-12-31T23:59:59Z"), Err("time 9999-12-31T23:59:59Z overflows time literal".into()));
+        assert_eq!(text("9999-12-31 23:59:59.9"), Err("time 9999-12-31T23:59:59Z overflows time literal".into()));
+        assert_eq!(text("0000-03-01"), Err("time 0000-03-01T00:00:00Z underflows time literal".into()));
+        assert_eq!(text("0000-02-29"), Err("time 0000-02-29T00:00:00Z underflows time literal".into()));
+        assert_eq!(text("2400-02-29"), Err("time 2400-02-29T00:00:00Z overflows time literal".into()));
         assert_eq!(text("1600-01-01"), Err("time 1600-01-01T00:00:00Z underflows time literal".into()));
         assert_eq!(
             text("2262-04-11T23:47:16.854775807Z"),

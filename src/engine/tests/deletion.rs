@@ -107,6 +107,24 @@ fn conditions_that_compare_nothing_are_refused() {
     }
 }
 
+// spec: statements.delete.7
+#[test]
+fn an_invalid_time_is_refused_even_if_nothing_is_deleted() {
+    let bench = filled(Bench::new());
+    bench.done("CREATE DATABASE empty");
+    for (condition, refusal) in [
+        ("time >= '9999-12-31'", "time 9999-12-31T00:00:00Z overflows time literal"),
+        ("time < '1700-01-01' - 50000d", "time 1563-02-09T00:00:00Z underflows time literal"),
+        ("time < '2017-02-30'", "invalid timestamp string"),
+        ("time < true", "invalid operation: time and *influxql.BooleanLiteral are not compatible"),
+    ] {
+        for database in ["d", "empty"] {
+            let answer = bench.run_as(database, false, &format!("DELETE FROM nope WHERE {condition}"));
+            assert_eq!(answer, format!("0: error: {refusal}"), "{condition}");
+        }
+    }
+}
+
 // spec: quirk.delete.bound.1
 #[test]
 fn a_bound_beyond_all_times_deletes_nothing() {

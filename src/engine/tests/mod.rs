@@ -4,6 +4,7 @@ mod authorization;
 mod continuous_queries;
 mod deletion;
 mod interrupts;
+mod long_conditions;
 mod recovery;
 mod schema;
 mod statements;

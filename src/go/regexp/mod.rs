@@ -6,20 +6,25 @@
 //!
 //! Recently compiled patterns are kept ([`recent`]), since dashboards send the same ones again and again.
 //!
+//! A pattern that lists whole texts, such as `^(a|b)$`, becomes a set ([`literals`]) and needs no automaton.
+//!
 //! Two differences remain: properties are those of a newer Unicode, and a pattern whose compiled form is larger than
 //! [`COMPILED_BYTES_MAX`] or that nests deeper than the engine's limit is refused.
 
 mod class;
 mod compiled;
 mod error;
+mod literals;
 mod recent;
 mod translate;
 
 use std::sync::Arc;
 
+use compiled::Form;
 pub use compiled::Regex;
 use error::Reason;
 pub use error::RegexError;
+use literals::{literal_bytes_max, literals, may_be_literals};
 use recent::Recent;
 use translate::translate;
 
@@ -30,7 +35,7 @@ const SIZES: [(usize, usize); 3] = [(16 << 10, 128 << 10), (256 << 10, 512 << 10
 /// The most bytes of memory that the automaton of a pattern may take.
 const COMPILED_BYTES_MAX: usize = 4 << 20;
 
-/// The most bytes of memory that the automaton of a pattern may take to be kept for further queries.
+/// The most bytes of memory that a pattern may take to be kept for further queries.
 const KEPT_BYTES_MAX: usize = 256 << 10;
 
 /// The most bytes that reading a pattern takes for each of its own bytes, and for each class of Unicode characters in it.
@@ -66,6 +71,9 @@ pub fn compile_within<E>(pattern: &str, charge: &mut dyn FnMut(usize) -> Result<
     if let Some(regex) = RECENT.find(pattern) {
         return Ok(regex);
     }
+    if may_be_literals(pattern) {
+        return literals_within(pattern, charge);
+    }
     let classes = pattern.matches("\\p").count() + pattern.matches("\\P").count();
     let reading = pattern.len().saturating_mul(READING_COST.0).saturating_add(classes.saturating_mul(READING_COST.1));
     charge(reading).map_err(Refused::Memory)?;
@@ -79,7 +87,7 @@ pub fn compile_within<E>(pattern: &str, charge: &mut dyn FnMut(usize) -> Result<
         let mut builder = regex::bytes::RegexBuilder::new(&translated);
         match builder.size_limit(automaton).dfa_size_limit(states).build() {
             Ok(compiled) => {
-                let regex = Regex { text: pattern.to_owned(), compiled: Arc::new(compiled) };
+                let regex = Regex { text: pattern.to_owned(), form: Arc::new(Form::Automaton(compiled)) };
                 if automaton <= KEPT_BYTES_MAX {
                     RECENT.keep(regex.clone());
                 }
@@ -92,6 +100,18 @@ pub fn compile_within<E>(pattern: &str, charge: &mut dyn FnMut(usize) -> Result<
     Err(Refused::Invalid(Reason::TooLarge.at(pattern)))
 }
 
+/// Compiles a list of whole texts. Charges it twice, since conditions on tags make a sorted copy.
+fn literals_within<E>(pattern: &str, charge: &mut dyn FnMut(usize) -> Result<(), E>) -> Result<Regex, Refused<E>> {
+    let bytes = literal_bytes_max(pattern);
+    charge(bytes.saturating_mul(2)).map_err(Refused::Memory)?;
+    let texts = literals(pattern).ok_or_else(|| Refused::Invalid(Reason::Unsupported.at(pattern)))?;
+    let regex = Regex { text: pattern.to_owned(), form: Arc::new(Form::Literals(texts)) };
+    if bytes <= KEPT_BYTES_MAX {
+        RECENT.keep(regex.clone());
+    }
+    Ok(regex)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,8 +119,7 @@ mod tests {
     // spec: influxql.regex.3
     #[test]
     fn an_invalid_byte_matches_as_one_character() {
-        let regex =
-            |text: &str| Regex { text: text.to_owned(), compiled: Arc::new(regex::bytes::Regex::new(text).unwrap()) };
+        let regex = |text: &str| compile(text).unwrap();
         assert!(regex("^m.$").is_match(b"m\xff"));
         assert!(!regex("^m$").is_match(b"m\xff"));
     }
@@ -227,6 +246,28 @@ mod tests {
         {
             assert_eq!(compile(pattern).unwrap().is_match(b"\xff"), matches, "{pattern}");
         }
+    }
+
+    // spec: influxql.limit.3
+    #[test]
+    fn a_long_list_of_names_takes_memory_for_its_names_only() {
+        let names: Vec<String> = (0..20_000).map(|n| format!("host-{n:05}\\.example\\.net-{n:030}")).collect();
+        let pattern = format!("^({})$", names.join("|"));
+        assert!(pattern.len() > 1 << 20);
+        let mut charged = 0;
+        let within = |bytes| {
+            charged += bytes;
+            Ok::<(), ()>(())
+        };
+        let regex = compile_within(&pattern, &mut { within }).unwrap();
+        assert!(charged < 8 * pattern.len(), "{charged} bytes for {}", pattern.len());
+        let name = names[19_999].replace('\\', "");
+        assert!(regex.is_match(name.as_bytes()));
+        assert!(!regex.is_match(format!("{name}x").as_bytes()));
+        assert_eq!(regex.literals().map(Iterator::count), Some(20_000));
+        let mut refuse = |bytes| if bytes > 1 << 20 { Err("no memory") } else { Ok(()) };
+        let refused = compile_within(&pattern, &mut refuse).unwrap_err();
+        assert_eq!(refused, Refused::Memory("no memory"));
     }
 
     // spec: influxql.limit.3

@@ -4,6 +4,7 @@ use fluxstone_model::Nanos;
 use winnow::error::ErrMode;
 use winnow::stream::Location;
 
+use super::chain::{Chain, Deep, OPERATORS_MAX, joined};
 use super::fault::{Fault, Parsed, no_memory, plain};
 use super::input::{Input, peek, peek_raw, skip_space, take, token_at};
 use super::source::segments;
@@ -15,8 +16,8 @@ use crate::memory::TEXT_COPIES;
 use crate::parameter::Parameter;
 use crate::token::{Keyword, Kind, Token};
 
-/// The largest height of the tree of one expression, in operators, brackets and calls. A chain of operators of one precedence is
-/// as high as it is long. Bounds the recursion of everything that walks trees.
+/// The largest height of the tree of one expression, in operators, brackets and calls, without those of a [`Chain`] at its top. A
+/// chain of other operators of one precedence is as high as it is long. Bounds the recursion of everything that walks trees.
 pub(crate) const DEPTH_MAX: u32 = 1000;
 
 /// Parses an expression.
@@ -24,22 +25,10 @@ pub(super) fn expression<'t>(input: &mut Input<'t>) -> Parsed<'t, Expr> {
     deep_expression(input).map(|deep| deep.expr)
 }
 
-/// A part of an expression with the height of its tree.
-struct Deep {
-    expr: Expr,
-    depth: u32,
-}
-
-impl Deep {
-    fn leaf(kind: ExprKind) -> Deep {
-        Deep { expr: kind.into(), depth: 1 }
-    }
-}
-
 /// Parses an expression. Operators wait on a stack until one follows that does not bind tighter.
 fn deep_expression<'t>(input: &mut Input<'t>) -> Parsed<'t, Deep> {
-    let mut last = operand(input)?;
-    let mut waiting: Vec<(Deep, Token<'t>, BinaryOp)> = Vec::new();
+    let mut last = Side::One(operand(input)?);
+    let mut waiting: Vec<(Side, Token<'t>, BinaryOp)> = Vec::new();
     loop {
         let next = peek(input);
         let op = if let Kind::Operator(op) = next.kind { Some(op) } else { None };
@@ -48,18 +37,46 @@ fn deep_expression<'t>(input: &mut Input<'t>) -> Parsed<'t, Deep> {
         {
             last = binary(lhs, at, tighter, last)?;
         }
-        let Some(op) = op else { return Ok(last) };
+        let Some(op) = op else { return Ok(last.complete()) };
         take(input, next);
         waiting.push((last, next, op));
-        last = if matches!(op, BinaryOp::Match | BinaryOp::NotMatch) { matched_regex(input)? } else { operand(input)? };
+        let matched = matches!(op, BinaryOp::Match | BinaryOp::NotMatch);
+        last = Side::One(if matched { matched_regex(input)? } else { operand(input)? });
     }
 }
 
-fn binary(lhs: Deep, at: Token<'_>, op: BinaryOp, rhs: Deep) -> Parsed<'_, Deep> {
+/// A side of an operator.
+enum Side {
+    One(Deep),
+    /// More of it may follow.
+    Chain(Chain),
+}
+
+impl Side {
+    fn complete(self) -> Deep {
+        match self {
+            Side::One(deep) => deep,
+            Side::Chain(chain) => chain.complete(),
+        }
+    }
+}
+
+fn binary(lhs: Side, at: Token<'_>, op: BinaryOp, rhs: Side) -> Parsed<'_, Side> {
+    let rhs = rhs.complete();
+    if op.is_logical() {
+        let mut chain = match lhs {
+            Side::Chain(chain) if chain.op() == op => chain,
+            other => Chain::new(op, other.complete()),
+        };
+        if !chain.push(rhs) {
+            return Err(at.wrong(format!("expression too long, at most {OPERATORS_MAX} operators in a row")));
+        }
+        return Ok(Side::Chain(chain));
+    }
+    let lhs = lhs.complete();
     let depth = lhs.depth.max(rhs.depth) + 1;
-    let span = Span { start: lhs.expr.span.start, end: rhs.expr.span.end };
-    let kind = ExprKind::Binary { op, lhs: Box::new(lhs.expr), rhs: Box::new(rhs.expr) };
-    within_depth(Deep { expr: Expr { kind, span }, depth }, at)
+    let expr = joined(op, Box::new(lhs.expr), Box::new(rhs.expr));
+    within_depth(Deep { expr, depth }, at).map(Side::One)
 }
 
 fn within_depth(deep: Deep, at: Token<'_>) -> Parsed<'_, Deep> {

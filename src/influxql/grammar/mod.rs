@@ -3,6 +3,7 @@
 //! This file finds the family by the first words of a statement. `input` holds the text and the state of parsing it,
 //! `fault` the errors, `tokens` the parsers that all families share.
 
+mod chain;
 mod continuous_query;
 mod database;
 mod drop;
@@ -32,6 +33,8 @@ use super::parameter::Parameters;
 use super::role::Role;
 use super::token::{Keyword, Kind};
 
+#[cfg(test)]
+pub(super) use chain::OPERATORS_MAX;
 #[cfg(test)]
 pub(super) use expression::DEPTH_MAX as EXPRESSION_DEPTH_MAX;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Nesting and chains of operators are bounded. Test threads have stacks of 2 MiB, like those of the server.
 
 use super::check;
-use crate::grammar::{EXPRESSION_DEPTH_MAX, NESTING_MAX};
+use crate::grammar::{EXPRESSION_DEPTH_MAX, NESTING_MAX, OPERATORS_MAX};
 use crate::{Parameters, parse};
 
 /// `SELECT a op a op a ... FROM m` with `operators` operators.
@@ -30,14 +30,36 @@ fn exercise(text: &str) {
 #[test]
 fn chains_of_operators_are_bounded() {
     let longest = EXPRESSION_DEPTH_MAX as usize - 1;
-    for op in ["AND", "OR", "+", "*", "="] {
+    for op in ["+", "*", "="] {
         exercise(&chain(op, longest));
         let error = parse(&chain(op, longest + 1), &Parameters::new()).unwrap_err().to_string();
         assert!(error.starts_with("expression too deep, at most 1000 operators in a row at line 1, char "), "{error}");
     }
-    assert!(parse(&chain("OR", 1_000_000), &Parameters::new()).is_err());
+    assert!(parse(&chain("+", 1_000_000), &Parameters::new()).is_err());
     // Tighter operators bind first, so none of these chains is long.
     exercise(&format!("SELECT a FROM m WHERE {}", vec!["a + a * a - a / a > a"; 900].join(" AND ")));
+}
+
+// spec: influxql.limit.5
+#[test]
+fn chains_of_and_and_or_are_long() {
+    for op in ["AND", "OR"] {
+        exercise(&chain(op, 65));
+        exercise(&chain(op, OPERATORS_MAX));
+        let error = parse(&chain(op, OPERATORS_MAX + 1), &Parameters::new()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("expression too long, at most 100000 operators in a row at line 1, char "),
+            "{error}"
+        );
+    }
+    exercise(&format!("{} OR b", chain("AND", 20_000)));
+    exercise(&format!("{} AND b > 1 + 2", chain("OR", 20_000)));
+    exercise(&format!("SELECT a FROM m WHERE {}", vec!["a = 1 AND b = 2"; 20_000].join(" OR ")));
+    // The height of operands still counts where the chain is part of something else.
+    exercise(&format!("SELECT a FROM m WHERE {}a{}", "(".repeat(90), " OR a)".repeat(90)));
+    let sum = vec!["a"; EXPRESSION_DEPTH_MAX as usize].join(" + ");
+    exercise(&format!("SELECT a FROM m WHERE {sum} OR {sum} OR {sum}"));
+    assert!(parse(&format!("SELECT a FROM m WHERE ({sum} OR b)"), &Parameters::new()).is_err());
 }
 
 // spec: influxql.limit.1

@@ -68,6 +68,10 @@ fn what_is_charged_is_at_least_what_is_allocated() {
     }
     check(&format!("SELECT {} FROM m", vec![format!("{}a{}", "(".repeat(90), ")".repeat(90)); 200].join(",")), &none);
 
+    for (item, op) in [("a", " OR "), ("a=1", " AND "), ("a='b'", " OR ")] {
+        check(&format!("SELECT v FROM m WHERE {}", list(item, op)), &none);
+    }
+
     let long = Parameters::from([("a".to_owned(), Parameter::String("x".repeat(BOUND_BYTES)))]);
     check(&format!("SELECT v FROM m WHERE a={}", vec!["$a"; 40].join(" OR a=")), &long);
 

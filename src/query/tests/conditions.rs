@@ -180,3 +180,12 @@ fn bounds_on_time_count_even_in_a_false_condition() {
     check("m i=1i,b=true 15", query, &[]);
     check("m i=1i,b=true 15", "SELECT i FROM m WHERE time >= 0s AND 'a' = 'b'", &[]);
 }
+
+// spec: compat.select.now-in-field.1, compat.select.boolean-of-comparison.1
+#[test]
+fn comparisons_with_now_and_with_booleans_are_accidents_as_observed() {
+    let points = "m v=1 1\nm v=2 2";
+    check_profiles(points, "SELECT v FROM m WHERE v > now()", &[], &["m time,v", "1 1", "2 2"]);
+    let refusal = &["invalid expression: (v::float > 1) = true"];
+    check_profiles(points, "SELECT v FROM m WHERE (v > 1) = true", &["m time,v", "2 2"], refusal);
+}

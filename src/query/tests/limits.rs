@@ -15,7 +15,6 @@ const Q: &str = "q,k=a v=11 1\nq,k=a v=12 2\nq,k=a v=13 3\nq,k=b v=21 1\nq,k=b v
 #[test]
 fn limit_and_offset_count_rows_of_each_series() {
     check(Q, "SELECT v FROM q GROUP BY k LIMIT 1 OFFSET 1", &["q{k=a} time,v", "2 12", "q{k=b} time,v", "2 22"]);
-    check(Q, "SELECT v FROM q WHERE k = 'a' OFFSET 1", &["q time,v", "2 12", "3 13"]);
     check(Q, "SELECT v FROM q WHERE k = 'a' LIMIT 0", &["q time,v", "1 11", "2 12", "3 13"]);
     check(Q, "SELECT sum(v) FROM q LIMIT 1 OFFSET 1", &[]);
     check(
@@ -24,6 +23,14 @@ fn limit_and_offset_count_rows_of_each_series() {
         &["q time,count", "3 1i", "4 0i"],
     );
     check(Q, "SELECT median(v) FROM q LIMIT 1", &["q time,median", "0 17"]);
+}
+
+// spec: compat.select.offset-alone.1
+#[test]
+fn offset_alone_leaves_one_row_as_observed() {
+    let query = "SELECT v FROM q WHERE k = 'a' OFFSET 1";
+    check_profiles(Q, query, &["q time,v", "2 12", "3 13"], &["q time,v", "2 12"]);
+    check(Q, "SELECT sum(v) FROM (SELECT v FROM q WHERE k = 'a' OFFSET 1)", &["q time,sum", "0 25"]);
 }
 
 // spec: select.limit.2, select.limit.3

@@ -7,7 +7,7 @@ use fluxstone_columns::Source;
 use fluxstone_compat::Profile;
 
 use super::source::{memory_source, source};
-use super::{check, context, select};
+use super::{check, check_profiles, context, select};
 use crate::{Context, QueryError, SeriesRows, Value, WINDOW_VALUES_MAX, run};
 
 const NET: &str = "net,host=a,dc=x rx=10,tx=1 0\nnet,host=a,dc=x rx=30,tx=3 60\nnet,host=b,dc=x rx=20,tx=2 0\n\
@@ -214,4 +214,15 @@ fn rows_of_nested_queries_that_are_not_kept_are_computed_once_per_level() {
         // Each level is read once to count its rows, and each of these reads computes the levels below.
         assert!((50 * level..=50 * (level + 2)).contains(&decodes), "{decodes} blocks at level {level}");
     }
+}
+
+// spec: compat.select.sub-order.1
+#[test]
+fn points_of_a_subquery_come_series_by_series_as_observed() {
+    let points = "m,h=a v=1 1\nm,h=a v=2 4\nm,h=b v=3 2\nm,h=c v=4 3";
+    let by_time: &[&str] = &["m time,v", "1 1", "2 3", "3 4", "4 2"];
+    let by_series = &["m time,v", "1 1", "4 2", "3 4", "2 3"];
+    check_profiles(points, "SELECT v FROM (SELECT v FROM m)", by_time, by_series);
+    check(points, "SELECT v FROM (SELECT v FROM m LIMIT 9)", by_time);
+    check(points, "SELECT sum(v) FROM (SELECT v FROM m)", &["m time,sum", "0 10"]);
 }

@@ -335,8 +335,7 @@ mod tests {
     }
 
     fn regex(pattern: &str) -> Regex {
-        let compiled = Arc::new(regex::bytes::Regex::new(pattern).unwrap());
-        Regex { text: pattern.to_owned(), compiled }
+        fluxstone_go::compile_regex(pattern).unwrap()
     }
 
     /// Predicates on the tags `a` and `b`, whose values are `x`, `y`, `z` or none.
