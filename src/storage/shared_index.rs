@@ -135,6 +135,11 @@ impl IndexReader {
         self.shared.read().measurement_of(series, self.view).cloned()
     }
 
+    /// Whether a series exists.
+    pub(crate) fn has(&self, series: SeriesId) -> bool {
+        self.shared.read().measurement_of(series, self.view).is_some()
+    }
+
     /// Returns up to `count` series from `first` on with their raw keys, in the order of their ids.
     pub(crate) fn series_from(&self, first: SeriesId, count: usize) -> Vec<(SeriesId, Vec<u8>)> {
         self.shared.read().iter_from(first, self.view).take(count).collect()

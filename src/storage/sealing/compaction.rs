@@ -89,8 +89,14 @@ pub(crate) fn write_columns(
     writer: &mut SegmentWriter,
 ) -> Result<(), StorageError> {
     let mut columns = ColumnCursor::new(shard, merged_from)?;
+    let mut last = None;
     while let Some(ShardColumn { series, field, pieces }) = columns.next()? {
-        if index.measurement_of(series).is_none() {
+        let exists = match last {
+            Some((known, exists)) if known == series => exists,
+            _ => index.has(series),
+        };
+        last = Some((series, exists));
+        if !exists {
             continue;
         }
         for block in merge(pieces) {

@@ -208,7 +208,10 @@ impl Rows {
 
     /// Returns the number of the first row whose id is `id` or larger.
     pub(super) fn from(&self, id: SeriesId) -> RowNumber {
-        let Some(first) = self.all.first() else { return 0 };
+        let (Some(first), Some(last)) = (self.all.first(), self.all.last()) else { return 0 };
+        if last.id < id {
+            return self.all.len() as RowNumber;
+        }
         // Ids grow at least as fast as numbers, and mostly exactly as fast.
         let most = id.0.saturating_sub(first.id.0).min(self.all.len() as u64) as usize;
         if self.all.get(most).is_some_and(|row| row.id == id) {
