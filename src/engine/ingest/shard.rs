@@ -63,6 +63,7 @@ pub fn write_shard_with(
 }
 
 /// The result of looking for the series of a point.
+#[derive(Debug, Clone, Copy)]
 enum SeriesLookup {
     Known(ResolvedSeries),
     /// It is new, or was not written lately.
@@ -135,7 +136,7 @@ struct ShardIngest<'t, 'b> {
     has_conflict_in_request: bool,
 }
 
-impl<'b> ShardIngest<'_, 'b> {
+impl ShardIngest<'_, '_> {
     /// Looks up the series of all points, and compares the numbers of tag values before the first point with the limit.
     fn look_up(&mut self, points: &[&PointRow]) -> Vec<SeriesLookup> {
         self.look_up_recent(points);

@@ -21,7 +21,7 @@ mod sorted_rows;
 use std::sync::Arc;
 
 use fluxstone_codec::CodecError;
-use fluxstone_columns::SeriesId;
+use fluxstone_columns::{Batch, SeriesId};
 use fluxstone_model::TimeRange;
 use smallvec::{SmallVec, smallvec};
 
@@ -181,6 +181,16 @@ impl<'m> SealedValues<'m> {
 }
 
 impl MemoryColumn<'_> {
+    /// Passes the values to `each` in the order of time. Returns `false` if they are in another order and nothing was passed.
+    pub(crate) fn each_sorted<E>(&self, mut each: impl FnMut(Arc<Batch>) -> Result<(), E>) -> Result<bool, E> {
+        match &self.values {
+            SealedValues::Sorted(rows) => rows.batches(self.key.1).try_for_each(|batch| each(Arc::new(batch)))?,
+            SealedValues::Unsorted(SeriesValues::Few(few)) if few.is_sorted() => each(Arc::new(few.to_batch()))?,
+            SealedValues::Unsorted(_) => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Returns the values, like [`Memtable::chunks`].
     pub(crate) fn chunks(&self) -> Vec<MemoryChunk> {
         match &self.values {

@@ -40,10 +40,11 @@ impl RowChunk {
         RowChunk { layout, cells: Vec::new(), strings: Vec::new(), range: NO_TIMES, is_ordered: true }
     }
 
-    /// Creates an empty chunk that follows a full one with the same layout.
-    pub(super) fn following(&self) -> Self {
+    /// Creates an empty chunk that follows some others. The longer the series is, the more memory the chunk takes at once.
+    pub(super) fn following(&self, others: usize) -> Self {
         let mut next = RowChunk::new(self.layout.clone());
-        next.cells.reserve_exact(CHUNK_CELLS / 4 / self.row_cells() * self.row_cells()); // none for many fields
+        let cells = CHUNK_CELLS / 4 * others.clamp(1, 4);
+        next.cells.reserve_exact(cells / self.row_cells() * self.row_cells()); // none for many fields
         next
     }
 

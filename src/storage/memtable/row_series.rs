@@ -53,7 +53,7 @@ impl Clone for RowSeries {
         let mut closed = self.closed.clone();
         let mut open = self.open.clone();
         if let Some(chunk) = open.as_mut().filter(|chunk| chunk.is_worth_closing()) {
-            let next = chunk.following();
+            let next = chunk.following(1);
             closed.push(Arc::new(std::mem::replace(chunk, next)));
         }
         RowSeries { closed, open, changes: self.changes, columns: self.columns.clone() }
@@ -88,7 +88,7 @@ impl RowSeries {
             && open.layout().tags().len() == row.fields as usize
         {
             if open.is_full() {
-                let next = open.following();
+                let next = open.following(self.closed.len());
                 self.closed.push(Arc::new(std::mem::replace(open, next)));
             }
             if let Some(bytes) = open.push(row.time, rows)? {

@@ -72,15 +72,25 @@ impl SortedRows {
         fields
     }
 
-    /// Returns the values of a field.
+    /// Returns the values of a field in blocks, which copy them when they are asked for.
     pub(super) fn blocks(&self, field: FieldId) -> impl Iterator<Item = Arc<SortedBlock>> {
-        let found = self.layout.position(field);
-        let found = found.and_then(|at| Some((at, self.layout.tags().get(at)?.field_type())));
-        found.into_iter().flat_map(move |(at, field_type)| {
-            self.blocks
-                .iter()
-                .filter_map(move |rows| SortedBlock::new(&self.series, rows, at, field_type).map(Arc::new))
+        self.find(field).into_iter().flat_map(move |(at, field_type)| {
+            let block = move |rows| SortedBlock::new(&self.series, rows, at, field_type).map(Arc::new);
+            self.blocks.iter().filter_map(block)
         })
+    }
+
+    /// Returns the values of a field.
+    pub(super) fn batches(&self, field: FieldId) -> impl Iterator<Item = Batch> {
+        self.find(field).into_iter().flat_map(move |(at, field_type)| {
+            self.blocks.iter().map(move |rows| rows.batch(&self.series, at, field_type))
+        })
+    }
+
+    /// Returns the position of a field in the layout, and its type.
+    fn find(&self, field: FieldId) -> Option<(usize, FieldType)> {
+        let at = self.layout.position(field)?;
+        Some((at, self.layout.tags().get(at)?.field_type()))
     }
 }
 
@@ -152,6 +162,12 @@ impl BlockRows {
     fn new(series: &RowSeries, runs: Runs, len: usize) -> BlockRows {
         BlockRows { times: Arc::new(times_of(resolve(series, &runs), len)), runs }
     }
+
+    /// Copies the values at a position of the layout.
+    fn batch(&self, series: &RowSeries, at: usize, field_type: FieldType) -> Batch {
+        let runs = resolve(series, &self.runs).map(|run| (run, at));
+        Batch { times: self.times.clone(), values: values_of(runs, field_type, self.times.len()) }
+    }
 }
 
 impl SortedBlock {
@@ -159,13 +175,6 @@ impl SortedBlock {
         let range = TimeRange { min: Timestamp(*rows.times.first()?), max: Timestamp(*rows.times.last()?) };
         let summary = Summary { range, count: rows.times.len() as u32, field_type, numbers: None };
         Some(SortedBlock { series: series.clone(), rows: rows.clone(), at, summary })
-    }
-
-    /// Returns the values.
-    pub(crate) fn to_batch(&self) -> Batch {
-        let runs = resolve(&self.series, &self.rows.runs).map(|run| (run, self.at));
-        let values = values_of(runs, self.summary.field_type, self.rows.times.len());
-        Batch { times: self.rows.times.clone(), values }
     }
 }
 
@@ -179,6 +188,6 @@ impl Block for SortedBlock {
     }
 
     fn decode(&self) -> Result<Arc<Batch>, SourceError> {
-        Ok(Arc::new(self.to_batch()))
+        Ok(Arc::new(self.rows.batch(&self.series, self.at, self.summary.field_type)))
     }
 }

@@ -138,12 +138,14 @@ fn points_of(chunks: &[MemoryChunk]) -> Points {
 type Model = BTreeMap<(u64, u32), Points>;
 
 fn check(memtable: &Memtable, model: &Model) {
-    let columns: Vec<_> = memtable.columns().map(|column| (column.key, points_of(&column.chunks()))).collect();
+    let columns: Vec<_> = memtable.columns().collect();
     assert_eq!(columns.len(), model.len());
     let all = |id, field| points_of(&memtable.chunks(id, field, TimeRange::ALL));
-    for (((id, field), sorted), ((series, number), points)) in columns.into_iter().zip(model) {
+    for (column, ((series, number), points)) in columns.into_iter().zip(model) {
+        let ((id, field), sorted) = (column.key, points_of(&column.chunks()));
         assert_eq!((id, field), (SeriesId(*series), FieldId(*number)));
         assert_eq!(&all(id, field), points);
+        check_sorted(&column, &sorted);
         // As a map: of values with the same time, the last one counts.
         let by_time = |points: Points| -> BTreeMap<i64, Value> { points.into_iter().collect() };
         assert_eq!(by_time(sorted), by_time(points.clone()));
@@ -158,6 +160,21 @@ fn check(memtable: &Memtable, model: &Model) {
         assert_eq!(within(found), within(points.clone()));
     }
     assert!(memtable.chunks(SeriesId(0), FieldId(FIELDS), TimeRange::ALL).is_empty());
+}
+
+/// Values that are passed in the order of time are those of the chunks.
+fn check_sorted(column: &MemoryColumn<'_>, points: &Points) {
+    let mut batches = Vec::new();
+    let is_sorted = column.each_sorted(|batch| {
+        batches.push(MemoryChunk::Batch(batch));
+        Ok::<(), CodecError>(())
+    });
+    if is_sorted.unwrap() {
+        assert_eq!(&points_of(&batches), points);
+        assert!(points.is_sorted_by(|(a, _), (b, _)| a < b));
+    } else {
+        assert!(batches.is_empty());
+    }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -235,6 +252,7 @@ proptest! {
             prop_assert_eq!(column.key, (SeriesId(1), FieldId(field)));
             let want: Points =
                 last.iter().map(|(time, value)| (*time, Value::Bits((value * i64::from(field)) as u64))).collect();
+            check_sorted(&column, &want);
             prop_assert_eq!(points_of(&column.chunks()), want);
         }
     }
