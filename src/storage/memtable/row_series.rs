@@ -15,7 +15,6 @@ use super::few_points::FewPoints;
 use super::layout::{Layout, RecentLayouts};
 use super::row_chunk::{RowChunk, Run, times_of, values_of};
 use super::series_columns::SeriesColumns;
-use super::sorted_rows::SortedBlock;
 use crate::record::{FieldId, FieldTag, RowHead, Rows};
 
 /// After this many changes of layout a series gets columns: a field is then found without going through many chunks.
@@ -29,12 +28,12 @@ const FIELDS_FIRST_MAX: usize = 1 << 17;
 const BLOCK_VALUES_MAX: usize = 1024;
 
 /// Values of one field of one series, in the order in which they were written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum MemoryChunk {
     Batch(Arc<Batch>),
     Rows(Arc<RowsBlock>),
-    /// In the order of time.
-    Sorted(Arc<SortedBlock>),
+    /// Strictly in the order of time.
+    Sorted(Arc<dyn Block>),
 }
 
 /// The values of one series.

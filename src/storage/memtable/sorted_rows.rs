@@ -43,7 +43,7 @@ struct ChunkRun {
 
 /// The values of one field in consecutive rows, which are copied when they are asked for.
 #[derive(Debug)]
-pub(crate) struct SortedBlock {
+struct SortedBlock {
     series: Arc<RowSeries>,
     rows: Arc<BlockRows>,
     /// The position of the field in the layout.
@@ -73,9 +73,12 @@ impl SortedRows {
     }
 
     /// Returns the values of a field in blocks, which copy them when they are asked for.
-    pub(super) fn blocks(&self, field: FieldId) -> impl Iterator<Item = Arc<SortedBlock>> {
+    pub(super) fn blocks(&self, field: FieldId) -> impl Iterator<Item = Arc<dyn Block>> {
         self.find(field).into_iter().flat_map(move |(at, field_type)| {
-            let block = move |rows| SortedBlock::new(&self.series, rows, at, field_type).map(Arc::new);
+            let block = move |rows| {
+                let block = SortedBlock::new(&self.series, rows, at, field_type)?;
+                Some(Arc::new(block) as Arc<dyn Block>)
+            };
             self.blocks.iter().filter_map(block)
         })
     }
