@@ -55,35 +55,42 @@ impl PackLayout {
         bits > if self.is_rice { self.low + UNARY_BITS_MAX } else { self.low }
     }
 
-    /// Returns the smallest layout, given how many values have each length in bits, and their sums.
+    /// Returns the smallest layout, judged by how many values have each length in bits, and their sums.
     fn choose(values: &[u64]) -> PackLayout {
         let mut counts = [0_u64; 65];
         let mut sums = [0_u64; 65]; // cannot overflow for the lengths that a Rice code can have
+        let mut all = 0;
         for &value in values {
             let bits = bits_of(value) as usize;
             counts[bits] += 1;
             sums[bits] = sums[bits].wrapping_add(value);
+            all |= value;
         }
-        // The cost of the patches if all values of this many bits or more are patched.
-        let mut patches = [0; 66];
-        for bits in (0..=64).rev() {
-            patches[bits] = patches[bits + 1] + counts[bits] * (8 + 8 * (bits as u64).div_ceil(7));
-        }
-        let cost = |layout: PackLayout| -> u64 {
-            let low = layout.low as usize;
-            if !layout.is_rice {
-                return (low * values.len()) as u64 + patches[low + 1];
+        // In this width there are no patches, so larger ones take more, and so do Rice codes with as many low bits.
+        let longest = bits_of(all);
+        let mut best = PackLayout { low: longest, is_rice: false };
+        let mut smallest = u64::from(longest) * values.len() as u64;
+        // The cost of the patches if all values with more than `low` bits are patched, and with more than a Rice code has.
+        let (mut patches, mut rice_patches) = (0, 0);
+        let patched = |bits: u32| counts[bits as usize] * (8 + 8 * u64::from(bits.div_ceil(7)));
+        let mut rice = (u64::MAX, best);
+        for low in (0..longest).rev() {
+            patches += patched(low + 1);
+            let cost = u64::from(low) * values.len() as u64 + patches;
+            if cost < smallest {
+                (smallest, best) = (cost, PackLayout { low, is_rice: false });
             }
-            let unary = (low + 1..=low + UNARY_BITS_MAX as usize).map(|bits| {
-                // On average, the low bits cut off half of their range.
-                (sums[bits] >> low).saturating_sub(if low > 0 { counts[bits] / 2 } else { 0 })
-            });
-            ((low + 1) * values.len()) as u64 + unary.sum::<u64>() + patches[low + UNARY_BITS_MAX as usize + 1]
-        };
-        let widths = (0..=64).rev().map(|low| PackLayout { low, is_rice: false });
-        let rice = (0..=LOW_MAX).rev().map(|low| PackLayout { low, is_rice: true });
-        let smallest = widths.chain(rice).min_by_key(|layout| cost(*layout));
-        smallest.unwrap_or(PackLayout { low: 64, is_rice: false })
+            if low + UNARY_BITS_MAX < longest {
+                rice_patches += patched(low + UNARY_BITS_MAX + 1);
+            }
+            if low <= LOW_MAX {
+                let cost = rice_cost(low, values.len() as u64, &counts, &sums) + rice_patches;
+                if cost < rice.0 {
+                    rice = (cost, PackLayout { low, is_rice: true });
+                }
+            }
+        }
+        if rice.0 < smallest { rice.1 } else { best }
     }
 
     fn mode(self) -> u8 {
@@ -98,28 +105,42 @@ impl PackLayout {
     }
 }
 
+/// The cost of a Rice code of some values without its patches, given how many have each length in bits, and their sums.
+fn rice_cost(low: u32, len: u64, counts: &[u64; 65], sums: &[u64; 65]) -> u64 {
+    let unary = (low + 1..=low + UNARY_BITS_MAX).map(|bits| {
+        // On average, the low bits cut off half of their range.
+        (sums[bits as usize] >> low).saturating_sub(if low > 0 { counts[bits as usize] / 2 } else { 0 })
+    });
+    u64::from(low + 1) * len + unary.sum::<u64>()
+}
+
 fn put_pack(values: &[u64], out: &mut Vec<u8>) {
     let layout = PackLayout::choose(values);
     let patches = values.iter().filter(|&&value| layout.patches(bits_of(value))).count();
     // A byte cannot count 256 patches, and so many would not save anything.
     let layout = if patches >= PACK_LEN { PackLayout { low: 64, is_rice: false } } else { layout };
+    if patches == 0 || patches >= PACK_LEN {
+        out.push(layout.mode());
+        return put_kept(values, layout, out);
+    }
+    out.push(layout.mode() | HAS_PATCHES);
+    out.push(patches as u8);
     let mut kept = [0; PACK_LEN];
     let kept = &mut kept[..values.len()];
     kept.copy_from_slice(values);
-    if patches == 0 || patches >= PACK_LEN {
-        out.push(layout.mode());
-    } else {
-        out.push(layout.mode() | HAS_PATCHES);
-        out.push(patches as u8);
-        for (at, value) in kept.iter_mut().enumerate().filter(|(_, value)| layout.patches(bits_of(**value))) {
-            out.push(at as u8);
-            put_varint(out, *value);
-            *value = 0;
-        }
+    for (at, value) in kept.iter_mut().enumerate().filter(|(_, value)| layout.patches(bits_of(**value))) {
+        out.push(at as u8);
+        put_varint(out, *value);
+        *value = 0;
     }
-    put_low(kept, layout.low, out);
+    put_kept(kept, layout, out);
+}
+
+/// Appends the numbers that are not patches.
+fn put_kept(values: &[u64], layout: PackLayout, out: &mut Vec<u8>) {
+    put_low(values, layout.low, out);
     if layout.is_rice {
-        put_unary(kept, layout.low, out);
+        put_unary(values, layout.low, out);
     }
 }
 
@@ -287,6 +308,25 @@ mod tests {
         out.len()
     }
 
+    /// The smallest layout by definition: the first of all widths and Rice codes, each from the longest to the shortest.
+    fn smallest_layout(values: &[u64]) -> PackLayout {
+        let mut counts = [0; 65];
+        let mut sums = [0_u64; 65];
+        for &value in values {
+            counts[bits_of(value) as usize] += 1;
+            sums[bits_of(value) as usize] = sums[bits_of(value) as usize].wrapping_add(value);
+        }
+        let cost = |layout: &PackLayout| {
+            let lengths = values.iter().map(|value| bits_of(*value)).filter(|bits| layout.patches(*bits));
+            let patches: u64 = lengths.map(|bits| 8 + 8 * u64::from(bits.div_ceil(7))).sum();
+            let kept = u64::from(layout.low) * values.len() as u64;
+            patches + if layout.is_rice { rice_cost(layout.low, values.len() as u64, &counts, &sums) } else { kept }
+        };
+        let widths = (0..=64).rev().map(|low| PackLayout { low, is_rice: false });
+        let rice = (0..=LOW_MAX).rev().map(|low| PackLayout { low, is_rice: true });
+        widths.chain(rice).min_by_key(cost).unwrap()
+    }
+
     /// Numbers of all magnitudes, mostly small ones.
     fn number() -> impl Strategy<Value = u64> {
         (any::<u64>(), prop_oneof![3 => 58_u32..64, 1 => 0_u32..64]).prop_map(|(bits, shift)| bits >> shift)
@@ -297,6 +337,13 @@ mod tests {
         #[test]
         fn numbers_round_trip(values in proptest::collection::vec(number(), 0..600)) {
             check(&values);
+        }
+
+        // spec: storage.frame.1
+        #[test]
+        fn the_smallest_layout_is_chosen(values in proptest::collection::vec(number(), 1..300), shift in 0_u32..64) {
+            let values: Vec<u64> = values.iter().map(|value| value >> shift).collect();
+            prop_assert_eq!(PackLayout::choose(&values), smallest_layout(&values));
         }
 
         // spec: storage.codec.1

@@ -37,8 +37,9 @@ const FIELD_BYTES: usize = size_of::<Scalar<'_>>() + size_of::<&[u8]>();
 /// which most lines have field keys that no other line has. A server can refuse what does not fit before it is parsed.
 pub fn parsed_bytes_max(body: &[u8]) -> usize {
     let (points, fields) = most(body);
-    let growth = if body.len() > COUNTED_FROM_BYTES { 1 } else { GROWTH };
-    let (least_points, least_fields) = capacities(body);
+    let is_counted = body.len() > COUNTED_FROM_BYTES;
+    let growth = if is_counted { 1 } else { GROWTH };
+    let (least_points, least_fields) = if is_counted { (points, fields) } else { guesses(body) };
     let (points, fields) = (points.max(least_points) + ARRAY_MIN, fields.max(least_fields) + ARRAY_MIN);
     let points = points.saturating_mul(growth * POINT_BYTES + SERIES_TEXT_BYTES);
     let fields = fields.saturating_mul(growth * FIELD_BYTES);
@@ -47,8 +48,12 @@ pub fn parsed_bytes_max(body: &[u8]) -> usize {
 
 /// How many points and fields to make room for.
 pub(super) fn capacities(body: &[u8]) -> (usize, usize) {
-    // Guesses that fit usual bodies; wrong ones only cost a reallocation.
-    if body.len() > COUNTED_FROM_BYTES { most(body) } else { (body.len() / 128, body.len() / 32) }
+    if body.len() > COUNTED_FROM_BYTES { most(body) } else { guesses(body) }
+}
+
+/// Guesses that fit usual bodies; wrong ones only cost a reallocation.
+fn guesses(body: &[u8]) -> (usize, usize) {
+    (body.len() / 128, body.len() / 32)
 }
 
 /// The most points and fields of a body: a point has a line, and a field has an equals sign.

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::fields::{self, StringTail};
 use super::lines::Lines;
 use super::memory::{self, LINE_ERROR_BYTES_MAX, LINE_ERRORS_MAX};
-use super::repetition::{KnownSeries, SeriesTexts};
+use super::repetition::{Beginning, SeriesTexts};
 use super::series::{self, TagKeys};
 use super::timestamp;
 
@@ -80,20 +80,19 @@ impl<'a> PointReader<'a> {
     fn point(&mut self, line: &'a [u8], parsed: &mut ParsedBody<'a>) -> Result<Point<'a>, Fault<'a>> {
         let first_value = index(parsed.values.len())?;
         let mut input = line;
-        let known = self.texts.find(line);
-        let series = match known {
-            Some(KnownSeries { text, .. }) => take(&mut input, text.len()),
-            None => series::series(&mut input, &mut self.tag_keys)?,
-        };
+        let beginning = self.texts.find(line);
         // A series mostly has the same fields in each of its lines, and those of the line before may be right otherwise.
-        let model = known.map(|known| known.layout).or_else(|| parsed.points.last().map(|point| point.layout));
+        let (series, model) = match beginning {
+            Beginning::Known(known) => (take(&mut input, known.text.len()), Some(known.layout)),
+            Beginning::New(_) | Beginning::Unclear => {
+                let series = series::series(&mut input, &mut self.tag_keys)?;
+                (series, parsed.points.last().map(|point| point.layout))
+            }
+        };
         let layout = fields::field_set(&mut input, parsed, model, self.string_tail)?;
         let time = timestamp::timestamp(&mut input, self.precision)?.unwrap_or(self.default_time);
 
-        let series_number = match known {
-            Some(known) => known.number,
-            None => self.texts.number(series, layout),
-        };
+        let series_number = self.texts.number(series, beginning, layout);
         self.texts.set_layout(series_number, layout);
         Ok(Point { series, series_number, layout, first_value, time })
     }

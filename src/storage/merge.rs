@@ -43,6 +43,7 @@ impl Piece {
     pub(super) fn in_memory(chunk: &MemoryChunk, deleted: &[TimeRange]) -> Option<Piece> {
         let (block, is_ordered): (Arc<dyn Block>, bool) = match chunk {
             MemoryChunk::Rows(rows) => (rows.clone(), rows.is_ordered()),
+            MemoryChunk::Sorted(rows) => (rows.clone(), true),
             MemoryChunk::Batch(batch) => {
                 let is_ordered = batch.times.is_sorted_by(|a, b| a < b);
                 (Arc::new(MemoryBlock::new(batch.clone())?), is_ordered)

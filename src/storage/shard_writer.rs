@@ -145,6 +145,7 @@ impl<'t> ShardWriter<'t> {
         let new = SeriesId(*self.next_series);
         let (id, measurement) = index.find_or_add(new, key)?;
         if id == new {
+            self.index.note_added(id);
             *self.next_series += 1;
             self.cost.add_schema(SERIES_BYTES + 2 * key.as_written().len());
             self.definitions.put(&Entry::Series { database: self.database, id, key: &key.sorted() });

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fluxstone_columns::{SeriesId, SeriesPredicate, SeriesRef};
 use fluxstone_model::Text;
@@ -23,6 +24,8 @@ const COPIED_AT_ONCE: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct SharedIndex {
     index: RwLock<SeriesIndex>,
+    /// An id up to which there is, or was, a series: the largest that a writer added.
+    added: AtomicU64,
     /// How many readers there are of each position.
     readers: Mutex<BTreeMap<u64, usize>>,
 }
@@ -34,6 +37,16 @@ impl SharedIndex {
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, SeriesIndex> {
         self.index.write()
+    }
+
+    /// Reports that a series was added.
+    pub(crate) fn note_added(&self, id: SeriesId) {
+        self.added.store(id.0, Ordering::Release);
+    }
+
+    /// Whether there is, or was, a series with this id or a larger one. Does not wait for others if a writer reported it.
+    pub(crate) fn has_reached(&self, id: SeriesId) -> bool {
+        self.added.load(Ordering::Acquire) >= id.0 || self.read().has_reached(id)
     }
 
     /// Clears series whose removal every reader sees, given the position of the next record to apply. Writers wait for a few
@@ -135,9 +148,18 @@ impl IndexReader {
         self.shared.read().measurement_of(series, self.view).cloned()
     }
 
-    /// Returns up to `count` series from `first` on with their raw keys, in the order of their ids.
-    pub(crate) fn series_from(&self, first: SeriesId, count: usize) -> Vec<(SeriesId, Vec<u8>)> {
-        self.shared.read().iter_from(first, self.view).take(count).collect()
+    /// Whether a series exists.
+    pub(crate) fn has(&self, series: SeriesId) -> bool {
+        self.shared.read().measurement_of(series, self.view).is_some()
+    }
+
+    /// Passes the series from `first` on with their raw keys to `visit`, in the order of their ids, until it breaks. Writers wait.
+    pub(crate) fn visit_from(
+        &self,
+        first: SeriesId,
+        visit: &mut dyn FnMut(SeriesId, &[u8]) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.shared.read().visit_from(first, self.view, visit)
     }
 }
 

@@ -211,7 +211,7 @@ impl State {
                 self.series_bound = self.series_bound.max(SeriesBound(SeriesId(id.0.saturating_add(1))));
                 let index = &self.database_mut(database).index;
                 // Except during replay, the writer has inserted it already.
-                if !index.read().has_reached(id) {
+                if !index.has_reached(id) {
                     index.write().insert(id, key);
                 }
             }

@@ -47,17 +47,27 @@ pub fn write_shard_with(
     };
     // Indexes come from the caller; one that is out of range refers to no point.
     let points: Vec<&PointRow> = points.iter().filter_map(|&at| batch.rows().get(at as usize)).collect();
-    let lookups = ingest.look_up(&points);
-    for (point, lookup) in points.into_iter().zip(lookups) {
-        ingest.point(point, lookup);
+    if limits.values_per_tag_max > 0 {
+        let lookups = ingest.look_up(&points);
+        for (point, lookup) in points.into_iter().zip(lookups) {
+            ingest.point(point, lookup);
+        }
+    } else {
+        ingest.look_up_recent(&points);
+        for point in points {
+            let known = ingest.known.series[point.series as usize];
+            ingest.point(point, known.map_or(SeriesLookup::New, SeriesLookup::Known));
+        }
     }
     ingest.finish()
 }
 
 /// The result of looking for the series of a point.
-enum SeriesLookup<'a> {
+#[derive(Debug, Clone, Copy)]
+enum SeriesLookup {
     Known(ResolvedSeries),
-    New(RawSeriesKey<'a>),
+    /// It is new, or was not written lately.
+    New,
     /// It is new, and has a tag with too many values. The point was dropped.
     OverLimit,
 }
@@ -126,22 +136,30 @@ struct ShardIngest<'t, 'b> {
     has_conflict_in_request: bool,
 }
 
-impl<'b> ShardIngest<'_, 'b> {
+impl ShardIngest<'_, '_> {
     /// Looks up the series of all points, and compares the numbers of tag values before the first point with the limit.
-    fn look_up(&mut self, points: &[&PointRow]) -> Vec<SeriesLookup<'b>> {
+    fn look_up(&mut self, points: &[&PointRow]) -> Vec<SeriesLookup> {
+        self.look_up_recent(points);
         points.iter().map(|point| self.look_up_series(point)).collect()
     }
 
-    fn look_up_series(&mut self, point: &PointRow) -> SeriesLookup<'b> {
-        let number = point.series as usize;
-        let raw = self.batch.series_of(point);
-        if self.known.series[number].is_none() {
-            self.known.series[number] = self.writer.recent_series(raw);
+    /// Looks up the series that were written lately. The memory that one look-up waits for is independent of the others, so
+    /// many of them wait together.
+    fn look_up_recent(&mut self, points: &[&PointRow]) {
+        for point in points {
+            let known = &mut self.known.series[point.series as usize];
+            if known.is_none() {
+                *known = self.writer.recent_series(self.batch.series_of(point));
+            }
         }
+    }
+
+    fn look_up_series(&mut self, point: &PointRow) -> SeriesLookup {
+        let number = point.series as usize;
         if let Some(series) = self.known.series[number] {
             return SeriesLookup::Known(series);
         }
-        let key = RawSeriesKey::new(raw);
+        let key = RawSeriesKey::new(self.batch.series_of(point));
         if let Some(series) = self.writer.find_series(&key) {
             self.known.series[number] = Some(series);
             return SeriesLookup::Known(series);
@@ -151,7 +169,7 @@ impl<'b> ShardIngest<'_, 'b> {
                 self.drop_point(1, reason);
                 SeriesLookup::OverLimit
             }
-            None => SeriesLookup::New(key),
+            None => SeriesLookup::New,
         }
     }
 
@@ -170,11 +188,11 @@ impl<'b> ShardIngest<'_, 'b> {
         Some(DropReason::TagValueLimit { measurement: name, key, value, values, max })
     }
 
-    fn point(&mut self, point: &PointRow, lookup: SeriesLookup<'_>) {
+    fn point(&mut self, point: &PointRow, lookup: SeriesLookup) {
         let series = match lookup {
             SeriesLookup::OverLimit => return,
             SeriesLookup::Known(series) => series,
-            SeriesLookup::New(key) => match self.add_series(point, &key) {
+            SeriesLookup::New => match self.add_series(point) {
                 Ok(series) => series,
                 Err(reason) => return self.drop_point(1, reason),
             },
@@ -191,25 +209,30 @@ impl<'b> ShardIngest<'_, 'b> {
         }
     }
 
-    /// Adds a series, if names and limits allow it. An earlier point of this request may have added it, with its tags in
-    /// this order or another.
-    fn add_series(&mut self, point: &PointRow, key: &RawSeriesKey<'_>) -> Result<ResolvedSeries, DropReason> {
+    /// Finds a series or adds it, if names and limits allow it. An earlier point of this request may have added it, with its
+    /// tags in this order or another.
+    fn add_series(&mut self, point: &PointRow) -> Result<ResolvedSeries, DropReason> {
         let number = point.series as usize;
         if let Some(series) = self.known.series[number] {
             return Ok(series);
         }
+        let key = &RawSeriesKey::new(self.batch.series_of(point));
         if key.tags.iter().any(|(key, _)| *unescape_tag(key) == *TIME) {
             return Err(DropReason::TimeTag { measurement: self.measurement_of(point) });
         }
         if self.has_only_time(point) {
             return Err(DropReason::TimeField { measurement: self.measurement_of(point) });
         }
-        let (count, max) = (self.writer.series_count(), self.limits.series_per_database_max);
+        let max = self.limits.series_per_database_max;
+        let count = if max > 0 { self.writer.series_count() } else { 0 };
         let series = if max > 0 && count >= max {
             self.writer.find_series(key).ok_or(DropReason::SeriesLimit { series: count, max })?
         } else {
-            let limit = DropReason::SeriesLimit { series: count, max: u64::from(u32::MAX) };
-            self.writer.add_series(key).ok_or(limit)?
+            let added = self.writer.add_series(key);
+            added.ok_or_else(|| DropReason::SeriesLimit {
+                series: self.writer.series_count(),
+                max: u64::from(u32::MAX),
+            })?
         };
         self.known.series[number] = Some(series);
         Ok(series)

@@ -61,6 +61,11 @@ impl FewPoints {
         self.points.iter().map(|(time, bits)| (Timestamp(*time), *bits))
     }
 
+    /// Whether the times are strictly ascending.
+    pub(super) fn is_sorted(&self) -> bool {
+        self.points.is_sorted_by(|(a, _), (b, _)| a < b)
+    }
+
     pub(super) fn to_batch(&self) -> Batch {
         let bits = self.points.iter().map(|(_, bits)| *bits);
         let values = match self.field_type {

@@ -16,11 +16,12 @@ mod row_chunk;
 mod row_series;
 mod series_columns;
 mod series_table;
+mod sorted_rows;
 
 use std::sync::Arc;
 
 use fluxstone_codec::CodecError;
-use fluxstone_columns::SeriesId;
+use fluxstone_columns::{Batch, SeriesId};
 use fluxstone_model::TimeRange;
 use smallvec::{SmallVec, smallvec};
 
@@ -32,6 +33,7 @@ pub(crate) use row_series::MemoryChunk;
 use row_series::{ROWS_BYTES, RowSeries};
 use series_columns::COLUMN_BYTES;
 use series_table::{SeriesTable, Slot};
+use sorted_rows::SortedRows;
 
 /// The estimated memory of a series, without its values.
 const SERIES_BYTES: usize = 40;
@@ -114,15 +116,15 @@ impl Memtable {
         Ok(bytes + series.push(row, rows, &mut self.layouts)?)
     }
 
-    /// Returns all columns in the order of series and field.
+    /// Returns all columns in the order of series and field. Their rows are sorted where that can be done for all fields at once.
     pub(crate) fn columns(&self) -> impl Iterator<Item = MemoryColumn<'_>> {
         self.series.iter().flat_map(|(id, series)| {
-            let fields: SmallVec<[FieldId; 16]> = match series {
-                SeriesValues::Empty => SmallVec::new(),
-                SeriesValues::Few(few) => smallvec![few.field()],
-                SeriesValues::Rows(rows) => rows.fields(),
+            let values = SealedValues::of(series);
+            let fields: SmallVec<[FieldId; 16]> = match &values {
+                SealedValues::Sorted(rows) => rows.fields(),
+                SealedValues::Unsorted(series) => series.fields(),
             };
-            fields.into_iter().map(move |field| MemoryColumn { key: (id, field), series })
+            fields.into_iter().map(move |field| MemoryColumn { key: (id, field), values: values.clone() })
         })
     }
 
@@ -154,17 +156,47 @@ impl Memtable {
 }
 
 /// The values of one field of one series.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct MemoryColumn<'m> {
     /// The series and the field.
     pub(crate) key: (SeriesId, FieldId),
-    series: &'m SeriesValues,
+    values: SealedValues<'m>,
+}
+
+/// The values of a series that is being sealed.
+#[derive(Debug, Clone)]
+enum SealedValues<'m> {
+    Sorted(Arc<SortedRows>),
+    Unsorted(&'m SeriesValues),
+}
+
+impl<'m> SealedValues<'m> {
+    fn of(series: &'m SeriesValues) -> SealedValues<'m> {
+        match series {
+            SeriesValues::Rows(rows) => SortedRows::of(rows).map(|rows| SealedValues::Sorted(Arc::new(rows))),
+            SeriesValues::Empty | SeriesValues::Few(_) => None,
+        }
+        .unwrap_or(SealedValues::Unsorted(series))
+    }
 }
 
 impl MemoryColumn<'_> {
+    /// Passes the values to `each` in the order of time. Returns `false` if they are in another order and nothing was passed.
+    pub(crate) fn each_sorted<E>(&self, mut each: impl FnMut(Arc<Batch>) -> Result<(), E>) -> Result<bool, E> {
+        match &self.values {
+            SealedValues::Sorted(rows) => rows.batches(self.key.1).try_for_each(|batch| each(Arc::new(batch)))?,
+            SealedValues::Unsorted(SeriesValues::Few(few)) if few.is_sorted() => each(Arc::new(few.to_batch()))?,
+            SealedValues::Unsorted(_) => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Returns the values, like [`Memtable::chunks`].
     pub(crate) fn chunks(&self) -> Vec<MemoryChunk> {
-        self.series.chunks(self.key.1, TimeRange::ALL)
+        match &self.values {
+            SealedValues::Sorted(rows) => rows.blocks(self.key.1).map(MemoryChunk::Sorted).collect(),
+            SealedValues::Unsorted(series) => series.chunks(self.key.1, TimeRange::ALL),
+        }
     }
 }
 
@@ -212,6 +244,15 @@ impl SeriesValues {
         bytes += series.push(row, rows, layouts)?;
         *self = SeriesValues::Rows(Arc::new(series));
         Ok(bytes)
+    }
+
+    /// Returns the fields that have values, in order.
+    fn fields(&self) -> SmallVec<[FieldId; 16]> {
+        match self {
+            SeriesValues::Empty => SmallVec::new(),
+            SeriesValues::Few(few) => smallvec![few.field()],
+            SeriesValues::Rows(rows) => rows.fields(),
+        }
     }
 
     fn chunks(&self, field: FieldId, range: TimeRange) -> Vec<MemoryChunk> {

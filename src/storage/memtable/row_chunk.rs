@@ -40,10 +40,11 @@ impl RowChunk {
         RowChunk { layout, cells: Vec::new(), strings: Vec::new(), range: NO_TIMES, is_ordered: true }
     }
 
-    /// Creates an empty chunk that follows a full one with the same layout.
-    pub(super) fn following(&self) -> Self {
+    /// Creates an empty chunk that follows some others. The longer the series is, the more memory the chunk takes at once.
+    pub(super) fn following(&self, others: usize) -> Self {
         let mut next = RowChunk::new(self.layout.clone());
-        next.cells.reserve_exact(CHUNK_CELLS / 4 / self.row_cells() * self.row_cells()); // none for many fields
+        let cells = CHUNK_CELLS / 4 * others.clamp(1, 4);
+        next.cells.reserve_exact(cells / self.row_cells() * self.row_cells()); // none for many fields
         next
     }
 
@@ -187,29 +188,54 @@ fn take_values(
     Ok(true)
 }
 
-/// The times of the rows of some chunks.
-pub(super) fn times_of<'c>(chunks: impl Iterator<Item = &'c RowChunk>, rows: usize) -> Vec<i64> {
+/// Consecutive rows of a chunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run<'c> {
+    pub(super) chunk: &'c RowChunk,
+    pub(super) first: usize,
+    pub(super) rows: usize,
+}
+
+impl<'c> Run<'c> {
+    /// All rows of a chunk.
+    pub(super) fn all(chunk: &'c RowChunk) -> Run<'c> {
+        Run { chunk, first: 0, rows: chunk.rows() }
+    }
+
+    fn rows(self) -> std::slice::ChunksExact<'c, u64> {
+        let cells = self.chunk.row_cells();
+        self.chunk.cells[self.first * cells..(self.first + self.rows) * cells].chunks_exact(cells)
+    }
+
+    /// The times of its rows.
+    pub(super) fn times(self) -> impl ExactSizeIterator<Item = i64> + use<'c> {
+        self.rows().map(|row| row[0] as i64)
+    }
+}
+
+/// The times of some runs, which have this many rows.
+pub(super) fn times_of<'c>(runs: impl Iterator<Item = Run<'c>>, rows: usize) -> Vec<i64> {
     let mut times = Vec::with_capacity(rows);
-    for chunk in chunks {
-        times.extend(chunk.rows_of_cells().map(|row| row[0] as i64));
+    for run in runs {
+        times.extend(run.times());
     }
     times
 }
 
-/// The values of the rows of some chunks at a position of their layouts, all of one type.
+/// The values of some runs at a position of the layouts of their chunks, all of one type.
 pub(super) fn values_of<'c>(
-    chunks: impl Iterator<Item = (&'c RowChunk, usize)>,
+    runs: impl Iterator<Item = (Run<'c>, usize)>,
     field_type: FieldType,
     rows: usize,
 ) -> Column {
     let mut column = empty_column(field_type, rows);
-    for (chunk, at) in chunks {
-        let cells = chunk.rows_of_cells().map(|row| row[1 + at]);
+    for (run, at) in runs {
+        let cells = run.rows().map(|row| row[1 + at]);
         match &mut column {
             Column::Float(values) => values.extend(cells.map(f64::from_bits)),
             Column::Integer(values) => values.extend(cells.map(|cell| cell as i64)),
             Column::Boolean(values) => values.extend(cells.map(|cell| cell != 0)),
-            Column::String(values) => values.extend(cells.map(|cell| chunk.strings[cell as usize].clone())),
+            Column::String(values) => values.extend(cells.map(|cell| run.chunk.strings[cell as usize].clone())),
         }
     }
     column

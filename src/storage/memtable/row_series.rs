@@ -13,7 +13,7 @@ use smallvec::{SmallVec, smallvec};
 use super::column_buffer::ColumnBuffer;
 use super::few_points::FewPoints;
 use super::layout::{Layout, RecentLayouts};
-use super::row_chunk::{RowChunk, times_of, values_of};
+use super::row_chunk::{RowChunk, Run, times_of, values_of};
 use super::series_columns::SeriesColumns;
 use crate::record::{FieldId, FieldTag, RowHead, Rows};
 
@@ -28,10 +28,12 @@ const FIELDS_FIRST_MAX: usize = 1 << 17;
 const BLOCK_VALUES_MAX: usize = 1024;
 
 /// Values of one field of one series, in the order in which they were written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum MemoryChunk {
     Batch(Arc<Batch>),
     Rows(Arc<RowsBlock>),
+    /// Strictly in the order of time.
+    Sorted(Arc<dyn Block>),
 }
 
 /// The values of one series.
@@ -50,7 +52,7 @@ impl Clone for RowSeries {
         let mut closed = self.closed.clone();
         let mut open = self.open.clone();
         if let Some(chunk) = open.as_mut().filter(|chunk| chunk.is_worth_closing()) {
-            let next = chunk.following();
+            let next = chunk.following(1);
             closed.push(Arc::new(std::mem::replace(chunk, next)));
         }
         RowSeries { closed, open, changes: self.changes, columns: self.columns.clone() }
@@ -85,7 +87,7 @@ impl RowSeries {
             && open.layout().tags().len() == row.fields as usize
         {
             if open.is_full() {
-                let next = open.following();
+                let next = open.following(self.closed.len());
                 self.closed.push(Arc::new(std::mem::replace(open, next)));
             }
             if let Some(bytes) = open.push(row.time, rows)? {
@@ -124,7 +126,8 @@ impl RowSeries {
         Ok(bytes)
     }
 
-    fn chunks_of_rows(&self) -> impl Iterator<Item = &RowChunk> {
+    /// The rows that are not in columns.
+    pub(super) fn chunks_of_rows(&self) -> impl Iterator<Item = &RowChunk> {
         self.closed.iter().map(|chunk| &**chunk).chain(&self.open)
     }
 
@@ -163,6 +166,19 @@ impl RowSeries {
         let column = self.columns.as_ref().and_then(|columns| columns.get(field));
         chunks.extend(column.into_iter().flat_map(ColumnBuffer::chunks).map(MemoryChunk::Batch));
         chunks
+    }
+
+    /// Returns a chunk of rows by its number.
+    pub(super) fn chunk(&self, number: u32) -> Option<&RowChunk> {
+        match self.closed.get(number as usize) {
+            Some(chunk) => Some(chunk),
+            None => self.open.as_ref(),
+        }
+    }
+
+    /// Whether all values are in rows.
+    pub(super) fn has_only_rows(&self) -> bool {
+        self.columns.is_none()
     }
 
     /// The number of values.
@@ -253,22 +269,18 @@ impl RowsBlock {
     }
 
     fn chunks(&self) -> impl Iterator<Item = &RowChunk> {
-        let RowSeries { closed, open, .. } = &*self.series;
-        self.chunks.iter().filter_map(|number| match closed.get(*number as usize) {
-            Some(chunk) => Some(&**chunk),
-            None => open.as_ref(),
-        })
+        self.chunks.iter().filter_map(|number| self.series.chunk(*number))
     }
 
     fn to_times(&self) -> Arc<Vec<i64>> {
-        Arc::new(times_of(self.chunks(), self.summary.count as usize))
+        Arc::new(times_of(self.chunks().map(Run::all), self.summary.count as usize))
     }
 
     /// Returns the values.
     pub(crate) fn to_batch(&self) -> Batch {
         let mut finder = Finder::new(self.field);
-        let chunks = self.chunks().filter_map(|chunk| Some((chunk, finder.position(chunk)?)));
-        let values = values_of(chunks, self.summary.field_type, self.summary.count as usize);
+        let runs = self.chunks().filter_map(|chunk| Some((Run::all(chunk), finder.position(chunk)?)));
+        let values = values_of(runs, self.summary.field_type, self.summary.count as usize);
         Batch { times: self.to_times(), values }
     }
 }

@@ -1,11 +1,14 @@
 //! A memtable against a list of points.
 
+use std::collections::BTreeMap;
+
 use fluxstone_columns::{Batch, Block, Column};
 use fluxstone_model::{DatabaseId, FieldType, Scalar, ShardId, Text, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
 use crate::record::{Entries, Entry, RecordBuilder};
+use crate::segment::BLOCK_VALUES_MAX;
 
 /// A value as the tests compare it.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +48,22 @@ fn text_of(value: i64) -> String {
     format!("text {value}")
 }
 
+/// Inserts rows of one series, with two integer fields.
+fn insert_pairs(memtable: &mut Memtable, rows: &[(i64, i64)]) {
+    let mut points = RecordBuilder::default().points(DatabaseId(1), ShardId(1));
+    for (time, value) in rows {
+        points.begin_row(SeriesId(1), Timestamp(*time), 2);
+        for field in [FieldId(7), FieldId(3)] {
+            points.put_value(field, Scalar::Integer(*value * i64::from(field.0)));
+        }
+    }
+    let record = points.finish(true).unwrap().into_bytes();
+    for entry in Entries::new(&record) {
+        let Ok(Entry::Points { rows, .. }) = entry else { panic!("{entry:?}") };
+        memtable.insert(rows).unwrap();
+    }
+}
+
 /// The record's points of one run of rows.
 fn insert(memtable: &mut Memtable, series: u64, fields: &[u32], times: impl Iterator<Item = i64>) {
     let mut points = RecordBuilder::default().points(DatabaseId(1), ShardId(1));
@@ -82,6 +101,14 @@ fn batch_of(chunk: &MemoryChunk) -> Arc<Batch> {
     let rows = match chunk {
         MemoryChunk::Batch(batch) => return batch.clone(),
         MemoryChunk::Rows(rows) => rows,
+        MemoryChunk::Sorted(rows) => {
+            let (batch, summary) = (rows.decode().unwrap(), rows.summary());
+            assert!(batch.times.is_sorted_by(|a, b| a < b));
+            assert_eq!(summary.range.min.0..=summary.range.max.0, batch.times[0]..=*batch.times.last().unwrap());
+            assert_eq!((summary.count as usize, summary.field_type), (batch.times.len(), batch.values.field_type()));
+            assert!(batch.times.len() <= BLOCK_VALUES_MAX);
+            return batch;
+        }
     };
     let (batch, summary) = (rows.decode().unwrap(), rows.summary());
     let ends = (batch.times.iter().min().unwrap(), batch.times.iter().max().unwrap());
@@ -108,13 +135,21 @@ fn points_of(chunks: &[MemoryChunk]) -> Points {
         .collect()
 }
 
-type Model = std::collections::BTreeMap<(u64, u32), Points>;
+type Model = BTreeMap<(u64, u32), Points>;
 
 fn check(memtable: &Memtable, model: &Model) {
-    let columns: Vec<_> = memtable.columns().map(|column| (column.key, points_of(&column.chunks()))).collect();
-    let want: Vec<_> =
-        model.iter().map(|((series, field), points)| ((SeriesId(*series), FieldId(*field)), points.clone())).collect();
-    assert_eq!(columns, want);
+    let columns: Vec<_> = memtable.columns().collect();
+    assert_eq!(columns.len(), model.len());
+    let all = |id, field| points_of(&memtable.chunks(id, field, TimeRange::ALL));
+    for (column, ((series, number), points)) in columns.into_iter().zip(model) {
+        let ((id, field), sorted) = (column.key, points_of(&column.chunks()));
+        assert_eq!((id, field), (SeriesId(*series), FieldId(*number)));
+        assert_eq!(&all(id, field), points);
+        check_sorted(&column, &sorted);
+        // As a map: of values with the same time, the last one counts.
+        let by_time = |points: Points| -> BTreeMap<i64, Value> { points.into_iter().collect() };
+        assert_eq!(by_time(sorted), by_time(points.clone()));
+    }
     assert_eq!(memtable.values(), model.values().map(|points| points.len() as u64).sum::<u64>());
     assert_eq!(memtable.is_empty(), model.is_empty());
     let some = TimeRange { min: Timestamp(40), max: Timestamp(60) };
@@ -125,6 +160,21 @@ fn check(memtable: &Memtable, model: &Model) {
         assert_eq!(within(found), within(points.clone()));
     }
     assert!(memtable.chunks(SeriesId(0), FieldId(FIELDS), TimeRange::ALL).is_empty());
+}
+
+/// Values that are passed in the order of time are those of the chunks.
+fn check_sorted(column: &MemoryColumn<'_>, points: &Points) {
+    let mut batches = Vec::new();
+    let is_sorted = column.each_sorted(|batch| {
+        batches.push(MemoryChunk::Batch(batch));
+        Ok::<(), CodecError>(())
+    });
+    if is_sorted.unwrap() {
+        assert_eq!(&points_of(&batches), points);
+        assert!(points.is_sorted_by(|(a, _), (b, _)| a < b));
+    } else {
+        assert!(batches.is_empty());
+    }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -174,6 +224,36 @@ proptest! {
         check(&memtable, &model);
         for (memtable, model) in &copies {
             check(memtable, model);
+        }
+    }
+}
+
+proptest! {
+    // spec: storage.compaction.1
+    #[test]
+    fn rows_are_sealed_in_the_order_of_time_and_the_last_of_a_time_counts(
+        rows in prop_oneof![
+            proptest::collection::vec((0_i64..40, any::<i32>()), 1..60),
+            proptest::collection::vec((0_i64..40_000, any::<i32>()), 1..6000),
+            (1_i64..6000).prop_map(|count| (0..count).map(|time| (time, time as i32)).collect()),
+        ],
+        run in 1_usize..100,
+    ) {
+        // Clients with several connections send runs of rows in any order.
+        let mut rows: Vec<(i64, i64)> = rows.into_iter().map(|(time, value)| (time, i64::from(value))).collect();
+        let runs: Vec<&mut [(i64, i64)]> = rows.chunks_mut(run).collect();
+        for run in runs.into_iter().step_by(2) {
+            run.sort_unstable();
+        }
+        let mut memtable = Memtable::default();
+        insert_pairs(&mut memtable, &rows);
+        let last: BTreeMap<i64, i64> = rows.into_iter().collect();
+        for (column, field) in memtable.columns().zip([3, 7]) {
+            prop_assert_eq!(column.key, (SeriesId(1), FieldId(field)));
+            let want: Points =
+                last.iter().map(|(time, value)| (*time, Value::Bits((value * i64::from(field)) as u64))).collect();
+            check_sorted(&column, &want);
+            prop_assert_eq!(points_of(&column.chunks()), want);
         }
     }
 }

@@ -89,9 +89,22 @@ pub(crate) fn write_columns(
     writer: &mut SegmentWriter,
 ) -> Result<(), StorageError> {
     let mut columns = ColumnCursor::new(shard, merged_from)?;
-    while let Some(ShardColumn { series, field, pieces }) = columns.next()? {
-        if index.measurement_of(series).is_none() {
+    let mut last = None;
+    while let Some(ShardColumn { series, field, mut pieces, in_memory }) = columns.next()? {
+        let exists = match last {
+            Some((known, exists)) if known == series => exists,
+            _ => index.has(series),
+        };
+        last = Some((series, exists));
+        if !exists {
             continue;
+        }
+        if let Some(column) = in_memory {
+            let is_all = pieces.is_empty();
+            if is_all && column.each_sorted(|batch| writer.add(series, field, &batch))? {
+                continue;
+            }
+            pieces.extend(column.chunks().iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
         }
         for block in merge(pieces) {
             let batch = block.decode().map_err(|error| StorageError::Damaged {
@@ -119,11 +132,13 @@ struct SegmentInput {
 }
 
 /// All values of one field of one series.
-struct ShardColumn {
+struct ShardColumn<'a> {
     series: SeriesId,
     field: FieldId,
-    /// In the order in which they were written.
+    /// Those in files, in the order in which they were written ...
     pieces: Vec<Piece>,
+    /// ... and those in memory, which are newer.
+    in_memory: Option<MemoryColumn<'a>>,
 }
 
 impl<'a> ColumnCursor<'a> {
@@ -135,7 +150,7 @@ impl<'a> ColumnCursor<'a> {
         Ok(ColumnCursor { shard, segments, in_memory: in_memory.peekable() })
     }
 
-    fn next(&mut self) -> Result<Option<ShardColumn>, StorageError> {
+    fn next(&mut self) -> Result<Option<ShardColumn<'a>>, StorageError> {
         let stored = self.segments.iter().filter_map(|input| Some(input.next?.key()));
         let Some(key) = stored.chain(self.in_memory.peek().map(|column| column.key)).min() else { return Ok(None) };
         let (series, field) = key;
@@ -146,10 +161,8 @@ impl<'a> ColumnCursor<'a> {
                 pieces.push(Piece::new(input.reader.block(entry), true, &deleted));
             }
         }
-        if let Some(column) = self.in_memory.next_if(|column| column.key == key) {
-            pieces.extend(column.chunks().iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
-        }
-        Ok(Some(ShardColumn { series, field, pieces }))
+        let in_memory = self.in_memory.next_if(|column| column.key == key);
+        Ok(Some(ShardColumn { series, field, pieces, in_memory }))
     }
 }
 

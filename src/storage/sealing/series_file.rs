@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use fluxstone_codec::CodecError;
@@ -63,16 +64,18 @@ pub(crate) fn write(
     for database in databases {
         let mut chunk = KeyChunk::default();
         let mut next = file.first;
-        // A few at a time, so that writers do not wait.
-        loop {
-            let some = database.index.series_from(next, SERIES_AT_ONCE);
-            let Some((last, _)) = some.last() else { break };
-            next = SeriesId(last.0 + 1);
-            for (id, key) in &some {
-                chunk.add(*id, key);
-                if chunk.keys.len() >= CHUNK_BYTES_MIN {
-                    chunk.close(database.id, &mut bytes);
-                }
+        // A few at a time, so that writers do not wait; and no more than a chunk takes.
+        let mut more = ControlFlow::Break(());
+        while more.is_break() {
+            let mut copied = 0;
+            more = database.index.visit_from(next, &mut |id, key| {
+                chunk.add(id, key);
+                (next, copied) = (SeriesId(id.0 + 1), copied + 1);
+                let is_enough = copied == SERIES_AT_ONCE || chunk.keys.len() >= CHUNK_BYTES_MIN;
+                if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            if chunk.keys.len() >= CHUNK_BYTES_MIN {
+                chunk.close(database.id, &mut bytes);
             }
         }
         chunk.close(database.id, &mut bytes);

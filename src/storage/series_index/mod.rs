@@ -16,6 +16,7 @@ mod rows;
 pub(super) mod walk;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use fluxstone_columns::SeriesId;
 use fluxstone_model::{RawSeriesKey, Text};
@@ -241,6 +242,25 @@ impl SeriesIndex {
         let rows = self.rows.numbers(self.rows.from(first)..self.end(view));
         let rows = rows.filter(move |row| self.is_visible(*row, view));
         rows.map(|row| (self.rows.id(row), self.rows.raw_parts(row).concat()))
+    }
+
+    /// Like [`SeriesIndex::iter_from`], but passes the keys to `visit` until it breaks.
+    pub(super) fn visit_from(
+        &self,
+        first: SeriesId,
+        view: View,
+        visit: &mut dyn FnMut(SeriesId, &[u8]) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut key = Vec::new();
+        let mut rows = self.rows.numbers(self.rows.from(first)..self.end(view));
+        rows.try_for_each(|row| {
+            if !self.is_visible(row, view) {
+                return ControlFlow::Continue(());
+            }
+            key.clear();
+            self.rows.put_raw(row, &mut key);
+            visit(self.rows.id(row), &key)
+        })
     }
 
     /// Whether the measurement has a visible series.

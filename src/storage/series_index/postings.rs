@@ -1,5 +1,7 @@
 //! Postings: for each tag key and tag value of a measurement, the set of rows that have the tag.
 
+use std::hash::{BuildHasher, Hasher};
+
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use roaring::RoaringBitmap;
@@ -14,8 +16,45 @@ pub(super) type RowSet = RoaringBitmap;
 /// memory.
 #[derive(Debug, Clone, Default)]
 struct Values {
-    ones: HashMap<Symbol, RowNumber>,
-    many: HashMap<Symbol, RowSet>,
+    ones: HashMap<Symbol, RowNumber, SymbolHashes>,
+    many: HashMap<Symbol, RowSet, SymbolHashes>,
+}
+
+/// Hashes that are close together for symbols that are close together: new values have ascending symbols, and are then added
+/// next to each other.
+#[derive(Debug, Clone, Default)]
+struct SymbolHashes;
+
+#[derive(Debug, Default)]
+struct SymbolHasher(u64);
+
+impl BuildHasher for SymbolHashes {
+    type Hasher = SymbolHasher;
+
+    fn build_hasher(&self) -> SymbolHasher {
+        SymbolHasher::default()
+    }
+}
+
+impl Hasher for SymbolHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, symbol: u32) {
+        /// From here on, symbols with equal lowest bits are spread.
+        const NEAR_BITS: u32 = 12;
+        let far = (symbol >> NEAR_BITS).wrapping_mul(0x9e37_79b1) >> 8;
+        let near = u64::from(symbol.wrapping_add(far));
+        // The table tells entries of neighbouring places apart by the highest bits.
+        self.0 = near | u64::from(symbol.wrapping_mul(0x9e37_79b1)) << 32;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// The rows of one measurement.
@@ -145,5 +184,26 @@ impl Values {
 fn push(rows: &mut RowSet, row: RowNumber) {
     if rows.try_push(row).is_err() {
         rows.insert(row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn longest_stay(symbols: impl Iterator<Item = Symbol>, buckets: u64) -> usize {
+        let mut counts: HashMap<u64, usize> = HashMap::new();
+        for symbol in symbols {
+            *counts.entry(SymbolHashes.hash_one(symbol) % buckets).or_default() += 1;
+        }
+        counts.into_values().max().unwrap_or(0)
+    }
+
+    #[test]
+    fn symbols_of_any_regular_distance_are_spread() {
+        assert_eq!(longest_stay(0..4096, 8192), 1);
+        for distance in 12..22 {
+            assert!(longest_stay((0..1000).map(|n| n << distance), 2048) < 16, "{distance}");
+        }
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct Rows {
     pub(super) names: Names,
     shapes: Vec<Shape>,
     shape_table: HashTable<(u32, StoredHash)>,
+    /// The shape that was looked for last: the next new series mostly has the same.
+    last_shape: Option<u32>,
     /// The unescaped measurements, so that the shapes of a measurement share its name.
     measurements: NameTable<()>,
     all: Vec<Row>,
@@ -84,8 +86,14 @@ impl Rows {
         if self.has_reached(id) {
             return None;
         }
-        let keys: Symbols = series.tags.iter().map(|(key, _)| self.names.intern(key)).collect();
-        let shape = self.shape_of(series.measurement, &keys);
+        let shape = match self.last_shape {
+            Some(shape) if self.has_shape(series, shape) => shape,
+            _ => {
+                let keys: Symbols = series.tags.iter().map(|(key, _)| self.names.intern(key)).collect();
+                self.shape_of(series.measurement, &keys)
+            }
+        };
+        self.last_shape = Some(shape);
         let new: Symbols = series.tags.iter().map(|(_, value)| self.names.intern(value)).collect();
         let hash = StoredHash::of(&self.hasher, (shape, &*new));
         let Rows { shapes, all, values, row_table, .. } = self;
@@ -107,6 +115,15 @@ impl Rows {
     /// Whether there is, or was, a series with this id or a larger one.
     pub(super) fn has_reached(&self, id: SeriesId) -> bool {
         self.all.last().is_some_and(|last| last.id >= id)
+    }
+
+    /// Whether a series has the measurement and the tag keys of a shape.
+    fn has_shape(&self, series: &RawSeriesKey<'_>, shape: u32) -> bool {
+        let Some(Shape { measurement, keys, .. }) = self.shapes.get(shape as usize) else { return false };
+        let is_key = |(symbol, tag): (&Symbol, &(&[u8], &[u8]))| self.names.text(*symbol).as_bytes() == tag.0;
+        *series.measurement == **measurement
+            && keys.len() == series.tags.len()
+            && keys.iter().zip(&series.tags).all(is_key)
     }
 
     /// Returns the shape of a measurement and tag keys, which is added if it does not exist.
@@ -158,6 +175,7 @@ impl Rows {
 
     /// Removes rows from those that are found by their keys, where these are all rows of their measurement.
     pub(super) fn forget_all(&mut self, rows: impl Iterator<Item = RowNumber>) {
+        self.last_shape = None;
         let mut shapes: Vec<u32> = Vec::new();
         for row in rows.filter_map(|number| self.row(number)) {
             // Mostly there are a few shapes, and many rows of each in succession.
@@ -208,7 +226,10 @@ impl Rows {
 
     /// Returns the number of the first row whose id is `id` or larger.
     pub(super) fn from(&self, id: SeriesId) -> RowNumber {
-        let Some(first) = self.all.first() else { return 0 };
+        let (Some(first), Some(last)) = (self.all.first(), self.all.last()) else { return 0 };
+        if last.id < id {
+            return self.all.len() as RowNumber;
+        }
         // Ids grow at least as fast as numbers, and mostly exactly as fast.
         let most = id.0.saturating_sub(first.id.0).min(self.all.len() as u64) as usize;
         if self.all.get(most).is_some_and(|row| row.id == id) {
@@ -269,6 +290,17 @@ impl Rows {
             parts.extend([&b","[..], self.names.text(key), b"=", self.names.text(value)]);
         }
         parts
+    }
+
+    /// Appends the raw key of a row.
+    pub(super) fn put_raw(&self, number: RowNumber, out: &mut Vec<u8>) {
+        let Some(row) = self.all.get(number as usize) else { return };
+        out.extend_from_slice(&self.shapes[row.shape()].measurement);
+        for (key, value) in self.raw_tags(number) {
+            for part in [&b","[..], self.names.text(key), b"=", self.names.text(value)] {
+                out.extend_from_slice(part);
+            }
+        }
     }
 
     /// Compares the raw keys of two rows, also of removed ones. Rows with the same key are in the order of their numbers.
