@@ -49,7 +49,7 @@ impl AnswerRows {
 
     /// Adds the next piece.
     pub(super) fn add(&mut self, piece: SeriesRows) -> Result<(), QueryError> {
-        let SeriesRows { name, tags, columns, cells, more_rows } = piece;
+        let SeriesRows { name, tags, columns, cells, more_rows, .. } = piece.into_cells();
         let width = columns.len().max(1);
         let new =
             || OpenSeries { name, tags, blocks: vec![Vec::new(); width - 1], columns, last: None, rest: Vec::new() };
