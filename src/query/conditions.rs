@@ -358,7 +358,7 @@ impl TagTest {
 }
 
 /// The texts that a pattern such as `^(a|b)$` matches, if it is of that form: whole texts without special characters.
-fn literals(pattern: &str) -> Option<BTreeSet<Text>> {
+pub(super) fn literals(pattern: &str) -> Option<BTreeSet<Text>> {
     let inner = pattern.strip_prefix("^(")?.strip_suffix(")$")?;
     let is_plain = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-:/@ ".contains(&byte))

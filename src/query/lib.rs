@@ -69,6 +69,7 @@ mod tests;
 mod time_bounds;
 mod time_literal;
 mod together;
+mod value_set;
 mod windows;
 mod worker_pool;
 
