@@ -26,7 +26,7 @@ pub(super) fn write(
     }
     let layout = execution.context.plain_rows.then(|| PlainLayout::of(&points.outputs, &points.reads.fields)).flatten();
     if let Some(layout) = layout {
-        return write_plain(plan, points, group, execution, Arc::new(layout), writer);
+        return write_plain(plan, points, group, execution, &Arc::new(layout), writer);
     }
     let mut merged = MergedCursor::new(plan, group, &points.reads, plan.range, MergeOrder::Time);
     // The columns of each series, compiled when its first point comes.
@@ -59,7 +59,7 @@ fn write_plain(
     points: &PointPlan,
     group: &Group,
     execution: &Execution<'_>,
-    layout: Arc<PlainLayout>,
+    layout: &Arc<PlainLayout>,
     mut writer: SeriesWriter<'_, '_>,
 ) -> Result<(), QueryError> {
     writer.make_plain(layout.clone());
@@ -70,7 +70,7 @@ fn write_plain(
     while let Some((number, cursor)) = merged.next(execution)? {
         let point = cursor.point();
         let labels = &mut labels[number];
-        let flow = writer.plain_row(&layout, |rows, piece| {
+        let flow = writer.plain_row(layout, |rows, piece| {
             let known = labels.filter(|labels| labels.piece == piece);
             let (at, bytes) = known.map_or_else(
                 || {

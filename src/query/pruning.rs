@@ -72,7 +72,7 @@ fn collect<'c>(condition: &'c PointExpr, found: &mut Vec<NumberTest<'c>>) {
 }
 
 /// Whether `value op number` can hold for a value from `min` to `max`.
-fn may_compare<T: PartialOrd>(op: BinaryOp, min: T, max: T, number: T) -> bool {
+fn may_compare<T: PartialOrd + Copy>(op: BinaryOp, min: T, max: T, number: T) -> bool {
     match op {
         BinaryOp::Equal => min <= number && number <= max,
         BinaryOp::Less => min < number,
