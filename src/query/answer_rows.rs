@@ -12,7 +12,8 @@ use fluxstone_model::Text;
 use super::answer_source::{AnswerBlock, AnswerSource, Blocks, TimedCells, batch};
 use super::budget::Reservation;
 use super::error::QueryError;
-use super::result::{SeriesRows, Value};
+use super::result::SeriesRows;
+use super::value::Value;
 
 /// The maximum number of rows in one block.
 const BLOCK_ROWS_MAX: usize = 4096;

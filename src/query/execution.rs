@@ -11,7 +11,8 @@ use super::budget::Reservation;
 use super::context::Context;
 use super::error::QueryError;
 use super::plain_rows::{PlainLayout, PlainRows};
-use super::result::{SeriesRows, Value};
+use super::result::SeriesRows;
+use super::value::Value;
 
 /// Takes a piece of the answer, or nothing, and says whether to go on.
 pub(super) type Emit<'e> = dyn FnMut(Option<SeriesRows>) -> ControlFlow<()> + 'e;

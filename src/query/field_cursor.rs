@@ -13,7 +13,7 @@ use super::budget::Reservation;
 use super::column_slice::ColumnSlice;
 use super::error::QueryError;
 use super::execution::Execution;
-use super::result::Value;
+use super::value::Value;
 
 /// A field, and the type as which its values are read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

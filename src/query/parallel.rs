@@ -15,7 +15,8 @@ use super::execution::Execution;
 use super::group_rows;
 use super::groups::Group;
 use super::plan::Plan;
-use super::result::{SeriesRows, Value};
+use super::result::SeriesRows;
+use super::value::Value;
 use super::worker_pool::Reserved;
 
 /// The minimum number of groups for which several threads are used.

@@ -4,11 +4,9 @@
 
 use std::sync::Arc;
 
-use fluxstone_model::{FieldType, Scalar, Text, Timestamp};
+use fluxstone_model::{FieldType, Scalar, TagSet, Text, Timestamp};
 
-use super::field_cursor::FieldRead;
-use super::point_expr::{PointExpr, PointRow};
-use super::result::Value;
+use super::value::Value;
 
 /// The contents of a column of plain rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,24 +52,14 @@ const HEAD: usize = 2;
 const PRESENT_BITS: usize = u64::BITS as usize;
 
 impl PlainLayout {
-    /// Returns the layout of rows with these columns, unless some are computed.
-    pub(super) fn of(outputs: &[PointExpr], reads: &[FieldRead]) -> Option<PlainLayout> {
-        let mut layout =
-            PlainLayout { columns: Vec::with_capacity(outputs.len()), labels: Vec::new(), fields: Vec::new() };
-        for output in outputs {
-            layout.columns.push(match output {
-                PointExpr::Column(column) => {
-                    layout.fields.push((*column, reads.get(*column)?.read_as));
-                    PlainColumn::Field(layout.fields.len() - 1)
-                }
-                PointExpr::Tag(_) | PointExpr::Literal(Value::Null) => {
-                    layout.labels.push(if let PointExpr::Tag(key) = output { Some(key.clone()) } else { None });
-                    PlainColumn::Label(layout.labels.len() - 1)
-                }
-                _ => return None,
-            });
-        }
-        Some(layout)
+    /// The layout of rows with these columns. `labels` are the tags that give the labels, `fields` the columns and types of the fields
+    /// where they are read.
+    pub(super) fn new(
+        columns: Vec<PlainColumn>,
+        labels: Vec<Option<Text>>,
+        fields: Vec<(usize, FieldType)>,
+    ) -> PlainLayout {
+        PlainLayout { columns, labels, fields }
     }
 
     /// The memory of a row, without strings.
@@ -79,9 +67,9 @@ impl PlainLayout {
         self.width() * size_of::<u64>()
     }
 
-    /// The labels of the series of a point.
-    pub(super) fn labels_of(&self, point: PointRow<'_>) -> Arc<[Value]> {
-        let value = |key: &Option<Text>| key.as_ref().and_then(|key| point.key.tags.get(key));
+    /// The labels of a series.
+    pub(super) fn labels_of(&self, tags: &TagSet) -> Arc<[Value]> {
+        let value = |key: &Option<Text>| key.as_ref().and_then(|key| tags.get(key));
         self.labels.iter().map(|key| value(key).map_or(Value::Null, |value| Value::String(value.clone()))).collect()
     }
 
@@ -101,8 +89,14 @@ impl PlainRows {
         self.labels.len() - 1
     }
 
-    /// Adds a row of the series with the given labels. Returns the bytes of its strings.
-    pub(super) fn push(&mut self, time: i64, labels: usize, point: PointRow<'_>) -> usize {
+    /// Adds a row of the series with the given labels, of which `scalar` and `text` give the value of a column that is read. Returns
+    /// the bytes of its strings.
+    pub(super) fn push<'v>(
+        &mut self,
+        (time, labels): (i64, usize),
+        scalar: impl Fn(usize) -> Option<Scalar<'v>>,
+        text: impl Fn(usize) -> Value,
+    ) -> usize {
         let PlainRows { layout, words, texts, .. } = self;
         let present = words.len() + HEAD;
         words.extend([time as u64, labels as u64]);
@@ -110,7 +104,7 @@ impl PlainRows {
         let mut text_bytes = 0;
         for (number, (column, field_type)) in layout.fields.iter().enumerate() {
             let value = if *field_type == FieldType::String {
-                match point.batch.cell(*column, point.row) {
+                match text(*column) {
                     Value::String(text) => {
                         text_bytes += size_of::<Text>() + text.len();
                         texts.push(text);
@@ -119,7 +113,7 @@ impl PlainRows {
                     _ => None,
                 }
             } else {
-                match point.batch.get(*column, point.row) {
+                match scalar(*column) {
                     Some(Scalar::Float(value)) => Some(value.to_bits()),
                     Some(Scalar::Integer(value)) => Some(value as u64),
                     Some(Scalar::Boolean(value)) => Some(u64::from(value)),

@@ -12,9 +12,9 @@ use super::column_slice::ColumnSlice;
 use super::conditions::literals;
 use super::error::QueryError;
 use super::field_cursor::FieldRead;
-use super::result::Value;
 use super::row_batch::RowBatch;
 use super::scalar::{self, Division};
+use super::value::Value;
 use super::value_set::ValueSet;
 
 /// An expression whose fields are columns of a [`RowBatch`].

@@ -8,10 +8,10 @@ use super::cursor::{MergeOrder, MergedCursor};
 use super::error::QueryError;
 use super::execution::{Execution, SeriesWriter};
 use super::groups::Group;
-use super::plain_rows::{PlainLayout, labels_bytes};
+use super::plain_rows::{PlainColumn, PlainLayout, labels_bytes};
 use super::plan::{Plan, PointPlan};
 use super::point_expr::PointExpr;
-use super::result::Value;
+use super::value::Value;
 
 /// Writes the rows of one group, one for each point.
 pub(super) fn write(
@@ -24,7 +24,7 @@ pub(super) fn write(
     if points.reads.selected == 0 {
         return Ok(());
     }
-    let layout = execution.context.plain_rows.then(|| PlainLayout::of(&points.outputs, &points.reads.fields)).flatten();
+    let layout = execution.context.plain_rows.then(|| plain_layout(points)).flatten();
     if let Some(layout) = layout {
         return write_plain(plan, points, group, execution, &Arc::new(layout), writer);
     }
@@ -53,6 +53,25 @@ pub(super) fn write(
     writer.finish()
 }
 
+/// Returns the layout of the rows, unless some columns are computed.
+fn plain_layout(points: &PointPlan) -> Option<PlainLayout> {
+    let (mut columns, mut labels, mut fields) = (Vec::with_capacity(points.outputs.len()), Vec::new(), Vec::new());
+    for output in &points.outputs {
+        columns.push(match output {
+            PointExpr::Column(column) => {
+                fields.push((*column, points.reads.fields.get(*column)?.read_as));
+                PlainColumn::Field(fields.len() - 1)
+            }
+            PointExpr::Tag(_) | PointExpr::Literal(Value::Null) => {
+                labels.push(if let PointExpr::Tag(key) = output { Some(key.clone()) } else { None });
+                PlainColumn::Label(labels.len() - 1)
+            }
+            _ => return None,
+        });
+    }
+    Some(PlainLayout::new(columns, labels, fields))
+}
+
 /// Writes the rows of one group, whose columns are not computed.
 fn write_plain(
     plan: &Plan,
@@ -74,14 +93,15 @@ fn write_plain(
             let known = labels.filter(|labels| labels.piece == piece);
             let (at, bytes) = known.map_or_else(
                 || {
-                    let new = layout.labels_of(point);
+                    let new = layout.labels_of(&point.key.tags);
                     let bytes = labels_bytes(&new);
                     (rows.add_labels(new), bytes)
                 },
                 |labels| (labels.at, 0),
             );
             *labels = Some(LabelsAt { piece, at });
-            bytes + rows.push(cursor.time(), at, point)
+            let scalar = |column| point.batch.get(column, point.row);
+            bytes + rows.push((cursor.time(), at), scalar, |column| point.batch.cell(column, point.row))
         })?;
         if flow.is_break() {
             break;

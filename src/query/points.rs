@@ -16,8 +16,8 @@ use super::execution::Execution;
 use super::field_cursor::{BlockPart, FieldCursor, FieldEnd, FieldRead};
 use super::point_expr::PointExpr;
 use super::pruning::{NumberTest, leave_out};
-use super::result::Value;
 use super::row_batch::{RowBatch, Slots, Times};
+use super::value::Value;
 
 /// Reads the fields of one series side by side.
 pub(super) struct RowReader {

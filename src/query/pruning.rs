@@ -13,7 +13,7 @@ use fluxstone_model::{FieldType, TimeRange};
 use super::error::QueryError;
 use super::field_cursor::FieldCursor;
 use super::point_expr::PointExpr;
-use super::result::Value;
+use super::value::Value;
 
 /// A comparison of a column with a number, which holds at each point that a condition keeps.
 pub(super) struct NumberTest<'c> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fluxstone_model::{Scalar, Text};
 
-use super::result::Value;
+use super::value::Value;
 
 /// A set of values. A value is in it if it equals one of them as [`super::scalar::compare`] says.
 #[derive(Debug, Clone, Default)]

@@ -28,13 +28,14 @@ impl LabelTexts {
         for column in rows.columns() {
             match *column {
                 PlainColumn::Field(field) => parts.push(PlainPart::Field(field)),
-                PlainColumn::Label(label) => match (parts.last(), runs.last_mut()) {
-                    (Some(PlainPart::Labels(_)), Some(run)) => run.push(label),
-                    _ => {
+                PlainColumn::Label(label) => {
+                    if let (Some(PlainPart::Labels(_)), Some(run)) = (parts.last(), runs.last_mut()) {
+                        run.push(label);
+                    } else {
                         parts.push(PlainPart::Labels(runs.len()));
                         runs.push(vec![label]);
                     }
-                },
+                }
             }
         }
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
