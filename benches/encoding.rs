@@ -30,6 +30,7 @@ fn piece() -> StatementResult {
         tags: Arc::new([]),
         columns: ["time".into(), "load".into(), "count".into(), "host".into()].into(),
         cells: (0..ROWS).flat_map(row).collect(),
+        plain: None,
         more_rows: false,
     };
     StatementResult { series: Some(series), ..StatementResult::default() }

@@ -116,6 +116,7 @@ fn one_row(name: &str, tags: &[(&str, &str)], cells: &[(&str, Value)]) -> Series
         tags: tags.iter().map(|(k, v)| (Text::from(*k), Text::from(*v))).collect(),
         columns: cells.iter().map(|(column, _)| Text::from(*column)).collect::<Arc<[Text]>>(),
         cells: cells.iter().map(|(_, cell)| cell.clone()).collect(),
+        plain: None,
         more_rows: false,
     }
 }

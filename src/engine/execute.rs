@@ -224,6 +224,7 @@ impl Output<'_, '_> {
                 tags: series.tags.clone(),
                 columns: series.columns.clone(),
                 cells: cells.to_vec(),
+                plain: None,
                 more_rows: chunks.peek().is_some(),
             };
             self.series(piece)?;

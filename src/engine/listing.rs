@@ -21,6 +21,7 @@ pub(super) fn listing(title: &str, columns: &[&str]) -> SeriesRows {
         tags: Arc::from([]),
         columns: columns.iter().map(|c| Text::from(*c)).collect(),
         cells: Vec::new(),
+        plain: None,
         more_rows: false,
     }
 }

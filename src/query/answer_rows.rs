@@ -12,7 +12,8 @@ use fluxstone_model::Text;
 use super::answer_source::{AnswerBlock, AnswerSource, Blocks, TimedCells, batch};
 use super::budget::Reservation;
 use super::error::QueryError;
-use super::result::{SeriesRows, Value};
+use super::result::SeriesRows;
+use super::value::Value;
 
 /// The maximum number of rows in one block.
 const BLOCK_ROWS_MAX: usize = 4096;
@@ -49,7 +50,7 @@ impl AnswerRows {
 
     /// Adds the next piece.
     pub(super) fn add(&mut self, piece: SeriesRows) -> Result<(), QueryError> {
-        let SeriesRows { name, tags, columns, cells, more_rows } = piece;
+        let SeriesRows { name, tags, columns, cells, more_rows, .. } = piece.into_cells();
         let width = columns.len().max(1);
         let new =
             || OpenSeries { name, tags, blocks: vec![Vec::new(); width - 1], columns, last: None, rest: Vec::new() };

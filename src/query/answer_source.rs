@@ -11,8 +11,8 @@ use fluxstone_model::{FieldType, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
 use super::budget::Reservation;
 use super::error::QueryError;
-use super::result::Value;
 use super::scalar::as_float;
+use super::value::Value;
 
 /// The blocks of one column of one series.
 pub(super) type Blocks = Vec<Arc<dyn Block>>;

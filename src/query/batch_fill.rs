@@ -11,7 +11,7 @@ use super::error::QueryError;
 use super::fill::{filler, on_line};
 use super::functions::{Collection, Function, TimedValue};
 use super::plan::Plan;
-use super::result::Value;
+use super::value::Value;
 use super::windows::Windows;
 
 /// A result of a function for one of several groups.

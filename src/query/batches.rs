@@ -21,9 +21,9 @@ use super::functions::{Collection, Function, Reduction, Stage};
 use super::group_run::GroupRun;
 use super::groups::Group;
 use super::plan::Plan;
-use super::result::Value;
 use super::scalar::{Division, arithmetic, as_float};
 use super::streams::substitute;
+use super::value::Value;
 
 /// The memory of a result with what sorting takes.
 const RESULT_BYTES: usize = 2 * size_of::<Batched>();

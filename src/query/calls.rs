@@ -17,7 +17,7 @@ use super::names::{self, ColumnName};
 use super::point_expr::{ColumnKind, PointCompiler, PointExpr, ShownLiteral};
 use super::projections::{Operand, arithmetic_type, literal_value, point_operand, point_projection};
 use super::read_set::ReadSet;
-use super::result::Value;
+use super::value::Value;
 
 /// The computations behind the columns.
 pub(super) struct CallPlan {

@@ -11,7 +11,7 @@ use super::functions::{Collection, Collector, Origin, Outcome, Pass, TimedValue}
 use super::group_run::GroupRun;
 use super::point_expr::PointExpr;
 use super::read_set::ReadSet;
-use super::result::Value;
+use super::value::Value;
 
 /// A collector may take points of about this many bytes before its memory is charged.
 const UNCHARGED_MAX: usize = 64 << 10;

@@ -3,7 +3,7 @@
 use fluxstone_columns::Column;
 use fluxstone_model::{Scalar, Text};
 
-use super::result::Value;
+use super::value::Value;
 
 /// Neighbouring values of a [`Column`].
 #[derive(Debug, Clone, Copy)]

@@ -246,6 +246,7 @@ impl Condition {
                 Ok(test) => Condition::Tags(test),
                 Err((a, b)) => Condition::And(Box::new(Condition::Tags(a)), Box::new(Condition::Tags(b))),
             },
+            // Joined here, so that all series share one expression.
             (Condition::Points(a), Condition::Points(b)) => Condition::Points(joined(BinaryOp::And, a, b)),
             (a, b) => Condition::And(Box::new(a), Box::new(b)),
         }

@@ -39,6 +39,8 @@ pub struct Context {
     pub limits: SelectLimits,
     /// The memory that the query may hold: `max-query-memory` and `max-total-query-memory`.
     pub memory: MemoryBudget,
+    /// Whether rows without computed columns may be plain ([`crate::PlainRows`]).
+    pub plain_rows: bool,
     /// How many values of a window a function such as `median` may hold in memory; if there are more, it reads them several
     /// times. An inner query of points may hold a small multiple of this number.
     pub window_values_max: usize,
@@ -49,7 +51,7 @@ pub struct Context {
 }
 
 /// A piece ends when its cells, or their strings, take this many bytes.
-const PIECE_BYTES_MAX: usize = 32 << 20;
+const PIECE_BYTES_MAX: usize = 256 << 10;
 
 impl Context {
     /// The maximum number of bytes that the cells of a piece take, and their strings.

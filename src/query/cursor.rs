@@ -89,6 +89,9 @@ impl SeriesCursor {
             reader.begin_with_end_row();
         }
         let filter = plan.point_filter(reads, &member.residual)?;
+        if let Some(filter) = &filter {
+            reader.leave_out(filter, execution)?;
+        }
         let filter_size = filter.as_ref().map_or(0, |filter| filter.size());
         reader.memory().grow(size_of::<Self>() + filter_size * size_of::<PointExpr>())?;
         Ok(SeriesCursor {

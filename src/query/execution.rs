@@ -10,7 +10,9 @@ use fluxstone_model::Text;
 use super::budget::Reservation;
 use super::context::Context;
 use super::error::QueryError;
-use super::result::{SeriesRows, Value};
+use super::plain_rows::{PlainLayout, PlainRows};
+use super::result::SeriesRows;
+use super::value::Value;
 
 /// Takes a piece of the answer, or nothing, and says whether to go on.
 pub(super) type Emit<'e> = dyn FnMut(Option<SeriesRows>) -> ControlFlow<()> + 'e;
@@ -99,6 +101,9 @@ pub(super) struct SeriesWriter<'e, 'a> {
     execution: &'e Execution<'a>,
     piece: SeriesRows,
     memory: Reservation,
+    /// The layout of rows, if they are plain, and how many pieces were emitted.
+    plain: Option<Arc<PlainLayout>>,
+    pieces: usize,
     rows: usize,
     /// The rows of earlier pieces of the same chunk. A chunk has `chunk_rows` rows, and as many pieces as its bytes need.
     chunk_rows_before: usize,
@@ -123,11 +128,13 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
         skip: u64,
         limit: Option<u64>,
     ) -> Self {
-        let piece = SeriesRows { name, tags, columns, cells: Vec::new(), more_rows: false };
+        let piece = SeriesRows { name, tags, columns, cells: Vec::new(), plain: None, more_rows: false };
         SeriesWriter {
             execution,
             piece,
             memory: execution.reserve(),
+            plain: None,
+            pieces: 0,
             rows: 0,
             chunk_rows_before: 0,
             room: 0,
@@ -138,34 +145,71 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
         }
     }
 
+    /// Makes all rows plain. None may have been added yet.
+    pub(super) fn make_plain(&mut self, layout: Arc<PlainLayout>) {
+        self.plain = Some(layout);
+    }
+
     /// Adds a row, which `write` appends cell by cell if it is wanted. Breaks when no further row is wanted.
     pub(super) fn row(&mut self, write: impl FnOnce(&mut Vec<Value>)) -> Result<ControlFlow<()>, QueryError> {
+        if let Some(flow) = self.begin_row()? {
+            return Ok(flow);
+        }
+        let first = self.piece.cells.len();
+        write(&mut self.piece.cells);
+        let cells = &self.piece.cells[first..];
+        let text_bytes = if self.has_text { cells.iter().map(Value::text_bytes).sum() } else { 0 };
+        Ok(self.end_row(text_bytes))
+    }
+
+    /// Adds a plain row, which `write` appends if it is wanted: it is given the rows of the piece and the number of the piece, and
+    /// returns the bytes of strings and labels that it adds. Breaks when no further row is wanted.
+    pub(super) fn plain_row(
+        &mut self,
+        layout: &Arc<PlainLayout>,
+        write: impl FnOnce(&mut PlainRows, usize) -> usize,
+    ) -> Result<ControlFlow<()>, QueryError> {
+        if let Some(flow) = self.begin_row()? {
+            return Ok(flow);
+        }
+        let rows = self.piece.plain.get_or_insert_with(|| Box::new(PlainRows::new(layout.clone())));
+        let text_bytes = write(rows, self.pieces);
+        Ok(self.end_row(text_bytes))
+    }
+
+    /// Makes room for a row, unless it is not wanted.
+    fn begin_row(&mut self) -> Result<Option<ControlFlow<()>>, QueryError> {
         if self.skip > 0 {
             self.skip -= 1;
             if self.skip.is_multiple_of(1024) {
                 self.execution.go_on()?;
             }
-            return Ok(ControlFlow::Continue(()));
+            return Ok(Some(ControlFlow::Continue(())));
         }
         if self.left == Some(0) {
-            return Ok(ControlFlow::Break(()));
+            return Ok(Some(ControlFlow::Break(())));
         }
         if self.rows >= self.room {
             self.make_room()?;
         }
-        let first = self.piece.cells.len();
-        write(&mut self.piece.cells);
+        Ok(None)
+    }
+
+    /// Counts a row with the bytes of its strings, which are charged with the rows that follow.
+    fn end_row(&mut self, text_bytes: usize) -> ControlFlow<()> {
         self.rows += 1;
-        if self.has_text {
-            self.count_text(first);
+        let before = self.text_bytes;
+        self.text_bytes += text_bytes;
+        if self.text_bytes / PIECE_STEP > before / PIECE_STEP {
+            self.room = self.rows;
         }
-        if let Some(left) = &mut self.left {
-            *left -= 1;
-            if *left == 0 {
-                return Ok(ControlFlow::Break(()));
+        match &mut self.left {
+            Some(left) => {
+                *left -= 1;
+                if *left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             }
+            None => ControlFlow::Continue(()),
         }
-        Ok(ControlFlow::Continue(()))
     }
 
     /// Emits the remaining rows.
@@ -175,7 +219,8 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
 
     /// Charges some more rows, after emitting the piece if it is full.
     fn make_room(&mut self) -> Result<(), QueryError> {
-        let row_bytes = self.piece.columns.len().max(1) * size_of::<Value>();
+        let cells_bytes = self.piece.columns.len().max(1) * size_of::<Value>();
+        let row_bytes = self.plain.as_ref().map_or(cells_bytes, |layout| layout.row_bytes());
         let bytes_max = self.execution.context.piece_bytes_max();
         let chunk_rows_left = self.execution.context.chunk_rows.saturating_sub(self.chunk_rows_before);
         let rows_max = chunk_rows_left.min(bytes_max / row_bytes).max(1);
@@ -188,20 +233,12 @@ impl<'e, 'a> SeriesWriter<'e, 'a> {
         self.memory.resize(self.room.saturating_mul(row_bytes).saturating_add(self.text_bytes))
     }
 
-    /// Counts the strings of the row that begins with the cell `first`. They are charged with the rows that follow.
-    fn count_text(&mut self, first: usize) {
-        let before = self.text_bytes;
-        self.text_bytes += self.piece.cells[first..].iter().map(Value::text_bytes).sum::<usize>();
-        if self.text_bytes / PIECE_STEP > before / PIECE_STEP {
-            self.room = self.rows;
-        }
-    }
-
     fn emit_piece(&mut self, more_rows: bool) -> Result<(), QueryError> {
-        let cells = std::mem::take(&mut self.piece.cells);
+        let (cells, plain) = (std::mem::take(&mut self.piece.cells), self.piece.plain.take());
+        self.pieces += 1;
         self.chunk_rows_before = (self.chunk_rows_before + self.rows) % self.execution.context.chunk_rows.max(1);
         (self.rows, self.text_bytes) = (0, 0);
         let (name, tags, columns) = (self.piece.name.clone(), self.piece.tags.clone(), self.piece.columns.clone());
-        self.execution.emit(Some(SeriesRows { name, tags, columns, cells, more_rows }))
+        self.execution.emit(Some(SeriesRows { name, tags, columns, cells, plain, more_rows }))
     }
 }

@@ -13,7 +13,7 @@ use super::budget::Reservation;
 use super::column_slice::ColumnSlice;
 use super::error::QueryError;
 use super::execution::Execution;
-use super::result::Value;
+use super::value::Value;
 
 /// A field, and the type as which its values are read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,8 +40,8 @@ pub(super) struct BlockPart {
 /// The blocks of one field that were not read yet, and the rest of the one that was decoded last.
 pub(super) struct FieldCursor {
     pub(super) blocks: VecDeque<Arc<dyn Block>>,
-    read_as: FieldType,
-    range: TimeRange,
+    pub(super) read_as: FieldType,
+    pub(super) range: TimeRange,
     descending: bool,
     pub(super) rest: Option<BlockPart>,
     /// The memory of the decoded block.

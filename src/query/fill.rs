@@ -8,7 +8,7 @@ use fluxstone_model::{FieldType, Text, TimeRange, Timestamp};
 use super::error::QueryError;
 use super::execution::Execution;
 use super::functions::TimedValue;
-use super::result::Value;
+use super::value::Value;
 use super::windows::Windows;
 
 /// The maximum number of windows that are filled between questions whether to go on.

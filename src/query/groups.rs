@@ -1,12 +1,12 @@
 //! The series that a query reads, in groups: one for each measurement and each combination of values of the grouped tags.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fluxstone_columns::{SeriesPredicate, SeriesRef, Source};
 use fluxstone_influxql::ast::Limits;
-use fluxstone_model::Text;
+use fluxstone_model::{TagSet, Text};
 
 use super::budget::Reservation;
 use super::conditions::Residual;
@@ -121,18 +121,17 @@ fn groups_of(
     }
     let predicate = plan.condition.index_predicate();
     let member = MemberMaker::new(plan);
-    let mut by_tags: BTreeMap<Arc<[Text]>, Vec<Member>> = BTreeMap::new();
+    let mut by_tags = GroupsByTags::default();
     for input in inputs {
         for series in series_of(input, &predicate, execution, memory)? {
             execution.go_on()?;
             let key = series.key.clone();
             let Some((member, bytes)) = member.of(input, series) else { continue };
             memory.grow(bytes)?;
-            let value = |tag: &Text| key.tags.get(tag).cloned().unwrap_or_default();
-            by_tags.entry(plan.dimensions.iter().map(value).collect()).or_default().push(member);
+            by_tags.push(&plan.dimensions, &key.tags, member);
         }
     }
-    let groups = by_tags.into_iter().map(|(values, members)| Group::new(inputs, values, members));
+    let groups = by_tags.into_groups().map(|(values, members)| Group::new(inputs, values, members));
     let mut groups: Vec<Group> = groups.collect();
     if soffset > 0 {
         let fields = plan.selected_fields();
@@ -148,6 +147,41 @@ fn groups_of(
         groups = counted;
     }
     Ok(groups)
+}
+
+/// Members by the values of their tags. Series come in the order of their keys, so that neighbours mostly belong to one group or to
+/// neighbouring ones.
+#[derive(Default)]
+struct GroupsByTags(Vec<(Arc<[Text]>, Vec<Member>)>);
+
+impl GroupsByTags {
+    fn push(&mut self, dimensions: &[Text], tags: &TagSet, member: Member) {
+        let values = || dimensions.iter().map(|tag| tags.get(tag));
+        let is_same = |last: &[Text]| {
+            values().zip(last).all(|(value, last)| value.map_or(&[][..], Text::as_bytes) == last.as_bytes())
+        };
+        match self.0.last_mut() {
+            Some((last, members)) if is_same(last) => members.push(member),
+            _ => self.0.push((values().map(|value| value.cloned().unwrap_or_default()).collect(), vec![member])),
+        }
+    }
+
+    /// Returns the groups in the order of their values.
+    fn into_groups(self) -> impl Iterator<Item = (Arc<[Text]>, Vec<Member>)> {
+        let mut groups = self.0;
+        if !groups.is_sorted_by(|a, b| a.0 < b.0) {
+            // The sort is stable, so members stay in order.
+            groups.sort_by(|a, b| a.0.cmp(&b.0));
+            groups.dedup_by(|later, first| {
+                let is_same = later.0 == first.0;
+                if is_same {
+                    first.1.append(&mut later.1);
+                }
+                is_same
+            });
+        }
+        groups.into_iter()
+    }
 }
 
 /// The first groups with values, as many as SLIMIT and SOFFSET ask for. Others are not made.

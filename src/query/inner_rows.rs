@@ -19,7 +19,7 @@ use super::execution::Execution;
 use super::groups::Group;
 use super::plan::{Plan, PointPlan, Projection};
 use super::point_expr::PointExpr;
-use super::result::Value;
+use super::value::Value;
 
 /// A slice ends when it has this many rows (or fewer, if the memory limit is lower) and its rows end together with the blocks
 /// that they come from, so that slices of slices are not computed twice.

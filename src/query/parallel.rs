@@ -15,7 +15,8 @@ use super::execution::Execution;
 use super::group_rows;
 use super::groups::Group;
 use super::plan::Plan;
-use super::result::{SeriesRows, Value};
+use super::result::SeriesRows;
+use super::value::Value;
 use super::worker_pool::Reserved;
 
 /// The minimum number of groups for which several threads are used.
@@ -133,7 +134,7 @@ impl Worker<'_> {
                     refused = Some(error);
                     return ControlFlow::Break(());
                 }
-                cells += piece.cells.len();
+                cells += piece.row_count() * piece.columns.len();
                 pieces.push(piece);
                 if cells >= cells_max {
                     cells = 0;
@@ -158,6 +159,9 @@ impl Worker<'_> {
 
 /// The memory of a piece.
 fn piece_bytes(piece: &SeriesRows, has_text: bool) -> usize {
+    if let Some(plain) = &piece.plain {
+        return PIECE_BYTES + plain.bytes();
+    }
     let text_bytes = if has_text { piece.cells.iter().map(Value::text_bytes).sum() } else { 0 };
     PIECE_BYTES + size_of_val(&*piece.cells) + text_bytes
 }

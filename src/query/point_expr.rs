@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
@@ -10,9 +11,10 @@ use fluxstone_model::{FieldType, Scalar, SeriesKey, Text};
 use super::column_slice::ColumnSlice;
 use super::error::QueryError;
 use super::field_cursor::FieldRead;
-use super::result::Value;
 use super::row_batch::RowBatch;
 use super::scalar::{self, Division};
+use super::value::Value;
+use super::value_set::ValueSet;
 
 /// An expression whose fields are columns of a [`RowBatch`].
 #[derive(Debug, Clone)]
@@ -37,6 +39,11 @@ pub(super) enum PointExpr {
         text: Box<PointExpr>,
         regex: Regex,
         wanted: bool,
+    },
+    /// Whether a column equals one of several values; null if it is null.
+    OneOf {
+        column: usize,
+        values: Arc<ValueSet>,
     },
     Logical {
         and: bool,
@@ -72,6 +79,9 @@ impl PointExpr {
                 Scalar::String(text) => regex.is_match(text) == *wanted,
                 Scalar::Float(_) | Scalar::Integer(_) | Scalar::Boolean(_) => false,
             })),
+            PointExpr::OneOf { column, values } => {
+                point.batch.get(*column, point.row).map(|value| Scalar::Boolean(values.contains(value)))
+            }
             PointExpr::Logical { and, lhs, rhs, null_spoils } => {
                 logical(*and, lhs.eval(point), rhs.eval(point), *null_spoils)
             }
@@ -88,6 +98,7 @@ impl PointExpr {
             PointExpr::Arithmetic { .. }
             | PointExpr::Compare { .. }
             | PointExpr::Matches { .. }
+            | PointExpr::OneOf { .. }
             | PointExpr::Logical { .. } => self.eval(point).into(),
         }
     }
@@ -100,7 +111,7 @@ impl PointExpr {
             PointExpr::Tag(name) => {
                 PointExpr::Literal(key.tags.get(name).map_or(Value::Null, |value| Value::String(value.clone())))
             }
-            PointExpr::Column(_) | PointExpr::Literal(_) => self.clone(),
+            PointExpr::Column(_) | PointExpr::Literal(_) | PointExpr::OneOf { .. } => self.clone(),
             PointExpr::Arithmetic { op, lhs, rhs, division } => {
                 PointExpr::Arithmetic { op: *op, lhs: bound(lhs), rhs: bound(rhs), division: *division }
             }
@@ -114,6 +125,33 @@ impl PointExpr {
         }
     }
 
+    /// The column that the expression compares with one or more constants for equality, if it does just that.
+    fn equated_column(&self) -> Option<usize> {
+        match self {
+            PointExpr::OneOf { column, .. } => Some(*column),
+            PointExpr::Compare { op: BinaryOp::Equal, lhs, rhs } => match (&**lhs, &**rhs) {
+                (PointExpr::Column(column), PointExpr::Literal(value)) if *value != Value::Null => Some(*column),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The constants of [`PointExpr::equated_column`].
+    fn into_equated(self) -> Arc<ValueSet> {
+        let mut values = ValueSet::default();
+        match self {
+            PointExpr::OneOf { values, .. } => return values,
+            PointExpr::Compare { rhs, .. } => {
+                if let PointExpr::Literal(value) = *rhs {
+                    values.insert(value);
+                }
+            }
+            _ => {}
+        }
+        Arc::new(values)
+    }
+
     /// Whether the expression is just a tag.
     pub(super) fn is_tag(&self) -> bool {
         matches!(self, PointExpr::Tag(_))
@@ -123,6 +161,7 @@ impl PointExpr {
     pub(super) fn size(&self) -> usize {
         match self {
             PointExpr::Column(_) | PointExpr::Tag(_) | PointExpr::Literal(_) => 1,
+            PointExpr::OneOf { values, .. } => 1 + values.len(),
             PointExpr::Matches { text, .. } => 1 + text.size(),
             PointExpr::Arithmetic { lhs, rhs, .. }
             | PointExpr::Compare { lhs, rhs, .. }
@@ -235,6 +274,10 @@ impl fmt::Display for Shown<'_> {
             PointExpr::Matches { text, regex, wanted } => {
                 write!(f, "({} {}~ {regex:?})", shown(text), if *wanted { "=" } else { "!" })
             }
+            PointExpr::OneOf { column, values } => {
+                let values: Vec<String> = values.values().map(|value| ShownLiteral(&value).to_string()).collect();
+                write!(f, "({} in ({}))", shown(&PointExpr::Column(*column)), values.join(", "))
+            }
             PointExpr::Logical { and, lhs, rhs, .. } => {
                 write!(f, "({} {} {})", shown(lhs), if *and { "AND" } else { "OR" }, shown(rhs))
             }
@@ -333,7 +376,14 @@ impl PointCompiler<'_> {
             ExprKind::Duration(_) | ExprKind::Time(_) | ExprKind::Regex(_) => PointExpr::Literal(Value::Null),
             ExprKind::Binary { op, lhs, rhs } => {
                 let left = Box::new(self.condition(lhs)?);
-                if let (ExprKind::Regex(regex), BinaryOp::Match | BinaryOp::NotMatch) = (&rhs.kind, op) {
+                if let (PointExpr::Column(column), ExprKind::Regex(regex), BinaryOp::Match) = (&*left, &rhs.kind, op)
+                    && let Some(texts) = regex.literals()
+                {
+                    PointExpr::OneOf {
+                        column: *column,
+                        values: Arc::new(ValueSet::of_texts(texts.map(Text::from).collect())),
+                    }
+                } else if let (ExprKind::Regex(regex), BinaryOp::Match | BinaryOp::NotMatch) = (&rhs.kind, op) {
                     PointExpr::Matches { text: left, regex: regex.clone(), wanted: *op == BinaryOp::Match }
                 } else {
                     let right = Box::new(self.condition(rhs)?);
@@ -347,6 +397,12 @@ impl PointCompiler<'_> {
     }
 
     fn binary(&self, op: BinaryOp, lhs: Box<PointExpr>, rhs: Box<PointExpr>) -> PointExpr {
+        if op == BinaryOp::Or
+            && let Some(column) = lhs.equated_column()
+            && rhs.equated_column() == Some(column)
+        {
+            return PointExpr::OneOf { column, values: ValueSet::joined(lhs.into_equated(), rhs.into_equated()) };
+        }
         if op.is_logical() {
             PointExpr::Logical { and: op == BinaryOp::And, lhs, rhs, null_spoils: self.null_spoils }
         } else if op.is_comparison() {

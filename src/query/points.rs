@@ -14,8 +14,10 @@ use super::budget::Reservation;
 use super::error::QueryError;
 use super::execution::Execution;
 use super::field_cursor::{BlockPart, FieldCursor, FieldEnd, FieldRead};
-use super::result::Value;
+use super::point_expr::PointExpr;
+use super::pruning::{NumberTest, leave_out};
 use super::row_batch::{RowBatch, Slots, Times};
+use super::value::Value;
 
 /// Reads the fields of one series side by side.
 pub(super) struct RowReader {
@@ -67,6 +69,15 @@ impl RowReader {
     /// nothing.
     pub(super) fn begin_with_end_row(&mut self) {
         self.end_row_is_next = true;
+    }
+
+    /// Leaves out blocks without points that satisfy `condition`, unless points that are read are to be counted. No row may have been
+    /// read yet.
+    pub(super) fn leave_out(&mut self, condition: &PointExpr, execution: &Execution<'_>) -> Result<(), QueryError> {
+        if execution.context.limits.points_max > 0 {
+            return Ok(());
+        }
+        NumberTest::all_of(condition).iter().try_for_each(|test| leave_out(&mut self.cursors, test))
     }
 
     /// The reservation of the reader, to charge what belongs to it.

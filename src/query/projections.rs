@@ -8,8 +8,8 @@ use fluxstone_model::{FieldType, Text};
 use super::error::QueryError;
 use super::go_names;
 use super::point_expr::{ColumnKind, PointCompiler, PointExpr};
-use super::result::Value;
 use super::scalar::Division;
+use super::value::Value;
 
 /// One side of an arithmetic operator.
 #[derive(Debug, Clone, Copy)]

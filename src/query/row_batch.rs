@@ -5,7 +5,7 @@ use fluxstone_model::Scalar;
 
 use super::column_slice::ColumnSlice;
 use super::field_cursor::BlockPart;
-use super::result::Value;
+use super::value::Value;
 
 /// Rows of one series, in ascending order of time.
 #[derive(Debug, Default)]

@@ -17,10 +17,10 @@ use super::point_expr::{PointExpr, PointRow};
 use super::points::RowReader;
 use super::read_set::ReadSet;
 use super::reduce::reduce;
-use super::result::Value;
 use super::row_batch::RowBatch;
 use super::scalar::{Division, arithmetic, as_float};
 use super::together::Ready;
+use super::value::Value;
 
 /// The memory of the stream of a column, and of its place in a row.
 const HEAD_BYTES: usize = size_of::<Head<'_>>() + 256;

@@ -12,7 +12,7 @@ use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp
 use smallvec::SmallVec;
 
 use super::fields::{Field, Fields};
-use super::memtable::Memtable;
+use super::memtable::{Memtable, SharedTimes};
 use super::merge::{Piece, merge};
 use super::segment::StoredColumn;
 use super::shared_index::IndexReader;
@@ -134,13 +134,17 @@ impl Shard {
         }
         if let Some(frozen) = &self.sealing {
             let deleted = self.deleted_since(frozen.position, series);
+            let mut times = SharedTimes::default();
             for (at, field) in known() {
-                let chunks = frozen.memtable.chunks(series, field.id, range);
+                let mut chunks = frozen.memtable.chunks(series, field.id, range);
+                times.share(&mut chunks);
                 pieces[at].extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &deleted)));
             }
         }
+        let mut times = SharedTimes::default();
         for (at, field) in known() {
-            let chunks = self.active.chunks(series, field.id, range);
+            let mut chunks = self.active.chunks(series, field.id, range);
+            times.share(&mut chunks);
             pieces[at].extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
             pieces[at].retain(|piece| piece.range().overlaps(range));
         }

@@ -35,7 +35,8 @@ pub(crate) fn evaluated(select: &Select, sources: &dyn Sources, chunk_rows: usiz
     let (limits, semantics) = (SelectLimits::default(), SelectSemantics::DOCUMENTED);
     let window_values_max = if chunk_rows.is_multiple_of(4) { chunk_rows / 4 } else { WINDOW_VALUES_MAX };
     let (memory, workers) = (MemoryBudget::default(), WORKERS.clone());
-    let context = Context { now: NOW, chunk_rows, limits, memory, window_values_max, workers, semantics };
+    let context =
+        Context { now: NOW, chunk_rows, plain_rows: false, limits, memory, window_values_max, workers, semantics };
     let mut tables: Vec<Table> = Vec::new();
     let mut goes_on = false;
     let mut take = |piece: SeriesRows| {

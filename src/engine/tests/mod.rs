@@ -169,7 +169,7 @@ fn shown(result: &StatementResult) -> String {
         }
         let columns: Vec<String> = series.columns.iter().map(ToString::to_string).collect();
         let _ = write!(text, " {}", columns.join(","));
-        for row in series.rows() {
+        for row in series.clone().into_cells().rows() {
             let cells: Vec<String> = row.iter().map(shown_cell).collect();
             let _ = write!(text, " | {}", cells.join(","));
         }

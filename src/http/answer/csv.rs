@@ -45,7 +45,7 @@ impl CsvAnswer {
             }
             return;
         }
-        let Some(series) = piece.series else { return };
+        let Some(series) = piece.series.map(SeriesRows::into_cells) else { return };
         if !same {
             self.begin_statement(piece.statement_id, &series);
         }

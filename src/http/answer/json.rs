@@ -5,9 +5,10 @@ use std::sync::Arc;
 use fluxstone_engine::StatementResult;
 use fluxstone_go::json::{JsonWriter, Place, write_string};
 use fluxstone_go::number;
-use fluxstone_model::{Text, TimeWriter};
-use fluxstone_query::{SeriesRows, Value};
+use fluxstone_model::{Scalar, Text, TimeWriter, Timestamp};
+use fluxstone_query::{PlainRows, SeriesRows, Value};
 
+use super::label_texts::{LabelTexts, PlainPart};
 use super::options::AnswerOptions;
 
 /// A JSON answer that is being encoded.
@@ -46,7 +47,8 @@ struct OpenResult {
 struct OpenSeries {
     name: Text,
     tags: Arc<[(Text, Text)]>,
-    has_rows: bool,
+    /// The rows so far.
+    rows: usize,
     partial: bool,
 }
 
@@ -87,7 +89,10 @@ impl JsonAnswer {
             self.begin_result(piece.statement_id);
         }
         let mut is_full = true;
-        if let Some(series) = piece.series {
+        if let Some(mut series) = piece.series {
+            if self.options.pretty {
+                series = series.into_cells();
+            }
             self.add_series(&series);
             self.chunk_rows += series.row_count();
             is_full = !series.more_rows || self.chunk_rows >= self.options.chunk_rows;
@@ -232,18 +237,18 @@ impl JsonAnswer {
         let mut series = series.unwrap_or_else(|| OpenSeries {
             name: rows.name.clone(),
             tags: Arc::clone(&rows.tags),
-            has_rows: false,
-            partial: rows.more_rows,
+            rows: 0,
+            partial: false,
         });
-        // 1.2.4 keeps the mark of the first piece. As documented, it says whether rows are missing at the end.
-        if self.options.chunked || !self.options.semantics.merged_partial {
-            series.partial = rows.more_rows;
-        }
-        if rows.row_count() > 0 && !series.has_rows {
-            series.has_rows = true;
+        if rows.row_count() > 0 && series.rows == 0 {
             self.json.key(b"values");
             self.json.begin_array();
         }
+        series.rows += rows.row_count();
+        // As documented, the mark says whether rows are missing at the end. 1.2.4 keeps that of the first chunk.
+        let exceeds_a_chunk = series.rows > self.options.chunk_rows;
+        let merges_marks = self.options.semantics.merged_partial && !self.options.chunked;
+        series.partial = rows.more_rows || merges_marks && exceeds_a_chunk;
         self.encoder.infinity = open.infinity;
         if self.options.pretty {
             self.encoder.write_pretty_rows(&mut self.json, rows);
@@ -284,7 +289,7 @@ fn begin_series(json: &mut JsonWriter, rows: &SeriesRows) {
 }
 
 fn end_series(json: &mut JsonWriter, series: &OpenSeries) {
-    if series.has_rows {
+    if series.rows > 0 {
         json.end_array();
     }
     if series.partial {
@@ -331,6 +336,9 @@ impl CellEncoder {
 
     /// Appends the rows as elements of an array. `follows` says that other elements precede them.
     fn write_compact_rows(&mut self, out: &mut Vec<u8>, rows: &SeriesRows, mut follows: bool) {
+        if let Some(plain) = &rows.plain {
+            return self.write_plain_rows(out, plain, follows);
+        }
         for row in rows.rows() {
             out.extend_from_slice(if follows { b",[" } else { b"[" });
             follows = true;
@@ -344,26 +352,61 @@ impl CellEncoder {
         }
     }
 
+    /// Appends plain rows as elements of an array. `follows` says that other elements precede them.
+    fn write_plain_rows(&mut self, out: &mut Vec<u8>, rows: &PlainRows, mut follows: bool) {
+        let labels = LabelTexts::new(rows);
+        for row in rows.rows() {
+            out.extend_from_slice(if follows { b",[" } else { b"[" });
+            follows = true;
+            self.write_time(out, row.time());
+            for part in &labels.parts {
+                match part {
+                    PlainPart::Labels(run) => out.extend_from_slice(labels.text(row.labels(), *run)),
+                    PlainPart::Field(field) => {
+                        out.push(b',');
+                        self.write_scalar(out, row.field(*field));
+                    }
+                }
+            }
+            out.push(b']');
+        }
+    }
+
+    #[inline]
+    fn write_time(&mut self, out: &mut Vec<u8>, time: Timestamp) {
+        if self.options.epoch.is_none() {
+            out.push(b'"');
+            out.extend_from_slice(self.times.write(time));
+            out.push(b'"');
+        } else {
+            number::write_integer(out, self.options.count(time));
+        }
+    }
+
+    #[inline]
+    fn write_scalar(&mut self, out: &mut Vec<u8>, value: Option<Scalar<'_>>) {
+        match value {
+            None => out.extend_from_slice(b"null"),
+            Some(Scalar::Float(value)) if value.is_finite() => number::write_json(out, value),
+            Some(Scalar::Float(value)) => {
+                self.infinity = self.infinity.or(Some(number::non_finite(value)));
+                out.extend_from_slice(b"null");
+            }
+            Some(Scalar::Integer(value)) => number::write_integer(out, value),
+            Some(Scalar::String(text)) => write_string(out, text),
+            Some(Scalar::Boolean(value)) => out.extend_from_slice(if value { b"true" } else { b"false" }),
+        }
+    }
+
     /// Appends a cell, a list in compact form.
     #[inline]
     fn write(&mut self, out: &mut Vec<u8>, cell: &Value) {
         match cell {
-            Value::Null => out.extend_from_slice(b"null"),
-            Value::Time(time) if self.options.epoch.is_none() => {
-                out.push(b'"');
-                out.extend_from_slice(self.times.write(*time));
-                out.push(b'"');
-            }
-            Value::Time(time) => number::write_integer(out, self.options.count(*time)),
-            Value::Float(value) if value.is_finite() => number::write_json(out, *value),
-            Value::Float(value) => {
-                self.infinity = self.infinity.or(Some(number::non_finite(*value)));
-                out.extend_from_slice(b"null");
-            }
-            Value::Integer(value) => number::write_integer(out, *value),
+            Value::Time(time) => self.write_time(out, *time),
             Value::Ordinal(value) => out.extend_from_slice(value.to_string().as_bytes()),
-            Value::String(text) => write_string(out, text),
-            Value::Boolean(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+            Value::Null | Value::Float(_) | Value::Integer(_) | Value::String(_) | Value::Boolean(_) => {
+                self.write_scalar(out, cell.scalar());
+            }
             Value::List(texts) => {
                 out.push(b'[');
                 for (at, text) in texts.iter().enumerate() {

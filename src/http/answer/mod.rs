@@ -6,6 +6,7 @@
 
 mod csv;
 mod json;
+mod label_texts;
 mod options;
 
 use std::ops::ControlFlow;
@@ -89,7 +90,7 @@ impl RowLimit {
         };
         let rows = series.row_count();
         if rows > *left {
-            series.cells.truncate(*left * series.columns.len());
+            series.truncate(*left);
             series.more_rows = true;
         }
         *left = left.saturating_sub(rows);

@@ -32,7 +32,14 @@ fn texts(names: &[&str]) -> Arc<[Text]> {
 
 /// A series `name` with columns `time`, `v` and the given cells.
 fn series(name: &str, cells: Vec<Value>) -> SeriesRows {
-    SeriesRows { name: name.into(), tags: Arc::new([]), columns: texts(&["time", "v"]), cells, more_rows: false }
+    SeriesRows {
+        name: name.into(),
+        tags: Arc::new([]),
+        columns: texts(&["time", "v"]),
+        cells,
+        plain: None,
+        more_rows: false,
+    }
 }
 
 /// Rows 1 to `n` of a series: times and values alike.
@@ -98,6 +105,7 @@ fn what_is_empty_is_left_out() {
         tags: Arc::new([]),
         columns: texts(&["name"]),
         cells: vec![],
+        plain: None,
         more_rows: false,
     };
     check(
@@ -127,7 +135,7 @@ fn each_kind_of_cell_has_its_json() {
         Value::List(vec![]),
     ];
     let columns = texts(&["a", "b", "c", "d", "e", "f"]);
-    let row = SeriesRows { name: "m".into(), tags: Arc::new([]), columns, cells, more_rows: false };
+    let row = SeriesRows { name: "m".into(), tags: Arc::new([]), columns, cells, plain: None, more_rows: false };
     let (text, _) = document(PLAIN, vec![result(0, row)]);
     let want = "[[null,-9223372036854775808,18446744073709551615,false,[\"udp://a\",\"\\u003cb\\u003e\"],[]]]";
     assert!(text.contains(want), "{text}");
@@ -202,6 +210,7 @@ fn pieces_of_a_series_are_joined() {
     check(ns, pieces(), &joined(""));
     // spec: compat.query.merged-partial.1
     check(observed(ns), pieces(), &joined(",\"partial\":true"));
+    check(observed(AnswerOptions { chunk_rows: 2, ..ns }), pieces(), &joined(""));
 }
 
 // spec: http.chunked.5

@@ -87,6 +87,7 @@ fn rows(from: i64, to: i64, more_rows: bool) -> SeriesRows {
         tags: std::sync::Arc::new([]),
         columns: ["time".into(), "v".into()].into(),
         cells: (from..=to).flat_map(|i| [Value::Time(Timestamp(i)), Value::Integer(i)]).collect(),
+        plain: None,
         more_rows,
     }
 }

@@ -9,7 +9,7 @@ use super::collector::{Collector, Identity, Outcome, Pass, order};
 use super::ranks::{Digits, Lookup, Ordered};
 use super::timed_value::{Origin, TimedValue};
 use crate::column_slice::ColumnSlice;
-use crate::result::Value;
+use crate::value::Value;
 
 /// The state of `sum`. Integers wrap.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use fluxstone_model::Text;
 
 use super::timed_value::{Origin, TimedValue};
 use crate::column_slice::ColumnSlice;
-use crate::result::Value;
+use crate::value::Value;
 
 /// Takes the points of one window and returns its results.
 pub(crate) trait Collector {

@@ -6,7 +6,7 @@
 
 use super::timed_value::TimedValue;
 use crate::error::QueryError;
-use crate::result::Value;
+use crate::value::Value;
 
 /// `holt_winters` and `holt_winters_with_fit`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::aggregates::{Extremes, Mean, Sum};
 use super::selectors::{Choice, Rule};
 use super::timed_value::{Origin, TimedValue};
 use crate::column_slice::ColumnSlice;
-use crate::result::Value;
+use crate::value::Value;
 
 /// A function of this shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::collector::{Collector, Identity, Outcome, Pass, order};
 use super::ranks::{Digits, Lookup, Ordered, Search};
 use super::timed_value::TimedValue;
 use crate::column_slice::ColumnSlice;
-use crate::result::Value;
+use crate::value::Value;
 
 /// The rule by which `first`, `last`, `min` and `max` choose a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

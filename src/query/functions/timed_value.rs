@@ -1,6 +1,6 @@
 //! The values of streams, which functions take and return.
 
-use crate::result::Value;
+use crate::value::Value;
 
 /// A value with a time: what a function takes, and what it returns.
 #[derive(Debug, Clone, PartialEq)]

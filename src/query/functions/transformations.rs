@@ -1,8 +1,8 @@
 //! Transformations: from a stream of values to another.
 
 use super::timed_value::TimedValue;
-use crate::result::Value;
 use crate::scalar::as_float;
+use crate::value::Value;
 
 /// A function of this shape, with its parameters. Units are nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]

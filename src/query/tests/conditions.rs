@@ -36,6 +36,21 @@ fn values_are_compared_by_type() {
     kept("a = 1s", &[]);
 }
 
+// spec: select.where.field.1, select.where.logic.1
+#[test]
+fn chains_of_equalities_of_one_field_are_sets() {
+    kept("a = 1 OR a = 9 OR a = 3.0", &[1, 3]);
+    kept("a = 9 OR (a = 2 OR a = 'one')", &[2]);
+    kept("(f = 4 OR f = 1.5) AND (a = 1 OR a = 2)", &[1]);
+    kept("s = 'two' OR s = 'three' OR f = 4", &[2, 4]);
+    kept("b = true OR b = false", &[1, 2]);
+    kept("s =~ /^(two|three)$/", &[2]);
+    kept("s =~ /^(two|three)$/ OR s = 'one'", &[1, 2, 3]);
+    kept("s !~ /^(two|three)$/", &[1, 3]);
+    kept("a =~ /^(1|2)$/", &[]);
+    kept("a = 1 OR a = 2 AND f = 1.5", &[1]);
+}
+
 // spec: select.where.field.2
 #[test]
 fn absent_fields_satisfy_no_comparison() {

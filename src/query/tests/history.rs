@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::source::memory_source;
 use super::{cells, context, select};
-use crate::{SeriesRows, run};
+use crate::{Context, SeriesRows, run};
 
 /// The rows of a query, and how many blocks of two values it decoded.
 fn decoded(points: &str, query: &str) -> (Vec<String>, usize) {
@@ -67,13 +67,26 @@ fn functions_of_whole_blocks_are_computed_from_summaries() {
     assert_eq!(together, ["0 9.5 630i 38.5 0i 60i"]);
 }
 
+// spec: select.where.field.1
+#[test]
+fn blocks_without_values_that_satisfy_the_condition_are_not_decoded() {
+    let points = history(3, 20);
+    let above = "SELECT * FROM m WHERE v > 17 AND w < 1000 GROUP BY host";
+    let (rows, decodes) = decoded(&points, above);
+    assert_eq!(rows[..2], ["180 'x18' 18i 36.5", "190 'x19' 19i 38.5"].map(str::to_owned));
+    assert_eq!((rows.len(), decodes), (6, 9), "one block of each field of each series");
+    assert_eq!(decoded(&points, "SELECT * FROM m WHERE v > 19 AND time >= 0").1, 0);
+    assert_eq!(decoded(&points, "SELECT count(s) FROM m WHERE v::float = 5.0").1, 6);
+    assert_eq!(decoded(&points, "SELECT v FROM m WHERE v > 19 OR w > 38").1, 60, "either side may hold");
+}
+
 fn select_one(texts: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
     proptest::sample::select(texts)
 }
 
 proptest! {
     /// LIMIT and OFFSET only leave rows out, also where the points at the ends of series come from summaries and series are opened
-    /// when their turn comes.
+    /// when their turn comes. Plain rows have the same cells.
     #[test]
     fn a_limit_leaves_out_rows(
         points in proptest::collection::vec((0..90_usize, 0..40_i64, 0..3_usize, 0..9_i64), 1..400),
@@ -90,10 +103,11 @@ proptest! {
         let order = if descending { "ORDER BY time DESC" } else { "" };
         let query = format!("SELECT * FROM m {range} {group} {order}");
         let source: Arc<dyn Source> = memory_source(&lines, 2);
-        let series = |query: &str| {
+        let series = |query: &str, plain_rows: bool| {
+            let context = Context { plain_rows, chunk_rows: 7, ..context(Profile::Documented) };
             let mut series: Vec<(String, Vec<String>)> = Vec::new();
             let mut emit = |piece: Option<SeriesRows>| {
-                if let Some(piece) = piece {
+                if let Some(piece) = piece.map(SeriesRows::into_cells) {
                     let name = format!("{:?}", piece.tags);
                     if series.last().is_none_or(|(last, _)| *last != name) {
                         series.push((name, Vec::new()));
@@ -102,14 +116,50 @@ proptest! {
                 }
                 ControlFlow::Continue(())
             };
-            run(&select(query), &source, &context(Profile::Documented), &mut emit).unwrap();
+            run(&select(query), &source, &context, &mut emit).unwrap();
             series
         };
-        let mut want = series(&query);
+        let mut want = series(&query, false);
+        prop_assert_eq!(series(&query, true), want.clone());
         for (_, rows) in &mut want {
             *rows = rows.iter().skip(offset).take(limit).cloned().collect();
         }
         want.retain(|(_, rows)| !rows.is_empty());
-        prop_assert_eq!(series(&format!("{query} LIMIT {limit} OFFSET {offset}")), want);
+        let limited = format!("{query} LIMIT {limit} OFFSET {offset}");
+        prop_assert_eq!(series(&limited, true), want.clone());
+        prop_assert_eq!(series(&limited, false), want);
+    }
+
+    /// A limit on the points that are read, which are then counted, does not change the answer.
+    #[test]
+    fn leaving_out_blocks_leaves_out_no_row(
+        points in proptest::collection::vec((0..3_usize, 0..40_i64, 0..3_usize, 0..9_i64), 1..300),
+        descending in any::<bool>(),
+        condition in select_one(&[
+            "v > 3", "v >= 7 AND w < 3", "v = 4", "v != 4 AND w <= 2.5", "w = 3 AND time > 7s", "w::float < 0.5 AND v < 3", "w > 8 OR v > 8",
+            "v > 7 AND host = 'h1'", "v < 2 AND s = '1'", "x > 1",
+        ]),
+        columns in select_one(&["*", "v, w", "s", "count(v)", "max(w), s", "mean(w)"]),
+    ) {
+        let mut lines = String::new();
+        for (host, time, field, value) in points {
+            let (field, text) = [("v", format!("{value}")), ("w", format!("{value}i")), ("s", format!("\"{value}\""))][field].clone();
+            writeln!(lines, "m,host=h{host} {field}={text} {time}").unwrap();
+        }
+        let order = if descending { "ORDER BY time DESC" } else { "" };
+        let query = select(&format!("SELECT {columns} FROM m WHERE {condition} GROUP BY host {order}"));
+        let source: Arc<dyn Source> = memory_source(&lines, 2);
+        let rows = |points_max: u64| {
+            let mut context = context(Profile::Documented);
+            context.limits.points_max = points_max;
+            let mut rows = Vec::new();
+            let mut emit = |piece: Option<SeriesRows>| {
+                rows.extend(piece.iter().flat_map(SeriesRows::rows).map(|row| cells(row).join(" ")));
+                ControlFlow::Continue(())
+            };
+            run(&query, &source, &context, &mut emit).unwrap();
+            rows
+        };
+        prop_assert_eq!(rows(0), rows(u64::MAX));
     }
 }

@@ -37,7 +37,7 @@ fn context(profile: Profile) -> Context {
     let semantics = SelectSemantics::from(profile);
     let (limits, workers) = (SelectLimits::default(), WorkerPool::none());
     let (memory, window_values_max) = (MemoryBudget::default(), WINDOW_VALUES_MAX);
-    Context { now: NOW, chunk_rows: 1000, limits, memory, window_values_max, workers, semantics }
+    Context { now: NOW, chunk_rows: 1000, plain_rows: false, limits, memory, window_values_max, workers, semantics }
 }
 
 fn select(query: &str) -> Select {

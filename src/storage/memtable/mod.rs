@@ -29,7 +29,7 @@ use crate::record::{FieldId, RowHead, Rows};
 pub(crate) use column_buffer::STRING_BYTES;
 use few_points::FewPoints;
 use layout::RecentLayouts;
-pub(crate) use row_series::MemoryChunk;
+pub(crate) use row_series::{MemoryChunk, SharedTimes};
 use row_series::{ROWS_BYTES, RowSeries};
 use series_columns::COLUMN_BYTES;
 use series_table::{SeriesTable, Slot};

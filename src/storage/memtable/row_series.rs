@@ -3,7 +3,7 @@
 //! Invariant: the rows are older than the columns. The number of chunks that are not full is bounded, except for those that
 //! were closed because a snapshot held them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fluxstone_codec::CodecError;
 use fluxstone_columns::{Batch, Block, SourceError, Summary};
@@ -239,6 +239,29 @@ pub(crate) struct RowsBlock {
     chunks: SmallVec<[u32; 6]>,
     summary: Summary,
     is_ordered: bool,
+    /// The times once they were asked for.
+    times: TimesCell,
+}
+
+/// Times that blocks of several fields share.
+type TimesCell = Arc<OnceLock<Arc<Vec<i64>>>>;
+
+/// The times of the blocks of one series, so that those of the same chunks copy them once.
+#[derive(Debug, Default)]
+pub(crate) struct SharedTimes(Vec<(SmallVec<[u32; 6]>, TimesCell)>);
+
+impl SharedTimes {
+    /// Lets the blocks among `chunks`, which nobody else has yet, share times with those of other fields.
+    pub(crate) fn share(&mut self, chunks: &mut [MemoryChunk]) {
+        for chunk in chunks {
+            let MemoryChunk::Rows(block) = chunk else { continue };
+            let Some(block) = Arc::get_mut(block) else { continue };
+            match self.0.iter().find(|(chunks, _)| *chunks == block.chunks) {
+                Some((_, times)) => block.times = times.clone(),
+                None => self.0.push((block.chunks.clone(), block.times.clone())),
+            }
+        }
+    }
 }
 
 impl RowsBlock {
@@ -246,7 +269,8 @@ impl RowsBlock {
     fn new(series: Arc<RowSeries>, field: FieldId, number: u32, chunk: &RowChunk, finder: &mut Finder) -> Option<Self> {
         let field_type = chunk.layout().tags().get(finder.position(chunk)?)?.field_type();
         let summary = Summary { range: chunk.range(), count: chunk.rows() as u32, field_type, numbers: None };
-        Some(RowsBlock { series, field, chunks: smallvec![number], summary, is_ordered: chunk.is_ordered() })
+        let (chunks, is_ordered, times) = (smallvec![number], chunk.is_ordered(), TimesCell::default());
+        Some(RowsBlock { series, field, chunks, summary, is_ordered, times })
     }
 
     /// Adds a chunk, if the block then still has few values.
@@ -273,7 +297,8 @@ impl RowsBlock {
     }
 
     fn to_times(&self) -> Arc<Vec<i64>> {
-        Arc::new(times_of(self.chunks().map(Run::all), self.summary.count as usize))
+        let copied = || Arc::new(times_of(self.chunks().map(Run::all), self.summary.count as usize));
+        self.times.get_or_init(copied).clone()
     }
 
     /// Returns the values.

@@ -293,3 +293,21 @@ fn memory_stays_within_what_is_charged() {
         }
     }
 }
+
+#[test]
+fn fields_of_the_same_rows_share_their_times() {
+    let mut memtable = Memtable::default();
+    insert(&mut memtable, 1, &[0, 1], 0..5);
+    insert(&mut memtable, 1, &[0, 1, 2], 5..9);
+    let mut shared = SharedTimes::default();
+    let mut times = |field: u32| {
+        let mut chunks = memtable.chunks(SeriesId(1), FieldId(field), fluxstone_model::TimeRange::ALL);
+        shared.share(&mut chunks);
+        let [MemoryChunk::Rows(block)] = &chunks[..] else { panic!("not rows in one piece") };
+        (block.times().unwrap(), block.decode().unwrap())
+    };
+    let (first, second, third) = (times(0), times(1), times(2));
+    assert_eq!(*first.0, (0..9).collect::<Vec<i64>>());
+    assert!(std::sync::Arc::ptr_eq(&first.0, &second.0) && std::sync::Arc::ptr_eq(&first.0, &second.1.times));
+    assert_eq!(*third.0, (5..9).collect::<Vec<i64>>());
+}

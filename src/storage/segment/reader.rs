@@ -22,6 +22,9 @@ use crate::record::FieldId;
 /// The maximum size of a part in bytes. Anything larger is damage.
 const PART_BYTES_MAX: u64 = 1 << 31;
 
+/// Up to this many values are read together with their times.
+const FEW_VALUES: u32 = 16;
+
 /// Small parts are read in strips of this length, which are cached.
 const STRIP_BYTES: u64 = 16 << 10;
 
@@ -222,6 +225,13 @@ impl Segment {
     }
 
     fn read_block(&self, entry: &BlockEntry) -> Result<Batch, SegmentError> {
+        let PartRef { offset, len } = entry.times;
+        if entry.summary.count <= FEW_VALUES && len <= STRIP_BYTES && entry.times.end() == entry.values.offset {
+            // Reading so few times again is cheaper than caching them.
+            let parts = self.part(PartRef { offset, len: len.saturating_add(entry.values.len) })?;
+            let (times, values) = parts.split_at(len as usize);
+            return Segment::block_of(entry, Arc::new(Segment::times_of(entry, times)?), values);
+        }
         let times = self.times(entry)?;
         Segment::block_of(entry, times, &self.part(entry.values)?)
     }

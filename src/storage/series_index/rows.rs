@@ -310,8 +310,18 @@ impl Rows {
         if row_a.shape() == row_b.shape() {
             // The bytes before the first value that differs are the same.
             let values = |row| values_of(&self.shapes, &self.values, row);
-            let pairs = values(row_a).iter().zip(values(row_b));
-            same = 4 + 4 * pairs.take_while(|(a, b)| a == b).count();
+            let (a, b) = (values(row_a), values(row_b));
+            let first = a.iter().zip(b).position(|(a, b)| a != b).unwrap_or(a.len());
+            same = 4 + 4 * first;
+            if let (Some(a), Some(b)) = (a.get(first), b.get(first)) {
+                let (a, b) = (self.names.text(*a), self.names.text(*b));
+                let len = a.len().min(b.len());
+                let order = a[..len].cmp(&b[..len]);
+                if order.is_ne() {
+                    return order;
+                }
+                // One begins with the other, so what follows them decides.
+            }
         }
         let bytes = |number| self.raw_parts(number).into_iter().skip(same).flatten();
         bytes(a).cmp(bytes(b)).then(a.cmp(&b))
