@@ -254,6 +254,47 @@ fn datagrams_become_points() {
     assert_eq!(rows, ["[1000000000,1]", "[2000000000,2]", "[3000000000,3]", "[4000000000,4]"]);
 }
 
+/// Waits until a module of SHOW STATS counts what is expected.
+fn wait_for_counts(connection: &mut Connection, module: &str, at: usize, expected: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = connection.query(&format!("SHOW STATS FOR '{module}'")).unwrap();
+        let series = &answer["results"][0]["series"][at];
+        let counts = format!("{}{}", series["columns"], series["values"][0]);
+        if counts == expected || Instant::now() > deadline {
+            assert_eq!(counts, expected);
+            return;
+        }
+    }
+}
+
+// spec: subscriptions.stats.1, udp.stats.1
+#[test]
+fn what_is_delivered_and_received_is_counted() {
+    let (receiver, mut receiving) = server(|builder| builder.configure(|settings| udp(settings, |_| {})));
+    let (_source, mut source) = server(|builder| builder);
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let alive = format!("udp://{}", receiver.udp_addresses()[0]);
+    subscribe(&mut source, "two", "ALL", &[alive.clone(), format!("http://{dead}")]);
+    write(&mut source, "m v=1 1\nm v=2 2");
+    let columns = r#"["pointsWritten","writeFailures"]"#;
+    wait_for_counts(&mut source, "subscriber", 0, r#"["createFailures","pointsWritten","writeFailures"][0,2,1]"#);
+    wait_for_counts(&mut source, "subscriber", 1, &format!("{columns}[2,0]"));
+    wait_for_counts(&mut source, "subscriber", 2, &format!("{columns}[0,1]"));
+    let answer = source.query("SHOW STATS FOR 'subscriber'").unwrap();
+    let tags = &answer["results"][0]["series"][1]["tags"];
+    assert_eq!(tags["destination"], alive);
+    assert_eq!(
+        (&tags["mode"], &tags["name"], &tags["retention_policy"]),
+        (&"ALL".into(), &"two".into(), &"autogen".into())
+    );
+
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(b"bad", receiver.udp_addresses()[0]).unwrap();
+    let columns = r#"["batchesTx","batchesTxFail","bytesRx","pointsParseFail","pointsRx","pointsTx","readFail"]"#;
+    wait_for_counts(&mut receiving, "udp", 0, &format!("{columns}[1,0,37,1,2,2,0]"));
+}
+
 // spec: udp.datagram.1, udp.batch.1
 #[test]
 fn datagrams_without_times_arrive_at_different_times() {

@@ -11,6 +11,8 @@ pub(super) struct Counters {
     pub(super) query_nanos: AtomicU64,
     pub(super) writes_ok: AtomicU64,
     pub(super) writes_failed: AtomicU64,
+    /// Handed to the delivery to subscriptions.
+    pub(super) writes_delivered: AtomicU64,
     pub(super) points_stored: AtomicU64,
     pub(super) points_dropped: AtomicU64,
     pub(super) request_points_stored: AtomicU64,

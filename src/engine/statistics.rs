@@ -35,7 +35,8 @@ impl Core {
     pub(super) fn statistics(&self) -> Vec<Statistics> {
         let mut all = vec![runtime(), self.query_statistics()];
         self.add_database_statistics(&mut all);
-        all.extend(self.write_statistics());
+        all.push(self.write_statistics());
+        self.add_subscriber_statistics(&mut all);
         let counters = &self.counters;
         all.push(Statistics::of(
             "cq",
@@ -104,33 +105,56 @@ impl Core {
         }
     }
 
-    /// `write`, and `subscriber`, to which nothing is delivered.
-    fn write_statistics(&self) -> [Statistics; 2] {
+    /// `write`
+    fn write_statistics(&self) -> Statistics {
         let counters = &self.counters;
         let (stored, dropped) = (counters.points_stored.load(Ordering::Relaxed), &counters.points_dropped);
         let points = Value::Integer(stored.saturating_add(dropped.load(Ordering::Relaxed)) as i64);
         let (ok, failed) = (&counters.writes_ok, &counters.writes_failed);
         let requests = ok.load(Ordering::Relaxed).saturating_add(failed.load(Ordering::Relaxed));
         let nothing = Value::Integer(0);
-        let write = Statistics::of(
+        Statistics::of(
             "write",
             &[
                 ("pointReq", points.clone()),
                 ("pointReqLocal", points),
                 ("req", Value::Integer(requests as i64)),
                 ("subWriteDrop", nothing.clone()),
-                ("subWriteOk", nothing.clone()),
+                ("subWriteOk", count(&counters.writes_delivered)),
                 ("writeDrop", count(dropped)),
                 ("writeError", count(failed)),
                 ("writeOk", count(ok)),
-                ("writeTimeout", nothing.clone()),
+                ("writeTimeout", nothing),
             ],
-        );
-        let subscriber = Statistics::of(
+        )
+    }
+
+    /// `subscriber`: of all subscriptions together, and of each destination.
+    fn add_subscriber_statistics(&self, all: &mut Vec<Statistics>) {
+        let delivered = self.delivery.get().map(|delivery| delivery.statistics()).unwrap_or_default();
+        let integer = |count: u64| Value::Integer(count as i64);
+        all.push(Statistics::of(
             "subscriber",
-            &[("createFailures", nothing.clone()), ("pointsWritten", nothing.clone()), ("writeFailures", nothing)],
-        );
-        [write, subscriber]
+            &[
+                ("createFailures", integer(delivered.create_failures)),
+                ("pointsWritten", integer(delivered.total.points_written)),
+                ("writeFailures", integer(delivered.total.write_failures)),
+            ],
+        ));
+        all.extend(delivered.destinations.into_iter().map(|destination| Statistics {
+            name: "subscriber",
+            tags: vec![
+                ("database", destination.database),
+                ("destination", destination.destination),
+                ("mode", destination.mode.to_owned()),
+                ("name", destination.name),
+                ("retention_policy", destination.policy),
+            ],
+            values: vec![
+                ("pointsWritten", integer(destination.counts.points_written)),
+                ("writeFailures", integer(destination.counts.write_failures)),
+            ],
+        }));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which points go to which subscriptions. How they get there is left to a [`Deliver`].
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use fluxstone_catalog::Catalog;
 use fluxstone_columns::PointBatch;
@@ -28,6 +29,7 @@ impl Core {
         if policy.subscriptions.is_empty() || batch.rows().is_empty() {
             return;
         }
+        self.counters.writes_delivered.fetch_add(1, Ordering::Relaxed);
         let mut lines = Vec::new();
         let ends = write_points(batch, &mut lines);
         let points = DeliveredPoints { lines: lines.into(), ends: ends.into() };

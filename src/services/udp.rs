@@ -3,10 +3,12 @@
 use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use fluxstone_engine::{Engine, ParsedLines, Principal, WriteRequest};
+use fluxstone_engine::{Engine, ParsedLines, Principal, Statistics, WriteRequest};
 use fluxstone_line_protocol::Precision;
+use fluxstone_query::Value;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -44,6 +46,43 @@ pub(super) struct UdpInput {
     socket: UdpSocket,
     options: UdpOptions,
     engine: Arc<Engine>,
+    counts: Arc<Counts>,
+}
+
+/// What an input has received and written.
+#[derive(Debug, Default)]
+struct Counts {
+    bytes_received: AtomicU64,
+    points_received: AtomicU64,
+    datagrams_refused: AtomicU64,
+    reads_failed: AtomicU64,
+    batches_written: AtomicU64,
+    points_written: AtomicU64,
+    batches_failed: AtomicU64,
+}
+
+impl Counts {
+    /// The module `udp`, with InfluxDB's names.
+    fn statistics(&self, bind: &str) -> Statistics {
+        let value = |counter: &AtomicU64| Value::Integer(counter.load(Ordering::Relaxed) as i64);
+        Statistics {
+            name: "udp",
+            tags: vec![("bind", bind.to_owned())],
+            values: vec![
+                ("batchesTx", value(&self.batches_written)),
+                ("batchesTxFail", value(&self.batches_failed)),
+                ("bytesRx", value(&self.bytes_received)),
+                ("pointsParseFail", value(&self.datagrams_refused)),
+                ("pointsRx", value(&self.points_received)),
+                ("pointsTx", value(&self.points_written)),
+                ("readFail", value(&self.reads_failed)),
+            ],
+        }
+    }
+}
+
+fn add(counter: &AtomicU64, count: usize) {
+    counter.fetch_add(count as u64, Ordering::Relaxed);
 }
 
 impl UdpInput {
@@ -57,7 +96,10 @@ impl UdpInput {
         if options.read_buffer > 0 {
             rustix::net::sockopt::set_socket_recv_buffer_size(&socket, options.read_buffer)?;
         }
-        Ok(UdpInput { socket, options, engine })
+        let counts = Arc::new(Counts::default());
+        let (counted, bind) = (Arc::clone(&counts), options.address.clone());
+        engine.add_statistics(move || Some(counted.statistics(&bind)));
+        Ok(UdpInput { socket, options, engine, counts })
     }
 
     pub(super) fn address(&self) -> std::io::Result<SocketAddr> {
@@ -67,10 +109,10 @@ impl UdpInput {
     /// Receives datagrams until it is dropped. Batches are written by a thread of the runtime that may block.
     pub(super) async fn run(self) {
         let (batches, mut queue) = mpsc::channel::<ParsedLines>(self.options.batches_max.max(1));
-        let (engine, options) = (Arc::clone(&self.engine), self.options.clone());
+        let (engine, options, counts) = (Arc::clone(&self.engine), self.options.clone(), Arc::clone(&self.counts));
         tokio::task::spawn_blocking(move || {
             while let Some(batch) = queue.blocking_recv() {
-                write(&engine, &options, &batch);
+                write(&engine, &options, &batch, &counts);
             }
         });
         self.receive(&batches).await;
@@ -92,6 +134,7 @@ impl UdpInput {
                 () = is_due => {}
                 received = self.socket.recv(&mut datagram) => match received {
                     Ok(len) => {
+                        add(&self.counts.bytes_received, len);
                         self.add(&datagram[..len], &mut batch);
                         if due.is_none() && batch.count > 0 {
                             due = Some(Instant::now() + self.options.batch_time);
@@ -101,6 +144,7 @@ impl UdpInput {
                         }
                     }
                     Err(error) => {
+                        add(&self.counts.reads_failed, 1);
                         tracing::warn!(%error, "can't receive over UDP");
                         tokio::time::sleep(Duration::from_millis(100)).await;
                         continue;
@@ -120,13 +164,17 @@ impl UdpInput {
             Ok(parsed) => {
                 batch.lines.extend_from_slice(&parsed.lines);
                 batch.count += parsed.count;
+                add(&self.counts.points_received, parsed.count);
             }
-            Err(error) => tracing::debug!(%error, "a datagram was dropped"),
+            Err(error) => {
+                add(&self.counts.datagrams_refused, 1);
+                tracing::debug!(%error, "a datagram was dropped");
+            }
         }
     }
 }
 
-fn write(engine: &Engine, options: &UdpOptions, batch: &ParsedLines) {
+fn write(engine: &Engine, options: &UdpOptions, batch: &ParsedLines, counts: &Counts) {
     let written = engine.write(WriteRequest {
         principal: &Principal::Anyone,
         database: options.database.as_bytes(),
@@ -136,6 +184,10 @@ fn write(engine: &Engine, options: &UdpOptions, batch: &ParsedLines) {
         body: &batch.lines,
     });
     if let Err(error) = written {
+        add(&counts.batches_failed, 1);
         tracing::warn!(%error, "not all points received over UDP were stored");
+    } else {
+        add(&counts.batches_written, 1);
+        add(&counts.points_written, batch.count);
     }
 }
