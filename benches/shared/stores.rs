@@ -11,7 +11,7 @@ pub(crate) const DATABASE: DatabaseId = DatabaseId(1);
 /// The shard of all points.
 pub(crate) const SHARD: ShardId = ShardId(1);
 
-const LIMITS: WriteLimits = WriteLimits { series_per_database_max: 0, values_per_tag_max: 100_000 };
+const LIMITS: WriteLimits = WriteLimits { series_per_database_max: 0, values_per_tag_max: 100_000, cache_bytes_max: 0 };
 
 /// The indexes of all points of a batch.
 pub(crate) fn all_of(batch: &PointBatch<'_>) -> Vec<u32> {

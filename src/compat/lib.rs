@@ -84,6 +84,10 @@ semantics! {
     StatementSemantics {
         /// `compat.write.conflict`: the text for a field type conflict of a write of one point.
         type_conflict,
+        /// `compat.write.cache`: values of one request that do not fit into the cache are refused.
+        cache_limit,
+        /// `compat.auth.request-database`: statements also require what InfluxDB required, mostly on the `db` parameter.
+        request_privileges,
         /// `compat.query.error-order`: an execution error before the last statement is overwritten by `not executed`, and the last
         /// statement has no result.
         overwritten_errors,

@@ -4,6 +4,7 @@
 //! `db` parameter instead in several places, which let users see databases of others; that is never reproduced.
 
 use fluxstone_catalog::{Catalog, ContinuousQuery, Privileges, User};
+use fluxstone_compat::StatementSemantics;
 use fluxstone_influxql::ast::{Definition, Query, SchemaClauses, Select, Show, Statement};
 use fluxstone_influxql::{Parameters, parse};
 
@@ -21,7 +22,13 @@ enum Requirement {
 ///
 /// # Errors
 /// The refusal, without its prefix.
-pub(super) fn authorize(catalog: &Catalog, principal: &Principal, database: &str, query: &Query) -> Result<(), String> {
+pub(super) fn authorize(
+    catalog: &Catalog,
+    principal: &Principal,
+    database: &str,
+    query: &Query,
+    semantics: StatementSemantics,
+) -> Result<(), String> {
     let name = match principal {
         Principal::Anyone => return Ok(()),
         Principal::Nobody => return authorize_nobody(catalog, query),
@@ -31,6 +38,10 @@ pub(super) fn authorize(catalog: &Catalog, principal: &Principal, database: &str
         return Err("no user provided".to_owned());
     };
     for statement in &query.statements {
+        let more = if semantics.request_privileges { of_influxdb(statement, database) } else { None };
+        if let Some(needed) = more.and_then(|requirement| unmet(user, requirement)) {
+            return Err(format!("{name} not authorized to execute statement '{statement}', requires {needed}"));
+        }
         if let Some(needed) = lacking(user, statement, database)
             && !may_drop_own(catalog, user, statement)
         {
@@ -42,14 +53,34 @@ pub(super) fn authorize(catalog: &Catalog, principal: &Principal, database: &str
 
 /// What `user` lacks for `statement`, if anything. `database` is the `db` parameter.
 fn lacking(user: &User, statement: &Statement, database: &str) -> Option<String> {
-    if user.admin {
-        return None;
-    }
-    requirements(statement, database).into_iter().find_map(|requirement| match requirement {
+    requirements(statement, database).into_iter().find_map(|requirement| unmet(user, requirement))
+}
+
+/// The words for a requirement that `user` does not meet.
+fn unmet(user: &User, requirement: Requirement) -> Option<String> {
+    match requirement {
+        _ if user.admin => None,
         Requirement::On(privileges, database) if user.may(privileges, &database) => None,
         Requirement::On(privileges, database) => Some(format!("{} on {database}", privileges.name())),
         Requirement::Admin => Some("admin privilege".to_owned()),
-    })
+    }
+}
+
+/// What InfluxDB required instead of [`requirements`], where that is not the same. It never suffices.
+fn of_influxdb(statement: &Statement, default: &str) -> Option<Requirement> {
+    match statement {
+        Statement::Show(
+            Show::Series(_)
+            | Show::TagKeys(_)
+            | Show::FieldKeys(_)
+            | Show::Measurements { .. }
+            | Show::TagValues { .. }
+            | Show::RetentionPolicies { .. },
+        ) => Some(read(default)),
+        Statement::Define(Definition::DropContinuousQuery { .. }) => Some(write(default)),
+        Statement::Define(Definition::DropRetentionPolicy { database, .. }) => Some(write(database)),
+        _ => None,
+    }
 }
 
 /// Whether `statement` drops a continuous query that `user` could create as well.

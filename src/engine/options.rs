@@ -16,6 +16,8 @@ pub struct EngineOptions {
     pub retention_autocreate: bool,
     /// `[data] cache-max-memory-size`, bytes.
     pub memtable_bytes_max: usize,
+    /// The same if it was changed, for those who have InfluxDB's limit in mind (`compat.write.cache`); otherwise zero, no limit.
+    pub cache_bytes_max: u64,
     /// `[data] max-series-per-database`; zero means no limit.
     pub series_per_database_max: u64,
     /// `[data] max-values-per-tag`; zero means no limit.

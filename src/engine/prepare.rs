@@ -23,9 +23,9 @@ impl Engine {
             }
         })?;
         let catalog = self.core.catalog.visible();
-        authorize(&catalog, request.principal, request.database, &query).map_err(|refusal| QueryRefusal {
-            kind: ErrorKind::Forbidden,
-            text: format!("error authorizing query: {refusal}"),
+        let semantics = self.core.options.semantics.statements;
+        authorize(&catalog, request.principal, request.database, &query, semantics).map_err(|refusal| {
+            QueryRefusal { kind: ErrorKind::Forbidden, text: format!("error authorizing query: {refusal}") }
         })?;
         let session = Session {
             principal: request.principal.clone(),

@@ -39,6 +39,8 @@ pub(super) enum WriteFailure {
     PolicyNotFound(String),
     /// A new field came with two types for a new shard.
     ConflictInRequest,
+    /// The values for a shard do not fit into the cache.
+    CacheFull(IngestError),
     /// The points are in too many shards, or would create too many.
     TooManyShards(ShardLimit),
     /// Some points were dropped, others may have been stored.
@@ -193,11 +195,9 @@ impl Core {
     ) -> Result<Result<(), WriteFailure>, Attempt> {
         let now = self.clock.now();
         let mut outcome = WriteOutcome::default();
-        let mut conflict_in_request = false;
-        let limits = WriteLimits {
-            series_per_database_max: self.options.series_per_database_max,
-            values_per_tag_max: self.options.values_per_tag_max,
-        };
+        // Why nothing was stored in a shard.
+        let mut refusal = None;
+        let limits = self.write_limits();
         let shard_limits = ShardLimits {
             per_write_max: self.options.shards_per_write_max,
             per_database_max: self.options.shards_per_database_max,
@@ -211,19 +211,33 @@ impl Core {
                 let writer = transaction.shard(database.id, *shard)?;
                 match write_shard_with(&mut known, writer, batch, points, limits) {
                     Ok(shard_outcome) => outcome.add(shard_outcome),
-                    Err(IngestError::TypeConflictInRequest) => conflict_in_request = true,
                     Err(IngestError::Storage(error)) => return Err(Attempt::from(error)),
+                    Err(error) => {
+                        refusal.get_or_insert(error);
+                    }
                 }
             }
             transaction.reserve_cost().map_err(|_| Attempt::NoRoom(transaction.cost()))?;
             Ok(changes)
         })?;
         self.counters.count_points(outcome.stored, outcome.dropped);
+        if let Some(error @ IngestError::CacheFull { .. }) = refusal {
+            return Ok(Err(WriteFailure::CacheFull(error)));
+        }
         if let Some(reason) = outcome.reason {
             let (dropped, database) = (outcome.dropped, database.to_owned());
             return Ok(Err(WriteFailure::Dropped { reason, dropped, database }));
         }
-        Ok(if conflict_in_request { Err(WriteFailure::ConflictInRequest) } else { Ok(()) })
+        Ok(if refusal.is_some() { Err(WriteFailure::ConflictInRequest) } else { Ok(()) })
+    }
+
+    fn write_limits(&self) -> WriteLimits {
+        let is_cache_limited = self.options.semantics.statements.cache_limit;
+        WriteLimits {
+            series_per_database_max: self.options.series_per_database_max,
+            values_per_tag_max: self.options.values_per_tag_max,
+            cache_bytes_max: if is_cache_limited { self.options.cache_bytes_max } else { 0 },
+        }
     }
 
     /// Returns the status and text of a failure of a write of so many lines.
@@ -250,6 +264,7 @@ impl Core {
                 WriteError::new(ErrorKind::Internal, format!("retention policy not found: {name}"))
             }
             WriteFailure::ConflictInRequest => WriteError::new(ErrorKind::BadRequest, "field type conflict"),
+            WriteFailure::CacheFull(error) => WriteError::new(ErrorKind::Internal, error.to_string()),
             WriteFailure::TooManyShards(limit) => WriteError::new(ErrorKind::BadRequest, limit.to_string()),
             WriteFailure::Dropped { reason, dropped, database, .. } => {
                 let mut text = BString::from("partial write: ");

@@ -1,6 +1,6 @@
 //! Translates settings into what the engine and the HTTP API need.
 
-use crate::config::Settings;
+use crate::config::{Data, Settings};
 use crate::engine::{ContinuousQueryOptions, EngineOptions};
 use crate::http::HttpOptions;
 use crate::line_protocol::Precision;
@@ -18,6 +18,7 @@ pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
         log_dir: data.log_dir(),
         retention_autocreate: meta.retention_autocreate,
         memtable_bytes_max: usize::try_from(data.cache_max_memory_size.0).unwrap_or(usize::MAX),
+        cache_bytes_max: cache_bytes_max(data),
         segment_cache_bytes: usize::try_from(data.segment_cache_size.0).unwrap_or(usize::MAX),
         start_without_damaged_segments: data.start_without_damaged_segments,
         series_per_database_max: data.max_series_per_database,
@@ -44,6 +45,11 @@ pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
         concurrent_queries_max: coordinator.max_concurrent_queries as usize,
         semantics: compat.profile.into(),
     }
+}
+
+/// The size of InfluxDB's cache. At its default, which is smaller here than in InfluxDB, it is no limit.
+fn cache_bytes_max(data: &Data) -> u64 {
+    if data.cache_max_memory_size == Data::default().cache_max_memory_size { 0 } else { data.cache_max_memory_size.0 }
 }
 
 /// Returns the options of the delivery to subscriptions, if it is enabled.
@@ -117,6 +123,7 @@ pub(super) fn http_options(settings: &Settings) -> HttpOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Size;
 
     // spec: http.slots.3
     #[test]
@@ -131,6 +138,15 @@ mod tests {
         settings.http.max_open_answer_limit = 0;
         settings.http.max_concurrent_write_limit = u32::MAX;
         assert_eq!(jobs(&settings), (1, 1024, 1024));
+    }
+
+    // spec: compat.write.cache.1
+    #[test]
+    fn the_cache_is_limited_if_its_size_is_not_the_default() {
+        let mut settings = Settings::default();
+        assert_eq!(engine_options(&settings).cache_bytes_max, 0);
+        settings.data.cache_max_memory_size = Size(200);
+        assert_eq!(engine_options(&settings).cache_bytes_max, 200);
     }
 
     // spec: statements.continuous-query.3

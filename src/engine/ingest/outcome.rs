@@ -10,6 +10,8 @@ pub struct WriteLimits {
     pub series_per_database_max: u64,
     /// `max-values-per-tag`.
     pub values_per_tag_max: u64,
+    /// The bytes of the values of a request that fit into a shard's cache, as InfluxDB counts them.
+    pub cache_bytes_max: u64,
 }
 
 /// The number of points that were stored and dropped.
@@ -50,6 +52,14 @@ pub enum IngestError {
     /// the series of all points and the fields before the conflict are then known.
     #[error("field type conflict")]
     TypeConflictInRequest,
+    /// The values do not fit into the cache. The transaction can still be committed: the series and fields are then known.
+    #[error("engine: cache-max-memory-size exceeded: ({bytes}/{max})")]
+    CacheFull {
+        /// Those of the values.
+        bytes: u64,
+        /// Those that there is room for.
+        max: u64,
+    },
     /// Storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),

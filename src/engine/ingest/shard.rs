@@ -44,6 +44,7 @@ pub fn write_shard_with(
         fields: Vec::new(),
         outcome: WriteOutcome::default(),
         has_conflict_in_request: false,
+        cache_bytes: 0,
     };
     // Indexes come from the caller; one that is out of range refers to no point.
     let points: Vec<&PointRow> = points.iter().filter_map(|&at| batch.rows().get(at as usize)).collect();
@@ -134,6 +135,8 @@ struct ShardIngest<'t, 'b> {
     outcome: WriteOutcome,
     /// A new field came with two types: from here on only series are added.
     has_conflict_in_request: bool,
+    /// The bytes that the values would take in InfluxDB's cache; counted if it is limited.
+    cache_bytes: u64,
 }
 
 impl ShardIngest<'_, '_> {
@@ -249,6 +252,9 @@ impl ShardIngest<'_, '_> {
         }
         self.count_memory(point, series);
         let Some(Some(layout)) = self.known.layouts.get(point.layout as usize) else { return false };
+        if self.limits.cache_bytes_max > 0 {
+            self.cache_bytes += values.iter().map(cache_bytes).sum::<u64>();
+        }
         self.writer.begin_row(series, point.time, values.len() as u32);
         for (value, field) in values.iter().zip(&layout.fields) {
             self.writer.put_value(field.id, *value);
@@ -305,6 +311,7 @@ impl ShardIngest<'_, '_> {
         self.writer.begin_row(series, point.time, count as u32);
         for (value, field) in values.iter().zip(&self.fields) {
             if let Some(field) = field {
+                self.cache_bytes += cache_bytes(value);
                 self.writer.put_value(field.id, *value);
             }
         }
@@ -363,7 +370,20 @@ impl ShardIngest<'_, '_> {
             // Dropping the writer keeps the new series and fields.
             return Err(IngestError::TypeConflictInRequest);
         }
+        let (bytes, max) = (self.cache_bytes, self.limits.cache_bytes_max);
+        if max > 0 && bytes > max {
+            return Err(IngestError::CacheFull { bytes, max });
+        }
         self.writer.keep()?;
         Ok(self.outcome)
+    }
+}
+
+/// The bytes of a value in InfluxDB's cache, with its time.
+fn cache_bytes(value: &Scalar<'_>) -> u64 {
+    match value {
+        Scalar::Float(_) | Scalar::Integer(_) => 16,
+        Scalar::Boolean(_) => 9,
+        Scalar::String(text) => 8 + text.len() as u64,
     }
 }

@@ -4,7 +4,10 @@ use super::*;
 
 /// Databases d and e with data; users root (administrator), rd, wr, al (READ, WRITE, ALL on d) and no (no privileges).
 fn with_users() -> Bench {
-    let bench = Bench::new();
+    with_users_on(Bench::new())
+}
+
+fn with_users_on(bench: Bench) -> Bench {
     bench.done("CREATE USER root WITH PASSWORD 'pw' WITH ALL PRIVILEGES; CREATE DATABASE d; CREATE DATABASE e");
     bench.done("CREATE USER rd WITH PASSWORD 'pw'; GRANT READ ON d TO rd");
     bench.done("CREATE USER wr WITH PASSWORD 'pw'; GRANT WRITE ON d TO wr");
@@ -123,6 +126,42 @@ fn another_database_in_on_or_from_requires_read_there() {
     }
     assert_eq!(bench.run_as("e", false, "SHOW SERIES ON d"), "0: key | m,t=a");
     assert_eq!(bench.run_as("", false, "SHOW SERIES ON d"), "0: key | m,t=a");
+}
+
+// spec: compat.auth.request-database.1
+#[test]
+fn the_database_of_the_request_requires_privileges_too_under_the_profile() {
+    let mut bench = with_users_on(Bench::observed());
+    let on_d = [
+        "SHOW SERIES ON d",
+        "SHOW MEASUREMENTS ON d",
+        "SHOW TAG VALUES ON d WITH KEY = t",
+        "SHOW FIELD KEYS ON d",
+        "SHOW TAG KEYS FROM d.autogen.m",
+        "SHOW RETENTION POLICIES ON d",
+    ];
+    for statement in on_d {
+        assert_eq!(lacks(&mut bench, "rd", statement), "", "{statement}");
+        for database in ["e", ""] {
+            let answer = bench.run_as(database, false, statement);
+            assert!(answer.ends_with(&format!(", requires READ on {database}")), "{answer}");
+        }
+        // InfluxDB requires no more than this.
+        let elsewhere = statement.replace(" d", " e");
+        assert_eq!(lacks(&mut bench, "rd", &elsewhere), "READ on e", "{elsewhere}");
+        bench.login("root", "pw");
+        assert!(!bench.run_as("e", false, statement).contains("error"), "{statement}");
+    }
+    for (user, statement, want) in [
+        ("rd", "DROP RETENTION POLICY autogen ON d", "WRITE on d"),
+        ("wr", "DROP RETENTION POLICY autogen ON d", "admin privilege"),
+        ("wr", "DROP CONTINUOUS QUERY c ON e", "WRITE on e"),
+        ("wr", "DROP CONTINUOUS QUERY c ON d", ""),
+    ] {
+        assert_eq!(lacks(&mut bench, user, statement), want, "{user} {statement}");
+    }
+    let answer = bench.run_as("e", false, "DROP CONTINUOUS QUERY c ON d");
+    assert!(answer.ends_with(", requires WRITE on e"), "{answer}");
 }
 
 // spec: statements.privilege.4, auth.deviation.2

@@ -71,6 +71,7 @@ impl Bench {
             log_dir: directory.path().join("wal"),
             retention_autocreate: true,
             memtable_bytes_max: 1 << 20,
+            cache_bytes_max: 0,
             series_per_database_max: 0,
             values_per_tag_max: 0,
             shards_per_database_max: 0,

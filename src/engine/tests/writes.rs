@@ -122,6 +122,30 @@ fn limits_drop_points_of_new_series() {
     assert_eq!(bench.write("m,t=b f=1 1"), error);
 }
 
+// spec: compat.write.cache.1
+#[test]
+fn values_of_a_request_that_do_not_fit_into_the_cache_are_refused_under_the_profile() {
+    let other_week = 10 * 86_400_000_000_000_i64;
+    let body = format!("m f=1,time=2 1\nm i=1i 1\nm b=t,s=\"abc\" 2\nm f=2 {other_week}\nm f=3 {other_week}");
+    let limited = |max: u64, semantics: EngineSemantics| {
+        let bench = Bench::with(|options| (options.cache_bytes_max, options.semantics) = (max, semantics));
+        bench.done("CREATE DATABASE d");
+        bench
+    };
+    let (documented, observed) = (EngineSemantics::default(), Profile::Observed.into());
+    for (max, semantics) in [(1, documented), (0, observed), (52, observed)] {
+        assert_eq!(limited(max, semantics).write(&body), "");
+    }
+    let bench = limited(51, observed);
+    assert_eq!(bench.write(&body), "Internal engine: cache-max-memory-size exceeded: (52/51)");
+    // The other shard keeps its points, and the refused one its fields.
+    assert_eq!(bench.run("SELECT * FROM m"), format!("0: m{{}} time,b,f,i,s | {other_week},null,3,null,null"));
+    assert_eq!(
+        bench.write("m f=1i 1\nm f=1 2"),
+        "BadRequest partial write: field type conflict: input field \"f\" on measurement \"m\" is type integer, already exists as type float dropped=1"
+    );
+}
+
 // spec: write.shard.3, write.partial.2
 #[test]
 fn time_is_not_a_tag_or_an_only_field() {
