@@ -177,6 +177,10 @@ impl Requests {
             self.held = BytesMut::new();
             return false;
         }
+        if self.held[..] == *b"\r" {
+            // Its line may be empty. It is not a part of a head before that is known.
+            return false;
+        }
         let is_head = self.held.starts_with(b"HEAD ");
         match self.scan.end(&self.held) {
             Some(end) if end <= HEAD_BYTES_MAX => {
@@ -404,6 +408,15 @@ mod tests {
         #[test]
         fn any_bytes_end_in_one_refusal(input in prop::collection::vec(any::<u8>(), 1..200), piece in 1..50_usize) {
             prop_assert!(passed(&input, piece).1 <= 1);
+        }
+    }
+
+    #[test]
+    fn empty_lines_before_a_head_are_skipped_however_they_arrive() {
+        let head = b"GET / HTTP/1.1\r\n\r\n";
+        let input = [b"\r\n\n\r\n", &head[..]].concat();
+        for piece in 1..=input.len() {
+            assert_eq!(passed(&input, piece), (head.to_vec(), 0), "{piece}");
         }
     }
 
