@@ -96,6 +96,8 @@
 //! | a setting | `config/settings.rs`; what it becomes: `server/options.rs` |
 //! | retention, and other work in the background | `engine/background.rs`; policies in `catalog/policy.rs` |
 //! | continuous queries | created in `engine/definition.rs`, stored in `catalog/continuous_query.rs`, run by `engine/continuous_queries/` |
+//! | subscriptions | decided in `catalog/decisions/subscription.rs`; what they get: `engine/subscriptions.rs`; delivered by `services/` |
+//! | line protocol over UDP | `services/udp.rs` |
 //! | the format of the log | `storage/log/`, `storage/record.rs`; to the bit in `spec/storage.md` |
 //! | the format of segment files | `storage/segment/layout.rs`, `codec/` |
 //! | deletions, and series that they leave without values | `engine/delete.rs`, `storage/removal.rs` |

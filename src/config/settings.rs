@@ -312,6 +312,8 @@ pub struct Http {
     pub max_connection_limit: u32,
     /// The secret that signs bearer tokens; empty refuses every token.
     pub shared_secret: String,
+    /// Whether `/debug/pprof/` exists, where a page says how to profile this server.
+    pub pprof_enabled: bool,
     /// Whether answers have `X-Influxdb-Build: OSS`, as those of InfluxDB 1.4 and later have. InfluxDB does not have this key.
     pub build_header: bool,
     /// The largest request body, as received and also when unpacked; zero is unlimited. InfluxDB 1.2 does not have this key.
@@ -347,6 +349,7 @@ impl Default for Http {
             max_row_limit: 0,
             max_connection_limit: 0,
             shared_secret: String::new(),
+            pprof_enabled: true,
             build_header: false,
             max_body_size: Size(64 << 20),
             max_body_memory: Size(512 << 20),

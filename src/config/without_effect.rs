@@ -58,9 +58,9 @@ pub(super) const GROUPS: &[Group] = &[
         keys: &["enabled", "bind-address", "https-enabled", "https-certificate", "version"],
     },
     Group {
-        reason: "profiles, HTTPS and the unix socket are not provided",
+        reason: "HTTPS and the unix socket are not provided",
         section: "http",
-        keys: &["pprof-enabled", "https-certificate", "https-private-key", "bind-socket"],
+        keys: &["https-certificate", "https-private-key", "bind-socket"],
     },
 ];
 

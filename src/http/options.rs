@@ -12,6 +12,8 @@ pub struct HttpOptions {
     pub realm: String,
     /// `shared-secret`; empty refuses every token.
     pub shared_secret: String,
+    /// `pprof-enabled`.
+    pub has_profiles: bool,
     /// `build-header`.
     pub build_header: bool,
     /// `log-enabled`.

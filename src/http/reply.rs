@@ -140,6 +140,13 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Reply {
     reply
 }
 
+/// A page for people.
+pub(super) fn html(page: &'static str) -> Reply {
+    let mut reply = plain(StatusCode::OK, page);
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    reply
+}
+
 /// Closes the connection after the reply.
 pub(super) fn close_after(reply: &mut Reply) {
     reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

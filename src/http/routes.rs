@@ -20,7 +20,7 @@ use super::context::ServerContext;
 use super::head::{HeadError, Target};
 use super::parameters::{PAIRS_MAX, Parameters};
 use super::refusal::Refusal;
-use super::reply::{Reply, ReplyStyle, close_after, plain};
+use super::reply::{Reply, ReplyStyle, close_after, html, plain};
 use super::requests::{Announced, Heads};
 use super::socket::Peer;
 use super::{query, variables, write};
@@ -38,16 +38,25 @@ enum Endpoint {
     Query,
     Write,
     Variables,
+    /// What there is in place of Go's profiles.
+    Profiles,
+    UnknownProfile,
 }
+
+/// Says how to profile this server.
+const PROFILES_PAGE: &str = "<!DOCTYPE html>\n<title>Profiles</title>\n<p>This server is not written in Go and serves no profiles. \
+On Linux, <code>perf record -g -p PID</code> shows where its time goes; counts are at <a href=\"/debug/vars\">/debug/vars</a>.</p>\n";
 
 impl Endpoint {
     /// Paths are compared in their raw form, with escapes.
-    fn at(path: &[u8]) -> Option<Endpoint> {
+    fn at(path: &[u8], has_profiles: bool) -> Option<Endpoint> {
         match path {
             b"/ping" => Some(Endpoint::Ping),
             b"/status" => Some(Endpoint::Status),
             b"/query" => Some(Endpoint::Query),
             b"/write" => Some(Endpoint::Write),
+            b"/debug/pprof" | b"/debug/pprof/" if has_profiles => Some(Endpoint::Profiles),
+            _ if path.starts_with(b"/debug/pprof/") && has_profiles => Some(Endpoint::UnknownProfile),
             _ if path.starts_with(b"/debug/vars") => Some(Endpoint::Variables),
             _ => None,
         }
@@ -59,7 +68,7 @@ impl Endpoint {
             Endpoint::Ping | Endpoint::Status => "GET, HEAD",
             Endpoint::Query => "GET, OPTIONS, POST",
             Endpoint::Write => "OPTIONS, POST",
-            Endpoint::Variables => "",
+            Endpoint::Variables | Endpoint::Profiles | Endpoint::UnknownProfile => "",
         }
     }
 }
@@ -142,7 +151,7 @@ async fn route<A: Api>(
             return reply;
         }
     };
-    let Some(endpoint) = Endpoint::at(target.path()) else {
+    let Some(endpoint) = Endpoint::at(target.path(), context.options.has_profiles) else {
         return match target.path() {
             b"*" if parts.method == Method::OPTIONS => ReplyStyle::default().options(),
             _ => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
@@ -162,6 +171,8 @@ async fn route<A: Api>(
     drop(announced);
     let style = ReplyStyle::of(&parts.headers, &query, context.options.semantics);
     match endpoint {
+        Endpoint::Profiles => html(PROFILES_PAGE),
+        Endpoint::UnknownProfile => unknown_profile(),
         _ if parts.method == Method::OPTIONS && endpoint != Endpoint::Variables => style.options(),
         Endpoint::Ping => {
             context.counters.pings.add(1);
@@ -175,6 +186,13 @@ async fn route<A: Api>(
         Endpoint::Write => write::answer(context, parts, client, &query, &style, body).await,
         Endpoint::Variables => variables::answer(context),
     }
+}
+
+/// What Go's tools for profiles understand.
+fn unknown_profile() -> Reply {
+    let mut reply = plain(StatusCode::NOT_FOUND, "Unknown profile\n");
+    reply.headers_mut().insert("X-Go-Pprof", HeaderValue::from_static("1"));
+    reply
 }
 
 /// Checks the headers that every request must have, or that every request may have.

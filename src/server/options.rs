@@ -103,6 +103,7 @@ pub(super) fn http_options(settings: &Settings) -> HttpOptions {
         auth_enabled: http.auth_enabled,
         realm: http.realm.clone(),
         shared_secret: http.shared_secret.clone(),
+        has_profiles: http.pprof_enabled,
         build_header: http.build_header,
         log_requests: http.log_enabled,
         write_tracing: http.write_tracing,

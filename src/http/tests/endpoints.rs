@@ -50,7 +50,7 @@ fn ping_answers_204_with_the_version() {
 #[test]
 fn unknown_paths_are_404_for_every_verb() {
     let server = TestServer::start();
-    for target in ["/", "/ping/", "//ping", "/Ping", "/%70ing", "/health", "/api/v2/query", "/debug", "/debug/pprof/"] {
+    for target in ["/", "/ping/", "//ping", "/Ping", "/%70ing", "/health", "/api/v2/query", "/debug", "/debug/pprofs"] {
         for verb in ["GET", "POST", "OPTIONS", "BREW"] {
             let answer = server.send(&format!("{verb} {target}"), "Origin: http://dash\r\n", b"");
             assert_eq!(answer.shown(), (404, "404 page not found\n"), "{verb} {target}");
@@ -62,6 +62,23 @@ fn unknown_paths_are_404_for_every_verb() {
     }
     let head = server.send("HEAD /nowhere", "", b"");
     assert_eq!(head.shown(), (404, ""));
+}
+
+// spec: http.profiles.1
+#[test]
+fn a_page_stands_for_profiles_unless_it_is_off() {
+    let server = TestServer::start();
+    for target in ["/debug/pprof/", "/debug/pprof"] {
+        let page = server.get(target);
+        assert_eq!((page.status, page.header("Content-Type")), (200, Some("text/html; charset=utf-8")));
+        assert_eq!(page.header("X-Content-Type-Options"), Some("nosniff"));
+    }
+    let unknown = server.get("/debug/pprof/heap");
+    assert_eq!(unknown.shown(), (404, "Unknown profile\n"));
+    assert_eq!(unknown.header("X-Go-Pprof"), Some("1"));
+    let server = TestServer::with(HttpOptions { has_profiles: false, ..options() });
+    assert_eq!(server.get("/debug/pprof/").shown(), (404, "404 page not found\n"));
+    assert_eq!(server.get("/debug/pprof/heap").shown(), (404, "404 page not found\n"));
 }
 
 // spec: http.verbs.1

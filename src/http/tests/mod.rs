@@ -30,6 +30,7 @@ fn options() -> HttpOptions {
         auth_enabled: false,
         realm: "InfluxDB".to_owned(),
         shared_secret: String::new(),
+        has_profiles: true,
         build_header: false,
         log_requests: false,
         write_tracing: false,
