@@ -226,16 +226,33 @@ fn merge_cluster(mut cluster: Vec<(usize, Piece)>, blocks: &mut Vec<Arc<dyn Bloc
 /// The memory of a time and of a decoded value, which a string exceeds.
 const TIMED_VALUE_BYTES: usize = 2 * size_of::<i64>();
 
-/// A piece whose times are known. Its values are decoded once, for all blocks that are made from it.
+/// The most pieces that overlap one another of which each is decoded for every block that is made from it. A query that reads many
+/// series side by side would otherwise keep the values around the ends of all files.
+const DECODED_ANEW_MAX: usize = 4;
+
+/// A piece whose times are known.
 struct TimedPiece {
     block: Arc<dyn Block>,
     times: Arc<Vec<i64>>,
-    batch: OnceLock<Result<Arc<Batch>, SourceError>>,
+    /// Its values, if they are decoded once for all blocks that are made from it.
+    kept: Option<OnceLock<Result<Arc<Batch>, SourceError>>>,
 }
 
 impl TimedPiece {
-    fn batch(&self) -> Result<&Arc<Batch>, SourceError> {
-        self.batch.get_or_init(|| self.block.decode()).as_ref().map_err(Clone::clone)
+    fn batch(&self) -> Result<Arc<Batch>, SourceError> {
+        match &self.kept {
+            Some(kept) => kept.get_or_init(|| self.block.decode()).clone(),
+            None => self.block.decode(),
+        }
+    }
+
+    /// The memory of the piece. Pieces of several fields may share their times, which somebody else keeps as well.
+    fn memory(&self) -> usize {
+        let kept = match self.kept {
+            Some(_) => self.times.len() * TIMED_VALUE_BYTES,
+            None => size_of_val(&**self.times) / (Arc::strong_count(&self.times) - 1).max(1),
+        };
+        self.block.memory() + kept
     }
 }
 
@@ -253,7 +270,8 @@ impl<'p> Overlap<'p> {
                 return Err(SourceError("a field has values of two types in one shard".to_owned()));
             }
             let (block, times) = (piece.block.clone(), piece.block.times()?);
-            pieces.push((piece, Arc::new(TimedPiece { block, times, batch: OnceLock::new() })));
+            let kept = (cluster.len() > DECODED_ANEW_MAX).then(OnceLock::new);
+            pieces.push((piece, Arc::new(TimedPiece { block, times, kept })));
         }
         Ok(Overlap { pieces, field_type })
     }
@@ -345,8 +363,7 @@ impl Block for MergedBlock {
             // The piece overlaps others, and counts with what was picked from them.
             Picks::Slice(_) => 0,
             Picks::Scattered(picked) => {
-                let piece = |piece: &Arc<TimedPiece>| piece.block.memory() + piece.times.len() * TIMED_VALUE_BYTES;
-                size_of_val(&**picked) + self.pieces.iter().map(piece).sum::<usize>()
+                size_of_val(&**picked) + self.pieces.iter().map(|piece| piece.memory()).sum::<usize>()
             }
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! Recently compiled patterns are kept ([`recent`]), since dashboards send the same ones again and again.
 //!
-//! A pattern that lists whole texts, such as `^(a|b)$`, becomes a set ([`literals`]) and needs no automaton.
+//! A pattern that lists whole texts, such as `^(a|b)$`, becomes a set ([`mod@literals`]) and needs no automaton.
 //!
 //! Two differences remain: properties are those of a newer Unicode, and a pattern whose compiled form is larger than
 //! [`COMPILED_BYTES_MAX`] or that nests deeper than the engine's limit is refused.

@@ -12,7 +12,7 @@ pub(crate) const HEADERS_MAX: usize = 100;
 /// Why a request is refused because of its head. Displays as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeadError {
-    /// More than [`HEAD_BYTES_MAX`].
+    /// More bytes than a head may have.
     #[error("request head too large: more than {HEAD_BYTES_MAX} bytes")]
     TooLarge,
     /// Too much of it is needed.
