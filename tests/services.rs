@@ -213,7 +213,9 @@ fn certificates_of_destinations_are_checked() {
 fn datagrams_hold_whole_points() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let (_source, mut source) = server(|builder| builder);
+    // Without a limit on the time.
+    let (_source, mut source) =
+        server(|builder| builder.configure(|settings| settings.subscriber.http_timeout = Interval(Duration::ZERO)));
     subscribe(&mut source, "udp", "ALL", &[format!("udp://{}", socket.local_addr().unwrap())]);
     let long = "x".repeat(600);
     let lines: Vec<String> = (10..60).map(|at| format!("m,host=a{at} v={at}i {at}000000000")).collect();

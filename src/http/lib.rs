@@ -58,6 +58,7 @@ pub use options::HttpOptions;
 #[doc(hidden)]
 pub use requests::{Heads, LargeHeads, Requests};
 pub use server::Server;
+pub use units::precision;
 pub use workers::{THREADS_GRACE, runtime};
 
 #[cfg(test)]

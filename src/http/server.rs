@@ -21,7 +21,7 @@ use super::patience::Patience;
 use super::reply::closes_after;
 use super::requests::{Heads, RequestStream, Requests};
 use super::routes;
-use super::socket::{SharedStream, WatchedStream};
+use super::socket::{WatchedStream, shared};
 use super::workers::{Handed, Seat, Stop, Workers, finish};
 
 /// How long a connection may be idle, and how long a client may take to send the head of a request.
@@ -167,7 +167,7 @@ async fn serve_connection<A: Api>(
     let activity = Arc::clone(&connection.activity);
     // Answers are written in one go; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
-    let (stream, client) = SharedStream::new(stream, address);
+    let (stream, client) = shared(stream, address);
     let patience = Patience::new(WRITE_TIMEOUT, context.options.transfer_rate_min);
     let heads = Heads::default();
     let requests = Requests::new(heads.clone(), counted.large_heads.clone());

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, Join, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, Sleep};
@@ -69,50 +69,22 @@ enum PeerState {
 }
 
 /// The two directions of a TCP connection, of which the [`Peer`] shares the one that reads.
+pub(super) type SharedStream = Join<SharedReader, OwnedWriteHalf>;
+
+/// The direction of a TCP connection that is read.
 #[derive(Debug)]
-pub(super) struct SharedStream {
-    reader: Arc<Mutex<OwnedReadHalf>>,
-    writer: OwnedWriteHalf,
+pub(super) struct SharedReader(Arc<Mutex<OwnedReadHalf>>);
+
+/// Takes a connection to `address` apart.
+pub(super) fn shared(stream: TcpStream, address: IpAddr) -> (SharedStream, Peer) {
+    let (reader, writer) = stream.into_split();
+    let reader = Arc::new(Mutex::new(reader));
+    (tokio::io::join(SharedReader(Arc::clone(&reader)), writer), Peer { address, reader })
 }
 
-impl SharedStream {
-    /// Takes a connection to `address` apart.
-    pub(super) fn new(stream: TcpStream, address: IpAddr) -> (SharedStream, Peer) {
-        let (reader, writer) = stream.into_split();
-        let reader = Arc::new(Mutex::new(reader));
-        (SharedStream { reader: Arc::clone(&reader), writer }, Peer { address, reader })
-    }
-}
-
-impl AsyncRead for SharedStream {
+impl AsyncRead for SharedReader {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.reader.lock()).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for SharedStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.writer).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.writer).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.writer.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.writer).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.writer).poll_shutdown(cx)
+        Pin::new(&mut *self.0.lock()).poll_read(cx, buffer)
     }
 }
 

@@ -215,7 +215,7 @@ impl Cancelled {
 mod tests {
     use super::*;
     use crate::gate::{Gate, Turn};
-    use crate::socket::SharedStream;
+    use crate::socket::shared;
 
     // spec: http.slots.1
     #[tokio::test(flavor = "multi_thread")]
@@ -223,7 +223,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let _near = tokio::net::TcpStream::connect(address).await.unwrap();
-        let (_stream, client) = SharedStream::new(listener.accept().await.unwrap().0, address.ip());
+        let (_stream, client) = shared(listener.accept().await.unwrap().0, address.ip());
         let (answers, queries) = (Gate::new(1), Gate::new(1));
         let turn = Turn::of(address.ip(), 0);
         let slots = Slots { answer: answers.pass(turn).await, query: queries.pass(turn).await };

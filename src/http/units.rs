@@ -5,7 +5,7 @@ use fluxstone_compat::AnswerSemantics;
 use fluxstone_model::TimeUnit;
 
 /// The unit of a write's timestamps. Anything that is not the name of a unit is nanoseconds.
-pub(super) fn precision(parameter: &[u8]) -> TimeUnit {
+pub fn precision(parameter: &[u8]) -> TimeUnit {
     match parameter {
         b"u" => TimeUnit::Microsecond,
         b"ms" => TimeUnit::Millisecond,

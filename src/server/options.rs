@@ -2,8 +2,7 @@
 
 use crate::config::{Data, Settings};
 use crate::engine::{ContinuousQueryOptions, EngineOptions};
-use crate::http::HttpOptions;
-use crate::line_protocol::Precision;
+use crate::http::{self, HttpOptions};
 use crate::query::SelectLimits;
 use crate::services::{SubscriberOptions, UdpOptions};
 
@@ -77,21 +76,9 @@ pub(super) fn udp_options(settings: &Settings) -> Vec<UdpOptions> {
             batches_max: udp.batch_pending as usize,
             batch_time: udp.batch_timeout.0,
             read_buffer: usize::try_from(udp.read_buffer.0).unwrap_or(usize::MAX),
-            precision: precision(&udp.precision),
+            precision: http::precision(udp.precision.as_bytes()),
         })
         .collect()
-}
-
-/// The unit of a name that the settings accept.
-fn precision(name: &str) -> Precision {
-    match name {
-        "u" => Precision::Microsecond,
-        "ms" => Precision::Millisecond,
-        "s" => Precision::Second,
-        "m" => Precision::Minute,
-        "h" => Precision::Hour,
-        _ => Precision::Nanosecond,
-    }
 }
 
 /// Returns the options of the HTTP API, in which `None` replaces zero for "unlimited".

@@ -1,7 +1,9 @@
 //! A destination of a subscription, to which points are sent over HTTP or UDP.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use fluxstone_engine::DeliveredPoints;
 use tokio::net::UdpSocket;
 
@@ -61,7 +63,10 @@ impl Destination {
                 Err(error) => Kind::Unusable(error.clone()),
             },
             Ok(parsed) => match (parsed.host_str(), parsed.port()) {
-                (Some(host), Some(port)) => Kind::Udp { address: format!("{host}:{port}"), time_limit },
+                (Some(host), Some(port)) => {
+                    let time_limit = if time_limit.is_zero() { Duration::MAX } else { time_limit };
+                    Kind::Udp { address: format!("{host}:{port}"), time_limit }
+                }
                 _ => Kind::Unusable("it has no host or no port".to_owned()),
             },
             Err(error) => Kind::Unusable(error.to_string()),
@@ -83,7 +88,8 @@ impl Destination {
     pub(super) async fn send(&self, points: &DeliveredPoints) -> Result<(), SendError> {
         match &self.kind {
             Kind::Http { client, url } => {
-                let body = reqwest::Body::from(points.lines.to_vec());
+                // Queues share the points: they are not copied.
+                let body = Bytes::from_owner(Arc::clone(&points.lines));
                 let status = client.post(url.clone()).body(body).send().await?.status();
                 if status.is_success() { Ok(()) } else { Err(SendError::Status(status)) }
             }

@@ -185,8 +185,8 @@ impl Deliver for Subscriber {
             })
             .collect();
         destinations.sort_by(|one, other| {
-            let order = |d: &DestinationStatistics| (d.database.clone(), d.policy.clone(), d.name.clone());
-            order(one).cmp(&order(other))
+            let [one, other] = [one, other].map(|d| (&d.database, &d.policy, &d.name));
+            one.cmp(&other)
         });
         DeliveryStatistics { total: self.total.get(), create_failures, destinations }
     }
