@@ -148,17 +148,17 @@ impl Store {
         let mut sealer = Sealer::new(disk.clone(), cache, &options, store, &checkpoint, generations);
         let position = state.position;
         let state = RwLock::new(state);
-        let mut unsealed = None;
+        let mut closed = ClosedInReplay::default();
         let log = log::recover(disk, log_dir, store, position, &mut |position, record| {
             let applied = state.write().apply(record);
             applied.map_err(|error| StorageError::damaged(log_dir, format!("record {position}: {error}")))?;
-            if unsealed.is_none() && state.read().memory.active > options.memtable_bytes_max {
-                unsealed = seal_replayed(&mut sealer, &state);
+            if state.read().memory.active > options.memtable_bytes_max {
+                closed.close(&mut sealer, &state);
             }
             Ok(())
         })?;
         if state.read().is_behind_files() {
-            realign(log_dir, &mut sealer, &state, unsealed.take())?;
+            realign(log_dir, &mut sealer, &state, closed.job.take())?;
         }
         // Only a complete log proves that the other files are not needed.
         sealer.remove_unlisted()?;
@@ -166,7 +166,7 @@ impl Store {
         for record in state.catalog.records() {
             on_catalog(record).map_err(|problem| StorageError::damaged(log_dir, problem))?;
         }
-        Store::start(options, state, log, (sealer, unsealed), locks)
+        Store::start(options, state, log, (sealer, closed.job), locks)
     }
 
     fn start(
@@ -315,13 +315,30 @@ impl Store {
     }
 }
 
-/// Seals what was replayed so far, so that replay takes no more memory than the server did. Returns what could not be sealed,
-/// which remains in memory, to be tried again later.
-fn seal_replayed(sealer: &mut Sealer, state: &RwLock<State>) -> Option<SealJob> {
-    let job = state.write().freeze();
-    let Err(error) = sealer.seal(&job, state, &|| true) else { return None };
-    tracing::error!(%error, "cannot seal memtables while the log is read; the rest of it is kept in memory");
-    Some(job)
+/// The memtables that were closed while the log is read, and are not sealed yet.
+#[derive(Debug, Default)]
+struct ClosedInReplay {
+    job: Option<SealJob>,
+    /// Whether sealing failed. It is tried again once the log is read; the rest of it stays in memory.
+    has_failed: bool,
+}
+
+impl ClosedInReplay {
+    /// Closes the memtables. Sealing them is left to the sealer's thread, so that the start does not wait for it, unless replay
+    /// fills further ones: it takes no more memory than the server did.
+    fn close(&mut self, sealer: &mut Sealer, state: &RwLock<State>) {
+        if self.has_failed {
+            return;
+        }
+        if let Some(job) = &self.job {
+            if let Err(error) = sealer.seal(job, state, &|| true) {
+                tracing::error!(%error, "cannot seal memtables while the log is read; the rest of it is kept in memory");
+                self.has_failed = true;
+                return;
+            }
+        }
+        self.job = Some(state.write().freeze());
+    }
 }
 
 /// After the end of the log was lost: rewrites the segment files that cover records which do not exist any more, because new
