@@ -32,7 +32,7 @@ impl Connection {
         method: &str,
         path: &str,
         headers: &[(String, String)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Result<Response, NoAnswer> {
         let Connection { runtime, target, open } = self;
         runtime.block_on(async {
@@ -40,7 +40,7 @@ impl Connection {
                 Some(connection) => connection,
                 None => open.insert(client::Connection::open(target, BODY_BYTES_MAX).await?),
             };
-            connection.send(method, path, headers, body.to_owned().into()).await
+            connection.send(method, path, headers, body.as_ref().to_vec().into()).await
         })
     }
 

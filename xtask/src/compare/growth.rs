@@ -11,7 +11,9 @@ use super::set_outcome::SetOutcome;
 
 /// The rows of one request.
 const BATCHES: [usize; 5] = [50, 200, 1000, 5000, 20_000];
-/// The hours of data that are loaded with each size of batch.
+/// The least number of hosts whose rows are loaded with each size of batch, so that the cost can be measured ...
+const BATCH_HOSTS: usize = 50;
+/// ... and the hours.
 const BATCH_HOURS: u64 = 2;
 /// The series of ten points each.
 const SENSORS: [usize; 5] = [10_000, 30_000, 100_000, 300_000, 1_000_000];
@@ -20,21 +22,35 @@ const HOURS: [u64; 5] = [2, 6, 12, 24, 48];
 /// The queries whose times are drawn: one over a part of the points, one over all of them, and two that should follow the series.
 const QUERIES: [&str; 4] = ["single-groupby-1-1-1", "double-groupby-1", "lastpoint", "count-all"];
 
-/// Measures everything that is drawn.
-pub(super) async fn measure(options: &Options, programs: &[Program; 2]) -> anyhow::Result<Vec<Chart>> {
-    let mut charts = vec![ingest_by_batch(options, programs).await?];
-    charts.extend(by_series(options, programs).await?);
-    charts.extend(queries_by_points(options, programs).await?);
-    Ok(charts)
+/// The resolution of CPU times: less cannot be told from nothing.
+const TICK_S: f64 = 0.01;
+
+/// Measures everything that is drawn, and draws each chart once its figures are known.
+pub(super) async fn measure(
+    options: &Options,
+    programs: &[Program; 2],
+    draw: &dyn Fn(&Chart) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    draw(&ingest_by_batch(options, programs).await?)?;
+    by_series(options, programs).await?.iter().try_for_each(draw)?;
+    queries_by_points(options, programs).await?.iter().try_for_each(draw)
 }
 
 async fn ingest_by_batch(options: &Options, programs: &[Program; 2]) -> anyhow::Result<Chart> {
     let mut chart =
         Chart::new("ingest-by-batch", "CPU to load rows of ten fields", "rows in a request", "µs for each row");
     for batch in BATCHES {
-        let options = Options { batch, hours: BATCH_HOURS, queries: "none".to_owned(), ..options.clone() };
+        let options = Options {
+            batch,
+            hosts: options.hosts.max(BATCH_HOSTS),
+            hours: BATCH_HOURS,
+            queries: "none".to_owned(),
+            ..options.clone()
+        };
         let set = run_set(&options, programs, Kind::Integers).await?;
-        chart.push(batch as f64, |server| set.loads[server].cpu_s.map(|cpu_s| cpu_s * 1e6 / set.rows as f64))?;
+        chart.push(batch as f64, |server| {
+            set.loads[server].cpu_s.map(|cpu_s| cpu_s.max(TICK_S) * 1e6 / set.rows as f64)
+        })?;
     }
     Ok(chart)
 }
@@ -46,7 +62,9 @@ async fn by_series(options: &Options, programs: &[Program; 2]) -> anyhow::Result
     for sensors in SENSORS {
         let options = Options { sensors, queries: "none".to_owned(), ..options.clone() };
         let set = run_set(&options, programs, Kind::Series).await?;
-        cpu.push(sensors as f64, |server| set.loads[server].cpu_s.map(|cpu_s| cpu_s * 1e6 / set.rows as f64))?;
+        cpu.push(sensors as f64, |server| {
+            set.loads[server].cpu_s.map(|cpu_s| cpu_s.max(TICK_S) * 1e6 / set.rows as f64)
+        })?;
         memory.push(sensors as f64, |server| set.loads[server].peak_memory.map(|bytes| bytes as f64 / 1e6))?;
     }
     Ok([cpu, memory])

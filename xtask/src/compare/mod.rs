@@ -40,11 +40,10 @@ pub(crate) fn compare(root: &Path, options: &Options) -> anyhow::Result<Vec<Stri
     let programs = [Program::fluxstone(&fluxstone)?, Program::peer(&options.peer, options.peer_pid)?];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if let Some(directory) = &options.plot {
-        let charts = runtime.block_on(or_interrupted(growth::measure(options, &programs)))?;
         std::fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
-        for chart in &charts {
-            plot::draw(chart, &programs.each_ref().map(|program| program.title.clone()), directory)?;
-        }
+        let titles = programs.each_ref().map(|program| program.title.clone());
+        let draw = |chart: &plot::Chart| plot::draw(chart, &titles, directory);
+        runtime.block_on(or_interrupted(growth::measure(options, &programs, &draw)))?;
         return Ok(Vec::new());
     }
     let outcome = runtime.block_on(or_interrupted(run(options, &programs)))?;
