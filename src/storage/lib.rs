@@ -330,12 +330,12 @@ impl ClosedInReplay {
         if self.has_failed {
             return;
         }
-        if let Some(job) = &self.job {
-            if let Err(error) = sealer.seal(job, state, &|| true) {
-                tracing::error!(%error, "cannot seal memtables while the log is read; the rest of it is kept in memory");
-                self.has_failed = true;
-                return;
-            }
+        if let Some(job) = &self.job
+            && let Err(error) = sealer.seal(job, state, &|| true)
+        {
+            tracing::error!(%error, "cannot seal memtables while the log is read; the rest of it is kept in memory");
+            self.has_failed = true;
+            return;
         }
         self.job = Some(state.write().freeze());
     }
