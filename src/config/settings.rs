@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::quantity::{Interval, Size};
 use super::value;
 use crate::compat::{CsvNullCells, Profile};
+use crate::engine::ClockSetting;
+use crate::http::Script;
 
 /// All settings that have an effect, with their defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +38,20 @@ pub struct Settings {
     pub compat: CompatSettings,
     /// Each `[[udp]]`.
     pub udp: Vec<Udp>,
+    /// What tests of clients ask for. No file and no variable has it.
+    #[serde(skip)]
+    pub control: Control,
+}
+
+/// What tests of clients ask for, on the command line or of an embedded server.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Control {
+    /// The clock.
+    pub clock: ClockSetting,
+    /// Whether the paths below `/fluxstone/` exist.
+    pub allowed: bool,
+    /// Faults from the start, if control is allowed.
+    pub faults: Script,
 }
 
 impl Default for Settings {
@@ -52,6 +68,7 @@ impl Default for Settings {
             compat: CompatSettings::default(),
             // One that is off, so that its keys are shown.
             udp: vec![Udp::default()],
+            control: Control::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use hyper::header::{self, HeaderValue};
 use super::bind::BindError;
 use super::body::BodyError;
 use super::body_memory::NoMemory;
+use super::control::ControlError;
 use super::credentials::Unauthorized;
 use super::gzip::GzipError;
 use super::head::HeadError;
@@ -44,6 +45,11 @@ pub(super) enum Refusal {
     NoDatabase,
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A part of a write was stored, as a script says.
+    #[error("partial write: a scripted fault dropped the rest of the lines dropped={0}")]
+    PartStored(usize),
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// Nobody reads this answer.
     #[error("client is gone")]
     ClientGone,
@@ -60,7 +66,7 @@ impl Refusal {
             Refusal::Write(error) => style.error(self.status(), &error.text),
             _ => style.error(self.status(), self.to_string().as_bytes()),
         };
-        if let Refusal::Unauthorized(_) = self {
+        if let Refusal::Unauthorized(_) | Refusal::Control(ControlError::Unauthorized(_)) = self {
             reply.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
         }
         reply
@@ -91,7 +97,9 @@ impl Refusal {
             | Refusal::NoQuery
             | Refusal::Bind(_)
             | Refusal::NoDatabase
+            | Refusal::PartStored(_)
             | Refusal::ClientGone => StatusCode::BAD_REQUEST,
+            Refusal::Control(error) => error.status(),
             Refusal::Query(refusal) => status_of(refusal.kind),
             Refusal::Write(error) => status_of(error.kind),
             Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,

@@ -74,6 +74,7 @@ mod tests;
 
 pub use fluxstone_go::{RegexError, compile_regex};
 
+pub use duration::parse_duration;
 pub use error::{ErrorKind, ParseError};
 pub use memory::Charge;
 pub use parameter::{Parameter, Parameters};

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, Statistics, TakesLong,
-    WriteError, WriteRequest, WrittenPoints,
+    AuthState, Clock, ClockMove, ErrorKind, LoginError, MoveError, Principal, QueryRefusal, QueryRequest,
+    StatementResult, Statistics, SystemClock, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
 use fluxstone_model::Timestamp;
 use fluxstone_query::{SeriesRows, Value};
@@ -142,6 +142,23 @@ impl Api for FakeEngine {
 
     fn user(&self, name: &str) -> Option<Principal> {
         (name == "root").then(|| Principal::User("root".to_owned()))
+    }
+
+    fn may_control(&self, principal: &Principal) -> bool {
+        !matches!(principal, Principal::User(name) if name != "root")
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &SystemClock
+    }
+
+    fn move_clock(&self, _to: ClockMove) -> Result<(), MoveError> {
+        Err(MoveError::NotSettable)
+    }
+
+    fn reset(&self) -> Result<(), MoveError> {
+        self.written.lock().unwrap().clear();
+        Ok(())
     }
 
     fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError> {

@@ -43,6 +43,7 @@ fn options() -> HttpOptions {
         answers_max: 160,
         writes_max: 64,
         threads: 2,
+        control: None,
         semantics: AnswerSemantics::DOCUMENTED,
         csv_null_cells: CsvNullCells::Repeat,
     }
