@@ -102,6 +102,7 @@ impl Server {
         let controlled = builder.configure(|settings| {
             settings.control.clock = clock;
             settings.control.allowed = true;
+            settings.compat.clause_header.get_or_insert(true);
         });
         Ok(Server { server: controlled.start()? })
     }

@@ -376,3 +376,79 @@ fn the_command_line_sets_the_clock_and_reads_faults() {
     let message = refused(&["--allow-control", "--faults", toml.to_str().unwrap()]);
     assert!(message.contains("a fault needs an action or a delay"), "{message}");
 }
+
+// spec: control.clause.1
+#[test]
+fn errors_name_their_clauses_if_that_is_asked_for() {
+    let (server, mut connection) = server_at("2017-03-01T00:00:00Z");
+    let clause = |connection: &mut Connection, method: &str, target: &str, body: &str| {
+        connection.send(method, target, &[], body).unwrap().header("fluxstone-clause").unwrap_or_default()
+    };
+    for (method, target, body, expected) in [
+        ("POST", "/write?db=points", "cpu value=", "lp.field.2"),
+        ("POST", "/write?db=points", "m v=1", ""),
+        ("POST", "/write?db=points", "m v=2\nm v=true", "write.shard.2"),
+        ("GET", "/query", "", "http.q.1"),
+        ("GET", "/query?q=SELECT", "", "influxql.error.1"),
+        ("GET", "/query?q=SHOW+DATABASES", "", ""),
+        ("GET", "/query?db=points&q=SHOW+DATABASES%3BSELECT+v+FROM+nowhere..m", "", "statements.name.3"),
+        ("GET", "/nowhere", "", "http.paths.2"),
+        ("DELETE", "/query", "", "http.verbs.1"),
+        ("POST", "/fluxstone/clock", "{}", "control.access.2"),
+    ] {
+        assert_eq!(clause(&mut connection, method, target, body), expected, "{method} {target}");
+    }
+    server.fault(Action::Answer(FixedAnswer { status: 503, text: None, retry_after: None })).unwrap();
+    assert_eq!(clause(&mut connection, "GET", "/ping", ""), "control.faults.2");
+
+    let without = fluxstone::Server::ephemeral().unwrap();
+    assert_eq!(clause(&mut Connection::open(without.address()), "GET", "/query", ""), "");
+    let with = fluxstone::Server::builder().configure(|settings| settings.compat.clause_header = Some(true));
+    let with = with.start().unwrap();
+    assert_eq!(clause(&mut Connection::open(with.address()), "GET", "/query", ""), "http.q.1");
+}
+
+// spec: control.clause.1
+#[test]
+fn the_setting_of_the_header_is_true_false_or_auto() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fluxstone.conf");
+    for (text, expected) in [
+        ("", "http.q.1"),
+        ("clause-header = false", ""),
+        ("clause-header = 'auto'", "http.q.1"),
+        ("clause-header = true", "http.q.1"),
+    ] {
+        std::fs::write(&path, format!("[compat]\n{text}\n")).unwrap();
+        let server = server::Server::with_config(&path);
+        let answer = Connection::open(server.address()).send("GET", "/query", &[], "").unwrap();
+        assert_eq!(answer.header("fluxstone-clause").unwrap_or_default(), expected, "{text}");
+    }
+    std::fs::write(&path, "[compat]\nclause-header = 'on'\n").unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_fluxstone")).args(["config", "--config"]).arg(&path).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("clause-header"), "{message}");
+    let printed = Command::new(env!("CARGO_BIN_EXE_fluxstone"))
+        .arg("config")
+        .env("INFLUXDB_COMPAT_CLAUSE_HEADER", "false")
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&printed.stdout).contains("clause-header = false"));
+}
+
+// spec: control.clause.2
+#[test]
+fn the_head_of_an_answer_waits_for_its_first_piece() {
+    let (_server, mut connection) = server_at("2017-03-01T00:00:00Z");
+    let lines: Vec<String> = (0..20_000).map(|i| format!("m v={i} {i}")).collect();
+    assert_eq!(write(&mut connection, &lines.join("\n")).0, 204);
+    let clause = |connection: &mut Connection, query: &str| {
+        let answer = connection.send("GET", &format!("/query?db=points&{query}"), &[], "").unwrap();
+        answer.header("fluxstone-clause").unwrap_or_default()
+    };
+    // However long the first statement takes, the error is in the first piece.
+    let slow = "q=SELECT+sum(v)+FROM+m%3BSELECT+mean(x)+FROM+nowhere..m";
+    assert_eq!(clause(&mut connection, slow), "statements.name.3");
+    assert_eq!(clause(&mut connection, "chunked=true&q=SELECT+v+FROM+m%3BSHOW+SERIES+ON+nowhere"), "");
+}

@@ -70,6 +70,7 @@ fn apply_arguments(settings: &mut Settings, arguments: &ServeArguments) -> Resul
         allowed: arguments.control.allow_control,
         faults: arguments.control.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default(),
     };
+    settings.compat.clause_header.get_or_insert(arguments.ephemeral);
     Ok(if arguments.ephemeral { Some(use_temporary_directory(settings)?) } else { None })
 }
 

@@ -388,6 +388,10 @@ pub struct CompatSettings {
     /// `repeat` or `empty`.
     #[serde(with = "CsvNullCellsName")]
     pub csv_null_cells: CsvNullCells,
+    /// Whether answers with an error name the clause of the specification in `Fluxstone-Clause`: `true`, `false`, or `"auto"` for
+    /// `serve --ephemeral` only.
+    #[serde(with = "value::switch")]
+    pub clause_header: Option<bool>,
 }
 
 /// The names of [`Profile`] in the file.

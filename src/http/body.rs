@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use fluxstone_model::Clause;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::{HeaderMap, header};
@@ -35,6 +36,19 @@ pub(super) enum BodyError {
     GaveWay,
     #[error("request body not received: {0}")]
     Broken(String),
+}
+
+impl BodyError {
+    /// The clause that the body does not keep.
+    pub(super) fn clause(&self) -> Clause {
+        match self {
+            BodyError::TooLarge(_) => Clause::new("http.limits.2"),
+            BodyError::Memory(_) => Clause::new("http.limits.3"),
+            BodyError::Stalled => Clause::new("http.rate.1"),
+            BodyError::GaveWay => Clause::new("http.rate.2"),
+            BodyError::Broken(_) => Clause::new("http.limits.4"),
+        }
+    }
 }
 
 /// What a body may take.

@@ -44,6 +44,8 @@ pub struct HttpOptions {
     pub control: Option<Script>,
     /// `[compat] profile`.
     pub semantics: AnswerSemantics,
+    /// `[compat] clause-header`.
+    pub clause_header: bool,
     /// `[compat] csv-null-cells`.
     pub csv_null_cells: CsvNullCells,
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use fluxstone_compat::AnswerSemantics;
 use fluxstone_go::json::JsonWriter;
+use fluxstone_model::Clause;
 use hyper::body::{Frame, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -162,8 +163,15 @@ impl ReplyStyle {
     }
 }
 
-/// Returns a reply in plain text, to a request that no endpoint takes.
-pub(super) fn plain(status: StatusCode, text: &'static str) -> Reply {
+/// Returns a reply in plain text to a request that no endpoint takes, because of a clause.
+pub(super) fn refused(status: StatusCode, clause: Clause, text: &'static str) -> Reply {
+    let mut reply = plain(status, text);
+    reply.extensions_mut().insert(clause);
+    reply
+}
+
+/// Returns a reply in plain text.
+fn plain(status: StatusCode, text: &'static str) -> Reply {
     let mut reply = Response::new(ReplyBody::Whole(Some(Bytes::from_static(text.as_bytes()))));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();

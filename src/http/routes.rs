@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use bstr::ByteSlice;
+use fluxstone_model::Clause;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
@@ -21,7 +22,7 @@ use super::control::{self, Action, ControlEndpoint, spoil, stand_in};
 use super::head::{HeadError, Target};
 use super::parameters::{PAIRS_MAX, Parameters};
 use super::refusal::Refusal;
-use super::reply::{Reply, ReplyStyle, close_after, html, plain};
+use super::reply::{Reply, ReplyStyle, close_after, html, refused};
 use super::requests::{Announced, Cuts, Heads};
 use super::socket::Peer;
 use super::{query, variables, write};
@@ -115,8 +116,12 @@ async fn answer_announced<A: Api>(
     if !body.drain().await {
         close_after(&mut reply);
     }
+    let clause = reply.extensions().get::<Clause>().filter(|_| context.options.clause_header).copied();
     let headers = reply.headers_mut();
     headers.insert(HeaderName::from_static("x-influxdb-version"), INFLUXDB_VERSION);
+    if let Some(clause) = clause {
+        headers.insert(HeaderName::from_static("fluxstone-clause"), HeaderValue::from_static(clause.id()));
+    }
     if context.options.build_header {
         headers.insert(HeaderName::from_static("x-influxdb-build"), HeaderValue::from_static("OSS"));
     }
@@ -204,7 +209,11 @@ async fn route<A: Api>(
     };
     let allowed = endpoint.allowed();
     if !allowed.is_empty() && !allowed.split(", ").any(|verb| verb == parts.method.as_str()) {
-        let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
+        let clause = match endpoint {
+            Endpoint::Control(_) => Clause::new("control.access.2"),
+            _ => Clause::new("http.verbs.1"),
+        };
+        let mut reply = refused(StatusCode::METHOD_NOT_ALLOWED, clause, "Method Not Allowed\n");
         reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         return reply;
     }
@@ -240,12 +249,12 @@ async fn route<A: Api>(
 }
 
 fn not_found() -> Reply {
-    plain(StatusCode::NOT_FOUND, "404 page not found\n")
+    refused(StatusCode::NOT_FOUND, Clause::new("http.paths.2"), "404 page not found\n")
 }
 
 /// What Go's tools for profiles understand.
 fn unknown_profile() -> Reply {
-    let mut reply = plain(StatusCode::NOT_FOUND, "Unknown profile\n");
+    let mut reply = refused(StatusCode::NOT_FOUND, Clause::new("http.profiles.1"), "Unknown profile\n");
     reply.headers_mut().insert("X-Go-Pprof", HeaderValue::from_static("1"));
     reply
 }

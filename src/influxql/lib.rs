@@ -101,7 +101,7 @@ pub fn parse_within<'t>(
     let text = text.trim();
     let bytes = memory::tree_bytes_max(text);
     if bytes > memory::FREE_BYTES {
-        charge(bytes).map_err(|message| ParseError::new(ErrorKind::Memory, message))?;
+        charge(bytes).map_err(|message| ParseError::new(ErrorKind::Memory, error::MEMORY, message))?;
     }
     grammar::query(text, parameters, charge)
 }

@@ -105,6 +105,7 @@ pub(super) fn http_options(settings: &Settings) -> HttpOptions {
         threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         control: settings.control.allowed.then(|| settings.control.faults.clone()),
         semantics: settings.compat.profile.into(),
+        clause_header: settings.compat.clause_header.unwrap_or(false),
         csv_null_cells: settings.compat.csv_null_cells,
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fluxstone_engine::{ClockError, ClockMove, MoveError, SettableClock};
+use fluxstone_model::Clause;
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
@@ -84,6 +85,21 @@ impl ControlError {
             | ControlError::Clock(_)
             | ControlError::TooManyFaults(_) => StatusCode::BAD_REQUEST,
             ControlError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl ControlError {
+    /// The clause that the request does not keep.
+    pub(in super::super) fn clause(&self) -> Clause {
+        match self {
+            ControlError::Unauthorized(error) => error.clause(),
+            ControlError::NotAdmin => Clause::new("control.access.3"),
+            ControlError::Body(error) => error.clause(),
+            ControlError::Malformed(_) => Clause::new("control.access.2"),
+            ControlError::Clock(_) => Clause::new("control.clock.3"),
+            ControlError::TooManyFaults(_) => Clause::new("control.faults.1"),
+            ControlError::Failed(_) => Clause::new("control.clock.4"),
         }
     }
 }

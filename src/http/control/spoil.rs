@@ -1,6 +1,7 @@
 //! Answers that are not what they should be.
 
 use bytes::{Bytes, BytesMut};
+use fluxstone_model::Clause;
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::Body as _;
@@ -31,6 +32,7 @@ fn fixed(answer: &FixedAnswer) -> Reply {
     let words = || status.canonical_reason().unwrap_or("scripted fault").to_ascii_lowercase();
     let text = answer.text.clone().unwrap_or_else(words);
     let mut reply = ReplyStyle::default().error(status, text.as_bytes());
+    reply.extensions_mut().insert(Clause::new("control.faults.2"));
     if let Some(seconds) = answer.retry_after {
         reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

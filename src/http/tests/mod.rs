@@ -44,6 +44,7 @@ fn options() -> HttpOptions {
         writes_max: 64,
         threads: 2,
         control: None,
+        clause_header: false,
         semantics: AnswerSemantics::DOCUMENTED,
         csv_null_cells: CsvNullCells::Repeat,
     }
