@@ -90,6 +90,29 @@ fn everything_that_depends_on_the_time_follows_the_clock() {
     }
 }
 
+// spec: control.clock.2
+#[test]
+fn tokens_expire_by_the_clock() {
+    let builder = fluxstone::Server::builder().configure(|settings| {
+        settings.http.auth_enabled = true;
+        "secret".clone_into(&mut settings.http.shared_secret);
+    });
+    let server = Server::start_with(builder, "fixed:2017-03-01T00:00:00Z".parse().unwrap()).unwrap();
+    let mut connection = Connection::open(server.address());
+    connection.query("CREATE USER root WITH PASSWORD 'toor' WITH ALL PRIVILEGES").unwrap();
+    // Signed with that secret for `root`, until 2017-03-01T01:00:00Z.
+    let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VybmFtZSI6InJvb3QiLCJleHAiOjE0ODgzMzAwMDB9.\
+                 torqNTTqz4bcRTfLziP82IRpkHQgVF4bE6GfecnFkgU";
+    let bearer = [("Authorization".to_owned(), format!("Bearer {token}"))];
+    let status =
+        |connection: &mut Connection| connection.send("GET", "/query?q=SHOW+DATABASES", &bearer, "").unwrap().status;
+    assert_eq!(status(&mut connection), 200);
+    server.advance("61m").unwrap();
+    assert_eq!(status(&mut connection), 401);
+    server.advance("-61m").unwrap();
+    assert_eq!(status(&mut connection), 200);
+}
+
 // spec: control.clock.4, control.clock.5
 #[test]
 fn moving_the_clock_runs_continuous_queries_as_if_the_time_had_passed() {

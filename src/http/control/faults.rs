@@ -48,8 +48,12 @@ impl Faults {
 
     /// Counts a request for each fault that it matches. Returns the first one whose turn it is.
     pub(super) fn meet(&mut self, received: &Received) -> Option<Fault> {
+        if self.faults.is_empty() {
+            return None;
+        }
+        let queries = received.decoded_queries();
         let mut met = None;
-        for armed in self.faults.iter_mut().filter(|armed| received.matches(&armed.fault)) {
+        for armed in self.faults.iter_mut().filter(|armed| received.matches(&armed.fault, &queries)) {
             armed.matched += 1;
             let (nth, times) = (armed.fault.nth.get(), armed.fault.times);
             let is_due = armed.matched >= nth && (times == 0 || armed.matched - nth < times);

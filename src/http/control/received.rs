@@ -73,12 +73,15 @@ impl Received {
         }
     }
 
-    /// Whether all conditions of a fault hold.
-    pub(super) fn matches(&self, fault: &Fault) -> bool {
-        let has = |part: &String| {
-            let in_query = decoded(&self.query).contains_str(part);
-            in_query || (self.is_form() && decoded(&self.body).contains_str(part))
-        };
+    /// The query string, decoded, and the form that is the body.
+    pub(super) fn decoded_queries(&self) -> Vec<Vec<u8>> {
+        let form = self.is_form().then(|| decoded(&self.body));
+        std::iter::once(decoded(&self.query)).chain(form).collect()
+    }
+
+    /// Whether all conditions of a fault hold. `queries` are the decoded ones.
+    pub(super) fn matches(&self, fault: &Fault, queries: &[Vec<u8>]) -> bool {
+        let has = |part: &String| queries.iter().any(|query| query.contains_str(part));
         fault.method.as_ref().is_none_or(|method| *method == self.method)
             && fault.path.as_ref().is_none_or(|path| path.as_bytes() == self.path)
             && fault.query.as_ref().is_none_or(has)
@@ -164,6 +167,8 @@ impl RequestLog {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
     use crate::control::Action;
 
@@ -176,7 +181,8 @@ mod tests {
             change(&mut fault);
             fault
         };
-        let matches = |received: &Received, change: fn(&mut Fault)| received.matches(&fault(change));
+        let matches =
+            |received: &Received, change: fn(&mut Fault)| received.matches(&fault(change), &received.decoded_queries());
         assert!(matches(&received, |_| {}));
         assert!(matches(&received, |f| f.method = Some("POST".to_owned())));
         assert!(!matches(&received, |f| f.method = Some("GET".to_owned())));
@@ -204,6 +210,23 @@ mod tests {
             log.add(Received::example("GET", "/", "", b""));
         }
         assert_eq!(log.requests.len(), REQUESTS_MAX);
+    }
+
+    // spec: control.requests.1
+    #[test]
+    fn the_beginning_of_a_packed_body_is_unpacked() {
+        let packed = |body: &[u8]| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(body).unwrap();
+            encoder.finish().unwrap()
+        };
+        let whole = packed(b"cpu v=1");
+        assert_eq!(unpacked(&whole, true), (b"cpu v=1".to_vec(), false));
+        assert!(unpacked(&whole[..whole.len() - 4], false).1);
+        assert!(unpacked(b"cpu v=1", true).1, "what is not gzip is damaged");
+        // A small body that is large when unpacked.
+        let (body, _) = unpacked(&packed(&vec![b'x'; 64 << 20]), true);
+        assert_eq!(body.len(), BODY_BYTES_MAX + 1);
     }
 
     // spec: control.requests.1
