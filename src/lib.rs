@@ -8,6 +8,8 @@
 //! # Ok::<(), fluxstone::StartError>(())
 //! ```
 //!
+//! [`testing`] has the same server with a clock that stands still, faults, and a log of what it received.
+//!
 //! The rest of this page is the map for those who change it.
 //!
 //! # Layers

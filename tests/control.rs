@@ -143,6 +143,37 @@ fn moving_the_clock_runs_continuous_queries_as_if_the_time_had_passed() {
 
 // spec: control.clock.4
 #[test]
+fn one_long_move_does_what_many_short_ones_do() {
+    let moved = |steps: &[&str]| {
+        let (server, mut connection) = server_at("2017-03-01T00:00:00Z");
+        for query in [
+            "CREATE CONTINUOUS QUERY a ON points BEGIN SELECT count(v) AS v INTO a FROM m GROUP BY time(10m) END",
+            "CREATE CONTINUOUS QUERY b ON points RESAMPLE EVERY 7m FOR 25m BEGIN SELECT sum(v) AS v INTO b FROM a \
+             GROUP BY time(20m) END",
+            "CREATE CONTINUOUS QUERY c ON points RESAMPLE EVERY 1h BEGIN SELECT sum(v) AS v INTO c FROM b \
+             GROUP BY time(30m, 5m) END",
+        ] {
+            connection.query(query).unwrap();
+        }
+        let start = 1_488_326_400_i64;
+        let lines: Vec<String> = (0..400).map(|i| format!("m v=1 {}", start + i * 30)).collect();
+        let written = connection.request("POST", "/write?db=points&precision=s", &lines.join("\n")).unwrap();
+        assert_eq!(written.0, 204);
+        for step in steps {
+            server.advance(step).unwrap();
+        }
+        rows(&mut connection, "SELECT v FROM a")
+            + &rows(&mut connection, "SELECT v FROM b")
+            + &rows(&mut connection, "SELECT v FROM c")
+    };
+    let long = moved(&["195m"]);
+    assert!(long.len() > 300, "{long}");
+    assert_eq!(moved(&["1m"; 195]), long);
+    assert_eq!(moved(&["100m", "0s", "95m"]), long);
+}
+
+// spec: control.clock.4
+#[test]
 fn moving_the_clock_drops_what_has_expired() {
     let (server, mut connection) = server_at("2017-03-01T00:00:00Z");
     connection
