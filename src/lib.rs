@@ -8,6 +8,8 @@
 //! # Ok::<(), fluxstone::StartError>(())
 //! ```
 //!
+//! [`testing`] has the same server with a clock that stands still, faults, and a log of what it received.
+//!
 //! The rest of this page is the map for those who change it.
 //!
 //! # Layers
@@ -93,6 +95,7 @@
 //! | `epoch` and `precision` | `http/units.rs` |
 //! | paths, verbs, headers | `http/routes.rs`, `http/reply.rs` |
 //! | limits on requests and connections | `http/context.rs`, `http/server.rs`, `http/body.rs` |
+//! | a clock that tests set, scripted faults, `/fluxstone/` | `engine/clock.rs`, `engine/clock_moves.rs`, `http/control/`; for Rust: `testing.rs` |
 //! | a setting | `config/settings.rs`; what it becomes: `server/options.rs` |
 //! | retention, and other work in the background | `engine/background.rs`; policies in `catalog/policy.rs` |
 //! | continuous queries | created in `engine/definition.rs`, stored in `catalog/continuous_query.rs`, run by `engine/continuous_queries/` |
@@ -108,6 +111,7 @@
 pub mod cli;
 pub mod config;
 mod server;
+pub mod testing;
 
 pub use server::{Server, ServerBuilder, StartError};
 

@@ -2,15 +2,17 @@
 
 mod server;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fluxstone_conformance::case::{Case, Need, Profile};
 use fluxstone_conformance::clauses;
+use fluxstone_conformance::client::Response;
 use fluxstone_conformance::known::Known;
 use fluxstone_conformance::report::{self, Outcome, Report, StepOutcome};
 use fluxstone_conformance::run::{self, Settings};
 use fluxstone_conformance::suite::{Selection, Suite};
 use fluxstone_conformance::verdict::Verdict;
+use serde_json::Value;
 use server::Server;
 
 const ADMIN: (&str, &str) = ("admin", "a long password");
@@ -118,6 +120,65 @@ async fn every_case_that_needs_settings_is_exact_with_them() {
             assert_eq!(arena.demand_exact(cases).await, cases.len());
         }
     }
+}
+
+/// Cases in which a chunked answer has its error after the first chunk, so that no header can name its clause.
+const LATE_ERRORS: &[&str] =
+    &["clients.shell-several", "http.chunked-errors", "http.multi-error-middle-chunked", "statements.multi.chunked"];
+
+/// Whether an answer has an error: in JSON, one of its documents does.
+fn has_error(answer: &Response) -> bool {
+    let documents = serde_json::Deserializer::from_slice(&answer.body).into_iter::<Value>().map_while(Result::ok);
+    let in_results = |document: &Value| {
+        let results = document["results"].as_array().into_iter().flatten();
+        document.get("error").is_some() || results.into_iter().any(|result| result.get("error").is_some())
+    };
+    answer.status >= 400 || documents.into_iter().any(|document| in_results(&document))
+}
+
+// spec: control.clause.1, control.clause.2
+#[tokio::test]
+async fn every_answer_with_an_error_names_a_clause() {
+    let suite = Suite::embedded().expect("sound cases");
+    let known: BTreeSet<String> = clauses::embedded().keys().map(ToString::to_string).collect();
+    let (mut named, mut wrong) = (BTreeSet::new(), Vec::new());
+    for profile in [Profile::Documented, Profile::Observed] {
+        let mut by_config: BTreeMap<String, Vec<&Case>> = BTreeMap::new();
+        let differs = |case: &&Case| case.steps.iter().any(|step| step.alternative.is_some());
+        for case in suite.cases.iter().filter(|case| profile == Profile::Documented || differs(case)) {
+            let needs_auth = case.needs.contains(&Need::Auth);
+            let config = toml::to_string(&case.config).expect("a table");
+            by_config.entry(format!("{needs_auth} {config}")).or_default().push(case);
+        }
+        for cases in by_config.values() {
+            let needs_auth = cases[0].needs.contains(&Need::Auth);
+            let mut arena = if needs_auth && cases[0].config.is_empty() {
+                Arena::with_authentication(profile).await
+            } else {
+                Arena::new(&cases[0].config, profile)
+            };
+            if needs_auth && !cases[0].config.is_empty() {
+                arena.create_administrator().await;
+            }
+            for case in cases {
+                let answers = run::replay(&arena.settings, case).await.expect("answers");
+                for (step, answer) in answers.iter().enumerate() {
+                    let clause = answer.header("fluxstone-clause");
+                    let is_right = match &clause {
+                        Some(clause) => has_error(answer) && known.contains(clause),
+                        None => !has_error(answer) || LATE_ERRORS.contains(&case.id.to_string().as_str()),
+                    };
+                    if !is_right {
+                        let body = String::from_utf8_lossy(&answer.body).into_owned();
+                        wrong.push(format!("{} step {step}: {} {clause:?} {body}", case.id, answer.status));
+                    }
+                    named.extend(clause);
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(named.len() > 60, "{named:?}");
 }
 
 fn printed(report: &Report) -> String {

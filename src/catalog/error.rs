@@ -1,5 +1,7 @@
 //! The errors of the catalog's decisions, in the words that clients see.
 
+use fluxstone_model::Clause;
+
 /// Why a change was refused. Displays as the error of the statement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages explain the variants")]
@@ -34,4 +36,28 @@ pub enum CatalogError {
     SubscriptionExists,
     #[error("subscription not found")]
     SubscriptionNotFound,
+}
+
+impl CatalogError {
+    /// The clause that the change does not keep.
+    pub fn clause(&self) -> Clause {
+        match self {
+            CatalogError::InvalidName => Clause::new("statements.database.2"),
+            CatalogError::DatabaseNotFound(_) => Clause::new("statements.name.3"),
+            CatalogError::PolicyNotFound(_) => Clause::new("statements.name.4"),
+            CatalogError::PolicyDurationTooLow
+            | CatalogError::IncompatibleDurations
+            | CatalogError::PolicyExists
+            | CatalogError::PolicyConflict => Clause::new("statements.policy.3"),
+            CatalogError::UsernameRequired | CatalogError::UserExists | CatalogError::UserNotFound => {
+                Clause::new("statements.user.2")
+            }
+            CatalogError::ContinuousQueryExists | CatalogError::ContinuousQueryNotFound => {
+                Clause::new("statements.continuous-query.2")
+            }
+            CatalogError::InvalidSubscriptionUrl(_)
+            | CatalogError::SubscriptionExists
+            | CatalogError::SubscriptionNotFound => Clause::new("statements.subscription.2"),
+        }
+    }
 }

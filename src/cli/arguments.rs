@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::engine::ClockSetting;
+
 /// A server for the InfluxDB 1.2 HTTP API.
 #[derive(Debug, Parser)]
 #[command(name = "fluxstone", version)]
@@ -57,9 +59,25 @@ pub(super) struct ServeArguments {
     /// Print address, version and data directory in this form once clients can connect.
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub(super) print_ready: ReadyForm,
+    #[command(flatten)]
+    pub(super) control: ControlArguments,
     /// Whether it is called by the name `influxd`.
     #[arg(skip)]
     pub(super) as_influxd: bool,
+}
+
+/// What tests of clients ask for.
+#[derive(Debug, Default, Args)]
+pub(super) struct ControlArguments {
+    /// The clock, for tests: `fixed:TIME` stands still, `offset:DURATION` and `offset:TIME` run, `system` is the default.
+    #[arg(long, value_name = "CLOCK", default_value_t)]
+    pub(super) clock: ClockSetting,
+    /// Let clients move the clock, script faults, read the requests of others, and drop everything: for tests only.
+    #[arg(long)]
+    pub(super) allow_control: bool,
+    /// A file of faults in TOML, or in JSON if its name ends in .json.
+    #[arg(long, value_name = "FILE", requires = "allow_control")]
+    pub(super) faults: Option<PathBuf>,
 }
 
 /// How a server says that clients can connect.

@@ -16,6 +16,8 @@ pub(super) enum CommandError {
     Start(#[from] StartError),
     #[error("can't write {}: {error}", path.display())]
     PidFile { path: PathBuf, error: std::io::Error },
+    #[error("can't read the faults in {}: {message}", path.display())]
+    Faults { path: PathBuf, message: String },
     #[error("stored files are damaged")]
     Damaged,
     #[error("can't wait for signals: {0}")]

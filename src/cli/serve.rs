@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,8 +12,8 @@ use super::arguments::{ReadyForm, ServeArguments};
 use super::error::CommandError;
 use super::settings::load_settings;
 use crate::StartError;
-use crate::config::Settings;
-use crate::http::THREADS_GRACE;
+use crate::config::{Control, Settings};
+use crate::http::{Script, THREADS_GRACE};
 use crate::server::{bind, runtime, use_temporary_directory};
 
 /// Serves until interrupted.
@@ -64,7 +65,24 @@ fn apply_arguments(settings: &mut Settings, arguments: &ServeArguments) -> Resul
     if let Some(directory) = &arguments.data_dir {
         settings.data.use_directory(directory);
     }
+    settings.control = Control {
+        clock: arguments.control.clock,
+        allowed: arguments.control.allow_control,
+        faults: arguments.control.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default(),
+    };
+    settings.compat.clause_header.get_or_insert(arguments.ephemeral);
     Ok(if arguments.ephemeral { Some(use_temporary_directory(settings)?) } else { None })
+}
+
+/// Reads a script of faults.
+fn read_faults(path: &Path) -> Result<Script, CommandError> {
+    let bad = |message: String| CommandError::Faults { path: path.to_owned(), message };
+    let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
+    if path.extension().is_some_and(|extension| extension == "json") {
+        serde_json::from_str(&text).map_err(|error| bad(error.to_string()))
+    } else {
+        toml::from_str(&text).map_err(|error| bad(error.to_string()))
+    }
 }
 
 async fn run(
@@ -81,6 +99,9 @@ async fn run(
         .http
         .address()
         .map_err(|error| StartError::Listen { address: settings.http.bind_address.clone(), error })?;
+    if settings.control.allowed && !address.ip().is_loopback() && !settings.http.auth_enabled {
+        tracing::warn!("anyone who reaches {address} can drop everything: --allow-control without authentication");
+    }
     if arguments.as_influxd && !settings.bind_address.is_empty() {
         close_connections_to(&settings.bind_address).await?;
     }

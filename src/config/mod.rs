@@ -14,7 +14,7 @@ mod without_effect;
 pub use load::{ConfigError, Loaded, UnknownKeys, load};
 pub use quantity::{Interval, Size};
 pub use settings::{
-    CompatSettings, ContinuousQueries, Coordinator, Data, Http, Meta, Retention, Settings, Subscriber, Udp,
+    CompatSettings, ContinuousQueries, Control, Coordinator, Data, Http, Meta, Retention, Settings, Subscriber, Udp,
 };
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::quantity::{Interval, Size};
 use super::value;
 use crate::compat::{CsvNullCells, Profile};
+use crate::engine::ClockSetting;
+use crate::http::Script;
 
 /// All settings that have an effect, with their defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +38,20 @@ pub struct Settings {
     pub compat: CompatSettings,
     /// Each `[[udp]]`.
     pub udp: Vec<Udp>,
+    /// What tests of clients ask for. No file and no variable has it.
+    #[serde(skip)]
+    pub control: Control,
+}
+
+/// What tests of clients ask for, on the command line or of an embedded server.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Control {
+    /// The clock.
+    pub clock: ClockSetting,
+    /// Whether the paths below `/fluxstone/` exist.
+    pub allowed: bool,
+    /// Faults from the start, if control is allowed.
+    pub faults: Script,
 }
 
 impl Default for Settings {
@@ -52,6 +68,7 @@ impl Default for Settings {
             compat: CompatSettings::default(),
             // One that is off, so that its keys are shown.
             udp: vec![Udp::default()],
+            control: Control::default(),
         }
     }
 }
@@ -371,6 +388,10 @@ pub struct CompatSettings {
     /// `repeat` or `empty`.
     #[serde(with = "CsvNullCellsName")]
     pub csv_null_cells: CsvNullCells,
+    /// Whether answers with an error name the clause of the specification in `Fluxstone-Clause`: `true`, `false`, or `"auto"` for
+    /// `serve --ephemeral` only.
+    #[serde(with = "value::switch")]
+    pub clause_header: Option<bool>,
 }
 
 /// The names of [`Profile`] in the file.

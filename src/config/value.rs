@@ -24,6 +24,40 @@ pub(super) fn bind_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     }
 }
 
+/// `true`, `false`, or `"auto"`, which is `None`. The words may be texts, as in variables.
+pub(super) mod switch {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged, expecting = "expected true, false or \"auto\"")]
+    enum Switch {
+        Flag(bool),
+        Word(Word),
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Word {
+        Auto,
+        True,
+        False,
+    }
+
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    pub(in super::super) fn serialize<S: Serializer>(switch: &Option<bool>, serializer: S) -> Result<S::Ok, S::Error> {
+        switch.map_or(Switch::Word(Word::Auto), Switch::Flag).serialize(serializer)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+        Ok(match Switch::deserialize(deserializer)? {
+            Switch::Flag(flag) => Some(flag),
+            Switch::Word(Word::True) => Some(true),
+            Switch::Word(Word::False) => Some(false),
+            Switch::Word(Word::Auto) => None,
+        })
+    }
+}
+
 /// Reads a text that is valid in a header.
 pub(super) fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;

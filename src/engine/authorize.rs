@@ -7,6 +7,7 @@ use fluxstone_catalog::{Catalog, ContinuousQuery, Privileges, User};
 use fluxstone_compat::StatementSemantics;
 use fluxstone_influxql::ast::{Definition, Query, SchemaClauses, Select, Show, Statement};
 use fluxstone_influxql::{Parameters, parse};
+use fluxstone_model::Clause;
 
 use super::Principal;
 use super::names::{database_or, measurements_of};
@@ -16,6 +17,19 @@ use super::names::{database_or, measurements_of};
 enum Requirement {
     Admin,
     On(Privileges, String),
+}
+
+/// Why a query is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unauthorized {
+    pub(super) clause: Clause,
+    /// Without a prefix.
+    pub(super) text: String,
+}
+
+/// The refusal of one who has not logged in.
+fn bootstrap(text: &str) -> Unauthorized {
+    Unauthorized { clause: Clause::new("statements.privilege.3"), text: text.to_owned() }
 }
 
 /// Checks all statements of `query`. `database` is the `db` parameter.
@@ -28,24 +42,25 @@ pub(super) fn authorize(
     database: &str,
     query: &Query,
     semantics: StatementSemantics,
-) -> Result<(), String> {
+) -> Result<(), Unauthorized> {
+    let lacks = |text| Unauthorized { clause: Clause::new("statements.privilege.2"), text };
     let name = match principal {
         Principal::Anyone => return Ok(()),
         Principal::Nobody => return authorize_nobody(catalog, query),
         Principal::User(name) => name,
     };
     let Some(user) = catalog.user(name) else {
-        return Err("no user provided".to_owned());
+        return Err(bootstrap("no user provided"));
     };
     for statement in &query.statements {
         let more = if semantics.request_privileges { of_influxdb(statement, database) } else { None };
         if let Some(needed) = more.and_then(|requirement| unmet(user, requirement)) {
-            return Err(format!("{name} not authorized to execute statement '{statement}', requires {needed}"));
+            return Err(lacks(format!("{name} not authorized to execute statement '{statement}', requires {needed}")));
         }
         if let Some(needed) = lacking(user, statement, database)
             && !may_drop_own(catalog, user, statement)
         {
-            return Err(format!("{name} not authorized to execute statement '{statement}', requires {needed}"));
+            return Err(lacks(format!("{name} not authorized to execute statement '{statement}', requires {needed}")));
         }
     }
     Ok(())
@@ -107,13 +122,13 @@ pub(super) fn refusal_of_continuous_query(catalog: &Catalog, query: &ContinuousQ
 }
 
 /// Without users, only the first administrator can be created. The rest of the same request then runs too.
-fn authorize_nobody(catalog: &Catalog, query: &Query) -> Result<(), String> {
+fn authorize_nobody(catalog: &Catalog, query: &Query) -> Result<(), Unauthorized> {
     if !catalog.users().is_empty() {
-        return Err("no user provided".to_owned());
+        return Err(bootstrap("no user provided"));
     }
     match query.statements.first() {
         Some(Statement::Define(Definition::CreateUser { admin: true, .. })) => Ok(()),
-        _ => Err("create admin user first or disable authentication".to_owned()),
+        _ => Err(bootstrap("create admin user first or disable authentication")),
     }
 }
 

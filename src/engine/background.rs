@@ -11,7 +11,6 @@ use fluxstone_storage::StorageError;
 
 use super::Core;
 use super::change::encode;
-use super::continuous_queries::ContinuousQueries;
 
 /// How often a due checkpoint is checked for.
 const CHECKPOINT_POLL: Duration = Duration::from_millis(200);
@@ -47,9 +46,10 @@ impl Background {
         let every = Duration::from_nanos(core.options.continuous_queries.run_interval_ns);
         if !every.is_zero() {
             let runner = Arc::clone(core);
-            let mut known = ContinuousQueries::default();
             background.spawn(core, "continuous queries", every, move |cancelled| {
-                runner.run_continuous_queries(&mut known, cancelled);
+                if !runner.time_stands_still() {
+                    runner.run_continuous_queries(&mut runner.continuous_queries.lock(), cancelled);
+                }
             });
         }
         background
@@ -136,7 +136,7 @@ impl Core {
         if self.store.checkpoint_due() {
             self.checkpoint()?;
         }
-        if timer.is_due() {
+        if timer.is_due() && !self.time_stands_still() {
             self.drop_expired()?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use fluxstone_catalog::{
     Catalog, CatalogError, Change, ContinuousQuery, PolicyAlteration, PolicySpec, Privileges, Subscription,
 };
 use fluxstone_influxql::ast::{Definition, RetentionOptions, Select};
-use fluxstone_model::ShardId;
+use fluxstone_model::{Clause, ShardId};
 use fluxstone_storage::Transaction;
 
 use super::execute::StatementContext;
@@ -17,7 +17,7 @@ impl Engine {
     pub fn create_database(&self, name: &str) -> Result<(), WriteError> {
         let autocreate = self.core.options.retention_autocreate;
         let created = self.core.decide(|catalog| catalog.create_database(name, None, autocreate));
-        created.map_err(|error| WriteError { kind: ErrorKind::Internal, text: error.text.into() })
+        created.map_err(|error| WriteError { kind: ErrorKind::Internal, clause: error.clause, text: error.text.into() })
     }
 }
 
@@ -107,18 +107,24 @@ impl Core {
     }
 
     fn set_password(&self, user: &str, password: &str) -> Result<(), StatementError> {
-        let hash = self.passwords.hash(password).map_err(|e| StatementError::running(e.to_string()))?;
+        let hash = self
+            .passwords
+            .hash(password)
+            .map_err(|e| StatementError::running(Clause::new("statements.user.1"), e.to_string()))?;
         self.decide(|catalog| catalog.set_password(user, &hash))
     }
 
     fn create_user(&self, name: &str, password: &str, admin: bool, bootstrap: bool) -> Result<(), StatementError> {
         let existing = self.catalog.visible().user(name).map(|user| user.hash.clone());
         let verified = existing.filter(|hash| self.passwords.matches(name, password, hash));
-        let hash = self.passwords.hash(password).map_err(|e| StatementError::running(e.to_string()))?;
+        let hash = self
+            .passwords
+            .hash(password)
+            .map_err(|e| StatementError::running(Clause::new("statements.user.1"), e.to_string()))?;
         self.change(|catalog, _| {
             // Another request may have created the first administrator since this one was authorized without one.
             if bootstrap && !catalog.users().is_empty() {
-                return Err(StatementError::running("authorization failed"));
+                return Err(StatementError::running(Clause::new("statements.privilege.3"), "authorization failed"));
             }
             Ok(catalog.create_user(name, &hash, verified.as_deref(), admin)?)
         })
@@ -138,7 +144,8 @@ impl Core {
         let target = select.into.iter().map(|target| (&target.database, &target.policy));
         for (database, policy) in measurements_of(select).iter().map(|m| (&m.database, &m.policy)).chain(target) {
             if required(&catalog, database)?.policy(policy).is_none() {
-                return Err(StatementError::running(format!("retention policy not found: {database}.{policy}")));
+                let text = format!("retention policy not found: {database}.{policy}");
+                return Err(StatementError::running(Clause::new("statements.name.4"), text));
             }
         }
         Ok(())
@@ -151,7 +158,10 @@ impl Core {
         let found = catalog.database(database).ok_or_else(not_found)?;
         let has_shards = found.policies.iter().any(|p| !p.groups.is_empty());
         if has_shards && !self.store.has_measurement(found.id, name.as_bytes()) {
-            return Err(StatementError::running(format!("measurement not found: {name}")));
+            return Err(StatementError::running(
+                Clause::new("statements.delete.5"),
+                format!("measurement not found: {name}"),
+            ));
         }
         self.change(|catalog, transaction| {
             let found = catalog.database(database).ok_or_else(not_found)?;

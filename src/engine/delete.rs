@@ -4,7 +4,7 @@ use fluxstone_catalog::CatalogError;
 use fluxstone_columns::SeriesId;
 use fluxstone_compat::StatementSemantics;
 use fluxstone_influxql::ast::{BinaryOp, DeleteClauses, Expr, ExprKind};
-use fluxstone_model::{TimeRange, Timestamp};
+use fluxstone_model::{Clause, TimeRange, Timestamp};
 use fluxstone_query::TimeBounds;
 
 use super::Core;
@@ -39,7 +39,10 @@ impl Core {
             }
             let filter = self.filter(&*source, &measurement, condition)?;
             if filter.mentions_field {
-                return Err(StatementError::running("fields not supported in WHERE clause during deletion"));
+                return Err(StatementError::running(
+                    Clause::new("statements.delete.2"),
+                    "fields not supported in WHERE clause during deletion",
+                ));
             }
             range = deleted_range(filter.bounds, self.clock.now(), self.options.semantics.statements);
             let candidates = find_series(&*source, &measurement, &filter.predicate(), context)?.series;
@@ -93,14 +96,20 @@ fn require_one_range(condition: Option<&Expr>) -> Result<(), StatementError> {
     match &condition.kind {
         ExprKind::Paren(inner) => require_one_range(Some(inner)),
         ExprKind::Binary { op: BinaryOp::Or, lhs, rhs } if mentions_time(lhs) || mentions_time(rhs) => {
-            Err(StatementError::running("time may not be part of OR in the WHERE clause of a deletion"))
+            Err(StatementError::running(
+                Clause::new("statements.delete.3"),
+                "time may not be part of OR in the WHERE clause of a deletion",
+            ))
         }
         ExprKind::Binary { op, lhs, rhs } if op.is_logical() => {
             require_one_range(Some(lhs))?;
             require_one_range(Some(rhs))
         }
         ExprKind::Binary { op, lhs, rhs } if (lhs.is_time() || rhs.is_time()) && is_not_a_bound(*op) => {
-            Err(StatementError::running(format!("invalid time comparison operator: {}", op.symbol())))
+            Err(StatementError::running(
+                Clause::new("statements.delete.3"),
+                format!("invalid time comparison operator: {}", op.symbol()),
+            ))
         }
         _ => Ok(()),
     }
@@ -117,7 +126,9 @@ fn require_comparisons(condition: Option<&Expr>) -> Result<(), StatementError> {
             require_comparisons(Some(rhs))
         }
         ExprKind::Binary { op, lhs, rhs } if lhs.is_time() || rhs.is_time() || compares_name(*op, lhs, rhs) => Ok(()),
-        _ => Err(StatementError::running(format!("invalid expression: {condition}"))),
+        _ => {
+            Err(StatementError::running(Clause::new("statements.delete.6"), format!("invalid expression: {condition}")))
+        }
     }
 }
 

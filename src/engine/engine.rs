@@ -6,6 +6,7 @@ use fluxstone_catalog::{Catalog, Change};
 use fluxstone_storage::disk::Disk;
 use fluxstone_storage::real_disk::RealDisk;
 use fluxstone_storage::{CatalogRecord, StorageError, Store, StoreHealth, StoreOptions};
+use parking_lot::Mutex;
 
 use super::background::Background;
 use super::catalog_cell::CatalogCell;
@@ -73,6 +74,7 @@ impl Engine {
             counters: Counters::default(),
             delivery: OnceLock::new(),
             statistics_sources: Sources::default(),
+            continuous_queries: Mutex::default(),
             options,
         });
         let background = Background::start(&core);

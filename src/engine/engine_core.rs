@@ -4,9 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use fluxstone_model::Timestamp;
 use fluxstone_storage::Store;
+use parking_lot::Mutex;
 
 use super::catalog_cell::CatalogCell;
 use super::clock::Clock;
+use super::continuous_queries::ContinuousQueries;
 use super::counted::Sources;
 use super::counters::Counters;
 use super::delivery::Deliver;
@@ -32,4 +34,6 @@ pub(crate) struct Core {
     pub(super) delivery: OnceLock<Arc<dyn Deliver>>,
     pub(super) statistics_sources: Sources,
     pub(super) started: Timestamp,
+    /// When each continuous query ran last. Locked while they run.
+    pub(super) continuous_queries: Mutex<ContinuousQueries>,
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use fluxstone_compat::StatementSemantics;
 use fluxstone_influxql::ast::Statement;
+use fluxstone_model::Clause;
 use fluxstone_query::{Reservation, SeriesRows};
 
 use super::administration::is_administration;
@@ -73,7 +74,8 @@ impl Core {
             Ok(registration) => registration,
             Err(refused) => {
                 // The receiver may be gone; there is nothing more to send.
-                let _ = emit(StatementResult { error: Some(refused.to_string()), ..StatementResult::default() });
+                let (error, clause) = (Some(refused.to_string()), Some(Clause::new("statements.sequence.5")));
+                let _ = emit(StatementResult { error, clause, ..StatementResult::default() });
                 return;
             }
         };
@@ -125,13 +127,13 @@ fn stop_at_error(
     emit: &mut Emit<'_>,
 ) -> ControlFlow<()> {
     let shown_id = if error.before_running && semantics.error_id_zero { 0 } else { id };
-    let mut fail = |statement_id, text: String| {
-        emit(StatementResult { statement_id, error: Some(text), ..StatementResult::default() })
+    let mut fail = |statement_id, clause, text: String| {
+        emit(StatementResult { statement_id, error: Some(text), clause: Some(clause), ..StatementResult::default() })
     };
-    fail(shown_id, error.text)?;
+    fail(shown_id, error.clause, error.text)?;
     let not_executed = if semantics.overwritten_errors { id..count.saturating_sub(1) } else { id + 1..count };
     for id in not_executed {
-        fail(id, NOT_EXECUTED.to_owned())?;
+        fail(id, Clause::new("statements.sequence.2"), NOT_EXECUTED.to_owned())?;
     }
     ControlFlow::Continue(())
 }
@@ -156,10 +158,10 @@ impl StatementContext<'_> {
             self.cancelled.store(true, Ordering::Relaxed);
         }
         if self.cancelled.load(Ordering::Relaxed) || self.running.is_killed() {
-            return Err(StatementError::running("query interrupted"));
+            return Err(StatementError::running(Clause::new("statements.query.2"), "query interrupted"));
         }
         if self.deadline.is_some_and(|deadline| self.clock.instant() >= deadline) {
-            return Err(StatementError::running("query-timeout limit exceeded"));
+            return Err(StatementError::running(Clause::new("statements.sequence.5"), "query-timeout limit exceeded"));
         }
         Ok(())
     }

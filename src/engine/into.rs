@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use fluxstone_columns::{PointBatch, PointRow};
 use fluxstone_influxql::ast::Target;
-use fluxstone_model::Scalar;
 use fluxstone_model::escape::{escape_measurement, escape_tag};
+use fluxstone_model::{Clause, Scalar};
 use fluxstone_query::{SeriesRows, Value};
 
 use super::Core;
@@ -41,7 +41,10 @@ impl<'w> Writer<'w> {
     /// Adds the rows of one piece.
     pub(super) fn add(&mut self, piece: SeriesRows) -> Result<(), StatementError> {
         if !piece.columns.iter().any(|column| *column == "time") {
-            return Err(StatementError::running("error finding time index in result"));
+            return Err(StatementError::running(
+                Clause::new("statements.into.4"),
+                "error finding time index in result",
+            ));
         }
         self.points += piece.rows().filter(|row| is_point(row)).count();
         self.cells += piece.cells.len();
@@ -66,9 +69,10 @@ impl<'w> Writer<'w> {
         for (series, piece) in series.iter().zip(&pieces) {
             builder.add_piece(series, piece);
         }
-        self.core
-            .store_points(&self.target.database, &self.target.policy, &builder.finish())
-            .map_err(|failure| StatementError::running(Core::write_error(failure).text.to_string()))?;
+        self.core.store_points(&self.target.database, &self.target.policy, &builder.finish()).map_err(|failure| {
+            let error = Core::write_error(failure);
+            StatementError::running(error.clause, error.text.to_string())
+        })?;
         self.written += points as i64;
         Ok(())
     }

@@ -17,7 +17,7 @@
 //! | `write`, [`ingest`] | writing points: requests and shards; the rules of writing |
 //! | `delivery`, `subscriptions`, `lines` | what subscriptions get; points as line protocol |
 //! | `change`, `catalog_cell` | changes of the catalog and its current version |
-//! | `background`, `continuous_queries` | work that no request asks for |
+//! | `background`, `continuous_queries`, `clock_moves` | work that no request asks for, and doing it when a test moves the clock |
 //! | `names`, `queries`, `administration`, `clock`, `statement_error` | names filled in; running queries, and which count; the time; errors |
 
 mod administration;
@@ -26,6 +26,7 @@ mod background;
 mod catalog_cell;
 mod change;
 mod clock;
+mod clock_moves;
 mod continuous_queries;
 mod counted;
 mod counters;
@@ -61,7 +62,8 @@ mod subscriptions;
 mod tests;
 mod write;
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, ClockError, ClockMove, ClockSetting, SettableClock, SystemClock};
+pub use clock_moves::MoveError;
 pub use counted::{Statistics, WrittenPoints};
 pub use delivery::{Deliver, DeliveredPoints, DeliveryCounts, DeliveryStatistics, DestinationStatistics, Subscribed};
 pub use engine::{Engine, read_catalog};

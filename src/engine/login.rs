@@ -27,6 +27,14 @@ impl Engine {
         self.core.login(user, password)
     }
 
+    /// Whether the clock may be moved and everything be dropped for `principal`: it is an administrator, or could make itself one.
+    pub fn may_control(&self, principal: &Principal) -> bool {
+        match principal {
+            Principal::Anyone | Principal::Nobody => true,
+            Principal::User(name) => self.core.catalog.visible().user(name).is_some_and(|user| user.admin),
+        }
+    }
+
     /// The user that a verified token names, if it exists.
     pub fn user(&self, name: &str) -> Option<Principal> {
         self.core.catalog.visible().user(name).map(|user| Principal::User(user.name.clone()))

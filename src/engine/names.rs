@@ -2,7 +2,7 @@
 
 use fluxstone_catalog::{Catalog, Database};
 use fluxstone_influxql::ast::{Measurement, Select, Source};
-use fluxstone_model::Text;
+use fluxstone_model::{Clause, Text};
 
 use super::statement_error::StatementError;
 
@@ -14,9 +14,11 @@ pub(super) fn database_or<'n>(written: Option<&'n str>, default: &'n str) -> &'n
 /// The database named `name`, which must exist.
 pub(super) fn required<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Database, StatementError> {
     if name.is_empty() {
-        return Err(StatementError::before_running("database name required"));
+        return Err(StatementError::before_running(Clause::new("statements.name.2"), "database name required"));
     }
-    catalog.database(name).ok_or_else(|| StatementError::before_running(format!("database not found: {name}")))
+    catalog.database(name).ok_or_else(|| {
+        StatementError::before_running(Clause::new("statements.name.3"), format!("database not found: {name}"))
+    })
 }
 
 /// Fills in the database and policy of one measurement or target; `default` is the database where none is written.
@@ -30,7 +32,7 @@ pub(super) fn fill_in(
     if policy.is_empty() {
         if found.default_policy.is_empty() {
             let text = format!("default retention policy not set for: {}", found.name);
-            return Err(StatementError::before_running(text));
+            return Err(StatementError::before_running(Clause::new("statements.name.4"), text));
         }
         policy.clone_from(&found.default_policy);
     }
@@ -58,7 +60,10 @@ pub(super) fn measurements_of(select: &Select) -> Vec<&Measurement> {
 /// Refuses the names that InfluxDB keeps for its own listings.
 pub(super) fn refuse_system_sources(select: &Select) -> Result<(), StatementError> {
     measurements_of(select).into_iter().try_for_each(|measurement| {
-        measurement.name.refuse_system_source().map_err(|error| StatementError::before_running(error.to_string()))
+        measurement
+            .name
+            .refuse_system_source()
+            .map_err(|error| StatementError::before_running(Clause::new("statements.name.5"), error.to_string()))
     })
 }
 

@@ -4,7 +4,7 @@ use fluxstone_influxql::ErrorKind as ParseErrorKind;
 use fluxstone_influxql::ast::Query;
 use fluxstone_query::MemoryBudget;
 
-use super::authorize::authorize;
+use super::authorize::{Unauthorized, authorize};
 use super::session::{PreparedQuery, Session};
 use super::{Engine, ErrorKind, QueryRefusal, QueryRequest};
 
@@ -20,13 +20,18 @@ impl Engine {
             QueryRefusal {
                 kind: if later { ErrorKind::Unavailable } else { ErrorKind::BadRequest },
                 text: format!("error parsing query: {error}"),
+                clause: error.clause(),
             }
         })?;
         let catalog = self.core.catalog.visible();
         let semantics = self.core.options.semantics.statements;
-        authorize(&catalog, request.principal, request.database, &query, semantics).map_err(|refusal| {
-            QueryRefusal { kind: ErrorKind::Forbidden, text: format!("error authorizing query: {refusal}") }
-        })?;
+        authorize(&catalog, request.principal, request.database, &query, semantics).map_err(
+            |Unauthorized { clause, text }| QueryRefusal {
+                kind: ErrorKind::Forbidden,
+                text: format!("error authorizing query: {text}"),
+                clause,
+            },
+        )?;
         let session = Session {
             principal: request.principal.clone(),
             database: request.database.to_owned(),

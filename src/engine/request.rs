@@ -3,6 +3,7 @@
 use bstr::BString;
 use fluxstone_influxql::Parameters;
 use fluxstone_line_protocol::Precision;
+use fluxstone_model::Clause;
 use fluxstone_query::SeriesRows;
 
 /// The user on whose behalf a request runs.
@@ -57,6 +58,8 @@ pub struct WriteError {
     pub kind: ErrorKind,
     /// The text, usually UTF-8.
     pub text: BString,
+    /// The clause that the write does not keep, or that says why it failed.
+    pub clause: Clause,
 }
 
 /// The kind of an error, with the HTTP status that it maps to.
@@ -97,6 +100,8 @@ pub struct QueryRefusal {
     pub kind: ErrorKind,
     /// The text, with its prefix `error parsing query: ` or `error authorizing query: `.
     pub text: String,
+    /// The clause that the query does not keep.
+    pub clause: Clause,
 }
 
 /// A piece of the answer to one statement.
@@ -114,4 +119,6 @@ pub struct StatementResult {
     pub joins_next: bool,
     /// Why the statement failed.
     pub error: Option<String>,
+    /// The clause that says so.
+    pub clause: Option<Clause>,
 }

@@ -13,7 +13,7 @@ use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{
     Expr, Limits, Measurement, MeasurementFilter, MeasurementName, SchemaClauses, TagKeyFilter,
 };
-use fluxstone_model::{DatabaseId, ShardId, Text, TimeRange};
+use fluxstone_model::{Clause, DatabaseId, ShardId, Text, TimeRange};
 use fluxstone_query::{SeriesFilter, SeriesRows, Value, series_filter};
 
 use super::Core;
@@ -214,7 +214,7 @@ impl Core {
     ) -> Result<Option<Arc<dyn Source>>, StatementError> {
         let name = database_or(clauses.database.as_deref(), default);
         if name.is_empty() {
-            return Err(StatementError::running("database name required"));
+            return Err(StatementError::running(Clause::new("statements.name.2"), "database name required"));
         }
         Ok(catalog.database(name).map(|database| self.source_of(database)))
     }

@@ -7,7 +7,7 @@ use fluxstone_columns::{SeriesPredicate, Source};
 use fluxstone_compat::ListingSemantics;
 use fluxstone_go::GoQuote;
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, VarRef};
-use fluxstone_model::Text;
+use fluxstone_model::{Clause, Text};
 
 use super::execute::StatementContext;
 use super::found_series::for_each_series;
@@ -22,7 +22,7 @@ pub(super) fn refuse_time(
     let either_side = !semantics.time_on_the_right;
     if condition.is_some_and(|c| compares_time(c, either_side)) {
         let text = format!("{statement} doesn't support time in WHERE clause");
-        return Err(StatementError::before_running(text));
+        return Err(StatementError::before_running(Clause::new("statements.schema.8"), text));
     }
     Ok(())
 }
@@ -38,7 +38,10 @@ fn compares_time(condition: &Expr, either_side: bool) -> bool {
     }
 }
 
-const INVALID_OPERATOR: &str = "invalid tag comparison operator";
+/// The error for an operator that has no meaning for series.
+fn invalid_operator() -> StatementError {
+    StatementError::running(Clause::new("statements.schema.4"), "invalid tag comparison operator")
+}
 
 /// Refuses every operator that has no meaning for series, on any side of another: <, <=, > and >=, and arithmetic, which is what
 /// an unquoted tag key with a dash looks like. Arithmetic of numbers alone is a number.
@@ -50,7 +53,7 @@ pub(super) fn refuse_other_operators(condition: Option<&Expr>) -> Result<(), Sta
             refuse_other_operators(Some(lhs))?;
             refuse_other_operators(Some(rhs))
         }
-        ExprKind::Binary { .. } if !is_number(condition) => Err(StatementError::running(INVALID_OPERATOR)),
+        ExprKind::Binary { .. } if !is_number(condition) => Err(invalid_operator()),
         _ => Ok(()),
     }
 }
@@ -113,7 +116,7 @@ pub(super) fn measurement_satisfies(
         ExprKind::Binary { op, lhs, rhs } if is_tag_operator(*op) => {
             compared_measurement(*op, (lhs, rhs), measurement, source, context)
         }
-        ExprKind::Binary { .. } => Err(StatementError::running(INVALID_OPERATOR)),
+        ExprKind::Binary { .. } => Err(invalid_operator()),
         _ => Err(no_comparison(condition, semantics)),
     }
 }
@@ -130,10 +133,13 @@ fn no_comparison(condition: &Expr, semantics: ListingSemantics) -> StatementErro
         ExprKind::String(text) => Some(format!("StringLiteral{{Val:{}}}", GoQuote(text.as_bytes()))),
         _ => None,
     };
-    StatementError::running(match internal {
-        Some(internal) => format!("&influxql.{internal}"),
-        None => "invalid condition: a comparison of a tag is expected".to_owned(),
-    })
+    StatementError::running(
+        Clause::new("statements.schema.2"),
+        match internal {
+            Some(internal) => format!("&influxql.{internal}"),
+            None => "invalid condition: a comparison of a tag is expected".to_owned(),
+        },
+    )
 }
 
 fn compared_measurement(
@@ -145,7 +151,10 @@ fn compared_measurement(
 ) -> Result<Option<bool>, StatementError> {
     let symbol = op.symbol();
     let ExprKind::Var(VarRef { name, .. }) = &lhs.kind else {
-        return Err(StatementError::running(format!("left side of '{symbol}' must be a tag key")));
+        return Err(StatementError::running(
+            Clause::new("statements.schema.2"),
+            format!("left side of '{symbol}' must be a tag key"),
+        ));
     };
     let key = Text::from(name.as_str());
     let (positive, predicate, name_matches) = match (op, &rhs.kind) {
@@ -155,13 +164,18 @@ fn compared_measurement(
         }
         (BinaryOp::Match | BinaryOp::NotMatch, _) => {
             let text = format!("right side of '{symbol}' must be a regular expression");
-            return Err(StatementError::running(text));
+            return Err(StatementError::running(Clause::new("statements.schema.2"), text));
         }
         (_, ExprKind::String(value)) => {
             let predicate = SeriesPredicate::Equal { key: key.clone(), value: Text::from(value.as_str()) };
             (op == BinaryOp::Equal, predicate, *measurement == **value)
         }
-        _ => return Err(StatementError::running(format!("right side of '{symbol}' must be a tag value string"))),
+        _ => {
+            return Err(StatementError::running(
+                Clause::new("statements.schema.2"),
+                format!("right side of '{symbol}' must be a tag value string"),
+            ));
+        }
     };
     if name == "_name" {
         return Ok(Some(name_matches == positive));
@@ -211,9 +225,12 @@ fn reduced(condition: &Expr, leave_out: bool) -> Result<Option<Expr>, StatementE
         ExprKind::Binary { op, lhs, .. } if is_tag_operator(*op) => match &lhs.kind {
             ExprKind::Var(VarRef { name, .. }) if leave_out && name.starts_with('_') => Ok(None),
             ExprKind::Var(_) => Ok(Some(condition.clone())),
-            _ => Err(StatementError::running(format!("left side of '{}' must be a tag key", op.symbol()))),
+            _ => Err(StatementError::running(
+                Clause::new("statements.schema.2"),
+                format!("left side of '{}' must be a tag key", op.symbol()),
+            )),
         },
-        ExprKind::Binary { .. } => Err(StatementError::running(INVALID_OPERATOR)),
+        ExprKind::Binary { .. } => Err(invalid_operator()),
         _ => Ok(Some(condition.clone())),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fluxstone_catalog::Catalog;
 use fluxstone_columns::Source;
 use fluxstone_influxql::ast::{Fill, Measurement, Select};
-use fluxstone_model::Timestamp;
+use fluxstone_model::{Clause, Timestamp};
 use fluxstone_query::{Context, QueryError, Sources, Value};
 
 use super::Core;
@@ -113,9 +113,11 @@ struct Snapshots(BTreeMap<(String, String), Arc<dyn Source>>);
 impl Sources for Snapshots {
     fn source(&self, measurement: &Measurement) -> Result<Arc<dyn Source>, QueryError> {
         let key = (measurement.database.clone(), measurement.policy.clone());
-        self.0
-            .get(&key)
-            .cloned()
-            .ok_or_else(|| QueryError::Unresolved(format!("database not found: {}", measurement.database)))
+        self.0.get(&key).cloned().ok_or_else(|| {
+            QueryError::Unresolved(
+                Clause::new("statements.name.3"),
+                format!("database not found: {}", measurement.database),
+            )
+        })
     }
 }

@@ -3,6 +3,7 @@
 //! The matches are complete: a new statement compiles only when it has a meaning here.
 
 use fluxstone_influxql::ast::{Show, Statement};
+use fluxstone_model::Clause;
 use fluxstone_query::SeriesRows;
 
 use super::Core;
@@ -34,7 +35,10 @@ impl Core {
             Statement::Define(definition) => self.define(id, definition, context)?,
             Statement::Kill(kill) => {
                 if !self.queries.kill(kill.id) {
-                    return Err(StatementError::running(format!("no such query id: {}", kill.id)));
+                    return Err(StatementError::running(
+                        Clause::new("statements.query.2"),
+                        format!("no such query id: {}", kill.id),
+                    ));
                 }
                 kill.to_string()
             }

@@ -10,7 +10,7 @@ use fluxstone_catalog::{Catalog, Database, GroupPlanner, Privileges};
 use fluxstone_columns::PointBatch;
 use fluxstone_go::GoQuote;
 use fluxstone_line_protocol::LineError;
-use fluxstone_model::{Nanos, ShardId, Timestamp};
+use fluxstone_model::{Clause, Nanos, ShardId, Timestamp};
 use fluxstone_storage::{StorageError, Transaction};
 
 use super::ingest::{
@@ -61,6 +61,15 @@ pub(super) enum ShardLimit {
     PerDatabase { database: String, shards: usize, max: usize },
 }
 
+impl ShardLimit {
+    fn clause(&self) -> Clause {
+        match self {
+            ShardLimit::PerWrite { .. } => Clause::new("write.shard.9"),
+            ShardLimit::PerDatabase { .. } => Clause::new("write.shard.10"),
+        }
+    }
+}
+
 /// The limits on shards; zero is no limit.
 #[derive(Debug, Clone, Copy)]
 struct ShardLimits {
@@ -97,26 +106,29 @@ impl From<StorageError> for WriteFailure {
 impl Core {
     fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError> {
         if database.is_empty() {
-            return Err(WriteError::new(ErrorKind::BadRequest, "database is required"));
+            return Err(WriteError::new(ErrorKind::BadRequest, Clause::new("write.db.1"), "database is required"));
         }
         let catalog = self.catalog.visible();
         let name = database.to_str().ok().filter(|name| catalog.database(name).is_some());
         let Some(name) = name else {
             let text = format!("database not found: {}", GoQuote(database));
-            return Err(WriteError::new(ErrorKind::NotFound, text));
+            return Err(WriteError::new(ErrorKind::NotFound, Clause::new("write.db.2"), text));
         };
-        let refusal = match principal {
+        let (clause, refusal) = match principal {
             Principal::Anyone => return Ok(()),
-            Principal::Nobody => format!("user is required to write to database {}", GoQuote(database)),
+            Principal::Nobody => {
+                let text = format!("user is required to write to database {}", GoQuote(database));
+                (Clause::new("auth.bootstrap.1"), text)
+            }
             Principal::User(user) if catalog.user(user).is_some_and(|u| u.may(Privileges::WRITE, name)) => {
                 return Ok(());
             }
             Principal::User(user) => {
                 let (user, database) = (GoQuote(user.as_bytes()), GoQuote(database));
-                format!("{user} user is not authorized to write to database {database}")
+                (Clause::new("auth.write.1"), format!("{user} user is not authorized to write to database {database}"))
             }
         };
-        Err(WriteError::new(ErrorKind::Forbidden, refusal))
+        Err(WriteError::new(ErrorKind::Forbidden, clause, refusal))
     }
 
     fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
@@ -131,7 +143,11 @@ impl Core {
             return Err(WriteError::of_lines(&body.errors, body.more_errors));
         }
         if !is_consistency(request.consistency) {
-            return Err(WriteError::new(ErrorKind::BadRequest, "invalid consistency level"));
+            return Err(WriteError::new(
+                ErrorKind::BadRequest,
+                Clause::new("write.consistency.1"),
+                "invalid consistency level",
+            ));
         }
         // The database was found by this name, so it is UTF-8; a policy that is not does not exist.
         let database = request.database.to_str_lossy();
@@ -153,7 +169,7 @@ impl Core {
             let mut text = BString::from("partial write: ");
             text.extend_from_slice(&line_errors(&errors, more_errors));
             text.extend_from_slice(b" dropped=0");
-            return Err(WriteError::new(ErrorKind::BadRequest, text));
+            return Err(WriteError::new(ErrorKind::BadRequest, clause_of_lines(&errors), text));
         }
         Ok(())
     }
@@ -247,7 +263,7 @@ impl Core {
                 reason: DropReason::TypeConflict { measurement, field, new, existing }, ..
             } if lines == 1 && !self.options.semantics.statements.type_conflict => {
                 let text = conflict(&measurement, &field, new.go_name(), existing.influxql_name());
-                WriteError::new(ErrorKind::BadRequest, text)
+                WriteError::new(ErrorKind::BadRequest, Clause::new("write.conflict.1"), text)
             }
             failure => Self::write_error(failure),
         }
@@ -258,39 +274,47 @@ impl Core {
         match failure {
             WriteFailure::DatabaseNotFound(name) => {
                 let text = format!("database not found: {}", GoQuote(name.as_bytes()));
-                WriteError::new(ErrorKind::NotFound, text)
+                WriteError::new(ErrorKind::NotFound, Clause::new("write.db.2"), text)
             }
-            WriteFailure::PolicyNotFound(name) => {
-                WriteError::new(ErrorKind::Internal, format!("retention policy not found: {name}"))
+            WriteFailure::PolicyNotFound(name) => WriteError::new(
+                ErrorKind::Internal,
+                Clause::new("write.rp.2"),
+                format!("retention policy not found: {name}"),
+            ),
+            WriteFailure::ConflictInRequest => {
+                WriteError::new(ErrorKind::BadRequest, Clause::new("write.shard.5"), "field type conflict")
             }
-            WriteFailure::ConflictInRequest => WriteError::new(ErrorKind::BadRequest, "field type conflict"),
-            WriteFailure::CacheFull(error) => WriteError::new(ErrorKind::Internal, error.to_string()),
-            WriteFailure::TooManyShards(limit) => WriteError::new(ErrorKind::BadRequest, limit.to_string()),
+            WriteFailure::CacheFull(error) => {
+                WriteError::new(ErrorKind::Internal, Clause::new("compat.write.cache.1"), error.to_string())
+            }
+            WriteFailure::TooManyShards(limit) => {
+                WriteError::new(ErrorKind::BadRequest, limit.clause(), limit.to_string())
+            }
             WriteFailure::Dropped { reason, dropped, database, .. } => {
                 let mut text = BString::from("partial write: ");
                 text.extend_from_slice(&drop_reason(&reason, &database));
                 text.extend_from_slice(format!(" dropped={dropped}").as_bytes());
-                WriteError::new(ErrorKind::BadRequest, text)
+                WriteError::new(ErrorKind::BadRequest, reason.clause(), text)
             }
             WriteFailure::Storage(error @ StorageError::Busy) => {
-                WriteError::new(ErrorKind::Unavailable, error.to_string())
+                WriteError::new(ErrorKind::Unavailable, error.clause(), error.to_string())
             }
             WriteFailure::Storage(
                 error @ (StorageError::TooLarge(_) | StorageError::TooMuchMemory { .. } | StorageError::TooMuchSchema),
-            ) => WriteError::new(ErrorKind::BadRequest, error.to_string()),
-            WriteFailure::Storage(error) => WriteError::new(ErrorKind::Internal, error.client_text()),
+            ) => WriteError::new(ErrorKind::BadRequest, error.clause(), error.to_string()),
+            WriteFailure::Storage(error) => WriteError::new(ErrorKind::Internal, error.clause(), error.client_text()),
         }
     }
 }
 
 impl WriteError {
-    fn new(kind: ErrorKind, text: impl Into<BString>) -> Self {
-        WriteError { kind, text: text.into() }
+    fn new(kind: ErrorKind, clause: Clause, text: impl Into<BString>) -> Self {
+        WriteError { kind, text: text.into(), clause }
     }
 
     /// The error about bad lines.
     pub(super) fn of_lines(errors: &[LineError], more: usize) -> Self {
-        WriteError::new(ErrorKind::BadRequest, line_errors(errors, more))
+        WriteError::new(ErrorKind::BadRequest, clause_of_lines(errors), line_errors(errors, more))
     }
 }
 
@@ -346,6 +370,11 @@ fn points_by_shard(
 fn is_consistency(parameter: &[u8]) -> bool {
     parameter.is_empty()
         || [&b"any"[..], b"one", b"quorum", b"all"].iter().any(|level| parameter.eq_ignore_ascii_case(level))
+}
+
+/// The clause of the first bad line.
+fn clause_of_lines(errors: &[LineError]) -> Clause {
+    errors.first().map_or(Clause::new("lp.fault.1"), |error| error.clause)
 }
 
 fn line_errors(errors: &[LineError], more: usize) -> BString {

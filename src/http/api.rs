@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, Engine, LoginError, PreparedQuery, Principal, QueryRefusal, QueryRequest, StatementResult, Statistics,
-    TakesLong, WriteError, WriteRequest, WrittenPoints,
+    AuthState, Clock, ClockMove, Engine, LoginError, MoveError, PreparedQuery, Principal, QueryRefusal, QueryRequest,
+    StatementResult, Statistics, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
 
 /// The calls of [`Engine`], which documents them.
@@ -28,6 +28,14 @@ pub trait Api: Send + Sync + 'static {
     fn remembered_login(&self, user: &str, password: &str) -> Option<Principal>;
     /// See [`Engine::user`].
     fn user(&self, name: &str) -> Option<Principal>;
+    /// See [`Engine::may_control`].
+    fn may_control(&self, principal: &Principal) -> bool;
+    /// See [`Engine::clock`].
+    fn clock(&self) -> &dyn Clock;
+    /// See [`Engine::move_clock`].
+    fn move_clock(&self, to: ClockMove) -> Result<(), MoveError>;
+    /// See [`Engine::reset`].
+    fn reset(&self) -> Result<(), MoveError>;
     /// See [`Engine::authorize_write`].
     fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError>;
     /// See [`Engine::write`].
@@ -75,6 +83,18 @@ impl Api for Engine {
     }
     fn user(&self, name: &str) -> Option<Principal> {
         Engine::user(self, name)
+    }
+    fn may_control(&self, principal: &Principal) -> bool {
+        Engine::may_control(self, principal)
+    }
+    fn clock(&self) -> &dyn Clock {
+        Engine::clock(self)
+    }
+    fn move_clock(&self, to: ClockMove) -> Result<(), MoveError> {
+        Engine::move_clock(self, to)
+    }
+    fn reset(&self) -> Result<(), MoveError> {
+        Engine::reset(self)
     }
     fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError> {
         Engine::authorize_write(self, principal, database)

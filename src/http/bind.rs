@@ -3,6 +3,7 @@
 
 use fluxstone_go::json_object::{Member, ObjectError, read_object};
 use fluxstone_influxql::{Parameter, Parameters};
+use fluxstone_model::Clause;
 
 /// Why the `params` parameter is refused. Displays as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +14,16 @@ pub(super) enum BindError {
     /// A number that Go cannot read as an integer or a float.
     #[error("error parsing json value: strconv.{function}: parsing \"{text}\": {reason}")]
     Number { function: &'static str, text: String, reason: &'static str },
+}
+
+impl BindError {
+    /// The clause that the parameters do not keep.
+    pub(super) fn clause(&self) -> Clause {
+        match self {
+            BindError::Json(_) => Clause::new("http.params.3"),
+            BindError::Number { .. } => Clause::new("http.params.2"),
+        }
+    }
 }
 
 /// Reads the parameters. Without text there are none. Anything after the object is ignored, and of equal names the last counts.

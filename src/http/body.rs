@@ -1,8 +1,11 @@
 //! Request bodies: read as a whole, with bounds on the size of each, on the memory of all together, and on the time for which
 //! a client may stall. Unpacking is left to `gzip`.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
+use fluxstone_model::Clause;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::{HeaderMap, header};
@@ -35,6 +38,19 @@ pub(super) enum BodyError {
     Broken(String),
 }
 
+impl BodyError {
+    /// The clause that the body does not keep.
+    pub(super) fn clause(&self) -> Clause {
+        match self {
+            BodyError::TooLarge(_) => Clause::new("http.limits.2"),
+            BodyError::Memory(_) => Clause::new("http.limits.3"),
+            BodyError::Stalled => Clause::new("http.rate.1"),
+            BodyError::GaveWay => Clause::new("http.rate.2"),
+            BodyError::Broken(_) => Clause::new("http.limits.4"),
+        }
+    }
+}
+
 /// What a body may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyLimits {
@@ -47,6 +63,10 @@ pub(super) struct BodyLimits {
 #[derive(Debug)]
 pub(super) struct RequestBody {
     incoming: Incoming,
+    /// Frames that were looked at, and are still to be read.
+    peeked: VecDeque<Bytes>,
+    /// Why nothing more can be read.
+    failure: Option<BodyError>,
     /// Whether the client waits for a `100 Continue` before it sends.
     waits: bool,
     state: State,
@@ -64,7 +84,13 @@ enum State {
 
 impl RequestBody {
     pub(super) fn new(incoming: Incoming, headers: &HeaderMap) -> RequestBody {
-        RequestBody { incoming, waits: headers.contains_key(header::EXPECT), state: State::Unread }
+        RequestBody {
+            incoming,
+            peeked: VecDeque::new(),
+            failure: None,
+            waits: headers.contains_key(header::EXPECT),
+            state: State::Unread,
+        }
     }
 
     /// Reads the whole body. The memory is reserved as the bytes arrive.
@@ -80,23 +106,15 @@ impl RequestBody {
 
     async fn read_frames(&mut self, limits: BodyLimits, memory: &mut Reservation) -> Result<Vec<u8>, BodyError> {
         let bytes_max = limits.bytes_max;
-        let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
+        let coming = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
+        let announced = coming.saturating_add(self.peeked.iter().map(Bytes::len).sum());
         if announced > bytes_max {
             return Err(BodyError::TooLarge(bytes_max));
         }
         let mut body = Vec::new();
         let mut patience = Patience::new(STALL_MAX, limits.rate_min);
         self.waits = false;
-        loop {
-            let begun = Instant::now();
-            let frame = tokio::time::timeout(patience.left(), self.incoming.frame()).await;
-            patience.waited(begun.elapsed());
-            let frame = match frame.map_err(|_| BodyError::Stalled)? {
-                None => return Ok(body),
-                Some(frame) => frame.map_err(|error| BodyError::Broken(error.to_string()))?,
-            };
-            let Ok(data) = frame.into_data() else { continue };
-            patience.received(data.len());
+        while let Some(data) = self.next_data(&mut patience).await? {
             let len = body.len() + data.len();
             if len > bytes_max {
                 return Err(BodyError::TooLarge(bytes_max));
@@ -109,6 +127,58 @@ impl RequestBody {
             }
             body.extend_from_slice(&data);
         }
+        Ok(body)
+    }
+
+    /// The next bytes, or nothing at the end.
+    async fn next_data(&mut self, patience: &mut Patience) -> Result<Option<Bytes>, BodyError> {
+        if let Some(data) = self.peeked.pop_front() {
+            return Ok(Some(data));
+        }
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        loop {
+            let begun = Instant::now();
+            let frame = tokio::time::timeout(patience.left(), self.incoming.frame()).await;
+            patience.waited(begun.elapsed());
+            let frame = match frame.map_err(|_| BodyError::Stalled)? {
+                None => return Ok(None),
+                Some(frame) => frame.map_err(|error| BodyError::Broken(error.to_string()))?,
+            };
+            if let Ok(data) = frame.into_data() {
+                patience.received(data.len());
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    /// Waits until the first `bytes` have arrived, or all of a shorter body. They are still to be read.
+    pub(super) async fn peek(&mut self, bytes: usize, limits: BodyLimits) {
+        let mut patience = Patience::new(STALL_MAX, limits.rate_min);
+        self.waits = false;
+        let mut seen = Vec::new();
+        let mut len = 0;
+        while len < bytes {
+            match self.next_data(&mut patience).await {
+                Ok(Some(data)) => {
+                    len += data.len();
+                    seen.push(data);
+                }
+                Ok(None) => break,
+                Err(failure) => {
+                    self.failure = Some(failure);
+                    break;
+                }
+            }
+        }
+        self.peeked.extend(seen);
+    }
+
+    /// What [`RequestBody::peek`] has seen, and whether it is all.
+    pub(super) fn peeked(&self) -> (Vec<u8>, bool) {
+        let is_all = self.failure.is_none() && self.incoming.is_end_stream();
+        (self.peeked.iter().flatten().copied().collect(), is_all)
     }
 
     /// Reads and drops a little of an unread body. Returns whether the connection can serve another request.
@@ -116,7 +186,7 @@ impl RequestBody {
         if self.state == State::Read || self.incoming.is_end_stream() {
             return true;
         }
-        if self.waits || self.state == State::Failed {
+        if self.waits || self.state == State::Failed || self.failure.is_some() {
             return false;
         }
         let rest = async {

@@ -5,6 +5,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use fluxstone_engine::Clock as _;
 use hyper::header::HeaderValue;
 
 use super::api::Api;
@@ -12,6 +13,7 @@ use super::body::BodyLimits;
 use super::body_memory::BodyMemory;
 use super::brief::BriefQueries;
 use super::connections::Connections;
+use super::control::Control;
 use super::counters::Counters;
 use super::gate::Gate;
 use super::options::HttpOptions;
@@ -55,6 +57,8 @@ pub(super) struct ServerContext<A> {
     pub(super) user_hash: RandomState,
     pub(super) body_memory: BodyMemory,
     pub(super) large_heads: LargeHeads,
+    /// Set if the server may be controlled.
+    pub(super) control: Option<Control>,
     request_ids: RequestIds,
 }
 
@@ -66,6 +70,7 @@ impl<A: Api> ServerContext<A> {
         ServerContext {
             queries: Gate::new(options.queries_max),
             answers: Gate::new(options.answers_max),
+            control: options.control.clone().map(Control::new),
             writes: Gate::new(options.writes_max),
             api,
             options,
@@ -96,10 +101,15 @@ impl<A: Api> ServerContext<A> {
     }
 
     /// The current time in seconds since 1970, as tokens count it.
-    #[expect(clippy::unused_self, reason = "the clock is the server's")]
     pub(super) fn unix_seconds(&self) -> i64 {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        self.api.clock().now().0.div_euclid(1_000_000_000)
+    }
+
+    /// The `Date` header, if it does not show the time of the system.
+    pub(super) fn date(&self) -> Option<HeaderValue> {
+        let clock = self.api.clock().settable().filter(|clock| !clock.is_exact())?;
+        let now = jiff::Timestamp::from_second(clock.now().0.div_euclid(1_000_000_000)).ok()?;
+        HeaderValue::from_str(&now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use fluxstone_compat::AnswerSemantics;
 use fluxstone_engine::{AuthState, LoginError, Principal};
+use fluxstone_model::Clause;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
@@ -44,6 +45,20 @@ pub(super) enum Unauthorized {
     Token(#[from] token::TokenError),
     #[error("user not found")]
     UserNotFound,
+}
+
+impl Unauthorized {
+    /// The clause that the request does not keep.
+    pub(super) fn clause(&self) -> Clause {
+        match self {
+            Unauthorized::NoCredentials | Unauthorized::Login(LoginError::UsernameRequired) => {
+                Clause::new("auth.failure.2")
+            }
+            Unauthorized::Login(LoginError::Failed) => Clause::new("auth.failure.1"),
+            Unauthorized::Token(error) => error.clause(),
+            Unauthorized::UserNotFound => Clause::new("auth.token.7"),
+        }
+    }
 }
 
 impl Credentials {

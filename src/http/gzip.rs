@@ -3,6 +3,7 @@
 //! `flate2` inflates. Headers and trailers are read here, because their faults have texts of their own.
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
+use fluxstone_model::Clause;
 
 use super::body_memory::NoMemory;
 
@@ -26,6 +27,21 @@ pub(super) enum GzipError {
     TooLarge(usize),
     #[error(transparent)]
     Memory(#[from] NoMemory),
+}
+
+impl GzipError {
+    /// The clause that the body does not keep.
+    pub(super) fn clause(&self) -> Clause {
+        match self {
+            GzipError::Empty
+            | GzipError::Truncated
+            | GzipError::Header
+            | GzipError::Checksum
+            | GzipError::Corrupt(_) => Clause::new("write.gzip.3"),
+            GzipError::TooLarge(_) => Clause::new("http.limits.2"),
+            GzipError::Memory(_) => Clause::new("http.limits.3"),
+        }
+    }
 }
 
 /// Unpacks one or more members to at most `bytes_max` bytes. Asks `reserve` for the total size before it allocates.

@@ -13,6 +13,7 @@
 //! | `parameters`, `units`, `bind`, `body`, `gzip`, `multipart` | decoding of requests |
 //! | `credentials`, `token` | authentication |
 //! | `query`, `write`, `variables` | the endpoints |
+//! | `control` | what tests may do: move the clock, script faults, read the requests, drop everything |
 //! | `refusal`, `reply` | the reasons to refuse a request, and answers that are not streamed |
 //! | `brief` | which queries the thread of a connection runs |
 //! | `answer`, `stream`, `packing` | encoding of results in JSON and CSV, their way to the socket, and their compression |
@@ -26,6 +27,7 @@ mod body_memory;
 mod brief;
 mod connections;
 mod context;
+mod control;
 mod counters;
 mod credentials;
 mod gate;
@@ -52,6 +54,9 @@ mod write;
 
 pub use answer::{Answer, AnswerOptions};
 pub use api::Api;
+pub use control::{
+    Action, Controls, Cut, Delay, Fault, FaultError, FixedAnswer, Received, Script, StorePart, TooManyFaults,
+};
 #[doc(hidden)]
 pub use head::{HeadError, Target};
 pub use options::HttpOptions;

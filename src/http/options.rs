@@ -2,6 +2,8 @@
 
 use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 
+use super::control::Script;
+
 /// The settings of the `[http]` section, and those of `[compat]` that answers depend on.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
@@ -38,8 +40,12 @@ pub struct HttpOptions {
     pub writes_max: usize,
     /// The threads that serve connections.
     pub threads: usize,
+    /// The script of a server that may be controlled; without one there are no endpoints for it.
+    pub control: Option<Script>,
     /// `[compat] profile`.
     pub semantics: AnswerSemantics,
+    /// `[compat] clause-header`.
+    pub clause_header: bool,
     /// `[compat] csv-null-cells`.
     pub csv_null_cells: CsvNullCells,
 }

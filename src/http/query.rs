@@ -10,6 +10,7 @@ use bstr::ByteSlice;
 use bytes::Bytes;
 use fluxstone_compat::AnswerSemantics;
 use fluxstone_engine::{Principal, QueryRefusal, QueryRequest};
+use fluxstone_model::Clause;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
@@ -128,11 +129,17 @@ async fn accept<A: Api>(
             semantics: context.options.semantics,
             csv_null_cells: context.options.csv_null_cells,
         };
-        let body = match run_briefly(&job, client, options, style.gzip.is_some()).await? {
-            Some(bytes) => ReplyBody::Brief(bytes),
-            None => ReplyBody::Stream(run_streaming(job, client, options, style.gzip.is_some()).await?),
+        let brief = run_briefly(&job, client, options, style.gzip.is_some()).await?;
+        let (body, clause) = if let Some((bytes, clause)) = brief {
+            (ReplyBody::Brief(bytes), clause)
+        } else {
+            let (stream, clause) = run_streaming(job, client, options, style.gzip.is_some()).await?;
+            (ReplyBody::Stream(stream), clause)
         };
         let mut reply = style.reply(StatusCode::OK, body);
+        if let Some(clause) = clause {
+            reply.extensions_mut().insert(clause);
+        }
         if style.gzip.is_some() {
             reply.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -242,8 +249,14 @@ impl<A: Api> QueryJob<A> {
     }
 
     /// Runs the query into a stream. Calls `begun` when the first piece of the answer is queued, so that it is sent together with
-    /// the head: most answers are one piece.
-    fn stream(&self, query: A::Prepared, options: AnswerOptions, mut sender: StreamSender, begun: impl FnOnce()) {
+    /// the head: most answers are one piece. It gets the clause of the first error in it.
+    fn stream(
+        &self,
+        query: A::Prepared,
+        options: AnswerOptions,
+        mut sender: StreamSender,
+        begun: impl FnOnce(Option<Clause>),
+    ) {
         let api = &self.context.api;
         let bytes = &self.context.counters.query_bytes;
         let mut answer = Answer::new(options);
@@ -256,18 +269,19 @@ impl<A: Api> QueryJob<A> {
                 bytes.add(ready.len() as u64);
                 gone = sender.send(ready).is_break();
                 if let Some(begun) = begun.take() {
-                    begun();
+                    begun(answer.clause());
                 }
             }
             if gone { ControlFlow::Break(()) } else { next }
         });
+        let clause = answer.clause();
         if !gone {
             let rest = answer.finish();
             bytes.add(rest.len() as u64);
             sender.finish(rest);
         }
         if let Some(begun) = begun {
-            begun();
+            begun(clause);
         }
     }
 }
@@ -279,7 +293,7 @@ async fn run_briefly<A: Api>(
     client: &Peer,
     options: AnswerOptions,
     gzip: bool,
-) -> Result<Option<Bytes>, Refusal> {
+) -> Result<Option<(Bytes, Option<Clause>)>, Refusal> {
     let context = &job.context;
     let Some(shape) = job.shape.filter(|&shape| !options.chunked && context.brief.expects(shape)) else {
         return Ok(None);
@@ -299,6 +313,7 @@ async fn run_briefly<A: Api>(
         context.brief.took(shape, None);
         return Ok(None);
     }
+    let clause = answer.clause();
     let bytes = answer.finish();
     context.counters.query_bytes.add(bytes.len() as u64);
     let bytes = if gzip { Packer::new(options.semantics).finish(&bytes) } else { bytes };
@@ -307,7 +322,7 @@ async fn run_briefly<A: Api>(
     if took > YIELD_AFTER {
         tokio::task::yield_now().await;
     }
-    Ok(Some(bytes.into()))
+    Ok(Some((bytes.into(), clause)))
 }
 
 /// Prepares and runs a query on a blocking thread. Returns the stream of its answer when the answer begins, or when the query
@@ -317,7 +332,7 @@ async fn run_streaming<A: Api>(
     client: &Peer,
     options: AnswerOptions,
     gzip: bool,
-) -> Result<StreamBody, Refusal> {
+) -> Result<(StreamBody, Option<Clause>), Refusal> {
     let context = Arc::clone(&job.context);
     let slots = tokio::select! {
         slots = slots_for(&context, &job.text, client) => slots,
@@ -337,7 +352,7 @@ async fn run_streaming<A: Api>(
             Ok(query) => {
                 let shape = job.shape.filter(|_| A::only_reads(&query));
                 // If nobody waits any more, the client is gone, and the stream will tell.
-                job.stream(query, options, sender, || drop(accepted.send(Ok(()))));
+                job.stream(query, options, sender, |clause| drop(accepted.send(Ok(clause))));
                 if let Some(shape) = shape {
                     job.context.brief.took(shape, Some(begun.elapsed()));
                 }
@@ -346,8 +361,9 @@ async fn run_streaming<A: Api>(
     });
     loop {
         match tokio::time::timeout(HEAD_DELAY_MAX, &mut acceptance).await {
-            Ok(result) => return accepted_by(&context, result).map(|()| body),
-            Err(_) if is_prepared.load(Ordering::Acquire) => return Ok(body),
+            Ok(result) => return accepted_by(&context, result).map(|clause| (body, clause)),
+            // With the header for it, the head waits until it is known whether an error comes first.
+            Err(_) if is_prepared.load(Ordering::Acquire) && !context.options.clause_header => return Ok((body, None)),
             Err(_) => {}
         }
     }
@@ -380,18 +396,18 @@ async fn run_detached<A: Api>(job: QueryJob<A>, pass: Pass) -> Result<(), Refusa
     drop(pass.run(move || match job.prepare() {
         Err(refusal) => drop(accepted.send(Err(refusal))),
         Ok(query) => {
-            let _ = accepted.send(Ok(()));
+            let _ = accepted.send(Ok(None));
             let never = AtomicBool::new(false);
             job.context.api.execute(query, &never, &mut |_| ControlFlow::Continue(()));
         }
     }));
-    accepted_by(&context, acceptance.await)
+    accepted_by(&context, acceptance.await).map(|_| ())
 }
 
 fn accepted_by<A: Api>(
     context: &ServerContext<A>,
-    acceptance: Result<Result<(), QueryRefusal>, RecvError>,
-) -> Result<(), Refusal> {
+    acceptance: Result<Result<Option<Clause>, QueryRefusal>, RecvError>,
+) -> Result<Option<Clause>, Refusal> {
     let Ok(result) = acceptance else {
         context.counters.panics.add(1);
         return Err(Refusal::Panicked);

@@ -3,12 +3,14 @@
 //! Errors of a single statement are not refusals: they are part of the answer to a query.
 
 use fluxstone_engine::{ErrorKind, QueryRefusal, WriteError};
+use fluxstone_model::Clause;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 
 use super::bind::BindError;
 use super::body::BodyError;
 use super::body_memory::NoMemory;
+use super::control::ControlError;
 use super::credentials::Unauthorized;
 use super::gzip::GzipError;
 use super::head::HeadError;
@@ -44,6 +46,11 @@ pub(super) enum Refusal {
     NoDatabase,
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A part of a write was stored, as a script says.
+    #[error("partial write: a scripted fault dropped the rest of the lines dropped={0}")]
+    PartStored(usize),
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// Nobody reads this answer.
     #[error("client is gone")]
     ClientGone,
@@ -60,10 +67,33 @@ impl Refusal {
             Refusal::Write(error) => style.error(self.status(), &error.text),
             _ => style.error(self.status(), self.to_string().as_bytes()),
         };
-        if let Refusal::Unauthorized(_) = self {
+        reply.extensions_mut().insert(self.clause());
+        if let Refusal::Unauthorized(_) | Refusal::Control(ControlError::Unauthorized(_)) = self {
             reply.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
         }
         reply
+    }
+
+    /// The clause that the request does not keep, or that says why it failed.
+    fn clause(&self) -> Clause {
+        match self {
+            Refusal::Head(error) => error.clause(),
+            Refusal::TooManyParameters => Clause::new("http.limits.11"),
+            Refusal::Unauthorized(error) => error.clause(),
+            Refusal::Body(error) => error.clause(),
+            Refusal::Gzip(error) => error.clause(),
+            Refusal::NoQuery => Clause::new("http.q.1"),
+            Refusal::TooManyPairs => Clause::new("http.limits.9"),
+            Refusal::Bind(error) => error.clause(),
+            Refusal::Query(refusal) => refusal.clause,
+            Refusal::TooManyAsync => Clause::new("http.async.2"),
+            Refusal::NoDatabase => Clause::new("write.db.1"),
+            Refusal::Write(error) => error.clause,
+            Refusal::PartStored(_) => Clause::new("control.faults.2"),
+            Refusal::Control(error) => error.clause(),
+            Refusal::ClientGone => Clause::new("http.cancel.1"),
+            Refusal::Panicked => Clause::new("http.panic.1"),
+        }
     }
 
     fn status(&self) -> StatusCode {
@@ -91,7 +121,9 @@ impl Refusal {
             | Refusal::NoQuery
             | Refusal::Bind(_)
             | Refusal::NoDatabase
+            | Refusal::PartStored(_)
             | Refusal::ClientGone => StatusCode::BAD_REQUEST,
+            Refusal::Control(error) => error.status(),
             Refusal::Query(refusal) => status_of(refusal.kind),
             Refusal::Write(error) => status_of(error.kind),
             Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use fluxstone_compat::AnswerSemantics;
 use fluxstone_go::json::JsonWriter;
+use fluxstone_model::Clause;
 use hyper::body::{Frame, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -22,6 +23,36 @@ pub(super) enum ReplyBody {
     /// Sent like a stream that has one piece, or none if it is empty.
     Brief(Bytes),
     Stream(StreamBody),
+    /// Breaks off.
+    Part(Part),
+}
+
+/// A body that breaks off after a part of it.
+#[derive(Debug)]
+pub(super) struct Part {
+    sent: Bytes,
+    /// The bytes of the whole, if the head tells them.
+    length: Option<u64>,
+    /// Whether the part had its time to be sent.
+    is_over: bool,
+}
+
+impl Part {
+    pub(super) fn new(sent: Bytes, length: Option<u64>) -> Part {
+        Part { sent, length, is_over: false }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
+        if !self.sent.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.sent)))));
+        }
+        if !std::mem::replace(&mut self.is_over, true) {
+            // hyper sends what it has when there is nothing more to get.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(Interrupted)))
+    }
 }
 
 impl hyper::body::Body for ReplyBody {
@@ -34,6 +65,7 @@ impl hyper::body::Body for ReplyBody {
             ReplyBody::Brief(bytes) if bytes.is_empty() => Poll::Ready(None),
             ReplyBody::Brief(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             ReplyBody::Stream(stream) => stream.poll(cx).map(|next| next.map(|bytes| bytes.map(Frame::data))),
+            ReplyBody::Part(part) => part.poll(cx),
         }
     }
 
@@ -44,7 +76,8 @@ impl hyper::body::Body for ReplyBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             ReplyBody::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            ReplyBody::Brief(_) | ReplyBody::Stream(_) => SizeHint::default(),
+            ReplyBody::Part(Part { length: Some(length), .. }) => SizeHint::with_exact(*length),
+            ReplyBody::Brief(_) | ReplyBody::Stream(_) | ReplyBody::Part(_) => SizeHint::default(),
         }
     }
 }
@@ -130,8 +163,15 @@ impl ReplyStyle {
     }
 }
 
-/// Returns a reply in plain text, to a request that no endpoint takes.
-pub(super) fn plain(status: StatusCode, text: &'static str) -> Reply {
+/// Returns a reply in plain text to a request that no endpoint takes, because of a clause.
+pub(super) fn refused(status: StatusCode, clause: Clause, text: &'static str) -> Reply {
+    let mut reply = plain(status, text);
+    reply.extensions_mut().insert(clause);
+    reply
+}
+
+/// Returns a reply in plain text.
+fn plain(status: StatusCode, text: &'static str) -> Reply {
     let mut reply = Response::new(ReplyBody::Whole(Some(Bytes::from_static(text.as_bytes()))));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -57,20 +58,46 @@ impl Announced {
 
 /// The heads that were passed on to hyper, until their requests ask for them.
 #[derive(Debug, Clone, Default)]
-pub struct Heads(Arc<Mutex<VecDeque<Announced>>>);
+pub struct Heads {
+    announced: Arc<Mutex<VecDeque<Announced>>>,
+    pub(super) cuts: Cuts,
+}
+
+/// How much more a connection sends before it breaks, if that has been decided.
+#[derive(Debug, Clone)]
+pub(super) struct Cuts(Arc<AtomicU64>);
+
+impl Default for Cuts {
+    fn default() -> Cuts {
+        Cuts(Arc::new(AtomicU64::new(u64::MAX)))
+    }
+}
+
+impl Cuts {
+    /// Breaks the connection after so many more bytes.
+    pub(super) fn cut_after(&self, bytes: u64) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes that are left to send, unless there is no bound.
+    fn left(&self) -> Option<usize> {
+        let left = self.0.load(Ordering::Relaxed);
+        (left != u64::MAX).then(|| usize::try_from(left).unwrap_or(usize::MAX))
+    }
+}
 
 impl Heads {
     /// Takes what belongs to a request, by the path that hyper has read.
     pub(super) fn take(&self, path: &str) -> Announced {
         let mark = path.strip_prefix('/').and_then(|mark| mark.parse().ok());
-        let next = self.0.lock().pop_front();
+        let next = self.announced.lock().pop_front();
         next.filter(|announced| Some(announced.mark) == mark).unwrap_or_else(Announced::nothing)
     }
 
     /// Takes the next target. For tests.
     #[doc(hidden)]
     pub fn pop(&self) -> Option<(u64, Result<Target, HeadError>)> {
-        self.0.lock().pop_front().map(|announced| (announced.mark, announced.target))
+        self.announced.lock().pop_front().map(|announced| (announced.mark, announced.target))
     }
 }
 
@@ -240,7 +267,7 @@ impl Requests {
 
     fn announce(&mut self, target: Result<Target, HeadError>) {
         let announced = Announced { mark: self.mark, target, _large: self.large.take() };
-        self.heads.0.lock().push_back(announced);
+        self.heads.announced.lock().push_back(announced);
         self.mark += 1;
         self.scan = HeadScan::default();
     }
@@ -320,8 +347,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestStream<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> RequestStream<S> {
+    /// Writes what is left to send before the connection breaks.
+    fn poll_write_last(&mut self, cx: &mut Context<'_>, bytes: &[u8], left: usize) -> Poll<io::Result<usize>> {
+        if left == 0 {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &bytes[..bytes.len().min(left)]))?;
+        self.requests.heads.cuts.cut_after((left - written) as u64);
+        Poll::Ready(Ok(written))
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for RequestStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(left) = self.requests.heads.cuts.left() {
+            return self.poll_write_last(cx, bytes, left);
+        }
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -330,6 +373,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for RequestStream<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(left) = self.requests.heads.cuts.left() {
+            let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| &slice[..]);
+            return self.poll_write_last(cx, first, left);
+        }
         Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 

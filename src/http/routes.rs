@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use bstr::ByteSlice;
+use fluxstone_model::Clause;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
@@ -17,11 +18,12 @@ use hyper::{Method, Request, StatusCode, Version};
 use super::api::Api;
 use super::body::RequestBody;
 use super::context::ServerContext;
+use super::control::{self, Action, ControlEndpoint, spoil, stand_in};
 use super::head::{HeadError, Target};
 use super::parameters::{PAIRS_MAX, Parameters};
 use super::refusal::Refusal;
-use super::reply::{Reply, ReplyStyle, close_after, html, plain};
-use super::requests::{Announced, Heads};
+use super::reply::{Reply, ReplyStyle, close_after, html, refused};
+use super::requests::{Announced, Cuts, Heads};
 use super::socket::Peer;
 use super::{query, variables, write};
 
@@ -30,6 +32,9 @@ const INFLUXDB_VERSION: HeaderValue = HeaderValue::from_static("1.2.4");
 
 /// The longest path that is logged in full, in bytes.
 const LOGGED_PATH_BYTES_MAX: usize = 1 << 10;
+
+/// The beginning of the paths that control the server. They meet no faults.
+const CONTROL_PATH: &[u8] = b"/fluxstone/";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Endpoint {
@@ -41,6 +46,8 @@ enum Endpoint {
     /// What there is in place of Go's profiles.
     Profiles,
     UnknownProfile,
+    /// Only if the server may be controlled.
+    Control(ControlEndpoint),
 }
 
 /// Says how to profile this server.
@@ -69,6 +76,7 @@ impl Endpoint {
             Endpoint::Query => "GET, OPTIONS, POST",
             Endpoint::Write => "OPTIONS, POST",
             Endpoint::Variables | Endpoint::Profiles | Endpoint::UnknownProfile => "",
+            Endpoint::Control(endpoint) => endpoint.allowed(),
         }
     }
 }
@@ -82,23 +90,24 @@ pub(super) fn answer<A: Api>(
 ) -> impl Future<Output = Result<Reply, Infallible>> + use<A> {
     // At once: the targets are in the order of the requests.
     let announced = heads.take(request.uri().path());
-    answer_announced(context, client, announced, request)
+    answer_announced(context, client, announced, heads.cuts.clone(), request)
 }
 
 async fn answer_announced<A: Api>(
     context: Arc<ServerContext<A>>,
     client: Peer,
     announced: Announced,
+    cuts: Cuts,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
     let begun = Instant::now();
     context.counters.requests.add(1);
     let active = context.counters.requests_active.while_held();
-    let (parts, incoming) = request.into_parts();
+    let (mut parts, incoming) = request.into_parts();
     let mut body = RequestBody::new(incoming, &parts.headers);
     let path = context.options.log_requests.then(|| shown_path(&announced));
 
-    let routed = without_panic(route(&context, &parts, announced, &client, &mut body)).await;
+    let routed = without_panic(route_or_spoil(&context, &mut parts, announced, &client, &mut body, &cuts)).await;
     let mut reply = routed.unwrap_or_else(|| {
         context.counters.panics.add(1);
         tracing::error!(method = %parts.method, "a request panicked");
@@ -107,10 +116,17 @@ async fn answer_announced<A: Api>(
     if !body.drain().await {
         close_after(&mut reply);
     }
+    let clause = reply.extensions().get::<Clause>().filter(|_| context.options.clause_header).copied();
     let headers = reply.headers_mut();
     headers.insert(HeaderName::from_static("x-influxdb-version"), INFLUXDB_VERSION);
+    if let Some(clause) = clause {
+        headers.insert(HeaderName::from_static("fluxstone-clause"), HeaderValue::from_static(clause.id()));
+    }
     if context.options.build_header {
         headers.insert(HeaderName::from_static("x-influxdb-build"), HeaderValue::from_static("OSS"));
+    }
+    if let Some(date) = context.date() {
+        headers.insert(header::DATE, date);
     }
     if let Ok(id) = HeaderValue::from_str(&context.request_id()) {
         headers.insert(HeaderName::from_static("request-id"), id);
@@ -132,6 +148,35 @@ fn shown_path(announced: &Announced) -> String {
     String::from_utf8_lossy(&path[..path.len().min(LOGGED_PATH_BYTES_MAX)]).escape_debug().to_string()
 }
 
+/// Routes a request, or does to it what a script says.
+async fn route_or_spoil<A: Api>(
+    context: &Arc<ServerContext<A>>,
+    parts: &mut Parts,
+    announced: Announced,
+    client: &Peer,
+    body: &mut RequestBody,
+    cuts: &Cuts,
+) -> Reply {
+    let target = announced.target.as_ref().ok().filter(|target| !target.path().starts_with(CONTROL_PATH));
+    let fault = match (&context.control, target) {
+        (Some(control), Some(target)) => control.receive(parts, target, body, context.body_limits()).await,
+        _ => None,
+    };
+    let Some(fault) = fault else { return route(context, parts, announced, client, body).await };
+    if let Some(delay) = fault.delay {
+        tokio::time::sleep(delay.0).await;
+    }
+    let action = fault.action.as_ref();
+    if let Some(Action::StorePart(part)) = action {
+        parts.extensions.insert(*part);
+    }
+    let reply = match stand_in(action) {
+        Some(reply) => reply,
+        None => route(context, parts, announced, client, body).await,
+    };
+    spoil(reply, action, cuts).await
+}
+
 async fn route<A: Api>(
     context: &Arc<ServerContext<A>>,
     parts: &Parts,
@@ -151,15 +196,24 @@ async fn route<A: Api>(
             return reply;
         }
     };
-    let Some(endpoint) = Endpoint::at(target.path(), context.options.has_profiles) else {
+    let control = context.control.as_ref().filter(|_| target.path().starts_with(CONTROL_PATH));
+    let endpoint = match control {
+        Some(_) => ControlEndpoint::at(target.path()).map(Endpoint::Control),
+        None => Endpoint::at(target.path(), context.options.has_profiles),
+    };
+    let Some(endpoint) = endpoint else {
         return match target.path() {
             b"*" if parts.method == Method::OPTIONS => ReplyStyle::default().options(),
-            _ => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
+            _ => not_found(),
         };
     };
     let allowed = endpoint.allowed();
     if !allowed.is_empty() && !allowed.split(", ").any(|verb| verb == parts.method.as_str()) {
-        let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
+        let clause = match endpoint {
+            Endpoint::Control(_) => Clause::new("control.access.2"),
+            _ => Clause::new("http.verbs.1"),
+        };
+        let mut reply = refused(StatusCode::METHOD_NOT_ALLOWED, clause, "Method Not Allowed\n");
         reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         return reply;
     }
@@ -185,12 +239,22 @@ async fn route<A: Api>(
         Endpoint::Query => query::answer(context, parts, client, query, &style, body).await,
         Endpoint::Write => write::answer(context, parts, client, &query, &style, body).await,
         Endpoint::Variables => variables::answer(context),
+        Endpoint::Control(endpoint) => match control {
+            Some(control) => control::answer(context, control, endpoint, parts, client, &query, body)
+                .await
+                .unwrap_or_else(|error| Refusal::from(error).reply(&style, &context.challenge)),
+            None => not_found(),
+        },
     }
+}
+
+fn not_found() -> Reply {
+    refused(StatusCode::NOT_FOUND, Clause::new("http.paths.2"), "404 page not found\n")
 }
 
 /// What Go's tools for profiles understand.
 fn unknown_profile() -> Reply {
-    let mut reply = plain(StatusCode::NOT_FOUND, "Unknown profile\n");
+    let mut reply = refused(StatusCode::NOT_FOUND, Clause::new("http.profiles.1"), "Unknown profile\n");
     reply.headers_mut().insert("X-Go-Pprof", HeaderValue::from_static("1"));
     reply
 }

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::api::Api;
 use super::connections::LoggedRarely;
 use super::context::{ServerContext, blocking_threads_max};
+use super::control::Controls;
 use super::options::HttpOptions;
 use super::patience::Patience;
 use super::reply::closes_after;
@@ -96,6 +97,11 @@ impl<A: Api> Server<A> {
     /// If the system does not tell.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// Controls it without a connection. Faults and requests are there if [`HttpOptions::control`] is.
+    pub fn controls(&self) -> Controls<A> {
+        Controls::new(Arc::clone(&self.context))
     }
 
     /// Serves until `shutdown` completes, then lets running requests finish for a while. Starts threads beside the one that

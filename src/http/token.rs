@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use fluxstone_go::json_object::{Member, Members, ObjectError, read_object, trailing};
+use fluxstone_model::Clause;
 use hmac::{Hmac, Mac};
 use sha2::{Sha256, Sha384, Sha512};
 
@@ -55,6 +56,25 @@ pub(super) enum TokenError {
     UsernameNotString,
     #[error("token must contain a username")]
     UsernameEmpty,
+}
+
+impl TokenError {
+    /// The clause that the token does not keep.
+    pub(super) fn clause(&self) -> Clause {
+        match self {
+            TokenError::Segments | TokenError::Base64(_) | TokenError::Json(_) => Clause::new("auth.token.4"),
+            TokenError::Critical => Clause::new("auth.token.8"),
+            TokenError::AlgorithmUnspecified
+            | TokenError::AlgorithmUnavailable
+            | TokenError::AlgorithmUnexpected(_) => Clause::new("auth.token.3"),
+            TokenError::Signature
+            | TokenError::Expired
+            | TokenError::UsedBeforeIssued
+            | TokenError::NotYetValid
+            | TokenError::ExpirationRequired => Clause::new("auth.token.5"),
+            TokenError::UsernameNotString | TokenError::UsernameEmpty => Clause::new("auth.token.6"),
+        }
+    }
 }
 
 /// Returns the user that a valid token names. `now` is in seconds since 1970.

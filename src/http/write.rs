@@ -13,6 +13,7 @@ use super::api::Api;
 use super::body::{BodyError, RequestBody};
 use super::body_memory::Reservation;
 use super::context::ServerContext;
+use super::control::StorePart;
 use super::credentials::authenticate;
 use super::gate::Turn;
 use super::gzip;
@@ -58,7 +59,8 @@ async fn write<A: Api>(
     let mut memory = context.body_memory.reservation();
     let received = body.read(context.body_limits(), &mut memory).await?;
     let gzip = parts.headers.get(header::CONTENT_ENCODING).is_some_and(|value: &HeaderValue| value == "gzip");
-    let job = WriteJob { principal, query: query.clone(), gzip, received, memory };
+    let part = parts.extensions.get().copied();
+    let job = WriteJob { part, principal, query: query.clone(), gzip, received, memory };
     let pass = context.writes.pass(Turn::of(client.address, 0)).await;
     let thread_context = Arc::clone(context);
     let done = pass.run(move || job.run(&thread_context)).await;
@@ -70,6 +72,8 @@ async fn write<A: Api>(
 
 /// A write that is ready to run on a blocking thread.
 struct WriteJob {
+    /// If only a part is to be stored.
+    part: Option<StorePart>,
     principal: Principal,
     query: Parameters,
     gzip: bool,
@@ -93,16 +97,29 @@ impl WriteJob {
         if context.options.write_tracing {
             tracing::info!(target: "fluxstone::write", body = in_one_line(&body));
         }
+        let (body, dropped) = match self.part {
+            None => (&body[..], 0),
+            Some(part) => first_lines(&body, part),
+        };
         context.api.write(WriteRequest {
             principal: &self.principal,
             database: self.query.get("db"),
             policy: self.query.get("rp"),
             precision: units::precision(self.query.get("precision")),
             consistency: self.query.get("consistency"),
-            body: &body,
+            body,
         })?;
-        Ok(())
+        if dropped > 0 { Err(Refusal::PartStored(dropped)) } else { Ok(()) }
     }
+}
+
+/// The first lines of a body, and how many lines are left that may be points.
+fn first_lines(body: &[u8], part: StorePart) -> (&[u8], usize) {
+    let is_point = |line: &&[u8]| !line.trim_ascii().is_empty() && !line.trim_ascii_start().starts_with(b"#");
+    let lines: Vec<&[u8]> = body.split_inclusive(|&byte| byte == b'\n').collect();
+    let kept = part.lines.unwrap_or(lines.len() / 2).min(lines.len());
+    let bytes: usize = lines[..kept].iter().map(|line| line.len()).sum();
+    (&body[..bytes], lines[kept..].iter().copied().filter(|line| is_point(line)).count())
 }
 
 /// The text of a body with escapes, so that it cannot pretend to be other lines of the log.
@@ -113,6 +130,23 @@ fn in_one_line(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // spec: control.faults.2
+    #[test]
+    fn the_first_lines_of_a_body_are_half_of_them_or_as_many_as_asked() {
+        let half = StorePart::default();
+        let lines = |lines| StorePart { lines: Some(lines) };
+        for (body, part, kept, dropped) in [
+            ("a\nb\nc\n", half, "a\n", 2),
+            ("a\nb\nc\nd", half, "a\nb\n", 2),
+            ("a\nb\n", lines(0), "", 2),
+            ("a\n\n# x\n b", lines(1), "a\n", 1),
+            ("a\nb", lines(9), "a\nb", 0),
+            ("", half, "", 0),
+        ] {
+            assert_eq!(first_lines(body.as_bytes(), part), (kept.as_bytes(), dropped), "{body:?}");
+        }
+    }
 
     // spec: http.log.1
     #[test]

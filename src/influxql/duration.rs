@@ -43,6 +43,18 @@ pub(super) fn parse(text: &str) -> Result<Nanos, DurationError> {
     i64::try_from(total).map(Nanos).map_err(|_| DurationError::Overflow(last_part))
 }
 
+/// Parses a duration as a literal writes it, such as `90m` or `1h30m`, with an optional minus sign. Returns `None` for any other text,
+/// and beyond 64 bits.
+///
+/// ```
+/// use fluxstone_model::Nanos;
+/// assert_eq!(fluxstone_influxql::parse_duration("-1h30m"), Some(Nanos(-5_400_000_000_000)));
+/// assert_eq!(fluxstone_influxql::parse_duration("10"), None);
+/// ```
+pub fn parse_duration(text: &str) -> Option<Nanos> {
+    parse(text).ok()
+}
+
 /// The unit that `text` begins with.
 fn unit_at(text: &str) -> Option<(&str, Nanos)> {
     const MICRO_SIGN: (&str, Nanos) = ("µ", Nanos::MICROSECOND);

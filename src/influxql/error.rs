@@ -1,12 +1,18 @@
 //! The error of parsing.
 
+use fluxstone_model::Clause;
+
 /// Why a text is not a query. Displays as clients see it, without the prefix `error parsing query: `.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ParseError {
     kind: ErrorKind,
     message: String,
+    clause: Clause,
 }
+
+/// The clause of texts whose trees take too much memory.
+pub(super) const MEMORY: Clause = Clause::new("influxql.limit.4");
 
 /// The kind of problem that a text has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +27,13 @@ pub enum ErrorKind {
 }
 
 impl ParseError {
-    pub(super) fn new(kind: ErrorKind, message: String) -> Self {
-        ParseError { kind, message }
+    pub(super) fn new(kind: ErrorKind, clause: Clause, message: String) -> Self {
+        ParseError { kind, message, clause }
+    }
+
+    /// The clause that the text does not keep.
+    pub fn clause(&self) -> Clause {
+        self.clause
     }
 
     /// Whether the grammar or the validation found the problem.

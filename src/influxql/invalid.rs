@@ -3,7 +3,7 @@
 //! A clause of `spec/influxql.md` states each message and its cause; a test in `tests/grammars` compares the two. The order of
 //! the checks is up to `validate` and `calls`.
 
-use fluxstone_model::Nanos;
+use fluxstone_model::{Clause, Nanos};
 
 use super::duration::DurationLiteral;
 
@@ -124,4 +124,57 @@ pub(super) enum Invalid {
         DurationLiteral(*got)
     )]
     ResampleTooShort { least: Nanos, got: Nanos },
+}
+
+impl Invalid {
+    /// The clause that states the message.
+    pub(super) fn clause(&self) -> Clause {
+        match self {
+            Invalid::OperatorInField { .. } => Clause::new("influxql.validation.1"),
+            Invalid::OnlyTime => Clause::new("influxql.validation.2"),
+            Invalid::FillIsNotACall | Invalid::FillArguments | Invalid::FillOption => Clause::new("influxql.select.7"),
+            Invalid::OrderNotByTime => Clause::new("influxql.select.8"),
+            Invalid::EmptyParameter | Invalid::MissingParameter(_) | Invalid::UnbindableParameter(_) => {
+                Clause::new("influxql.parameter.2")
+            }
+            Invalid::RankingInArithmetic(_) | Invalid::ArithmeticOfCallsAndColumns => {
+                Clause::new("influxql.validation.3")
+            }
+            Invalid::TimeIsNotATag
+            | Invalid::NotADimension
+            | Invalid::CallAsDimension
+            | Invalid::WindowArguments
+            | Invalid::WindowLength
+            | Invalid::SeveralWindows
+            | Invalid::WindowOffsetCall
+            | Invalid::WindowOffsetNowArguments
+            | Invalid::WindowOffset => Clause::new("influxql.validation.4"),
+            Invalid::WindowsWithoutCall | Invalid::WindowsWithoutBound => Clause::new("influxql.validation.13"),
+            Invalid::DistinctNotAlone | Invalid::DistinctWithoutArgument | Invalid::DistinctArguments => {
+                Clause::new("influxql.validation.5")
+            }
+            Invalid::SelectorsAndColumns | Invalid::CallsAndColumns => Clause::new("influxql.validation.6"),
+            Invalid::TooFewArguments { .. }
+            | Invalid::RankingSize { .. }
+            | Invalid::RankingOverLimit { .. }
+            | Invalid::RankingColumn { .. } => Clause::new("influxql.validation.7"),
+            Invalid::OneOrTwoArguments { .. }
+            | Invalid::UnitIsNotADuration { .. }
+            | Invalid::AverageWindowTooSmall(_)
+            | Invalid::AverageWindowIsNotAnInteger(_) => Clause::new("influxql.validation.9"),
+            Invalid::ExpectedColumn(_) | Invalid::CountDistinctArguments => Clause::new("influxql.validation.12"),
+            Invalid::ExpectedNumber { .. } => Clause::new("influxql.validation.8"),
+            Invalid::CallWithoutWindows(_) | Invalid::ColumnWithWindows(_) => Clause::new("influxql.validation.10"),
+            Invalid::ForecastWithoutCall(_)
+            | Invalid::ForecastIsNotAnInteger { .. }
+            | Invalid::ForecastTooShort { .. } => Clause::new("influxql.validation.11"),
+            Invalid::ResampleTooShort { .. } => Clause::new("influxql.continuous-query.4"),
+            Invalid::Arguments { name, .. } => match name.as_str() {
+                "percentile" | "sample" => Clause::new("influxql.validation.8"),
+                "moving_average" => Clause::new("influxql.validation.9"),
+                "holt_winters" | "holt_winters_with_fit" => Clause::new("influxql.validation.11"),
+                _ => Clause::new("influxql.validation.12"),
+            },
+        }
+    }
 }

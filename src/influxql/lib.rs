@@ -74,6 +74,7 @@ mod tests;
 
 pub use fluxstone_go::{RegexError, compile_regex};
 
+pub use duration::parse_duration;
 pub use error::{ErrorKind, ParseError};
 pub use memory::Charge;
 pub use parameter::{Parameter, Parameters};
@@ -100,7 +101,7 @@ pub fn parse_within<'t>(
     let text = text.trim();
     let bytes = memory::tree_bytes_max(text);
     if bytes > memory::FREE_BYTES {
-        charge(bytes).map_err(|message| ParseError::new(ErrorKind::Memory, message))?;
+        charge(bytes).map_err(|message| ParseError::new(ErrorKind::Memory, error::MEMORY, message))?;
     }
     grammar::query(text, parameters, charge)
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use fluxstone_model::{Scalar, Timestamp};
+use fluxstone_model::{Clause, Scalar, Timestamp};
 
 use super::fault::Fault;
 
@@ -61,6 +61,8 @@ pub struct Field<'a> {
 pub struct LineError {
     /// The whole message: `unable to parse 'LINE': REASON`. Bytes, because the line may not be UTF-8.
     pub text: Vec<u8>,
+    /// The clause that the line does not keep.
+    pub clause: Clause,
 }
 
 impl<'a> ParsedBody<'a> {

@@ -1,6 +1,7 @@
 //! The reasons why a line cannot be read, in the words that clients see.
 
 use bstr::BStr;
+use fluxstone_model::Clause;
 
 /// The most bytes that measurement and tags, as written, may have together.
 pub(super) const KEY_BYTES_MAX: usize = 65_535;
@@ -51,6 +52,28 @@ pub(super) enum Fault<'a> {
 }
 
 impl Fault<'_> {
+    /// The clause that the line does not keep.
+    pub(super) fn clause(&self) -> Clause {
+        match self {
+            Fault::MissingMeasurement => Clause::new("lp.measurement.1"),
+            Fault::MissingFields => Clause::new("lp.point.2"),
+            Fault::MissingTagKey | Fault::MissingTagValue | Fault::InvalidTagFormat => Clause::new("lp.tag.2"),
+            Fault::DuplicateTags => Clause::new("lp.tag.3"),
+            Fault::KeyTooLong(_) => Clause::new("lp.series.2"),
+            Fault::MissingFieldKey
+            | Fault::MissingFieldValue
+            | Fault::InvalidFieldFormat
+            | Fault::UnbalancedQuotes
+            | Fault::InvalidBoolean => Clause::new("lp.field.2"),
+            Fault::InvalidNumber | Fault::InvalidFloat | Fault::IntegerOutOfRange(_) => Clause::new("lp.number.2"),
+            Fault::BadTimestamp
+            | Fault::TimestampWithoutDigits
+            | Fault::TimestampOutOfInteger(_)
+            | Fault::TimeOutsideRange
+            | Fault::PointIsInvalid => Clause::new("lp.time.2"),
+        }
+    }
+
     /// Returns the message about `line`, cut after `bytes_max` bytes.
     pub(super) fn message(&self, line: &[u8], bytes_max: usize) -> Vec<u8> {
         let line = &line[..line.len().min(bytes_max)];

@@ -58,7 +58,7 @@ pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, semantics: Li
                 } else {
                     let text = fault.message(&line.echo(), error_bytes_left);
                     error_bytes_left -= text.len();
-                    parsed.errors.push(LineError { text });
+                    parsed.errors.push(LineError { text, clause: fault.clause() });
                 }
             }
         }

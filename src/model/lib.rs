@@ -14,6 +14,7 @@
 //! | `ids` | [`DatabaseId`], [`ShardId`] |
 //! | `vocabulary` | words that statements and the catalog share |
 
+mod clause;
 pub mod escape;
 mod ids;
 mod raw_series;
@@ -24,6 +25,7 @@ mod time_unit;
 mod value;
 mod vocabulary;
 
+pub use clause::Clause;
 pub use ids::{DatabaseId, ShardId};
 pub use raw_series::{RawSeriesKey, raw_name_len};
 pub use series::{SeriesKey, TagSet};

@@ -8,6 +8,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fluxstone_model::Clause;
+
 use super::error::QueryError;
 
 /// Reservations take bytes in multiples of this.
@@ -104,18 +106,24 @@ impl MemoryBudget {
         let Share { of_query, of_all } = &*self.0;
         // What no budget can hold must not overflow the counters either.
         if bytes > isize::MAX as usize || !of_query.take(bytes) {
-            return Err(QueryError::Limit(format!(
-                "max-query-memory limit exceeded: the query needs more than {} bytes ([coordinator] max-query-memory)",
-                of_query.max
-            )));
+            return Err(QueryError::Limit(
+                Clause::new("select.limit.memory.1"),
+                format!(
+                    "max-query-memory limit exceeded: the query needs more than {} bytes ([coordinator] max-query-memory)",
+                    of_query.max
+                ),
+            ));
         }
         if !of_all.0.take(bytes) {
             of_query.give_back(bytes);
-            return Err(QueryError::Limit(format!(
-                "{TOTAL_EXCEEDED}all queries together need more than {} bytes ([coordinator] \
+            return Err(QueryError::Limit(
+                Clause::new("select.limit.memory.2"),
+                format!(
+                    "{TOTAL_EXCEEDED}all queries together need more than {} bytes ([coordinator] \
                  max-total-query-memory)",
-                of_all.0.max
-            )));
+                    of_all.0.max
+                ),
+            ));
         }
         Ok(())
     }

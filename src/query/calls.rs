@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind, SelectField, VarRef};
-use fluxstone_model::{FieldType, Text};
+use fluxstone_model::{Clause, FieldType, Text};
 
 use super::conditions::Condition;
 use super::error::QueryError;
@@ -103,7 +103,10 @@ impl CallPlan {
         }
         let has_companions = outputs.iter().any(|output| matches!(output, Output::Companion(_)));
         if has_companions && calls > 1 {
-            return Err(QueryError::Invalid("cannot select fields when selecting multiple aggregates".into()));
+            return Err(QueryError::Invalid(
+                Clause::new("functions.companions.1"),
+                "cannot select fields when selecting multiple aggregates".into(),
+            ));
         }
         let companion_reads = std::mem::take(&mut companions.reads);
         Ok((CallPlan { outputs, companion_reads, is_lone: calls == 1 }, names))
@@ -172,10 +175,14 @@ impl CallCompiler<'_> {
                 let operand = Operand::stream(result_type, go_names::stream(result_type));
                 Ok((StreamExpr::Binary { op: *op, lhs: Box::new(left), rhs: Box::new(right) }, operand))
             }
-            ExprKind::Var(_) => {
-                Err(QueryError::Invalid("binary expressions cannot mix aggregates and raw fields".into()))
-            }
-            other => Err(QueryError::Invalid(format!("invalid expression type: {}", other.go_type_name()))),
+            ExprKind::Var(_) => Err(QueryError::Invalid(
+                Clause::new("influxql.validation.3"),
+                "binary expressions cannot mix aggregates and raw fields".into(),
+            )),
+            other => Err(QueryError::Invalid(
+                Clause::new("select.arithmetic.5"),
+                format!("invalid expression type: {}", other.go_type_name()),
+            )),
         }
     }
 
@@ -187,10 +194,14 @@ impl CallCompiler<'_> {
                 return self.over_points(Function::Collect(Collection::Distinct), "distinct", &var, &[]);
             }
             other => {
-                return Err(QueryError::Invalid(format!("invalid expression type: {}", other.go_type_name())));
+                return Err(QueryError::Invalid(
+                    Clause::new("select.arithmetic.5"),
+                    format!("invalid expression type: {}", other.go_type_name()),
+                ));
             }
         };
-        let unsupported = || QueryError::Invalid(format!("unsupported call: {name}"));
+        let unsupported =
+            || QueryError::Invalid(Clause::new("functions.unknown.1"), format!("unsupported call: {name}"));
         let first = args.first().ok_or_else(unsupported)?;
         match name {
             "count" => match &first.kind {
@@ -261,7 +272,7 @@ impl CallCompiler<'_> {
             return function.result_type(input);
         }
         let text = format!("unsupported {what} iterator type: {}", go_names::stream(input));
-        self.type_error.borrow_mut().get_or_insert(QueryError::Invalid(text));
+        self.type_error.borrow_mut().get_or_insert(QueryError::Invalid(Clause::new("functions.types.1"), text));
         FieldType::Float
     }
 
@@ -296,7 +307,10 @@ impl CallCompiler<'_> {
                 (value, operand.field_type.unwrap_or(FieldType::Float))
             }
             other => {
-                return Err(QueryError::Invalid(format!("invalid expression type: {}", other.go_type_name())));
+                return Err(QueryError::Invalid(
+                    Clause::new("select.arithmetic.5"),
+                    format!("invalid expression type: {}", other.go_type_name()),
+                ));
             }
         };
         let result_type = self.result_type(&function, what, input_type);

@@ -12,7 +12,7 @@ use fluxstone_columns::SeriesPredicate;
 use fluxstone_compat::SelectSemantics;
 use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
-use fluxstone_model::{SeriesKey, TagSet, Text, TimeRange, Timestamp};
+use fluxstone_model::{Clause, SeriesKey, TagSet, Text, TimeRange, Timestamp};
 
 use super::error::QueryError;
 use super::fold::fold;
@@ -401,14 +401,22 @@ fn comparison(
     let is_nested = |side: &Expr| matches!(side.kind, ExprKind::Binary { .. } | ExprKind::Paren(_));
     if is_nested(lhs) || is_nested(rhs) {
         if semantics.boolean_of_comparison && (is_truth_of(lhs, rhs) || is_truth_of(rhs, lhs)) {
-            return Err(QueryError::Invalid(format!("invalid expression: {expr}")));
+            return Err(QueryError::Invalid(
+                Clause::new("select.where.error.1"),
+                format!("invalid expression: {expr}"),
+            ));
         }
         return Ok(Condition::Points(Arc::new(expr.clone())));
     }
     let (var, other) = match (&lhs.kind, &rhs.kind) {
         (ExprKind::Var(var), _) => (var, rhs),
         (_, ExprKind::Var(var)) => (var, lhs),
-        _ => return Err(QueryError::Invalid(format!("invalid expression: {expr}"))),
+        _ => {
+            return Err(QueryError::Invalid(
+                Clause::new("select.where.error.1"),
+                format!("invalid expression: {expr}"),
+            ));
+        }
     };
     let other_reads_field = matches!(&other.kind, ExprKind::Var(other) if reads_field(other, is_field));
     if reads_field(var, is_field) || other_reads_field {

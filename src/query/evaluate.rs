@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use fluxstone_model::Clause;
+
 use super::context::Context;
 use super::error::QueryError;
 use super::execution::Execution;
@@ -50,7 +52,10 @@ fn check_window_count(plan: &Plan, context: &Context) -> Result<(), QueryError> 
     let Some(windows) = plan.windows.filter(|_| max > 0) else { return Ok(()) };
     let count = windows.count(plan.range);
     if count > max {
-        return Err(QueryError::Limit(format!("max-select-buckets limit exceeded: ({count}/{max})")));
+        return Err(QueryError::Limit(
+            Clause::new("select.limit.buckets.1"),
+            format!("max-select-buckets limit exceeded: ({count}/{max})"),
+        ));
     }
     Ok(())
 }

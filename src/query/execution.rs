@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use fluxstone_model::Text;
+use fluxstone_model::{Clause, Text};
 
 use super::budget::Reservation;
 use super::context::Context;
@@ -59,7 +59,10 @@ impl<'a> Execution<'a> {
         self.points_read.set(read);
         let max = self.context.limits.points_max;
         if max > 0 && read > max {
-            return Err(QueryError::Limit(format!("max-select-point limit exceeed: ({read}/{max})")));
+            return Err(QueryError::Limit(
+                Clause::new("select.limit.points.1"),
+                format!("max-select-point limit exceeed: ({read}/{max})"),
+            ));
         }
         self.go_on()
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{Dimension, Expr, ExprKind, Select, SelectField, VarRef, WildcardKind};
-use fluxstone_model::{FieldType, Text};
+use fluxstone_model::{Clause, FieldType, Text};
 
 use super::error::QueryError;
 use super::planning::Costs;
@@ -130,7 +130,10 @@ fn expand_call(
 ) -> Result<(), QueryError> {
     let (inner_name, regex) = match innermost(&field.expr) {
         Some((name, ExprKind::Wildcard(Some(WildcardKind::Tag)))) => {
-            return Err(QueryError::Invalid(format!("unable to use tag wildcard in {name}()")));
+            return Err(QueryError::Invalid(
+                Clause::new("functions.wildcard.1"),
+                format!("unable to use tag wildcard in {name}()"),
+            ));
         }
         Some((name, ExprKind::Wildcard(_))) => (name, None),
         Some((name, ExprKind::Regex(regex))) => (name, Some(regex)),

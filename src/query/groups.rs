@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fluxstone_columns::{SeriesPredicate, SeriesRef, Source};
 use fluxstone_influxql::ast::Limits;
-use fluxstone_model::{TagSet, Text};
+use fluxstone_model::{Clause, TagSet, Text};
 
 use super::budget::Reservation;
 use super::conditions::Residual;
@@ -100,7 +100,10 @@ pub(super) fn groups(plan: &Plan, execution: &Execution<'_>) -> Result<Groups, Q
         groups.append(&mut of_measurement);
     }
     if max > 0 && series_count > max {
-        return Err(QueryError::Limit(format!("max-select-series limit exceeded: ({series_count}/{max})")));
+        return Err(QueryError::Limit(
+            Clause::new("select.limit.series.1"),
+            format!("max-select-series limit exceeded: ({series_count}/{max})"),
+        ));
     }
     Ok(Groups { groups, memory })
 }

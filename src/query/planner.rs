@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fluxstone_influxql::ast::{self, Expr, ExprKind, Fill, Order, Select, SelectClauses, SelectField, VarRef};
-use fluxstone_model::{Text, TimeRange};
+use fluxstone_model::{Clause, Text, TimeRange};
 
 use super::calls::{CallCompiler, CallPlan};
 use super::conditions::Condition;
@@ -225,7 +225,10 @@ fn refuse_distinct_inside(select: &Select) -> Result<(), QueryError> {
     }
     let is_word = |expr: &Expr| matches!(expr.kind, ExprKind::Distinct(_));
     if select.fields.iter().any(|field| !is_word(&field.expr) && has_word(&field.expr)) {
-        return Err(QueryError::Invalid("invalid expression type: *influxql.Distinct".to_owned()));
+        return Err(QueryError::Invalid(
+            Clause::new("select.arithmetic.5"),
+            "invalid expression type: *influxql.Distinct".to_owned(),
+        ));
     }
     Ok(())
 }

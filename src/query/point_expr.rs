@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fluxstone_go::Regex;
 use fluxstone_influxql::ast::{BinaryOp, Cast, Expr, ExprKind, VarRef};
-use fluxstone_model::{FieldType, Scalar, SeriesKey, Text};
+use fluxstone_model::{Clause, FieldType, Scalar, SeriesKey, Text};
 
 use super::column_slice::ColumnSlice;
 use super::error::QueryError;
@@ -391,7 +391,10 @@ impl PointCompiler<'_> {
                 }
             }
             ExprKind::Call { .. } | ExprKind::Distinct(_) | ExprKind::Wildcard(_) => {
-                return Err(QueryError::Invalid(format!("invalid expression: {expr}")));
+                return Err(QueryError::Invalid(
+                    Clause::new("select.where.error.1"),
+                    format!("invalid expression: {expr}"),
+                ));
             }
         })
     }

@@ -3,7 +3,7 @@
 //! The rules are the same for columns of points and for results of functions, but the error texts name them differently.
 
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
-use fluxstone_model::{FieldType, Text};
+use fluxstone_model::{Clause, FieldType, Text};
 
 use super::error::QueryError;
 use super::go_names;
@@ -48,14 +48,14 @@ impl Operand {
 pub(super) fn arithmetic_type(op: BinaryOp, lhs: Operand, rhs: Operand) -> Result<FieldType, QueryError> {
     let mismatch = |wanted: &str| {
         let text = format!("type mismatch on RHS, unable to use {} as {wanted}", rhs.go_name);
-        Err(QueryError::Invalid(text))
+        Err(QueryError::Invalid(Clause::new("select.arithmetic.5"), text))
     };
     let is_integer = |side: Operand| side.field_type == Some(FieldType::Integer);
     let is_number = |side: Operand| is_integer(side) || side.field_type == Some(FieldType::Float);
     if lhs.is_literal && rhs.is_literal {
         let (lhs, rhs) = (lhs.go_name, rhs.go_name);
         let text = format!("unable to construct an iterator from two literals: LHS: {lhs}, RHS: {rhs}");
-        return Err(QueryError::Invalid(text));
+        return Err(QueryError::Invalid(Clause::new("select.arithmetic.5"), text));
     }
     if !is_number(lhs) {
         let side = match (lhs.is_literal, rhs.is_literal) {
@@ -64,7 +64,7 @@ pub(super) fn arithmetic_type(op: BinaryOp, lhs: Operand, rhs: Operand) -> Resul
             _ => "",
         };
         let text = format!("unable to construct {side}transform iterator from {} and {}", lhs.go_name, rhs.go_name);
-        return Err(QueryError::Invalid(text));
+        return Err(QueryError::Invalid(Clause::new("select.arithmetic.5"), text));
     }
     match (is_integer(lhs) && rhs.field_type != Some(FieldType::Float), is_number(rhs)) {
         (true, true) if op == BinaryOp::Divide => Ok(FieldType::Float),
@@ -83,7 +83,10 @@ pub(super) fn point_projection(expr: &Expr, compiler: &mut PointCompiler<'_>) ->
     match &expr.kind {
         ExprKind::Var(_) | ExprKind::Binary { .. } => Ok(point_operand(expr, compiler)?.0),
         ExprKind::Paren(inner) => point_projection(inner, compiler),
-        other => Err(QueryError::Invalid(format!("invalid expression type: {}", other.go_type_name()))),
+        other => Err(QueryError::Invalid(
+            Clause::new("select.arithmetic.5"),
+            format!("invalid expression type: {}", other.go_type_name()),
+        )),
     }
 }
 
@@ -111,7 +114,10 @@ pub(super) fn point_operand(expr: &Expr, compiler: &mut PointCompiler<'_>) -> Re
             let arithmetic = PointExpr::Arithmetic { op: *op, lhs, rhs, division: Division::Exact };
             Ok((arithmetic, Operand::stream(field_type, go_names::column(field_type))))
         }
-        other => Err(QueryError::Invalid(format!("invalid expression type: {}", other.go_type_name()))),
+        other => Err(QueryError::Invalid(
+            Clause::new("select.arithmetic.5"),
+            format!("invalid expression type: {}", other.go_type_name()),
+        )),
     }
 }
 

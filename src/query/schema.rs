@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fluxstone_columns::Source;
 use fluxstone_influxql::ast::{self, Cast, MeasurementName, VarRef};
-use fluxstone_model::{FieldType, Text, TimeRange};
+use fluxstone_model::{Clause, FieldType, Text, TimeRange};
 
 use super::context::Sources;
 use super::error::QueryError;
@@ -100,9 +100,12 @@ impl<'s> Resolver<'s> {
 
 fn check_name(measurement: &ast::Measurement) -> Result<(), QueryError> {
     if matches!(&measurement.name, MeasurementName::Name(name) if name.is_empty()) {
-        return Err(QueryError::Invalid("invalid measurement".into()));
+        return Err(QueryError::Invalid(Clause::new("select.from.2"), "invalid measurement".into()));
     }
-    measurement.name.refuse_system_source().map_err(|error| QueryError::Invalid(error.to_string()))
+    measurement
+        .name
+        .refuse_system_source()
+        .map_err(|error| QueryError::Invalid(Clause::new("statements.name.5"), error.to_string()))
 }
 
 impl Schema {

@@ -2,7 +2,7 @@
 //! all columns are joined into rows.
 
 use fluxstone_influxql::ast::{BinaryOp, Fill};
-use fluxstone_model::{Scalar, Text, TimeRange, Timestamp};
+use fluxstone_model::{Clause, Scalar, Text, TimeRange, Timestamp};
 
 use super::budget::Reservation;
 use super::calls::{CallInput, CallNode, Output, StreamExpr};
@@ -177,7 +177,10 @@ impl<'r> GroupRun<'r> {
             }
             (Function::Forecast(forecast), CallInput::Call(inner)) => self.forecast(forecast, inner, range)?,
             (Function::Forecast(_), CallInput::Points { .. }) => {
-                return Err(QueryError::Invalid("must use aggregate function with holt_winters".into()));
+                return Err(QueryError::Invalid(
+                    Clause::new("influxql.validation.11"),
+                    "must use aggregate function with holt_winters".into(),
+                ));
             }
             (Function::Reduce(_) | Function::Collect(_), CallInput::Call(_)) => {
                 return Err(QueryError::Unsupported("an aggregate of an aggregate".into()));

@@ -5,7 +5,7 @@
 
 use fluxstone_compat::SelectSemantics;
 use fluxstone_influxql::ast::{BinaryOp, Expr, ExprKind};
-use fluxstone_model::{TimeRange, Timestamp};
+use fluxstone_model::{Clause, TimeRange, Timestamp};
 
 use super::error::QueryError;
 use super::fold::{fold, wide_time};
@@ -111,7 +111,10 @@ fn compared_time(expr: &Expr) -> Result<Timestamp, QueryError> {
                 return time_literal::check_bound(time);
             }
             let kind = other.go_type_name();
-            Err(QueryError::Invalid(format!("invalid operation: time and {kind} are not compatible")))
+            Err(QueryError::Invalid(
+                Clause::new("select.time.range.4"),
+                format!("invalid operation: time and {kind} are not compatible"),
+            ))
         }
     }
 }
@@ -191,7 +194,7 @@ mod tests {
         ] {
             let text = format!("invalid operation: time and *influxql.{kind} are not compatible");
             let got = TimeBounds::of(&time(Greater, value), SelectSemantics::DOCUMENTED);
-            assert_eq!(got, Err(QueryError::Invalid(text)));
+            assert_eq!(got.map_err(|error| error.to_string()), Err(text));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Time literals in conditions: which strings are meant as times, and what they mean.
 
-use fluxstone_model::Timestamp;
+use fluxstone_model::{Clause, Timestamp};
 
 use super::error::QueryError;
 
@@ -51,7 +51,8 @@ pub(super) fn parse(text: &str) -> Option<i128> {
 
 /// Parses a time literal that is used as a bound, which must be a time that a point can have.
 pub(super) fn parse_bound(text: &str) -> Result<Timestamp, QueryError> {
-    let nanoseconds = parse(text).ok_or_else(|| QueryError::Invalid("invalid timestamp string".into()))?;
+    let nanoseconds = parse(text)
+        .ok_or_else(|| QueryError::Invalid(Clause::new("select.time.literal.2"), "invalid timestamp string".into()))?;
     check_bound(nanoseconds)
 }
 
@@ -64,7 +65,10 @@ pub(super) fn check_bound(nanoseconds: i128) -> Result<Timestamp, QueryError> {
     } else {
         return Ok(Timestamp(nanoseconds as i64));
     };
-    Err(QueryError::Invalid(format!("time {} {side} time literal", in_seconds(nanoseconds))))
+    Err(QueryError::Invalid(
+        Clause::new("select.time.literal.3"),
+        format!("time {} {side} time literal", in_seconds(nanoseconds)),
+    ))
 }
 
 /// A time without its fraction. Unlike those of the calendar library, its year may have any number of digits, and a sign.
@@ -157,7 +161,8 @@ mod tests {
             "2017-03-01 04:00:60",
         ] {
             assert!(looks_like_time(text));
-            assert_eq!(parse_bound(text), Err(QueryError::Invalid("invalid timestamp string".into())), "{text}");
+            let error = parse_bound(text).unwrap_err();
+            assert_eq!(error.to_string(), "invalid timestamp string", "{text}");
         }
         for text in ["yesterday", "2017-3-1", "", "2017/03/01"] {
             assert!(!looks_like_time(text));

@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use super::start::{StartError, bind, runtime, use_temporary_directory};
 use crate::config::Settings;
-use crate::http::THREADS_GRACE;
+use crate::engine::Engine;
+use crate::http::{Controls, THREADS_GRACE};
 
 /// A running server. Dropping it answers the requests that are running, and then stops it.
 ///
@@ -28,6 +29,8 @@ use crate::http::THREADS_GRACE;
 #[derive(Debug)]
 pub struct Server {
     addresses: Addresses,
+    /// Holds the engine, so it goes before the thread is waited for.
+    controls: Option<Controls<Engine>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -38,6 +41,9 @@ struct Addresses {
     http: SocketAddr,
     udp: Vec<SocketAddr>,
 }
+
+/// What a server tells when it has started.
+type Started = Result<(Addresses, Controls<Engine>), StartError>;
 
 impl Server {
     /// Starts a server on a free port of the loopback interface, whose data are removed when it stops.
@@ -69,10 +75,16 @@ impl Server {
     pub fn url(&self) -> String {
         format!("http://{}", self.addresses.http)
     }
+
+    /// What controls it from within the process, as long as it runs.
+    pub(crate) fn controls(&self) -> Option<&Controls<Engine>> {
+        self.controls.as_ref()
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
+        drop(self.controls.take());
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // If it panicked, it has stopped as well.
@@ -137,12 +149,12 @@ impl ServerBuilder {
             .spawn(move || self.run(&started, stopped))
             .map_err(StartError::Threads)?;
         let no_answer = |_| Err(StartError::Panicked(std::io::Error::other("the thread ended early")));
-        let addresses = start.recv().unwrap_or_else(no_answer)?;
-        Ok(Server { addresses, stop: Some(stop), thread: Some(thread) })
+        let (addresses, controls) = start.recv().unwrap_or_else(no_answer)?;
+        Ok(Server { addresses, controls: Some(controls), stop: Some(stop), thread: Some(thread) })
     }
 
     /// Runs a server until `stopped`. Sends its address, or why there is none, to `started`.
-    fn run(mut self, started: &mpsc::Sender<Result<Addresses, StartError>>, stopped: oneshot::Receiver<()>) {
+    fn run(mut self, started: &mpsc::Sender<Started>, stopped: oneshot::Receiver<()>) {
         let prepared = runtime(&self.settings).and_then(|runtime| {
             let temporary = if self.ephemeral { Some(use_temporary_directory(&mut self.settings)?) } else { None };
             let server = runtime.block_on(bind(&self.settings))?;
@@ -156,7 +168,8 @@ impl ServerBuilder {
             Err(error) => drop(started.send(Err(error))),
             Ok((runtime, temporary, server, address)) => {
                 let udp_addresses = server.services.udp_addresses().to_vec();
-                drop(started.send(Ok(Addresses { http: address, udp: udp_addresses })));
+                let addresses = Addresses { http: address, udp: udp_addresses };
+                drop(started.send(Ok((addresses, server.http.controls()))));
                 runtime.block_on(server.http.run(async { drop(stopped.await) }));
                 drop(server.services);
                 runtime.shutdown_timeout(THREADS_GRACE);

@@ -103,7 +103,9 @@ pub(super) fn http_options(settings: &Settings) -> HttpOptions {
         answers_max: jobs(http.max_open_answer_limit),
         writes_max: jobs(http.max_concurrent_write_limit),
         threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        control: settings.control.allowed.then(|| settings.control.faults.clone()),
         semantics: settings.compat.profile.into(),
+        clause_header: settings.compat.clause_header.unwrap_or(false),
         csv_null_cells: settings.compat.csv_null_cells,
     }
 }

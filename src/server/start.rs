@@ -10,8 +10,8 @@ use tokio::runtime::Runtime;
 
 use super::memory;
 use super::options::{engine_options, http_options, subscriber_options, udp_options};
-use crate::config::Settings;
-use crate::engine::Engine;
+use crate::config::{Control, Settings};
+use crate::engine::{Clock, ClockError, ClockSetting, Engine, SettableClock, SystemClock};
 use crate::http;
 use crate::services::{ServiceError, Services};
 use crate::storage::StorageError;
@@ -36,6 +36,9 @@ pub enum StartError {
     /// A service beside the HTTP API did not start.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// The clock that a test asks for is not one.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// A thread ended in a panic, which is a defect.
     #[error("can't open the data: {0}")]
     Panicked(std::io::Error),
@@ -64,6 +67,15 @@ pub(crate) fn use_temporary_directory(settings: &mut Settings) -> Result<TempDir
     Ok(temporary)
 }
 
+/// The clock of the system, unless tests have their own or may move it.
+fn clock(control: &Control) -> Arc<dyn Clock> {
+    if control.allowed || control.clock != ClockSetting::System {
+        Arc::new(SettableClock::new(control.clock))
+    } else {
+        Arc::new(SystemClock)
+    }
+}
+
 /// A server that listens.
 #[derive(Debug)]
 pub(crate) struct Bound {
@@ -83,7 +95,8 @@ pub(crate) async fn bind(settings: &Settings) -> Result<Bound, StartError> {
             "max-total-query-memory is a quarter of the available memory"
         );
     }
-    let engine = tokio::task::spawn_blocking(move || Engine::open(options))
+    let clock = clock(&settings.control);
+    let engine = tokio::task::spawn_blocking(move || Engine::open_with_clock(options, clock))
         .await
         .map_err(|error| StartError::Panicked(error.into()))?
         .map_err(|error| StartError::Open { path: settings.data.dir.clone(), error })?;

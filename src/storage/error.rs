@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fluxstone_model::Clause;
+
 /// What to do about a log that does not belong to the checkpoint.
 const WRONG_LOG_ADVICE: &str = "mount or restore the directories that `[data] dir` and `[data] wal-dir` name; \
     to start an empty server instead, move what is in both of them elsewhere";
@@ -85,6 +87,23 @@ impl StorageError {
             }
             StorageError::Locked(_) => "storage is in use by another process".to_owned(),
             other => other.to_string(),
+        }
+    }
+
+    /// The clause that says so.
+    pub fn clause(&self) -> Clause {
+        match self {
+            StorageError::ReadOnly
+            | StorageError::DiskFull
+            | StorageError::Panicked(_)
+            | StorageError::Io { .. }
+            | StorageError::Locked(_) => Clause::new("storage.durability.10"),
+            StorageError::Damaged { .. } | StorageError::DamagedLog { .. } | StorageError::WrongLog { .. } => {
+                Clause::new("storage.checkpoint.7")
+            }
+            StorageError::Busy => Clause::new("storage.durability.8"),
+            StorageError::TooMuchMemory { .. } | StorageError::TooLarge(_) => Clause::new("write.memory.2"),
+            StorageError::TooMuchSchema => Clause::new("write.memory.4"),
         }
     }
 

@@ -30,6 +30,11 @@ impl Server {
         Server::start(&["--ephemeral", "--config", &config.display().to_string()])
     }
 
+    /// Starts a server with these arguments, whose data is removed when it stops.
+    pub fn start_with(arguments: &[&str]) -> Server {
+        Server::start(&[&["--ephemeral"], arguments].concat())
+    }
+
     /// Starts a server on a data directory that is kept.
     pub fn on(data_dir: &Path) -> Server {
         Server::start(&["--data-dir", &data_dir.display().to_string()])

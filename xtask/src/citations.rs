@@ -1,7 +1,7 @@
 //! Citations of clauses in Rust files: comment lines such as `// spec: write.partial.2, write.partial.3`.
 //!
 //! A citation in a test is evidence for the clause. A citation in other code refers the reader to the
-//! clause. Both must name a clause that exists.
+//! clause, and `Clause::new("write.partial.2")` the client. All must name a clause that exists.
 
 use fluxstone_conformance::case::ClauseId;
 
@@ -30,6 +30,13 @@ fn of_file(file: &File) -> Vec<Citation> {
         let line = line.trim_start();
         // Tests come last in a file.
         in_test |= line.starts_with("#[cfg(test)]");
+        for id in named_in_code(line) {
+            citations.push(Citation {
+                clause: ClauseId::try_from(id.to_owned()).map_err(|error| error.to_string()),
+                place: format!("{}:{}", file.path, i + 1),
+                is_evidence: false,
+            });
+        }
         let Some(ids) = line.strip_prefix("// spec:") else { continue };
         for id in ids.split(',').map(str::trim) {
             citations.push(Citation {
@@ -42,6 +49,13 @@ fn of_file(file: &File) -> Vec<Citation> {
     citations
 }
 
+/// The clauses that errors name: `Clause::new("write.db.1")`.
+fn named_in_code(line: &str) -> impl Iterator<Item = &str> {
+    let is_code = !line.starts_with("//");
+    let named = line.split("Clause::new(\"").skip(usize::from(is_code)).filter(move |_| is_code);
+    named.filter_map(|rest| rest.split_once('"')).map(|(id, _)| id)
+}
+
 fn is_test_file(path: &str) -> bool {
     let under = |folder: &str| path.starts_with(folder) || path.contains(&format!("/{folder}"));
     under("tests/") || under("fuzz_targets/") || path.ends_with("/tests.rs")
@@ -50,6 +64,14 @@ fn is_test_file(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clauses_that_errors_name_are_citations_but_no_evidence() {
+        let text = "#[cfg(test)]\nx(Clause::new(\"a.1\"), Clause::new(\"a.b.2\"), y);\n/// Clause::new(\"c.1\")\n";
+        let found = find(&[File::new("src/a.rs", text)]);
+        let ids: Vec<_> = found.iter().map(|c| (c.clause.as_ref().unwrap().as_str(), c.is_evidence)).collect();
+        assert_eq!(ids, [("a.1", false), ("a.b.2", false)]);
+    }
 
     #[test]
     fn only_citations_in_tests_are_evidence() {

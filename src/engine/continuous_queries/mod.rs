@@ -4,17 +4,17 @@
 //! again after a restart; a point that is written twice is the same point.
 
 mod schedule;
+mod state;
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use fluxstone_influxql::ast::{Definition, Resample, Select, Statement, Window};
-use fluxstone_influxql::{Parameters, parse};
+use fluxstone_influxql::ast::{Select, Statement};
 use fluxstone_model::{TimeRange, Timestamp};
 
 use schedule::{DueRun, Schedule};
+pub(super) use state::ContinuousQueries;
 
 use super::authorize::refusal_of_continuous_query;
 use super::session::{PreparedQuery, Session};
@@ -22,29 +22,6 @@ use super::{Core, Principal};
 
 /// The most rows in a piece of a result; the result of SELECT INTO has one.
 const CHUNK_ROWS: usize = 10_000;
-
-/// The state of all continuous queries, by database and name.
-#[derive(Debug, Default)]
-pub(super) struct ContinuousQueries(HashMap<(String, String), QueryState>);
-
-/// The state of one continuous query.
-#[derive(Debug)]
-struct QueryState {
-    text: String,
-    /// `None` for a query that never runs.
-    task: Option<Task>,
-    last_run: Option<i128>,
-    /// Why it was not allowed to run when it was due last.
-    refusal: Option<String>,
-}
-
-/// A parsed query that can run.
-#[derive(Debug, Clone)]
-struct Task {
-    select: Select,
-    window: Window,
-    resample: Resample,
-}
 
 /// A run that is due.
 #[derive(Debug)]
@@ -135,35 +112,4 @@ impl Core {
         });
         error
     }
-}
-
-impl ContinuousQueries {
-    /// The state of a query. The time of its last run is kept even if the query is dropped and created again.
-    fn entry(&mut self, database: &str, name: &str, text: &str) -> &mut QueryState {
-        let state = self.0.entry((database.to_owned(), name.to_owned())).or_insert_with(|| QueryState {
-            text: text.to_owned(),
-            task: task(text),
-            last_run: None,
-            refusal: None,
-        });
-        if state.text != text {
-            state.task = task(text);
-            text.clone_into(&mut state.text);
-        }
-        state
-    }
-}
-
-/// Parses a stored text. A query without windows is stored, but never runs.
-fn task(text: &str) -> Option<Task> {
-    let statement = match parse(text, &Parameters::new()) {
-        Ok(query) => query.statements.into_iter().next()?,
-        Err(error) => {
-            tracing::error!(text, %error, "a stored continuous query cannot be parsed");
-            return None;
-        }
-    };
-    let Statement::Define(Definition::CreateContinuousQuery { resample, select, .. }) = statement else { return None };
-    let window = select.group_by.window()?.clone();
-    Some(Task { select: *select, window, resample })
 }

@@ -57,13 +57,22 @@ impl Schedule {
         // The next run was due at `next`: missed runs since then are made up for.
         let start = truncate_time(next + interval - reach - offset - 1, interval) + offset;
         let end = truncate_time(now + interval - every.min(interval) - offset, interval) + offset;
-        let timestamp = |t: i128| Timestamp(t.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64);
         let range = (end > start).then(|| TimeRange {
             min: timestamp(start).max(Timestamp::MIN),
             max: timestamp(end - 1).min(Timestamp::MAX),
         });
         Some(DueRun { at, range })
     }
+
+    /// When the run after the one at `last` is due.
+    pub(super) fn after(self, last: i128) -> Timestamp {
+        timestamp(last + self.every)
+    }
+}
+
+/// The nearest time that an `i64` can represent.
+fn timestamp(time: i128) -> Timestamp {
+    Timestamp(time.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
 }
 
 #[cfg(test)]

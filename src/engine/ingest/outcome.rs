@@ -1,6 +1,6 @@
 //! What can become of the points of a write: they are stored, dropped for a reason, or the write fails.
 
-use fluxstone_model::{FieldType, Text};
+use fluxstone_model::{Clause, FieldType, Text};
 use fluxstone_storage::StorageError;
 
 /// The limits that writes must keep; zero is no limit.
@@ -43,6 +43,17 @@ pub enum DropReason {
     TimeField { measurement: Text },
     SeriesLimit { series: u64, max: u64 },
     TagValueLimit { measurement: Text, key: Text, value: Text, values: u64, max: u64 },
+}
+
+impl DropReason {
+    /// The clause that the point does not keep.
+    pub fn clause(&self) -> Clause {
+        match self {
+            DropReason::TypeConflict { .. } => Clause::new("write.shard.2"),
+            DropReason::TimeTag { .. } | DropReason::TimeField { .. } => Clause::new("write.shard.3"),
+            DropReason::SeriesLimit { .. } | DropReason::TagValueLimit { .. } => Clause::new("write.shard.4"),
+        }
+    }
 }
 
 /// The reason why no point of a shard is stored.

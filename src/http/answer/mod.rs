@@ -13,6 +13,7 @@ use std::ops::ControlFlow;
 
 use csv::CsvAnswer;
 use fluxstone_engine::StatementResult;
+use fluxstone_model::Clause;
 use json::JsonAnswer;
 pub use options::AnswerOptions;
 
@@ -21,6 +22,8 @@ pub use options::AnswerOptions;
 pub struct Answer {
     document: Document,
     limit: RowLimit,
+    /// Of the first error.
+    clause: Option<Clause>,
 }
 
 #[derive(Debug)]
@@ -39,17 +42,23 @@ impl Answer {
         };
         let rows = options.rows_max.filter(|_| !options.chunked);
         let overruns = options.semantics.row_limit_overrun;
-        Answer { document, limit: RowLimit { rows, overruns, reached: false } }
+        Answer { document, limit: RowLimit { rows, overruns, reached: false }, clause: None }
     }
 
     /// Adds a piece of a result. Breaks when no further pieces are wanted.
     pub fn add(&mut self, mut piece: StatementResult) -> ControlFlow<()> {
         let next = self.limit.cut(&mut piece)?;
+        self.clause = self.clause.or(piece.clause);
         match &mut self.document {
             Document::Json(json) => json.add(piece),
             Document::Csv(csv) => csv.add(piece),
         }
         next
+    }
+
+    /// The clause of the first error so far.
+    pub fn clause(&self) -> Option<Clause> {
+        self.clause
     }
 
     /// Takes the bytes that may be sent, if there are enough of them.

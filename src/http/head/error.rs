@@ -1,5 +1,7 @@
 //! The limits on heads, and the reasons to refuse one.
 
+use fluxstone_model::Clause;
+
 /// The largest head of a request, in bytes.
 pub(crate) const HEAD_BYTES_MAX: usize = 1 << 20;
 
@@ -53,4 +55,20 @@ pub enum HeadError {
     /// What hyper took for a head was not one.
     #[error("malformed HTTP request: its beginning is unclear")]
     OutOfStep,
+}
+
+impl HeadError {
+    /// The clause that the head does not keep.
+    pub(crate) fn clause(&self) -> Clause {
+        match self {
+            HeadError::TooLarge | HeadError::RequestLine | HeadError::Malformed(_) => Clause::new("http.limits.1"),
+            HeadError::HeadersTooLarge | HeadError::Busy => Clause::new("http.limits.11"),
+            HeadError::Target(_) => Clause::new("http.target.2"),
+            HeadError::Length | HeadError::Coding => Clause::new("http.connection.4"),
+            HeadError::UnknownCoding => Clause::new("http.coding.1"),
+            HeadError::NoHost | HeadError::ManyHosts => Clause::new("http.connection.3"),
+            HeadError::Expectation => Clause::new("http.expect.1"),
+            HeadError::OutOfStep => Clause::new("http.connection.1"),
+        }
+    }
 }

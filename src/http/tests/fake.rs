@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, Statistics, TakesLong,
-    WriteError, WriteRequest, WrittenPoints,
+    AuthState, Clock, ClockMove, ErrorKind, LoginError, MoveError, Principal, QueryRefusal, QueryRequest,
+    StatementResult, Statistics, SystemClock, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
-use fluxstone_model::Timestamp;
+use fluxstone_model::{Clause, Timestamp};
 use fluxstone_query::{SeriesRows, Value};
 
 use crate::Api;
+
+/// The clause of each error.
+const CLAUSE: Clause = Clause::new("http.errors.1");
 
 /// The only database is `d`, the only user `root` with password `toor`.
 #[derive(Debug, Default)]
@@ -144,8 +147,25 @@ impl Api for FakeEngine {
         (name == "root").then(|| Principal::User("root".to_owned()))
     }
 
+    fn may_control(&self, principal: &Principal) -> bool {
+        !matches!(principal, Principal::User(name) if name != "root")
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &SystemClock
+    }
+
+    fn move_clock(&self, _to: ClockMove) -> Result<(), MoveError> {
+        Err(MoveError::NotSettable)
+    }
+
+    fn reset(&self) -> Result<(), MoveError> {
+        self.written.lock().unwrap().clear();
+        Ok(())
+    }
+
     fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError> {
-        let error = |kind, text: &str| Err(WriteError { kind, text: text.into() });
+        let error = |kind, text: &str| Err(WriteError { kind, text: text.into(), clause: CLAUSE });
         match (database, principal) {
             (b"panic", _) => panic!("as asked"),
             (b"d", Principal::Nobody) => error(ErrorKind::Forbidden, "user is required to write to database \"d\""),
@@ -166,10 +186,12 @@ impl Api for FakeEngine {
             text(request.body)
         ));
         match request.body.strip_prefix(b"bad ") {
-            Some(line) => Err(WriteError { kind: ErrorKind::BadRequest, text: line.into() }),
-            None if request.policy == b"nosuch" => {
-                Err(WriteError { kind: ErrorKind::Internal, text: "retention policy not found: nosuch".into() })
-            }
+            Some(line) => Err(WriteError { kind: ErrorKind::BadRequest, text: line.into(), clause: CLAUSE }),
+            None if request.policy == b"nosuch" => Err(WriteError {
+                kind: ErrorKind::Internal,
+                text: "retention policy not found: nosuch".into(),
+                clause: CLAUSE,
+            }),
             None => Ok(()),
         }
     }
@@ -185,10 +207,16 @@ impl Api for FakeEngine {
             request.text
         ));
         match request.text {
-            "syntax" => Err(QueryRefusal { kind: ErrorKind::BadRequest, text: "error parsing query: <x>".to_owned() }),
-            "forbidden" => {
-                Err(QueryRefusal { kind: ErrorKind::Forbidden, text: "error authorizing query: no".to_owned() })
-            }
+            "syntax" => Err(QueryRefusal {
+                kind: ErrorKind::BadRequest,
+                text: "error parsing query: <x>".to_owned(),
+                clause: CLAUSE,
+            }),
+            "forbidden" => Err(QueryRefusal {
+                kind: ErrorKind::Forbidden,
+                text: "error authorizing query: no".to_owned(),
+                clause: CLAUSE,
+            }),
             "panic early" => panic!("as asked"),
             text => {
                 let statements = text.split(';').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned);
@@ -253,7 +281,7 @@ impl Api for FakeEngine {
                     let _ = emit(piece);
                 }
                 ("error", text) => {
-                    let _ = emit(StatementResult { error: Some(text.to_owned()), ..piece });
+                    let _ = emit(StatementResult { error: Some(text.to_owned()), clause: Some(CLAUSE), ..piece });
                 }
                 _ => {
                     let _ = emit(piece);

@@ -43,6 +43,8 @@ fn options() -> HttpOptions {
         answers_max: 160,
         writes_max: 64,
         threads: 2,
+        control: None,
+        clause_header: false,
         semantics: AnswerSemantics::DOCUMENTED,
         csv_null_cells: CsvNullCells::Repeat,
     }

@@ -1,6 +1,6 @@
 //! CREATE CONTINUOUS QUERY.
 
-use fluxstone_model::Nanos;
+use fluxstone_model::{Clause, Nanos};
 use winnow::Parser;
 use winnow::combinator::preceded;
 
@@ -21,7 +21,7 @@ pub(super) fn create<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> {
     let select = select(input, Role::ContinuousQuery)?;
     if !select.is_raw() && select.group_by.window().is_none() {
         let last = input.state.taken.unwrap_or_else(|| peek(input));
-        return Err(last.wrong(last.but_expected("GROUP BY time(...)")));
+        return Err(last.wrong(Clause::new("influxql.continuous-query.2"), last.but_expected("GROUP BY time(...)")));
     }
     validate::resample(resample, &select).map_err(|problem| plain(&problem))?;
     keyword(Keyword::End).parse_next(input)?;
@@ -35,7 +35,7 @@ fn resample<'t>(input: &mut Input<'t>) -> Parsed<'t, Resample> {
     let for_ = positive(clause(Keyword::For, duration(None))(input)?);
     if every.is_none() && for_.is_none() {
         let next = peek(input);
-        return Err(next.wrong(next.but_expected("EVERY, FOR")));
+        return Err(next.wrong(Clause::new("influxql.continuous-query.3"), next.but_expected("EVERY, FOR")));
     }
     Ok(Resample { every, for_ })
 }

@@ -1,6 +1,6 @@
 //! CREATE DATABASE, CREATE RETENTION POLICY, ALTER RETENTION POLICY.
 
-use fluxstone_model::Nanos;
+use fluxstone_model::{Clause, Nanos};
 use winnow::Parser;
 use winnow::combinator::{opt, preceded};
 
@@ -54,7 +54,7 @@ fn shard_duration<'t>(input: &mut Input<'t>) -> Parsed<'t, Nanos> {
     keyword(Keyword::Duration).parse_next(input)?;
     let next = peek(input);
     if next.is_keyword(Keyword::Inf) {
-        return Err(next.wrong("invalid duration INF for shard duration"));
+        return Err(next.wrong(Clause::new("influxql.policy.1"), "invalid duration INF for shard duration"));
     }
     duration(None)(input)
 }
@@ -82,7 +82,7 @@ pub(super) fn alter_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, Definition> 
             _ => default,
         };
         if again {
-            return Err(next.wrong(format!("found duplicate {} option", word.text())));
+            return Err(next.wrong(Clause::new("influxql.policy.2"), format!("found duplicate {} option", word.text())));
         }
         take(input, next);
         none = false;

@@ -1,5 +1,6 @@
 //! Statements that remove something: DROP, DELETE and KILL QUERY.
 
+use fluxstone_model::Clause;
 use winnow::Parser;
 use winnow::combinator::preceded;
 
@@ -55,7 +56,8 @@ pub(super) fn database_and_policy<'t>(input: &mut Input<'t>) -> Parsed<'t, (Stri
 pub(super) fn delete_clauses<'t>(input: &mut Input<'t>) -> Parsed<'t, DeleteClauses> {
     let first = peek(input);
     let sources = clause(Keyword::From, measurements)(input)?.unwrap_or_default();
-    let unsupported = |what: &str| ungrammatical(format!("{what} not supported"), Place::At(0));
+    let unsupported =
+        |what: &str| ungrammatical(Clause::new("influxql.drop.2"), format!("{what} not supported"), Place::At(0));
     // The last wrong source is reported, and its policy before its database.
     if let Some(wrong) = sources.iter().rev().find(|source| !source.database.is_empty() || !source.policy.is_empty()) {
         return Err(unsupported(if wrong.policy.is_empty() { "database" } else { "retention policy" }));

@@ -1,6 +1,6 @@
 //! Expressions, by operator precedence. Only brackets and calls recurse, and both are bounded.
 
-use fluxstone_model::Nanos;
+use fluxstone_model::{Clause, Nanos};
 use winnow::error::ErrMode;
 use winnow::stream::Location;
 
@@ -69,7 +69,10 @@ fn binary(lhs: Side, at: Token<'_>, op: BinaryOp, rhs: Side) -> Parsed<'_, Side>
             other => Chain::new(op, other.complete()),
         };
         if !chain.push(rhs) {
-            return Err(at.wrong(format!("expression too long, at most {OPERATORS_MAX} operators in a row")));
+            return Err(at.wrong(
+                Clause::new("influxql.limit.5"),
+                format!("expression too long, at most {OPERATORS_MAX} operators in a row"),
+            ));
         }
         return Ok(Side::Chain(chain));
     }
@@ -81,7 +84,10 @@ fn binary(lhs: Side, at: Token<'_>, op: BinaryOp, rhs: Side) -> Parsed<'_, Side>
 
 fn within_depth(deep: Deep, at: Token<'_>) -> Parsed<'_, Deep> {
     if deep.depth > DEPTH_MAX {
-        return Err(at.wrong(format!("expression too deep, at most {DEPTH_MAX} operators in a row")));
+        return Err(at.wrong(
+            Clause::new("influxql.limit.2"),
+            format!("expression too deep, at most {DEPTH_MAX} operators in a row"),
+        ));
     }
     Ok(deep)
 }
@@ -125,12 +131,20 @@ fn operand_from<'t>(input: &mut Input<'t>, first: Token<'t>) -> Parsed<'t, Deep>
         // In an expression, a malformed duration has length zero.
         Kind::Duration => literal(input, ExprKind::Duration(duration::parse(first.text).unwrap_or(Nanos(0)))),
         Kind::Integer => {
-            let value = first.text.parse().map_err(|_| first.wrong("unable to parse integer"))?;
+            let value = first
+                .text
+                .parse()
+                .map_err(|_| first.wrong(Clause::new("influxql.number.2"), "unable to parse integer"))?;
             literal(input, ExprKind::Integer(value))
         }
         Kind::Number => {
             let value = first.text.parse().ok().filter(|number: &f64| number.is_finite());
-            literal(input, ExprKind::Number(value.ok_or_else(|| first.wrong("unable to parse number"))?))
+            literal(
+                input,
+                ExprKind::Number(
+                    value.ok_or_else(|| first.wrong(Clause::new("influxql.number.2"), "unable to parse number"))?,
+                ),
+            )
         }
         _ => Err(first.unexpected(&["identifier", "string", "number", "bool"])),
     }

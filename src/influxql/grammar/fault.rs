@@ -5,16 +5,20 @@
 //! parser after an absent clause reports its own expectation. So the message names what the last parser expected, and
 //! alternatives list their words themselves.
 
+use fluxstone_model::Clause;
 use winnow::ModalResult;
 use winnow::error::{ErrMode, ParserError};
 use winnow::stream::Location;
 
 use super::input::{Input, State};
-use crate::error::{ErrorKind, ParseError};
+use crate::error::{ErrorKind, MEMORY, ParseError};
 use crate::invalid::Invalid;
 use crate::lexer::{self, Lexed};
 use crate::position::Position;
 use crate::token::{Place, Token};
+
+/// The clause of texts that are no sentences of the grammar.
+const UNEXPECTED: Clause = Clause::new("influxql.error.1");
 
 /// The result of a parser.
 pub(super) type Parsed<'t, T> = ModalResult<T, Fault<'t>>;
@@ -27,9 +31,9 @@ pub(super) enum Fault<'t> {
     /// The same with one expectation.
     Missing { found: Token<'t>, expected: &'static str },
     /// `TEXT at line L, char C`.
-    Positioned { kind: ErrorKind, message: String, place: Place },
+    Positioned { kind: ErrorKind, clause: Clause, message: String, place: Place },
     /// A message without a position.
-    Plain { kind: ErrorKind, message: String },
+    Plain { kind: ErrorKind, clause: Clause, message: String },
 }
 
 impl<'t> ParserError<Input<'t>> for Fault<'t> {
@@ -48,36 +52,37 @@ impl<'t> ParserError<Input<'t>> for Fault<'t> {
 impl Fault<'_> {
     pub(super) fn into_error(self, state: &State<'_>) -> ParseError {
         let text = state.text;
-        let positioned = |kind, message: &str, place| {
+        let positioned = |kind, clause, message: &str, place| {
             let Position { line, character } = Position::of(place, text);
-            ParseError::new(kind, format!("{message} at line {line}, char {character}"))
+            ParseError::new(kind, clause, format!("{message} at line {line}, char {character}"))
         };
         let unexpected = |found: Token<'_>, expected: &str| {
             let found_text = if state.is_secret(&found) { "[REDACTED]".to_owned() } else { found.found() };
-            positioned(ErrorKind::Syntax, &format!("found {found_text}, expected {expected}"), found.place)
+            let message = format!("found {found_text}, expected {expected}");
+            positioned(ErrorKind::Syntax, UNEXPECTED, &message, found.place)
         };
         match self {
             Fault::Unexpected { found, expected } => unexpected(found, &expected.join(", ")),
             Fault::Missing { found, expected } => unexpected(found, expected),
-            Fault::Positioned { kind, message, place } => positioned(kind, &message, place),
-            Fault::Plain { kind, message } => ParseError::new(kind, message),
+            Fault::Positioned { kind, clause, message, place } => positioned(kind, clause, &message, place),
+            Fault::Plain { kind, clause, message } => ParseError::new(kind, clause, message),
         }
     }
 }
 
 /// A fault of validation, without a position.
 pub(super) fn plain<'t>(problem: &Invalid) -> ErrMode<Fault<'t>> {
-    ErrMode::Cut(Fault::Plain { kind: ErrorKind::Validation, message: problem.to_string() })
+    ErrMode::Cut(Fault::Plain { kind: ErrorKind::Validation, clause: problem.clause(), message: problem.to_string() })
 }
 
 /// The refusal of memory.
 pub(super) fn no_memory<'t>(message: String) -> ErrMode<Fault<'t>> {
-    ErrMode::Cut(Fault::Plain { kind: ErrorKind::Memory, message })
+    ErrMode::Cut(Fault::Plain { kind: ErrorKind::Memory, clause: MEMORY, message })
 }
 
 /// A fault of the grammar that the message places at `place`.
-pub(super) fn ungrammatical<'t>(message: impl Into<String>, place: Place) -> ErrMode<Fault<'t>> {
-    ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Syntax, message: message.into(), place })
+pub(super) fn ungrammatical<'t>(clause: Clause, message: impl Into<String>, place: Place) -> ErrMode<Fault<'t>> {
+    ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Syntax, clause, message: message.into(), place })
 }
 
 impl<'t> Token<'t> {
@@ -92,8 +97,13 @@ impl<'t> Token<'t> {
     }
 
     /// A message of validation about this token.
-    pub(super) fn wrong(self, message: impl Into<String>) -> ErrMode<Fault<'t>> {
-        ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Validation, message: message.into(), place: self.place })
+    pub(super) fn wrong(self, clause: Clause, message: impl Into<String>) -> ErrMode<Fault<'t>> {
+        ErrMode::Cut(Fault::Positioned {
+            kind: ErrorKind::Validation,
+            clause,
+            message: message.into(),
+            place: self.place,
+        })
     }
 
     pub(super) fn but_expected(self, expected: &str) -> String {

@@ -17,6 +17,7 @@ mod subscription;
 mod tokens;
 mod user;
 
+use fluxstone_model::Clause;
 use winnow::combinator::preceded;
 use winnow::error::ErrMode;
 use winnow::stream::LocatingSlice;
@@ -52,7 +53,9 @@ pub(super) fn query<'t>(
     let statements = parsed.map_err(|error| match error {
         ErrMode::Backtrack(fault) | ErrMode::Cut(fault) => fault.into_error(&input.state),
         // Only partial input is incomplete, and this input is complete.
-        ErrMode::Incomplete(_) => ParseError::new(ErrorKind::Syntax, "unexpected end of the text".to_owned()),
+        ErrMode::Incomplete(_) => {
+            ParseError::new(ErrorKind::Syntax, Clause::new("influxql.error.1"), "unexpected end of the text".to_owned())
+        }
     })?;
     Ok(Query { statements })
 }

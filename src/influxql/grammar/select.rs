@@ -1,5 +1,6 @@
 //! SELECT, and the clauses that it shares with other statements: WHERE, ORDER BY, LIMIT and OFFSET.
 
+use fluxstone_model::Clause;
 use winnow::Parser;
 use winnow::combinator::{cut_err, preceded};
 use winnow::stream::Location;
@@ -166,7 +167,7 @@ pub(super) fn limit<'t>(word: Keyword) -> impl FnMut(&mut Input<'t>) -> Parsed<'
         let Some(number) = number else { return Ok(0) };
         let negative = number.text.starts_with('-') && number.text.bytes().any(|b| matches!(b, b'1'..=b'9'));
         if negative {
-            return Err(number.wrong(format!("{} must be >= 0", word.text())));
+            return Err(number.wrong(Clause::new("influxql.select.9"), format!("{} must be >= 0", word.text())));
         }
         Ok(number.text.trim_start_matches('-').parse::<i64>().unwrap_or(i64::MAX).unsigned_abs())
     }

@@ -1,5 +1,6 @@
 //! Names of measurements: dotted names, sources and targets.
 
+use fluxstone_model::Clause;
 use winnow::Parser;
 use winnow::combinator::cut_err;
 
@@ -30,7 +31,11 @@ pub(super) fn segments<'t>(input: &mut Input<'t>) -> Parsed<'t, Vec<String>> {
         }
     }
     if segments.len() > SEGMENTS_MAX {
-        return Err(ungrammatical(format!("too many segments in {}", quoted(&segments)), Place::At(0)));
+        return Err(ungrammatical(
+            Clause::new("influxql.expression.7"),
+            format!("too many segments in {}", quoted(&segments)),
+            Place::At(0),
+        ));
     }
     Ok(segments)
 }

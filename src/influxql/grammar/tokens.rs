@@ -4,7 +4,7 @@
 //! White space before a token is skipped unless a parser says otherwise.
 
 use fluxstone_go::{Refused, Regex};
-use fluxstone_model::Nanos;
+use fluxstone_model::{Clause, Nanos};
 use winnow::Parser;
 use winnow::combinator::{cut_err, opt, preceded, repeat};
 use winnow::error::ErrMode;
@@ -95,10 +95,11 @@ pub(super) fn duration<'t>(infinite: Option<Nanos>) -> impl FnMut(&mut Input<'t>
         let next = peek(input);
         let value = match (next.kind, infinite) {
             (Kind::Duration, _) => duration::parse(next.text).map_err(|error| match error {
-                DurationError::Malformed => next.wrong("invalid duration"),
-                DurationError::Overflow(part) => {
-                    next.wrong(format!("overflowed duration {part}: choose a smaller duration or INF"))
-                }
+                DurationError::Malformed => next.wrong(Clause::new("influxql.duration.3"), "invalid duration"),
+                DurationError::Overflow(part) => next.wrong(
+                    Clause::new("influxql.duration.3"),
+                    format!("overflowed duration {part}: choose a smaller duration or INF"),
+                ),
             })?,
             (Kind::Keyword(Keyword::Inf), Some(infinite)) => infinite,
             _ => return Err(next.missing("duration")),
@@ -113,16 +114,25 @@ pub(super) fn number_u64<'t>(input: &mut Input<'t>) -> Parsed<'t, u64> {
     let token = literal(Kind::Integer, "integer").parse_next(input)?;
     let reason = if token.text.starts_with(['+', '-']) { "invalid syntax" } else { "value out of range" };
     let valid = token.text.parse().ok().filter(|_| !token.text.starts_with(['+', '-']));
-    valid.ok_or_else(|| token.wrong(format!("strconv.ParseUint: parsing \"{}\": {reason}", token.text)))
+    valid.ok_or_else(|| {
+        token.wrong(Clause::new("influxql.kill.1"), format!("strconv.ParseUint: parsing \"{}\": {reason}", token.text))
+    })
 }
 
 /// The replication factor of a policy.
 pub(super) fn replication<'t>(input: &mut Input<'t>) -> Parsed<'t, u32> {
     let token = literal(Kind::Integer, "integer").parse_next(input)?;
-    let out_of_range = || token.wrong(format!("strconv.Atoi: parsing \"{}\": value out of range", token.text));
+    let out_of_range = || {
+        token.wrong(
+            Clause::new("influxql.policy.3"),
+            format!("strconv.Atoi: parsing \"{}\": value out of range", token.text),
+        )
+    };
     let n: i64 = token.text.parse().map_err(|_| out_of_range())?;
     let valid = u32::try_from(n).ok().filter(|n| (1..=i32::MAX as u32).contains(n));
-    valid.ok_or_else(|| token.wrong(format!("invalid value {n}: must be 1 <= n <= {}", i32::MAX)))
+    valid.ok_or_else(|| {
+        token.wrong(Clause::new("influxql.policy.3"), format!("invalid value {n}: must be 1 <= n <= {}", i32::MAX))
+    })
 }
 
 /// A regular expression, if one is next.
@@ -140,11 +150,13 @@ pub(super) fn regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Regex>> {
     }
     let text = input.state.text;
     let place = Place::At(character_before(text, start));
-    let (pattern, end) = lexer::regex(text, start).ok_or_else(|| ungrammatical("bad regex: ", place))?;
+    let (pattern, end) = lexer::regex(text, start)
+        .ok_or_else(|| ungrammatical(Clause::new("influxql.regex.1"), "bad regex: ", place))?;
     let compiled = fluxstone_go::compile_regex_within(&pattern, input.state.memory.0);
     let compiled = compiled.map_err(|refused| match refused {
         Refused::Invalid(error) => {
-            ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Validation, message: error.to_string(), place })
+            let clause = Clause::new("influxql.regex.2");
+            ErrMode::Cut(Fault::Positioned { kind: ErrorKind::Validation, clause, message: error.to_string(), place })
         }
         Refused::Memory(message) => no_memory(message),
     })?;
@@ -167,7 +179,8 @@ pub(super) fn nested<'t, T>(
     parser: impl FnOnce(&mut Input<'t>) -> Parsed<'t, T>,
 ) -> Parsed<'t, T> {
     if input.state.nesting >= NESTING_MAX {
-        return Err(peek(input).wrong(format!("nested too deeply, at most {NESTING_MAX} levels")));
+        return Err(peek(input)
+            .wrong(Clause::new("influxql.limit.1"), format!("nested too deeply, at most {NESTING_MAX} levels")));
     }
     input.state.nesting += 1;
     let result = parser(input);

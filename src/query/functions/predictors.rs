@@ -4,6 +4,8 @@
 //! order of operations, on the starting points of the search, and on a quirk that looks like a mistake but affects the result: the
 //! function that is minimised modifies its argument.
 
+use fluxstone_model::Clause;
+
 use super::timed_value::TimedValue;
 use crate::error::QueryError;
 use crate::value::Value;
@@ -67,7 +69,7 @@ impl Forecast {
             + i128::try_from(self.horizon).unwrap_or(i128::MAX >> 1);
         if slots > WINDOWS_MAX as i128 || season > SEASON_MAX {
             let text = format!("holt_winters takes at most {WINDOWS_MAX} windows and seasons of {SEASON_MAX}");
-            return Err(QueryError::Limit(text));
+            return Err(QueryError::Limit(Clause::new("functions.holt-winters.7"), text));
         }
         let model = Model { values: regular(points, interval), season };
         let mut parameters = model.fit(go_on)?;
@@ -476,7 +478,7 @@ mod tests {
     fn excessive_memory_or_time_is_refused() {
         let refused = |values: &[(i64, f64)], horizon, season| {
             let forecast = Forecast { horizon, season, with_fit: false };
-            matches!(forecast.predict(values, 1, &|| Ok(())), Err(QueryError::Limit(_)))
+            matches!(forecast.predict(values, 1, &|| Ok(())), Err(QueryError::Limit(..)))
         };
         assert!(refused(&[(0, 1.0), (1 << 30, 1.0)], 1, 0));
         assert!(refused(&[(0, 1.0), (1, 1.0)], usize::MAX, 0));

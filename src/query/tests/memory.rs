@@ -30,7 +30,7 @@ fn limited(source: &Arc<dyn Source>, query: &str, bytes_max: usize) -> Result<Ve
 fn is_refused(source: &Arc<dyn Source>, query: &str, bytes_max: usize) {
     let shown = &query[..query.len().min(200)];
     match limited(source, query, bytes_max) {
-        Err(QueryError::Limit(text)) => assert!(text.starts_with("max-query-memory limit exceeded: "), "{text}"),
+        Err(QueryError::Limit(_, text)) => assert!(text.starts_with("max-query-memory limit exceeded: "), "{text}"),
         other => panic!("{shown}: {:?}", other.map(|pieces| pieces.len())),
     }
     limited(source, query, 0).unwrap_or_else(|error| panic!("{shown}: {error}"));
