@@ -5,6 +5,7 @@ mod continuous_queries;
 mod deletion;
 mod interrupts;
 mod long_conditions;
+mod privileges;
 mod recovery;
 mod schema;
 mod statements;
