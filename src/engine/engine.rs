@@ -16,6 +16,7 @@ use super::engine_core::Core;
 use super::options::EngineOptions;
 use super::passwords::Passwords;
 use super::queries::Registry;
+use super::shard_counters::ShardCounters;
 
 /// An open engine. Dropping it stops the background work and waits for it.
 #[derive(Debug)]
@@ -71,6 +72,7 @@ impl Engine {
                 std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             ),
             counters: Counters::default(),
+            shard_counters: ShardCounters::default(),
             delivery: OnceLock::new(),
             statistics_sources: Sources::default(),
             options,

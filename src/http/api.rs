@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, Engine, LoginError, PreparedQuery, Principal, QueryRefusal, QueryRequest, StatementResult, Statistics,
-    TakesLong, WriteError, WriteRequest, WrittenPoints,
+    AuthState, Engine, LoginError, Mode, PreparedQuery, Principal, QueryRefusal, QueryRequest, StatementResult,
+    Statistics, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
 
 /// The calls of [`Engine`], which documents them.
@@ -18,6 +18,8 @@ pub trait Api: Send + Sync + 'static {
     fn auth_state(&self) -> AuthState;
     /// See [`Engine::statistics`].
     fn statistics(&self) -> Vec<Statistics>;
+    /// The mode of [`Engine::storage_health`].
+    fn storage_mode(&self) -> Mode;
     /// See [`Engine::add_statistics`].
     fn add_statistics(&self, source: impl Fn() -> Option<Statistics> + Send + Sync + 'static);
     /// See [`Engine::written_points`].
@@ -60,6 +62,9 @@ impl Api for Engine {
     }
     fn statistics(&self) -> Vec<Statistics> {
         Engine::statistics(self)
+    }
+    fn storage_mode(&self) -> Mode {
+        self.storage_health().mode
     }
     fn add_statistics(&self, source: impl Fn() -> Option<Statistics> + Send + Sync + 'static) {
         Engine::add_statistics(self, source);

@@ -154,7 +154,7 @@ fn add_answer(text: &mut String, row: &Row, user: &str, cell: Cell) {
         }
         // What a statement answers is the subject of other cases.
         None if !row.is_write() => {
-            text.push_str("response.body = { matches = '^\\{\"results\":\\[\\{\"statement_id\":0' }\n")
+            text.push_str("response.body = { matches = '^\\{\"results\":\\[\\{\"statement_id\":0' }\n");
         }
         None => {}
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, Statistics, TakesLong,
-    WriteError, WriteRequest, WrittenPoints,
+    AuthState, ErrorKind, LoginError, Mode, Principal, QueryRefusal, QueryRequest, StatementResult, Statistics,
+    TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
 use fluxstone_model::Timestamp;
 use fluxstone_query::{SeriesRows, Value};
@@ -27,6 +27,8 @@ pub(super) struct FakeEngine {
     pub(super) brief: AtomicUsize,
     /// Whether no administrator exists.
     pub(super) no_admin: AtomicBool,
+    /// Whether it stores anything.
+    pub(super) mode: Mutex<Mode>,
     given_up: AtomicBool,
     statistics: Mutex<Sources>,
     /// Password checks now, the most at once, and all.
@@ -113,6 +115,10 @@ impl Api for FakeEngine {
         };
         let sources = self.statistics.lock().unwrap();
         [database, storage].into_iter().chain(sources.0.iter().filter_map(|source| source())).collect()
+    }
+
+    fn storage_mode(&self) -> Mode {
+        *self.mode.lock().unwrap()
     }
 
     fn add_statistics(&self, source: impl Fn() -> Option<Statistics> + Send + Sync + 'static) {
