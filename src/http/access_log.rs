@@ -167,6 +167,8 @@ fn statements_without_passwords(value: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     // spec: watch.access.2
@@ -192,6 +194,28 @@ mod tests {
             let got = without_passwords(query.as_bytes());
             assert_eq!(got, shown, "{query}");
             assert!(!got.contains("secret"), "{got}");
+        }
+    }
+
+    proptest! {
+        // spec: watch.access.2
+        #[test]
+        fn no_password_is_logged_whatever_is_around_it(
+            before in "[pq=&;%a-z0-9 +']{0,20}",
+            after in "[pq=&;%a-z0-9 +']{0,20}",
+            statement in "(CREATE USER u WITH|SET|select|x;|'a) ?(PASSWORD|password|PassWord) ?(FOR u = )?",
+        ) {
+            let plain = without_passwords(format!("{before}&p=S3CRET&{after}").as_bytes());
+            prop_assert!(!plain.contains("S3CRET"), "{plain}");
+            let text: String = form_urlencoded::byte_serialize(format!("{statement}'S3CRET' {after}").as_bytes()).collect();
+            let in_statement = without_passwords(format!("{before}&q={text}").as_bytes());
+            prop_assert!(!in_statement.contains("S3CRET"), "{in_statement}");
+        }
+
+        #[test]
+        fn any_bytes_can_be_shown(query in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let shown = part(&without_passwords(&query));
+            prop_assert!(!shown.contains(char::is_control));
         }
     }
 
