@@ -64,7 +64,6 @@ fn shown(text: &str) -> BTreeSet<(String, String, String)> {
     types
         .map(|(name, kind)| {
             let sample = match kind {
-                "counter" => format!("{name}_total"),
                 "histogram" => format!("{name}_count"),
                 _ => name.to_owned(),
             };
@@ -73,8 +72,7 @@ fn shown(text: &str) -> BTreeSet<(String, String, String)> {
                 line.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).map_or("", |(inside, _)| inside);
             let labels: Vec<&str> = labels.split("\",").filter_map(|label| label.split('=').next()).collect();
             assert!(text.contains(&format!("# HELP {name} ")), "{name}");
-            let shown = if kind == "counter" { sample } else { name.to_owned() };
-            (shown, kind.to_owned(), labels.join(", "))
+            (name.to_owned(), kind.to_owned(), labels.join(", "))
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! `/metrics`: what the server counts, in the text format of `OpenMetrics`, for Prometheus and others. What is counted and shown by
+//! `/metrics`: what the server counts, in the text formats of `OpenMetrics` and of Prometheus before it. What is counted and shown by
 //! SHOW STATS as well is listed in `metric_names`; this file adds the requests by endpoint and how long they took.
 
 use std::collections::BTreeMap;
@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use bstr::ByteSlice;
 use fluxstone_engine::{Mode, Principal, QueryRequest, Statistics};
 use fluxstone_influxql::Parameters as Bound;
 use fluxstone_query::Value;
-use hyper::header;
+use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use prometheus_client::encoding::EncodeMetric;
 use prometheus_client::encoding::text::encode;
@@ -31,6 +32,12 @@ use super::socket::Peer;
 
 /// What every name begins with.
 const PREFIX: &str = "fluxstone";
+
+/// The type of the format that those who ask for it get.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The type of the older format, which everything that collects metrics can read.
+const OLDER: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The most label sets of a metric. What is beyond them is added up under [`OTHER`], so that databases that clients create
 /// do not fill the memory of whoever collects the metrics.
@@ -53,10 +60,36 @@ pub(super) async fn answer<A: Api>(
         Ok(all) => all,
         Err(refusal) => return refusal.reply(style, &context.challenge),
     };
-    let mut reply = Reply::new(ReplyBody::Whole(Some(text(context, all).into())));
-    let content_type = header::HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    reply.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    let accepted = parts.headers.get_all(header::ACCEPT);
+    let is_open = accepted.iter().any(|value| value.as_bytes().contains_str("application/openmetrics-text"));
+    let text = text(context, all);
+    let (text, content_type) = if is_open { (text, OPEN_METRICS) } else { (older_text(&text), OLDER) };
+    let mut reply = Reply::new(ReplyBody::Whole(Some(text.into())));
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
+}
+
+/// The same in the older text format, in which a counter is described under the name of its sample.
+fn older_text(text: &str) -> String {
+    let mut older = String::with_capacity(text.len());
+    // HELP comes before TYPE, which says whether it is a counter.
+    let mut help = None;
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        if line.starts_with("# HELP ") {
+            help = Some(line);
+            continue;
+        }
+        let counter = line.strip_prefix("# TYPE ").and_then(|line| line.strip_suffix(" counter"));
+        let old = |line: &str| match counter {
+            Some(name) => line.replacen(name, &format!("{name}_total"), 1),
+            None => line.to_owned(),
+        };
+        for line in help.take().into_iter().chain([line]) {
+            older.push_str(&old(line));
+            older.push('\n');
+        }
+    }
+    older
 }
 
 /// Whether metrics that name databases are shown: as long as nobody has to log in, and to those who may run SHOW STATS.
@@ -165,7 +198,7 @@ fn sums(metric: &Metric, statistics: &[&Statistics]) -> BTreeMap<Labels, u64> {
             continue;
         }
         let Some((_, value)) = module.values.iter().find(|(name, _)| *name == metric.value) else { continue };
-        let tag = |wanted: &str| module.tags.iter().find(|(key, _)| *key == wanted).map(|(_, value)| value.clone());
+        let tag = |wanted: &str| module.tags.iter().find(|(key, _)| *key == wanted).map(|(_, value)| escaped(value));
         let labels: Labels = metric.labels.iter().map(|(key, label)| (*label, tag(key).unwrap_or_default())).collect();
         let labels = if sums.len() < LABEL_SETS_MAX || sums.contains_key(&labels) {
             labels
@@ -176,6 +209,11 @@ fn sums(metric: &Metric, statistics: &[&Statistics]) -> BTreeMap<Labels, u64> {
         *sum = sum.saturating_add(number_of(value));
     }
     sums
+}
+
+/// The value of a label as the format writes it, which the crate leaves to us: a name cannot end it, nor begin another line.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 fn number_of(value: &Value) -> u64 {
@@ -190,6 +228,23 @@ fn number_of(value: &Value) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // spec: watch.metrics.5
+    #[test]
+    fn the_name_of_a_database_cannot_forge_metrics() {
+        let module = Statistics {
+            name: "database",
+            tags: vec![("database", "a\"} 7\nb\\".to_owned())],
+            values: vec![("numSeries", Value::Integer(2))],
+        };
+        let metric = METRICS.iter().find(|metric| metric.name == "database_series").unwrap();
+        let mut registry = Registry::default();
+        register(&mut registry, metric, &[&module]);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        let shown = "database_series{database=\"a\\\"} 7\\nb\\\\\"} 2\n# EOF\n";
+        assert!(text.ends_with(shown) && text.lines().count() == 4, "{text}");
+    }
 
     // spec: watch.metrics.3
     #[test]

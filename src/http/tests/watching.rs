@@ -50,7 +50,8 @@ fn metrics_are_openmetrics_at_their_paths() {
     server.assert_up();
     server.get("/query");
     for target in ["/metrics", "/fluxstone/metrics", "/metrics?x=1"] {
-        let answer = server.get(target);
+        let accept = "Accept: application/openmetrics-text;version=1.0.0;q=0.6,text/plain;q=0.5,*/*;q=0.1\r\n";
+        let answer = server.get_with(target, accept);
         let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         assert_eq!((answer.status, answer.header("Content-Type")), (200, Some(content_type)));
         let text = answer.text();
@@ -66,6 +67,20 @@ fn metrics_are_openmetrics_at_their_paths() {
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
         }
+    }
+    let older = server.get("/metrics");
+    assert_eq!(older.header("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    for (line, shown) in [
+        ("# TYPE fluxstone_http_requests_total counter", true),
+        ("# HELP fluxstone_http_requests_total Requests.", true),
+        ("fluxstone_http_ping_requests_total 1", true),
+        ("# TYPE fluxstone_http_requests_active gauge", true),
+        ("# HELP fluxstone_http_requests_active Requests that are being answered.", true),
+        ("fluxstone_http_request_duration_seconds_count{endpoint=\"ping\"} 1", true),
+        ("# EOF", false),
+        ("# TYPE fluxstone_http_requests counter", false),
+    ] {
+        assert_eq!(older.text().lines().any(|found| found == line), shown, "{line} in {}", older.text());
     }
     let head = server.send("HEAD /metrics", "", b"");
     assert_eq!(head.shown(), (200, ""));
