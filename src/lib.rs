@@ -90,7 +90,7 @@
 //! | the text of an error | the enum of its subject: `grep -rn "the text" src --include=*.rs` |
 //! | the status of an error | `http/refusal.rs` |
 //! | authentication, bearer tokens | `http/credentials.rs`, `http/token.rs`; passwords in `engine/passwords.rs` |
-//! | privileges | `engine/authorize.rs`, `catalog/user.rs` |
+//! | privileges | `engine/authorize.rs`, `catalog/user.rs`; held against the table in `spec/authentication.md` by `engine/tests/privileges.rs` |
 //! | JSON and CSV answers, chunked answers, `max-row-limit` | `http/answer/` |
 //! | `epoch` and `precision` | `http/units.rs` |
 //! | paths, verbs, headers | `http/routes.rs`, `http/reply.rs` |
@@ -98,6 +98,8 @@
 //! | a clock that tests set, scripted faults, `/fluxstone/` | `engine/clock.rs`, `engine/clock_moves.rs`, `http/control/`; for Rust: `testing.rs` |
 //! | a setting | `config/settings.rs`; what it becomes: `server/options.rs` |
 //! | retention, and other work in the background | `engine/background.rs`; policies in `catalog/policy.rs` |
+//! | metrics, readiness, the log of requests | `http/metrics.rs`, `http/readiness.rs`, `http/access_log.rs`; the process's own log: `cli/logging.rs` |
+//! | statistics, slow queries | `engine/statistics.rs`, `engine/slow_queries.rs` |
 //! | continuous queries | created in `engine/definition.rs`, stored in `catalog/continuous_query.rs`, run by `engine/continuous_queries/` |
 //! | subscriptions | decided in `catalog/decisions/subscription.rs`; what they get: `engine/subscriptions.rs`; delivered by `services/` |
 //! | line protocol over UDP | `services/udp.rs` |

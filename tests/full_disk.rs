@@ -67,7 +67,7 @@ fn count(connection: &mut Connection) -> u64 {
     connection.rows("SELECT count(s) FROM m").first().map_or(0, |row| row[1].as_u64().expect("a count"))
 }
 
-// spec: storage.durability.10, storage.durability.12
+// spec: storage.durability.10, storage.durability.12, watch.ready.1
 #[test]
 fn a_full_log_refuses_writes_until_there_is_space_but_queries_still_work() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -84,6 +84,8 @@ fn a_full_log_refuses_writes_until_there_is_space_but_queries_still_work() {
     assert_eq!(count(&mut connection), accepted);
     let (_, variables) = connection.request("GET", "/debug/vars", "").expect("an answer");
     assert!(variables.contains(r#""mode":"disk-full""#), "{variables}");
+    let (ready, reason) = connection.request("GET", "/fluxstone/ready", "").expect("an answer");
+    assert!(ready == 503 && reason.contains("the disk of the log is full"), "{ready} {reason}");
     // There is space again, which the server notices on its own.
     let ballast = format!("/proc/{}/root{}/ballast", server.id(), folder.path().display());
     std::fs::remove_file(ballast).expect("the file that fills the disk");
@@ -91,6 +93,7 @@ fn a_full_log_refuses_writes_until_there_is_space_but_queries_still_work() {
     while connection.request("POST", "/write?db=points", &line(accepted + 1)).expect("an answer").0 != 204 {
         assert!(began.elapsed() < Duration::from_mins(2), "writing must resume");
     }
+    assert_eq!(connection.request("GET", "/fluxstone/ready", "").expect("an answer").0, 200);
     // The write that found the disk full may have been kept.
     let kept = count(&mut connection);
     assert!((accepted + 1..=accepted + 2).contains(&kept), "{kept} of {accepted}");

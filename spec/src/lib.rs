@@ -24,7 +24,7 @@
 //! Answers are those of the default profile. For `sample`, which chooses at random, [`functions::selectors::is_sample`] decides
 //! which choices are correct.
 //!
-//! The ABNF grammars of the specification are executable as well: [`mod@grammar`].
+//! The ABNF grammars of the specification are executable as well: [`mod@grammar`]. So is the table of privileges: [`privileges`].
 
 pub mod answer;
 pub mod columns;
@@ -40,6 +40,7 @@ pub mod into;
 pub mod operands;
 pub mod points;
 pub mod policies;
+pub mod privileges;
 pub mod results;
 pub mod rows;
 pub mod schema;

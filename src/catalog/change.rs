@@ -82,6 +82,12 @@ pub enum Change {
         database: DatabaseId,
         name: String,
     },
+    /// `at` is the time that counts as that of the last run.
+    RunContinuousQuery {
+        database: DatabaseId,
+        name: String,
+        at: i64,
+    },
     CreateSubscription {
         database: DatabaseId,
         policy: String,
@@ -146,6 +152,11 @@ impl Catalog {
             Change::DropContinuousQuery { database, name } => {
                 self.in_database(*database, |database| database.continuous_queries.retain(|q| q.name != *name));
             }
+            Change::RunContinuousQuery { database, name, at } => self.in_database(*database, |database| {
+                if let Some(query) = database.continuous_queries.iter_mut().find(|q| q.name == *name) {
+                    query.last_run = Some(*at);
+                }
+            }),
             Change::CreateSubscription { database, policy, subscription } => {
                 self.in_policy(*database, policy, |policy| {
                     policy.subscriptions.retain(|s| s.name != subscription.name);

@@ -16,4 +16,7 @@ pub struct ContinuousQuery {
     /// Whether the author was dropped: a later user of that name is another one. No record holds it; dropping a user sets it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub author_dropped: bool,
+    /// The time that counts as that of the last run, in nanoseconds since 1970; `None` if it has not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<i64>,
 }

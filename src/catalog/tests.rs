@@ -305,6 +305,7 @@ fn continuous_queries_are_equal_if_their_texts_are_ignoring_case() {
         text: text.into(),
         author: Some(author.into()),
         author_dropped: false,
+        last_run: None,
     };
     assert_eq!(server.run(|c| c.create_continuous_query("d", query("SELECT f", "u"))), "");
     assert_eq!(server.run(|c| c.create_continuous_query("d", query("SELECT F", "v"))), "");
@@ -407,6 +408,7 @@ fn decide(catalog: &Catalog, request: &Request) -> Result<Vec<Change>, CatalogEr
                 text: format!("text of {name}"),
                 author: None,
                 author_dropped: false,
+                last_run: None,
             };
             catalog.create_continuous_query(database, query)
         }
@@ -505,7 +507,13 @@ fn a_user_who_was_created_again_is_another_author() {
     let create = |catalog: &Catalog| catalog.create_user("u", "hash", None, false);
     let catalog = apply(Catalog::default().create_database("d", None, true));
     let catalog = apply(create(&catalog));
-    let query = ContinuousQuery { name: "c".into(), text: "t".into(), author: Some("u".into()), author_dropped: false };
+    let query = ContinuousQuery {
+        name: "c".into(),
+        text: "t".into(),
+        author: Some("u".into()),
+        author_dropped: false,
+        last_run: None,
+    };
     let catalog = apply(catalog.create_continuous_query("d", query));
     let catalog = apply(catalog.create_user("v", "hash", None, false));
     let catalog = apply(catalog.drop_user("v"));
@@ -516,12 +524,32 @@ fn a_user_who_was_created_again_is_another_author() {
     assert!(kept.database("d").unwrap().continuous_queries[0].author_dropped);
 }
 
+// spec: statements.continuous-query.10
+#[test]
+fn the_last_run_of_a_query_is_kept_until_it_is_dropped() {
+    let run =
+        |name: &str, at| Change::RunContinuousQuery { database: fluxstone_model::DatabaseId(1), name: name.into(), at };
+    let logged = serde_json::to_string(&run("c", -5)).unwrap();
+    assert_eq!(logged, r#"{"run_continuous_query":{"database":1,"name":"c","at":-5}}"#);
+    let mut server = Server::default();
+    server.run(|c| c.create_database("d", None, true));
+    let query =
+        || ContinuousQuery { name: "c".into(), text: "t".into(), author: None, author_dropped: false, last_run: None };
+    server.run(|c| c.create_continuous_query("d", query()));
+    let catalog = server.catalog.apply_all(&[run("c", 7), run("other", 8), serde_json::from_str(&logged).unwrap()]);
+    assert_eq!(catalog.database("d").unwrap().continuous_queries[0].last_run, Some(-5));
+    let catalog = catalog.apply_all(&catalog.drop_continuous_query("d", "c").unwrap());
+    let catalog = catalog.apply_all(&catalog.create_continuous_query("d", query()).unwrap());
+    assert_eq!(catalog.database("d").unwrap().continuous_queries[0].last_run, None);
+}
+
 // spec: statements.continuous-query.8
 #[test]
 fn a_continuous_query_of_an_older_version_has_no_author() {
     let old = r#"{"create_continuous_query":{"database":1,"query":{"name":"c","text":"t"}}}"#;
     let change: Change = serde_json::from_str(old).unwrap();
-    let query = ContinuousQuery { name: "c".into(), text: "t".into(), author: None, author_dropped: false };
+    let query =
+        ContinuousQuery { name: "c".into(), text: "t".into(), author: None, author_dropped: false, last_run: None };
     assert_eq!(change, Change::CreateContinuousQuery { database: fluxstone_model::DatabaseId(1), query });
     assert_eq!(serde_json::to_string(&change).unwrap(), old);
 }

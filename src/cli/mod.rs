@@ -4,6 +4,7 @@
 mod arguments;
 mod error;
 mod influxd;
+mod logging;
 mod repair;
 mod serve;
 mod settings;
@@ -16,14 +17,13 @@ use error::CommandError;
 use influxd::Invocation;
 
 use crate::StartError;
+use crate::config::Logging;
 use crate::storage::StorageError;
 
 /// Runs the command that the arguments of the process ask for.
 pub fn run() -> ExitCode {
     let result = if influxd::is_influxd(std::env::args_os().next().as_ref()) {
-        let invocation = influxd::invocation(std::env::args_os());
-        log_to_stderr();
-        match invocation {
+        match influxd::invocation(std::env::args_os()) {
             Invocation::Run(arguments) => serve::serve(&arguments),
             Invocation::Config(arguments) => settings::print_settings(&arguments),
             Invocation::Version => {
@@ -32,12 +32,13 @@ pub fn run() -> ExitCode {
             }
         }
     } else {
-        let arguments = Arguments::parse();
-        log_to_stderr();
-        match arguments.command {
+        match Arguments::parse().command {
             Command::Serve(arguments) => serve::serve(&arguments),
             Command::Config(arguments) => settings::print_settings(&arguments),
-            Command::Repair(arguments) => repair::repair(&arguments),
+            Command::Repair(arguments) => {
+                logging::begin(&Logging::default());
+                repair::repair(&arguments)
+            }
         }
     };
     match result {
@@ -73,14 +74,4 @@ fn advise(error: &StorageError) {
         }
         _ => {}
     }
-}
-
-/// Sets up the log. `FLUXSTONE_LOG` chooses what is logged, in the syntax of `tracing_subscriber::EnvFilter`.
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(tracing::Level::INFO.into())
-        .with_env_var("FLUXSTONE_LOG")
-        .from_env_lossy();
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }

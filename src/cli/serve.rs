@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::arguments::{ReadyForm, ServeArguments};
 use super::error::CommandError;
+use super::logging;
 use super::settings::load_settings;
 use crate::StartError;
 use crate::config::{Control, Settings};
@@ -19,6 +20,7 @@ use crate::server::{bind, runtime, use_temporary_directory};
 /// Serves until interrupted.
 pub(super) fn serve(arguments: &ServeArguments) -> Result<(), CommandError> {
     let loaded = load_settings(&arguments.config)?;
+    logging::begin(&loaded.settings.logging);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }

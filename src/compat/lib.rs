@@ -93,6 +93,8 @@ semantics! {
         overwritten_errors,
         /// `compat.query.error-id`: errors of name resolution carry statement id 0.
         error_id_zero,
+        /// `compat.continuous-query.last-run`: the last runs of continuous queries are forgotten when the server ends.
+        forgets_runs,
         /// `compat.delete.future`: DELETE and DROP SERIES without an upper time bound keep points in the future.
         deletes_up_to_now,
         /// `compat.delete.time-conditions`: in DELETE, `time != t` has no effect, and time ranges joined by OR are intersected.

@@ -14,7 +14,8 @@ mod without_effect;
 pub use load::{ConfigError, Loaded, UnknownKeys, load};
 pub use quantity::{Interval, Size};
 pub use settings::{
-    CompatSettings, ContinuousQueries, Control, Coordinator, Data, Http, Meta, Retention, Settings, Subscriber, Udp,
+    CompatSettings, ContinuousQueries, Control, Coordinator, Data, Http, LogFormat, LogLevel, Logging, Meta, Retention,
+    Settings, ShardPrecreation, Subscriber, Udp,
 };
 
 #[cfg(test)]

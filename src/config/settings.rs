@@ -27,6 +27,10 @@ pub struct Settings {
     pub coordinator: Coordinator,
     /// `[retention]`
     pub retention: Retention,
+    /// `[shard-precreation]`
+    pub shard_precreation: ShardPrecreation,
+    /// `[logging]`
+    pub logging: Logging,
     /// `[continuous_queries]`
     #[serde(rename = "continuous_queries")]
     pub continuous_queries: ContinuousQueries,
@@ -62,6 +66,8 @@ impl Default for Settings {
             data: Data::default(),
             coordinator: Coordinator::default(),
             retention: Retention::default(),
+            shard_precreation: ShardPrecreation::default(),
+            logging: Logging::default(),
             continuous_queries: ContinuousQueries::default(),
             subscriber: Subscriber::default(),
             http: Http::default(),
@@ -161,6 +167,8 @@ pub struct Coordinator {
     pub max_shards_per_write: u32,
     pub max_concurrent_queries: u32,
     pub query_timeout: Interval,
+    /// Queries that take longer are logged; zero logs none.
+    pub log_queries_after: Interval,
     pub max_select_point: u64,
     pub max_select_series: u64,
     pub max_select_buckets: u64,
@@ -179,6 +187,7 @@ impl Default for Coordinator {
             max_shards_per_write: 10_000,
             max_concurrent_queries: 0,
             query_timeout: Interval::default(),
+            log_queries_after: Interval::default(),
             max_select_point: 0,
             max_select_series: 0,
             max_select_buckets: 0,
@@ -202,6 +211,63 @@ impl Default for Retention {
     fn default() -> Self {
         Retention { enabled: true, check_interval: Interval(Duration::from_mins(30)) }
     }
+}
+
+/// `[shard-precreation]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct ShardPrecreation {
+    /// Whether shard groups are created before points need them.
+    pub enabled: bool,
+    /// How often groups that are about to end are checked for.
+    pub check_interval: Interval,
+    /// How long before the end of a group the next one is created.
+    pub advance_period: Interval,
+}
+
+impl Default for ShardPrecreation {
+    fn default() -> Self {
+        let (check_interval, advance_period) = (Duration::from_mins(10), Duration::from_mins(30));
+        ShardPrecreation {
+            enabled: true,
+            check_interval: Interval(check_interval),
+            advance_period: Interval(advance_period),
+        }
+    }
+}
+
+/// `[logging]`, which InfluxDB has since 1.5.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Logging {
+    /// How a message is written: `auto` and `text` are lines for people, `json` is an object in each line.
+    pub format: LogFormat,
+    /// The least important messages that are written: `error`, `warn`, `info` or `debug`. The environment variable `FLUXSTONE_LOG`
+    /// takes precedence.
+    pub level: LogLevel,
+}
+
+/// How a message is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "explained at the key")]
+pub enum LogFormat {
+    #[default]
+    Auto,
+    Text,
+    Json,
+}
+
+/// How important a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the usual names")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
 }
 
 /// `[continuous_queries]`
@@ -315,6 +381,13 @@ pub struct Http {
     pub realm: String,
     /// Whether each request is logged. Off by default, unlike InfluxDB.
     pub log_enabled: bool,
+    /// The file that requests are logged to; empty is the log of the server. InfluxDB has this key since 1.5.
+    pub access_log_path: PathBuf,
+    /// Whether `/metrics` exists, beside `/fluxstone/metrics`, which always does. InfluxDB does not have this key.
+    pub metrics_enabled: bool,
+    /// Whether metrics need the credentials of an administrator if `auth-enabled` is true; otherwise they leave out what names
+    /// databases. InfluxDB does not have this key.
+    pub metrics_auth_enabled: bool,
     /// Whether the body of each write is logged.
     pub write_tracing: bool,
     /// Must stay false: TLS is left to a proxy.
@@ -360,6 +433,9 @@ impl Default for Http {
             auth_enabled: false,
             realm: "InfluxDB".to_owned(),
             log_enabled: false,
+            access_log_path: PathBuf::new(),
+            metrics_enabled: false,
+            metrics_auth_enabled: false,
             write_tracing: false,
             https_enabled: false,
             unix_socket_enabled: false,

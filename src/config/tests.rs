@@ -45,9 +45,17 @@ fn sections_and_keys_are_those_of_influxdb() {
         [coordinator]
         query-timeout = "1m30s"
         write-timeout = "5s"
+        log-queries-after = "10s"
         [retention]
         check-interval = "1h"
+        [shard-precreation]
+        check-interval = "5m"
+        advance-period = "1h"
+        [logging]
+        format = "json"
+        level = "warn"
         [http]
+        access-log-path = "/var/log/access.log"
         bind-address = ":8086"
         auth-enabled = true
         max-row-limit = 10000
@@ -75,6 +83,12 @@ fn sections_and_keys_are_those_of_influxdb() {
     assert!(!settings.continuous_queries.log_enabled);
     assert_eq!(settings.continuous_queries.run_interval, Interval(Duration::from_secs(10)));
     assert_eq!(settings.retention.check_interval, Interval(Duration::from_hours(1)));
+    assert_eq!(settings.coordinator.log_queries_after, Interval(Duration::from_secs(10)));
+    let precreation = &settings.shard_precreation;
+    assert!(precreation.enabled && precreation.check_interval == Interval(Duration::from_mins(5)));
+    assert_eq!(precreation.advance_period, Interval(Duration::from_hours(1)));
+    assert_eq!(settings.logging, Logging { format: LogFormat::Json, level: LogLevel::Warn });
+    assert_eq!(settings.http.access_log_path, PathBuf::from("/var/log/access.log"));
     assert_eq!(settings.http.bind_address, ":8086");
     assert!(settings.http.auth_enabled);
     assert_eq!(settings.http.max_row_limit, 10_000);
@@ -119,12 +133,12 @@ fn unknown_keys_can_be_warnings() {
 #[test]
 fn keys_of_other_versions_and_enabled_inputs_are_warnings() {
     let text = "[http]\nping-auth-enabled = true\n[tls]\nmin-version = \"tls1.2\"\n[[graphite]]\nenabled = true\n";
-    let mut warnings = loaded(text, &[("INFLUXDB_LOGGING_FORMAT", "json")]).unwrap().warnings;
+    let mut warnings = loaded(text, &[("INFLUXDB_LOGGING_SUPPRESS_LOGO", "json")]).unwrap().warnings;
     warnings.sort();
     assert_eq!(
         warnings,
         [
-            "INFLUXDB_LOGGING_FORMAT has no effect: only other versions of InfluxDB have it",
+            "INFLUXDB_LOGGING_SUPPRESS_LOGO has no effect: only other versions of InfluxDB have it",
             "f.conf:2: [http] ping-auth-enabled has no effect: only other versions of InfluxDB have it",
             "f.conf:4: [tls] min-version has no effect: only other versions of InfluxDB have it",
             "f.conf:5: input [[graphite]] is not provided by this server",

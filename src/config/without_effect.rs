@@ -37,15 +37,9 @@ pub(super) const GROUPS: &[Group] = &[
         ],
     },
     Group {
-        reason: "what is logged is chosen by FLUXSTONE_LOG",
+        reason: "what is logged is chosen by [logging] level and FLUXSTONE_LOG",
         section: "data",
         keys: &["trace-logging-enabled", "query-log-enabled", "wal-logging-enabled", "data-logging-enabled"],
-    },
-    Group { reason: "queries are not logged", section: "coordinator", keys: &["log-queries-after"] },
-    Group {
-        reason: "shards are created when a point needs them",
-        section: "shard-precreation",
-        keys: &["enabled", "check-interval", "advance-period"],
     },
     Group {
         reason: "statistics are served at /debug/vars and not stored",
@@ -87,7 +81,6 @@ pub(super) const OTHER_VERSIONS: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "access-log-path",
             "access-log-status-filters",
             "debug-pprof-enabled",
             "enqueued-write-timeout",
@@ -105,7 +98,7 @@ pub(super) const OTHER_VERSIONS: &[(&str, &[&str])] = &[
         ],
     ),
     ("ifql", &["enabled", "log-enabled", "bind-address"]),
-    ("logging", &["format", "level", "suppress-logo"]),
+    ("logging", &["suppress-logo"]),
     ("continuous_queries", &["query-stats-enabled"]),
     ("tls", &["ciphers", "min-version", "max-version"]),
 ];

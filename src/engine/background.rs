@@ -1,19 +1,22 @@
-//! Work that no request asks for: checkpoints, dropping expired shard groups, and continuous queries.
+//! Work that no request asks for: checkpoints, dropping expired shard groups, creating shard groups ahead of time, and continuous
+//! queries. Threads wake up by the time of the system, and decide what is due by the engine's clock, which tests move.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use fluxstone_model::{Nanos, Timestamp};
 use fluxstone_storage::StorageError;
 
 use super::Core;
 use super::change::encode;
+use super::options::EngineOptions;
 
-/// How often a due checkpoint is checked for.
-const CHECKPOINT_POLL: Duration = Duration::from_millis(200);
+/// How often work that is due is checked for.
+const POLL: Duration = Duration::from_millis(200);
 
 /// The background threads. Dropping it stops them and waits for them.
 #[derive(Debug)]
@@ -35,13 +38,12 @@ impl Background {
     pub(super) fn start(core: &Arc<Core>) -> Self {
         let mut background = Background { workers: Vec::new() };
         let housekeeper = Arc::clone(core);
-        let mut timer = Timer::new(core.options.retention_check_ns);
+        let mut timers = Timers::new(&core.options, core.clock.now());
         let mut delivered_from = None;
-        background.spawn(core, "background", CHECKPOINT_POLL, move |_| {
+        background.spawn(core, "background", POLL, move |_| {
             housekeeper.refresh_delivery(&mut delivered_from);
-            if let Err(error) = housekeeper.background_turn(&mut timer) {
-                tracing::error!(%error, "background work failed");
-            }
+            housekeeper.log_slow_queries();
+            housekeeper.background_turn(&mut timers);
         });
         let every = Duration::from_nanos(core.options.continuous_queries.run_interval_ns);
         if !every.is_zero() {
@@ -92,26 +94,36 @@ impl Drop for Background {
     }
 }
 
-/// When expired data is checked for next.
+/// When the services that have an interval work next.
+#[derive(Debug)]
+pub(super) struct Timers {
+    retention: Timer,
+    precreation: Timer,
+}
+
+impl Timers {
+    pub(super) fn new(options: &EngineOptions, now: Timestamp) -> Self {
+        let timer = |interval_ns| Timer { interval_ns, last: now };
+        Timers { retention: timer(options.retention_check_ns), precreation: timer(options.shard_precreation.check_ns) }
+    }
+}
+
+/// Tells whether an interval of the engine's clock has passed.
 #[derive(Debug)]
 struct Timer {
-    interval: Duration,
-    next: Option<Instant>,
+    /// Zero never passes.
+    interval_ns: u64,
+    last: Timestamp,
 }
 
 impl Timer {
-    fn new(interval_ns: u64) -> Self {
-        let interval = Duration::from_nanos(interval_ns);
-        Timer { interval, next: (interval_ns > 0).then(|| Instant::now().checked_add(interval)).flatten() }
-    }
-
-    fn is_due(&mut self) -> bool {
-        let Some(next) = self.next else { return false };
-        let now = Instant::now();
-        if now < next {
+    /// Also if the clock has been set back: it must not have to catch up before anything is done again.
+    fn is_due(&mut self, now: Timestamp) -> bool {
+        let passed = i128::from(now.0) - i128::from(self.last.0);
+        if self.interval_ns == 0 || (0..i128::from(self.interval_ns)).contains(&passed) {
             return false;
         }
-        self.next = now.checked_add(self.interval);
+        self.last = now;
         true
     }
 }
@@ -132,18 +144,41 @@ impl Core {
         }
     }
 
-    fn background_turn(&self, timer: &mut Timer) -> Result<(), StorageError> {
+    /// Does what is due. What fails is tried again at its next turn, and keeps nothing else from being done.
+    pub(super) fn background_turn(&self, timers: &mut Timers) {
+        let now = self.clock.now();
+        let report = |work: &str, result: Result<(), StorageError>| {
+            if let Err(error) = result {
+                tracing::error!(%error, work, "background work failed");
+            }
+        };
         if self.store.checkpoint_due() {
-            self.checkpoint()?;
+            report("checkpoint", self.checkpoint());
         }
-        if timer.is_due() && !self.time_stands_still() {
-            self.drop_expired()?;
+        if self.time_stands_still() {
+            return;
         }
-        Ok(())
+        if timers.retention.is_due(now) {
+            report("retention", self.drop_expired());
+        }
+        if timers.precreation.is_due(now) {
+            report("shard precreation", self.create_groups_ahead());
+        }
     }
 
     fn checkpoint(&self) -> Result<(), StorageError> {
         self.store.checkpoint(&|| encode(&*self.catalog.latest().catalog))
+    }
+
+    /// Creates the shard groups that are needed soon, so that the first writes to them do not have to.
+    pub(super) fn create_groups_ahead(&self) -> Result<(), StorageError> {
+        let now = self.clock.now();
+        let advance = Nanos(i64::try_from(self.options.shard_precreation.advance_ns).unwrap_or(i64::MAX));
+        let groups_max = self.options.shards_per_database_max;
+        if self.catalog.visible().groups_ahead(now, advance, groups_max).is_empty() {
+            return Ok(());
+        }
+        self.change(|catalog, _| Ok(catalog.groups_ahead(now, advance, groups_max)))
     }
 
     /// Drops the shard groups whose points have all expired.

@@ -89,6 +89,9 @@ impl Core {
         if self.options.retention_check_ns > 0 {
             self.drop_expired()?;
         }
+        if self.options.shard_precreation.check_ns > 0 {
+            self.create_groups_ahead()?;
+        }
         Ok(())
     }
 
@@ -97,6 +100,6 @@ impl Core {
         if self.options.continuous_queries.run_interval_ns == 0 {
             return None;
         }
-        queries.next_run(&self.catalog.visible(), now)
+        queries.next_run(&self.catalog.visible(), now, self.memory_of_runs())
     }
 }

@@ -69,7 +69,7 @@ impl Core {
                     Principal::User(user) => Some(user.clone()),
                     Principal::Anyone | Principal::Nobody => None,
                 };
-                let query = ContinuousQuery { name: name.clone(), text, author, author_dropped: false };
+                let query = ContinuousQuery { name: name.clone(), text, author, author_dropped: false, last_run: None };
                 self.decide(|catalog| catalog.create_continuous_query(database, query))
             }
             Definition::DropContinuousQuery { name, database } => {
@@ -217,6 +217,7 @@ fn drop_data(catalog: &Catalog, changes: &[Change], transaction: &mut Transactio
             | Change::SetGrant { .. }
             | Change::CreateContinuousQuery { .. }
             | Change::DropContinuousQuery { .. }
+            | Change::RunContinuousQuery { .. }
             | Change::CreateSubscription { .. }
             | Change::DropSubscription { .. } => {}
         }

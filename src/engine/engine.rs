@@ -17,6 +17,7 @@ use super::engine_core::Core;
 use super::options::EngineOptions;
 use super::passwords::Passwords;
 use super::queries::Registry;
+use super::shard_counters::ShardCounters;
 
 /// An open engine. Dropping it stops the background work and waits for it.
 #[derive(Debug)]
@@ -72,6 +73,7 @@ impl Engine {
                 std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             ),
             counters: Counters::default(),
+            shard_counters: ShardCounters::default(),
             delivery: OnceLock::new(),
             statistics_sources: Sources::default(),
             continuous_queries: Mutex::default(),

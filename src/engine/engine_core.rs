@@ -15,6 +15,7 @@ use super::delivery::Deliver;
 use super::options::EngineOptions;
 use super::passwords::Passwords;
 use super::queries::Registry;
+use super::shard_counters::ShardCounters;
 
 /// The state that requests and the background work share.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub(crate) struct Core {
     /// The memory that all queries share.
     pub(super) query_memory: fluxstone_query::MemoryPool,
     pub(super) counters: Counters,
+    pub(super) shard_counters: ShardCounters,
     /// Set once, by the owner of the engine.
     pub(super) delivery: OnceLock<Arc<dyn Deliver>>,
     pub(super) statistics_sources: Sources,

@@ -91,6 +91,7 @@ impl Core {
             memory: RefCell::new(session.memory.reserve()),
         };
         let _ = self.run_all(statements, &context, emit);
+        self.log_if_slow(&registration.running);
         self.counters.count_query_end(registration.running.started.elapsed());
     }
 

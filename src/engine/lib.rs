@@ -54,6 +54,8 @@ mod schema;
 mod schema_condition;
 mod select;
 mod session;
+mod shard_counters;
+mod slow_queries;
 mod statement;
 mod statement_error;
 mod statistics;
@@ -69,7 +71,7 @@ pub use delivery::{Deliver, DeliveredPoints, DeliveryCounts, DeliveryStatistics,
 pub use engine::{Engine, read_catalog};
 pub use execute::TakesLong;
 pub use lines::ParsedLines;
-pub use options::{ContinuousQueryOptions, EngineOptions, EngineSemantics};
+pub use options::{ContinuousQueryOptions, EngineOptions, EngineSemantics, ShardPrecreationOptions};
 pub use request::{
     AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,
 };

@@ -50,6 +50,10 @@ pub struct EngineOptions {
     pub concurrent_queries_max: usize,
     /// `[retention] check-interval`, nanoseconds; zero (also for `[retention] enabled = false`) never drops expired data.
     pub retention_check_ns: u64,
+    /// `[shard-precreation]`.
+    pub shard_precreation: ShardPrecreationOptions,
+    /// `[coordinator] log-queries-after`; zero logs none.
+    pub log_queries_after: Duration,
     /// `[continuous_queries]`.
     pub continuous_queries: ContinuousQueryOptions,
     /// Which answers to give where the documentation and InfluxDB 1.2.4 disagree.
@@ -87,4 +91,13 @@ pub struct ContinuousQueryOptions {
     pub run_interval_ns: u64,
     /// `log-enabled`.
     pub log_runs: bool,
+}
+
+/// The options of creating shard groups ahead of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShardPrecreationOptions {
+    /// `check-interval`, nanoseconds. Zero (also for `enabled = false`) never creates any.
+    pub check_ns: u64,
+    /// `advance-period`, nanoseconds: how long before the end of a group the next one is created.
+    pub advance_ns: u64,
 }

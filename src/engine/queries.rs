@@ -22,9 +22,16 @@ pub(super) struct Running {
     /// Whether the limit on running queries counts it.
     counts: bool,
     killed: AtomicBool,
+    /// Whether it was logged as a slow query.
+    logged: AtomicBool,
 }
 
 impl Running {
+    /// Says that the query is logged as a slow one. Returns whether it was not before.
+    pub(super) fn set_logged(&self) -> bool {
+        !self.logged.swap(true, Ordering::Relaxed)
+    }
+
     /// Whether KILL QUERY stopped it.
     pub(super) fn is_killed(&self) -> bool {
         self.killed.load(Ordering::Relaxed)
@@ -82,8 +89,9 @@ impl Registry {
             }
         }
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let killed = AtomicBool::new(false);
-        let running = Arc::new(Running { id, text, database, principal, started: Instant::now(), counts, killed });
+        let (killed, logged) = (AtomicBool::new(false), AtomicBool::new(false));
+        let started = Instant::now();
+        let running = Arc::new(Running { id, text, database, principal, started, counts, killed, logged });
         all.insert(id, running.clone());
         Ok(Registration { registry: self, running })
     }

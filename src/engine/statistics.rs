@@ -1,8 +1,9 @@
 //! What the server counts, under the names that InfluxDB gives to its modules and values. SHOW STATS shows it, and so may others.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fluxstone_model::Text;
+use fluxstone_model::{DatabaseId, ShardId, Text};
 use fluxstone_query::Value;
 
 use super::counted::{Statistics, WrittenPoints};
@@ -78,6 +79,10 @@ impl Core {
     /// `database` for each database that has a shard, and `shard` for each shard.
     fn add_database_statistics(&self, all: &mut Vec<Statistics>) {
         let catalog = self.catalog.visible();
+        let policies = catalog.databases().flat_map(|database| &database.policies);
+        let shards: HashSet<ShardId> =
+            policies.flat_map(|policy| policy.groups.iter().map(|group| group.shard)).collect();
+        self.shard_counters.keep(|shard| shards.contains(&shard));
         let with_shards = || catalog.databases().filter(|d| d.policies.iter().any(|p| !p.groups.is_empty()));
         for database in with_shards() {
             all.push(Statistics {
@@ -99,10 +104,24 @@ impl Core {
                         ("id", group.shard.0.to_string()),
                         ("retentionPolicy", policy.name.clone()),
                     ],
-                    values: vec![("diskBytes", Value::Integer(self.store.disk_bytes(database.id, group.shard) as i64))],
+                    values: self.shard_values(database.id, group.shard),
                 }));
             }
         }
+    }
+
+    fn shard_values(&self, database: DatabaseId, shard: ShardId) -> Vec<(&'static str, Value)> {
+        let counts = self.shard_counters.of(shard);
+        let integer = |count: u64| Value::Integer(count as i64);
+        vec![
+            ("diskBytes", integer(self.store.disk_bytes(database, shard))),
+            ("writePointsDropped", integer(counts.points_dropped)),
+            ("writePointsErr", integer(counts.points_failed)),
+            ("writePointsOk", integer(counts.points_stored)),
+            ("writeReq", integer(counts.writes_ok + counts.writes_failed)),
+            ("writeReqErr", integer(counts.writes_failed)),
+            ("writeReqOk", integer(counts.writes_ok)),
+        ]
     }
 
     /// `write`

@@ -16,6 +16,7 @@ use fluxstone_storage::{StorageError, Transaction};
 use super::ingest::{
     DropReason, IngestError, ResolvedBatch, UnescapedStrings, WriteLimits, WriteOutcome, write_shard_with,
 };
+use super::shard_counters::ShardCounts;
 use super::{Core, Engine, ErrorKind, Principal, WriteError, WriteRequest};
 
 impl Engine {
@@ -213,6 +214,7 @@ impl Core {
         let mut outcome = WriteOutcome::default();
         // Why nothing was stored in a shard.
         let mut refusal = None;
+        let mut counts = Vec::new();
         let limits = self.write_limits();
         let shard_limits = ShardLimits {
             per_write_max: self.options.shards_per_write_max,
@@ -226,9 +228,18 @@ impl Core {
             for (shard, points) in &by_shard {
                 let writer = transaction.shard(database.id, *shard)?;
                 match write_shard_with(&mut known, writer, batch, points, limits) {
-                    Ok(shard_outcome) => outcome.add(shard_outcome),
+                    Ok(shard_outcome) => {
+                        let (points_stored, points_dropped) = (shard_outcome.stored, shard_outcome.dropped);
+                        let stored =
+                            ShardCounts { writes_ok: 1, points_stored, points_dropped, ..ShardCounts::default() };
+                        counts.push((*shard, stored));
+                        outcome.add(shard_outcome);
+                    }
                     Err(IngestError::Storage(error)) => return Err(Attempt::from(error)),
                     Err(error) => {
+                        let points_failed = points.len() as u64;
+                        counts
+                            .push((*shard, ShardCounts { writes_failed: 1, points_failed, ..ShardCounts::default() }));
                         refusal.get_or_insert(error);
                     }
                 }
@@ -237,6 +248,7 @@ impl Core {
             Ok(changes)
         })?;
         self.counters.count_points(outcome.stored, outcome.dropped);
+        self.shard_counters.add(&counts);
         if let Some(error @ IngestError::CacheFull { .. }) = refusal {
             return Ok(Err(WriteFailure::CacheFull(error)));
         }

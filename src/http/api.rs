@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, Clock, ClockMove, Engine, LoginError, MoveError, PreparedQuery, Principal, QueryRefusal, QueryRequest,
+    AuthState, Clock, ClockMove, Engine, LoginError, Mode, MoveError, PreparedQuery, Principal, QueryRefusal, QueryRequest,
     StatementResult, Statistics, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
 
@@ -18,6 +18,8 @@ pub trait Api: Send + Sync + 'static {
     fn auth_state(&self) -> AuthState;
     /// See [`Engine::statistics`].
     fn statistics(&self) -> Vec<Statistics>;
+    /// The mode of [`Engine::storage_health`].
+    fn storage_mode(&self) -> Mode;
     /// See [`Engine::add_statistics`].
     fn add_statistics(&self, source: impl Fn() -> Option<Statistics> + Send + Sync + 'static);
     /// See [`Engine::written_points`].
@@ -68,6 +70,9 @@ impl Api for Engine {
     }
     fn statistics(&self) -> Vec<Statistics> {
         Engine::statistics(self)
+    }
+    fn storage_mode(&self) -> Mode {
+        self.storage_health().mode
     }
     fn add_statistics(&self, source: impl Fn() -> Option<Statistics> + Send + Sync + 'static) {
         Engine::add_statistics(self, source);

@@ -3,6 +3,7 @@
 
 use std::hash::RandomState;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use fluxstone_engine::Clock as _;
@@ -60,6 +61,8 @@ pub(super) struct ServerContext<A> {
     /// Set if the server may be controlled.
     pub(super) control: Option<Control>,
     request_ids: RequestIds,
+    /// Whether the server is shutting down.
+    stopping: AtomicBool,
 }
 
 impl<A: Api> ServerContext<A> {
@@ -86,7 +89,18 @@ impl<A: Api> ServerContext<A> {
             body_memory,
             large_heads: LargeHeads::default(),
             request_ids: RequestIds::new(),
+            stopping: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the server is shutting down.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Says that the server is shutting down.
+    pub(super) fn begin_to_stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
     }
 
     /// Returns a new time-based UUID.

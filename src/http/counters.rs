@@ -6,12 +6,16 @@ use std::time::Duration;
 use fluxstone_engine::{Statistics, WrittenPoints};
 use fluxstone_query::Value;
 
+use super::request_metrics::RequestMetrics;
+
 macro_rules! counters {
     ($($field:ident $name:literal $about:literal),* $(,)?) => {
         /// Counters since the start of the server, and gauges of its current work.
         #[derive(Debug, Default)]
         pub(super) struct Counters {
             $(#[doc = $about] pub(super) $field: Counter,)*
+            /// Requests by endpoint, with how long they took.
+            pub(super) by_endpoint: RequestMetrics,
         }
 
         impl Counters {

@@ -94,6 +94,14 @@ fn password_of(user: &[u8], password: &[u8]) -> Credentials {
     Credentials::Password { user: text(user), password: text(password) }
 }
 
+/// The name of the user that credentials are for, for the log; empty if nobody has checked it.
+pub(super) fn user_of(credentials: &Credentials) -> String {
+    match credentials {
+        Credentials::Token(_) => String::new(),
+        Credentials::Password { user, .. } => user.clone().unwrap_or_default(),
+    }
+}
+
 /// Finds the principal of a request.
 pub(super) async fn authenticate<A: Api>(
     context: &Arc<ServerContext<A>>,

@@ -9,15 +9,17 @@
 //! | `context`, `options`, `counters` | what all requests share: engine, settings, bounds, statistics |
 //! | `gate`, `administration`, `body_memory`, `patience` | the bounds: jobs, which queries have slots of their own, memory, rates |
 //! | `head`, `requests` | the heads of requests, read before hyper reads them: targets, and where bodies end |
-//! | `routes` | paths, verbs, the headers of every answer, the access log |
+//! | `routes`, `access_log` | paths, verbs, the headers of every answer, the log of requests |
 //! | `parameters`, `units`, `bind`, `body`, `gzip`, `multipart` | decoding of requests |
 //! | `credentials`, `token` | authentication |
-//! | `query`, `write`, `variables` | the endpoints |
+//! | `query`, `write`, `variables`, `readiness` | the endpoints |
 //! | `control` | what tests may do: move the clock, script faults, read the requests, drop everything |
+//! | `metrics`, `metric_names`, `request_metrics` | the metrics for Prometheus |
 //! | `refusal`, `reply` | the reasons to refuse a request, and answers that are not streamed |
 //! | `brief` | which queries the thread of a connection runs |
 //! | `answer`, `stream`, `packing` | encoding of results in JSON and CSV, their way to the socket, and their compression |
 
+mod access_log;
 mod administration;
 mod answer;
 mod api;
@@ -33,14 +35,18 @@ mod credentials;
 mod gate;
 mod gzip;
 mod head;
+mod metric_names;
+mod metrics;
 mod multipart;
 mod options;
 mod packing;
 mod parameters;
 mod patience;
 mod query;
+mod readiness;
 mod refusal;
 mod reply;
+mod request_metrics;
 mod requests;
 mod routes;
 mod server;

@@ -1,5 +1,8 @@
 //! The settings that the HTTP API depends on, resolved by whoever starts the server.
 
+use std::fs::File;
+use std::sync::Arc;
+
 use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 
 use super::control::Script;
@@ -20,6 +23,12 @@ pub struct HttpOptions {
     pub build_header: bool,
     /// `log-enabled`.
     pub log_requests: bool,
+    /// `access-log-path`: where requests are logged, unless it is the log of the server.
+    pub access_log: Option<Arc<File>>,
+    /// `metrics-enabled`: whether `/metrics` exists.
+    pub has_metrics: bool,
+    /// `metrics-auth-enabled`.
+    pub metrics_need_credentials: bool,
     /// `write-tracing`.
     pub write_tracing: bool,
     /// `max-row-limit`; `None` is unlimited.

@@ -66,7 +66,7 @@ pub(super) fn to_text(bytes: &[u8]) -> String {
 }
 
 /// Decodes `%xx` and `+`. Returns `None` if an escape is malformed.
-fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.iter();
     while let Some(&byte) = rest.next() {

@@ -1,6 +1,7 @@
 //! Replies: the headers that endpoints send, and the bodies of answers that are not streamed. Which refusal has which status
 //! and text is left to `refusal`.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -25,6 +26,8 @@ pub(super) enum ReplyBody {
     Stream(StreamBody),
     /// Breaks off.
     Part(Part),
+    /// Another body, with what is to be done at its end.
+    Watched(Box<Watched>),
 }
 
 /// A body that breaks off after a part of it.
@@ -55,6 +58,34 @@ impl Part {
     }
 }
 
+/// A body that counts its bytes, and reports when it has been sent or given up.
+pub(super) struct Watched {
+    body: ReplyBody,
+    bytes: u64,
+    at_end: Option<Box<dyn FnOnce(u64) + Send>>,
+}
+
+impl Watched {
+    /// Watches `body`, and passes the number of its bytes to `at_end`.
+    pub(super) fn new(body: ReplyBody, at_end: impl FnOnce(u64) + Send + 'static) -> Watched {
+        Watched { body, bytes: 0, at_end: Some(Box::new(at_end)) }
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("body", &self.body).field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(at_end) = self.at_end.take() {
+            at_end(self.bytes);
+        }
+    }
+}
+
 impl hyper::body::Body for ReplyBody {
     type Data = Bytes;
     type Error = Interrupted;
@@ -66,11 +97,22 @@ impl hyper::body::Body for ReplyBody {
             ReplyBody::Brief(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             ReplyBody::Stream(stream) => stream.poll(cx).map(|next| next.map(|bytes| bytes.map(Frame::data))),
             ReplyBody::Part(part) => part.poll(cx),
+            ReplyBody::Watched(watched) => {
+                let next = Pin::new(&mut watched.body).poll_frame(cx);
+                if let Poll::Ready(Some(Ok(frame))) = &next {
+                    watched.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                }
+                next
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, ReplyBody::Whole(None))
+        match self {
+            ReplyBody::Whole(bytes) => bytes.is_none(),
+            ReplyBody::Brief(_) | ReplyBody::Stream(_) | ReplyBody::Part(_) => false,
+            ReplyBody::Watched(watched) => watched.body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -78,6 +120,7 @@ impl hyper::body::Body for ReplyBody {
             ReplyBody::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             ReplyBody::Part(Part { length: Some(length), .. }) => SizeHint::with_exact(*length),
             ReplyBody::Brief(_) | ReplyBody::Stream(_) | ReplyBody::Part(_) => SizeHint::default(),
+            ReplyBody::Watched(watched) => watched.body.size_hint(),
         }
     }
 }

@@ -15,23 +15,22 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
 
+use super::access_log::Entry;
 use super::api::Api;
 use super::body::RequestBody;
 use super::context::ServerContext;
 use super::control::{self, Action, ControlEndpoint, spoil, stand_in};
-use super::head::{HeadError, Target};
+use super::head::HeadError;
+use super::options::HttpOptions;
 use super::parameters::{PAIRS_MAX, Parameters};
 use super::refusal::Refusal;
-use super::reply::{Reply, ReplyStyle, close_after, html, refused};
+use super::reply::{Reply, ReplyBody, ReplyStyle, Watched, close_after, html, refused};
 use super::requests::{Announced, Cuts, Heads};
 use super::socket::Peer;
-use super::{query, variables, write};
+use super::{metrics, query, readiness, variables, write};
 
 /// The version of InfluxDB whose API is served.
 const INFLUXDB_VERSION: HeaderValue = HeaderValue::from_static("1.2.4");
-
-/// The longest path that is logged in full, in bytes.
-const LOGGED_PATH_BYTES_MAX: usize = 1 << 10;
 
 /// The beginning of the paths that control the server. They meet no faults.
 const CONTROL_PATH: &[u8] = b"/fluxstone/";
@@ -43,6 +42,8 @@ enum Endpoint {
     Query,
     Write,
     Variables,
+    Metrics,
+    Ready,
     /// What there is in place of Go's profiles.
     Profiles,
     UnknownProfile,
@@ -56,8 +57,12 @@ On Linux, <code>perf record -g -p PID</code> shows where its time goes; counts a
 
 impl Endpoint {
     /// Paths are compared in their raw form, with escapes.
-    fn at(path: &[u8], has_profiles: bool) -> Option<Endpoint> {
+    fn at(path: &[u8], options: &HttpOptions) -> Option<Endpoint> {
+        let has_profiles = options.has_profiles;
         match path {
+            b"/fluxstone/ready" => Some(Endpoint::Ready),
+            b"/fluxstone/metrics" => Some(Endpoint::Metrics),
+            b"/metrics" if options.has_metrics => Some(Endpoint::Metrics),
             b"/ping" => Some(Endpoint::Ping),
             b"/status" => Some(Endpoint::Status),
             b"/query" => Some(Endpoint::Query),
@@ -72,12 +77,26 @@ impl Endpoint {
     /// The verbs that are allowed, as the `Allow` header lists them. Empty allows all.
     fn allowed(self) -> &'static str {
         match self {
-            Endpoint::Ping | Endpoint::Status => "GET, HEAD",
+            Endpoint::Ping | Endpoint::Status | Endpoint::Metrics | Endpoint::Ready => "GET, HEAD",
             Endpoint::Query => "GET, OPTIONS, POST",
             Endpoint::Write => "OPTIONS, POST",
             Endpoint::Variables | Endpoint::Profiles | Endpoint::UnknownProfile => "",
             Endpoint::Control(endpoint) => endpoint.allowed(),
         }
+    }
+}
+
+/// The endpoint as metrics name it.
+fn shown_endpoint(announced: &Announced, options: &HttpOptions) -> &'static str {
+    match announced.target.as_ref().ok().and_then(|target| Endpoint::at(target.path(), options)) {
+        Some(Endpoint::Ping) => "ping",
+        Some(Endpoint::Status) => "status",
+        Some(Endpoint::Query) => "query",
+        Some(Endpoint::Write) => "write",
+        Some(Endpoint::Metrics) => "metrics",
+        Some(Endpoint::Ready) => "ready",
+        Some(Endpoint::Variables | Endpoint::Profiles | Endpoint::UnknownProfile) => "debug",
+        Some(Endpoint::Control(_)) | None => "other",
     }
 }
 
@@ -105,7 +124,10 @@ async fn answer_announced<A: Api>(
     let active = context.counters.requests_active.while_held();
     let (mut parts, incoming) = request.into_parts();
     let mut body = RequestBody::new(incoming, &parts.headers);
-    let path = context.options.log_requests.then(|| shown_path(&announced));
+    let endpoint = shown_endpoint(&announced, &context.options);
+    let entry = context.options.log_requests.then(|| {
+        Entry::new(&parts, &client, &announced, context.options.semantics, context.options.access_log.clone())
+    });
 
     let routed = without_panic(route_or_spoil(&context, &mut parts, announced, &client, &mut body, &cuts)).await;
     let mut reply = routed.unwrap_or_else(|| {
@@ -128,24 +150,23 @@ async fn answer_announced<A: Api>(
     if let Some(date) = context.date() {
         headers.insert(header::DATE, date);
     }
-    if let Ok(id) = HeaderValue::from_str(&context.request_id()) {
+    let id = context.request_id();
+    if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(HeaderName::from_static("request-id"), id);
     }
     count(&context, reply.status());
     context.counters.request_ns.add_time(begun.elapsed());
     drop(active);
-    if let Some(path) = path {
-        let (method, status) = (&parts.method, reply.status().as_u16());
-        // The query string is not logged: it may hold a password.
-        tracing::info!(target: "fluxstone::access", %method, %path, status, took = ?begun.elapsed());
-    }
-    Ok(reply)
-}
-
-/// The path for the log, with escapes, so that it cannot pretend to be another line.
-fn shown_path(announced: &Announced) -> String {
-    let path = announced.target.as_ref().map_or(&[][..], Target::path);
-    String::from_utf8_lossy(&path[..path.len().min(LOGGED_PATH_BYTES_MAX)]).escape_debug().to_string()
+    let status = reply.status();
+    Ok(reply.map(|body| {
+        let report = move |bytes| {
+            context.counters.by_endpoint.count(endpoint, status, begun.elapsed());
+            if let Some(entry) = entry {
+                entry.write(status, bytes, &id);
+            }
+        };
+        ReplyBody::Watched(Box::new(Watched::new(body, report)))
+    }))
 }
 
 /// Routes a request, or does to it what a script says.
@@ -196,12 +217,9 @@ async fn route<A: Api>(
             return reply;
         }
     };
-    let control = context.control.as_ref().filter(|_| target.path().starts_with(CONTROL_PATH));
-    let endpoint = match control {
-        Some(_) => ControlEndpoint::at(target.path()).map(Endpoint::Control),
-        None => Endpoint::at(target.path(), context.options.has_profiles),
-    };
-    let Some(endpoint) = endpoint else {
+    let control = context.control.as_ref();
+    let control_endpoint = control.and_then(|_| ControlEndpoint::at(target.path())).map(Endpoint::Control);
+    let Some(endpoint) = control_endpoint.or_else(|| Endpoint::at(target.path(), &context.options)) else {
         return match target.path() {
             b"*" if parts.method == Method::OPTIONS => ReplyStyle::default().options(),
             _ => not_found(),
@@ -226,6 +244,8 @@ async fn route<A: Api>(
     let style = ReplyStyle::of(&parts.headers, &query, context.options.semantics);
     match endpoint {
         Endpoint::Profiles => html(PROFILES_PAGE),
+        Endpoint::Metrics => metrics::answer(context, parts, client, &query, &style).await,
+        Endpoint::Ready => readiness::answer(context),
         Endpoint::UnknownProfile => unknown_profile(),
         _ if parts.method == Method::OPTIONS && endpoint != Endpoint::Variables => style.options(),
         Endpoint::Ping => {

@@ -145,6 +145,7 @@ impl<A: Api> Server<A> {
                 },
             }
         }
+        self.context.begin_to_stop();
         drop(self.listener);
         let _ = stopping.send(true);
         tokio::join!(finish(connections, GRACE), workers.end());

@@ -1,5 +1,7 @@
 //! `/debug/vars`: what SHOW STATS shows, as a JSON object of one level that collectors such as Telegraf read.
 
+use std::time::Duration;
+
 use fluxstone_engine::Statistics;
 use fluxstone_query::Value;
 use hyper::header::{self, HeaderValue};
@@ -11,9 +13,8 @@ use super::reply::{Reply, ReplyBody};
 
 /// Answers a request.
 pub(super) fn answer<A: Api>(context: &ServerContext<A>) -> Reply {
-    let uptime = context.started.elapsed().as_secs();
     let mut variables = serde_json::Map::new();
-    variables.insert("system".to_owned(), json!({ "name": "system", "tags": {}, "values": { "uptime": uptime } }));
+    variables.insert("system".to_owned(), system(context.started.elapsed()));
     for statistics in context.api.statistics() {
         // Anyone may ask, so the names of databases are left out where users have to log in.
         if context.options.auth_enabled && statistics.tags.iter().any(|(key, _)| *key == "database") {
@@ -29,6 +30,20 @@ pub(super) fn answer<A: Api>(context: &ServerContext<A>) -> Reply {
     let content_type = HeaderValue::from_static("application/json; charset=utf-8");
     reply.headers_mut().insert(header::CONTENT_TYPE, content_type);
     reply
+}
+
+/// The entry `system`, which InfluxDB gives another form than the others; it has both here.
+fn system(uptime: Duration) -> serde_json::Value {
+    let now = jiff::Timestamp::now();
+    let started = jiff::SignedDuration::try_from(uptime).ok().and_then(|uptime| now.checked_sub(uptime).ok());
+    json!({
+        "currentTime": now.to_string(),
+        "started": started.unwrap_or(now).to_string(),
+        "uptime": uptime.as_secs(),
+        "name": "system",
+        "tags": {},
+        "values": { "uptime": uptime.as_secs() },
+    })
 }
 
 /// The name of a module, with what tells it from others of its kind.

@@ -1,7 +1,7 @@
 //! Translates settings into what the engine and the HTTP API need.
 
 use crate::config::{Data, Settings};
-use crate::engine::{ContinuousQueryOptions, EngineOptions};
+use crate::engine::{ContinuousQueryOptions, EngineOptions, ShardPrecreationOptions};
 use crate::http::{self, HttpOptions};
 use crate::query::SelectLimits;
 use crate::services::{SubscriberOptions, UdpOptions};
@@ -12,6 +12,7 @@ const JOBS_MAX: usize = 1024;
 /// Returns the options of the engine. A service that is disabled has an interval of zero.
 pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
     let Settings { meta, data, coordinator, retention, continuous_queries, compat, .. } = settings;
+    let precreation = &settings.shard_precreation;
     EngineOptions {
         data_dir: data.dir.clone(),
         log_dir: data.log_dir(),
@@ -37,6 +38,11 @@ pub(super) fn engine_options(settings: &Settings) -> EngineOptions {
         total_query_memory_max: usize::try_from(coordinator.max_total_query_memory.0).unwrap_or(usize::MAX),
         query_timeout_ns: coordinator.query_timeout.as_nanos(),
         retention_check_ns: if retention.enabled { retention.check_interval.as_nanos() } else { 0 },
+        shard_precreation: ShardPrecreationOptions {
+            check_ns: if precreation.enabled { precreation.check_interval.as_nanos() } else { 0 },
+            advance_ns: precreation.advance_period.as_nanos(),
+        },
+        log_queries_after: coordinator.log_queries_after.0,
         continuous_queries: ContinuousQueryOptions {
             run_interval_ns: if continuous_queries.enabled { continuous_queries.run_interval.as_nanos() } else { 0 },
             log_runs: continuous_queries.log_enabled,
@@ -93,6 +99,10 @@ pub(super) fn http_options(settings: &Settings) -> HttpOptions {
         has_profiles: http.pprof_enabled,
         build_header: http.build_header,
         log_requests: http.log_enabled,
+        // Opened by whoever starts the server.
+        access_log: None,
+        has_metrics: http.metrics_enabled,
+        metrics_need_credentials: http.metrics_auth_enabled,
         write_tracing: http.write_tracing,
         rows_max: u64::try_from(http.max_row_limit).ok().and_then(limit),
         connections_max: limit(http.max_connection_limit.into()),
@@ -139,14 +149,17 @@ mod tests {
         assert_eq!(engine_options(&settings).cache_bytes_max, 200);
     }
 
-    // spec: statements.continuous-query.3
+    // spec: statements.continuous-query.3, statements.shard.6
     #[test]
     fn disabled_services_have_no_interval() {
         let mut settings = Settings::default();
         assert_eq!(engine_options(&settings).continuous_queries.run_interval_ns, 1_000_000_000);
         assert_eq!(engine_options(&settings).retention_check_ns, 30 * 60 * 1_000_000_000);
+        assert_eq!(engine_options(&settings).shard_precreation.check_ns, 10 * 60 * 1_000_000_000);
         settings.continuous_queries.enabled = false;
         settings.retention.enabled = false;
+        settings.shard_precreation.enabled = false;
+        assert_eq!(engine_options(&settings).shard_precreation.check_ns, 0);
         assert_eq!(engine_options(&settings).continuous_queries.run_interval_ns, 0);
         assert_eq!(engine_options(&settings).retention_check_ns, 0);
     }

@@ -1,8 +1,9 @@
 //! The steps of starting a server: threads, a temporary directory if data are not kept, the engine, the listener. How long it
 //! runs is left to the caller.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::fs::File;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -32,6 +33,14 @@ pub enum StartError {
         path: PathBuf,
         /// The reason.
         error: StorageError,
+    },
+    /// The file that requests are logged to could not be opened.
+    #[error("can't open {} to log requests: {error}", path.display())]
+    AccessLog {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        error: std::io::Error,
     },
     /// A service beside the HTTP API did not start.
     #[error(transparent)]
@@ -95,6 +104,8 @@ pub(crate) async fn bind(settings: &Settings) -> Result<Bound, StartError> {
             "max-total-query-memory is a quarter of the available memory"
         );
     }
+    let mut http_options = http_options(settings);
+    http_options.access_log = access_log(&settings.http.access_log_path)?;
     let clock = clock(&settings.control);
     let engine = tokio::task::spawn_blocking(move || Engine::open_with_clock(options, clock))
         .await
@@ -102,11 +113,20 @@ pub(crate) async fn bind(settings: &Settings) -> Result<Bound, StartError> {
         .map_err(|error| StartError::Open { path: settings.data.dir.clone(), error })?;
     let engine = Arc::new(engine);
     let address = &settings.http.bind_address;
-    let listening = http::Server::bind(address, http_options(settings), Arc::clone(&engine)).await;
+    let listening = http::Server::bind(address, http_options, Arc::clone(&engine)).await;
     let http = listening.map_err(|error| StartError::Listen { address: address.clone(), error })?;
     let (subscriber, udp) = (subscriber_options(settings), udp_options(settings));
     let services = tokio::task::spawn_blocking(move || Services::start(&engine, subscriber, udp))
         .await
         .map_err(|error| StartError::Panicked(error.into()))??;
     Ok(Bound { http, services })
+}
+
+/// Opens the file that requests are logged to, at its end, if there is to be one. Only its owner can read it.
+fn access_log(path: &Path) -> Result<Option<Arc<File>>, StartError> {
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let opened = File::options().append(true).create(true).mode(0o600).open(path);
+    opened.map(|file| Some(Arc::new(file))).map_err(|error| StartError::AccessLog { path: path.to_owned(), error })
 }

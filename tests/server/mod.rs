@@ -60,6 +60,12 @@ impl Server {
         Server::spawn(command, arguments)
     }
 
+    /// Starts a server through another command, as [`run_by`](Server::run_by) does, with a configuration file and data that is removed
+    /// when it stops.
+    pub fn run_by_with_config(command: Command, config: &Path) -> Server {
+        Server::run_by(command, &["--ephemeral", "--config", &config.display().to_string()])
+    }
+
     fn start(arguments: &[&str]) -> Server {
         Server::spawn(Command::new(Server::program()), arguments)
     }

@@ -3,7 +3,7 @@
 //! | chore | purpose |
 //! |---|---|
 //! | `check` | checks the first lines and names of files, mentions of places outside the repository, files of a crate that use each other, and compatibility points that nothing reads |
-//! | `spec` | checks the clauses, their citations, and that no identifier is removed |
+//! | `spec` | checks the clauses, their citations, the cases of the table of privileges, and that no identifier is removed |
 //! | `fuzz-smoke` | runs every fuzz target for a few seconds |
 //! | `influxdb` | runs the conformance suite against an installed InfluxDB |
 //! | `kill-rounds` | kills the server many times while clients write, and checks that no acknowledged write is lost |
@@ -23,6 +23,7 @@ mod influxdb;
 mod kills;
 mod lock;
 mod map;
+mod privileges;
 mod release;
 mod seeds;
 mod spec;
@@ -44,7 +45,7 @@ enum Chore {
         /// Print every clause with its evidence.
         #[arg(long)]
         matrix: bool,
-        /// Add new identifiers to `conformance/ids.lock`.
+        /// Write the cases of the table of privileges, and add new identifiers to `conformance/ids.lock`.
         #[arg(long)]
         bless: bool,
     },

@@ -13,6 +13,7 @@ use regex::Regex;
 
 use crate::citations::{self, Citation};
 use crate::lock::Lock;
+use crate::privileges;
 use crate::tree::{self, File};
 
 /// The end of a clause: its basis, in italics.
@@ -34,12 +35,14 @@ struct Row {
 
 /// Checks the specification, prints a summary (and each clause with its evidence if `full`), and returns the violations.
 pub(crate) fn check(root: &Path, full: bool, bless: bool) -> anyhow::Result<Vec<String>> {
+    let drifted = privileges::check(root, bless)?;
     let files = tree::read(root)?;
     let suite = Suite::read(&root.join("conformance/cases"))?;
     let cases: Vec<(String, Vec<ClauseId>)> =
         suite.cases.iter().map(|case| (case.id.to_string(), case.clauses.clone())).collect();
     let citations = citations::find(&files);
     let (matrix, mut violations) = Matrix::build(&files, &cases, &citations);
+    violations.extend(drifted);
     violations.extend(matrix.violations());
     violations.extend(matrix.points(&files));
     if full {

@@ -1,4 +1,4 @@
-//! The decisions to create shard groups for points, to drop a shard, and to drop expired groups.
+//! The decisions to create shard groups for points and ahead of time, to drop a shard, and to drop expired groups.
 
 use std::borrow::Cow;
 
@@ -66,6 +66,32 @@ impl Catalog {
             .map(|(database, _, group)| Change::DropGroup { database: database.id, group: group.id })
             .into_iter()
             .collect()
+    }
+
+    /// The changes that create the shard groups that are needed within `advance` from `now`: for each policy whose last group still
+    /// goes on and ends by then, the group after it. A database with `groups_max` groups or more gets none; zero is no limit.
+    pub fn groups_ahead(&self, now: Timestamp, advance: Nanos, groups_max: usize) -> Vec<Change> {
+        let until = i128::from(now.0) + i128::from(advance.0);
+        let mut changes = Vec::new();
+        for database in self.databases() {
+            let mut count: usize = database.policies.iter().map(|policy| policy.groups.iter().len()).sum();
+            for policy in &database.policies {
+                let Some(last) = policy.groups.iter().last() else { continue };
+                let goes_on = last.end > i128::from(now.0) && last.end < until;
+                // The end is not in the range of times where nothing can follow.
+                let Some(next) = i64::try_from(last.end + 1).ok().map(Timestamp) else { continue };
+                if !goes_on || policy.groups.shard_at(next).is_some() || (groups_max > 0 && count >= groups_max) {
+                    continue;
+                }
+                let number = changes.len() as u64 + 1;
+                let id = self.last_group.saturating_add(number);
+                let shard = ShardId(self.last_shard.saturating_add(number));
+                let group = ShardGroup::aligned(id, shard, next, policy.shard_duration);
+                count += 1;
+                changes.push(Change::CreateGroup { database: database.id, policy: policy.name.clone(), group });
+            }
+        }
+        changes
     }
 
     /// The shards whose points have all expired at `now`, with the changes that drop their groups.

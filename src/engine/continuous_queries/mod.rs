@@ -1,7 +1,8 @@
 //! Continuous queries: the SELECT ... INTO of each runs over the windows that have ended since its last run.
 //!
-//! A thread checks all of them every `run-interval`. The times of the last runs are only in memory, so windows can be computed
-//! again after a restart; a point that is written twice is the same point.
+//! A thread checks all of them every `run-interval`. The times of the last runs are logged after the runs of each check, so that a
+//! restart neither repeats nor skips a window. After a crash the windows of the last runs can be computed again; a point that is
+//! written twice is the same point.
 
 mod schedule;
 mod state;
@@ -10,11 +11,13 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use fluxstone_catalog::Change;
 use fluxstone_influxql::ast::{Select, Statement};
 use fluxstone_model::{TimeRange, Timestamp};
+use fluxstone_storage::StorageError;
 
 use schedule::{DueRun, Schedule};
-pub(super) use state::ContinuousQueries;
+pub(super) use state::{ContinuousQueries, Memory};
 
 use super::authorize::refusal_of_continuous_query;
 use super::session::{PreparedQuery, Session};
@@ -23,9 +26,17 @@ use super::{Core, Principal};
 /// The most rows in a piece of a result; the result of SELECT INTO has one.
 const CHUNK_ROWS: usize = 10_000;
 
-/// A run that is due.
+/// A query that is due.
 #[derive(Debug)]
 struct Due {
+    record: Change,
+    /// `None` if there is nothing to compute, or its author is not allowed to.
+    run: Option<Run>,
+}
+
+/// A run that is due.
+#[derive(Debug)]
+struct Run {
     database: String,
     name: String,
     author: Option<String>,
@@ -37,40 +48,65 @@ impl Core {
     /// Checks all continuous queries once and runs those that are due, until `cancelled` becomes true.
     pub(super) fn run_continuous_queries(&self, queries: &mut ContinuousQueries, cancelled: &AtomicBool) {
         let now = self.clock.now();
-        for due in self.due(queries, now) {
+        let mut records = Vec::new();
+        for Due { record, run } in self.due(queries, now) {
+            if let Some(run) = run {
+                self.run_and_report(run, cancelled);
+            }
             if cancelled.load(Ordering::Relaxed) {
-                return;
+                // This run may be incomplete: it is due again after a start.
+                break;
             }
-            let Due { database, name, author, select, range } = due;
-            let started = Instant::now();
-            let run = || self.run_one(&database, author, select.limited_to(range), cancelled);
-            let error = self.guarded("continuous query", run).unwrap_or_else(|| Some("it panicked".to_owned()));
-            self.counters.count_continuous_query(error.is_none());
-            match error {
-                Some(error) => tracing::error!(database, name, error, "a continuous query failed"),
-                None if self.options.continuous_queries.log_runs => {
-                    let (from, to) = (range.min, range.max);
-                    let elapsed = started.elapsed();
-                    tracing::info!(database, name, %from, %to, ?elapsed, "a continuous query ran");
-                }
-                None => {}
-            }
+            records.push(record);
+        }
+        if records.is_empty() || self.memory_of_runs() == Memory::SinceStart {
+            return;
+        }
+        if let Err(error) = self.change(|_, _| Ok::<_, StorageError>(records)) {
+            tracing::error!(%error, "the runs of continuous queries could not be logged; a restart may repeat them");
         }
     }
 
-    /// The runs that are due and allowed, in the order of creation. All that are due are recorded as the last runs.
+    fn run_and_report(&self, run: Run, cancelled: &AtomicBool) {
+        let Run { database, name, author, select, range } = run;
+        let started = Instant::now();
+        let run = || self.run_one(&database, author, select.limited_to(range), cancelled);
+        let error = self.guarded("continuous query", run).unwrap_or_else(|| Some("it panicked".to_owned()));
+        self.counters.count_continuous_query(error.is_none());
+        match error {
+            Some(error) => tracing::error!(database, name, error, "a continuous query failed"),
+            None if self.options.continuous_queries.log_runs => {
+                let (from, to) = (range.min, range.max);
+                let elapsed = started.elapsed();
+                tracing::info!(database, name, %from, %to, ?elapsed, "a continuous query ran");
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn memory_of_runs(&self) -> Memory {
+        if self.options.semantics.statements.forgets_runs { Memory::SinceStart } else { Memory::AcrossRestarts }
+    }
+
+    /// The queries that are due, in the order of creation. All of them are recorded as the last runs.
     fn due(&self, queries: &mut ContinuousQueries, now: Timestamp) -> Vec<Due> {
         let catalog = self.catalog.visible();
         let mut due = Vec::new();
         for database in catalog.databases() {
             for query in &database.continuous_queries {
-                let state = queries.entry(&database.name, &query.name, &query.text);
+                let state = queries.entry(&database.name, query, self.memory_of_runs());
                 let Some(task) = &state.task else { continue };
                 let schedule = Schedule::new(&task.window, task.resample, now);
                 let Some(DueRun { at, range }) = schedule.due(state.last_run, now) else { continue };
                 state.last_run = Some(at);
-                let Some(range) = range else { continue };
+                let at = at.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
+                let record = Change::RunContinuousQuery { database: database.id, name: query.name.clone(), at };
+                let Some(range) = range else {
+                    due.push(Due { record, run: None });
+                    continue;
+                };
                 let refusal = refusal_of_continuous_query(&catalog, query);
+                let mut run = None;
                 if let Some(reason) = &refusal {
                     self.counters.continuous_queries_skipped.fetch_add(1, Ordering::Relaxed);
                     if state.refusal != refusal {
@@ -79,8 +115,9 @@ impl Core {
                     }
                 } else {
                     let (database, name, author) = (database.name.clone(), query.name.clone(), query.author.clone());
-                    due.push(Due { database, name, author, select: task.select.clone(), range });
+                    run = Some(Run { database, name, author, select: task.select.clone(), range });
                 }
+                due.push(Due { record, run });
                 state.refusal = refusal;
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fluxstone_catalog::Catalog;
+use fluxstone_catalog::{Catalog, ContinuousQuery};
 use fluxstone_influxql::ast::{Definition, Resample, Select, Statement, Window};
 use fluxstone_influxql::{Parameters, parse};
 use fluxstone_model::Timestamp;
@@ -24,6 +24,13 @@ pub(super) struct QueryState {
     pub(super) refusal: Option<String>,
 }
 
+/// Whether a query that was not run since the start knows when it ran before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Memory {
+    AcrossRestarts,
+    SinceStart,
+}
+
 /// A parsed query that can run.
 #[derive(Debug, Clone)]
 pub(super) struct Task {
@@ -34,11 +41,16 @@ pub(super) struct Task {
 
 impl ContinuousQueries {
     /// When the next query of `catalog` is due, if one has run before and so has a next time.
-    pub(in super::super) fn next_run(&mut self, catalog: &Catalog, now: Timestamp) -> Option<Timestamp> {
+    pub(in super::super) fn next_run(
+        &mut self,
+        catalog: &Catalog,
+        now: Timestamp,
+        memory: Memory,
+    ) -> Option<Timestamp> {
         let mut next = None;
         for database in catalog.databases() {
             for query in &database.continuous_queries {
-                let state = self.entry(&database.name, &query.name, &query.text);
+                let state = self.entry(&database.name, query, memory);
                 let (Some(task), Some(last)) = (&state.task, state.last_run) else { continue };
                 let at = Schedule::new(&task.window, task.resample, now).after(last);
                 next = Some(next.map_or(at, |next: Timestamp| next.min(at)));
@@ -48,16 +60,20 @@ impl ContinuousQueries {
     }
 
     /// The state of a query. The time of its last run is kept even if the query is dropped and created again.
-    pub(super) fn entry(&mut self, database: &str, name: &str, text: &str) -> &mut QueryState {
-        let state = self.0.entry((database.to_owned(), name.to_owned())).or_insert_with(|| QueryState {
-            text: text.to_owned(),
+    pub(super) fn entry(&mut self, database: &str, query: &ContinuousQuery, memory: Memory) -> &mut QueryState {
+        let ContinuousQuery { name, text, last_run, .. } = query;
+        let state = self.0.entry((database.to_owned(), name.clone())).or_insert_with(|| QueryState {
+            text: text.clone(),
             task: task(text),
             last_run: None,
             refusal: None,
         });
-        if state.text != text {
+        if state.text != *text {
             state.task = task(text);
-            text.clone_into(&mut state.text);
+            state.text.clone_from(text);
+        }
+        if memory == Memory::AcrossRestarts {
+            state.last_run = state.last_run.or(last_run.map(i128::from));
         }
         state
     }

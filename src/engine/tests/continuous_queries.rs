@@ -106,10 +106,35 @@ fn the_last_run_is_remembered_if_the_query_is_created_again() {
     assert_eq!(service.run("SELECT * FROM u"), "0:");
     service.look(10);
     assert_eq!(service.run("SELECT * FROM u"), "0: u{} time,sum | -10,1");
+    // It survives the end of the server, too.
     service.known = ContinuousQueries::default();
+    service.bench = service.bench.reopen();
     service.write("m", "f=1", -6);
     service.look(11);
+    assert_eq!(service.run("SELECT * FROM u"), "0: u{} time,sum | -10,1");
+    service.look(20);
     assert_eq!(service.run("SELECT * FROM u"), "0: u{} time,sum | -10,2");
+}
+
+// spec: statements.continuous-query.10, compat.continuous-query.last-run.1
+#[test]
+fn windows_that_end_while_the_server_is_down_are_computed_unless_the_profile_forgets_them() {
+    for (bench, want) in [(Bench::new(), "0: t{} time,sum | 0,1 | 10,2"), (Bench::observed(), "0: t{} time,sum | 0,1")]
+    {
+        bench.done("CREATE DATABASE d");
+        bench.done("CREATE CONTINUOUS QUERY c ON d BEGIN SELECT sum(f) INTO t FROM m GROUP BY time(10m) END");
+        let mut service = Service { bench, known: ContinuousQueries::default() };
+        service.look(3);
+        service.write("m", "f=1", 5);
+        service.look(10);
+        service.write("m", "f=2", 15);
+        service.known = ContinuousQueries::default();
+        service.bench = service.bench.reopen();
+        // A late point of a window that was computed before.
+        service.write("m", "f=4", 6);
+        service.look(25);
+        assert_eq!(service.run("SELECT * FROM t"), want);
+    }
 }
 
 // spec: statements.continuous-query.4

@@ -1,10 +1,12 @@
 //! The rules of statements and writes, on an engine with a real store in a temporary directory and a fixed clock.
 
 mod authorization;
+mod background;
 mod continuous_queries;
 mod deletion;
 mod interrupts;
 mod long_conditions;
+mod privileges;
 mod recovery;
 mod schema;
 mod statements;
@@ -88,6 +90,8 @@ impl Bench {
             query_timeout_ns: 0,
             concurrent_queries_max: 0,
             retention_check_ns: 0,
+            shard_precreation: ShardPrecreationOptions::default(),
+            log_queries_after: Duration::ZERO,
             continuous_queries: ContinuousQueryOptions::default(),
             semantics: EngineSemantics::default(),
         };

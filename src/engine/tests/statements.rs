@@ -475,11 +475,18 @@ fn stats_and_diagnostics_are_series_of_one_row() {
     let write = "0: write{} pointReq,pointReqLocal,req,subWriteDrop,subWriteOk,writeDrop,writeError,writeOk,writeTimeout \
                  | 3,3,1,0,0,0,0,1,0";
     assert_eq!(bench.run("SHOW STATS FOR 'write'"), write);
-    let shard = "0: shard{database=d,engine=fluxstone,id=1,retentionPolicy=autogen} diskBytes | 0";
-    assert_eq!(bench.run("SHOW STATS FOR 'shard'"), shard);
+    let shard = |counts: &str| {
+        format!(
+            "0: shard{{database=d,engine=fluxstone,id=1,retentionPolicy=autogen}} diskBytes,writePointsDropped,writePointsErr,\
+             writePointsOk,writeReq,writeReqErr,writeReqOk | {counts}"
+        )
+    };
+    assert_eq!(bench.run("SHOW STATS FOR 'shard'"), shard("0,0,0,3,1,0,1"));
+    bench.write("m,t=a f=\"x\" 1\nm,t=b f=1 2");
+    assert_eq!(bench.run("SHOW STATS FOR 'shard'"), shard("0,1,0,4,2,0,2"));
     bench.write("m,t=a f=1 1\nm,t=a f=1 2");
     let points = bench.engine.written_points();
-    assert_eq!((points.stored, points.dropped, points.failed), (5, 0, 0));
+    assert_eq!((points.stored, points.dropped, points.failed), (6, 1, 0));
     bench.engine.add_statistics(|| None);
     let names: Vec<_> = bench.engine.statistics().iter().map(|statistics| statistics.name).collect();
     let wanted =

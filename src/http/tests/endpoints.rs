@@ -140,6 +140,10 @@ fn debug_vars_counts_what_happened() {
         assert_eq!(httpd["values"]["clientError"], 1);
         assert_eq!(httpd["values"]["pointsWrittenOK"], 7);
         assert_eq!(httpd["tags"], serde_json::json!({ "bind": "127.0.0.1:0" }));
+        assert_eq!(variables["system"]["uptime"], variables["system"]["values"]["uptime"]);
+        for time in ["currentTime", "started"] {
+            assert!(variables["system"][time].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+        }
         let storage = serde_json::json!({ "mode": "writable", "sealingFails": false });
         assert_eq!(variables["storage"]["values"], storage);
         let wanted =

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, Clock, ClockMove, ErrorKind, LoginError, MoveError, Principal, QueryRefusal, QueryRequest,
+    AuthState, Clock, ClockMove, ErrorKind, LoginError, Mode, MoveError, Principal, QueryRefusal, QueryRequest,
     StatementResult, Statistics, SystemClock, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
 use fluxstone_model::{Clause, Timestamp};
@@ -30,6 +30,8 @@ pub(super) struct FakeEngine {
     pub(super) brief: AtomicUsize,
     /// Whether no administrator exists.
     pub(super) no_admin: AtomicBool,
+    /// Whether it stores anything.
+    pub(super) mode: Mutex<Mode>,
     given_up: AtomicBool,
     statistics: Mutex<Sources>,
     /// Password checks now, the most at once, and all.
@@ -116,6 +118,10 @@ impl Api for FakeEngine {
         };
         let sources = self.statistics.lock().unwrap();
         [database, storage].into_iter().chain(sources.0.iter().filter_map(|source| source())).collect()
+    }
+
+    fn storage_mode(&self) -> Mode {
+        *self.mode.lock().unwrap()
     }
 
     fn add_statistics(&self, source: impl Fn() -> Option<Statistics> + Send + Sync + 'static) {

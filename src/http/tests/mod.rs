@@ -4,6 +4,7 @@ mod endpoints;
 mod fake;
 mod heads;
 mod robustness;
+mod watching;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -33,6 +34,9 @@ fn options() -> HttpOptions {
         has_profiles: true,
         build_header: false,
         log_requests: false,
+        access_log: None,
+        has_metrics: false,
+        metrics_need_credentials: false,
         write_tracing: false,
         rows_max: None,
         connections_max: None,
