@@ -51,6 +51,8 @@ pub(super) struct ServerContext<A> {
     /// Writes. Those that wait for the disk share one fsync.
     pub(super) writes: Gate,
     pub(super) logins: Gate,
+    /// The computing of TLS handshakes.
+    pub(super) handshakes: Gate,
     /// Tells the users of an address apart in the queue for logins, in constant memory.
     pub(super) user_hash: RandomState,
     pub(super) body_memory: BodyMemory,
@@ -66,6 +68,7 @@ impl<A: Api> ServerContext<A> {
         ServerContext {
             queries: Gate::new(options.queries_max),
             answers: Gate::new(options.answers_max),
+            handshakes: Gate::new(options.threads.max(1)),
             writes: Gate::new(options.writes_max),
             api,
             options,

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::api::Api;
 use super::connections::{Activity, LoggedRarely};
 use super::context::{ServerContext, blocking_threads_max};
+use super::gate::Turn;
 use super::listeners::{Listeners, UnixSocketError};
 use super::options::HttpOptions;
 use super::patience::Patience;
@@ -161,8 +162,9 @@ async fn serve_connection<A: Api>(
     let writer = WatchedWriter::new(writer, Patience::new(WRITE_TIMEOUT, context.options.transfer_rate_min));
     let connection = Connection { context, client, activity, seat };
     let Some(tls) = tls else { return connection.serve(tokio::io::join(reader, writer), stop).await };
+    let turn = Turn::of(address, 0);
     let accepted = tokio::select! {
-        accepted = tls.accept(reader, writer) => accepted,
+        accepted = tls.accept(reader, writer, &connection.context.handshakes, turn) => accepted,
         () = connection.activity.closed() => return,
         _ = stop.changed() => return,
     };

@@ -9,11 +9,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::Acceptor;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{InconsistentKeys, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Chain, Join};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use super::gate::{Gate, Turn};
 
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -94,7 +97,15 @@ impl Tls {
     }
 
     /// Does the handshake with a client. Returns `None` if it sent a request instead, which has been answered.
-    pub(super) async fn accept<R, W>(&self, mut reader: R, writer: W) -> io::Result<Option<TlsStream<Encrypted<R, W>>>>
+    ///
+    /// The costly part takes turns at `handshakes`, between which others are served: many handshakes at once delay nobody for long.
+    pub(super) async fn accept<R, W>(
+        &self,
+        mut reader: R,
+        writer: W,
+        handshakes: &Gate,
+        turn: Turn,
+    ) -> io::Result<Option<TlsStream<Encrypted<R, W>>>>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
@@ -106,9 +117,14 @@ impl Tls {
                 refuse(reader, writer).await?;
                 return Ok(None);
             }
-            let acceptor = TlsAcceptor::from(self.config.load_full());
             let stream = tokio::io::join(Cursor::new(first).chain(reader), writer);
-            Ok(Some(acceptor.accept(stream).await?))
+            let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+            let pass = handshakes.pass(turn).await;
+            tokio::task::yield_now().await;
+            // The key exchange and the signature are computed here, at once.
+            let accepting = begun.into_stream(self.config.load_full());
+            drop(pass);
+            Ok(Some(accepting.await?))
         };
         tokio::time::timeout(HANDSHAKE_TIMEOUT, accepting).await?
     }
@@ -255,16 +271,60 @@ mod tests {
         let (certificate, key) = pair();
         std::fs::write(&path, certificate + &key).unwrap();
         let tls = Tls::load(&path, Path::new("")).unwrap();
+        let turn = Turn::of(std::net::IpAddr::from([127, 0, 0, 1]), 0);
         for sent in [&b""[..], b"\x16\x03", b"\x16\x03\x01\x02\x00\x01"] {
             let (near, mut far) = tokio::io::duplex(100);
             far.write_all(sent).await.unwrap();
             let (reader, writer) = tokio::io::split(near);
             let began = tokio::time::Instant::now();
-            let error = tls.accept(reader, writer).await.err().unwrap();
+            let error = tls.accept(reader, writer, &Gate::new(1), turn).await.err().unwrap();
             assert_eq!(
                 (error.kind(), began.elapsed().as_secs()),
                 (io::ErrorKind::TimedOut, HANDSHAKE_TIMEOUT.as_secs())
             );
         }
+    }
+
+    // spec: http.tls.6
+    #[tokio::test]
+    async fn a_handshake_waits_for_its_turn_and_takes_it_only_to_compute() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("both.pem");
+        let (certificate, key) = pair();
+        std::fs::write(&path, certificate + &key).unwrap();
+        let tls = Tls::load(&path, Path::new("")).unwrap();
+        let (gate, turn) = (Gate::new(1), Turn::of(std::net::IpAddr::from([127, 0, 0, 1]), 0));
+        let (near, mut far) = tokio::io::duplex(1 << 16);
+        far.write_all(&client_hello()).await.unwrap();
+        let (reader, writer) = tokio::io::split(near);
+        let held = gate.pass(turn).await;
+        let mut accepting = std::pin::pin!(tls.accept(reader, writer, &gate, turn));
+        let mut answer = [0; 1];
+        let waits = async {
+            tokio::select! {
+                _ = accepting.as_mut() => false,
+                _ = far.read_exact(&mut answer) => false,
+                () = tokio::time::sleep(Duration::from_millis(50)) => true,
+            }
+        };
+        assert!(waits.await);
+        drop(held);
+        // The client never sends the rest, and holds nobody up.
+        tokio::select! {
+            _ = accepting.as_mut() => panic!("the handshake is not complete"),
+            read = far.read_exact(&mut answer) => assert_eq!((read.unwrap(), answer), (1, [0x16])),
+        }
+        assert!(gate.try_pass(turn).is_some());
+    }
+
+    fn client_hello() -> Vec<u8> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+        let mut client = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+        let mut hello = Vec::new();
+        client.write_tls(&mut hello).unwrap();
+        hello
     }
 }
