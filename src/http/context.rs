@@ -26,6 +26,10 @@ const ASYNC_QUERIES_MAX: usize = 16;
 /// Passwords checked at once: each check takes a lot of memory and a core.
 const LOGINS_MAX: usize = 8;
 
+/// TLS handshakes that a thread computes before it serves others, half a millisecond each. Fewer would make new connections wait for
+/// many rounds of a busy thread.
+const HANDSHAKES_PER_THREAD: usize = 8;
+
 /// Returns the number of blocking threads that the runtime must allow: one for each job, and a few to spare.
 pub(super) fn blocking_threads_max(options: &HttpOptions) -> usize {
     options.answers_max + options.writes_max + ADMINISTRATION_MAX + ASYNC_QUERIES_MAX + LOGINS_MAX + 8
@@ -68,7 +72,7 @@ impl<A: Api> ServerContext<A> {
         ServerContext {
             queries: Gate::new(options.queries_max),
             answers: Gate::new(options.answers_max),
-            handshakes: Gate::new(options.threads.max(1)),
+            handshakes: Gate::new(options.threads.max(1) * HANDSHAKES_PER_THREAD),
             writes: Gate::new(options.writes_max),
             api,
             options,
