@@ -94,6 +94,7 @@
 //! | JSON and CSV answers, chunked answers, `max-row-limit` | `http/answer/` |
 //! | `epoch` and `precision` | `http/units.rs` |
 //! | paths, verbs, headers | `http/routes.rs`, `http/reply.rs` |
+//! | TLS, and the unix socket | `http/tls.rs`, `http/listeners.rs` |
 //! | limits on requests and connections | `http/context.rs`, `http/server.rs`, `http/body.rs` |
 //! | a clock that tests set, scripted faults, `/fluxstone/` | `engine/clock.rs`, `engine/clock_moves.rs`, `http/control/`; for Rust: `testing.rs` |
 //! | a setting | `config/settings.rs`; what it becomes: `server/options.rs` |

@@ -125,6 +125,8 @@ fn a_server_says_in_json_where_it_listens() {
     let ready: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     let address: std::net::SocketAddr = ready["address"].as_str().expect("an address").parse().expect("an address");
     assert_eq!(ready["url"], format!("http://{address}"));
+    assert_eq!((&ready["scheme"], &ready["socket"]), (&"http".into(), &serde_json::Value::Null));
+    assert_eq!(ready["udp"], serde_json::json!([]));
     assert_eq!(ready["pid"], process.id());
     assert_eq!(ready["version"], env!("CARGO_PKG_VERSION"));
     assert!(Path::new(ready["data_dir"].as_str().expect("a path")).exists());

@@ -3,6 +3,10 @@
 mod client;
 mod server;
 
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
 use client::Connection;
 use server::Server;
 
@@ -62,4 +66,69 @@ fn words(command: &str) -> Vec<String> {
         }
     }
     words
+}
+
+// spec: http.tls.1, http.tls.2, http.unix.1
+#[test]
+fn the_walk_through_of_encrypted_connections_works_as_printed() {
+    for program in ["openssl", "curl", "python3"] {
+        let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().expect("sh runs");
+        if !found.status.success() {
+            println!("skipped: there is no {program} here");
+            return;
+        }
+    }
+    let readme = include_str!("../README.md");
+    let section = readme.split("\n## Encrypted connections\n").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let section = section.expect("the section");
+    let block = |language: &str| {
+        let start = format!("```{language}\n");
+        section.split(&start).nth(1).and_then(|rest| rest.split("```").next()).expect("a block")
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    run(folder.path(), "sh", block("sh"));
+    std::fs::write(folder.path().join("influxdb.conf"), block("toml")).expect("a configuration file");
+    let (_server, port) = serve_in(folder.path());
+    let with_port = |text: &str| text.replace("8086", &port);
+    for shown in block("console").split("$ ").skip(1) {
+        let (command, printed) = shown.split_once('\n').expect("a command and its output");
+        assert_eq!(run(folder.path(), "sh", &with_port(command)), printed, "{command}");
+    }
+    let program = block("python");
+    let printed = program.trim_end().rsplit("  # ").next().expect("the output");
+    assert_eq!(run(folder.path(), "python3", &with_port(program)).trim_end(), printed);
+}
+
+/// Runs a program's text in a folder, and returns what it prints.
+fn run(folder: &Path, interpreter: &str, text: &str) -> String {
+    let mut command = Command::new(interpreter);
+    // No proxy of the environment is between.
+    command.args(["-c", text]).current_dir(folder).envs([("no_proxy", "*"), ("NO_PROXY", "*")]);
+    let output = command.output().expect("the program runs");
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("output in UTF-8")
+}
+
+/// A process that is killed on drop.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a server in a folder with the configuration file there. Returns it with its port.
+fn serve_in(folder: &Path) -> (Running, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fluxstone"));
+    command.args(["serve", "--config", "influxdb.conf", "--bind", "127.0.0.1:0", "--data-dir", "data"]);
+    command.args(["--print-ready", "json"]).current_dir(folder).stdout(Stdio::piped());
+    let mut process = Running(command.spawn().expect("the server starts"));
+    let mut line = String::new();
+    let output = process.0.stdout.take().expect("standard output is piped");
+    BufReader::new(output).read_line(&mut line).expect("a line");
+    let ready: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    let address = ready["address"].as_str().expect("an address");
+    (process, address.rsplit(':').next().expect("a port").to_owned())
 }

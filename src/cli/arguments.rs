@@ -86,7 +86,7 @@ pub(super) enum ReadyForm {
     /// Lines for people.
     #[default]
     Text,
-    /// One line of JSON with `url`, `address`, `version`, `data_dir` and `pid`.
+    /// One line of JSON with `url`, `scheme`, `address`, `socket`, `udp`, `version`, `data_dir` and `pid`.
     Json,
 }
 

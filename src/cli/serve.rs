@@ -14,7 +14,7 @@ use super::logging;
 use super::settings::load_settings;
 use crate::StartError;
 use crate::config::{Control, Settings};
-use crate::http::{Script, THREADS_GRACE};
+use crate::http::{Script, THREADS_GRACE, Tls};
 use crate::server::{bind, runtime, use_temporary_directory};
 
 /// Serves until interrupted.
@@ -107,9 +107,12 @@ async fn run(
     if arguments.as_influxd && !settings.bind_address.is_empty() {
         close_connections_to(&settings.bind_address).await?;
     }
+    if let Some(tls) = server.tls {
+        reload_on_hangup(tls).map_err(CommandError::Signals)?;
+    }
     let ready = match arguments.print_ready {
         ReadyForm::Text => ready_text(settings, temporary, address),
-        ReadyForm::Json => ready_json(settings, address),
+        ReadyForm::Json => ready_json(settings, address, server.services.udp_addresses()),
     };
     let mut console = std::io::stdout();
     // Clients can connect from here on. A closed standard output is no reason not to serve.
@@ -126,18 +129,48 @@ fn ready_text(settings: &Settings, temporary: Option<&TempDir>, address: SocketA
         Some(temporary) => format!("{} (removed at exit)", temporary.path().display()),
         None => settings.data.dir.display().to_string(),
     };
-    format!("data in {place}\nlistening on http://{address}")
+    let socket = match socket(settings) {
+        Some(path) => format!("\nlistening on the unix socket {path}"),
+        None => String::new(),
+    };
+    format!("data in {place}{socket}\nlistening on {}://{address}", settings.http.scheme())
 }
 
-fn ready_json(settings: &Settings, address: SocketAddr) -> String {
+/// The path of the unix socket, if there is one.
+fn socket(settings: &Settings) -> Option<String> {
+    let http = &settings.http;
+    http.unix_socket_enabled.then(|| http.bind_socket.display().to_string())
+}
+
+fn ready_json(settings: &Settings, address: SocketAddr, udp: &[SocketAddr]) -> String {
+    let scheme = settings.http.scheme();
     let ready = serde_json::json!({
-        "url": format!("http://{address}"),
+        "url": format!("{scheme}://{address}"),
+        "scheme": scheme,
         "address": address.to_string(),
+        "socket": socket(settings),
+        "udp": udp.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "version": env!("CARGO_PKG_VERSION"),
         "data_dir": settings.data.dir.display().to_string(),
         "pid": std::process::id(),
     });
     ready.to_string()
+}
+
+/// Reads the certificate and its key again each time that SIGHUP arrives.
+fn reload_on_hangup(tls: Tls) -> std::io::Result<()> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            let tls = tls.clone();
+            match tokio::task::spawn_blocking(move || tls.reload()).await {
+                Ok(Ok(())) => tracing::info!("the certificate was read again"),
+                Ok(Err(error)) => tracing::error!("{error}; the previous certificate stays in use"),
+                Err(error) => tracing::error!(%error, "the certificate was not read again"),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Listens where InfluxDB serves backups, and closes each connection: some programs wait until they can connect there.

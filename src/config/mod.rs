@@ -1,8 +1,7 @@
 //! Settings: InfluxDB's configuration file (TOML, same sections and keys), environment overrides, and our own `[compat]`.
 //!
 //! A file that InfluxDB 1.x accepts is accepted here. Keys of features that this server does not have are known and have no
-//! effect. A key that no InfluxDB 1.x has, and a bad value, are errors with their positions. A setting that must not be ignored
-//! because its owner relies on it (HTTPS) is an error.
+//! effect. A key that no InfluxDB 1.x has, and a bad value, are errors with their positions.
 
 mod load;
 mod quantity;

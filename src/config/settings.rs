@@ -390,12 +390,16 @@ pub struct Http {
     pub metrics_auth_enabled: bool,
     /// Whether the body of each write is logged.
     pub write_tracing: bool,
-    /// Must stay false: TLS is left to a proxy.
-    #[serde(deserialize_with = "value::only_false")]
+    /// Whether connections to `bind-address` are encrypted.
     pub https_enabled: bool,
-    /// Must stay false.
-    #[serde(deserialize_with = "value::only_false")]
+    /// A PEM file with the certificate, and those between it and one that clients trust. It is read again on SIGHUP.
+    pub https_certificate: PathBuf,
+    /// A PEM file with the private key of the certificate; empty if the file of the certificate has it too.
+    pub https_private_key: PathBuf,
+    /// Whether requests are also served at a unix socket.
     pub unix_socket_enabled: bool,
+    /// The path of the unix socket.
+    pub bind_socket: PathBuf,
     /// The most rows of an answer that is not chunked; zero or less is unlimited.
     pub max_row_limit: i64,
     /// The most open connections; zero is unlimited.
@@ -438,7 +442,10 @@ impl Default for Http {
             metrics_auth_enabled: false,
             write_tracing: false,
             https_enabled: false,
+            https_certificate: PathBuf::from("/etc/ssl/influxdb.pem"),
+            https_private_key: PathBuf::new(),
             unix_socket_enabled: false,
+            bind_socket: PathBuf::from("/var/run/influxdb.sock"),
             max_row_limit: 0,
             max_connection_limit: 0,
             shared_secret: String::new(),
@@ -451,6 +458,13 @@ impl Default for Http {
             max_open_answer_limit: 160,
             max_concurrent_write_limit: 64,
         }
+    }
+}
+
+impl Http {
+    /// Returns the scheme of URLs.
+    pub fn scheme(&self) -> &'static str {
+        if self.https_enabled { "https" } else { "http" }
     }
 }
 

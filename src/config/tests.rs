@@ -181,7 +181,6 @@ fn a_bad_value_is_an_error_with_its_position() {
         &[],
         "f.conf:2:16: [http] bind-address: \"8086\" is not an address such as \"127.0.0.1:8086\" or \":8086\"",
     );
-    check_error("[http]\nhttps-enabled = true", &[], "f.conf:2:17: [http] https-enabled: not provided by this server");
     check_error("[http]\nmax-body-size = -1", &[], "f.conf:2:17: [http] max-body-size: -1 is less than zero");
     check_error(
         "[compat]\nprofile = \"1.3\"",

@@ -9,12 +9,6 @@ pub(super) fn only_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bo
     if on { Ok(on) } else { Err(D::Error::custom("cannot be disabled")) }
 }
 
-/// Reads a switch that must be off, for a feature that is not provided and must not be ignored.
-pub(super) fn only_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    let on = bool::deserialize(deserializer)?;
-    if on { Err(D::Error::custom("not provided by this server")) } else { Ok(on) }
-}
-
 /// Reads `host:port`, where the host may be empty.
 pub(super) fn bind_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;

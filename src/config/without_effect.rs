@@ -51,11 +51,6 @@ pub(super) const GROUPS: &[Group] = &[
         section: "admin",
         keys: &["enabled", "bind-address", "https-enabled", "https-certificate", "version"],
     },
-    Group {
-        reason: "HTTPS and the unix socket are not provided",
-        section: "http",
-        keys: &["https-certificate", "https-private-key", "bind-socket"],
-    },
 ];
 
 /// The sections of inputs other than HTTP. Enabling one is a warning; otherwise they are ignored.

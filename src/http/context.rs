@@ -29,6 +29,10 @@ const ASYNC_QUERIES_MAX: usize = 16;
 /// Passwords checked at once: each check takes a lot of memory and a core.
 const LOGINS_MAX: usize = 8;
 
+/// TLS handshakes that a thread computes before it serves others, half a millisecond each. Fewer would make new connections wait for
+/// many rounds of a busy thread.
+const HANDSHAKES_PER_THREAD: usize = 8;
+
 /// Returns the number of blocking threads that the runtime must allow: one for each job, and a few to spare.
 pub(super) fn blocking_threads_max(options: &HttpOptions) -> usize {
     options.answers_max + options.writes_max + ADMINISTRATION_MAX + ASYNC_QUERIES_MAX + LOGINS_MAX + 8
@@ -54,6 +58,8 @@ pub(super) struct ServerContext<A> {
     /// Writes. Those that wait for the disk share one fsync.
     pub(super) writes: Gate,
     pub(super) logins: Gate,
+    /// The computing of TLS handshakes.
+    pub(super) handshakes: Gate,
     /// Tells the users of an address apart in the queue for logins, in constant memory.
     pub(super) user_hash: RandomState,
     pub(super) body_memory: BodyMemory,
@@ -74,6 +80,7 @@ impl<A: Api> ServerContext<A> {
             queries: Gate::new(options.queries_max),
             answers: Gate::new(options.answers_max),
             control: options.control.clone().map(Control::new),
+            handshakes: Gate::new(options.threads.max(1) * HANDSHAKES_PER_THREAD),
             writes: Gate::new(options.writes_max),
             api,
             options,

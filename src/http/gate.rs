@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::transport::PeerAddress;
+
 /// Whose turn it is: the address of a client, and a number for what is told apart among its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Turn {
@@ -21,10 +23,15 @@ pub(super) struct Turn {
 
 impl Turn {
     /// The turn of a client. An IPv6 network of 64 bits counts as one address: it belongs to one customer.
-    pub(super) fn of(address: IpAddr, of_address: u64) -> Turn {
-        let address = match address.to_canonical() {
-            IpAddr::V4(address) => u128::from(address.to_bits()),
-            IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
+    /// At a unix socket each user of the machine has one.
+    pub(super) fn of(address: impl Into<PeerAddress>, of_address: u64) -> Turn {
+        let address = match address.into() {
+            PeerAddress::Ip(address) => match address.to_canonical() {
+                IpAddr::V4(address) => u128::from(address.to_bits()),
+                IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
+            },
+            // More than any of IPv4, and less than all of IPv6 but `::`.
+            PeerAddress::Local { user } => (1 << 32) | u128::from(user),
         };
         Turn { address, of_address }
     }
@@ -313,10 +320,19 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_address() {
-        let turn = |text: &str| Turn::of(text.parse().unwrap(), 0);
+        let turn = |text: &str| Turn::of(text.parse::<IpAddr>().unwrap(), 0);
         assert_eq!(turn("2001:db8::1"), turn("2001:db8::2"));
         assert_ne!(turn("2001:db8::1"), turn("2001:db8:0:1::1"));
         assert_eq!(turn("::ffff:1.2.3.4"), turn("1.2.3.4"));
         assert_ne!(turn("1.2.3.4"), turn("1.2.3.5"));
+    }
+
+    // spec: http.unix.5
+    #[test]
+    fn a_user_of_the_machine_is_one_address() {
+        let turn = |user| Turn::of(PeerAddress::Local { user }, 0);
+        assert_eq!(turn(1000), turn(1000));
+        assert_ne!(turn(1000), turn(1001));
+        assert_ne!(turn(0), Turn::of(IpAddr::from([0, 0, 0, 0]), 0));
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `server`, `workers`, `connections`, `socket` | listening, the threads that serve connections, limits of connections, shutting down |
+//! | `listeners`, `transport`, `tls` | TCP and unix sockets, and the encryption of connections |
+//! | `server`, `workers`, `connections`, `socket` | accepting, the threads that serve connections, limits of connections, shutting down |
 //! | `context`, `options`, `counters` | what all requests share: engine, settings, bounds, statistics |
 //! | `gate`, `administration`, `body_memory`, `patience` | the bounds: jobs, which queries have slots of their own, memory, rates |
 //! | `head`, `requests` | the heads of requests, read before hyper reads them: targets, and where bodies end |
@@ -35,6 +36,7 @@ mod credentials;
 mod gate;
 mod gzip;
 mod head;
+mod listeners;
 mod metric_names;
 mod metrics;
 mod multipart;
@@ -52,7 +54,9 @@ mod routes;
 mod server;
 mod socket;
 mod stream;
+mod tls;
 mod token;
+mod transport;
 mod units;
 mod variables;
 mod workers;
@@ -65,10 +69,12 @@ pub use control::{
 };
 #[doc(hidden)]
 pub use head::{HeadError, Target};
+pub use listeners::UnixSocketError;
 pub use options::HttpOptions;
 #[doc(hidden)]
 pub use requests::{Heads, LargeHeads, Requests};
 pub use server::Server;
+pub use tls::{Tls, TlsError};
 pub use units::precision;
 pub use workers::{THREADS_GRACE, runtime};
 

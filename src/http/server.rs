@@ -1,28 +1,32 @@
-//! The server: listens, keeps connections within their limits, and shuts down without cutting off answers. What is answered
+//! The server: accepts, keeps connections within their limits, and shuts down without cutting off answers. What is answered
 //! is left to `routes`.
 
-use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::api::Api;
-use super::connections::LoggedRarely;
+use super::connections::{Activity, LoggedRarely};
 use super::context::{ServerContext, blocking_threads_max};
 use super::control::Controls;
+use super::gate::Turn;
+use super::listeners::{Listeners, UnixSocketError};
 use super::options::HttpOptions;
 use super::patience::Patience;
 use super::reply::closes_after;
 use super::requests::{Heads, RequestStream, Requests};
 use super::routes;
-use super::socket::{WatchedStream, shared};
+use super::socket::{Peer, WatchedWriter, shared};
+use super::tls::Tls;
+use super::transport::{PeerAddress, Socket};
 use super::workers::{Handed, Seat, Stop, Workers, finish};
 
 /// How long a connection may be idle, and how long a client may take to send the head of a request.
@@ -40,28 +44,12 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How much is read from a connection before it is handled. Larger than the part of a head that hyper gets.
 const READ_BYTES_MAX: usize = 128 << 10;
 
-/// How many connections may wait to be accepted. The system may allow fewer. Clients whose attempts are dropped try again after a
-/// second.
-const BACKLOG: u32 = 4096;
-
-/// Listens on the first of the addresses of a host and port that can be listened on.
-async fn listen(address: &str) -> std::io::Result<TcpListener> {
-    let mut last = None;
-    for address in tokio::net::lookup_host(address).await? {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(last.unwrap_or_else(|| std::io::Error::new(ErrorKind::InvalidInput, "the host has no address")))
-}
-
 /// A server that listens, and answers when it is [run](Server::run).
 #[derive(Debug)]
 pub struct Server<A> {
-    listener: TcpListener,
+    listeners: Listeners,
+    /// How connections over TCP are encrypted.
+    tls: Option<Tls>,
     context: Arc<ServerContext<A>>,
 }
 
@@ -71,16 +59,7 @@ impl<A: Api> Server<A> {
     /// # Errors
     /// If the address cannot be listened on.
     pub async fn bind(address: &str, options: HttpOptions, api: Arc<A>) -> std::io::Result<Server<A>> {
-        let listener = match address.strip_prefix(':') {
-            Some(port) => match listen(&format!("[::]:{port}")).await {
-                Err(error) if !matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {
-                    // The system has no IPv6.
-                    listen(&format!("0.0.0.0:{port}")).await?
-                }
-                bound => bound?,
-            },
-            None => listen(address).await?,
-        };
+        let listeners = Listeners::bind(address).await?;
         let context = Arc::new(ServerContext::new(api, options));
         // The engine belongs to the context: it must not own it.
         let (counted, bind) = (Arc::downgrade(&context), address.to_owned());
@@ -88,7 +67,20 @@ impl<A: Api> Server<A> {
             let context = counted.upgrade()?;
             Some(context.counters.statistics(&bind, context.api.written_points()))
         });
-        Ok(Server { listener, context })
+        Ok(Server { listeners, context, tls: None })
+    }
+
+    /// Encrypts connections to the address.
+    pub fn use_tls(&mut self, tls: Tls) {
+        self.tls = Some(tls);
+    }
+
+    /// Also listens on a unix socket, which is never encrypted. Its file is removed when the server ends.
+    ///
+    /// # Errors
+    /// If another server uses it, or the path is not a socket or cannot become one.
+    pub async fn add_unix_socket(&mut self, path: &Path) -> Result<(), UnixSocketError> {
+        self.listeners.add_unix_socket(path).await
     }
 
     /// The address that it listens on.
@@ -96,7 +88,7 @@ impl<A: Api> Server<A> {
     /// # Errors
     /// If the system does not tell.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.listeners.address()
     }
 
     /// Controls it without a connection. Faults and requests are there if [`HttpOptions::control`] is.
@@ -110,8 +102,8 @@ impl<A: Api> Server<A> {
         let (stopping, stop) = watch::channel(false);
         let options = &self.context.options;
         let workers = {
-            let (context, their_stop) = (Arc::clone(&self.context), stop.clone());
-            let serve = move |handed| serve_handed(Arc::clone(&context), handed, their_stop.clone());
+            let (context, tls, their_stop) = (Arc::clone(&self.context), self.tls.clone(), stop.clone());
+            let serve = move |handed| serve_handed(Arc::clone(&context), tls.clone(), handed, their_stop.clone());
             Workers::start(options.threads, blocking_threads_max(options), &serve, &stop, GRACE)
         };
         let mut connections = JoinSet::new();
@@ -121,16 +113,15 @@ impl<A: Api> Server<A> {
             tokio::select! {
                 () = &mut shutdown => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, address)) => {
+                accepted = self.listeners.accept() => match accepted {
+                    Ok((socket, address)) => {
                         let Some(seat) = workers.seat(options.connections_max) else {
                             self.context.counters.connections_refused.add(1);
                             continue;
                         };
-                        let address = address.ip();
-                        if let Some((stream, seat)) = workers.hand_over(stream, address, seat) {
-                            let context = Arc::clone(&self.context);
-                            connections.spawn(serve_connection(context, stream, address, stop.clone(), seat));
+                        if let Some((socket, seat)) = workers.hand_over(socket, address, seat) {
+                            let (context, tls) = (Arc::clone(&self.context), self.tls.clone());
+                            connections.spawn(serve_connection(context, tls, socket, address, stop.clone(), seat));
                         }
                     }
                     Err(error) => {
@@ -146,70 +137,96 @@ impl<A: Api> Server<A> {
             }
         }
         self.context.begin_to_stop();
-        drop(self.listener);
+        drop(self.listeners);
         let _ = stopping.send(true);
         tokio::join!(finish(connections, GRACE), workers.end());
     }
 }
 
 /// Serves a connection that another thread has accepted.
-async fn serve_handed<A: Api>(context: Arc<ServerContext<A>>, handed: Handed, stop: Stop) {
-    let Handed { stream, address, seat } = handed;
-    match TcpStream::from_std(stream) {
-        Ok(stream) => serve_connection(context, stream, address, stop, seat).await,
+async fn serve_handed<A: Api>(context: Arc<ServerContext<A>>, tls: Option<Tls>, handed: Handed, stop: Stop) {
+    let Handed { socket, address, seat } = handed;
+    match socket.attach() {
+        Ok(socket) => serve_connection(context, tls, socket, address, stop, seat).await,
         Err(error) => tracing::warn!(%error, "a connection was dropped"),
     }
 }
 
 async fn serve_connection<A: Api>(
     context: Arc<ServerContext<A>>,
-    stream: TcpStream,
-    address: IpAddr,
+    tls: Option<Tls>,
+    socket: Socket,
+    address: PeerAddress,
     mut stop: Stop,
     seat: Seat,
 ) {
     let counted = Arc::clone(&context);
     let _open = counted.counters.connections.while_held();
-    let connection = counted.connections.open();
-    let activity = Arc::clone(&connection.activity);
-    // Answers are written in one go; waiting for more would only delay them.
-    let _ = stream.set_nodelay(true);
-    let (stream, client) = shared(stream, address);
-    let patience = Patience::new(WRITE_TIMEOUT, context.options.transfer_rate_min);
-    let heads = Heads::default();
-    let requests = Requests::new(heads.clone(), counted.large_heads.clone());
-    let stream = RequestStream::new(WatchedStream::new(stream, patience), requests);
-    let seat = &seat;
-    let service = service_fn(move |request| {
-        let busy = activity.busy();
-        let answer = routes::answer(Arc::clone(&context), client.clone(), &heads, request);
-        async move {
-            let _busy = busy;
-            let answer = answer.await;
-            if answer.as_ref().is_ok_and(closes_after) {
-                seat.leave();
-            }
-            answer
-        }
-    });
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        // The most that is read from a socket at once, and more than the heads that it gets.
-        .max_buf_size(READ_BYTES_MAX)
-        .half_close(true)
-        .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut serving = std::pin::pin!(serving);
-    let result = tokio::select! {
-        result = serving.as_mut() => result,
+    let open = counted.connections.open();
+    let activity = Arc::clone(&open.activity);
+    let tls = tls.filter(|_| matches!(socket, Socket::Tcp(_)));
+    let (reader, writer, client) = shared(socket, address);
+    let writer = WatchedWriter::new(writer, Patience::new(WRITE_TIMEOUT, context.options.transfer_rate_min));
+    let connection = Connection { context, client, activity, seat };
+    let Some(tls) = tls else { return connection.serve(tokio::io::join(reader, writer), stop).await };
+    let turn = Turn::of(address, 0);
+    let accepted = tokio::select! {
+        accepted = tls.accept(reader, writer, &connection.context.handshakes, turn) => accepted,
         () = connection.activity.closed() => return,
-        _ = stop.changed() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
+        _ = stop.changed() => return,
     };
-    if let Err(error) = result {
-        tracing::debug!(%error, "a connection ended");
+    match accepted {
+        Ok(Some(stream)) => connection.serve(stream, stop).await,
+        Ok(None) => tracing::debug!("a request was not encrypted"),
+        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+    }
+}
+
+/// A connection that requests can come from.
+struct Connection<A> {
+    context: Arc<ServerContext<A>>,
+    client: Peer,
+    activity: Arc<Activity>,
+    seat: Seat,
+}
+
+impl<A: Api> Connection<A> {
+    /// Answers requests until the connection ends, is to be closed, or the server stops.
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S, mut stop: Stop) {
+        let Connection { context, client, activity, seat } = &self;
+        let heads = Heads::default();
+        let requests = Requests::new(heads.clone(), context.large_heads.clone());
+        let service = service_fn(|request| {
+            let busy = activity.busy();
+            let answer = routes::answer(Arc::clone(context), client.clone(), &heads, request);
+            async move {
+                let _busy = busy;
+                let answer = answer.await;
+                if answer.as_ref().is_ok_and(closes_after) {
+                    seat.leave();
+                }
+                answer
+            }
+        });
+        let serving = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            // The most that is read from a socket at once, and more than the heads that it gets.
+            .max_buf_size(READ_BYTES_MAX)
+            .half_close(true)
+            .title_case_headers(true)
+            .serve_connection(TokioIo::new(RequestStream::new(stream, requests)), service);
+        let mut serving = std::pin::pin!(serving);
+        let result = tokio::select! {
+            result = serving.as_mut() => result,
+            () = activity.closed() => return,
+            _ = stop.changed() => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(%error, "a connection ended");
+        }
     }
 }

@@ -1,20 +1,18 @@
-//! A TCP stream whose writes fail when the client reads too slowly, so that stuck clients do not hold connections forever, and
+//! Writes to a socket that fail when the client reads too slowly, so that stuck clients do not hold connections forever, and
 //! the [`Peer`] at its other end, which a request can ask whether it is still there.
 
 use std::io;
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, Join, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::patience::Patience;
+use super::transport::{PeerAddress, ReadHalf, Socket, WriteHalf};
 
 /// How long a request goes on after its client has stopped sending for good. It may have closed the connection, or it may only
 /// have no more requests and still wait for the answer: nobody can tell.
@@ -26,8 +24,8 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// The client at the other end of a connection.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
-    pub(super) address: IpAddr,
-    reader: Arc<Mutex<OwnedReadHalf>>,
+    pub(super) address: PeerAddress,
+    reader: Arc<Mutex<ReadHalf>>,
 }
 
 impl Peer {
@@ -68,18 +66,15 @@ enum PeerState {
     Closed,
 }
 
-/// The two directions of a TCP connection, of which the [`Peer`] shares the one that reads.
-pub(super) type SharedStream = Join<SharedReader, OwnedWriteHalf>;
-
-/// The direction of a TCP connection that is read.
+/// The direction of a connection that is read, which the [`Peer`] shares.
 #[derive(Debug)]
-pub(super) struct SharedReader(Arc<Mutex<OwnedReadHalf>>);
+pub(super) struct SharedReader(Arc<Mutex<ReadHalf>>);
 
 /// Takes a connection to `address` apart.
-pub(super) fn shared(stream: TcpStream, address: IpAddr) -> (SharedStream, Peer) {
-    let (reader, writer) = stream.into_split();
+pub(super) fn shared(socket: Socket, address: PeerAddress) -> (SharedReader, WriteHalf, Peer) {
+    let (reader, writer) = socket.into_split();
     let reader = Arc::new(Mutex::new(reader));
-    (tokio::io::join(SharedReader(Arc::clone(&reader)), writer), Peer { address, reader })
+    (SharedReader(Arc::clone(&reader)), writer, Peer { address, reader })
 }
 
 impl AsyncRead for SharedReader {
@@ -88,18 +83,19 @@ impl AsyncRead for SharedReader {
     }
 }
 
-/// A stream whose writes must make progress.
+/// The direction of a connection that is written, whose writes must make progress. TLS is above it: what is flushed and how a
+/// connection ends is also written here.
 #[derive(Debug)]
-pub(super) struct WatchedStream<S> {
-    stream: S,
+pub(super) struct WatchedWriter<S> {
+    writer: S,
     patience: Patience,
     /// Set while a write waits: since when, and for how long it may.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
-impl<S> WatchedStream<S> {
-    pub(super) fn new(stream: S, patience: Patience) -> WatchedStream<S> {
-        WatchedStream { stream, patience, waiting: None }
+impl<S> WatchedWriter<S> {
+    pub(super) fn new(writer: S, patience: Patience) -> WatchedWriter<S> {
+        WatchedWriter { writer, patience, waiting: None }
     }
 
     /// Passes on the outcome of a write, or fails if the writes have waited for too long.
@@ -118,15 +114,9 @@ impl<S> WatchedStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedWriter<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let write = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let write = Pin::new(&mut self.writer).poll_write(cx, bytes);
         self.watched(cx, write)
     }
 
@@ -135,20 +125,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let write = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let write = Pin::new(&mut self.writer).poll_write_vectored(cx, slices);
         self.watched(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.writer.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.writer).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.writer).poll_shutdown(cx)
     }
 }
 
@@ -165,7 +155,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_nobody_reads_fails_eventually() {
         let (near, mut far) = tokio::io::duplex(10);
-        let mut near = WatchedStream::new(near, patience(Duration::from_millis(20), 0));
+        let mut near = WatchedWriter::new(near, patience(Duration::from_millis(20), 0));
         assert_eq!(near.write(b"0123456789").await.unwrap(), 10);
         assert_eq!(near.write(b"more").await.map_err(|e| e.kind()), Err(io::ErrorKind::TimedOut));
         let mut read = [0; 10];

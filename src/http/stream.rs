@@ -216,6 +216,7 @@ mod tests {
     use super::*;
     use crate::gate::{Gate, Turn};
     use crate::socket::shared;
+    use crate::transport::Socket;
 
     // spec: http.slots.1
     #[tokio::test(flavor = "multi_thread")]
@@ -223,7 +224,8 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let _near = tokio::net::TcpStream::connect(address).await.unwrap();
-        let (_stream, client) = shared(listener.accept().await.unwrap().0, address.ip());
+        let accepted = Socket::Tcp(listener.accept().await.unwrap().0);
+        let (_reader, _writer, client) = shared(accepted, address.ip().into());
         let (answers, queries) = (Gate::new(1), Gate::new(1));
         let turn = Turn::of(address.ip(), 0);
         let slots = Slots { answer: answers.pass(turn).await, query: queries.pass(turn).await };

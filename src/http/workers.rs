@@ -2,7 +2,6 @@
 //! thread that accepts connections serves some too, and hands others over to the thread that has the fewest.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::context::blocking_threads_max;
 use super::options::HttpOptions;
+use super::transport::{DetachedSocket, PeerAddress, Socket};
 
 /// How long the threads for blocking work may take to end after the last answer.
 pub const THREADS_GRACE: Duration = Duration::from_secs(10);
@@ -23,8 +23,8 @@ const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// A connection on its way to the thread that serves it.
 pub(super) struct Handed {
-    pub(super) stream: TcpStream,
-    pub(super) address: IpAddr,
+    pub(super) socket: DetachedSocket,
+    pub(super) address: PeerAddress,
     pub(super) seat: Seat,
 }
 
@@ -72,17 +72,12 @@ impl Workers {
     }
 
     /// Hands a connection over to the thread of its seat. Returns those that the calling thread serves.
-    pub(super) fn hand_over(
-        &self,
-        stream: tokio::net::TcpStream,
-        address: IpAddr,
-        seat: Seat,
-    ) -> Option<(tokio::net::TcpStream, Seat)> {
+    pub(super) fn hand_over(&self, socket: Socket, address: PeerAddress, seat: Seat) -> Option<(Socket, Seat)> {
         let Some(sender) = seat.at.checked_sub(1).and_then(|at| self.senders.get(at)) else {
-            return Some((stream, seat));
+            return Some((socket, seat));
         };
-        match stream.into_std() {
-            Ok(stream) => drop(sender.send(Handed { stream, address, seat })),
+        match socket.detach() {
+            Ok(socket) => drop(sender.send(Handed { socket, address, seat })),
             Err(error) => tracing::debug!(%error, "a connection was dropped"),
         }
         None
@@ -256,7 +251,7 @@ mod tests {
             let _far = std::net::TcpStream::connect(address).unwrap();
             let stream = listener.accept().await.unwrap().0;
             // The first one keeps its seat, so that the next one gets the seat of the other thread.
-            let kept = workers.hand_over(stream, address.ip(), workers.seat(None).unwrap());
+            let kept = workers.hand_over(Socket::Tcp(stream), address.ip().into(), workers.seat(None).unwrap());
             assert_eq!(kept.is_some(), own);
             std::mem::forget(kept);
         }

@@ -38,6 +38,8 @@ pub struct Server {
 /// Where a server listens.
 #[derive(Debug)]
 struct Addresses {
+    /// `http` or `https`
+    scheme: &'static str,
     http: SocketAddr,
     udp: Vec<SocketAddr>,
 }
@@ -71,9 +73,9 @@ impl Server {
         &self.addresses.udp
     }
 
-    /// The base URL for clients: `http://` and the address.
+    /// The base URL for clients: `http://`, or `https://` if connections are encrypted, and the address.
     pub fn url(&self) -> String {
-        format!("http://{}", self.addresses.http)
+        format!("{}://{}", self.addresses.scheme, self.addresses.http)
     }
 
     /// What controls it from within the process, as long as it runs.
@@ -168,7 +170,8 @@ impl ServerBuilder {
             Err(error) => drop(started.send(Err(error))),
             Ok((runtime, temporary, server, address)) => {
                 let udp_addresses = server.services.udp_addresses().to_vec();
-                let addresses = Addresses { http: address, udp: udp_addresses };
+                let scheme = self.settings.http.scheme();
+                let addresses = Addresses { scheme, http: address, udp: udp_addresses };
                 drop(started.send(Ok((addresses, server.http.controls()))));
                 runtime.block_on(server.http.run(async { drop(stopped.await) }));
                 drop(server.services);

@@ -13,7 +13,7 @@ use super::memory;
 use super::options::{engine_options, http_options, subscriber_options, udp_options};
 use crate::config::{Control, Settings};
 use crate::engine::{Clock, ClockError, ClockSetting, Engine, SettableClock, SystemClock};
-use crate::http;
+use crate::http::{self, Tls, TlsError, UnixSocketError};
 use crate::services::{ServiceError, Services};
 use crate::storage::StorageError;
 
@@ -42,6 +42,17 @@ pub enum StartError {
         /// The reason.
         error: std::io::Error,
     },
+    /// The unix socket could not be listened on.
+    #[error("[http] bind-socket: can't listen on {}: {error}", path.display())]
+    UnixSocket {
+        /// The path of the socket.
+        path: PathBuf,
+        /// The reason.
+        error: UnixSocketError,
+    },
+    /// The certificate of the server cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A service beside the HTTP API did not start.
     #[error(transparent)]
     Service(#[from] ServiceError),
@@ -89,6 +100,8 @@ fn clock(control: &Control) -> Arc<dyn Clock> {
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) http: http::Server<Engine>,
+    /// How connections are encrypted, to read it again.
+    pub(crate) tls: Option<Tls>,
     /// To be dropped after the server has been run.
     pub(crate) services: Services,
 }
@@ -104,8 +117,11 @@ pub(crate) async fn bind(settings: &Settings) -> Result<Bound, StartError> {
             "max-total-query-memory is a quarter of the available memory"
         );
     }
+    let http = &settings.http;
+    let tls =
+        if http.https_enabled { Some(Tls::load(&http.https_certificate, &http.https_private_key)?) } else { None };
     let mut http_options = http_options(settings);
-    http_options.access_log = access_log(&settings.http.access_log_path)?;
+    http_options.access_log = access_log(&http.access_log_path)?;
     let clock = clock(&settings.control);
     let engine = tokio::task::spawn_blocking(move || Engine::open_with_clock(options, clock))
         .await
@@ -114,12 +130,20 @@ pub(crate) async fn bind(settings: &Settings) -> Result<Bound, StartError> {
     let engine = Arc::new(engine);
     let address = &settings.http.bind_address;
     let listening = http::Server::bind(address, http_options, Arc::clone(&engine)).await;
-    let http = listening.map_err(|error| StartError::Listen { address: address.clone(), error })?;
+    let mut http = listening.map_err(|error| StartError::Listen { address: address.clone(), error })?;
+    if let Some(tls) = &tls {
+        http.use_tls(tls.clone());
+    }
+    if settings.http.unix_socket_enabled {
+        let path = &settings.http.bind_socket;
+        let listening = http.add_unix_socket(path).await;
+        listening.map_err(|error| StartError::UnixSocket { path: path.clone(), error })?;
+    }
     let (subscriber, udp) = (subscriber_options(settings), udp_options(settings));
     let services = tokio::task::spawn_blocking(move || Services::start(&engine, subscriber, udp))
         .await
         .map_err(|error| StartError::Panicked(error.into()))??;
-    Ok(Bound { http, services })
+    Ok(Bound { http, tls, services })
 }
 
 /// Opens the file that requests are logged to, at its end, if there is to be one. Only its owner can read it.

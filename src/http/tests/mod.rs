@@ -4,10 +4,12 @@ mod endpoints;
 mod fake;
 mod heads;
 mod robustness;
+mod transports;
 mod watching;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use fake::FakeEngine;
 use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 use tokio::sync::oneshot;
 
-use super::{HttpOptions, Server, THREADS_GRACE, runtime};
+use super::{HttpOptions, Server, THREADS_GRACE, Tls, runtime};
 
 /// A server that ends with the test.
 struct TestServer {
@@ -60,6 +62,11 @@ impl TestServer {
     }
 
     fn with(options: HttpOptions) -> TestServer {
+        TestServer::on(options, None, None)
+    }
+
+    /// Starts a server whose connections are encrypted, or that listens on a unix socket as well.
+    fn on(options: HttpOptions, tls: Option<Tls>, socket: Option<PathBuf>) -> TestServer {
         let engine = Arc::new(FakeEngine::default());
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
@@ -67,7 +74,13 @@ impl TestServer {
         let thread = std::thread::spawn(move || {
             let runtime = runtime(&options).unwrap();
             runtime.block_on(async {
-                let server = Server::bind("127.0.0.1:0", options, served).await.unwrap();
+                let mut server = Server::bind("127.0.0.1:0", options, served).await.unwrap();
+                if let Some(tls) = tls {
+                    server.use_tls(tls);
+                }
+                if let Some(socket) = socket {
+                    server.add_unix_socket(&socket).await.unwrap();
+                }
                 tell.send(server.address().unwrap()).unwrap();
                 server.run(async { drop(stopped.await) }).await;
             });

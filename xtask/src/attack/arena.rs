@@ -2,13 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::observer::{Observation, Observer};
+use super::server::Server;
+use super::transport::Endpoint;
 use super::wire::{Answer, Request};
 use crate::usage;
 
@@ -18,8 +21,9 @@ const BATCH: usize = 5000;
 /// The surroundings of one attack.
 #[derive(Debug)]
 pub(super) struct Arena {
-    /// `host:port`
-    pub(super) address: String,
+    /// Where the server is.
+    pub(super) address: Endpoint,
+    udp: Option<SocketAddr>,
     pid: u32,
     observer: Observer,
     /// What the good client saw before the attack itself.
@@ -49,16 +53,22 @@ pub(super) struct Ending {
 }
 
 impl Arena {
-    /// Returns the surroundings of an attack on the server at `address`.
-    pub(super) fn new(address: String, pid: u32, observer: Observer) -> Arena {
+    /// Returns the surroundings of an attack on a server.
+    pub(super) fn new(server: &Server, observer: Observer) -> Arena {
         Arena {
-            address,
-            pid,
+            address: server.endpoint.clone(),
+            udp: server.udp,
+            pid: server.pid(),
             observer,
             calm: RefCell::new(None),
             began: Cell::new(Instant::now()),
             findings: RefCell::default(),
         }
+    }
+
+    /// Returns the address that takes datagrams.
+    pub(super) fn udp(&self) -> anyhow::Result<SocketAddr> {
+        self.udp.context("the server takes no datagrams")
     }
 
     /// Ends the preparations: what the good client saw up to here does not count for the attack.

@@ -8,10 +8,12 @@
 mod arena;
 mod attacks;
 mod bounds;
+mod client;
 mod observer;
 mod report;
 mod scenario;
 mod server;
+mod transport;
 mod trial;
 mod wire;
 
@@ -22,6 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use report::Outcome;
 use scenario::Attack;
+use transport::Transport;
 
 use crate::release;
 
@@ -45,7 +48,13 @@ const SHORT: &[&str] = &[
     "long-texts",
     "many-patterns",
     "bound-values",
+    "udp-flood",
+    "dead-subscriptions",
 ];
+
+/// The attacks of `--short` over other transports than TCP.
+const SHORT_ELSEWHERE: &[(&str, Transport)] =
+    &[("handshakes", Transport::Tls), ("half-closed", Transport::Tls), ("half-closed", Transport::Unix)];
 
 /// Which attacks to run, and against what.
 #[derive(Debug, Clone, clap::Args)]
@@ -56,6 +65,9 @@ pub(crate) struct Options {
     /// The limit on the server's address space, in MiB.
     #[arg(long, default_value_t = bounds::MEMORY >> 20)]
     memory: u64,
+    /// How clients reach the server. TCP by default, and with `--short` a few attacks over the others as well.
+    #[arg(long, value_enum)]
+    transport: Option<Transport>,
     /// Run only the attacks for CI, and judge only what does not depend on the speed of the machine.
     #[arg(long)]
     short: bool,
@@ -74,8 +86,8 @@ pub(crate) struct Options {
 pub(crate) fn attack(root: &Path, options: &Options) -> anyhow::Result<Vec<String>> {
     let chosen = choose(options)?;
     if options.list {
-        for attack in chosen {
-            println!("{:28} {}", attack.name, attack.about);
+        for (attack, transport) in chosen {
+            println!("{:28} {:4} {}", attack.name, transport.name(), attack.about);
         }
         return Ok(Vec::new());
     }
@@ -86,9 +98,9 @@ pub(crate) fn attack(root: &Path, options: &Options) -> anyhow::Result<Vec<Strin
     let outcomes: Vec<Outcome> = runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate())?;
         let mut outcomes = Vec::new();
-        for attack in chosen {
+        for (attack, transport) in chosen {
             let outcome = tokio::select! {
-                outcome = trial::run(attack, &binary, memory, options.short) => outcome,
+                outcome = trial::run(attack, transport, &binary, memory, options.short) => outcome,
                 // Dropping the other future kills the server and removes its files.
                 _ = tokio::signal::ctrl_c() => bail!("interrupted"),
                 _ = terminated.recv() => bail!("terminated"),
@@ -106,16 +118,36 @@ pub(crate) fn attack(root: &Path, options: &Options) -> anyhow::Result<Vec<Strin
     Ok(outcomes.iter().flat_map(Outcome::violations).collect())
 }
 
-fn choose(options: &Options) -> anyhow::Result<Vec<&'static Attack>> {
+/// Chooses attacks, each with its transport: the one that was asked for, or TCP unless it needs another.
+fn choose(options: &Options) -> anyhow::Result<Vec<(&'static Attack, Transport)>> {
     let find = |name: &str| {
         attacks::all()
             .find(|attack| attack.name == name)
             .with_context(|| format!("there is no attack `{name}`: see --list"))
     };
     if !options.only.is_empty() {
-        return options.only.iter().map(|name| find(name)).collect();
+        let chosen = options.only.iter().map(|name| {
+            let attack = find(name)?;
+            let transport = options.transport.or(attack.transport).unwrap_or(Transport::Tcp);
+            if attack.transport.is_some_and(|only| only != transport) {
+                bail!("{name} makes no sense over {}", transport.name());
+            }
+            Ok((attack, transport))
+        });
+        return chosen.collect();
     }
-    Ok(attacks::all().filter(|attack| !options.short || SHORT.contains(&attack.name)).collect())
+    let transport = options.transport.unwrap_or(Transport::Tcp);
+    let chosen = attacks::all()
+        .filter(|attack| attack.transport.is_none_or(|only| only == transport))
+        .filter(|attack| !options.short || SHORT.contains(&attack.name))
+        .map(|attack| (attack, transport));
+    let mut chosen: Vec<_> = chosen.collect();
+    if options.short && options.transport.is_none() {
+        for &(name, transport) in SHORT_ELSEWHERE {
+            chosen.push((find(name)?, transport));
+        }
+    }
+    Ok(chosen)
 }
 
 /// Attacks need some 1,500 connections. What the limit does not allow fails with an error that names it.
@@ -133,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_attacks_for_ci_exist() {
-        for name in SHORT {
+        for name in SHORT.iter().chain(SHORT_ELSEWHERE.iter().map(|(name, _)| name)) {
             assert!(attacks::all().any(|attack| attack.name == *name), "{name}");
         }
     }

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use fluxstone_conformance::client::{Connection, Target};
 use serde::Serialize;
 use tokio::sync::watch;
 
 use super::bounds::REQUEST_MAX;
+use super::client::Connection;
+use super::transport::Endpoint;
 use super::wire::Login;
 
 /// The database of the points.
@@ -82,14 +83,14 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    /// Starts the good client of the server at `target`.
-    pub(super) fn start(target: &Target, login: Login) -> anyhow::Result<Observer> {
+    /// Starts the good client of a server.
+    pub(super) fn start(endpoint: &Endpoint, login: Login) -> anyhow::Result<Observer> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let samples = Arc::new(Mutex::new(Samples::default()));
         let (stop, stopped) = watch::channel(false);
         let clients = [Kind::Show, Kind::Write, Kind::Visit].map(|kind| Client {
             kind,
-            target: target.clone(),
+            endpoint: endpoint.clone(),
             login,
             samples: Arc::clone(&samples),
             stopped: stopped.clone(),
@@ -151,7 +152,7 @@ fn lock(samples: &Mutex<Samples>) -> MutexGuard<'_, Samples> {
 /// One kind of request, sent until it is stopped.
 struct Client {
     kind: Kind,
-    target: Target,
+    endpoint: Endpoint,
     login: Login,
     samples: Arc<Mutex<Samples>>,
     stopped: watch::Receiver<bool>,
@@ -203,14 +204,14 @@ impl Client {
     async fn send(&self, open: &mut Option<Connection>, number: u64) -> anyhow::Result<()> {
         let connection = match open {
             Some(connection) => connection,
-            None => open.insert(Connection::open(&self.target, BODY_BYTES_MAX).await?),
+            None => open.insert(Connection::open(&self.endpoint, BODY_BYTES_MAX).await?),
         };
         let (verb, path, body) = match self.kind {
             Kind::Show => ("GET", "/query?q=SHOW+DATABASES".to_owned(), Bytes::new()),
             Kind::Write => ("POST", format!("/write?db={DATABASE}"), format!("marker n={number}i {number}").into()),
             Kind::Visit => ("GET", "/ping".to_owned(), Bytes::new()),
         };
-        let response = connection.send(verb, &self.login.path(&path), &[], body).await?;
+        let response = connection.send(verb, &self.login.path(&path), body).await?;
         let text = String::from_utf8_lossy(&response.body);
         let is_good = (200..300).contains(&response.status) && !text.contains("\"error\"");
         is_good.then_some(()).with_context(|| {

@@ -10,6 +10,7 @@ use super::observer::{Observation, Summary};
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Outcome {
     pub(super) name: &'static str,
+    pub(super) transport: &'static str,
     /// The duration of the attack, without its preparations.
     pub(super) took_s: f64,
     /// The peak memory, if the server has survived.
@@ -28,19 +29,24 @@ pub(super) struct Outcome {
 
 impl Outcome {
     /// Returns an outcome to be filled in.
-    pub(super) fn new(name: &'static str) -> Outcome {
-        Outcome { name, ..Outcome::default() }
+    pub(super) fn new(name: &'static str, transport: &'static str) -> Outcome {
+        Outcome { name, transport, ..Outcome::default() }
+    }
+
+    /// Returns the name, with the transport unless it is plain TCP.
+    fn title(&self) -> String {
+        if self.transport == "tcp" { self.name.to_owned() } else { format!("{} ({})", self.name, self.transport) }
     }
 
     /// Returns the broken bounds, with the attack.
     pub(super) fn violations(&self) -> impl Iterator<Item = String> {
-        self.broken.iter().map(|broken| format!("{}: {broken}", self.name))
+        self.broken.iter().map(|broken| format!("{}: {broken}", self.title()))
     }
 }
 
 /// Returns what to print when an attack has ended.
 pub(super) fn progress(outcome: &Outcome) -> String {
-    let mut out = format!("{:4} {} ({:.1} s)\n", verdict(outcome), outcome.name, outcome.took_s);
+    let mut out = format!("{:4} {} ({:.1} s)\n", verdict(outcome), outcome.title(), outcome.took_s);
     for (kind, texts) in [("broken", &outcome.broken), ("note", &outcome.notes)] {
         for text in texts {
             let _ = writeln!(out, "     {kind}: {text}");
@@ -52,12 +58,12 @@ pub(super) fn progress(outcome: &Outcome) -> String {
 /// Returns the table.
 pub(super) fn table(outcomes: &[Outcome]) -> String {
     let mut out = format!(
-        "\n{:28} {:4} {:>6} {:>6} {:>6} {:>21} {:>21} {:>21} {:>7} {:>7}\n",
+        "\n{:34} {:4} {:>6} {:>6} {:>6} {:>21} {:>21} {:>21} {:>7} {:>7}\n",
         "", "", "took", "peak", "later", "SHOW DATABASES", "write", "new connection", "refused", "restart"
     );
     let _ = writeln!(
         out,
-        "{:28} {:4} {:>6} {:>6} {:>6} {:>21} {:>21} {:>21} {:>7} {:>7}",
+        "{:34} {:4} {:>6} {:>6} {:>6} {:>21} {:>21} {:>21} {:>7} {:>7}",
         "attack", "", "s", "MiB", "MiB", "p50/p99/max ms", "p50/p99/max ms", "p50/p99/max ms", "", "s"
     );
     for outcome in outcomes {
@@ -66,7 +72,7 @@ pub(super) fn table(outcomes: &[Outcome]) -> String {
         let _ = writeln!(
             out,
             "{:28} {:4} {:>6.1} {:>6} {:>6} {:>21} {:>21} {:>21} {:>7} {:>7}",
-            outcome.name,
+            outcome.title(),
             verdict(outcome),
             outcome.took_s,
             mebibytes(outcome.peak_bytes),
@@ -101,10 +107,10 @@ mod tests {
 
     #[test]
     fn the_table_counts_the_attacks_with_broken_bounds() {
-        let good = Outcome { peak_bytes: Some(3 << 20), ..Outcome::new("good") };
-        let bad = Outcome { broken: vec!["it ended".to_owned()], ..Outcome::new("bad") };
+        let good = Outcome { peak_bytes: Some(3 << 20), ..Outcome::new("good", "tcp") };
+        let bad = Outcome { broken: vec!["it ended".to_owned()], ..Outcome::new("bad", "tls") };
         let table = table(&[good, bad.clone()]);
         assert!(table.ends_with("1 passed, 1 failed"), "{table}");
-        assert_eq!(bad.violations().collect::<Vec<_>>(), ["bad: it ended"]);
+        assert_eq!(bad.violations().collect::<Vec<_>>(), ["bad (tls): it ended"]);
     }
 }

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 use super::arena::Arena;
+use super::transport::Transport;
 
 /// The configuration of servers whose attack needs no other.
 pub(super) const QUIET: &str = "[http]\nlog-enabled = false\n";
@@ -24,6 +25,8 @@ pub(super) struct Attack {
     pub(super) files: Option<u32>,
     /// Whether the good client's writes, which go to another database, must not be held up.
     pub(super) is_elsewhere: bool,
+    /// The only transport that it makes sense over.
+    pub(super) transport: Option<Transport>,
     pub(super) run: for<'a> fn(&'a Arena) -> Running<'a>,
 }
 
@@ -36,6 +39,7 @@ impl Attack {
         has_login: false,
         files: None,
         is_elsewhere: false,
+        transport: None,
         run: |_| Box::pin(async { Ok(()) }),
     };
 }

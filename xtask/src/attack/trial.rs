@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
-use fluxstone_conformance::client::{Connection, Target};
-use fluxstone_conformance::run::create_administrator;
 use serde_json::Value;
 
 use super::arena::{Arena, Ending};
 use super::bounds::{ANSWER_MAX, ATTACK_MAX, HELD_UP_MAX, P99_MAX, RESIDENT_MAX, SETTLED_WITHIN};
+use super::client::{Connection, Response};
 use super::observer::{DATABASE, Observation, Observer};
 use super::report::Outcome;
 use super::scenario::Attack;
 use super::server::{Server, Setup};
+use super::transport::{Endpoint, Transport};
 use super::wire::Login;
 use crate::usage;
 
@@ -32,9 +32,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// Runs an attack against a new server. Times are judged unless `is_short`.
-pub(super) async fn run(attack: &'static Attack, binary: &Path, memory: u64, is_short: bool) -> Outcome {
-    let mut outcome = Outcome::new(attack.name);
-    let setup = Setup { binary: binary.to_owned(), memory, config: attack.config, files: attack.files };
+pub(super) async fn run(
+    attack: &'static Attack,
+    transport: Transport,
+    binary: &Path,
+    memory: u64,
+    is_short: bool,
+) -> Outcome {
+    let mut outcome = Outcome::new(attack.name, transport.name());
+    let setup = Setup { binary: binary.to_owned(), memory, config: attack.config, files: attack.files, transport };
     if let Err(error) = carry_out(attack, setup, is_short, &mut outcome).await {
         outcome.broken.push(format!("{error:#}"));
     }
@@ -46,9 +52,9 @@ async fn carry_out(attack: &Attack, setup: Setup, is_short: bool, outcome: &mut 
     let login = Login(attack.has_login.then_some(ADMIN));
     let mut server = Server::start(setup).await.context("the server cannot start")?;
     prepare(&server, login).await.context("the server cannot be prepared")?;
-    let observer = Observer::start(&target(&server)?, login)?;
+    let observer = Observer::start(&server.endpoint, login)?;
     tokio::time::sleep(REST).await;
-    let arena = Arena::new(server.address.clone(), server.pid(), observer);
+    let arena = Arena::new(&server, observer);
     let attacked = tokio::time::timeout(ATTACK_MAX, (attack.run)(&arena)).await;
     let ending = arena.end();
     // A server that has ended explains every refusal, and every other error.
@@ -131,23 +137,18 @@ async fn check_running(
     Ok(())
 }
 
-fn target(server: &Server) -> anyhow::Result<Target> {
-    Ok(format!("http://{}", server.address).parse()?)
-}
-
 /// Creates the administrator, if there is one, and the good client's database.
 async fn prepare(server: &Server, login: Login) -> anyhow::Result<()> {
-    let target = target(server)?;
-    if let Some(admin) = login.0 {
-        let created = create_administrator(&target, admin, ANSWER_MAX).await?;
-        ensure!(created.status == 200, "CREATE USER was answered with {}", created.status);
+    if let Some((user, password)) = login.0 {
+        let statement = format!("CREATE USER {user} WITH PASSWORD '{password}' WITH ALL PRIVILEGES");
+        ask(&server.endpoint, Login(None), &statement).await?;
     }
-    ask(&target, login, &format!("CREATE DATABASE {DATABASE}")).await.map(drop)
+    ask(&server.endpoint, login, &format!("CREATE DATABASE {DATABASE}")).await.map(drop)
 }
 
 /// Checks that every point that was acknowledged is there.
 async fn check_points(server: &Server, login: Login, acknowledged: &[u64]) -> anyhow::Result<()> {
-    let answer = ask(&target(server)?, login, "SELECT n FROM marker").await?;
+    let answer = ask(&server.endpoint, login, "SELECT n FROM marker").await?;
     let rows = answer["results"][0]["series"][0]["values"].as_array().map_or(&[][..], Vec::as_slice);
     let found: BTreeSet<u64> = rows.iter().filter(|row| row[0] == row[1]).filter_map(|row| row[1].as_u64()).collect();
     let lost = acknowledged.iter().filter(|number| !found.contains(number)).count();
@@ -156,17 +157,17 @@ async fn check_points(server: &Server, login: Login, acknowledged: &[u64]) -> an
 }
 
 /// Sends a statement over a new connection.
-async fn ask(target: &Target, login: Login, statement: &str) -> anyhow::Result<Value> {
+async fn ask(endpoint: &Endpoint, login: Login, statement: &str) -> anyhow::Result<Value> {
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("db", DATABASE)
         .append_pair("epoch", "ns")
         .append_pair("q", statement)
         .finish();
     let exchange = async {
-        let mut connection = Connection::open(target, BODY_BYTES_MAX).await?;
-        connection.send("POST", &login.path(&format!("/query?{query}")), &[], Bytes::new()).await
+        let mut connection = Connection::open(endpoint, BODY_BYTES_MAX).await?;
+        connection.send("POST", &login.path(&format!("/query?{query}")), Bytes::new()).await
     };
-    let response = tokio::time::timeout(ANSWER_MAX, exchange).await;
+    let response: Result<anyhow::Result<Response>, _> = tokio::time::timeout(ANSWER_MAX, exchange).await;
     let response = response.with_context(|| format!("{statement}: no answer within {} s", ANSWER_MAX.as_secs()))??;
     let text = String::from_utf8_lossy(&response.body);
     ensure!(response.status == 200 && !text.contains("\"error\""), "{statement}: {} {}", response.status, text.trim());

@@ -1,20 +1,17 @@
-//! Requests over raw sockets, for clients that do not behave: each has a connection of its own, its answer is counted and thrown away, and
+//! Requests as bytes, for clients that do not behave: each has a connection of its own, its answer is counted and thrown away, and
 //! it may stop reading, stop sending, or leave at any moment.
 
 use std::io;
-use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+
+use super::transport::{Endpoint, Stream};
 
 /// How much of an answer is kept, from its start.
 const KEPT: usize = 4 << 10;
-
-/// The longest time to connect: the kernel retries a full queue of connections for longer.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// A user and a password that are added to each path, or none.
 #[derive(Debug, Clone, Copy, Default)]
@@ -82,15 +79,16 @@ impl Request {
     /// Sends the request, and reads the answer until it ends or `read_max` bytes have arrived.
     ///
     /// An answer may arrive before all is sent; what is then left is not sent.
-    pub(super) async fn exchange(&self, address: &str, read_max: u64) -> io::Result<Answer> {
-        let stream = connect(address).await?;
-        let (mut reader, mut writer) = stream.into_split();
+    pub(super) async fn exchange(&self, address: &Endpoint, read_max: u64) -> io::Result<Answer> {
+        let stream = address.connect().await?;
+        let (mut reader, mut writer) = tokio::io::split(stream);
         let mut answer = Answer::default();
         let mut buffer = vec![0; 64 << 10];
         let mut kept = Vec::new();
         let send = async {
             writer.write_all(self.head.as_bytes()).await?;
-            writer.write_all(&self.body).await
+            writer.write_all(&self.body).await?;
+            writer.flush().await
         };
         let mut send = std::pin::pin!(send);
         let mut is_sent = false;
@@ -116,10 +114,11 @@ impl Request {
     }
 
     /// Sends the request, and returns the connection without reading from it.
-    pub(super) async fn send_only(&self, address: &str) -> io::Result<TcpStream> {
-        let mut stream = connect(address).await?;
+    pub(super) async fn send_only(&self, address: &Endpoint) -> io::Result<Stream> {
+        let mut stream = address.connect().await?;
         stream.write_all(self.head.as_bytes()).await?;
         stream.write_all(&self.body).await?;
+        stream.flush().await?;
         Ok(stream)
     }
 
@@ -141,19 +140,6 @@ impl Answer {
         let bytes = self.bytes;
         if error.is_empty() { format!("{} ({bytes} bytes)", self.status) } else { format!("{} {error}", self.status) }
     }
-}
-
-/// Connects to `host:port`.
-pub(super) async fn connect(address: &str) -> io::Result<TcpStream> {
-    tokio::time::timeout(CONNECT_MAX, TcpStream::connect(address)).await?
-}
-
-/// Connects with a receive buffer that is as small as the kernel allows, so that the server notices at once that nothing is read.
-pub(super) async fn connect_narrow(address: &str) -> io::Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_recv_buffer_size(4 << 10)?;
-    let address = address.parse().map_err(io::Error::other)?;
-    tokio::time::timeout(CONNECT_MAX, socket.connect(address)).await?
 }
 
 /// Packs a text that is repeated up to `bytes` bytes. Only the packed form is ever in memory.

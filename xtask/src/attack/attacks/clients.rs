@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::attack::arena::{Arena, repeated};
 use crate::attack::scenario::Attack;
-use crate::attack::wire::{Request, connect, connect_narrow};
+use crate::attack::wire::Request;
 
 /// How long clients stay that neither read nor send.
 const STAY: Duration = Duration::from_secs(10);
@@ -71,8 +71,9 @@ async fn hold(arena: &Arena, clients: usize, bytes: Vec<u8>) {
         let (address, bytes) = (arena.address.clone(), bytes.clone());
         held.spawn(async move {
             let stay = async {
-                let mut stream = connect_narrow(&address).await?;
+                let mut stream = address.connect_narrow().await?;
                 stream.write_all(&bytes).await?;
+                stream.flush().await?;
                 std::future::pending::<std::io::Result<()>>().await
             };
             let _ = tokio::time::timeout(STAY, stay).await;
@@ -102,10 +103,11 @@ async fn trickle(arena: &Arena, clients: usize, head: &str) {
     for _ in 0..clients {
         let (address, head) = (arena.address.clone(), head.to_owned());
         trickling.spawn(async move {
-            let mut stream = connect(&address).await?;
+            let mut stream = address.connect().await?;
             stream.write_all(head.as_bytes()).await?;
             for _ in 0..STAY.as_secs() {
                 stream.write_all(b"m").await?;
+                stream.flush().await?;
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             std::io::Result::Ok(())
@@ -143,7 +145,7 @@ async fn half_closed(arena: &Arena) -> anyhow::Result<()> {
     {
         let mut answered = 0;
         for _ in 0..50 {
-            let mut stream = connect(&arena.address).await?;
+            let mut stream = arena.address.connect().await?;
             stream.write_all(&request.bytes()).await?;
             stream.shutdown().await?;
             let mut answer = Vec::new();
@@ -185,7 +187,7 @@ async fn malformed(arena: &Arena) -> anyhow::Result<()> {
     for input in inputs {
         let address = arena.address.clone();
         sent.spawn(async move {
-            let mut stream = connect(&address).await?;
+            let mut stream = address.connect().await?;
             // The server may close before it has read everything.
             let _ = stream.write_all(&input).await;
             let _ = stream.shutdown().await;

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::attack::arena::{Arena, repeated};
 use crate::attack::scenario::Attack;
-use crate::attack::wire::{Request, connect_narrow};
+use crate::attack::wire::Request;
 
 /// What a client reads of an answer that may be endless.
 const READ_MAX: u64 = 8 << 20;
@@ -86,8 +86,9 @@ async fn wide_rows(arena: &Arena) -> anyhow::Result<()> {
         let (address, bytes) = (arena.address.clone(), request.bytes());
         clients.spawn(async move {
             use tokio::io::AsyncWriteExt as _;
-            let mut stream = connect_narrow(&address).await?;
+            let mut stream = address.connect_narrow().await?;
             stream.write_all(&bytes).await?;
+            stream.flush().await?;
             tokio::time::sleep(Duration::from_secs(5)).await;
             std::io::Result::Ok(())
         });

@@ -2,6 +2,7 @@
 
 mod clients;
 mod columns;
+mod network;
 mod passwords;
 mod queries;
 mod schema;
@@ -20,6 +21,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Attack> {
         columns::ATTACKS,
         passwords::ATTACKS,
         clients::ATTACKS,
+        network::ATTACKS,
     ]
     .into_iter()
     .flatten()
