@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, Clock, ClockMove, Engine, LoginError, Mode, MoveError, PreparedQuery, Principal, QueryRefusal, QueryRequest,
-    StatementResult, Statistics, TakesLong, WriteError, WriteRequest, WrittenPoints,
+    AuthState, Clock, ClockMove, Engine, LoginError, Mode, MoveError, PreparedQuery, Principal, QueryRefusal,
+    QueryRequest, StatementResult, Statistics, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
 
 /// The calls of [`Engine`], which documents them.
