@@ -12,7 +12,7 @@ use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp
 use smallvec::SmallVec;
 
 use super::fields::{Field, Fields};
-use super::memtable::{Memtable, SharedTimes};
+use super::memtable::Memtable;
 use super::merge::{Piece, merge};
 use super::segment::StoredColumn;
 use super::shared_index::IndexReader;
@@ -134,17 +134,13 @@ impl Shard {
         }
         if let Some(frozen) = &self.sealing {
             let deleted = self.deleted_since(frozen.position, series);
-            let mut times = SharedTimes::default();
-            for (at, field) in known() {
-                let mut chunks = frozen.memtable.chunks(series, field.id, range);
-                times.share(&mut chunks);
+            let chunks = frozen.memtable.chunks_of_fields(series, ids(), range);
+            for ((at, _), chunks) in known().zip(chunks) {
                 pieces[at].extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &deleted)));
             }
         }
-        let mut times = SharedTimes::default();
-        for (at, field) in known() {
-            let mut chunks = self.active.chunks(series, field.id, range);
-            times.share(&mut chunks);
+        let chunks = self.active.chunks_of_fields(series, ids(), range);
+        for ((at, _), chunks) in known().zip(chunks) {
             pieces[at].extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
             pieces[at].retain(|piece| piece.range().overlaps(range));
         }

@@ -29,8 +29,8 @@ use crate::record::{FieldId, RowHead, Rows};
 pub(crate) use column_buffer::STRING_BYTES;
 use few_points::FewPoints;
 use layout::RecentLayouts;
-pub(crate) use row_series::{MemoryChunk, SharedTimes};
-use row_series::{ROWS_BYTES, RowSeries};
+pub(crate) use row_series::MemoryChunk;
+use row_series::{ROWS_BYTES, RowSeries, SharedTimes};
 use series_columns::COLUMN_BYTES;
 use series_table::{SeriesTable, Slot};
 use sorted_rows::SortedRows;
@@ -128,10 +128,18 @@ impl Memtable {
         })
     }
 
-    /// Returns the values of a field of a series in chunks, in the order in which they were written. Times may be in any order
-    /// within and across chunks. Chunks without times in `range` may be left out.
-    pub(crate) fn chunks(&self, series: SeriesId, field: FieldId, range: TimeRange) -> Vec<MemoryChunk> {
-        self.series.get(series).map_or_else(Vec::new, |series| series.chunks(field, range))
+    /// Returns the values of some fields of a series in chunks. They are in the order in which they were written, or sorted. Times may
+    /// otherwise be in any order within and across chunks. Chunks without times in `range` may be left out.
+    pub(crate) fn chunks_of_fields(
+        &self,
+        series: SeriesId,
+        fields: impl Iterator<Item = FieldId>,
+        range: TimeRange,
+    ) -> Vec<Vec<MemoryChunk>> {
+        match self.series.get(series) {
+            None => fields.map(|_| Vec::new()).collect(),
+            Some(series) => series.chunks_of_fields(fields, range),
+        }
     }
 
     /// Returns the series that have values here, in order.
@@ -173,7 +181,9 @@ enum SealedValues<'m> {
 impl<'m> SealedValues<'m> {
     fn of(series: &'m SeriesValues) -> SealedValues<'m> {
         match series {
-            SeriesValues::Rows(rows) => SortedRows::of(rows).map(|rows| SealedValues::Sorted(Arc::new(rows))),
+            SeriesValues::Rows(rows) => {
+                SortedRows::of(rows, TimeRange::ALL).map(|rows| SealedValues::Sorted(Arc::new(rows)))
+            }
             SeriesValues::Empty | SeriesValues::Few(_) => None,
         }
         .unwrap_or(SealedValues::Unsorted(series))
@@ -253,6 +263,22 @@ impl SeriesValues {
             SeriesValues::Few(few) => smallvec![few.field()],
             SeriesValues::Rows(rows) => rows.fields(),
         }
+    }
+
+    fn chunks_of_fields(&self, fields: impl Iterator<Item = FieldId>, range: TimeRange) -> Vec<Vec<MemoryChunk>> {
+        if let SeriesValues::Rows(rows) = self
+            && !sorted_rows::is_ordered(rows)
+            && let Some(sorted) = SortedRows::of(rows, range)
+        {
+            return fields.map(|field| sorted.blocks(field).map(MemoryChunk::Sorted).collect()).collect();
+        }
+        let mut times = SharedTimes::default();
+        let of_field = |field| {
+            let mut chunks = self.chunks(field, range);
+            times.share(&mut chunks);
+            chunks
+        };
+        fields.map(of_field).collect()
     }
 
     fn chunks(&self, field: FieldId, range: TimeRange) -> Vec<MemoryChunk> {

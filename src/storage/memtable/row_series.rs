@@ -248,11 +248,11 @@ type TimesCell = Arc<OnceLock<Arc<Vec<i64>>>>;
 
 /// The times of the blocks of one series, so that those of the same chunks copy them once.
 #[derive(Debug, Default)]
-pub(crate) struct SharedTimes(Vec<(SmallVec<[u32; 6]>, TimesCell)>);
+pub(super) struct SharedTimes(Vec<(SmallVec<[u32; 6]>, TimesCell)>);
 
 impl SharedTimes {
     /// Lets the blocks among `chunks`, which nobody else has yet, share times with those of other fields.
-    pub(crate) fn share(&mut self, chunks: &mut [MemoryChunk]) {
+    pub(super) fn share(&mut self, chunks: &mut [MemoryChunk]) {
         for chunk in chunks {
             let MemoryChunk::Rows(block) = chunk else { continue };
             let Some(block) = Arc::get_mut(block) else { continue };

@@ -1,4 +1,5 @@
-//! The rows of a series in the order of time, as sealing needs them: sorted once for all fields, which share their times.
+//! The rows of a series in the order of time, as sealing and queries of several fields need them: sorted once for all fields, which
+//! share their times.
 //!
 //! Invariant: the times of all blocks together are strictly ascending, and of several rows with one time only the last that was
 //! written is left. So only series whose rows all have the same layout can be sorted.
@@ -52,16 +53,15 @@ struct SortedBlock {
 }
 
 impl SortedRows {
-    /// Sorts the rows of a series. `None` if they do not all have the same layout.
-    pub(super) fn of(series: &Arc<RowSeries>) -> Option<SortedRows> {
+    /// Sorts the rows of a series; those outside `range` may be left out. `None` if they do not all have the same layout.
+    pub(super) fn of(series: &Arc<RowSeries>, range: TimeRange) -> Option<SortedRows> {
         let mut chunks = series.chunks_of_rows().filter(|chunk| !chunk.is_empty());
         let layout = chunks.next()?.layout().clone();
         let is_same = |chunk: &RowChunk| Arc::ptr_eq(chunk.layout(), &layout) || chunk.layout().tags() == layout.tags();
         if !series.has_only_rows() || !chunks.all(is_same) {
             return None;
         }
-        let runs = if is_ordered(series) { whole_chunks(series) } else { sorted_runs(series) };
-        let blocks = blocks(series, &runs);
+        let blocks = blocks(series, &sorted_runs(series, range));
         Some(SortedRows { series: series.clone(), layout, blocks })
     }
 
@@ -98,7 +98,7 @@ impl SortedRows {
 }
 
 /// Whether the chunks are in the order of time.
-fn is_ordered(series: &RowSeries) -> bool {
+pub(super) fn is_ordered(series: &RowSeries) -> bool {
     let mut last = None;
     series.chunks_of_rows().filter(|chunk| !chunk.is_empty()).all(|chunk| {
         let TimeRange { min, max } = chunk.range();
@@ -107,19 +107,45 @@ fn is_ordered(series: &RowSeries) -> bool {
     })
 }
 
-fn whole_chunks(series: &RowSeries) -> Runs {
-    let chunks = (0..).zip(series.chunks_of_rows());
-    chunks.map(|(number, chunk)| ChunkRun { chunk: number, first: 0, rows: chunk.rows() as u32 }).collect()
+/// Returns the last row of each time, in the order of time. Only chunks whose times overlap are sorted together.
+fn sorted_runs(series: &RowSeries, range: TimeRange) -> Runs {
+    let numbered = (0..).zip(series.chunks_of_rows());
+    let mut chunks: Vec<(u32, &RowChunk)> =
+        numbered.filter(|(_, chunk)| !chunk.is_empty() && chunk.range().overlaps(range)).collect();
+    // Stable, so chunks that begin with the same time stay in the order in which they were written.
+    chunks.sort_by_key(|(_, chunk)| chunk.range().min);
+    let mut runs = Runs::new();
+    let mut rest = &mut chunks[..];
+    while let Some((_, first)) = rest.first() {
+        let mut end = first.range().max;
+        let follow = rest.iter().skip(1).take_while(|(_, chunk)| {
+            let overlaps = chunk.range().min <= end;
+            end = end.max(chunk.range().max);
+            overlaps
+        });
+        let len = 1 + follow.count();
+        let (together, after) = rest.split_at_mut(len);
+        match together {
+            [(number, chunk)] if chunk.is_ordered() => {
+                runs.push(ChunkRun { chunk: *number, first: 0, rows: chunk.rows() as u32 });
+            }
+            _ => {
+                together.sort_unstable_by_key(|(number, _)| *number);
+                push_sorted(together, &mut runs);
+            }
+        }
+        rest = after;
+    }
+    runs
 }
 
-/// Returns the last row of each time, in the order of time.
-fn sorted_runs(series: &RowSeries) -> Runs {
-    let mut all: Vec<(i64, u32, u32)> = Vec::with_capacity(series.chunks_of_rows().map(RowChunk::rows).sum());
-    for (number, chunk) in (0..).zip(series.chunks_of_rows()) {
-        all.extend(Run::all(chunk).times().zip(0..).map(|(time, row)| (time, number, row)));
+/// Sorts the rows of chunks, given in the order in which they were written.
+fn push_sorted(chunks: &[(u32, &RowChunk)], runs: &mut Runs) {
+    let mut all: Vec<(i64, u32, u32)> = Vec::with_capacity(chunks.iter().map(|(_, chunk)| chunk.rows()).sum());
+    for (number, chunk) in chunks {
+        all.extend(Run::all(chunk).times().zip(0..).map(|(time, row)| (time, *number, row)));
     }
     all.sort_by_key(|(time, ..)| *time); // stable, so rows of the same time stay in the order in which they were written
-    let mut runs = Runs::new();
     for (at, &(time, chunk, row)) in all.iter().enumerate() {
         if all.get(at + 1).is_some_and(|next| next.0 == time) {
             continue;
@@ -129,7 +155,6 @@ fn sorted_runs(series: &RowSeries) -> Runs {
             _ => runs.push(ChunkRun { chunk, first: row, rows: 1 }),
         }
     }
-    runs
 }
 
 /// Splits rows into blocks.
@@ -184,6 +209,11 @@ impl SortedBlock {
 impl Block for SortedBlock {
     fn summary(&self) -> Summary {
         self.summary
+    }
+
+    fn memory(&self) -> usize {
+        // The blocks of several fields share their times.
+        size_of_val(&**self.rows.times) / (Arc::strong_count(&self.rows) - 1).max(1)
     }
 
     fn times(&self) -> Result<Arc<Vec<i64>>, SourceError> {

@@ -140,14 +140,14 @@ type Model = BTreeMap<(u64, u32), Points>;
 fn check(memtable: &Memtable, model: &Model) {
     let columns: Vec<_> = memtable.columns().collect();
     assert_eq!(columns.len(), model.len());
-    let all = |id, field| points_of(&memtable.chunks(id, field, TimeRange::ALL));
+    // As a map: of values with the same time, the last one counts.
+    let by_time = |points: Points| -> BTreeMap<i64, Value> { points.into_iter().collect() };
+    let all = |id, field| points_of(&chunks(memtable, id, field, TimeRange::ALL));
     for (column, ((series, number), points)) in columns.into_iter().zip(model) {
         let ((id, field), sorted) = (column.key, points_of(&column.chunks()));
         assert_eq!((id, field), (SeriesId(*series), FieldId(*number)));
-        assert_eq!(&all(id, field), points);
+        assert_eq!(by_time(all(id, field)), by_time(points.clone()));
         check_sorted(&column, &sorted);
-        // As a map: of values with the same time, the last one counts.
-        let by_time = |points: Points| -> BTreeMap<i64, Value> { points.into_iter().collect() };
         assert_eq!(by_time(sorted), by_time(points.clone()));
     }
     assert_eq!(memtable.values(), model.values().map(|points| points.len() as u64).sum::<u64>());
@@ -156,10 +156,14 @@ fn check(memtable: &Memtable, model: &Model) {
     for ((series, field), points) in model {
         let within =
             |points: Points| -> Points { points.into_iter().filter(|(time, _)| (40..=60).contains(time)).collect() };
-        let found = points_of(&memtable.chunks(SeriesId(*series), FieldId(*field), some));
-        assert_eq!(within(found), within(points.clone()));
+        let found = points_of(&chunks(memtable, SeriesId(*series), FieldId(*field), some));
+        assert_eq!(by_time(within(found)), by_time(within(points.clone())));
     }
-    assert!(memtable.chunks(SeriesId(0), FieldId(FIELDS), TimeRange::ALL).is_empty());
+    assert!(chunks(memtable, SeriesId(0), FieldId(FIELDS), TimeRange::ALL).is_empty());
+}
+
+fn chunks(memtable: &Memtable, series: SeriesId, field: FieldId, range: TimeRange) -> Vec<MemoryChunk> {
+    memtable.chunks_of_fields(series, std::iter::once(field), range).pop().unwrap()
 }
 
 /// Values that are passed in the order of time are those of the chunks.
@@ -272,7 +276,7 @@ fn a_row_that_cannot_be_read_leaves_nothing_behind() {
     }
     assert_eq!(memtable.values(), 6);
     insert(&mut memtable, 1, &[0, 1], 3..4);
-    assert_eq!(points_of(&memtable.chunks(SeriesId(1), FieldId(1), TimeRange::ALL)).len(), 4);
+    assert_eq!(points_of(&chunks(&memtable, SeriesId(1), FieldId(1), TimeRange::ALL)).len(), 4);
 }
 
 /// The cost of a record is charged before it is logged: rows may never take more.
@@ -299,15 +303,28 @@ fn fields_of_the_same_rows_share_their_times() {
     let mut memtable = Memtable::default();
     insert(&mut memtable, 1, &[0, 1], 0..5);
     insert(&mut memtable, 1, &[0, 1, 2], 5..9);
-    let mut shared = SharedTimes::default();
-    let mut times = |field: u32| {
-        let mut chunks = memtable.chunks(SeriesId(1), FieldId(field), fluxstone_model::TimeRange::ALL);
-        shared.share(&mut chunks);
-        let [MemoryChunk::Rows(block)] = &chunks[..] else { panic!("not rows in one piece") };
+    let chunks = memtable.chunks_of_fields(SeriesId(1), (0..3).map(FieldId), TimeRange::ALL);
+    let times = |field: usize| {
+        let [MemoryChunk::Rows(block)] = &chunks[field][..] else { panic!("not rows in one piece") };
         (block.times().unwrap(), block.decode().unwrap())
     };
     let (first, second, third) = (times(0), times(1), times(2));
     assert_eq!(*first.0, (0..9).collect::<Vec<i64>>());
     assert!(std::sync::Arc::ptr_eq(&first.0, &second.0) && std::sync::Arc::ptr_eq(&first.0, &second.1.times));
     assert_eq!(*third.0, (5..9).collect::<Vec<i64>>());
+}
+
+#[test]
+fn fields_of_rows_out_of_order_are_sorted_once() {
+    let mut memtable = Memtable::default();
+    for rows in [10..15, 0..5, 20..25, 12..18, 30..31] {
+        insert(&mut memtable, 1, &[0, 1], rows);
+    }
+    let chunks = memtable.chunks_of_fields(SeriesId(1), (0..2).map(FieldId), TimeRange::ALL);
+    let times = |field: usize| {
+        let [MemoryChunk::Sorted(block)] = &chunks[field][..] else { panic!("not sorted in one piece") };
+        block.times().unwrap()
+    };
+    assert_eq!(*times(0), (0..5).chain(10..18).chain(20..25).chain(30..31).collect::<Vec<i64>>());
+    assert!(std::sync::Arc::ptr_eq(&times(0), &times(1)));
 }
