@@ -3,7 +3,7 @@
 mod client;
 mod server;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -68,35 +68,94 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
+/// A section of the README.
+fn section(title: &str) -> &'static str {
+    let rest = include_str!("../README.md").split(&format!("\n## {title}\n")).nth(1);
+    rest.and_then(|rest| rest.split("\n## ").next()).expect("the section")
+}
+
+/// The first block of a section in a language.
+fn block(section: &'static str, language: &str) -> &'static str {
+    let rest = section.split(&format!("```{language}\n")).nth(1);
+    rest.and_then(|rest| rest.split("```").next()).expect("a block")
+}
+
+/// Whether all programs are here. Prints which is absent.
+fn has_programs(programs: &[&str]) -> bool {
+    programs.iter().all(|program| {
+        let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().expect("sh runs");
+        if !found.status.success() {
+            // Past the capture of what a passing test prints.
+            let _ = writeln!(std::io::stderr(), "skipped: there is no {program} here");
+        }
+        found.status.success()
+    })
+}
+
+/// Runs each command of a block in a folder, and compares what it prints.
+fn check_console(folder: &Path, console: &str, port: &str) {
+    for shown in console.split("$ ").skip(1) {
+        let (command, printed) = shown.split_once('\n').expect("a command and its output");
+        assert_eq!(run(folder, "sh", &command.replace("8086", port)), printed, "{command}");
+    }
+}
+
 // spec: http.tls.1, http.tls.2, http.unix.1
 #[test]
 fn the_walk_through_of_encrypted_connections_works_as_printed() {
-    for program in ["openssl", "curl", "python3"] {
-        let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().expect("sh runs");
-        if !found.status.success() {
-            println!("skipped: there is no {program} here");
-            return;
-        }
+    if !has_programs(&["openssl", "curl", "python3"]) {
+        return;
     }
-    let readme = include_str!("../README.md");
-    let section = readme.split("\n## Encrypted connections\n").nth(1).and_then(|rest| rest.split("\n## ").next());
-    let section = section.expect("the section");
-    let block = |language: &str| {
-        let start = format!("```{language}\n");
-        section.split(&start).nth(1).and_then(|rest| rest.split("```").next()).expect("a block")
-    };
+    let section = section("Encrypted connections");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    run(folder.path(), "sh", block("sh"));
-    std::fs::write(folder.path().join("influxdb.conf"), block("toml")).expect("a configuration file");
+    run(folder.path(), "sh", block(section, "sh"));
+    std::fs::write(folder.path().join("influxdb.conf"), block(section, "toml")).expect("a configuration file");
     let (_server, port) = serve_in(folder.path());
-    let with_port = |text: &str| text.replace("8086", &port);
-    for shown in block("console").split("$ ").skip(1) {
-        let (command, printed) = shown.split_once('\n').expect("a command and its output");
-        assert_eq!(run(folder.path(), "sh", &with_port(command)), printed, "{command}");
-    }
-    let program = block("python");
+    check_console(folder.path(), block(section, "console"), &port);
+    let program = block(section, "python");
     let printed = program.trim_end().rsplit("  # ").next().expect("the output");
-    assert_eq!(run(folder.path(), "python3", &with_port(program)).trim_end(), printed);
+    assert_eq!(run(folder.path(), "python3", &program.replace("8086", &port)).trim_end(), printed);
+}
+
+// spec: auth.bootstrap.1, auth.query.1, auth.write.1
+#[test]
+fn the_walk_through_of_users_works_as_printed() {
+    if !has_programs(&["curl"]) {
+        return;
+    }
+    let section = section("Users and privileges");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("influxdb.conf"), block(section, "toml")).expect("a configuration file");
+    let (_server, port) = serve_in(folder.path());
+    check_console(folder.path(), block(section, "console"), &port);
+}
+
+#[test]
+fn the_steps_of_a_job_work_as_printed() {
+    if !has_programs(&["bash", "curl", "jq"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_fluxstone"), folder.path().join("fluxstone")).expect("a link");
+    let job = block(section("Test a client in CI"), "yaml");
+    let (_, steps) = job.split_once("- run: |\n").expect("a step of several lines");
+    let (start, last) = steps.split_once("      - run: ").expect("a last step");
+    let start: String = start.lines().map(|line| format!("{}\n", line.trim())).collect();
+    // The server outlives its step, and must not hold the output of it.
+    let start = start.replace(" > ready.json &", " > ready.json 2> messages &");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let start = format!("set -e\nexport PATH=\"$PWD:{path}\" GITHUB_ENV=environment\n{start}");
+    let last = format!("set -e\n. ./environment\n{last}");
+    let (started, tested) = std::thread::scope(|scope| {
+        let jobs = scope.spawn(|| {
+            let started = run(folder.path(), "bash", &start);
+            (started, run(folder.path(), "bash", &last))
+        });
+        let done = jobs.join();
+        run(folder.path(), "sh", "kill $(jq .pid ready.json)");
+        done.expect("the steps succeed")
+    });
+    assert_eq!((started, tested), (String::new(), String::new()));
 }
 
 /// Runs a program's text in a folder, and returns what it prints.
