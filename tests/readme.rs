@@ -140,7 +140,7 @@ fn the_steps_of_a_job_work_as_printed() {
     let job = block(section("Test a client in CI"), "yaml");
     let (_, steps) = job.split_once("- run: |\n").expect("a step of several lines");
     let (start, last) = steps.split_once("      - run: ").expect("a last step");
-    let start: String = start.lines().map(|line| format!("{}\n", line.trim())).collect();
+    let start = start.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     // The server outlives its step, and must not hold the output of it.
     let start = start.replace(" > ready.json &", " > ready.json 2> messages &");
     let path = std::env::var("PATH").unwrap_or_default();

@@ -1,7 +1,7 @@
 //! `fluxstone serve`: runs a server from its settings until a signal asks it to stop.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -101,7 +101,7 @@ async fn run(
         .http
         .address()
         .map_err(|error| StartError::Listen { address: settings.http.bind_address.clone(), error })?;
-    if settings.control.allowed && !address.ip().is_loopback() && !settings.http.auth_enabled {
+    if is_open_to_control(settings, address.ip()) {
         tracing::warn!("anyone who reaches {address} can drop everything: --allow-control without authentication");
     }
     if arguments.as_influxd && !settings.bind_address.is_empty() {
@@ -231,5 +231,29 @@ impl Shutdown {
     async fn requested(&mut self) {
         // The thread that tells it never ends.
         let _ = self.0.wait_for(|requested| *requested).await;
+    }
+}
+
+/// Whether anyone on a network may control the server.
+fn is_open_to_control(settings: &Settings, listening: IpAddr) -> bool {
+    settings.control.allowed && !listening.is_loopback() && !settings.http.auth_enabled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: control.access.4
+    #[test]
+    fn control_without_authentication_is_open_beyond_the_loopback_interface() {
+        let is_open = |allowed, authenticated, address: &str| {
+            let mut settings = Settings::default();
+            settings.control.allowed = allowed;
+            settings.http.auth_enabled = authenticated;
+            is_open_to_control(&settings, address.parse().unwrap())
+        };
+        assert!(["0.0.0.0", "::", "192.0.2.1"].iter().all(|address| is_open(true, false, address)));
+        assert!(["127.0.0.1", "127.9.9.9", "::1"].iter().all(|address| !is_open(true, false, address)));
+        assert!(!is_open(false, false, "0.0.0.0") && !is_open(true, true, "0.0.0.0"));
     }
 }
