@@ -47,7 +47,7 @@ pub struct Committer {
     /// Whether changes are accepted.
     pub mode: Mode,
     /// Whether everything is to be sealed as soon as the sealer is free.
-    pub(super) wants_seal: bool,
+    pub wants_seal: bool,
 }
 
 /// What the committer works with.

@@ -27,7 +27,8 @@ impl Positions {
         Positions(self.0 >> position << position)
     }
 
-    pub(super) fn insert(&mut self, position: Position) {
+    /// Adds a position.
+    pub fn insert(&mut self, position: Position) {
         self.0 |= 1 << position;
     }
 

@@ -229,11 +229,9 @@ impl Durability {
         let left = &state.left;
         match &state.phase {
             Phase::Refused => return,
-            Phase::Opening(opening) => {
+            Phase::Opening(_) => {
                 actions.push(Action::Step(Thread::Opener));
-                let has_way_back = state.disk.read(File::Previous).is_some() || !state.was_full;
-                let has_newest = state.disk.read(File::Checkpoint).is_some();
-                if left.damages > 0 && opening.has_not_begun() && has_newest && has_way_back {
+                if self.can_damage(state) {
                     actions.push(Action::Damage);
                 }
             }
@@ -257,6 +255,14 @@ impl Durability {
                 actions.extend((0..1 << unsynced).map(|bytes| Action::Crash(Survival { names, bytes })));
             }
         }
+    }
+
+    /// Whether the newest checkpoint can be damaged now. A lack of space may have cost the previous one; then it is not.
+    pub fn can_damage(&self, state: &State) -> bool {
+        let Phase::Opening(opening) = &state.phase else { return false };
+        let has_way_back = state.disk.read(File::Previous).is_some() || !state.was_full;
+        let has_newest = state.disk.read(File::Checkpoint).is_some();
+        state.left.damages > 0 && opening.has_not_begun() && has_newest && has_way_back
     }
 
     fn possible_while_open(&self, running: &Running, left: &Bounds, actions: &mut Vec<Action>) {
@@ -339,6 +345,16 @@ impl Durability {
             }
         }
         next
+    }
+
+    /// The operation that a thread performs next.
+    pub fn next_operation(state: &State, thread: Thread) -> Option<&Operation> {
+        match (&state.phase, thread) {
+            (Phase::Opening(opening), Thread::Opener) => opening.operations.front(),
+            (Phase::Running(running), Thread::Committer) => running.committer.operations.front(),
+            (Phase::Running(running), Thread::Sealer) => running.sealer.operations.front(),
+            _ => None,
+        }
     }
 
     fn stop(&self, state: &mut State) {
