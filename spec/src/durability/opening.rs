@@ -44,6 +44,7 @@ pub struct Opening {
 
 /// What has become of an attempt to open a store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::large_enum_variant, reason = "it exists only for a moment")]
 pub(super) enum Opened {
     /// There is more to do.
     NotYet(Box<Opening>),
@@ -156,7 +157,7 @@ impl Opening {
     /// Chooses the newest generation that is complete. Returns `None` if there is none, and otherwise whether the newest
     /// checkpoint is damaged.
     fn choose(&mut self, disk: &Disk) -> Option<bool> {
-        let log = disk.names().filter_map(|name| log_first(&name)).min();
+        let log = disk.names().filter_map(log_first).min();
         let mut is_damaged = false;
         for file in [File::Checkpoint, File::Previous] {
             let Some(content) = disk.read(file) else { continue };
@@ -263,7 +264,7 @@ struct Scan {
 
 /// Reads the log from a position on. `None` if something is missing or damaged.
 fn scan(disk: &Disk, from: Position) -> Option<Scan> {
-    let firsts: Vec<Position> = disk.names().filter_map(|name| log_first(&name)).collect();
+    let firsts: Vec<Position> = disk.names().filter_map(log_first).collect();
     let needed = firsts.partition_point(|first| *first <= from).saturating_sub(1);
     let mut scan = Scan { changes: Vec::new(), end: None };
     let mut next = from;

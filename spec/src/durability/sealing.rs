@@ -92,6 +92,7 @@ enum Next {
 
 /// The sealer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts about its past")]
 pub struct Sealer {
     /// The remaining operations of the stage.
     pub(super) operations: VecDeque<Operation>,
@@ -470,15 +471,15 @@ pub(super) fn written(file: File, content: Content, syncs: bool, renames: bool) 
 
 /// The log files all of whose records are before a position.
 fn logs_before(names: &[Name], position: Position) -> Vec<Name> {
-    let firsts: Vec<Position> = names.iter().filter_map(log_first).collect();
+    let firsts: Vec<Position> = names.iter().copied().filter_map(log_first).collect();
     let old = firsts.windows(2).filter(|pair| pair[1] <= position);
     old.map(|pair| File::Log(pair[0]).named()).collect()
 }
 
 /// The position of the first record of a log file, unless the name is that of another file.
-pub(super) fn log_first(name: &Name) -> Option<Position> {
+pub(super) fn log_first(name: Name) -> Option<Position> {
     match name {
-        Name { file: File::Log(first), is_temporary: false } => Some(*first),
+        Name { file: File::Log(first), is_temporary: false } => Some(first),
         _ => None,
     }
 }
