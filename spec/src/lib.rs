@@ -24,13 +24,15 @@
 //! Answers are those of the default profile. For `sample`, which chooses at random, [`functions::selectors::is_sample`] decides
 //! which choices are correct.
 //!
-//! The ABNF grammars of the specification are executable as well: [`mod@grammar`]. So is the table of privileges: [`privileges`].
+//! The ABNF grammars of the specification are executable as well: [`mod@grammar`]. So is the table of privileges: [`privileges`]. The order of
+//! the durable steps of storage is a state machine, which a model checker explores: [`durability`].
 
 pub mod answer;
 pub mod columns;
 pub mod condition;
 pub mod constants;
 pub mod database;
+pub mod durability;
 pub mod fill;
 pub mod from;
 pub mod functions;

@@ -172,6 +172,43 @@ impl MemoryDisk {
         MemoryDisk { inner: Arc::new(Mutex::new(inner)) }
     }
 
+    /// Like [`MemoryDisk::crash`], but the caller decides. `keeps_name` is asked for each change of a directory that was not
+    /// synced, by its number in the order in which they were made; `keeps_bytes` for each file that then has a name and has
+    /// unsynced bytes, of which otherwise a part is lost.
+    #[must_use]
+    pub fn crash_keeping(
+        &self,
+        keeps_name: &dyn Fn(usize) -> bool,
+        keeps_bytes: &mut dyn FnMut(&Path) -> bool,
+    ) -> MemoryDisk {
+        let old = self.inner.lock();
+        let mut names = old.durable_names.clone();
+        for (_, change) in old.pending.iter().enumerate().filter(|(nth, _)| keeps_name(*nth)) {
+            change.apply(&mut names);
+        }
+        let mut files = HashMap::new();
+        for (path, inode) in &names {
+            let Content { mut bytes, durable_len, lost } = old.files[inode].clone();
+            let durable = lost.iter().map(|lost| lost.start).min().unwrap_or(durable_len);
+            if durable < bytes.len() && !keeps_bytes(path) {
+                bytes.truncate(durable + (bytes.len() - durable) / 2);
+            }
+            files.insert(*inode, Content { durable_len: bytes.len(), bytes, lost: Vec::new() });
+        }
+        let inner =
+            Inner { files, durable_names: names.clone(), names, next_inode: old.next_inode, ..Inner::default() };
+        MemoryDisk { inner: Arc::new(Mutex::new(inner)) }
+    }
+
+    /// Returns the disk after the process has stopped: nothing is lost yet, and nothing is locked. This disk does not change.
+    #[must_use]
+    pub fn after_stop(&self) -> MemoryDisk {
+        let old = self.inner.lock();
+        let inner =
+            Inner { locked: BTreeSet::new(), fails_in: None, next_image: None, images: Vec::new(), ..old.clone() };
+        MemoryDisk { inner: Arc::new(Mutex::new(inner)) }
+    }
+
     /// Returns the paths of all files.
     pub fn names(&self) -> Vec<PathBuf> {
         self.inner.lock().names.keys().cloned().collect()

@@ -299,7 +299,9 @@ impl State {
             }
             let mut removed = std::mem::take(&mut database.removed);
             removed.sort_unstable();
-            let shards = database.shards.iter().map(|(id, shard)| (*id, shard.clone())).collect();
+            let mut shards: Vec<_> = database.shards.iter().map(|(id, shard)| (*id, shard.clone())).collect();
+            // A fixed order makes the steps of sealing repeatable.
+            shards.sort_unstable_by_key(|(id, _)| *id);
             let index = IndexReader::new(database.index.clone(), view);
             databases.push(SealDatabase { id: *id, index, shards, removed });
         }

@@ -4,10 +4,14 @@
 //! In addition to those that are steps of the history, power cuts are tried during and after every step, on copies of the
 //! disk. After each one the store must open, hold everything that was acknowledged, and hold all or nothing of the change
 //! in progress, and it must hold the same if the newest checkpoint is damaged. `PROPTEST_CASES` sets the number of histories.
+//!
+//! `traces` replays the model of durability of the specification, operation by operation.
 
+mod gate;
 mod history;
 mod machine;
 mod model;
+mod traces;
 mod writers;
 
 use std::io::Write as _;
