@@ -2,10 +2,11 @@
 //!
 //! | chore | purpose |
 //! |---|---|
-//! | `check` | checks the first lines and names of files, mentions of places outside the repository, files of a crate that use each other, and compatibility points that nothing reads |
+//! | `check` | checks the first lines and names of files, mentions of places outside the repository, files of a crate that use each other, compatibility points that nothing reads, and faults whose place is gone |
 //! | `spec` | checks the clauses, their citations, the cases of the table of privileges, and that no identifier is removed |
 //! | `fuzz-smoke` | runs every fuzz target for a few seconds |
 //! | `influxdb` | runs the conformance suite against an installed InfluxDB |
+//! | `mutants` | puts faults into the server, one at a time, and checks that a conformance case notices each |
 //! | `kill-rounds` | kills the server many times while clients write, and checks that no acknowledged write is lost |
 //! | `attack` | attacks the server under a limit on its memory, and checks that it survives, serves others, and loses nothing |
 //! | `compare` | compares the cost of writes and queries with another server's, in one run |
@@ -23,6 +24,7 @@ mod influxdb;
 mod kills;
 mod lock;
 mod map;
+mod mutants;
 mod privileges;
 mod release;
 mod seeds;
@@ -38,7 +40,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
 enum Chore {
-    /// Check the repository's rules for files, imports and compatibility points.
+    /// Check the repository's rules for files, imports, compatibility points and faults.
     Check,
     /// Check the specification against the cases and tests that cite it.
     Spec {
@@ -60,6 +62,8 @@ enum Chore {
     },
     /// Run the conformance suite against InfluxDB. Needs `influxd`.
     Influxdb,
+    /// Put faults into the server, one at a time, and check that a conformance case notices each.
+    Mutants(mutants::Options),
     /// Kill the server while clients write, and check that no acknowledged write is lost.
     KillRounds(kills::Options),
     /// Attack the server, and check that it survives, serves others, and loses nothing.
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         Chore::Spec { matrix, bless } => spec::check(&tree::root(), matrix, bless),
         Chore::FuzzSmoke { only, seconds } => fuzz::smoke(&tree::root(), &only, seconds),
         Chore::Influxdb => influxdb::judge(&tree::root()),
+        Chore::Mutants(options) => mutants::measure(&tree::root(), &options),
         Chore::KillRounds(options) => kills::rounds(&tree::root(), &options),
         Chore::Attack(options) => attack::attack(&tree::root(), &options),
         Chore::Compare(options) => compare::compare(&tree::root(), &options),
@@ -103,6 +108,7 @@ fn check() -> anyhow::Result<Vec<String>> {
     violations.extend(map::check(&files));
     violations.extend(files::check(&files));
     violations.extend(imports::check(&files));
+    violations.extend(mutants::check(&tree::root())?);
     for warning in files::long(&files) {
         println!("warning: {warning}");
     }

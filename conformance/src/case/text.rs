@@ -18,7 +18,7 @@ enum Spelling {
     Pieces(Vec<Piece>),
 }
 
-/// A piece: a text, or a text that is repeated.
+/// A piece: a text, or a text that is repeated, with a number that counts up if it asks for one.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Piece {
@@ -31,6 +31,26 @@ enum Piece {
 struct Repeated {
     text: String,
     times: usize,
+    /// What `{n}` means in the first repetition; each further one adds 1.
+    n: Option<i64>,
+}
+
+/// The most digits of a number, with its sign.
+const NUMBER_BYTES_MAX: usize = 20;
+
+impl Repeated {
+    /// The most bytes that all repetitions may have.
+    fn bytes_max(&self) -> usize {
+        let numbers = self.n.map_or(0, |_| self.text.matches("{n}").count());
+        numbers.saturating_mul(NUMBER_BYTES_MAX).saturating_add(self.text.len()).saturating_mul(self.times)
+    }
+
+    fn push_to(&self, whole: &mut String) {
+        match self.n {
+            None => whole.push_str(&self.text.repeat(self.times)),
+            Some(n) => (n..).take(self.times).for_each(|n| whole.push_str(&self.text.replace("{n}", &n.to_string()))),
+        }
+    }
 }
 
 impl TryFrom<Spelling> for Text {
@@ -43,14 +63,14 @@ impl TryFrom<Spelling> for Text {
         };
         let mut whole = String::new();
         for piece in pieces {
-            let (text, times) = match piece {
-                Piece::Once(text) => (text, 1),
-                Piece::Repeated(Repeated { text, times }) => (text, times),
+            let repeated = match piece {
+                Piece::Once(text) => Repeated { text, times: 1, n: None },
+                Piece::Repeated(repeated) => repeated,
             };
-            if text.len().saturating_mul(times).saturating_add(whole.len()) > TEXT_BYTES_MAX {
+            if repeated.bytes_max().saturating_add(whole.len()) > TEXT_BYTES_MAX {
                 return Err(format!("the text is longer than {TEXT_BYTES_MAX} bytes"));
             }
-            whole.push_str(&text.repeat(times));
+            repeated.push_to(&mut whole);
         }
         Ok(Text(whole))
     }
@@ -72,6 +92,8 @@ mod tests {
     fn a_text_is_written_in_full_or_in_pieces() {
         assert_eq!(text("'a b'").unwrap(), "a b");
         assert_eq!(text("['a', { text = 'xy', times = 3 }, 'b']").unwrap(), "axyxyxyb");
+        assert_eq!(text("[{ text = 'm f={n} {n};', times = 3, n = 9 }]").unwrap(), "m f=9 9;m f=10 10;m f=11 11;");
+        assert_eq!(text("[{ text = '{n}', times = 2 }]").unwrap(), "{n}{n}");
         assert_eq!(text("[]").unwrap(), "");
     }
 
