@@ -29,7 +29,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run cases against a server and report. The exit status is 1 if a case fails that --known does not list.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List the cases.
     List(Chosen),
     /// Show a case: its rule, its clauses, its requests as curl commands, and the answers it expects.
@@ -97,9 +97,18 @@ struct RunArgs {
     server: ServerArgs,
     #[command(flatten)]
     chosen: Chosen,
-    /// Run even if the server holds databases or users that the cases will drop.
+    /// Run the exclusive cases even if the server holds databases or users that they will drop.
     #[arg(long)]
     drop_existing: bool,
+    /// How many cases run at once.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = jobs)]
+    jobs: usize,
+    /// Run the cases in an order that this number draws.
+    #[arg(long, value_name = "SEED")]
+    shuffle: Option<u64>,
+    /// Seconds that the whole run may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    run_timeout: u64,
     /// Show differences of equivalent answers too.
     #[arg(long)]
     verbose: bool,
@@ -139,11 +148,11 @@ pub fn main() -> ExitCode {
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match command {
-        Command::Run(args) => runtime.block_on(run_cases(args)),
+        Command::Run(args) => runtime.block_on(run_cases(*args)),
         Command::List(chosen) => list(&chosen),
         Command::Show { id, cases } => show(&id, cases.as_deref()),
         Command::Record { server, again, files } => runtime.block_on(async {
-            let settings = server.settings()?;
+            let settings = Settings { mark: None, ..server.settings()? };
             for file in files {
                 let filled = record::fill_in(&settings, &file, again).await?;
                 println!("{}: {filled} answers filled in", file.display());
@@ -154,25 +163,36 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn run_cases(args: RunArgs) -> anyhow::Result<ExitCode> {
-    let settings = args.server.settings()?;
+    let mut settings = args.server.settings()?;
     let known = args.known.as_deref().map(Known::read).transpose()?.unwrap_or_default();
     let suite = suite(args.chosen.cases.as_deref())?;
     let cases = suite.select(&args.chosen.selection());
     if cases.is_empty() {
         bail!("no case is selected");
     }
-    match run::inspect(&settings, &cases).await {
-        Err(run::Unfit::Occupied(..)) if args.drop_existing => {}
-        fitness => fitness?,
-    }
+    settings.held = run::inspect(&settings).await?;
+    settings.drop_existing = args.drop_existing;
+    settings.shuffle = args.shuffle;
+    settings.jobs = args.jobs;
     let bar =
         ProgressBar::new(cases.len() as u64).with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}")?);
-    let mut report = run::run(&settings, &cases, |outcome| {
+    let running = run::run(&settings, &cases, |outcome| {
         bar.set_message(outcome.id.to_string());
         bar.inc(1);
-    })
-    .await;
+    });
+    let run_limit = Duration::from_secs(args.run_timeout);
+    let ended = tokio::select! {
+        report = tokio::time::timeout(run_limit, running) => report.map_err(|_| format!("the run took longer than {} s", args.run_timeout)),
+        _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+    };
     bar.finish_and_clear();
+    let mut report = match ended {
+        Ok(report) => report,
+        Err(reason) => {
+            run::clean(&settings).await;
+            bail!("{reason}; what the run made has been dropped");
+        }
+    };
     if let Some(label) = &args.label {
         report.server.clone_from(label);
     }
@@ -273,6 +293,12 @@ fn curl(request: &Request) -> String {
         command.push_str(&format!(" --data-binary {}", quoted(&String::from_utf8_lossy(&request.body))));
     }
     command
+}
+
+/// Reads the number of cases that run at once. It is bounded, since each has a connection.
+fn jobs(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|jobs| (1..=64).contains(jobs));
+    number.ok_or_else(|| "give a number from 1 to 64".to_owned())
 }
 
 fn suite(folder: Option<&Path>) -> anyhow::Result<Suite> {

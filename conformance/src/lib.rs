@@ -9,7 +9,9 @@
 //! | [`clauses`] | the clauses of the specification, read from its pages |
 //! | [`client`] | the HTTP client of the runner, the repository's tests and its tools |
 //! | [`verdict`] | compares an answer with the expected one: a pure function |
-//! | [`run`] | runs cases against a target |
+//! | `names`, `statement` | names that no other case uses: put into requests, and taken out of answers |
+//! | `attempt` | one case against a target |
+//! | [`run`] | runs cases against a target, several at once; `turn` keeps two runs apart, [`settings`] says how |
 //! | [`known`] | the file of expected differences |
 //! | [`report`] | the outcome of a run, and its forms: console, JSON, `JUnit`, HTML |
 //! | [`record`] | fills a server's answers into case files |
@@ -19,13 +21,18 @@
 
 #![allow(clippy::format_push_string, reason = "reports are small, and read better so")]
 
+mod attempt;
 pub mod case;
 pub mod clauses;
 pub mod cli;
 pub mod client;
 pub mod known;
+pub mod names;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod settings;
+mod statement;
 pub mod suite;
+mod turn;
 pub mod verdict;
