@@ -13,10 +13,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::case::{Answer, Case, Level, Profile, Request};
 use crate::client::Target;
 use crate::known::Known;
-use crate::report::{self, Report};
+use crate::launch::Launcher;
+use crate::report::{self, Outcome, Report};
 use crate::run::{self, Settings};
 use crate::suite::{Selection, Suite};
-use crate::{clauses, record};
+use crate::{clauses, fleet, record};
 
 /// Judges any server that claims the InfluxDB 1.2 HTTP API.
 #[derive(Debug, Parser)]
@@ -57,7 +58,7 @@ enum Command {
 struct ServerArgs {
     /// The server, as a URL such as <http://127.0.0.1:8086>.
     #[arg(long)]
-    target: Target,
+    target: Option<Target>,
     /// An administrator of the server, if authentication is on.
     #[arg(long, requires = "password")]
     user: Option<String>,
@@ -97,6 +98,12 @@ struct RunArgs {
     server: ServerArgs,
     #[command(flatten)]
     chosen: Chosen,
+    /// Start a server for each configuration that cases need, with this command. `{port}`, `{data}` and `{config}` are filled in.
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["target", "user", "password", "target_config", "drop_existing"])]
+    cmd: Option<String>,
+    /// The file that the settings of cases are added to, for `{config}` in the command. `{port}` and `{data}` are filled in.
+    #[arg(long, value_name = "FILE", requires = "cmd")]
+    cmd_config: Option<PathBuf>,
     /// Run the exclusive cases even if the server holds databases or users that they will drop.
     #[arg(long)]
     drop_existing: bool,
@@ -152,7 +159,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::List(chosen) => list(&chosen),
         Command::Show { id, cases } => show(&id, cases.as_deref()),
         Command::Record { server, again, files } => runtime.block_on(async {
-            let settings = Settings { mark: None, ..server.settings()? };
+            let settings = server.as_written()?;
             for file in files {
                 let filled = record::fill_in(&settings, &file, again).await?;
                 println!("{}: {filled} answers filled in", file.display());
@@ -163,36 +170,13 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn run_cases(args: RunArgs) -> anyhow::Result<ExitCode> {
-    let mut settings = args.server.settings()?;
     let known = args.known.as_deref().map(Known::read).transpose()?.unwrap_or_default();
     let suite = suite(args.chosen.cases.as_deref())?;
     let cases = suite.select(&args.chosen.selection());
     if cases.is_empty() {
         bail!("no case is selected");
     }
-    settings.held = run::inspect(&settings).await?;
-    settings.drop_existing = args.drop_existing;
-    settings.shuffle = args.shuffle;
-    settings.jobs = args.jobs;
-    let bar =
-        ProgressBar::new(cases.len() as u64).with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}")?);
-    let running = run::run(&settings, &cases, |outcome| {
-        bar.set_message(outcome.id.to_string());
-        bar.inc(1);
-    });
-    let run_limit = Duration::from_secs(args.run_timeout);
-    let ended = tokio::select! {
-        report = tokio::time::timeout(run_limit, running) => report.map_err(|_| format!("the run took longer than {} s", args.run_timeout)),
-        _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
-    };
-    bar.finish_and_clear();
-    let mut report = match ended {
-        Ok(report) => report,
-        Err(reason) => {
-            run::clean(&settings).await;
-            bail!("{reason}; what the run made has been dropped");
-        }
-    };
+    let mut report = judge(&args, &cases).await?;
     if let Some(label) = &args.label {
         report.server.clone_from(label);
     }
@@ -200,6 +184,49 @@ async fn run_cases(args: RunArgs) -> anyhow::Result<ExitCode> {
     let unexpected =
         report.outcomes.iter().any(|outcome| outcome.verdict.is_failure() && known.reason(&outcome.id).is_none());
     Ok(if unexpected { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Runs the cases against the target, or against servers that are started for them.
+async fn judge(args: &RunArgs, cases: &[&Case]) -> anyhow::Result<Report> {
+    let bar =
+        ProgressBar::new(cases.len() as u64).with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}")?);
+    let progress = |outcome: &Outcome| {
+        bar.set_message(outcome.id.to_string());
+        bar.inc(1);
+    };
+    let limit = Duration::from_secs(args.run_timeout);
+    let settings = |target| args.settings(target);
+    let report = if let Some(command) = &args.cmd {
+        let base = args.cmd_config.as_deref().map(|path| read(path)).transpose()?.unwrap_or_default();
+        let launcher = Launcher::new(command, base)?;
+        within(limit, fleet::run(&launcher, &settings, cases, progress)).await?
+    } else {
+        let mut settings = settings(args.server.target()?);
+        settings.credentials = args.server.credentials();
+        settings.config = args.server.config()?;
+        settings.held = run::inspect(&settings).await?;
+        match within(limit, run::run(&settings, cases, progress)).await {
+            Ok(report) => report,
+            Err(error) => {
+                run::clean(&settings).await;
+                return Err(error.context("what the run made has been dropped"));
+            }
+        }
+    };
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+/// Waits for a run, unless it takes too long or is interrupted.
+async fn within<T>(limit: Duration, running: impl Future<Output = T>) -> anyhow::Result<T> {
+    tokio::select! {
+        ended = tokio::time::timeout(limit, running) => ended.with_context(|| format!("the run took longer than {} s", limit.as_secs())),
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
 fn write_reports(args: &RunArgs, report: &Report, known: &Known) -> anyhow::Result<()> {
@@ -309,21 +336,42 @@ fn suite(folder: Option<&Path>) -> anyhow::Result<Suite> {
 }
 
 impl ServerArgs {
-    fn settings(&self) -> anyhow::Result<Settings> {
-        let config = match &self.target_config {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-                toml::from_str(&text).with_context(|| path.display().to_string())?
-            }
-            None => toml::Table::new(),
-        };
+    fn target(&self) -> anyhow::Result<Target> {
+        self.target.clone().context("give the server with --target, or for `run` the command that starts it with --cmd")
+    }
+
+    fn credentials(&self) -> Option<(String, String)> {
+        self.user.clone().zip(self.password.clone())
+    }
+
+    fn config(&self) -> anyhow::Result<toml::Table> {
+        let Some(path) = &self.target_config else { return Ok(toml::Table::new()) };
+        toml::from_str(&read(path)?).with_context(|| path.display().to_string())
+    }
+
+    /// Settings for `record`, which sends names as cases have them.
+    fn as_written(&self) -> anyhow::Result<Settings> {
         Ok(Settings {
-            credentials: self.user.clone().zip(self.password.clone()),
+            credentials: self.credentials(),
             profile: self.profile,
-            config,
+            config: self.config()?,
             answer_limit: Duration::from_secs(self.timeout),
-            ..Settings::new(self.target.clone())
+            mark: None,
+            ..Settings::new(self.target()?)
         })
+    }
+}
+
+impl RunArgs {
+    fn settings(&self, target: Target) -> Settings {
+        Settings {
+            profile: self.server.profile,
+            answer_limit: Duration::from_secs(self.server.timeout),
+            jobs: self.jobs,
+            shuffle: self.shuffle,
+            drop_existing: self.drop_existing,
+            ..Settings::new(target)
+        }
     }
 }
 

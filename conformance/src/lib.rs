@@ -13,6 +13,7 @@
 //! | `attempt` | one case against a target |
 //! | [`run`] | runs cases against a target, several at once; `turn` keeps two runs apart, [`settings`] says how |
 //! | [`known`] | the file of expected differences |
+//! | [`launch`], [`fleet`] | start servers with the configurations that cases need, and run the cases against them |
 //! | [`report`] | the outcome of a run, and its forms: console, JSON, `JUnit`, HTML |
 //! | [`record`] | fills a server's answers into case files |
 //! | [`cli`] | the command line |
@@ -26,7 +27,9 @@ pub mod case;
 pub mod clauses;
 pub mod cli;
 pub mod client;
+pub mod fleet;
 pub mod known;
+pub mod launch;
 pub mod names;
 pub mod record;
 pub mod report;
