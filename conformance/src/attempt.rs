@@ -1,13 +1,14 @@
 //! One case against a target: the preparation, the steps with their verdicts, and the removal of everything that the case made.
 //!
-//! What a case owns is dropped before and after it. Its preparation must succeed; then its steps are judged up to the first that
-//! fails, since later steps build on earlier ones.
+//! What a case owns is dropped before and after it. Its preparation must succeed; then every step is judged, up to the first without an answer.
+//! The verdict on the case is the worst of them.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::case::{Case, Holdings, Need, Request, Step};
 use crate::client::{self, NoAnswer, Response};
+use crate::content;
 use crate::names::Names;
 use crate::report::{Outcome, StepOutcome};
 use crate::settings::Settings;
@@ -51,10 +52,10 @@ impl<'a> Attempt<'a> {
             outcome.verdict = Verdict::Exact;
             for step in &self.case.steps {
                 let step = self.run_step(step).await;
-                let failed = step.verdict.is_failure();
+                let is_silent = step.verdict == Verdict::NoAnswer;
                 outcome.verdict = outcome.verdict.max(step.verdict);
                 outcome.steps.push(step);
-                if failed {
+                if is_silent {
                     break;
                 }
             }
@@ -98,9 +99,10 @@ impl<'a> Attempt<'a> {
         loop {
             let outcome = match self.send_step(step).await {
                 Ok(response) => {
-                    StepOutcome::judged(&step.request, verdict::judge(step, &response, self.settings.profile))
+                    let judgement = verdict::judge(step, &response, self.settings.profile);
+                    StepOutcome::judged(&step.request, &self.settings.target, &response, judgement)
                 }
-                Err(error) => StepOutcome::unanswered(&step.request, &error),
+                Err(error) => StepOutcome::unanswered(&step.request, &self.settings.target, &error),
             };
             if !step.eventually || !outcome.verdict.is_failure() || Instant::now() >= deadline {
                 return outcome;
@@ -232,7 +234,7 @@ pub(crate) fn quoted(name: &str) -> String {
 /// Whether a `/query` answer contains an error, which is sent with status 200.
 fn has_error(response: &Response) -> bool {
     let results = |document: &serde_json::Value| document.get("results").and_then(|r| r.as_array()).cloned();
-    let documents = verdict::documents(&response.body).unwrap_or_default();
+    let documents = content::documents(&response.body).unwrap_or_default();
     documents.iter().filter_map(results).flatten().any(|result| result.get("error").is_some())
 }
 

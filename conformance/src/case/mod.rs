@@ -329,7 +329,7 @@ fn answer(text: AnswerText, every: &[(String, HeaderRule)]) -> Result<Answer, St
     let mut answer = Answer::try_from(text).map_err(|e| e.to_string())?;
     for (name, rule) in every {
         if !answer.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
-            answer.headers.push((name.clone(), rule.clone()));
+            answer.common_headers.push((name.clone(), rule.clone()));
         }
     }
     Ok(answer)
@@ -382,9 +382,9 @@ body = "b"
         assert_eq!(case.owns.databases, ["mydb"]);
         assert_eq!(case.preparation.len(), 1);
         let step = &case.steps[0];
-        assert_eq!(step.expected.headers.len(), 1);
+        assert_eq!(step.expected.common_headers.len(), 1);
         let alternative = step.alternative.as_ref().unwrap();
-        assert_eq!((alternative.profile, alternative.answer.headers.len()), (Profile::Observed, 1));
+        assert_eq!((alternative.profile, alternative.answer.common_headers.len()), (Profile::Observed, 1));
     }
 
     #[test]
