@@ -10,13 +10,23 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::case::{Answer, Case, Level, Profile, Request};
+use crate::case::{Answer, Case, Level, Profile};
 use crate::client::Target;
 use crate::known::Known;
-use crate::report::{self, Report};
+use crate::launch::Launcher;
+use crate::report::{self, Outcome, Report};
 use crate::run::{self, Settings};
 use crate::suite::{Selection, Suite};
-use crate::{clauses, record};
+use crate::{clauses, curl, fleet, record};
+
+/// The versions of InfluxDB whose answers are recorded, apart from those that the cases hold.
+const RECORDED: [(&str, &str); 1] = [("1.6.7", include_str!("../known/influxdb-1.6.7.toml"))];
+
+/// Where `show` sends its commands.
+const DEFAULT_SERVER: &str = "http://127.0.0.1:8086";
+
+/// The most lines about what is not as expected; the report has shown all failures.
+const SURPRISES_MAX: usize = 50;
 
 /// Judges any server that claims the InfluxDB 1.2 HTTP API.
 #[derive(Debug, Parser)]
@@ -29,7 +39,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run cases against a server and report. The exit status is 1 if a case fails that --known does not list.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List the cases.
     List(Chosen),
     /// Show a case: its rule, its clauses, its requests as curl commands, and the answers it expects.
@@ -57,7 +67,7 @@ enum Command {
 struct ServerArgs {
     /// The server, as a URL such as <http://127.0.0.1:8086>.
     #[arg(long)]
-    target: Target,
+    target: Option<Target>,
     /// An administrator of the server, if authentication is on.
     #[arg(long, requires = "password")]
     user: Option<String>,
@@ -97,21 +107,51 @@ struct RunArgs {
     server: ServerArgs,
     #[command(flatten)]
     chosen: Chosen,
-    /// Run even if the server holds databases or users that the cases will drop.
+    /// Start a server for each configuration that cases need, with this command. `{port}`, `{data}` and `{config}` are filled in.
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["target", "user", "password", "target_config", "drop_existing"])]
+    cmd: Option<String>,
+    /// The file that the settings of cases are added to, for `{config}` in the command. `{port}` and `{data}` are filled in.
+    #[arg(long, value_name = "FILE", requires = "cmd")]
+    cmd_config: Option<PathBuf>,
+    /// Run the exclusive cases even if the server holds databases or users that they will drop.
     #[arg(long)]
     drop_existing: bool,
+    /// How many cases run at once.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = jobs)]
+    jobs: usize,
+    /// Run the cases in an order that this number draws.
+    #[arg(long, value_name = "SEED")]
+    shuffle: Option<u64>,
+    /// Seconds that the whole run may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    run_timeout: u64,
     /// Show differences of equivalent answers too.
     #[arg(long)]
     verbose: bool,
-    /// Expected differences, with reasons (TOML).
+    /// The expectation file: failures that are known, with reasons (TOML).
     #[arg(long, value_name = "FILE")]
     known: Option<PathBuf>,
+    /// Accept the recorded answers of another version of InfluxDB.
+    #[arg(long, value_name = "VERSION", conflicts_with = "known")]
+    version: Option<String>,
+    /// Write what the run shows into the expectation file.
+    #[arg(long, requires = "known")]
+    update_expectations: bool,
     /// The server's name in reports, instead of its version.
     #[arg(long, value_name = "NAME")]
     label: Option<String>,
     /// Write a JSON report.
     #[arg(long, value_name = "FILE")]
     report_json: Option<PathBuf>,
+    /// Write a summary in Markdown, for the page of a CI run.
+    #[arg(long, value_name = "FILE")]
+    report_markdown: Option<PathBuf>,
+    /// Write a report in the Test Anything Protocol.
+    #[arg(long, value_name = "FILE")]
+    report_tap: Option<PathBuf>,
+    /// Write a badge with the share of cases that passed, as SVG.
+    #[arg(long, value_name = "FILE")]
+    report_badge: Option<PathBuf>,
     /// Write a `JUnit` report.
     #[arg(long, value_name = "FILE")]
     report_junit: Option<PathBuf>,
@@ -139,11 +179,11 @@ pub fn main() -> ExitCode {
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match command {
-        Command::Run(args) => runtime.block_on(run_cases(args)),
+        Command::Run(args) => runtime.block_on(run_cases(*args)),
         Command::List(chosen) => list(&chosen),
         Command::Show { id, cases } => show(&id, cases.as_deref()),
         Command::Record { server, again, files } => runtime.block_on(async {
-            let settings = server.settings()?;
+            let settings = server.as_written()?;
             for file in files {
                 let filled = record::fill_in(&settings, &file, again).await?;
                 println!("{}: {filled} answers filled in", file.display());
@@ -154,32 +194,77 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn run_cases(args: RunArgs) -> anyhow::Result<ExitCode> {
-    let settings = args.server.settings()?;
-    let known = args.known.as_deref().map(Known::read).transpose()?.unwrap_or_default();
+    let known = args.known()?;
     let suite = suite(args.chosen.cases.as_deref())?;
-    let cases = suite.select(&args.chosen.selection());
+    let mut cases = suite.select(&args.chosen.selection());
+    cases.retain(|case| known.skips(&case.id).is_none());
     if cases.is_empty() {
         bail!("no case is selected");
     }
-    match run::inspect(&settings, &cases).await {
-        Err(run::Unfit::Occupied(..)) if args.drop_existing => {}
-        fitness => fitness?,
-    }
-    let bar =
-        ProgressBar::new(cases.len() as u64).with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}")?);
-    let mut report = run::run(&settings, &cases, |outcome| {
-        bar.set_message(outcome.id.to_string());
-        bar.inc(1);
-    })
-    .await;
-    bar.finish_and_clear();
+    let mut report = judge(&args, &cases).await?;
+    let known = known.of_version(&report.server);
     if let Some(label) = &args.label {
         report.server.clone_from(label);
     }
     write_reports(&args, &report, &known)?;
-    let unexpected =
-        report.outcomes.iter().any(|outcome| outcome.verdict.is_failure() && known.reason(&outcome.id).is_none());
-    Ok(if unexpected { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if let Some(path) = args.known.as_deref().filter(|_| args.update_expectations) {
+        std::fs::write(path, known.updated(&read(path)?, &report.outcomes)?)
+            .with_context(|| path.display().to_string())?;
+        println!("{} is updated", path.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let surprises = known.surprises(&report.outcomes, &suite.cases);
+    if surprises.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("\nnot as expected: {}", surprises.len());
+    for surprise in surprises.iter().take(SURPRISES_MAX) {
+        println!("  {surprise}");
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// Runs the cases against the target, or against servers that are started for them.
+async fn judge(args: &RunArgs, cases: &[&Case]) -> anyhow::Result<Report> {
+    let bar =
+        ProgressBar::new(cases.len() as u64).with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}")?);
+    let progress = |outcome: &Outcome| {
+        bar.set_message(outcome.id.to_string());
+        bar.inc(1);
+    };
+    let limit = Duration::from_secs(args.run_timeout);
+    let settings = |target| args.settings(target);
+    let report = if let Some(command) = &args.cmd {
+        let base = args.cmd_config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let launcher = Launcher::new(command, base)?;
+        within(limit, fleet::run(&launcher, &settings, cases, progress)).await?
+    } else {
+        let mut settings = settings(args.server.target()?);
+        settings.credentials = args.server.credentials();
+        settings.config = args.server.config()?;
+        settings.held = run::inspect(&settings).await?;
+        match within(limit, run::run(&settings, cases, progress)).await {
+            Ok(report) => report,
+            Err(error) => {
+                run::clean(&settings).await;
+                return Err(error.context("what the run made has been dropped"));
+            }
+        }
+    };
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+/// Waits for a run, unless it takes too long or is interrupted.
+async fn within<T>(limit: Duration, running: impl Future<Output = T>) -> anyhow::Result<T> {
+    tokio::select! {
+        ended = tokio::time::timeout(limit, running) => ended.with_context(|| format!("the run took longer than {} s", limit.as_secs())),
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
 fn write_reports(args: &RunArgs, report: &Report, known: &Known) -> anyhow::Result<()> {
@@ -188,6 +273,15 @@ fn write_reports(args: &RunArgs, report: &Report, known: &Known) -> anyhow::Resu
     let write = |path: &Path, text: String| std::fs::write(path, text).with_context(|| path.display().to_string());
     if let Some(path) = &args.report_json {
         write(path, serde_json::to_string_pretty(report)? + "\n")?;
+    }
+    if let Some(path) = &args.report_markdown {
+        write(path, report::to_markdown(report, known))?;
+    }
+    if let Some(path) = &args.report_tap {
+        write(path, report::to_tap(report, known))?;
+    }
+    if let Some(path) = &args.report_badge {
+        write(path, report::to_badge(report))?;
     }
     if let Some(path) = &args.report_junit {
         write(path, report::to_junit(report, known)?)?;
@@ -234,10 +328,10 @@ fn show_case(
         writeln!(out, "\n[{id}] {}", clauses.get(id).map_or("(no such clause)", |clause| &clause.text))?;
     }
     for request in &case.preparation {
-        writeln!(out, "\n# preparation\n{}", curl(request))?;
+        writeln!(out, "\n# preparation\n{}", curl::command(request, DEFAULT_SERVER))?;
     }
     for step in &case.steps {
-        writeln!(out, "\n{}", curl(&step.request))?;
+        writeln!(out, "\n{}", curl::command(&step.request, DEFAULT_SERVER))?;
         show_answer(out, &step.expected)?;
         if let Some(alternative) = &step.alternative {
             writeln!(out, "\n# or, in the profile {}: {}", alternative.profile, alternative.because)?;
@@ -249,7 +343,7 @@ fn show_case(
 
 fn show_answer(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
     writeln!(out, "HTTP/1.1 {}", answer.status)?;
-    for (name, rule) in &answer.headers {
+    for (name, rule) in answer.headers.iter().chain(&answer.common_headers) {
         writeln!(out, "{name}: {rule}")?;
     }
     if let Some(body) = &answer.body {
@@ -258,21 +352,10 @@ fn show_answer(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns a request as a command for a POSIX shell, with InfluxDB's default port.
-fn curl(request: &Request) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-    let verb = match request.verb.as_str() {
-        "HEAD" => "-I".to_owned(),
-        verb => format!("-i -X {verb}"),
-    };
-    let mut command = format!("curl {verb} {}", quoted(&format!("http://127.0.0.1:8086{}", request.target)));
-    for (name, value) in &request.headers {
-        command.push_str(&format!(" -H {}", quoted(&format!("{name}: {value}"))));
-    }
-    if !request.body.is_empty() {
-        command.push_str(&format!(" --data-binary {}", quoted(&String::from_utf8_lossy(&request.body))));
-    }
-    command
+/// Reads the number of cases that run at once. It is bounded, since each has a connection.
+fn jobs(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|jobs| (1..=64).contains(jobs));
+    number.ok_or_else(|| "give a number from 1 to 64".to_owned())
 }
 
 fn suite(folder: Option<&Path>) -> anyhow::Result<Suite> {
@@ -283,21 +366,52 @@ fn suite(folder: Option<&Path>) -> anyhow::Result<Suite> {
 }
 
 impl ServerArgs {
-    fn settings(&self) -> anyhow::Result<Settings> {
-        let config = match &self.target_config {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-                toml::from_str(&text).with_context(|| path.display().to_string())?
-            }
-            None => toml::Table::new(),
-        };
+    fn target(&self) -> anyhow::Result<Target> {
+        self.target.clone().context("give the server with --target, or for `run` the command that starts it with --cmd")
+    }
+
+    fn credentials(&self) -> Option<(String, String)> {
+        self.user.clone().zip(self.password.clone())
+    }
+
+    fn config(&self) -> anyhow::Result<toml::Table> {
+        let Some(path) = &self.target_config else { return Ok(toml::Table::new()) };
+        toml::from_str(&read(path)?).with_context(|| path.display().to_string())
+    }
+
+    /// Settings for `record`, which sends names as cases have them.
+    fn as_written(&self) -> anyhow::Result<Settings> {
         Ok(Settings {
-            credentials: self.user.clone().zip(self.password.clone()),
+            credentials: self.credentials(),
             profile: self.profile,
-            config,
+            config: self.config()?,
             answer_limit: Duration::from_secs(self.timeout),
-            ..Settings::new(self.target.clone())
+            mark: None,
+            ..Settings::new(self.target()?)
         })
+    }
+}
+
+impl RunArgs {
+    fn known(&self) -> anyhow::Result<Known> {
+        if let Some(path) = &self.known {
+            return Ok(Known::read(path)?);
+        }
+        let Some(version) = &self.version else { return Ok(Known::default()) };
+        let recorded = RECORDED.iter().find(|(recorded, _)| recorded.starts_with(version.as_str()));
+        let (name, text) = recorded.with_context(|| format!("no answers of version {version} are recorded"))?;
+        Ok(Known::parse(name, text)?)
+    }
+
+    fn settings(&self, target: Target) -> Settings {
+        Settings {
+            profile: self.server.profile,
+            answer_limit: Duration::from_secs(self.server.timeout),
+            jobs: self.jobs,
+            shuffle: self.shuffle,
+            drop_existing: self.drop_existing,
+            ..Settings::new(target)
+        }
     }
 }
 
@@ -317,17 +431,27 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Each command of the README is one that the runner takes, and those that need no server run.
     #[test]
-    fn a_request_is_shown_as_a_command() {
-        let request = Request {
-            verb: "POST".to_owned(),
-            target: "/write?db=d".to_owned(),
-            headers: vec![("A".to_owned(), "b".to_owned())],
-            body: b"m s=\"it's\"".to_vec(),
-        };
-        assert_eq!(
-            curl(&request),
-            r#"curl -i -X POST 'http://127.0.0.1:8086/write?db=d' -H 'A: b' --data-binary 'm s="it'\''s"'"#
-        );
+    fn the_commands_of_the_readme_work() {
+        let readme = include_str!("../README.md");
+        let commands = readme.lines().filter_map(|line| line.strip_prefix("    fluxstone-conformance "));
+        let commands: Vec<&str> = commands.map(|line| line.split("  # ").next().unwrap_or(line)).collect();
+        assert!(commands.len() > 5, "{commands:?}");
+        for line in commands {
+            let words = std::iter::once("fluxstone-conformance".to_owned()).chain(shlex::split(line).unwrap());
+            let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+            match cli.command {
+                Command::Run(args) => {
+                    assert!(
+                        args.server.target.is_some() || Launcher::new(&args.cmd.unwrap(), "{port}".to_owned()).is_ok()
+                    );
+                }
+                command @ (Command::List(_) | Command::Show { .. }) => {
+                    execute(command).unwrap();
+                }
+                Command::Record { .. } => {}
+            }
+        }
     }
 }

@@ -8,24 +8,39 @@
 //! | [`suite`] | all cases, embedded in the binary or read from a folder, and the selection of some |
 //! | [`clauses`] | the clauses of the specification, read from its pages |
 //! | [`client`] | the HTTP client of the runner, the repository's tests and its tools |
-//! | [`verdict`] | compares an answer with the expected one: a pure function |
-//! | [`run`] | runs cases against a target |
+//! | [`verdict`] | compares an answer with the expected one: a pure function; `headers`, `content` and `relaxation` say what may differ |
+//! | `names`, `statement` | names that no other case uses: put into requests, and taken out of answers |
+//! | `attempt` | one case against a target |
+//! | [`run`] | runs cases against a target, several at once; `turn` keeps two runs apart, [`settings`] says how |
 //! | [`known`] | the file of expected differences |
+//! | [`launch`], [`fleet`] | start servers with the configurations that cases need, and run the cases against them |
 //! | [`report`] | the outcome of a run, and its forms: console, JSON, `JUnit`, HTML |
 //! | [`record`] | fills a server's answers into case files |
+//! | `curl` | requests as commands |
 //! | [`cli`] | the command line |
 //!
 //! Only [`client`] touches the network, and nothing in this crate depends on the server of this repository.
 
 #![allow(clippy::format_push_string, reason = "reports are small, and read better so")]
 
+mod attempt;
 pub mod case;
 pub mod clauses;
 pub mod cli;
 pub mod client;
+mod content;
+mod curl;
+pub mod fleet;
+mod headers;
 pub mod known;
+pub mod launch;
+pub mod names;
 pub mod record;
+mod relaxation;
 pub mod report;
 pub mod run;
+pub mod settings;
+mod statement;
 pub mod suite;
+mod turn;
 pub mod verdict;

@@ -1,57 +1,58 @@
-//! Runs cases against a target, one after another, and collects their outcomes.
+//! Runs cases against a target, several at once, and collects their outcomes.
 //!
-//! Everything that a case owns is dropped before and after it. Its preparation must succeed; then its steps are judged up to the first that
-//! fails, since later steps build on earlier ones.
+//! Cases with names of their own run side by side, in any order. Exclusive cases follow, one at a time. A lock on this machine keeps the
+//! exclusive cases of one run apart from all cases of another one against the same target. At the end, everything is dropped that
+//! begins with the mark of the run.
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use futures_util::StreamExt as _;
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
 
-use crate::case::{Case, Need, Owned, Profile, Request, Step};
+use crate::attempt::{self, Attempt};
+use crate::case::{Case, Request};
 use crate::client::{self, NoAnswer, Response, Target};
-use crate::report::{Outcome, Report, StepOutcome};
-use crate::verdict::{self, Verdict};
+use crate::names::RunMark;
+use crate::report::{Outcome, Report};
+pub use crate::settings::{Held, Settings};
+use crate::turn::Turn;
 
-/// How to run cases.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The server that is judged.
-    pub target: Target,
-    /// The name and password of an administrator, if authentication is on.
-    pub credentials: Option<(String, String)>,
-    /// The profile whose answers are expected.
-    pub profile: Profile,
-    /// The settings that the target was started with. If there are any, only cases that need some of them apply; otherwise, only cases that
-    /// need none.
-    pub config: toml::Table,
-    /// The time limit for an answer.
-    pub answer_limit: Duration,
-    /// How long a step with `eventually` is repeated.
-    pub patience: Duration,
-}
-
-impl Settings {
-    /// Returns settings with the default limits.
-    pub fn new(target: Target) -> Settings {
-        Settings {
-            target,
-            credentials: None,
-            profile: Profile::default(),
-            config: toml::Table::new(),
-            answer_limit: Duration::from_secs(30),
-            patience: Duration::from_secs(5),
-        }
-    }
-}
-
-/// Runs the cases, and passes each outcome to `progress` when it is known.
+/// Runs the cases, and passes each outcome to `progress` when it is known. The report has them in the order of `cases`.
 pub async fn run(settings: &Settings, cases: &[&Case], mut progress: impl FnMut(&Outcome)) -> Report {
-    let mut outcomes = Vec::with_capacity(cases.len());
-    for case in cases {
-        let outcome = run_case(settings, case).await;
-        progress(&outcome);
-        outcomes.push(outcome);
+    let mut order: Vec<usize> = (0..cases.len()).collect();
+    if let Some(seed) = settings.shuffle {
+        order.shuffle(&mut rand::rngs::SmallRng::seed_from_u64(seed));
     }
-    Report { target: settings.target.to_string(), server: server(settings).await, profile: settings.profile, outcomes }
+    let is_exclusive = |number: &usize| settings.mark.is_none() || cases[*number].exclusive;
+    let (exclusive, shared): (Vec<usize>, Vec<usize>) = order.into_iter().partition(is_exclusive);
+    let attempt = |number: usize| async move { (number, Attempt::new(settings, cases[number], number).run().await) };
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; cases.len()];
+    for (numbers, jobs) in [(shared, settings.jobs.max(1)), (exclusive, 1)] {
+        if numbers.is_empty() {
+            continue;
+        }
+        let turn = Turn::take(&settings.target, jobs == 1).await;
+        let mut running = futures_util::stream::iter(numbers).map(attempt).buffer_unordered(jobs);
+        while let Some((number, outcome)) = running.next().await {
+            progress(&outcome);
+            outcomes[number] = Some(outcome);
+        }
+        drop(turn);
+    }
+    clean(settings).await;
+    Report {
+        target: settings.target.to_string(),
+        server: server(settings).await,
+        profile: settings.profile,
+        outcomes: outcomes.into_iter().flatten().collect(),
+    }
+}
+
+/// Drops every database and user that the run made and its cases have left behind.
+pub async fn clean(settings: &Settings) {
+    let Some(mark) = &settings.mark else { return };
+    let (databases, users) = names(settings).await.unwrap_or_default();
+    let is_own = |name: &String| mark.is_of(name);
+    attempt::drop_all(settings, databases.into_iter().filter(is_own), users.into_iter().filter(is_own)).await;
 }
 
 /// Why a target cannot be judged at all.
@@ -63,172 +64,42 @@ pub enum Unfit {
     /// The target refuses the credentials, or their absence.
     #[error("{0} refuses the runner: give an administrator's --user and --password")]
     Refused(Target),
-    /// The target has databases or users that the cases would drop.
-    #[error("the cases would drop what {0} holds: {1} (--drop-existing runs them all the same)")]
-    Occupied(Target, String),
 }
 
-/// Checks that the target answers, and has nothing that the cases would drop.
-pub async fn inspect(settings: &Settings, cases: &[&Case]) -> Result<(), Unfit> {
-    let mut found = Vec::new();
-    let databases: BTreeSet<_> = cases.iter().flat_map(|case| &case.owns.databases).collect();
-    let users: BTreeSet<_> = cases.iter().flat_map(|case| &case.owns.users).collect();
-    for (statement, kind, owned) in [("SHOW DATABASES", "database", databases), ("SHOW USERS", "user", users)] {
-        let request = as_admin(settings, query(statement));
-        let response = client::send(&settings.target, &request, settings.answer_limit).await?;
+/// Checks that the target answers, and returns the databases and users that it holds.
+pub async fn inspect(settings: &Settings) -> Result<Held, Unfit> {
+    let (databases, users) = names(settings).await?;
+    let databases = databases.into_iter().filter(|name| name != "_internal" && !RunMark::is_of_any(name));
+    Ok(Held { databases: databases.collect(), users: users.into_iter().filter(|n| !RunMark::is_of_any(n)).collect() })
+}
+
+/// Returns the databases and the users of the target. They are empty if it cannot list them.
+async fn names(settings: &Settings) -> Result<(Vec<String>, Vec<String>), Unfit> {
+    let mut lists = [Vec::new(), Vec::new()];
+    for (statement, list) in ["SHOW DATABASES", "SHOW USERS"].into_iter().zip(&mut lists) {
+        let response = attempt::as_administrator(settings, statement).await?;
         if response.status == 401 || response.status == 403 {
             return Err(Unfit::Refused(settings.target.clone()));
         }
-        let names = first_column(&response);
-        found.extend(owned.iter().filter(|name| names.contains(*name)).map(|name| format!("{kind} `{name}`")));
+        *list = attempt::first_column(&response);
     }
-    if found.is_empty() { Ok(()) } else { Err(Unfit::Occupied(settings.target.clone(), found.join(", "))) }
+    let [databases, users] = lists;
+    Ok((databases, users))
 }
 
 /// Runs a case without judging it, and returns the answers to its steps.
 pub async fn replay(settings: &Settings, case: &Case) -> Result<Vec<Response>, String> {
-    drop_owned(settings, &case.owns).await;
-    prepare(settings, case).await.map_err(|(_, reason)| reason)?;
-    let mut responses = Vec::with_capacity(case.steps.len());
-    for step in &case.steps {
-        let request = credited(settings, case, step);
-        responses
-            .push(client::send(&settings.target, &request, settings.answer_limit).await.map_err(|e| e.to_string())?);
-    }
-    drop_owned(settings, &case.owns).await;
-    Ok(responses)
+    Attempt::new(settings, case, 0).replay().await
 }
 
 /// Creates the first administrator of a server that has authentication on and no users yet, and returns the server's answer.
 pub async fn create_administrator(
     target: &Target,
     (user, password): (&str, &str),
-    limit: Duration,
+    limit: std::time::Duration,
 ) -> Result<Response, NoAnswer> {
-    let statement = format!("CREATE USER {} WITH PASSWORD '{password}' WITH ALL PRIVILEGES", quoted(user));
-    client::send(target, &query(&statement), limit).await
-}
-
-async fn run_case(settings: &Settings, case: &Case) -> Outcome {
-    let started = Instant::now();
-    let mut outcome = Outcome::new(case);
-    if let Some(reason) = inapplicable(settings, case) {
-        outcome.verdict = Verdict::NotApplicable;
-        outcome.reason = Some(reason);
-        return outcome;
-    }
-    drop_owned(settings, &case.owns).await;
-    if case.needs.contains(&Need::Empty) && !is_empty(settings).await {
-        outcome.verdict = Verdict::NotApplicable;
-        outcome.reason = Some("needs a target without databases and users".to_owned());
-        return outcome;
-    }
-    if let Err((verdict, reason)) = prepare(settings, case).await {
-        outcome.verdict = verdict;
-        outcome.reason = Some(reason);
-    } else {
-        outcome.verdict = Verdict::Exact;
-        for step in &case.steps {
-            let step = run_step(settings, case, step).await;
-            let failed = step.verdict.is_failure();
-            outcome.verdict = outcome.verdict.max(step.verdict);
-            outcome.steps.push(step);
-            if failed {
-                break;
-            }
-        }
-    }
-    drop_owned(settings, &case.owns).await;
-    outcome.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    outcome
-}
-
-/// Returns why a case does not apply to the target, if it does not.
-fn inapplicable(settings: &Settings, case: &Case) -> Option<String> {
-    if case.needs.contains(&Need::Auth) && settings.credentials.is_none() {
-        return Some("needs authentication, and the credentials of an administrator (--user, --password)".to_owned());
-    }
-    for (section, wanted) in &case.config {
-        if !contains(settings.config.get(section), wanted) {
-            return Some(format!("needs a target with the settings {} (--target-config)", one_line(&case.config)));
-        }
-    }
-    if case.config.is_empty() && !settings.config.is_empty() {
-        return Some("needs a target with default settings".to_owned());
-    }
-    None
-}
-
-/// Whether a setting, or each setting of a section, has the wanted value.
-fn contains(actual: Option<&toml::Value>, wanted: &toml::Value) -> bool {
-    match (actual, wanted) {
-        (Some(toml::Value::Table(actual)), toml::Value::Table(wanted)) => {
-            wanted.iter().all(|(key, wanted)| contains(actual.get(key), wanted))
-        }
-        (actual, wanted) => actual == Some(wanted),
-    }
-}
-
-fn one_line(config: &toml::Table) -> String {
-    toml::to_string(config).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-async fn prepare(settings: &Settings, case: &Case) -> Result<(), (Verdict, String)> {
-    for request in &case.preparation {
-        let line = format!("{} {}", request.verb, request.target);
-        match client::send(&settings.target, &as_admin(settings, request.clone()), settings.answer_limit).await {
-            Err(error) => return Err((Verdict::NoAnswer, format!("preparation `{line}`: {error}"))),
-            Ok(response) if response.status >= 300 || has_error(&response) => {
-                let body = String::from_utf8_lossy(&response.body).trim_end().to_owned();
-                let reason = format!("preparation `{line}` was refused with {}: {body}", response.status);
-                return Err((Verdict::Differs, reason));
-            }
-            Ok(_) => {}
-        }
-    }
-    Ok(())
-}
-
-async fn run_step(settings: &Settings, case: &Case, step: &Step) -> StepOutcome {
-    let deadline = Instant::now() + settings.patience;
-    // The report shows the request of the case, without the administrator's credentials.
-    let request = credited(settings, case, step);
-    loop {
-        let outcome = match client::send(&settings.target, &request, settings.answer_limit).await {
-            Ok(response) => StepOutcome::judged(&step.request, verdict::judge(step, &response, settings.profile)),
-            Err(error) => StepOutcome::unanswered(&step.request, &error),
-        };
-        if !step.eventually || !outcome.verdict.is_failure() || Instant::now() >= deadline {
-            return outcome;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// Returns a step's request with the credentials to send. Cases about authentication have their own.
-fn credited(settings: &Settings, case: &Case, step: &Step) -> Request {
-    if case.needs.contains(&Need::Auth) { step.request.clone() } else { as_admin(settings, step.request.clone()) }
-}
-
-/// Drops what a case owns. The answers do not matter, since it may not exist.
-async fn drop_owned(settings: &Settings, owned: &Owned) {
-    let databases = owned.databases.iter().map(|name| format!("DROP DATABASE {}", quoted(name)));
-    let users = owned.users.iter().map(|name| format!("DROP USER {}", quoted(name)));
-    for statement in databases.chain(users) {
-        let _ = client::send(&settings.target, &as_admin(settings, query(&statement)), settings.answer_limit).await;
-    }
-}
-
-/// Whether the target has no users, and no databases except its own.
-async fn is_empty(settings: &Settings) -> bool {
-    for statement in ["SHOW DATABASES", "SHOW USERS"] {
-        let request = as_admin(settings, query(statement));
-        match client::send(&settings.target, &request, settings.answer_limit).await {
-            Ok(response) if first_column(&response).iter().all(|name| name == "_internal") => {}
-            _ => return false,
-        }
-    }
-    true
+    let statement = format!("CREATE USER {} WITH PASSWORD '{password}' WITH ALL PRIVILEGES", attempt::quoted(user));
+    client::send(target, &attempt::query(&statement), limit).await
 }
 
 async fn server(settings: &Settings) -> String {
@@ -237,44 +108,12 @@ async fn server(settings: &Settings) -> String {
     answer.ok().and_then(|response| response.header("x-influxdb-version")).unwrap_or_else(|| "unknown".to_owned())
 }
 
-fn as_admin(settings: &Settings, request: Request) -> Request {
-    match &settings.credentials {
-        Some((user, password)) => request.with_credentials(user, password),
-        None => request,
-    }
-}
-
-fn query(statement: &str) -> Request {
-    let body = form_urlencoded::Serializer::new(String::new()).append_pair("q", statement).finish();
-    Request {
-        verb: "POST".to_owned(),
-        target: "/query".to_owned(),
-        headers: vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
-        body: body.into_bytes(),
-    }
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
-}
-
-/// Whether a `/query` answer contains an error, which is sent with status 200.
-fn has_error(response: &Response) -> bool {
-    let results = |document: &serde_json::Value| document.get("results").and_then(|r| r.as_array()).cloned();
-    let documents = verdict::documents(&response.body).unwrap_or_default();
-    documents.iter().filter_map(results).flatten().any(|result| result.get("error").is_some())
-}
-
-/// Returns the first column of the first series of an answer.
-fn first_column(response: &Response) -> Vec<String> {
-    let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
-    let rows = document.pointer("/results/0/series/0/values").and_then(|rows| rows.as_array()).cloned();
-    rows.unwrap_or_default().iter().filter_map(|row| row.get(0)?.as_str().map(str::to_owned)).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::verdict::Verdict;
 
     fn case(extra: &str) -> Case {
         let text = format!(
@@ -282,23 +121,6 @@ mod tests {
              [[case.step]]\nrequest = 'GET /ping'\nresponse.status = 204\n"
         );
         crate::case::parse_file("f.toml", &text).unwrap().remove(0)
-    }
-
-    #[test]
-    fn a_case_applies_where_its_needs_and_settings_are_met() {
-        let plain = case("");
-        let auth = case("needs = ['auth']");
-        let limited = case("config = { http = { max-row-limit = 3 } }");
-        let mut settings = Settings::new("http://localhost:1".parse().unwrap());
-        let applies =
-            |settings: &Settings| [&plain, &auth, &limited].map(|case| inapplicable(settings, case).is_none());
-        assert_eq!(applies(&settings), [true, false, false]);
-        settings.credentials = Some(("u".to_owned(), "p".to_owned()));
-        assert_eq!(applies(&settings), [true, true, false]);
-        settings.config = toml::from_str("http = { max-row-limit = 3, realm = 'x' }").unwrap();
-        assert_eq!(applies(&settings), [false, false, true]);
-        settings.config = toml::from_str("http = { max-row-limit = 4 }").unwrap();
-        assert_eq!(applies(&settings), [false, false, false]);
     }
 
     #[tokio::test]
@@ -312,7 +134,8 @@ mod tests {
     async fn scripted(answers: &'static [&'static str]) -> (Settings, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let settings = Settings::new(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+        let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let settings = Settings { mark: None, ..Settings::new(target) };
         let requests = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
         let log = requests.clone();
         tokio::spawn(async move {
@@ -335,7 +158,7 @@ mod tests {
     const FAILED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{\"results\":[{\"error\":\"full\"}]}";
 
     const LISTED: &str =
-        "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"results\":[{\"series\":[{\"values\":[[\"other\"]]}]}]}";
+        "HTTP/1.1 200 OK\r\nContent-Length: 49\r\n\r\n{\"results\":[{\"series\":[{\"values\":[[\"other\"]]}]}]}";
 
     #[tokio::test]
     async fn a_case_that_needs_an_empty_target_does_not_apply_to_one_that_holds_something() {
@@ -375,7 +198,7 @@ mod tests {
         for answer in [&[BUSY], &[FAILED]] {
             let (settings, _) = scripted(answer).await;
             let mut case = case("");
-            case.preparation.push(query("CREATE DATABASE d"));
+            case.preparation.push(attempt::query("CREATE DATABASE d"));
             let outcome = run(&settings, &[&case], |_| {}).await.outcomes.remove(0);
             assert_eq!((outcome.verdict, outcome.steps.len()), (Verdict::Differs, 0));
             assert!(outcome.reason.unwrap().starts_with("preparation `POST /query` was refused with "));
@@ -383,22 +206,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_target_that_wants_credentials_or_holds_data_is_not_judged() {
+    async fn a_target_that_wants_credentials_is_not_judged() {
         const REFUSED: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
-        const HOLDS_D: &str = "HTTP/1.1 200 OK\r\nContent-Length: 51\r\n\r\n\
-                               {\"results\":[{\"series\":[{\"values\":[[\"c\"],[\"d\"]]}]}]}";
-        let owner = case("owns = { databases = ['d'] }");
         let (settings, _) = scripted(&[REFUSED]).await;
-        assert!(matches!(inspect(&settings, &[&owner]).await, Err(Unfit::Refused(_))));
-        let (settings, _) = scripted(&[HOLDS_D]).await;
-        assert!(
-            matches!(inspect(&settings, &[&owner]).await, Err(Unfit::Occupied(_, names)) if names == "database `d`")
-        );
-        assert!(inspect(&settings, &[&case("owns = { databases = ['e'] }")]).await.is_ok());
+        assert!(matches!(inspect(&settings).await, Err(Unfit::Refused(_))));
+        let (settings, _) = scripted(&[LISTED, OK]).await;
+        let held = Held { databases: ["other".to_owned()].into(), ..Held::default() };
+        assert_eq!(inspect(&settings).await.unwrap(), held);
     }
 
-    #[test]
-    fn names_are_quoted() {
-        assert_eq!(quoted(r#"a"b\"#), r#""a\"b\\""#);
+    #[tokio::test]
+    async fn the_names_of_a_run_are_its_own_and_dropped_at_the_end() {
+        let (mut settings, requests) = scripted(&[OK]).await;
+        settings.mark = Some(RunMark::random());
+        let case = case("owns = { databases = ['d'] }");
+        assert_eq!(run(&settings, &[&case], |_| {}).await.outcomes[0].verdict, Verdict::Exact);
+        let requests = requests.lock().unwrap().clone();
+        assert!(requests[0].starts_with("POST /query q=DROP+DATABASE+%22fx") && requests[0].ends_with("0_d%22"));
+        assert_eq!(requests[3..], ["POST /query q=SHOW+DATABASES", "POST /query q=SHOW+USERS", "GET /ping"]);
+    }
+
+    #[tokio::test]
+    async fn the_report_has_the_order_of_the_cases_whatever_the_order_of_the_run() {
+        let (mut settings, _) = scripted(&[OK]).await;
+        (settings.mark, settings.shuffle) = (Some(RunMark::random()), Some(7));
+        let cases: Vec<Case> = (0..20).map(|_| case("")).collect();
+        let mut cases: Vec<&Case> = cases.iter().collect();
+        let last = case("exclusive = true");
+        cases.insert(0, &last);
+        let report = run(&settings, &cases, |_| {}).await;
+        assert_eq!(report.outcomes.len(), 21);
     }
 }

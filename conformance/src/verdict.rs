@@ -1,17 +1,18 @@
 //! Compares an answer with the expected one. The functions are pure, and nothing else decides on a verdict.
 //!
 //! - **exact**: the status, every header that the case names, and the bytes of the body.
-//! - **equivalent**: the same status and the same content: JSON equal as values, CSV equal as cells. Headers that only frame or trace
-//!   the message may differ or be missing; `Content-Type` must have the same media type and `Www-Authenticate` the same scheme; any other
-//!   header that the case names must be present.
+//! - **equivalent**: the same status and the same content: JSON equal as values, CSV equal as cells. `headers` says which headers may differ.
+//! - **own words**: equivalent but for the texts of errors and messages.
 //! - **differs**: anything else.
 //!
-//! The answer of the other profile is equivalent, and that profile is reported.
+//! The answer of the other profile is equivalent, and that profile is reported. A judgement names every [`Relaxation`] that was needed.
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Answer, BodyRule, HeaderRule, Profile, Step};
+use crate::case::{Answer, BodyRule, Profile, Step};
 use crate::client::Response;
+pub use crate::relaxation::Relaxation;
+use crate::{content, headers};
 
 /// The verdict on a step or a case, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
@@ -25,6 +26,9 @@ pub enum Verdict {
     /// The answer has the same content.
     #[serde(rename = "equivalent")]
     Equivalent,
+    /// The answer says the same in the target's own words: only texts of errors differ.
+    #[serde(rename = "own words")]
+    OwnWords,
     /// The answer is a different one.
     #[serde(rename = "differs")]
     Differs,
@@ -35,8 +39,14 @@ pub enum Verdict {
 
 impl Verdict {
     /// All verdicts, from best to worst.
-    pub const ALL: [Verdict; 5] =
-        [Verdict::NotApplicable, Verdict::Exact, Verdict::Equivalent, Verdict::Differs, Verdict::NoAnswer];
+    pub const ALL: [Verdict; 6] = [
+        Verdict::NotApplicable,
+        Verdict::Exact,
+        Verdict::Equivalent,
+        Verdict::OwnWords,
+        Verdict::Differs,
+        Verdict::NoAnswer,
+    ];
 
     /// The verdict as it is printed.
     pub fn as_str(self) -> &'static str {
@@ -44,6 +54,7 @@ impl Verdict {
             Verdict::NotApplicable => "not applicable",
             Verdict::Exact => "exact",
             Verdict::Equivalent => "equivalent",
+            Verdict::OwnWords => "own words",
             Verdict::Differs => "differs",
             Verdict::NoAnswer => "no answer",
         }
@@ -51,7 +62,7 @@ impl Verdict {
 
     /// Whether the target passed.
     pub fn was_passed(self) -> bool {
-        matches!(self, Verdict::Exact | Verdict::Equivalent)
+        matches!(self, Verdict::Exact | Verdict::Equivalent | Verdict::OwnWords)
     }
 
     /// Whether the target failed.
@@ -73,6 +84,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The parts of the answer that are not exact.
     pub differences: Vec<Difference>,
+    /// What was overlooked.
+    pub relaxations: Vec<Relaxation>,
     /// The profile whose answer was given, if it is not the expected one.
     pub answered_as: Option<Profile>,
 }
@@ -99,99 +112,71 @@ pub fn judge(step: &Step, response: &Response, wanted: Profile) -> Judgement {
         (&step.expected, &alternative.answer, alternative.profile)
     };
     let judgement = compare(first, response);
-    if judgement.verdict.is_failure() && !compare(second, response).verdict.is_failure() {
-        return Judgement { verdict: Verdict::Equivalent, answered_as: Some(second_profile), ..judgement };
+    let other = compare(second, response);
+    let is_better = other.verdict < judgement.verdict && judgement.verdict > Verdict::Equivalent;
+    if is_better && !other.verdict.is_failure() {
+        let mut relaxations = other.relaxations;
+        relaxations.push(Relaxation::Profile);
+        let verdict = other.verdict.max(Verdict::Equivalent);
+        return Judgement { verdict, relaxations, answered_as: Some(second_profile), ..judgement };
     }
     judgement
 }
 
 /// Compares an answer with one expected answer.
 fn compare(expected: &Answer, response: &Response) -> Judgement {
-    let mut verdict = Verdict::Exact;
-    let mut differences = Vec::new();
+    let mut judgement =
+        Judgement { verdict: Verdict::Exact, differences: Vec::new(), relaxations: Vec::new(), answered_as: None };
     if response.status != expected.status {
-        verdict = Verdict::Differs;
-        let difference = ("status".to_owned(), expected.status.to_string(), response.status.to_string());
-        differences.push(difference);
+        judgement.note("status".to_owned(), expected.status.to_string(), response.status.to_string(), None);
     }
-    for (name, rule) in &expected.headers {
-        let actual = response.header(name);
-        if !rule.admits(actual.as_deref()) {
-            verdict = verdict.max(header_verdict(name, rule, actual.as_deref()));
-            let actual = actual.unwrap_or_else(|| "(absent)".to_owned());
-            differences.push((format!("header {name}"), rule.to_string(), actual));
+    let kinds = [(&expected.headers, false), (&expected.common_headers, true)];
+    for (rules, is_common) in kinds {
+        for (name, rule) in rules {
+            let actual = response.header(name);
+            if !rule.admits(actual.as_deref()) {
+                let relaxation =
+                    headers::relaxation(name, rule, actual.as_deref(), response.body.is_empty(), is_common);
+                let actual = actual.unwrap_or_else(|| "(absent)".to_owned());
+                judgement.note(format!("header {name}"), rule.to_string(), actual, relaxation);
+            }
         }
     }
     if let Some(rule) = &expected.body
         && !rule.admits(&response.body)
     {
-        let same = match rule {
-            BodyRule::Exactly(body) => same_content(body, &response.body, response.header("content-type").as_deref()),
-            BodyRule::Matches(_) => false,
+        let content_type = response.header("content-type");
+        let relaxation = match rule {
+            BodyRule::Exactly(body) => content::relaxation(body, &response.body, content_type.as_deref()),
+            BodyRule::Matches(_) => content::is_refusal(&response.body).then_some(content::Same::ButForTexts),
         };
-        verdict = verdict.max(if same { Verdict::Equivalent } else { Verdict::Differs });
-        differences.push(("body".to_owned(), rule.to_string(), text(&response.body)));
+        let relaxation = match relaxation {
+            Some(content::Same::Content) => Some(Relaxation::Writing),
+            // A text alone, such as that of a path that is not found, says the same if the status does.
+            Some(content::Same::ButForTexts) if expected.status == response.status => Some(Relaxation::Texts),
+            _ => None,
+        };
+        judgement.note("body".to_owned(), rule.to_string(), text(&response.body), relaxation);
     }
-    let differences =
-        differences.into_iter().map(|(at, expected, actual)| Difference { at, expected, actual }).collect();
-    Judgement { verdict, differences, answered_as: None }
+    judgement
 }
 
-/// The verdict on a header that breaks its rule.
-fn header_verdict(name: &str, rule: &HeaderRule, actual: Option<&str>) -> Verdict {
-    const FRAMING_AND_TRACING: [&str; 6] =
-        ["connection", "content-length", "transfer-encoding", "date", "request-id", "server"];
-    let name = name.to_ascii_lowercase();
-    if FRAMING_AND_TRACING.contains(&name.as_str()) {
-        return Verdict::Equivalent;
-    }
-    let first_word = |text: &str| text.split([';', ' ']).next().unwrap_or_default().to_ascii_lowercase();
-    let kept = match (rule, actual) {
-        (HeaderRule::Absent, _) | (_, None) => false,
-        (HeaderRule::Exactly(text), Some(actual)) if name == "content-type" || name == "www-authenticate" => {
-            first_word(text) == first_word(actual)
+impl Judgement {
+    /// Adds a difference, with what must be overlooked for the answer to pass; without, it fails.
+    fn note(&mut self, at: String, expected: String, actual: String, relaxation: Option<Relaxation>) {
+        self.verdict = self.verdict.max(relaxation.map_or(Verdict::Differs, verdict_with));
+        self.differences.push(Difference { at, expected, actual });
+        if let Some(relaxation) = relaxation
+            && !self.relaxations.contains(&relaxation)
+        {
+            self.relaxations.push(relaxation);
         }
-        (_, Some(_)) => true,
-    };
-    if kept { Verdict::Equivalent } else { Verdict::Differs }
-}
-
-/// Whether two bodies have the same content.
-fn same_content(expected: &[u8], actual: &[u8], content_type: Option<&str>) -> bool {
-    if content_type.is_some_and(|kind| kind.contains("csv")) {
-        return matches!((cells(expected), cells(actual)), (Some(a), Some(b)) if a == b);
-    }
-    match (documents(expected), documents(actual)) {
-        (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same_value(a, b)),
-        _ => false,
     }
 }
 
-/// Returns the JSON documents of a body: one, or one for each chunk.
-pub(crate) fn documents(body: &[u8]) -> Option<Vec<serde_json::Value>> {
-    let documents: Vec<_> = serde_json::Deserializer::from_slice(body).into_iter().collect::<Result<_, _>>().ok()?;
-    if documents.is_empty() { None } else { Some(documents) }
-}
-
-fn cells(body: &[u8]) -> Option<Vec<csv::ByteRecord>> {
-    let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body);
-    reader.into_byte_records().collect::<Result<_, _>>().ok()
-}
-
-/// Whether two JSON values are equal. Numbers are compared by value, not as written; the order of keys does not matter.
-fn same_value(a: &serde_json::Value, b: &serde_json::Value) -> bool {
-    use serde_json::Value;
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => match (a.as_i128(), b.as_i128()) {
-            (Some(a), Some(b)) => a == b,
-            _ => a.as_f64() == b.as_f64(),
-        },
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same_value(value, other)))
-        }
-        _ => a == b,
-    }
+/// Returns the verdict on an answer that needs a relaxation.
+fn verdict_with(relaxation: Relaxation) -> Verdict {
+    if relaxation == Relaxation::Texts { Verdict::OwnWords } else { Verdict::Equivalent }
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -229,42 +214,26 @@ mod tests {
     }
 
     #[test]
-    fn json_is_compared_by_value() {
-        for (a, b, same) in [
-            ("{\"a\":1,\"b\":2}", "{ \"b\": 2.0, \"a\": 1e0 }", true),
-            ("9007199254740993", "9007199254740992", false),
-            ("[1,2]", "[2,1]", false),
-            ("1\n2\n", "1 2", true),
-            ("1\n2\n", "1", false),
-            ("null", "", false),
-            ("", "", false),
-        ] {
-            assert_eq!(same_content(a.as_bytes(), b.as_bytes(), None), same, "{a} {b}");
-        }
-    }
-
-    #[test]
-    fn csv_is_compared_by_cell() {
-        let same = |a: &str, b: &str| same_content(a.as_bytes(), b.as_bytes(), Some("text/csv"));
-        assert!(same("a,b\n1,\n", "\"a\",b\r\n1,\"\""));
-        assert!(!same("a,b\n1,\n", "a,b\n1,0\n"));
-    }
-
-    #[test]
-    fn headers_that_frame_or_trace_may_differ_and_others_must_be_present() {
-        let got =
-            response(204, &[("content-type", "application/json; charset=utf-8"), ("x-influxdb-version", "9")], "");
-        for (header, expected) in [
-            ("Request-Id = { matches = '-' }", Verdict::Equivalent),
-            ("Connection = 'close'", Verdict::Equivalent),
-            ("Content-Type = 'application/json'", Verdict::Equivalent),
-            ("Content-Type = 'text/csv'", Verdict::Differs),
-            ("X-Influxdb-Version = { matches = '^1' }", Verdict::Equivalent),
-            ("X-Influxdb-Version = { absent = true }", Verdict::Differs),
-            ("X-Other = '1'", Verdict::Differs),
-        ] {
-            assert_eq!(verdict(&format!("status = 204\nheaders = {{ {header} }}"), &got), expected, "{header}");
-        }
+    fn an_answer_in_other_words_passes_and_says_so() {
+        let got = response(400, &[("content-type", "application/json")], "{\"error\":\"no\"}\n");
+        let judged = |text: &str| {
+            let judgement = compare(&answer(text), &got);
+            (judgement.verdict, judgement.relaxations)
+        };
+        assert_eq!(
+            judged("status = 400\nbody = '{\"error\":\"never\"}'"),
+            (Verdict::OwnWords, vec![Relaxation::Texts])
+        );
+        assert_eq!(judged("status = 404\nbody = '{\"error\":\"never\"}'").0, Verdict::Differs);
+        assert_eq!(judged("status = 400\nbody = { matches = '^x' }").0, Verdict::OwnWords);
+        assert_eq!(
+            judged("status = 400\nbody = '{\"error\":\"no\"}'"),
+            (Verdict::Equivalent, vec![Relaxation::Writing])
+        );
+        assert_eq!(
+            judged("status = 400\nheaders = { Server = 'x' }"),
+            (Verdict::Equivalent, vec![Relaxation::Framing])
+        );
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Answer {
     pub status: u16,
     /// Rules for the headers that are checked; other headers may be present.
     pub headers: Vec<(String, HeaderRule)>,
+    /// Rules for headers that every answer of the file has, unless the case has its own.
+    pub common_headers: Vec<(String, HeaderRule)>,
     /// The rule for the body, decompressed and without transfer coding. Without a rule, the body is not checked.
     pub body: Option<BodyRule>,
 }
@@ -181,7 +183,7 @@ impl TryFrom<AnswerText> for Answer {
             }
             (Some(_), Some(_)) => return Err(AnswerError::SeveralBodies),
         };
-        Ok(Answer { status: text.status, headers: text.headers.0, body })
+        Ok(Answer { status: text.status, headers: text.headers.0, common_headers: Vec::new(), body })
     }
 }
 

@@ -10,6 +10,7 @@ mod request;
 mod text;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -39,6 +40,8 @@ pub struct Case {
     pub config: toml::Table,
     /// Everything that the case creates. The runner drops it before and after the case.
     pub owns: Owned,
+    /// Whether the case needs the whole server: its names are sent as written, and no other case runs at the same time.
+    pub exclusive: bool,
     /// Requests that set up the case. They are not judged, but must succeed.
     pub preparation: Vec<Request>,
     /// The requests whose answers are judged.
@@ -93,6 +96,15 @@ pub enum Need {
     Auth,
     /// The target has no databases (except `_internal`) and no users, since answers list all of them.
     Empty,
+}
+
+/// What a server holds for all of its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holdings {
+    /// Databases, and what belongs to them.
+    Databases,
+    /// Users.
+    Users,
 }
 
 /// Everything that a case creates. The runner drops it before and after the case.
@@ -174,6 +186,8 @@ struct CaseText {
     config: toml::Table,
     owns: Option<Owned>,
     #[serde(default)]
+    exclusive: bool,
+    #[serde(default)]
     given: Vec<String>,
     step: Vec<StepText>,
 }
@@ -237,12 +251,18 @@ impl FileText {
         if steps.is_empty() {
             return Err(format!("the case `{}` has no step", text.id));
         }
+        let exclusive = text.exclusive || needs.contains(&Need::Empty) || !text.config.is_empty();
+        let lists = |step: &Step| step.lists(Holdings::Databases) || step.lists(Holdings::Users);
+        if !exclusive && steps.iter().any(lists) {
+            return Err(format!("the case `{}` lists what the whole server holds: it must be `exclusive`", text.id));
+        }
         Ok(Case {
             id: text.id.clone(),
             about: text.about.clone(),
             level,
             source: text.source.clone(),
             clauses: text.clauses.clone(),
+            exclusive,
             needs,
             config: text.config.clone(),
             owns: text.owns.clone().unwrap_or_else(|| self.owns.clone()),
@@ -251,6 +271,23 @@ impl FileText {
             file: file.to_owned(),
             line,
         })
+    }
+}
+
+impl Step {
+    /// Whether a right answer lists everything of a kind that the server holds.
+    pub fn lists(&self, holdings: Holdings) -> bool {
+        static LISTS: LazyLock<[Option<regex::Regex>; 2]> = LazyLock::new(|| {
+            let databases =
+                r"(?i)\bshow\s+(databases|continuous\s+queries|subscriptions|shards|shard\s+groups|queries)\b";
+            [databases, r"(?i)\bshow\s+users\b"].map(|pattern| regex::Regex::new(pattern).ok())
+        });
+        let is_list = |encoded: &[u8]| {
+            let spaced: Vec<u8> = encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+            let text = percent_encoding::percent_decode(&spaced).decode_utf8_lossy();
+            LISTS[holdings as usize].as_ref().is_some_and(|lists| lists.is_match(&text))
+        };
+        self.expected.status == 200 && (is_list(self.request.target.as_bytes()) || is_list(&self.request.body))
     }
 }
 
@@ -292,7 +329,7 @@ fn answer(text: AnswerText, every: &[(String, HeaderRule)]) -> Result<Answer, St
     let mut answer = Answer::try_from(text).map_err(|e| e.to_string())?;
     for (name, rule) in every {
         if !answer.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
-            answer.headers.push((name.clone(), rule.clone()));
+            answer.common_headers.push((name.clone(), rule.clone()));
         }
     }
     Ok(answer)
@@ -345,9 +382,9 @@ body = "b"
         assert_eq!(case.owns.databases, ["mydb"]);
         assert_eq!(case.preparation.len(), 1);
         let step = &case.steps[0];
-        assert_eq!(step.expected.headers.len(), 1);
+        assert_eq!(step.expected.common_headers.len(), 1);
         let alternative = step.alternative.as_ref().unwrap();
-        assert_eq!((alternative.profile, alternative.answer.headers.len()), (Profile::Observed, 1));
+        assert_eq!((alternative.profile, alternative.answer.common_headers.len()), (Profile::Observed, 1));
     }
 
     #[test]
@@ -363,6 +400,12 @@ body = "b"
             ("source = ", "# ", line("[[case]]"), "must name its `source`"),
             ("profile = \"1.2.4\"", "profile = \"documented\"", line("[[case]]"), "another profile"),
             ("request = \"POST /query\"", "request = \"POST\"", line("[[given"), "is not a request"),
+            (
+                "request = \"POST /write?db=mydb\"\nbody = \"m f=1i\"\nresponse.status = 400",
+                "request = \"GET /query?q=show+users\"\nresponse.status = 200",
+                line("[[case]]"),
+                "must be `exclusive`",
+            ),
         ] {
             assert!(CASE.contains(from), "{from}");
             let error = parse_file("f.toml", &CASE.replace(from, to)).unwrap_err();

@@ -5,11 +5,22 @@ use std::io::{self, Write};
 
 use similar::TextDiff;
 
+use super::causes::causes;
 use super::{Outcome, Report, Score, StepOutcome};
 use crate::case::ClauseId;
 use crate::clauses::Clause;
+use crate::content::documents;
 use crate::known::Known;
-use crate::verdict::{Difference, Verdict, documents};
+use crate::verdict::{Difference, Verdict};
+
+/// From how many failures on they are folded by cause first.
+const FOLDED_MIN: usize = 5;
+
+/// The longest command that is printed; the JSON report has them all.
+const CURL_BYTES_MAX: usize = 1000;
+
+/// The most causes that are printed.
+const CAUSES_MAX: usize = 20;
 
 /// Prints the report; if `verbose`, with the differences of equivalent answers.
 pub fn print(
@@ -25,6 +36,7 @@ pub fn print(
     for outcome in report.outcomes.iter().filter(shown) {
         groups.entry((outcome.id.area(), outcome.clauses.first())).or_default().push(outcome);
     }
+    print_causes(out, report)?;
     let mut area = "";
     for ((of, clause), outcomes) in groups {
         if of != area {
@@ -40,28 +52,44 @@ pub fn print(
         }
     }
     print_scores(out, report)?;
-    for outcome in known.resolved(&report.outcomes) {
-        writeln!(
-            out,
-            "{} is listed as a known difference, but is {}: remove it from the list",
-            outcome.id, outcome.verdict
-        )?;
-    }
     Ok(())
+}
+
+/// Prints the failures by their likely cause, if there are more than a screen takes.
+fn print_causes(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let causes = causes(report);
+    if causes.iter().map(|cause| cause.outcomes.len()).sum::<usize>() < FOLDED_MIN {
+        return Ok(());
+    }
+    writeln!(out, "failures by likely cause")?;
+    for cause in causes.iter().take(CAUSES_MAX) {
+        let first = cause.outcomes.first().map(|outcome| outcome.id.as_str()).unwrap_or_default();
+        let what: String = cause.what.chars().take(90).collect();
+        writeln!(out, "{:>6}  {what} (such as {first})", cause.outcomes.len())?;
+    }
+    let rest: usize = causes.iter().skip(CAUSES_MAX).map(|cause| cause.outcomes.len()).sum();
+    if rest > 0 { writeln!(out, "{rest:>6}  of {} more causes", causes.len() - CAUSES_MAX) } else { Ok(()) }
 }
 
 fn print_outcome(out: &mut impl Write, outcome: &Outcome, known: &Known) -> io::Result<()> {
     let mark = if outcome.verdict.is_failure() { '✗' } else { '≈' };
     writeln!(out, "\n  {mark} {} {} ({})", outcome.id, outcome.verdict, outcome.place)?;
     writeln!(out, "    {}", outcome.about)?;
-    if let Some(reason) = known.reason(&outcome.id) {
-        writeln!(out, "    known: {reason}")?;
+    if let Some(entry) = known.entry(&outcome.id) {
+        writeln!(out, "    known: {}", entry.reason)?;
+        if let Some(link) = &entry.link {
+            writeln!(out, "    see {link}")?;
+        }
     }
     if let Some(reason) = &outcome.reason {
         writeln!(out, "    {reason}")?;
     }
-    for step in outcome.steps.iter().filter(|step| step.verdict != Verdict::Exact) {
-        print_step(out, step)?;
+    let inexact: Vec<&StepOutcome> = outcome.steps.iter().filter(|step| step.verdict == outcome.verdict).collect();
+    if let Some(first) = inexact.first() {
+        print_step(out, first)?;
+    }
+    if inexact.len() > 1 {
+        writeln!(out, "    and {} more of {} steps", inexact.len() - 1, outcome.steps.len())?;
     }
     Ok(())
 }
@@ -69,6 +97,9 @@ fn print_outcome(out: &mut impl Write, outcome: &Outcome, known: &Known) -> io::
 fn print_step(out: &mut impl Write, step: &StepOutcome) -> io::Result<()> {
     for line in step.request.lines() {
         writeln!(out, "    > {line}")?;
+    }
+    if !step.curl.contains('\n') && step.curl.len() < CURL_BYTES_MAX {
+        writeln!(out, "    $ {}", step.curl)?;
     }
     if let Some(profile) = step.answered_as {
         writeln!(out, "    this is the answer of the profile {profile}")?;
@@ -123,7 +154,13 @@ fn print_scores(out: &mut impl Write, report: &Report) -> io::Result<()> {
         print_score(out, area, *score)?;
         total += *score;
     }
-    print_score(out, "all", total)
+    print_score(out, "all", total)?;
+    let relaxations = report.relaxations();
+    if !relaxations.is_empty() {
+        let used = relaxations.iter().map(|(relaxation, cases)| format!("{} ({cases})", relaxation.as_str()));
+        writeln!(out, "\noverlooked in cases that passed: {}", used.collect::<Vec<_>>().join(", "))?;
+    }
+    Ok(())
 }
 
 fn print_score(out: &mut impl Write, name: &str, score: Score) -> io::Result<()> {
@@ -164,6 +201,7 @@ mod tests {
             "[a.rule.1] It MUST.",
             "✗ a.bad differs (f.toml:9)",
             "> GET /x",
+            "$ curl -i -X GET 'http://localhost:1/x'",
             "status: expected 200, got 404",
             "    -   \"x\": 1\n    +   \"x\": 2\n",
         ] {
@@ -177,6 +215,6 @@ mod tests {
         let text = printed(&Known::default());
         let line = text.lines().find(|line| line.starts_with("a ")).unwrap();
         let numbers: Vec<_> = line.split_whitespace().collect();
-        assert_eq!(numbers, ["a", "50", "%", "0", "1", "0", "1", "0"]);
+        assert_eq!(numbers, ["a", "50", "%", "0", "1", "0", "0", "1", "0"]);
     }
 }

@@ -137,11 +137,14 @@ fn failures(html: &mut String, report: &Report) {
         html.push_str(&format!("<details><summary>{id} <small>{about}</small></summary><pre>"));
         html.push_str(&escape(outcome.reason.as_deref().unwrap_or_default()));
         for step in outcome.steps.iter().filter(|step| step.verdict.is_failure()) {
-            html.push_str(&format!("{}\n", escape(&step.request)));
+            html.push_str(&format!("{}\n\n$ {}\n", escape(&step.request), escape(&step.curl)));
             html.push_str(&escape(step.error.as_deref().unwrap_or_default()));
             for d in &step.differences {
                 let (at, expected, actual) = (escape(&d.at), escape(&d.expected), escape(&d.actual));
                 html.push_str(&format!("\n<b>{at}</b>\n<del>{expected}</del>\n<ins>{actual}</ins>\n"));
+            }
+            if let Some(wire) = &step.wire {
+                html.push_str(&format!("\n<b>the whole answer</b>\n{}\n", escape(wire)));
             }
         }
         html.push_str("</pre></details>\n");
@@ -165,8 +168,8 @@ th, td { text-align: left; padding: .3rem .75rem; border-bottom: 1px solid var(-
 thead th { position: sticky; top: 0; background: Canvas } th small { display: block; font-weight: 400; opacity: .7 }
 td:not(:first-child), th:not(:first-child) { width: 9rem; font-variant-numeric: tabular-nums }
 tr.area th, tr.area td { padding-top: 1.5rem; font-weight: 650; border-bottom-width: 2px }
-td.exact, td.equivalent, td.differs, td.no-answer, td.not-applicable { border-left: .35rem solid var(--none) }
-td.exact { border-left-color: var(--good) } td.equivalent { border-left-color: var(--near) }
+td.exact, td.equivalent, td.own-words, td.differs, td.no-answer, td.not-applicable { border-left: .35rem solid var(--none) }
+td.exact { border-left-color: var(--good) } td.equivalent, td.own-words { border-left-color: var(--near) }
 td.differs, td.no-answer { border-left-color: var(--bad); font-weight: 600 } td.none, td.not-applicable { opacity: .6 }
 summary { cursor: pointer; font-family: ui-monospace, monospace; font-size: .9em } summary small { font-family: system-ui, sans-serif; opacity: .8 }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85em; max-width: 60rem; opacity: .9 }

@@ -1,20 +1,27 @@
 //! The outcome of a run. Its JSON form is the source of the matrix of several servers; the other forms are for people and CI.
 
+mod causes;
 mod console;
 mod html;
 mod junit;
+mod summary;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, CaseId, ClauseId, Level, Profile, Request};
-use crate::client::NoAnswer;
-use crate::verdict::{Difference, Judgement, Verdict};
+use crate::client::{NoAnswer, Response, Target};
+use crate::curl;
+use crate::verdict::{Difference, Judgement, Relaxation, Verdict};
 
 pub use console::print;
 pub use html::{HtmlError, write_matrix};
 pub use junit::to_junit;
+pub use summary::{to_badge, to_markdown, to_tap};
+
+/// The longest part of a body that a report holds.
+const WIRE_BYTES_MAX: usize = 4096;
 
 /// The outcome of a run.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -59,10 +66,19 @@ pub struct Outcome {
 pub struct StepOutcome {
     /// The request.
     pub request: String,
+    /// The command that repeats the request, with the names of the case.
+    #[serde(default)]
+    pub curl: String,
+    /// The answer as it came, with the names of the case; absent if it is exact.
+    #[serde(default)]
+    pub wire: Option<String>,
     /// The verdict.
     pub verdict: Verdict,
     /// The parts of the answer that are not exact.
     pub differences: Vec<Difference>,
+    /// What was overlooked, so that an answer that is not exact passes.
+    #[serde(default)]
+    pub relaxations: Vec<Relaxation>,
     /// The profile whose answer was given, if it is not the expected one.
     pub answered_as: Option<Profile>,
     /// Why there is no answer.
@@ -84,6 +100,20 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Returns how many cases needed each relaxation to pass.
+    pub fn relaxations(&self) -> BTreeMap<Relaxation, usize> {
+        let mut counts = BTreeMap::new();
+        for outcome in self.outcomes.iter().filter(|outcome| outcome.verdict.was_passed()) {
+            let used: BTreeSet<Relaxation> = outcome.steps.iter().flat_map(|step| step.relaxations.clone()).collect();
+            for relaxation in used {
+                *counts.entry(relaxation).or_default() += 1;
+            }
+        }
+        counts
+    }
+}
+
 impl Score {
     /// Counts a verdict.
     pub fn add(&mut self, verdict: Verdict) {
@@ -102,7 +132,7 @@ impl Score {
 
     /// Returns the number of cases that passed.
     pub fn passed(&self) -> usize {
-        self.of(Verdict::Exact) + self.of(Verdict::Equivalent)
+        Verdict::ALL.into_iter().filter(|verdict| verdict.was_passed()).map(|verdict| self.of(verdict)).sum()
     }
 }
 
@@ -139,26 +169,47 @@ impl Outcome {
 
 impl StepOutcome {
     /// Returns the outcome of a step with an answer.
-    pub fn judged(request: &Request, judgement: Judgement) -> StepOutcome {
+    pub fn judged(request: &Request, target: &Target, response: &Response, judgement: Judgement) -> StepOutcome {
+        let wire = (judgement.verdict != Verdict::Exact).then(|| wire(response));
         StepOutcome {
             request: readable(request),
+            curl: curl::command(request, &target.to_string()),
+            wire,
             verdict: judgement.verdict,
             differences: judgement.differences,
+            relaxations: judgement.relaxations,
             answered_as: judgement.answered_as,
             error: None,
         }
     }
 
     /// Returns the outcome of a step without an answer.
-    pub fn unanswered(request: &Request, error: &NoAnswer) -> StepOutcome {
+    pub fn unanswered(request: &Request, target: &Target, error: &NoAnswer) -> StepOutcome {
         StepOutcome {
             request: readable(request),
+            curl: curl::command(request, &target.to_string()),
+            wire: None,
             verdict: Verdict::NoAnswer,
             differences: Vec::new(),
+            relaxations: Vec::new(),
             answered_as: None,
             error: Some(error.to_string()),
         }
     }
+}
+
+/// Returns an answer as it came: the status, every header, and the beginning of the body.
+fn wire(response: &Response) -> String {
+    let mut text = format!("HTTP/1.1 {}\n", response.status);
+    for (name, value) in &response.headers {
+        text.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
+    }
+    let shown = &response.body[..response.body.len().min(WIRE_BYTES_MAX)];
+    text.push_str(&format!("\n{}", String::from_utf8_lossy(shown)));
+    if shown.len() < response.body.len() {
+        text.push_str(&format!("\n... and {} more bytes", response.body.len() - shown.len()));
+    }
+    text
 }
 
 /// Returns a request in readable form, without percent-encoding.
@@ -202,8 +253,11 @@ pub(crate) mod tests {
         };
         let step = StepOutcome {
             request: "GET /x".to_owned(),
+            curl: "curl -i -X GET 'http://localhost:1/x'".to_owned(),
+            wire: None,
             verdict: Verdict::Differs,
             differences: vec![difference("status", "200", "404"), difference("body", "{\"x\":1}\n", "{\"x\":2}\n")],
+            relaxations: Vec::new(),
             answered_as: None,
             error: None,
         };

@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::Fault;
 use super::contents::{Change, Frame, Memory, Position};
 use super::disk::{Content, Dir, Failure, File, Operation};
+use super::fault::Fault;
 use super::sealing::{Sealer, written};
 
 /// Whether changes are accepted.

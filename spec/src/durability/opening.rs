@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::Fault;
 use super::committer::Committer;
 use super::contents::{Change, Checkpoint, Frame, Memory, Position, Segment, ShardState};
 use super::disk::{Content, Dir, Disk, File, Name, Operation};
+use super::fault::Fault;
 use super::sealing::{Sealer, Surroundings, log_first, written};
 
 /// What the operations at hand are for.

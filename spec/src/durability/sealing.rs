@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::Fault;
 use super::contents::{
     Change, Checkpoint, ListedShard, Memory, Position, Positions, SHARDS, Segment, SeriesFile, ShardState, series_bound,
 };
 use super::disk::{Content, Dir, Disk, Failure, File, Name, Operation};
+use super::fault::Fault;
 
 /// A file is merged if it has up to this many times the values of everything newer.
 const GROWTH: u32 = 2;
