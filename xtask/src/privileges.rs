@@ -108,6 +108,17 @@ fn user(holder: Holder) -> (&'static str, &'static str) {
     }
 }
 
+/// How the statements begin that list what the whole server holds.
+const LISTS: [&str; 7] = [
+    "SHOW CONTINUOUS QUERIES",
+    "SHOW DATABASES",
+    "SHOW QUERIES",
+    "SHOW SHARD GROUPS",
+    "SHOW SHARDS",
+    "SHOW SUBSCRIPTIONS",
+    "SHOW USERS",
+];
+
 /// Adds the case of a cell. Writing to a string cannot fail.
 fn add_case(text: &mut String, row: &Row, holder: Holder, cell: Cell) {
     let Row { name, statement, database, .. } = row;
@@ -125,9 +136,11 @@ fn add_case(text: &mut String, row: &Row, holder: Holder, cell: Cell) {
         clauses.push("compat.auth.request-database.1");
     }
     let given = if holder == Holder::Nobody { "\"data\"".to_owned() } else { format!("\"data\", \"{user}\"") };
+    let lists = cell.documented == Outcome::Allowed && LISTS.iter().any(|list| statement.starts_with(list));
+    let exclusive = if lists { "exclusive = true\n" } else { "" };
     let _ = write!(
         text,
-        "\n[[case]]\nid = \"{area}.privilege-table.{name}.{user}\"\nabout = {}\nclauses = {clauses:?}\ngiven = [{given}]\n\n\
+        "\n[[case]]\nid = \"{area}.privilege-table.{name}.{user}\"\nabout = {}\nclauses = {clauses:?}\ngiven = [{given}]\n{exclusive}\n\
          [[case.step]]\n",
         toml_string(&format!("{statement} with db={database} is {becomes} {words}")),
     );
