@@ -6,7 +6,7 @@
 //! the start ([`opening`]) chooses a checkpoint and replays the log, which may seal, too. A state is what is on the disk and what
 //! the server knows ([`contents`]); an action is the next operation of one of the three, or something that clients or the world do.
 //!
-//! [`Durability::verdict`] tells which clauses a state breaks. The tests of this module check that no reachable state breaks any, and
+//! `verdict` tells which clauses a state breaks. The tests of this module check that no reachable state breaks any, and
 //! that each of the rules of order matters: a model with one [`Fault`] has states that do. The simulation (`tests/simulation`)
 //! replays actions of the model on the real storage, operation by operation, so that model and code cannot drift apart.
 //!

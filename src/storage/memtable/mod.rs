@@ -201,7 +201,7 @@ impl MemoryColumn<'_> {
         Ok(true)
     }
 
-    /// Returns the values, like [`Memtable::chunks`].
+    /// Returns the values, like [`Memtable::chunks_of_fields`].
     pub(crate) fn chunks(&self) -> Vec<MemoryChunk> {
         match &self.values {
             SealedValues::Sorted(rows) => rows.blocks(self.key.1).map(MemoryChunk::Sorted).collect(),
