@@ -129,17 +129,14 @@ impl Memtable {
     }
 
     /// Returns the values of some fields of a series in chunks. They are in the order in which they were written, or sorted. Times may
-    /// otherwise be in any order within and across chunks. Chunks without times in `range` may be left out.
+    /// otherwise be in any order within and across chunks. Chunks without times in `range` may be left out. Empty if the series has no values.
     pub(crate) fn chunks_of_fields(
         &self,
         series: SeriesId,
         fields: impl Iterator<Item = FieldId>,
         range: TimeRange,
     ) -> Vec<Vec<MemoryChunk>> {
-        match self.series.get(series) {
-            None => fields.map(|_| Vec::new()).collect(),
-            Some(series) => series.chunks_of_fields(fields, range),
-        }
+        self.series.get(series).map_or_else(Vec::new, |series| series.chunks_of_fields(fields, range))
     }
 
     /// Returns the series that have values here, in order.

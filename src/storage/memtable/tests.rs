@@ -163,7 +163,7 @@ fn check(memtable: &Memtable, model: &Model) {
 }
 
 fn chunks(memtable: &Memtable, series: SeriesId, field: FieldId, range: TimeRange) -> Vec<MemoryChunk> {
-    memtable.chunks_of_fields(series, std::iter::once(field), range).pop().unwrap()
+    memtable.chunks_of_fields(series, std::iter::once(field), range).pop().unwrap_or_default()
 }
 
 /// Values that are passed in the order of time are those of the chunks.
