@@ -8,7 +8,7 @@ use fluxstone_conformance::case::{Case, Need, Profile};
 use fluxstone_conformance::clauses;
 use fluxstone_conformance::client::Response;
 use fluxstone_conformance::known::Known;
-use fluxstone_conformance::report::{self, Outcome, Report, StepOutcome};
+use fluxstone_conformance::report::{self, Outcome, Report};
 use fluxstone_conformance::run::{self, Settings};
 use fluxstone_conformance::suite::{Selection, Suite};
 use fluxstone_conformance::verdict::Verdict;
@@ -58,17 +58,7 @@ impl Arena {
     /// Runs the cases, checks that all that apply are exact, and returns their number.
     async fn demand_exact(&self, cases: &[&Case]) -> usize {
         let report = run::run(&self.settings, cases, |_| {}).await;
-        let is_good = |outcome: &Outcome| match outcome.verdict {
-            Verdict::Exact | Verdict::NotApplicable => true,
-            // Quirks that no profile reproduces have a clause that says so; both profiles give the sensible answer.
-            Verdict::Equivalent => {
-                let sensible = |step: &StepOutcome| step.answered_as == Some(Profile::Documented);
-                outcome.clauses.iter().any(|clause| clause.subject() == "quirk")
-                    && outcome.steps.iter().all(|step| step.verdict == Verdict::Exact || sensible(step))
-            }
-            Verdict::OwnWords | Verdict::Differs | Verdict::NoAnswer => false,
-        };
-        assert!(report.outcomes.iter().all(is_good), "{}", printed(&report));
+        assert!(report.outcomes.iter().all(Outcome::is_as_demanded), "{}", printed(&report));
         report.outcomes.iter().filter(|outcome| outcome.verdict != Verdict::NotApplicable).count()
     }
 }

@@ -142,7 +142,9 @@ impl Shard {
         let chunks = self.active.chunks_of_fields(series, ids(), range);
         for ((at, _), chunks) in known().zip(chunks) {
             pieces[at].extend(chunks.iter().filter_map(|chunk| Piece::in_memory(chunk, &[])));
-            pieces[at].retain(|piece| piece.range().overlaps(range));
+        }
+        for pieces in &mut pieces {
+            pieces.retain(|piece| piece.range().overlaps(range));
         }
         pieces
     }

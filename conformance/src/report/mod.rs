@@ -61,6 +61,22 @@ pub struct Outcome {
     pub milliseconds: u64,
 }
 
+impl Outcome {
+    /// Whether it is all that this project demands of its own server: exact, or, of a quirk that no profile reproduces, the
+    /// documented answer, which both profiles give.
+    pub fn is_as_demanded(&self) -> bool {
+        match self.verdict {
+            Verdict::Exact | Verdict::NotApplicable => true,
+            Verdict::Equivalent => {
+                let sensible = |step: &StepOutcome| step.answered_as == Some(Profile::Documented);
+                self.clauses.iter().any(|clause| clause.subject() == "quirk")
+                    && self.steps.iter().all(|step| step.verdict == Verdict::Exact || sensible(step))
+            }
+            Verdict::OwnWords | Verdict::Differs | Verdict::NoAnswer => false,
+        }
+    }
+}
+
 /// The outcome of a step.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct StepOutcome {

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use fluxstone_conformance::case::{Case, CaseId, Need, Profile};
-use fluxstone_conformance::report::{Outcome, StepOutcome};
 use fluxstone_conformance::run::{self, Settings};
 use fluxstone_conformance::suite::Suite;
-use fluxstone_conformance::verdict::Verdict;
 
 use super::weave::SWITCH;
 
@@ -105,7 +103,7 @@ impl Server {
         // Small runs, since a run does not end early.
         for some in cases.chunks(8) {
             let report = run::run(&self.settings, some, |_| {}).await;
-            if let Some(outcome) = report.outcomes.iter().find(|outcome| !is_right(outcome)) {
+            if let Some(outcome) = report.outcomes.iter().find(|outcome| !outcome.is_as_demanded()) {
                 return Some(outcome.id.clone());
             }
         }
@@ -120,18 +118,4 @@ fn unknown_target() -> anyhow::Result<Settings> {
 fn section<'t>(config: &'t mut toml::Table, name: &str) -> anyhow::Result<&'t mut toml::Table> {
     let section = config.entry(name).or_insert_with(|| toml::Table::new().into());
     section.as_table_mut().with_context(|| format!("{name} is not a section"))
-}
-
-/// As `tests/conformance.rs` demands it of the server.
-fn is_right(outcome: &Outcome) -> bool {
-    match outcome.verdict {
-        Verdict::Exact | Verdict::NotApplicable => true,
-        // Quirks that no profile reproduces have a clause that says so; both profiles give the sensible answer.
-        Verdict::Equivalent => {
-            let sensible = |step: &StepOutcome| step.answered_as == Some(Profile::Documented);
-            outcome.clauses.iter().any(|clause| clause.subject() == "quirk")
-                && outcome.steps.iter().all(|step| step.verdict == Verdict::Exact || sensible(step))
-        }
-        Verdict::OwnWords | Verdict::Differs | Verdict::NoAnswer => false,
-    }
 }
