@@ -11,7 +11,7 @@ use fluxstone_spec::durability::Thread;
 use parking_lot::{Condvar, Mutex};
 
 /// A thread that performs no operation for so long never will.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What an operation does to which names.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fluxstone::columns::{Column, SeriesPredicate};
 use fluxstone::model::{DatabaseId, ShardId, TimeRange, Timestamp};
 use fluxstone::storage::disk::Disk;
 use fluxstone::storage::memory_disk::{Failure, MemoryDisk, Shortage};
-use fluxstone::storage::{Commit, StorageError, Store, StoreOptions};
+use fluxstone::storage::{self, Commit, StorageError, Store, StoreOptions};
 use fluxstone_spec::durability::committer::Mode;
 use fluxstone_spec::durability::contents::{Change, SHARDS, Values};
 use fluxstone_spec::durability::disk::{Dir, File, Name, Operation, Survival};
@@ -21,7 +21,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use crate::gate::{GatedDisk, Performed};
+use crate::gate::{GatedDisk, PATIENCE, Performed};
 use crate::machine::DATA_DIR;
 use crate::report;
 
@@ -56,6 +56,14 @@ fn performed(operation: &Operation) -> Performed {
         Operation::Cut(name, _) => Performed::Cut(path(*name)),
         Operation::SyncDir(Dir::Data) => Performed::SyncDir(DATA_DIR.into()),
         Operation::SyncDir(Dir::Log) => Performed::SyncDir(LOG_DIR.into()),
+    }
+}
+
+fn stored(mode: Mode) -> storage::Mode {
+    match mode {
+        Mode::Writable => storage::Mode::Writable,
+        Mode::DiskFull => storage::Mode::DiskFull,
+        Mode::ReadOnly => storage::Mode::ReadOnly,
     }
 }
 
@@ -220,7 +228,14 @@ impl Replay {
             assert!(self.model.keeps(&self.state, clause), "{clause:?}: {:?}", self.trace);
         }
         let acknowledged = self.state.acknowledged;
-        let is_writable = running.committer.mode == Mode::Writable;
+        let mode = running.committer.mode;
+        // A change that was held while the disk was full was answered then: only the mode shows that it is visible now.
+        let patience = Instant::now() + PATIENCE;
+        while store.health().mode != stored(mode) {
+            assert!(Instant::now() < patience, "{:?}, then {mode:?}: {:?}", store.health(), self.trace);
+            std::thread::yield_now();
+        }
+        let is_writable = mode == Mode::Writable;
         for (position, commit) in std::mem::take(&mut self.commits) {
             if position <= acknowledged {
                 commit.wait().unwrap_or_else(|error| panic!("not acknowledged: {error}: {:?}", self.trace));
@@ -379,7 +394,7 @@ fn walk(model: Durability, seed: u64, count: &mut Counts) {
 }
 
 fn replay(name: &str, walks: u64, model: Durability) {
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let mut count = Counts::default();
     for seed in 0..walks {
         walk(model, seed, &mut count);
