@@ -19,6 +19,7 @@ use super::counters::Counters;
 use super::gate::Gate;
 use super::options::HttpOptions;
 use super::requests::LargeHeads;
+use super::slots::QueryGates;
 
 /// Queries that show or kill queries, or show a little of the catalog. They wait for one another only.
 const ADMINISTRATION_MAX: usize = 8;
@@ -49,7 +50,7 @@ pub(super) struct ServerContext<A> {
     /// The `Www-Authenticate` header of a 401.
     pub(super) challenge: HeaderValue,
     /// Queries that compute. Those whose clients are slow to read wait.
-    pub(super) queries: Gate,
+    pub(super) queries: QueryGates,
     /// Queries that compute or wait for their clients to read. Each has a thread.
     pub(super) answers: Gate,
     pub(super) administration: Gate,
@@ -77,7 +78,7 @@ impl<A: Api> ServerContext<A> {
         let body_memory = BodyMemory::new(options.body_memory_bytes_max.unwrap_or(usize::MAX));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         ServerContext {
-            queries: Gate::new(options.queries_max),
+            queries: QueryGates::new(options.queries_max, cores),
             answers: Gate::new(options.answers_max),
             control: options.control.clone().map(Control::new),
             handshakes: Gate::new(options.threads.max(1) * HANDSHAKES_PER_THREAD),

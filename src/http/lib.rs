@@ -52,6 +52,7 @@ mod request_metrics;
 mod requests;
 mod routes;
 mod server;
+mod slots;
 mod socket;
 mod stream;
 mod tls;

@@ -26,14 +26,15 @@ use super::body_memory::Reservation;
 use super::brief::{BRIEF_MAX, Shape, YIELD_AFTER};
 use super::context::ServerContext;
 use super::credentials::authenticate;
-use super::gate::{Gate, Pass, Turn};
+use super::gate::{Pass, Turn};
 use super::multipart::{MultipartError, read_parts};
 use super::packing::Packer;
 use super::parameters::{PAIRS_MAX, Parameters, to_text};
 use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody, ReplyStyle, close_after};
+use super::slots::{QueryGates, Slots};
 use super::socket::Peer;
-use super::stream::{Slots, StreamBody, StreamSender, stream};
+use super::stream::{StreamBody, StreamSender, stream};
 use super::units;
 
 /// The largest form or upload, in bytes.
@@ -382,7 +383,7 @@ fn slots_at_once<A: Api>(context: &ServerContext<A>, text: &str, client: &Peer) 
 async fn slots_for<A: Api>(context: &ServerContext<A>, text: &str, client: &Peer) -> Slots {
     let turn = Turn::of(client.address, 0);
     if is_administration(text) {
-        let alone = Gate::new(1);
+        let alone = QueryGates::new(1, 1);
         return Slots { answer: context.administration.pass(turn).await, query: alone.pass(turn).await };
     }
     let answer = context.answers.pass(turn).await;

@@ -14,8 +14,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 
-use super::gate::Pass;
 use super::packing::Packer;
+use super::slots::Slots;
 use super::socket::Peer;
 
 /// Pieces between the query and the socket: one is sent while the next one is made.
@@ -98,15 +98,6 @@ impl Drop for StreamBody {
     fn drop(&mut self) {
         self.link.cancelled.store(true, Ordering::Release);
     }
-}
-
-/// What a query holds while it runs.
-#[derive(Debug)]
-pub(super) struct Slots {
-    /// The right to a thread.
-    pub(super) answer: Pass,
-    /// The right to compute.
-    pub(super) query: Pass,
 }
 
 /// The end at the query. Its calls block.
@@ -215,6 +206,7 @@ impl Cancelled {
 mod tests {
     use super::*;
     use crate::gate::{Gate, Turn};
+    use crate::slots::QueryGates;
     use crate::socket::shared;
     use crate::transport::Socket;
 
@@ -226,7 +218,7 @@ mod tests {
         let _near = tokio::net::TcpStream::connect(address).await.unwrap();
         let accepted = Socket::Tcp(listener.accept().await.unwrap().0);
         let (_reader, _writer, client) = shared(accepted, address.ip().into());
-        let (answers, queries) = (Gate::new(1), Gate::new(1));
+        let (answers, queries) = (Gate::new(1), QueryGates::new(1, 1));
         let turn = Turn::of(address.ip(), 0);
         let slots = Slots { answer: answers.pass(turn).await, query: queries.pass(turn).await };
         let (mut sender, mut body) = stream(None, client, slots);
