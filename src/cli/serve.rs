@@ -14,7 +14,7 @@ use super::logging;
 use super::settings::load_settings;
 use crate::StartError;
 use crate::config::{Control, Settings};
-use crate::http::{Script, THREADS_GRACE, Tls};
+use crate::http::{AccessLog, Script, THREADS_GRACE, Tls};
 use crate::server::{bind, runtime, use_temporary_directory};
 
 /// Serves until interrupted.
@@ -107,9 +107,7 @@ async fn run(
     if arguments.as_influxd && !settings.bind_address.is_empty() {
         close_connections_to(&settings.bind_address).await?;
     }
-    if let Some(tls) = server.tls {
-        reload_on_hangup(tls).map_err(CommandError::Signals)?;
-    }
+    reload_on_hangup(server.tls, server.access_log).map_err(CommandError::Signals)?;
     let ready = match arguments.print_ready {
         ReadyForm::Text => ready_text(settings, temporary, address),
         ReadyForm::Json => ready_json(settings, address, server.services.udp_addresses()),
@@ -157,20 +155,31 @@ fn ready_json(settings: &Settings, address: SocketAddr, udp: &[SocketAddr]) -> S
     ready.to_string()
 }
 
-/// Reads the certificate and its key again each time that SIGHUP arrives.
-fn reload_on_hangup(tls: Tls) -> std::io::Result<()> {
+/// Reads the certificate and its key again, and opens the log of requests again, each time that SIGHUP arrives.
+fn reload_on_hangup(tls: Option<Tls>, access_log: Option<AccessLog>) -> std::io::Result<()> {
     let mut hangups = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
-            let tls = tls.clone();
-            match tokio::task::spawn_blocking(move || tls.reload()).await {
-                Ok(Ok(())) => tracing::info!("the certificate was read again"),
-                Ok(Err(error)) => tracing::error!("{error}; the previous certificate stays in use"),
-                Err(error) => tracing::error!(%error, "the certificate was not read again"),
+            let (tls, access_log) = (tls.clone(), access_log.clone());
+            if let Err(error) = tokio::task::spawn_blocking(move || reload(tls.as_ref(), access_log.as_ref())).await {
+                tracing::error!(%error, "SIGHUP had no effect");
             }
         }
     });
     Ok(())
+}
+
+fn reload(tls: Option<&Tls>, access_log: Option<&AccessLog>) {
+    match tls.map(Tls::reload) {
+        None => {}
+        Some(Ok(())) => tracing::info!("the certificate was read again"),
+        Some(Err(error)) => tracing::error!("{error}; the previous certificate stays in use"),
+    }
+    match access_log.map(AccessLog::reopen) {
+        None => {}
+        Some(Ok(())) => tracing::info!("the log of requests was opened again"),
+        Some(Err(error)) => tracing::error!(%error, "the previous log of requests stays in use"),
+    }
 }
 
 /// Listens where InfluxDB serves backups, and closes each connection: some programs wait until they can connect there.

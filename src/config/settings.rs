@@ -381,7 +381,8 @@ pub struct Http {
     pub realm: String,
     /// Whether each request is logged. Off by default, unlike InfluxDB.
     pub log_enabled: bool,
-    /// The file that requests are logged to; empty is the log of the server. InfluxDB has this key since 1.5.
+    /// The file that requests are logged to; empty is the log of the server. It is opened again on SIGHUP. InfluxDB has this key since
+    /// 1.5.
     pub access_log_path: PathBuf,
     /// Whether `/metrics` exists, beside `/fluxstone/metrics`, which always does. InfluxDB does not have this key.
     pub metrics_enabled: bool,

@@ -3,10 +3,13 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use fluxstone_compat::AnswerSemantics;
 use fluxstone_influxql::parse;
 use hyper::header::{self, HeaderName};
@@ -25,6 +28,43 @@ const PART_CHARS_MAX: usize = 4096;
 /// What InfluxDB writes in place of a password, escaped as in a query string.
 const REDACTED: &str = "%5BREDACTED%5D";
 
+/// The file that requests are logged to. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct AccessLog {
+    path: Arc<Path>,
+    file: Arc<ArcSwap<File>>,
+}
+
+impl AccessLog {
+    /// Opens the file at its end. A new file can be read by its owner only.
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    pub fn open(path: &Path) -> io::Result<AccessLog> {
+        let file = Arc::new(ArcSwap::from_pointee(opened(path)?));
+        Ok(AccessLog { path: path.into(), file })
+    }
+
+    /// Opens the file again by its name, so that the former one can be moved away.
+    ///
+    /// # Errors
+    /// If the file cannot be opened; the former one is kept then.
+    pub fn reopen(&self) -> io::Result<()> {
+        self.file.store(Arc::new(opened(&self.path)?));
+        Ok(())
+    }
+
+    fn write(&self, line: &str) {
+        let file = self.file.load();
+        // There is nobody to tell if this fails.
+        let _ = file.as_ref().write_all(format!("{line}\n").as_bytes());
+    }
+}
+
+fn opened(path: &Path) -> io::Result<File> {
+    File::options().append(true).create(true).mode(0o600).open(path)
+}
+
 /// The line of a request, as far as it is known when the request begins.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -34,7 +74,7 @@ pub(super) struct Entry {
     middle: String,
     begun: Instant,
     /// Where the line goes, unless it is the log of the server.
-    file: Option<Arc<File>>,
+    log: Option<AccessLog>,
 }
 
 impl Entry {
@@ -43,7 +83,7 @@ impl Entry {
         client: &Peer,
         announced: &Announced,
         semantics: AnswerSemantics,
-        file: Option<Arc<File>>,
+        log: Option<AccessLog>,
     ) -> Entry {
         let (path, query) =
             announced.target.as_ref().map_or((&[][..], &[][..]), |target: &Target| (target.path(), target.query()));
@@ -72,15 +112,14 @@ impl Entry {
             version(parts.version),
         );
         let middle = format!("\"{}\" \"{}\"", part(&text(header::REFERER)), part(&text(header::USER_AGENT)));
-        Entry { begin, middle, begun: Instant::now(), file }
+        Entry { begin, middle, begun: Instant::now(), log }
     }
 
     /// Writes the line of a request whose answer has been sent, or given up after so many bytes.
     pub(super) fn write(&self, status: StatusCode, bytes: u64, request_id: &str) {
         let line = self.line(status, bytes, request_id, self.begun.elapsed());
-        if let Some(file) = &self.file {
-            // There is nobody to tell if this fails.
-            let _ = file.as_ref().write_all(format!("{line}\n").as_bytes());
+        if let Some(log) = &self.log {
+            log.write(&line);
         } else {
             tracing::info!(target: "fluxstone::access", "{line}");
         }
@@ -234,7 +273,7 @@ mod tests {
             begin: "127.0.0.1 - root [01/Mar/2017:00:16:18 +0000] \"GET /query?db=d HTTP/1.1\"".to_owned(),
             middle: "\"-\" \"curl/7\"".to_owned(),
             begun: Instant::now(),
-            file: None,
+            log: None,
         };
         assert_eq!(
             entry.line(StatusCode::OK, 57, "id", Duration::from_nanos(1_234_567)),

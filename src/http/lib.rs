@@ -63,6 +63,7 @@ mod variables;
 mod workers;
 mod write;
 
+pub use access_log::AccessLog;
 pub use answer::{Answer, AnswerOptions};
 pub use api::Api;
 pub use control::{

@@ -1,10 +1,8 @@
 //! The settings that the HTTP API depends on, resolved by whoever starts the server.
 
-use std::fs::File;
-use std::sync::Arc;
-
 use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 
+use super::access_log::AccessLog;
 use super::control::Script;
 
 /// The settings of the `[http]` section, and those of `[compat]` that answers depend on.
@@ -24,7 +22,7 @@ pub struct HttpOptions {
     /// `log-enabled`.
     pub log_requests: bool,
     /// `access-log-path`: where requests are logged, unless it is the log of the server.
-    pub access_log: Option<Arc<File>>,
+    pub access_log: Option<AccessLog>,
     /// `metrics-enabled`: whether `/metrics` exists.
     pub has_metrics: bool,
     /// `metrics-auth-enabled`.

@@ -50,7 +50,7 @@ impl QueryGates {
                 drop(pass.lock().take());
             }
         });
-        ShortPass(pass)
+        pass
     }
 }
 
@@ -64,9 +64,8 @@ pub(super) struct QueryPass {
     turn: Turn,
 }
 
-/// Taken away when the query is long.
-#[derive(Debug)]
-struct ShortPass(Arc<Mutex<Option<Pass>>>);
+/// The pass is taken away when the query is long.
+type ShortPass = Arc<Mutex<Option<Pass>>>;
 
 impl QueryPass {
     /// Lets other queries compute while this one waits for something.
@@ -149,6 +148,6 @@ mod tests {
         passes[0].pause();
         passes[0].resume().await;
         tokio::time::sleep(SHORT_MAX * 2 / 3).await;
-        assert_eq!(passes.iter().filter(|pass| pass.short.as_ref().unwrap().0.lock().is_some()).count(), 1);
+        assert_eq!(passes.iter().filter(|pass| pass.short.as_ref().unwrap().lock().is_some()).count(), 1);
     }
 }

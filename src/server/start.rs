@@ -1,8 +1,7 @@
 //! The steps of starting a server: threads, a temporary directory if data are not kept, the engine, the listener. How long it
 //! runs is left to the caller.
 
-use std::fs::File;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use super::memory;
 use super::options::{engine_options, http_options, subscriber_options, udp_options};
 use crate::config::{Control, Settings};
 use crate::engine::{Clock, ClockError, ClockSetting, Engine, SettableClock, SystemClock};
-use crate::http::{self, Tls, TlsError, UnixSocketError};
+use crate::http::{self, AccessLog, Tls, TlsError, UnixSocketError};
 use crate::services::{ServiceError, Services};
 use crate::storage::StorageError;
 
@@ -102,6 +101,8 @@ pub(crate) struct Bound {
     pub(crate) http: http::Server<Engine>,
     /// How connections are encrypted, to read it again.
     pub(crate) tls: Option<Tls>,
+    /// Where requests are logged, to open it again.
+    pub(crate) access_log: Option<AccessLog>,
     /// To be dropped after the server has been run.
     pub(crate) services: Services,
 }
@@ -121,7 +122,8 @@ pub(crate) async fn bind(settings: &Settings) -> Result<Bound, StartError> {
     let tls =
         if http.https_enabled { Some(Tls::load(&http.https_certificate, &http.https_private_key)?) } else { None };
     let mut http_options = http_options(settings);
-    http_options.access_log = access_log(&http.access_log_path)?;
+    let access_log = access_log(&http.access_log_path)?;
+    http_options.access_log.clone_from(&access_log);
     let clock = clock(&settings.control);
     let engine = tokio::task::spawn_blocking(move || Engine::open_with_clock(options, clock))
         .await
@@ -143,14 +145,13 @@ pub(crate) async fn bind(settings: &Settings) -> Result<Bound, StartError> {
     let services = tokio::task::spawn_blocking(move || Services::start(&engine, subscriber, udp))
         .await
         .map_err(|error| StartError::Panicked(error.into()))??;
-    Ok(Bound { http, tls, services })
+    Ok(Bound { http, tls, access_log, services })
 }
 
-/// Opens the file that requests are logged to, at its end, if there is to be one. Only its owner can read it.
-fn access_log(path: &Path) -> Result<Option<Arc<File>>, StartError> {
+/// Opens the file that requests are logged to, if there is to be one.
+fn access_log(path: &Path) -> Result<Option<AccessLog>, StartError> {
     if path.as_os_str().is_empty() {
         return Ok(None);
     }
-    let opened = File::options().append(true).create(true).mode(0o600).open(path);
-    opened.map(|file| Some(Arc::new(file))).map_err(|error| StartError::AccessLog { path: path.to_owned(), error })
+    AccessLog::open(path).map(Some).map_err(|error| StartError::AccessLog { path: path.to_owned(), error })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fluxstone_engine::Mode;
 
 use super::*;
+use crate::AccessLog;
 use crate::context::ServerContext;
 use crate::readiness;
 
@@ -106,13 +107,13 @@ fn with_authentication_metrics_name_no_databases_or_need_credentials() {
     assert!(prepared.starts_with("User(\"root\")") && prepared.ends_with(" SHOW STATS"), "{prepared}");
 }
 
-// spec: watch.access.1, watch.access.3
+// spec: watch.access.1, watch.access.3, watch.access.4
 #[test]
 fn a_request_is_logged_to_its_file_when_it_has_been_answered() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("access.log");
-    let file = std::fs::File::options().append(true).create(true).open(&path).unwrap();
-    let server = TestServer::with(HttpOptions { log_requests: true, access_log: Some(Arc::new(file)), ..options() });
+    let log = AccessLog::open(&path).unwrap();
+    let server = TestServer::with(HttpOptions { log_requests: true, access_log: Some(log.clone()), ..options() });
     let headers = "User-Agent: curl/7 \"x\"\r\nReferer: http://dash\r\nX-Forwarded-For: 10.0.0.1\r\n";
     let answer = server.get_with("/query?u=root&p=secret&q=rows+1", headers);
     let bytes = answer.body.len();
@@ -130,4 +131,14 @@ fn a_request_is_logged_to_its_file_when_it_has_been_answered() {
     );
     let took = after.strip_prefix(&expected).unwrap_or_else(|| panic!("{after} instead of {expected}"));
     assert!(took.trim_end().parse::<u64>().is_ok(), "{took}");
+
+    std::fs::rename(&path, folder.path().join("access.log.1")).unwrap();
+    log.reopen().unwrap();
+    server.get("/ping");
+    while !std::fs::read_to_string(&path).is_ok_and(|text| text.contains("/ping") && text.ends_with('\n')) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    assert!(log.reopen().is_err());
+    assert_eq!(server.get("/ping").status, 204);
 }
