@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use client::Connection;
 use server::Server;
@@ -142,6 +143,26 @@ fn requests_go_to_a_file_that_is_appended_to() {
     let output = output.expect("the command runs");
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && message.contains("access.log to log requests: "), "{message}");
+}
+
+// spec: watch.access.4
+#[test]
+fn the_file_of_requests_is_opened_again_on_sighup() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [path, moved] = ["access.log", "access.log.1"].map(|name| folder.path().join(name));
+    let settings = format!("[http]\nlog-enabled = true\naccess-log-path = \"{}\"\n", path.display());
+    let mut watched = Watched::start(&settings, None);
+    watched.send("GET", "/ping");
+    std::fs::rename(&path, &moved).expect("a file");
+    let hang_up = Command::new("kill").args(["-HUP", &watched.server.id().to_string()]).status();
+    assert!(hang_up.expect("kill runs").success());
+    while !path.exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    watched.send("HEAD", "/ping");
+    watched.messages();
+    let is_one = |path, text| matches!(&lines(path)[..], [line] if line.contains(text));
+    assert!(is_one(&moved, "\"GET /ping ") && is_one(&path, "\"HEAD /ping "));
 }
 
 // spec: watch.slow.1, watch.slow.2
