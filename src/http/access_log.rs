@@ -2,20 +2,15 @@
 //! microseconds). Passwords are left out, and nothing that a client sends can look like another line.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use fluxstone_compat::AnswerSemantics;
 use fluxstone_influxql::parse;
 use hyper::header::{self, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
 
+use super::access_file::AccessLog;
 use super::credentials::{Credentials, user_of};
 use super::head::Target;
 use super::parameters::{Parameters, to_text, unescaped};
@@ -27,43 +22,6 @@ const PART_CHARS_MAX: usize = 4096;
 
 /// What InfluxDB writes in place of a password, escaped as in a query string.
 const REDACTED: &str = "%5BREDACTED%5D";
-
-/// The file that requests are logged to. Clones are the same.
-#[derive(Debug, Clone)]
-pub struct AccessLog {
-    path: Arc<Path>,
-    file: Arc<ArcSwap<File>>,
-}
-
-impl AccessLog {
-    /// Opens the file at its end. A new file can be read by its owner only.
-    ///
-    /// # Errors
-    /// If the file cannot be opened.
-    pub fn open(path: &Path) -> io::Result<AccessLog> {
-        let file = Arc::new(ArcSwap::from_pointee(opened(path)?));
-        Ok(AccessLog { path: path.into(), file })
-    }
-
-    /// Opens the file again by its name, so that the former one can be moved away.
-    ///
-    /// # Errors
-    /// If the file cannot be opened; the former one is kept then.
-    pub fn reopen(&self) -> io::Result<()> {
-        self.file.store(Arc::new(opened(&self.path)?));
-        Ok(())
-    }
-
-    fn write(&self, line: &str) {
-        let file = self.file.load();
-        // There is nobody to tell if this fails.
-        let _ = file.as_ref().write_all(format!("{line}\n").as_bytes());
-    }
-}
-
-fn opened(path: &Path) -> io::Result<File> {
-    File::options().append(true).create(true).mode(0o600).open(path)
-}
 
 /// The line of a request, as far as it is known when the request begins.
 #[derive(Debug)]

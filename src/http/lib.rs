@@ -10,7 +10,7 @@
 //! | `context`, `options`, `counters` | what all requests share: engine, settings, bounds, statistics |
 //! | `gate`, `administration`, `body_memory`, `patience` | the bounds: jobs, which queries have slots of their own, memory, rates |
 //! | `head`, `requests` | the heads of requests, read before hyper reads them: targets, and where bodies end |
-//! | `routes`, `access_log` | paths, verbs, the headers of every answer, the log of requests |
+//! | `routes`, `access_log`, `access_file` | paths, verbs, the headers of every answer, the log of requests |
 //! | `parameters`, `units`, `bind`, `body`, `gzip`, `multipart` | decoding of requests |
 //! | `credentials`, `token` | authentication |
 //! | `query`, `write`, `variables`, `readiness` | the endpoints |
@@ -20,6 +20,7 @@
 //! | `brief` | which queries the thread of a connection runs |
 //! | `answer`, `stream`, `packing` | encoding of results in JSON and CSV, their way to the socket, and their compression |
 
+mod access_file;
 mod access_log;
 mod administration;
 mod answer;
@@ -63,7 +64,7 @@ mod variables;
 mod workers;
 mod write;
 
-pub use access_log::AccessLog;
+pub use access_file::AccessLog;
 pub use answer::{Answer, AnswerOptions};
 pub use api::Api;
 pub use control::{

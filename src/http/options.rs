@@ -2,7 +2,7 @@
 
 use fluxstone_compat::{AnswerSemantics, CsvNullCells};
 
-use super::access_log::AccessLog;
+use super::access_file::AccessLog;
 use super::control::Script;
 
 /// The settings of the `[http]` section, and those of `[compat]` that answers depend on.
