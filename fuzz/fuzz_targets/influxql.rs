@@ -4,7 +4,7 @@
 
 use fluxstone_influxql::ast::{Definition, Statement};
 use fluxstone_influxql::{ErrorKind, Parameter, Parameters, ParseError, parse};
-use fluxstone_spec::grammar::{INFLUXQL, characters};
+use fluxstone_grammar::{INFLUXQL, characters};
 use libfuzzer_sys::fuzz_target;
 
 /// The longest text to check against the grammar, in bytes. Its recognizer takes polynomial time.

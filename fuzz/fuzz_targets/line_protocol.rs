@@ -8,7 +8,7 @@ use fluxstone_line_protocol::{
     ParsedBody, Precision, parse_as, unescape_field_key, unescape_measurement, unescape_string, unescape_tag,
 };
 use fluxstone_model::{Scalar, SeriesKey, Timestamp};
-use fluxstone_spec::grammar::{LINE_PROTOCOL, bytes};
+use fluxstone_grammar::{LINE_PROTOCOL, bytes};
 use libfuzzer_sys::fuzz_target;
 
 /// The longest body that is given to the grammar. Its recogniser is polynomial, not fast.

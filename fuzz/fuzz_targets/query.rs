@@ -4,26 +4,23 @@
 //! decisions that reach new code.
 #![no_main]
 
-#[path = "../../tests/semantics/choices.rs"]
-mod choices;
 #[path = "../../tests/semantics/data.rs"]
 mod data;
-#[path = "../../tests/semantics/queries.rs"]
-mod queries;
 #[path = "../../tests/semantics/answers.rs"]
 mod answers;
 #[path = "../../tests/semantics/stores.rs"]
 mod stores;
 
+use fluxstone_grammar::Choices;
+use fluxstone_grammar::statements::select;
 use libfuzzer_sys::fuzz_target;
 
 use answers::Bench;
-use choices::Choices;
 
 // spec: select.where.1, select.order.1
 fuzz_target!(|bytes: &[u8]| {
     let (for_data, for_statement) = bytes.split_at(bytes.len() / 2);
-    let text = queries::select(&mut Choices::new(for_statement));
+    let text = select(&mut Choices::new(for_statement));
     let bench = Bench::new(data::steps(&mut Choices::new(for_data)), 3);
     if let Some(difference) = bench.difference(&text, 2) {
         panic!("{difference}");

@@ -24,7 +24,7 @@
 //! Answers are those of the default profile. For `sample`, which chooses at random, [`functions::selectors::is_sample`] decides
 //! which choices are correct.
 //!
-//! The ABNF grammars of the specification are executable as well: [`mod@grammar`]. So is the table of privileges: [`privileges`]. The order of
+//! The ABNF grammars of the specification are executable as well: crate `fluxstone-grammar`. So is the table of privileges: [`privileges`]. The order of
 //! the durable steps of storage is a state machine, which a model checker explores: [`durability`].
 
 pub mod answer;
@@ -36,7 +36,6 @@ pub mod durability;
 pub mod fill;
 pub mod from;
 pub mod functions;
-pub mod grammar;
 pub mod group;
 pub mod into;
 pub mod operands;

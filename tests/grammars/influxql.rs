@@ -5,7 +5,7 @@
 
 use fluxstone::influxql::ast::Query;
 use fluxstone::influxql::{ErrorKind, Parameter, Parameters, ParseError, parse};
-use fluxstone_spec::grammar::{INFLUXQL, Rule, Size, characters};
+use fluxstone_grammar::{INFLUXQL, Rule, Size, characters};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;

@@ -2,7 +2,7 @@
 
 use fluxstone::line_protocol::{Precision, parse};
 use fluxstone::model::Timestamp;
-use fluxstone_spec::grammar::{LINE_PROTOCOL, Rule, Size, bytes};
+use fluxstone_grammar::{LINE_PROTOCOL, Rule, Size, bytes};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;

@@ -5,18 +5,17 @@
 //! the evaluator. The answers must be equal: names, tags, columns, every row and every digit; errors too.
 
 mod answers;
-mod choices;
 mod data;
-mod queries;
 mod shard_writes;
 mod stores;
 
+use fluxstone_grammar::Choices;
+use fluxstone_grammar::statements::select;
 use fluxstone_spec::functions::selectors::is_sample;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use answers::{Bench, evaluated, meant, statement};
-use choices::Choices;
 
 /// Databases in one run; `SEMANTICS_DATABASES` overrides it.
 const DATABASES: u64 = 400;
@@ -61,7 +60,7 @@ fn answers_are_those_of_the_executable_semantics() {
         let mut random = SmallRng::seed_from_u64(seed);
         let bench = Bench::new(data::steps(&mut Choices::new(&bytes(&mut random))), 1 + seed as usize % 6);
         for _ in 0..STATEMENTS {
-            let text = queries::select(&mut Choices::new(&bytes(&mut random)));
+            let text = select(&mut Choices::new(&bytes(&mut random)));
             let Some(select) = statement(&text) else {
                 counts.refused_by_parser += 1;
                 continue;

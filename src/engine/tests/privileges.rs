@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::mem::{Discriminant, discriminant};
 
+use fluxstone_grammar::{INFLUXQL, Size};
 use fluxstone_influxql::ast::{Definition, Show, Statement};
 use fluxstone_influxql::parse;
-use fluxstone_spec::grammar::{INFLUXQL, Size};
 use fluxstone_spec::privileges::{Cell, Holder, Outcome, Row, table};
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;

@@ -24,7 +24,7 @@ impl Grammar {
     /// Draws a random sentence of `rule`; `None` if it derives none, or prose forbids all that were drawn.
     ///
     /// ```
-    /// use fluxstone_spec::grammar::{Grammar, Size};
+    /// use fluxstone_grammar::{Grammar, Size};
     /// use rand::{SeedableRng, rngs::SmallRng};
     /// let grammar = Grammar::read("sum = digit *( \"+\" digit )\ndigit = %x30-39\n").unwrap();
     /// let sum = grammar.rule("sum").unwrap();

@@ -1,4 +1,4 @@
-//! Random valid statements, as text, over the data of [`super::data`]. They may contain sub-queries.
+//! Random valid statements, as text, over the data of [`mod@super::points`]. They may contain sub-queries.
 
 use super::choices::Choices;
 
@@ -10,8 +10,8 @@ struct Names {
     tags: Vec<String>,
 }
 
-/// Returns a SELECT as text.
-pub(crate) fn select(choices: &mut Choices<'_>) -> String {
+/// Returns a SELECT as text. It may read the retention policy `other`.
+pub fn select(choices: &mut Choices<'_>) -> String {
     statement(choices, 0).0
 }
 

@@ -1,4 +1,5 @@
-//! Executable grammars: the ABNF files of the specification as generators and recognisers of sentences.
+//! Executable grammars: the ABNF files of the specification as generators and recognisers of sentences; and random data with valid
+//! statements about them ([`points`], [`statements`]).
 //!
 //! [`Grammar::read`] parses a file of RFC 5234 and RFC 7405 into rules; [`Grammar::sentence`] draws a random sentence of a rule;
 //! [`Grammar::mutate`] edits one, which may break it; [`Grammar::derives`] decides whether a rule derives a text. A parser is
@@ -14,12 +15,15 @@
 //! The rules that they name must not use prose themselves.
 
 mod abnf;
+mod choices;
 mod generate;
 mod mutate;
 mod network;
 mod node;
+pub mod points;
 mod recognise;
 mod rules;
+pub mod statements;
 
 #[cfg(test)]
 mod tests;
@@ -27,17 +31,17 @@ mod tests;
 use std::sync::LazyLock;
 
 pub use abnf::AbnfError;
+pub use choices::Choices;
 pub use generate::Size;
 pub use node::Rule;
 pub use rules::Grammar;
 
 /// `spec/grammar/line-protocol.abnf`; its terminals are bytes, its start is `body`.
 pub static LINE_PROTOCOL: LazyLock<Grammar> =
-    LazyLock::new(|| of_file("line-protocol.abnf", include_str!("../../grammar/line-protocol.abnf")));
+    LazyLock::new(|| of_file("line-protocol.abnf", include_str!("../line-protocol.abnf")));
 
 /// `spec/grammar/influxql.abnf`; its terminals are code points, its start is `text`.
-pub static INFLUXQL: LazyLock<Grammar> =
-    LazyLock::new(|| of_file("influxql.abnf", include_str!("../../grammar/influxql.abnf")));
+pub static INFLUXQL: LazyLock<Grammar> = LazyLock::new(|| of_file("influxql.abnf", include_str!("../influxql.abnf")));
 
 /// Reads a file of this crate. A test shows that it is well-formed.
 fn of_file(name: &str, text: &str) -> Grammar {

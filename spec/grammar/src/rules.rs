@@ -25,7 +25,7 @@ impl Grammar {
     /// Reads an ABNF file.
     ///
     /// ```
-    /// use fluxstone_spec::grammar::{Grammar, characters};
+    /// use fluxstone_grammar::{Grammar, characters};
     /// let grammar = Grammar::read("greeting = \"hello\" 1*( \" \" name )\nname = %x41-5A *%x61-7A\n").unwrap();
     /// let greeting = grammar.rule("greeting").unwrap();
     /// assert!(grammar.derives(greeting, &characters("Hello Ada Grace")));

@@ -1,12 +1,14 @@
 //! Random decisions for generators, read from a list of bytes. Once the list is used up, every byte is zero.
 
 /// A source of decisions.
-pub(crate) struct Choices<'b> {
+#[derive(Debug)]
+pub struct Choices<'b> {
     bytes: &'b [u8],
 }
 
 impl<'b> Choices<'b> {
-    pub(crate) fn new(bytes: &'b [u8]) -> Choices<'b> {
+    /// Decisions that these bytes make.
+    pub fn new(bytes: &'b [u8]) -> Choices<'b> {
         Choices { bytes }
     }
 
@@ -17,28 +19,28 @@ impl<'b> Choices<'b> {
     }
 
     /// Returns a number below `end`, which is at most 256.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         usize::from(self.byte()) % end.max(1)
     }
 
     /// Returns a number from `from` to `to`, inclusive.
-    pub(crate) fn between(&mut self, from: i64, to: i64) -> i64 {
+    pub fn between(&mut self, from: i64, to: i64) -> i64 {
         let wide = u16::from_le_bytes([self.byte(), self.byte()]);
         from + i64::from(wide) % (to - from + 1)
     }
 
     /// Returns true once in `times` calls on average.
-    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+    pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) + 1 == times
     }
 
     /// Returns an element of a list.
-    pub(crate) fn one_of<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
+    pub fn one_of<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
         list[self.below(list.len())]
     }
 
     /// Returns a name of a list.
-    pub(crate) fn name(&mut self, list: &[String]) -> String {
+    pub fn name(&mut self, list: &[String]) -> String {
         list[self.below(list.len())].clone()
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
-use super::*;
+use crate::*;
 
 /// Checks which texts the first rule of a grammar derives.
 fn check(grammar: &str, derived: &[&str], refused: &[&str]) {
