@@ -12,7 +12,7 @@ use crate::content;
 use crate::names::Names;
 use crate::report::{Outcome, StepOutcome};
 use crate::settings::Settings;
-use crate::verdict::{self, Verdict};
+use crate::verdict::{self, Judgement, Verdict};
 
 /// One case against a target.
 #[derive(Debug)]
@@ -65,13 +65,16 @@ impl<'a> Attempt<'a> {
         outcome
     }
 
-    /// Runs the case without judging it, and returns the answers to its steps.
+    /// Runs the case without judging it, and returns the answers to its steps. A step that holds eventually is repeated until it does.
     pub(crate) async fn replay(&self) -> Result<Vec<Response>, String> {
+        if let Some(reason) = inapplicable(self.settings, self.case) {
+            return Err(reason);
+        }
         self.drop_owned().await;
         self.prepare().await.map_err(|(_, reason)| reason)?;
         let mut responses = Vec::with_capacity(self.case.steps.len());
         for step in &self.case.steps {
-            responses.push(self.send_step(step).await.map_err(|error| error.to_string())?);
+            responses.push(self.settle(step).await.map_err(|error| error.to_string())?.0);
         }
         self.drop_owned().await;
         Ok(responses)
@@ -94,18 +97,26 @@ impl<'a> Attempt<'a> {
     }
 
     async fn run_step(&self, step: &Step) -> StepOutcome {
-        let deadline = Instant::now() + self.settings.patience;
         // The report shows the request of the case, without the administrator's credentials.
+        match self.settle(step).await {
+            Ok((response, judgement)) => {
+                StepOutcome::judged(&step.request, &self.settings.target, &response, judgement)
+            }
+            Err(error) => StepOutcome::unanswered(&step.request, &self.settings.target, &error),
+        }
+    }
+
+    /// Sends a step, until its answer is right if it holds eventually.
+    async fn settle(&self, step: &Step) -> Result<(Response, Judgement), NoAnswer> {
+        let deadline = Instant::now() + self.settings.patience;
         loop {
-            let outcome = match self.send_step(step).await {
-                Ok(response) => {
-                    let judgement = verdict::judge(step, &response, self.settings.profile);
-                    StepOutcome::judged(&step.request, &self.settings.target, &response, judgement)
-                }
-                Err(error) => StepOutcome::unanswered(&step.request, &self.settings.target, &error),
-            };
-            if !step.eventually || !outcome.verdict.is_failure() || Instant::now() >= deadline {
-                return outcome;
+            let judged = self.send_step(step).await.map(|response| {
+                let judgement = verdict::judge(step, &response, self.settings.profile);
+                (response, judgement)
+            });
+            let is_right = judged.as_ref().is_ok_and(|(_, judgement)| !judgement.verdict.is_failure());
+            if !step.eventually || is_right || Instant::now() >= deadline {
+                return judged;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -1,4 +1,4 @@
-//! The command line: `run`, `list`, `show`, `record`.
+//! The command line: `run`, `list`, `show`, `record`; the other commands are those of `modes`.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -10,13 +10,15 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::case::{Answer, Case, Level, Profile};
+use crate::case::{Answer, Case, Profile};
+use crate::chosen::{Chosen, suite};
 use crate::client::Target;
 use crate::known::Known;
 use crate::launch::Launcher;
+use crate::modes::{self, Mode};
 use crate::report::{self, Outcome, Report};
 use crate::run::{self, Settings};
-use crate::suite::{Selection, Suite};
+use crate::suite::Selection;
 use crate::{clauses, curl, fleet, record};
 
 /// The versions of InfluxDB whose answers are recorded, apart from those that the cases hold.
@@ -61,6 +63,8 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    #[command(flatten)]
+    Other(Mode),
 }
 
 #[derive(Debug, Args)]
@@ -83,22 +87,6 @@ struct ServerArgs {
     /// Seconds to wait for an answer.
     #[arg(long, default_value_t = 30)]
     timeout: u64,
-}
-
-#[derive(Debug, Args)]
-struct Chosen {
-    /// Only the cases of these areas (the first word of their identifiers).
-    #[arg(long, value_delimiter = ',')]
-    area: Vec<String>,
-    /// Only the cases of these levels.
-    #[arg(long, value_enum, value_delimiter = ',')]
-    level: Vec<Level>,
-    /// Only these cases; a prefix of identifiers up to a dot selects all of them.
-    #[arg(long = "case", value_name = "ID", value_delimiter = ',')]
-    ids: Vec<String>,
-    /// Read cases from this folder instead of the built-in ones.
-    #[arg(long, value_name = "DIR")]
-    cases: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -182,6 +170,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => runtime.block_on(run_cases(*args)),
         Command::List(chosen) => list(&chosen),
         Command::Show { id, cases } => show(&id, cases.as_deref()),
+        Command::Other(mode) => runtime.block_on(modes::execute(mode)),
         Command::Record { server, again, files } => runtime.block_on(async {
             let settings = server.as_written()?;
             for file in files {
@@ -195,8 +184,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
 
 async fn run_cases(args: RunArgs) -> anyhow::Result<ExitCode> {
     let known = args.known()?;
-    let suite = suite(args.chosen.cases.as_deref())?;
-    let mut cases = suite.select(&args.chosen.selection());
+    let suite = args.chosen.suite()?;
+    let mut cases = args.chosen.of(&suite);
     cases.retain(|case| known.skips(&case.id).is_none());
     if cases.is_empty() {
         bail!("no case is selected");
@@ -293,9 +282,9 @@ fn write_reports(args: &RunArgs, report: &Report, known: &Known) -> anyhow::Resu
 }
 
 fn list(chosen: &Chosen) -> anyhow::Result<ExitCode> {
-    let suite = suite(chosen.cases.as_deref())?;
+    let suite = chosen.suite()?;
     let mut out = io::stdout().lock();
-    for case in suite.select(&chosen.selection()) {
+    for case in chosen.of(&suite) {
         writeln!(out, "{:<48} {}", case.id, case.about)?;
     }
     Ok(ExitCode::SUCCESS)
@@ -358,13 +347,6 @@ fn jobs(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "give a number from 1 to 64".to_owned())
 }
 
-fn suite(folder: Option<&Path>) -> anyhow::Result<Suite> {
-    Ok(match folder {
-        Some(folder) => Suite::read(folder)?,
-        None => Suite::embedded()?,
-    })
-}
-
 impl ServerArgs {
     fn target(&self) -> anyhow::Result<Target> {
         self.target.clone().context("give the server with --target, or for `run` the command that starts it with --cmd")
@@ -415,12 +397,6 @@ impl RunArgs {
     }
 }
 
-impl Chosen {
-    fn selection(&self) -> Selection {
-        Selection { areas: self.area.clone(), levels: self.level.clone(), ids: self.ids.clone() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -450,7 +426,7 @@ mod tests {
                 command @ (Command::List(_) | Command::Show { .. }) => {
                     execute(command).unwrap();
                 }
-                Command::Record { .. } => {}
+                Command::Record { .. } | Command::Other(_) => {}
             }
         }
     }

@@ -16,8 +16,9 @@
 //! | [`launch`], [`fleet`] | start servers with the configurations that cases need, and run the cases against them |
 //! | [`report`] | the outcome of a run, and its forms: console, JSON, `JUnit`, HTML |
 //! | [`record`] | fills a server's answers into case files |
+//! | `modes` | the commands `explain`, `compare`, `copy` and `import`; `case_file` writes cases |
 //! | `curl` | requests as commands |
-//! | [`cli`] | the command line |
+//! | [`cli`], `chosen` | the command line |
 //!
 //! Only [`client`] touches the network, and nothing in this crate depends on the server of this repository.
 
@@ -25,6 +26,8 @@
 
 mod attempt;
 pub mod case;
+mod case_file;
+mod chosen;
 pub mod clauses;
 pub mod cli;
 pub mod client;
@@ -34,6 +37,7 @@ pub mod fleet;
 mod headers;
 pub mod known;
 pub mod launch;
+mod modes;
 pub mod names;
 pub mod record;
 mod relaxation;

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
 
 use crate::case::{self, CaseError};
+use crate::case_file::text_value;
 use crate::client::Response;
 use crate::run::{self, Settings};
 
@@ -91,30 +92,9 @@ fn response_table(response: &Response) -> Table {
     table
 }
 
-/// Returns a text as a literal string without escapes, where TOML allows that.
-fn text_value(text: &str) -> Value {
-    let plain = !text.contains("'''") && text.chars().all(|c| c == '\n' || c == '\t' || !c.is_control());
-    let literal = if text.contains('\n') { format!("'''\n{text}'''") } else { format!("'{text}'") };
-    match literal.parse::<Value>() {
-        Ok(value) if plain && value.as_str() == Some(text) => value,
-        _ => text.into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_are_recorded_without_escapes_where_possible() {
-        for (text, written) in
-            [("", "''"), ("{\"a\":1}\n", "'''\n{\"a\":1}\n'''"), ("it's", "\"it's\""), ("bell\u{7}", "\"bell\\u0007\"")]
-        {
-            let value = text_value(text);
-            assert_eq!(value.as_str(), Some(text));
-            assert_eq!(value.to_string(), written);
-        }
-    }
 
     #[tokio::test]
     async fn missing_answers_are_filled_in_and_the_rest_of_the_file_is_kept() {

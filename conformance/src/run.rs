@@ -17,34 +17,57 @@ pub use crate::settings::{Held, Settings};
 use crate::turn::Turn;
 
 /// Runs the cases, and passes each outcome to `progress` when it is known. The report has them in the order of `cases`.
-pub async fn run(settings: &Settings, cases: &[&Case], mut progress: impl FnMut(&Outcome)) -> Report {
+pub async fn run(settings: &Settings, cases: &[&Case], progress: impl FnMut(&Outcome)) -> Report {
+    let attempt = |number: usize| async move { Attempt::new(settings, cases[number], number).run().await };
+    let outcomes = in_turns(settings, cases, attempt, progress).await;
+    clean(settings).await;
+    Report { target: settings.target.to_string(), server: server(settings).await, profile: settings.profile, outcomes }
+}
+
+/// Runs the cases without judging them. Returns, for each, the answers to its steps, or why there are none.
+pub async fn answers(
+    settings: &Settings,
+    cases: &[&Case],
+    progress: impl FnMut(&Result<Vec<Response>, String>),
+) -> Vec<Result<Vec<Response>, String>> {
+    let replay = |number: usize| async move { Attempt::new(settings, cases[number], number).replay().await };
+    let answers = in_turns(settings, cases, replay, progress).await;
+    clean(settings).await;
+    answers
+}
+
+/// Does a job for each case, by its number: first for those that can run side by side, then for the exclusive ones.
+async fn in_turns<T, F: Future<Output = T>>(
+    settings: &Settings,
+    cases: &[&Case],
+    job: impl Fn(usize) -> F,
+    mut progress: impl FnMut(&T),
+) -> Vec<T> {
     let mut order: Vec<usize> = (0..cases.len()).collect();
     if let Some(seed) = settings.shuffle {
         order.shuffle(&mut rand::rngs::SmallRng::seed_from_u64(seed));
     }
     let is_exclusive = |number: &usize| settings.mark.is_none() || cases[*number].exclusive;
     let (exclusive, shared): (Vec<usize>, Vec<usize>) = order.into_iter().partition(is_exclusive);
-    let attempt = |number: usize| async move { (number, Attempt::new(settings, cases[number], number).run().await) };
-    let mut outcomes: Vec<Option<Outcome>> = vec![None; cases.len()];
+    let mut done: Vec<(usize, T)> = Vec::with_capacity(cases.len());
     for (numbers, jobs) in [(shared, settings.jobs.max(1)), (exclusive, 1)] {
         if numbers.is_empty() {
             continue;
         }
         let turn = Turn::take(&settings.target, jobs == 1).await;
-        let mut running = futures_util::stream::iter(numbers).map(attempt).buffer_unordered(jobs);
-        while let Some((number, outcome)) = running.next().await {
-            progress(&outcome);
-            outcomes[number] = Some(outcome);
+        let numbered = numbers.into_iter().map(|number| {
+            let job = job(number);
+            async move { (number, job.await) }
+        });
+        let mut running = futures_util::stream::iter(numbered).buffer_unordered(jobs);
+        while let Some((number, result)) = running.next().await {
+            progress(&result);
+            done.push((number, result));
         }
         drop(turn);
     }
-    clean(settings).await;
-    Report {
-        target: settings.target.to_string(),
-        server: server(settings).await,
-        profile: settings.profile,
-        outcomes: outcomes.into_iter().flatten().collect(),
-    }
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Drops every database and user that the run made and its cases have left behind.
@@ -102,7 +125,8 @@ pub async fn create_administrator(
     client::send(target, &attempt::query(&statement), limit).await
 }
 
-async fn server(settings: &Settings) -> String {
+/// Returns the version that the target names.
+pub async fn server(settings: &Settings) -> String {
     let ping = Request { verb: "GET".to_owned(), target: "/ping".to_owned(), headers: Vec::new(), body: Vec::new() };
     let answer = client::send(&settings.target, &ping, settings.answer_limit).await;
     answer.ok().and_then(|response| response.header("x-influxdb-version")).unwrap_or_else(|| "unknown".to_owned())

@@ -63,9 +63,7 @@ pub enum SuiteError {
 impl Suite {
     /// Returns the cases that are embedded in the binary.
     pub fn embedded() -> Result<Suite, SuiteError> {
-        let mut files = Vec::new();
-        embedded_files(&EMBEDDED, &mut files)?;
-        Suite::of(files)
+        Suite::of(embedded_texts()?)
     }
 
     /// Reads the cases of a folder and its subfolders.
@@ -105,6 +103,13 @@ impl Selection {
             && (self.levels.is_empty() || self.levels.contains(&case.level))
             && (self.ids.is_empty() || self.ids.iter().any(is_of))
     }
+}
+
+/// Returns the names and the texts of the files that are embedded in the binary.
+pub(crate) fn embedded_texts() -> Result<Vec<(String, String)>, SuiteError> {
+    let mut files = Vec::new();
+    embedded_files(&EMBEDDED, &mut files)?;
+    Ok(files)
 }
 
 fn embedded_files(folder: &Dir<'_>, files: &mut Vec<(String, String)>) -> Result<(), SuiteError> {

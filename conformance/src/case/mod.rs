@@ -18,6 +18,7 @@ use toml::Spanned;
 use answer::{AlternativeText, HeaderRules};
 pub use answer::{Answer, AnswerError, AnswerText, BodyRule, HeaderRule, Profile};
 pub use id::{CaseId, ClauseId, IdError};
+pub(crate) use request::pair;
 pub use request::{Pairs, Part, Request, RequestError, RequestText};
 pub use text::Text;
 

@@ -206,7 +206,8 @@ fn body(
     }
 }
 
-fn pair(name: &str, value: &str) -> String {
+/// Returns a parameter as it is sent.
+pub(crate) fn pair(name: &str, value: &str) -> String {
     format!("{}={}", utf8_percent_encode(name, ENCODED), utf8_percent_encode(value, ENCODED))
 }
 
