@@ -66,7 +66,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Runs the case without judging it, and returns the answers to its steps. A step that holds eventually is repeated until it does.
-    pub(crate) async fn replay(&self) -> Result<Vec<Response>, String> {
+    pub(crate) async fn replay(&self) -> Result<Vec<Result<Response, NoAnswer>>, String> {
         if let Some(reason) = inapplicable(self.settings, self.case) {
             return Err(reason);
         }
@@ -74,7 +74,7 @@ impl<'a> Attempt<'a> {
         self.prepare().await.map_err(|(_, reason)| reason)?;
         let mut responses = Vec::with_capacity(self.case.steps.len());
         for step in &self.case.steps {
-            responses.push(self.settle(step).await.map_err(|error| error.to_string())?.0);
+            responses.push(self.settle(step).await.map(|(response, _)| response));
         }
         self.drop_owned().await;
         Ok(responses)

@@ -24,12 +24,11 @@ pub async fn run(settings: &Settings, cases: &[&Case], progress: impl FnMut(&Out
     Report { target: settings.target.to_string(), server: server(settings).await, profile: settings.profile, outcomes }
 }
 
-/// Runs the cases without judging them. Returns, for each, the answers to its steps, or why there are none.
-pub async fn answers(
-    settings: &Settings,
-    cases: &[&Case],
-    progress: impl FnMut(&Result<Vec<Response>, String>),
-) -> Vec<Result<Vec<Response>, String>> {
+/// The answers to the steps of a case, or why it was not run.
+pub type Answers = Result<Vec<Result<Response, NoAnswer>>, String>;
+
+/// Runs the cases without judging them.
+pub async fn answers(settings: &Settings, cases: &[&Case], progress: impl FnMut(&Answers)) -> Vec<Answers> {
     let replay = |number: usize| async move { Attempt::new(settings, cases[number], number).replay().await };
     let answers = in_turns(settings, cases, replay, progress).await;
     clean(settings).await;
@@ -112,7 +111,8 @@ async fn names(settings: &Settings) -> Result<(Vec<String>, Vec<String>), Unfit>
 
 /// Runs a case without judging it, and returns the answers to its steps.
 pub async fn replay(settings: &Settings, case: &Case) -> Result<Vec<Response>, String> {
-    Attempt::new(settings, case, 0).replay().await
+    let answers = Attempt::new(settings, case, 0).replay().await?;
+    answers.into_iter().map(|answer| answer.map_err(|error| error.to_string())).collect()
 }
 
 /// Creates the first administrator of a server that has authentication on and no users yet, and returns the server's answer.

@@ -13,7 +13,7 @@ use super::random;
 use super::shrink::shrink;
 use crate::case::{Answer, BodyRule, Case, HeaderRule, Step};
 use crate::chosen::Chosen;
-use crate::client::{Response, Target};
+use crate::client::{NoAnswer, Response, Target};
 use crate::known::Known;
 use crate::report::{self, Report};
 use crate::settings::Settings;
@@ -22,8 +22,8 @@ use crate::{case_file, clauses, run};
 /// Headers that name a server or a request, and differ on purpose.
 const OWN_HEADERS: [&str; 3] = ["X-Influxdb-Version", "Request-Id", "Date"];
 
-/// The most differences of random requests that are made smaller.
-const SHRUNK_MAX: usize = 20;
+/// The most cases of random requests that are made smaller.
+const SHRUNK_MAX: usize = 10;
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
@@ -72,7 +72,7 @@ pub(super) struct Pair {
 /// What a comparison showed.
 struct Comparison {
     report: Report,
-    /// Why cases were not compared.
+    /// Why cases, or steps of them, were not compared.
     skipped: Vec<String>,
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn compare(args: CompareArgs) -> anyhow::Result<ExitCode> {
     let clauses = clauses::embedded();
     report::print(&mut std::io::stdout().lock(), &report, &Known::default(), &clauses, args.verbose)?;
     if !skipped.is_empty() {
-        println!("\n{} cases were not compared, such as: {}", skipped.len(), skipped[0]);
+        println!("\n{} times there was nothing to compare with, such as: {}", skipped.len(), skipped[0]);
     }
     if let Some(path) = &args.report_json {
         std::fs::write(path, serde_json::to_string_pretty(&report)? + "\n")
@@ -150,7 +150,11 @@ impl Pair {
         let (mut answered, mut skipped) = (Vec::new(), Vec::new());
         for (case, answers) in cases.iter().zip(answers) {
             match answers {
-                Ok(answers) => answered.push(with_answers(case, &answers)),
+                Ok(answers) => {
+                    let silent = answers.iter().filter_map(|answer| answer.as_ref().err());
+                    skipped.extend(silent.map(|error| format!("{}: {error}", case.id)));
+                    answered.push(with_answers(case, &answers));
+                }
                 Err(reason) => skipped.push(format!("{}: {reason}", case.id)),
             }
         }
@@ -178,13 +182,13 @@ impl Pair {
     }
 }
 
-/// Returns a case that expects these answers.
-fn with_answers(case: &Case, answers: &[Response]) -> Case {
-    let mut case = case.clone();
-    for (step, answer) in case.steps.iter_mut().zip(answers) {
-        (step.expected, step.alternative) = (expected(step, answer), None);
-    }
-    case
+/// Returns a case that expects these answers. Steps without one are left out.
+fn with_answers(case: &Case, answers: &[Result<Response, NoAnswer>]) -> Case {
+    let answered = case.steps.iter().zip(answers).filter_map(|(step, answer)| {
+        let answer = answer.as_ref().ok()?;
+        Some(Step { expected: expected(step, answer), alternative: None, ..step.clone() })
+    });
+    Case { steps: answered.collect(), ..case.clone() }
 }
 
 /// Returns the answer that is expected after this one was given. What a case lets vary may vary.
@@ -212,5 +216,81 @@ fn expected(step: &Step, given: &Response) -> Answer {
         headers: compared(&step.expected.headers),
         common_headers: compared(&step.expected.common_headers),
         body: Some(varies.unwrap_or_else(|| BodyRule::Exactly(given.body.to_vec()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Starts a server that answers statements with a sum in its own way.
+    async fn server(own: &'static str) -> Settings {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer(stream, own));
+            }
+        });
+        Settings::new(target)
+    }
+
+    async fn answer(mut stream: TcpStream, own: &str) {
+        let mut bytes = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            if let Some((head, _)) = text.split_once("\r\n\r\n") {
+                let length = head
+                    .lines()
+                    .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+                if bytes.len() >= head.len() + 4 + length.unwrap_or(0) {
+                    let is_silent = head.contains("first");
+                    let body = if head.contains("sum") { own } else { "{\"results\":[{}]}" };
+                    let status = if head.starts_with("POST /write") { 204 } else { 200 };
+                    let body = if status == 204 { "" } else { body };
+                    if !is_silent {
+                        let answer = format!("HTTP/1.1 {status} OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                        let _ = stream.write_all(answer.as_bytes()).await;
+                    }
+                    return;
+                }
+            }
+            match stream.read_buf(&mut bytes).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    fn queries(case: &Case) -> Vec<&str> {
+        case.steps.iter().map(|step| step.request.target.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn differences_of_random_requests_are_found_and_made_small() {
+        let one = "{\"results\":[{\"a\":1}]}";
+        let same = Pair { first: server(one).await, second: server(one).await };
+        let suite = random::suite(3, 200);
+        let cases: Vec<&Case> = suite.cases.iter().collect();
+        let comparison = same.compare(&cases).await.unwrap();
+        assert!(comparison.report.outcomes.iter().all(|outcome| outcome.verdict == crate::verdict::Verdict::Exact));
+        // What the first server does not answer is left out.
+        let silent = cases.iter().flat_map(|case| queries(case)).filter(|target| target.contains("first")).count();
+        assert!(silent > 0 && comparison.skipped.len() == silent);
+
+        let pair = Pair { first: same.first, second: server("{\"results\":[{\"a\":2}]}").await };
+        let comparison = pair.compare(&cases).await.unwrap();
+        for (case, outcome) in cases.iter().zip(&comparison.report.outcomes) {
+            let differs = queries(case).iter().any(|target| target.contains("sum") && !target.contains("first"));
+            assert_eq!(outcome.verdict.is_failure(), differs, "{:?}", queries(case));
+        }
+        let failed = comparison.report.outcomes.iter().position(|outcome| outcome.verdict.is_failure()).unwrap();
+        let small = shrink(&pair, cases[failed]).await.unwrap().unwrap();
+        let [target] = queries(&small)[..] else { panic!("{small:?}") };
+        assert!(target.contains("sum") && !target.contains("%20"), "{target}");
+        assert!(small.preparation[2..].iter().all(|write| write.body == b"m f=1 0\n"));
     }
 }

@@ -4,12 +4,24 @@
 #[derive(Debug)]
 pub struct Choices<'b> {
     bytes: &'b [u8],
+    /// Whether all windows lie between two times.
+    bounds_windows: bool,
 }
 
 impl<'b> Choices<'b> {
     /// Decisions that these bytes make.
     pub fn new(bytes: &'b [u8]) -> Choices<'b> {
-        Choices { bytes }
+        Choices { bytes, bounds_windows: false }
+    }
+
+    /// Decisions for servers that would compute all windows up to the present.
+    pub fn with_bounded_windows(bytes: &'b [u8]) -> Choices<'b> {
+        Choices { bytes, bounds_windows: true }
+    }
+
+    /// Whether all windows must lie between two times.
+    pub fn bounds_windows(&self) -> bool {
+        self.bounds_windows
     }
 
     fn byte(&mut self) -> u8 {

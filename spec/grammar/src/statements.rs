@@ -350,7 +350,8 @@ fn where_clause(choices: &mut Choices<'_>, names: &Names, needs_bound: bool) -> 
         parts.push(condition(choices, names, 0));
     }
     if needs_bound || choices.below(3) == 2 {
-        let open = choices.below(8);
+        // Which bound is left out, if one is.
+        let open = if needs_bound && choices.bounds_windows() { 2 } else { choices.below(8) };
         if open != 0 {
             parts.push(bound(choices, true));
         }
