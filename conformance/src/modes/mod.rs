@@ -5,6 +5,7 @@ mod compare;
 mod copy;
 mod explain;
 mod import;
+mod pair;
 mod random;
 mod shrink;
 

@@ -1,6 +1,6 @@
 //! Makes a case that two servers answer differently smaller, as long as they still do: one request, few points, a short statement.
 
-use super::compare::Pair;
+use super::pair::Pair;
 use super::random::{self, DATABASE};
 use crate::case::{Answer, BodyRule, Case, Request};
 
