@@ -216,6 +216,23 @@ fn a_request_has_one_host() {
     }
 }
 
+// spec: influxql.user.3
+#[test]
+fn messages_do_not_show_passwords() {
+    let server = Server::ephemeral();
+    let mut connection = Connection::open(server.address());
+    for text in [
+        "CREATE USER u WITH PASSWORD secret",
+        "CREATE USER u WITH PASSWORD \"secret\"",
+        "SET PASSWORD FOR u = 5ecret",
+        "CREATE USER u WITH PASSWORD 'a'secret'",
+    ] {
+        let (status, answer) = ask(&mut connection, "root", text);
+        assert!(status == 400 && answer.contains("found [REDACTED], expected"), "{text}: {status} {answer}");
+        assert!(!answer.contains("ecret"), "{text}: {answer}");
+    }
+}
+
 // spec: http.limits.2
 #[test]
 fn a_query_has_at_most_ten_mebibytes() {

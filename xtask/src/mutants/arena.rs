@@ -28,6 +28,13 @@ pub(super) struct Arena<'s> {
     pub(super) cases: Vec<&'s Case>,
 }
 
+impl Arena<'_> {
+    /// Whether the documented answers are expected.
+    pub(super) fn is_documented(&self) -> bool {
+        self.profile == Profile::Documented
+    }
+}
+
 /// Both profiles, without and with authentication, and each configuration that cases ask for.
 pub(super) fn all(suite: &Suite) -> anyhow::Result<Vec<Arena<'_>>> {
     let mut groups: BTreeMap<(String, bool), Vec<&Case>> = BTreeMap::new();

@@ -114,6 +114,10 @@ impl<'s> Servers<'s> {
     ) -> anyhow::Result<Option<Vec<&'s Case>>> {
         let mut killers: Vec<&Case> = Vec::new();
         for (number, arena) in self.hunt.arenas.iter().enumerate() {
+            // What one profile shows, the other one hardly adds to.
+            if self.hunt.effort == Effort::EveryLikely && !arena.is_documented() && !killers.is_empty() {
+                continue;
+            }
             let is_new = |case: &&Case| wanted(case) && !killers.iter().any(|killer| killer.id == case.id);
             let cases: Vec<&Case> = arena.cases.iter().copied().filter(is_new).collect();
             if cases.is_empty() {
