@@ -53,14 +53,13 @@ fn row_count(connection: &mut Connection, text: &str) -> usize {
     serde_json::from_str::<Vec<serde_json::Value>>(&rows).map_or(0, |rows| rows.len())
 }
 
-// spec: http.headers.1
+// spec: http.headers.1, http.headers.3, control.clock.2
 #[test]
-fn each_answer_has_an_id_of_its_own_and_a_date() {
-    let server = Server::ephemeral();
-    let mut connection = Connection::open(server.address());
+fn each_answer_has_an_id_of_its_own_and_the_date_of_the_clock() {
+    let (_server, mut connection) = server_at_midnight(&[]);
     let mut id = || {
         let answer = connection.send("GET", "/ping", &[], "").expect("an answer");
-        assert!(answer.header("date").is_some_and(|date| date.ends_with(" GMT")));
+        assert_eq!(answer.header("date").as_deref(), Some("Wed, 01 Mar 2017 00:00:00 GMT"));
         answer.header("request-id").expect("an id")
     };
     let ids = [id(), id(), id()];
@@ -145,6 +144,111 @@ fn the_time_of_a_point_without_one_is_cut_to_the_precision() {
     };
     assert_eq!(exact(&mut connection, MIDNIGHT + 1), format!("[[{},1]]", MIDNIGHT + 1));
     assert_eq!(exact(&mut connection, MIDNIGHT), format!("[[{MIDNIGHT},1]]"));
+}
+
+// spec: statements.shard.2, statements.shard.4
+#[test]
+fn a_dropped_shard_takes_its_points_with_it() {
+    let (_server, mut connection) = server_at_midnight(&[]);
+    rows(&mut connection, "CREATE DATABASE points WITH DURATION INF SHARD DURATION 1h");
+    let hour = MIDNIGHT + 3600;
+    write(&mut connection, "s", &format!("m v=1 {MIDNIGHT}\nm v=2 {hour}\nonly v=1 {MIDNIGHT}"));
+    let shards = |connection: &mut Connection| {
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&rows(connection, "SHOW SHARDS")).expect("rows");
+        let start = |row: &serde_json::Value| (row[0].as_u64().expect("a number"), row[4].as_str().map(str::to_owned));
+        rows.iter().map(start).collect::<Vec<_>>()
+    };
+    let (first, second) = (Some("2017-03-01T00:00:00Z".to_owned()), Some("2017-03-01T01:00:00Z".to_owned()));
+    assert_eq!(shards(&mut connection), [(1, first.clone()), (2, second.clone())]);
+    rows(&mut connection, "DROP SHARD 1");
+    assert_eq!(shards(&mut connection), [(2, second.clone())]);
+    assert_eq!(rows(&mut connection, "SELECT v FROM m"), format!("[[{hour},2]]"));
+    assert_eq!(rows(&mut connection, "SHOW MEASUREMENTS"), r#"[["m"]]"#);
+    // Its number is not used again.
+    write(&mut connection, "s", &format!("m v=3 {MIDNIGHT}"));
+    assert_eq!(shards(&mut connection), [(3, first), (2, second)]);
+    assert_eq!(rows(&mut connection, "SELECT v FROM m"), format!("[[{MIDNIGHT},3],[{hour},2]]"));
+}
+
+// spec: select.group.time.1
+#[test]
+fn windows_begin_at_now() {
+    let (_server, mut connection) = server_at_midnight(&[]);
+    rows(&mut connection, "CREATE DATABASE points");
+    let lines: Vec<String> = (0..20).map(|minute| format!("m v=1 {}", MIDNIGHT + minute * 60)).collect();
+    write(&mut connection, "s", &lines.join("\n"));
+    advance(&mut connection, "23m");
+    let rows = rows(&mut connection, "SELECT count(v) FROM m WHERE time > 0 GROUP BY time(10m, now()) fill(none)");
+    let window = |minute: i64, count| format!("[{},{count}]", MIDNIGHT + minute * 60);
+    assert_eq!(rows, format!("[{},{},{}]", window(-7, 3), window(3, 10), window(13, 7)));
+}
+
+// spec: http.csv.8
+#[test]
+fn empty_cells_of_csv_are_empty_if_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("fluxstone.conf");
+    std::fs::write(&config, "[compat]\ncsv-null-cells = \"empty\"\n").expect("a file");
+    let server = Server::with_config(&config);
+    let mut connection = Connection::open(server.address());
+    rows(&mut connection, "CREATE DATABASE points");
+    write(&mut connection, "s", "m a=1 1\nm b=2 2\nm a=3,b=4 3\nm c=5 4");
+    let csv = [("Accept".to_owned(), "text/csv".to_owned())];
+    let answer = connection.send("GET", "/query?db=points&epoch=s&q=SELECT+a,b,c+FROM+m", &csv, "").expect("an answer");
+    let text = "name,tags,time,a,b,c\nm,,1,1,,\nm,,2,,2,\nm,,3,3,4,\nm,,4,,,5\n";
+    assert_eq!(String::from_utf8_lossy(&answer.body), text);
+}
+
+// spec: http.connection.3
+#[test]
+fn a_request_has_one_host() {
+    let server = Server::ephemeral();
+    let answer = |hosts: &str| {
+        let mut stream = TcpStream::connect(server.address()).expect("a connection");
+        write!(stream, "GET /ping HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n").expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer and the end");
+        answer
+    };
+    assert!(answer("Host: a\r\n").starts_with("HTTP/1.1 204"));
+    for hosts in ["", "Host: a\r\nHost: b\r\n", "Host: a\r\nHost: a\r\n"] {
+        assert!(answer(hosts).starts_with("HTTP/1.1 400"), "{hosts:?}");
+    }
+}
+
+// spec: influxql.user.3
+#[test]
+fn messages_do_not_show_passwords() {
+    let server = Server::ephemeral();
+    let mut connection = Connection::open(server.address());
+    for text in [
+        "CREATE USER u WITH PASSWORD secret",
+        "CREATE USER u WITH PASSWORD \"secret\"",
+        "SET PASSWORD FOR u = 5ecret",
+        "CREATE USER u WITH PASSWORD 'a'secret'",
+    ] {
+        let (status, answer) = ask(&mut connection, "root", text);
+        assert!(status == 400 && answer.contains("found [REDACTED], expected"), "{text}: {status} {answer}");
+        assert!(!answer.contains("ecret"), "{text}: {answer}");
+    }
+}
+
+// spec: http.limits.2
+#[test]
+fn a_query_has_at_most_ten_mebibytes() {
+    let server = Server::ephemeral();
+    let mut connection = Connection::open(server.address());
+    let form = [("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+    let query = "q=SHOW+DATABASES&x=";
+    let body = format!("{query}{}", "x".repeat((10 << 20) - query.len()));
+    assert_eq!(connection.send("POST", "/query", &form, &body).expect("an answer").status, 200);
+    // A larger one is refused before it is sent.
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    let head = "POST /query HTTP/1.1\r\nHost: t\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+    write!(stream, "{head}Content-Length: {}\r\n\r\n", (10 << 20) + 1).expect("sent");
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).expect("a status");
+    assert_eq!(&status, b"HTTP/1.1 413");
 }
 
 /// A query whose answer is larger than what sockets hold, and whose client does not read.

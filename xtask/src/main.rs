@@ -16,6 +16,7 @@ mod attack;
 mod citations;
 mod compare;
 mod compat;
+mod evidence;
 mod files;
 mod fuzz;
 mod guard;
@@ -42,12 +43,13 @@ use clap::Parser;
 enum Chore {
     /// Check the repository's rules for files, imports, compatibility points and faults.
     Check,
-    /// Check the specification against the cases and tests that cite it.
+    /// Check the specification against the cases and tests that cite it, and what these are worth.
     Spec {
         /// Print every clause with its evidence.
         #[arg(long)]
         matrix: bool,
-        /// Write the cases of the table of privileges, and add new identifiers to `conformance/ids.lock`.
+        /// Write the cases of the table of privileges and `conformance/faults/evidence.txt`, and add new identifiers to
+        /// `conformance/ids.lock`.
         #[arg(long)]
         bless: bool,
     },

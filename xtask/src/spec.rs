@@ -12,6 +12,7 @@ use fluxstone_conformance::suite::Suite;
 use regex::Regex;
 
 use crate::citations::{self, Citation};
+use crate::evidence::{self, Mandatory};
 use crate::lock::Lock;
 use crate::privileges;
 use crate::tree::{self, File};
@@ -49,6 +50,7 @@ pub(crate) fn check(root: &Path, full: bool, bless: bool) -> anyhow::Result<Vec<
         matrix.print();
     }
     matrix.print_summary();
+    violations.extend(evidence::check(root, &files, &matrix.mandatory(), &cases, bless)?);
 
     let path = root.join("conformance/ids.lock");
     let mut recorded = Lock::parse(&std::fs::read_to_string(&path).unwrap_or_default());
@@ -101,6 +103,13 @@ impl Matrix {
             }
         }
         (Matrix { rows }, violations)
+    }
+
+    /// The clauses with MUST.
+    fn mandatory(&self) -> Vec<Mandatory<'_>> {
+        let rows = self.rows.iter().filter(|(_, row)| row.clause.is_mandatory());
+        rows.map(|(id, row)| Mandatory { id, has_cases: !row.cases.is_empty(), has_tests: !row.tests.is_empty() })
+            .collect()
     }
 
     /// Returns a violation for each clause without the evidence that it needs, or without a basis.

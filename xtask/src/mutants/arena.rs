@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use fluxstone_conformance::case::{Case, CaseId, Need, Profile};
+use fluxstone_conformance::case::{Case, Need, Profile};
 use fluxstone_conformance::run::{self, Settings};
 use fluxstone_conformance::suite::Suite;
 
@@ -26,6 +26,13 @@ pub(super) struct Arena<'s> {
     profile: Profile,
     has_users: bool,
     pub(super) cases: Vec<&'s Case>,
+}
+
+impl Arena<'_> {
+    /// Whether the documented answers are expected.
+    pub(super) fn is_documented(&self) -> bool {
+        self.profile == Profile::Documented
+    }
 }
 
 /// Both profiles, without and with authentication, and each configuration that cases ask for.
@@ -98,16 +105,11 @@ impl Server {
         Ok(server)
     }
 
-    /// Runs cases up to the first whose answers are not exactly right, and returns it.
-    pub(super) async fn first_failure(&self, cases: &[&Case]) -> Option<CaseId> {
-        // Small runs, since a run does not end early.
-        for some in cases.chunks(8) {
-            let report = run::run(&self.settings, some, |_| {}).await;
-            if let Some(outcome) = report.outcomes.iter().find(|outcome| !outcome.is_as_demanded()) {
-                return Some(outcome.id.clone());
-            }
-        }
-        None
+    /// Runs cases, and returns those whose answers are not exactly right.
+    pub(super) async fn failures<'c>(&self, cases: &[&'c Case]) -> Vec<&'c Case> {
+        let report = run::run(&self.settings, cases, |_| {}).await;
+        let failed = |case: &&&Case| report.outcomes.iter().any(|o| o.id == case.id && !o.is_as_demanded());
+        cases.iter().filter(failed).copied().collect()
     }
 }
 

@@ -76,8 +76,8 @@ pub(super) fn read(root: &Path) -> anyhow::Result<Vec<Fault>> {
     Ok(faults)
 }
 
-/// Reads which case is known to notice which fault.
-pub(super) fn read_kills(root: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+/// Reads which cases are known to notice which fault.
+pub(super) fn read_kills(root: &Path) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
     let path = root.join(FOLDER).join(KILLS);
     if !path.exists() {
         return Ok(BTreeMap::new());
@@ -85,8 +85,8 @@ pub(super) fn read_kills(root: &Path) -> anyhow::Result<BTreeMap<String, String>
     toml::from_str(&std::fs::read_to_string(&path)?).with_context(|| path.display().to_string())
 }
 
-/// Writes which case notices which fault.
-pub(super) fn write_kills(root: &Path, kills: &BTreeMap<String, String>) -> anyhow::Result<()> {
-    let head = "# The case that notices each fault. Written by `cargo xtask mutants --bless`.\n\n";
+/// Writes which cases notice which fault.
+pub(super) fn write_kills(root: &Path, kills: &BTreeMap<String, Vec<String>>) -> anyhow::Result<()> {
+    let head = "# Cases that notice each fault. Written by `cargo xtask mutants --bless`.\n\n";
     Ok(std::fs::write(root.join(FOLDER).join(KILLS), format!("{head}{}", toml::to_string(kills)?))?)
 }

@@ -1,20 +1,28 @@
 //! Looks for a case that notices a fault: first the one that is known to, then those of likely areas, then all.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
-use fluxstone_conformance::case::{Case, CaseId};
+use fluxstone_conformance::case::Case;
 
 use super::arena::{Arena, Server};
 use super::faults::Fault;
 use super::weave::SWITCH;
 
+/// How many cases a server with a fault is given at once, since a run does not end early.
+const CASES_AT_ONCE: usize = 16;
+
+/// A fault that more of the likely cases notice than this says little about each of them: only one of them is kept.
+const TELLING: usize = 24;
+
 /// What became of a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// A case notices it.
-    Case(String),
+    /// Cases notice it: at least one.
+    Cases(Vec<String>),
     /// An integration test notices it.
     Test,
     /// The server does not start, or does not take its first administrator.
@@ -25,18 +33,28 @@ pub(super) enum Fate {
     Survived,
 }
 
+/// Where to look for cases, and for how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// For one, among all cases.
+    One,
+    /// For one, but only where it is likely.
+    LikelyOne,
+    /// For all that are likely, or else for one.
+    EveryLikely,
+}
+
 /// What is needed to look for cases.
 pub(super) struct Hunt<'h> {
     pub(super) root: &'h Path,
     pub(super) binary: &'h Path,
     pub(super) arenas: &'h [Arena<'h>],
-    /// Whether to look only where a kill is likely.
-    pub(super) only_likely: bool,
+    pub(super) effort: Effort,
 }
 
 impl Hunt<'_> {
-    /// Finds out whether anything notices `fault`. `known` is the case that did before.
-    pub(super) async fn fate(&self, fault: &Fault, known: Option<&String>) -> anyhow::Result<Fate> {
+    /// Finds out whether anything notices `fault`. `known` are cases that did before.
+    pub(super) async fn fate(&self, fault: &Fault, known: &[String]) -> anyhow::Result<Fate> {
         if let Some(test) = &fault.test {
             return Ok(if self.test_fails(test, &fault.id)? && !self.test_fails(test, "")? {
                 Fate::Test
@@ -48,43 +66,19 @@ impl Hunt<'_> {
             // A case that notices it shows that the reason is wrong, but looking for one takes long.
             return Ok(Fate::Invisible);
         }
-        let mut servers: Vec<Option<Server>> = self.arenas.iter().map(|_| None).collect();
-        let is_known = |case: &Case| known.is_some_and(|id| *id == case.id.to_string());
+        let is_known = |case: &Case| known.iter().any(|id| id == case.id.as_str());
         let is_likely = |case: &Case| fault.likely.iter().any(|prefix| case.id.as_str().starts_with(prefix.as_str()));
-        let passes: [&dyn Fn(&Case) -> bool; 3] =
-            [&is_known, &|case| is_likely(case) && !is_known(case), &|case| !is_likely(case) && !is_known(case)];
-        let passes = if self.only_likely { &passes[..2] } else { &passes[..] };
-        for wanted in passes {
-            for (arena, server) in self.arenas.iter().zip(&mut servers) {
-                let cases: Vec<&Case> = arena.cases.iter().copied().filter(|case| wanted(case)).collect();
-                if cases.is_empty() {
-                    continue;
-                }
-                if server.is_none() {
-                    *server = Server::start(self.binary, arena, &fault.id).await.ok();
-                }
-                let Some(server) = server else { return Ok(Fate::NoStart) };
-                if let Some(case) = self.killer(server, arena, &cases).await? {
-                    return Ok(Fate::Case(case.to_string()));
-                }
-            }
+        let mut servers = Servers { hunt: self, fault: &fault.id, running: BTreeMap::new() };
+        let Some(mut killers) = servers.killers(&is_known, usize::MAX).await? else { return Ok(Fate::NoStart) };
+        if killers.is_empty() || self.effort == Effort::EveryLikely {
+            let enough = if self.effort == Effort::EveryLikely { TELLING + 1 } else { 1 };
+            let more = servers.killers(&|case| is_likely(case) && !is_known(case), enough).await?;
+            killers.extend(more.unwrap_or_default());
         }
-        Ok(Fate::Survived)
-    }
-
-    /// The first case that fails with the fault and passes without it.
-    async fn killer(&self, server: &Server, arena: &Arena<'_>, cases: &[&Case]) -> anyhow::Result<Option<CaseId>> {
-        let mut rest = cases;
-        while let Some(id) = server.first_failure(rest).await {
-            let at = rest.iter().position(|case| case.id == id).context("a case that was not asked for")?;
-            let healthy = Server::start(self.binary, arena, "").await?;
-            if healthy.first_failure(&rest[at..=at]).await.is_none() {
-                return Ok(Some(id));
-            }
-            eprintln!("{id} fails without any fault");
-            rest = &rest[at + 1..];
+        if killers.is_empty() && self.effort != Effort::LikelyOne {
+            killers.extend(servers.killers(&|case| !is_likely(case) && !is_known(case), 1).await?.unwrap_or_default());
         }
-        Ok(None)
+        Ok(if killers.is_empty() { Fate::Survived } else { Fate::Cases(telling(&killers)) })
     }
 
     /// Whether an integration test, `file::name`, fails with a fault.
@@ -102,4 +96,66 @@ impl Hunt<'_> {
         anyhow::ensure!(text.contains("running 1 test"), "there is no test {test}");
         Ok(!output.status.success())
     }
+}
+
+/// The servers with one fault, started when they are needed.
+struct Servers<'s> {
+    hunt: &'s Hunt<'s>,
+    fault: &'s str,
+    running: BTreeMap<usize, Server>,
+}
+
+impl<'s> Servers<'s> {
+    /// The wanted cases that notice the fault, up to a few more than `enough`. `None` if a server does not start.
+    async fn killers(
+        &mut self,
+        wanted: &dyn Fn(&Case) -> bool,
+        enough: usize,
+    ) -> anyhow::Result<Option<Vec<&'s Case>>> {
+        let mut killers: Vec<&Case> = Vec::new();
+        for (number, arena) in self.hunt.arenas.iter().enumerate() {
+            // What one profile shows, the other one hardly adds to.
+            if self.hunt.effort == Effort::EveryLikely && !arena.is_documented() && !killers.is_empty() {
+                continue;
+            }
+            let is_new = |case: &&Case| wanted(case) && !killers.iter().any(|killer| killer.id == case.id);
+            let cases: Vec<&Case> = arena.cases.iter().copied().filter(is_new).collect();
+            if cases.is_empty() {
+                continue;
+            }
+            let server = match self.running.entry(number) {
+                Entry::Occupied(running) => running.into_mut(),
+                Entry::Vacant(place) => match Server::start(self.hunt.binary, arena, self.fault).await {
+                    Ok(server) => place.insert(server),
+                    Err(_) => return Ok(None),
+                },
+            };
+            for some in cases.chunks(CASES_AT_ONCE) {
+                let failing = server.failures(some).await;
+                if !failing.is_empty() {
+                    // Those that fail without any fault do not count.
+                    let healthy = Server::start(self.hunt.binary, arena, "").await?.failures(&failing).await;
+                    for case in &healthy {
+                        eprintln!("{} fails without any fault", case.id);
+                    }
+                    killers.extend(failing.into_iter().filter(|case| healthy.iter().all(|other| other.id != case.id)));
+                }
+                if killers.len() >= enough {
+                    return Ok(Some(killers));
+                }
+            }
+        }
+        Ok(Some(killers))
+    }
+}
+
+/// The cases to keep: one if there are very many, and else those that are evidence for different clauses.
+fn telling(killers: &[&Case]) -> Vec<String> {
+    let few = if killers.len() > TELLING { &killers[..1] } else { killers };
+    let mut clauses = BTreeSet::new();
+    let mut adds_clause =
+        |case: &&&Case| case.clauses.iter().fold(false, |adds, id| clauses.insert(id.clone()) || adds);
+    let mut kept: Vec<String> = few.iter().filter(|case| adds_clause(case)).map(|case| case.id.to_string()).collect();
+    kept.sort();
+    kept
 }

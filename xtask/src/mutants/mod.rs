@@ -9,7 +9,7 @@ mod faults;
 mod hunt;
 mod weave;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ use fluxstone_conformance::suite::Suite;
 use serde_json::json;
 
 use faults::Fault;
-use hunt::{Fate, Hunt};
+use hunt::{Effort, Fate, Hunt};
 
 /// Which faults to try, and how.
 #[derive(Debug, clap::Args)]
@@ -26,13 +26,19 @@ pub(crate) struct Options {
     /// Only the faults whose names, or areas, contain this.
     #[arg(long, default_value = "")]
     only: String,
+    /// Only the faults that no case is known to notice.
+    #[arg(long)]
+    unnoticed: bool,
     /// How many faults to try at the same time.
     #[arg(long)]
     jobs: Option<usize>,
     /// Look only among the known and likely cases, for a quick answer.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "every")]
     likely: bool,
-    /// Write which case notices which fault to `conformance/faults/kills.toml`, to be tried first the next time.
+    /// Look for every likely case that notices a fault, not only for one.
+    #[arg(long)]
+    every: bool,
+    /// Write which cases notice which fault to `conformance/faults/kills.toml`, to be tried first the next time.
     #[arg(long)]
     bless: bool,
     /// Write the result as JSON.
@@ -45,16 +51,37 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     weave::check(root, &faults::read(root)?)
 }
 
+/// The faults that are known to be noticed, by the case, or the test `file::name`, that notices them.
+pub(crate) fn noticed(root: &Path) -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
+    let faults = faults::read(root)?;
+    let tests = faults.iter().filter_map(|fault| Some((fault.test.clone()?, fault.id.clone())));
+    let kills = faults::read_kills(root)?;
+    let cases = kills.into_iter().flat_map(|(fault, cases)| cases.into_iter().map(move |case| (case, fault.clone())));
+    let mut noticed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (evidence, fault) in tests.chain(cases) {
+        noticed.entry(evidence).or_default().insert(fault);
+    }
+    Ok(noticed)
+}
+
 /// Tries the faults. Each that nothing notices is a violation.
 pub(crate) fn measure(root: &Path, options: &Options) -> anyhow::Result<Vec<String>> {
     let all = faults::read(root)?;
     let binary = weave::build(root, &all)?;
-    let is_chosen = |fault: &&Fault| fault.id.contains(&options.only) || fault.area.contains(&options.only);
-    let chosen: Vec<&Fault> = all.iter().filter(is_chosen).collect();
     let mut kills = faults::read_kills(root)?;
+    let is_named = |fault: &Fault| fault.id.contains(&options.only) || fault.area.contains(&options.only);
+    let is_unnoticed =
+        |fault: &Fault| !(kills.contains_key(&fault.id) || fault.test.is_some() || fault.invisible.is_some());
+    let is_chosen = |fault: &&Fault| is_named(fault) && (!options.unnoticed || is_unnoticed(fault));
+    let chosen: Vec<&Fault> = all.iter().filter(is_chosen).collect();
     let suite = Suite::read(&root.join("conformance/cases"))?;
     let arenas = arena::all(&suite)?;
-    let hunt = Hunt { root, binary: &binary, arenas: &arenas, only_likely: options.likely };
+    let effort = match options {
+        Options { every: true, .. } => Effort::EveryLikely,
+        Options { likely: true, .. } => Effort::LikelyOne,
+        _ => Effort::One,
+    };
+    let hunt = Hunt { root, binary: &binary, arenas: &arenas, effort };
     let jobs = options.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
     let fates = try_all(&hunt, &chosen, &kills, jobs)?;
 
@@ -66,7 +93,7 @@ pub(crate) fn measure(root: &Path, options: &Options) -> anyhow::Result<Vec<Stri
         kills.retain(|id, _| all.iter().any(|fault| fault.id == *id));
         for (fault, fate) in chosen.iter().zip(&fates) {
             match fate {
-                Fate::Case(case) => kills.insert(fault.id.clone(), case.clone()),
+                Fate::Cases(cases) => kills.insert(fault.id.clone(), cases.clone()),
                 _ => kills.remove(&fault.id),
             };
         }
@@ -80,7 +107,7 @@ pub(crate) fn measure(root: &Path, options: &Options) -> anyhow::Result<Vec<Stri
 fn try_all(
     hunt: &Hunt<'_>,
     chosen: &[&Fault],
-    kills: &BTreeMap<String, String>,
+    kills: &BTreeMap<String, Vec<String>>,
     jobs: usize,
 ) -> anyhow::Result<Vec<Fate>> {
     let next = AtomicUsize::new(0);
@@ -91,7 +118,7 @@ fn try_all(
             let at = next.fetch_add(1, Ordering::Relaxed);
             chosen.get(at).map(|fault| (at, fault))
         } {
-            let fate = runtime.block_on(hunt.fate(fault, kills.get(&fault.id)))?;
+            let fate = runtime.block_on(hunt.fate(fault, kills.get(&fault.id).map_or(&[], Vec::as_slice)))?;
             println!("{:<44} {}", fault.id, shown(&fate));
             if let Ok(mut fates) = fates.lock() {
                 fates[at] = fate;
@@ -110,7 +137,7 @@ fn try_all(
 
 fn shown(fate: &Fate) -> String {
     match fate {
-        Fate::Case(case) => format!("noticed by {case}"),
+        Fate::Cases(cases) => format!("noticed by {}", cases.join(", ")),
         Fate::Test => "noticed by an integration test".to_owned(),
         Fate::NoStart => "the server does not start".to_owned(),
         Fate::Invisible => "invisible".to_owned(),
@@ -131,7 +158,7 @@ impl Tally {
     fn add(&mut self, fate: &Fate) {
         self.faults += 1;
         match fate {
-            Fate::Case(_) | Fate::NoStart => self.by_cases += 1,
+            Fate::Cases(_) | Fate::NoStart => self.by_cases += 1,
             Fate::Test => self.by_tests += 1,
             Fate::Invisible => self.invisible += 1,
             Fate::Survived => {}
@@ -185,8 +212,8 @@ fn as_json(chosen: &[&Fault], fates: &[Fate]) -> serde_json::Value {
         .zip(fates)
         .map(|(fault, fate)| {
             let (fate, by) = match fate {
-                Fate::Case(case) => ("killed", Some(case.as_str())),
-                Fate::Test => ("killed", fault.test.as_deref()),
+                Fate::Cases(cases) => ("killed", Some(cases.join(", "))),
+                Fate::Test => ("killed", fault.test.clone()),
                 Fate::NoStart => ("killed", None),
                 Fate::Invisible => ("invisible", None),
                 Fate::Survived => ("survived", None),
