@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::case::{Answer, Case, Level, Profile};
+use crate::claims::Claim;
 use crate::client::Target;
 use crate::known::Known;
 use crate::launch::Launcher;
@@ -90,6 +91,9 @@ struct Chosen {
     /// Only the cases of these areas (the first word of their identifiers).
     #[arg(long, value_delimiter = ',')]
     area: Vec<String>,
+    /// Only what the server claims to do.
+    #[arg(long = "claim", value_enum, value_delimiter = ',', value_name = "CLAIM")]
+    claims: Vec<Claim>,
     /// Only the cases of these levels.
     #[arg(long, value_enum, value_delimiter = ',')]
     level: Vec<Level>,
@@ -407,6 +411,7 @@ impl RunArgs {
         Settings {
             profile: self.server.profile,
             answer_limit: Duration::from_secs(self.server.timeout),
+            claims: self.chosen.claims.clone(),
             jobs: self.jobs,
             shuffle: self.shuffle,
             drop_existing: self.drop_existing,
@@ -417,7 +422,12 @@ impl RunArgs {
 
 impl Chosen {
     fn selection(&self) -> Selection {
-        Selection { areas: self.area.clone(), levels: self.level.clone(), ids: self.ids.clone() }
+        Selection {
+            areas: self.area.clone(),
+            claims: self.claims.clone(),
+            levels: self.level.clone(),
+            ids: self.ids.clone(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`case`] | cases, and how they are read from TOML; a value of these types is complete and can be run |
 //! | [`suite`] | all cases, embedded in the binary or read from a folder, and the selection of some |
+//! | [`claims`] | what a server claims to do, and the claim of each case |
 //! | [`clauses`] | the clauses of the specification, read from its pages |
 //! | [`client`] | the HTTP client of the runner, the repository's tests and its tools |
 //! | [`verdict`] | compares an answer with the expected one: a pure function; `headers`, `content` and `relaxation` say what may differ |
@@ -25,6 +26,7 @@
 
 mod attempt;
 pub mod case;
+pub mod claims;
 pub mod clauses;
 pub mod cli;
 pub mod client;

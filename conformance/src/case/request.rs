@@ -107,6 +107,17 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Returns the target and the body as text, without percent-encoding.
+    pub fn decoded(&self) -> String {
+        let decoded = |encoded: &[u8]| {
+            let spaced: Vec<u8> = encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+            percent_encoding::percent_decode(&spaced).decode_utf8_lossy().into_owned()
+        };
+        format!("{}\n{}", decoded(self.target.as_bytes()), decoded(&self.body))
+    }
+}
+
 impl TryFrom<RequestText> for Request {
     type Error = RequestError;
 

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, CaseId, ClauseId, Level, Profile, Request};
+use crate::claims::Claim;
 use crate::client::{NoAnswer, Response, Target};
 use crate::curl;
 use crate::verdict::{Difference, Judgement, Relaxation, Verdict};
@@ -43,6 +44,9 @@ pub struct Outcome {
     pub id: CaseId,
     /// The rule that the case shows.
     pub about: String,
+    /// The claim that the case is about; absent in reports of earlier versions.
+    #[serde(default)]
+    pub claim: Option<Claim>,
     /// The basis of the case.
     pub level: Level,
     /// The place of the rule in the API reference.
@@ -117,6 +121,17 @@ impl Report {
 }
 
 impl Report {
+    /// Returns the score of each claim that has cases, from the smallest claim.
+    pub fn claims(&self) -> BTreeMap<Claim, Score> {
+        let mut scores: BTreeMap<Claim, Score> = BTreeMap::new();
+        for outcome in &self.outcomes {
+            if let Some(claim) = outcome.claim {
+                scores.entry(claim).or_default().add(outcome.verdict);
+            }
+        }
+        scores
+    }
+
     /// Returns how many cases needed each relaxation to pass.
     pub fn relaxations(&self) -> BTreeMap<Relaxation, usize> {
         let mut counts = BTreeMap::new();
@@ -166,6 +181,7 @@ impl Outcome {
         Outcome {
             id: case.id.clone(),
             about: case.about.clone(),
+            claim: Some(Claim::of(case)),
             level: case.level,
             source: case.source.clone(),
             clauses: case.clauses.clone(),
@@ -253,6 +269,7 @@ pub(crate) mod tests {
         let outcome = |id: &str, verdict: Verdict, steps| Outcome {
             id: CaseId::try_from(id.to_owned()).unwrap(),
             about: format!("About {id} & <more>"),
+            claim: Some(Claim::QueryCore),
             level: Level::Documented,
             source: None,
             clauses: vec![ClauseId::try_from("a.rule.1".to_owned()).unwrap()],
