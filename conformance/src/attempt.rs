@@ -166,8 +166,8 @@ pub(crate) async fn as_administrator(settings: &Settings, statement: &str) -> Re
 
 /// Returns why a case does not apply to the target, if it does not.
 fn inapplicable(settings: &Settings, case: &Case) -> Option<String> {
-    if case.needs.contains(&Need::Auth) && settings.credentials.is_none() {
-        return Some("needs authentication, and the credentials of an administrator (--user, --password)".to_owned());
+    if case.needs.contains(&Need::Auth) && settings.credentials.is_none() && settings.token.is_none() {
+        return Some("needs authentication, and an administrator (--user and --password, or --token)".to_owned());
     }
     for (section, wanted) in &case.config {
         if !contains(settings.config.get(section), wanted) {
@@ -224,9 +224,10 @@ async fn is_empty(settings: &Settings) -> bool {
 }
 
 fn as_admin(settings: &Settings, request: Request) -> Request {
-    match &settings.credentials {
-        Some((user, password)) => request.with_credentials(user, password),
-        None => request,
+    match (&settings.credentials, &settings.token) {
+        (Some((user, password)), _) => request.with_credentials(user, password),
+        (None, Some(token)) => request.with_token(token),
+        (None, None) => request,
     }
 }
 

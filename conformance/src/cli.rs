@@ -15,6 +15,7 @@ use crate::claims::Claim;
 use crate::client::Target;
 use crate::known::Known;
 use crate::launch::Launcher;
+use crate::reach::Reach;
 use crate::report::{self, Outcome, Report};
 use crate::run::{self, Settings};
 use crate::suite::{Selection, Suite};
@@ -54,7 +55,7 @@ enum Command {
     /// Fill a real server's answers into case files that lack them.
     Record {
         #[command(flatten)]
-        server: ServerArgs,
+        server: Box<ServerArgs>,
         /// Replace existing answers, too.
         #[arg(long)]
         again: bool,
@@ -66,15 +67,17 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ServerArgs {
-    /// The server, as a URL such as <http://127.0.0.1:8086>.
-    #[arg(long)]
-    target: Option<Target>,
+    #[command(flatten)]
+    reach: Reach,
     /// An administrator of the server, if authentication is on.
     #[arg(long, requires = "password")]
     user: Option<String>,
     /// The administrator's password.
     #[arg(long, requires = "user")]
     password: Option<String>,
+    /// An administrator's bearer token, instead of user and password.
+    #[arg(long, conflicts_with = "user")]
+    token: Option<String>,
     /// The answer to expect where the documentation and InfluxDB 1.2.4 disagree.
     #[arg(long, value_enum, default_value_t)]
     profile: Profile,
@@ -112,7 +115,7 @@ struct RunArgs {
     #[command(flatten)]
     chosen: Chosen,
     /// Start a server for each configuration that cases need, with this command. `{port}`, `{data}` and `{config}` are filled in.
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["target", "user", "password", "target_config", "drop_existing"])]
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["target", "user", "password", "token", "target_config", "drop_existing"])]
     cmd: Option<String>,
     /// The file that the settings of cases are added to, for `{config}` in the command. `{port}` and `{data}` are filled in.
     #[arg(long, value_name = "FILE", requires = "cmd")]
@@ -245,6 +248,7 @@ async fn judge(args: &RunArgs, cases: &[&Case]) -> anyhow::Result<Report> {
     } else {
         let mut settings = settings(args.server.target()?);
         settings.credentials = args.server.credentials();
+        settings.token.clone_from(&args.server.token);
         settings.config = args.server.config()?;
         settings.held = run::inspect(&settings).await?;
         match within(limit, run::run(&settings, cases, progress)).await {
@@ -371,7 +375,7 @@ fn suite(folder: Option<&Path>) -> anyhow::Result<Suite> {
 
 impl ServerArgs {
     fn target(&self) -> anyhow::Result<Target> {
-        self.target.clone().context("give the server with --target, or for `run` the command that starts it with --cmd")
+        self.reach.target()
     }
 
     fn credentials(&self) -> Option<(String, String)> {
@@ -387,6 +391,7 @@ impl ServerArgs {
     fn as_written(&self) -> anyhow::Result<Settings> {
         Ok(Settings {
             credentials: self.credentials(),
+            token: self.token.clone(),
             profile: self.profile,
             config: self.config()?,
             answer_limit: Duration::from_secs(self.timeout),
@@ -454,7 +459,8 @@ mod tests {
             match cli.command {
                 Command::Run(args) => {
                     assert!(
-                        args.server.target.is_some() || Launcher::new(&args.cmd.unwrap(), "{port}".to_owned()).is_ok()
+                        args.server.reach.target.is_some()
+                            || Launcher::new(&args.cmd.unwrap(), "{port}".to_owned()).is_ok()
                     );
                 }
                 command @ (Command::List(_) | Command::Show { .. }) => {

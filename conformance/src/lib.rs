@@ -8,7 +8,7 @@
 //! | [`suite`] | all cases, embedded in the binary or read from a folder, and the selection of some |
 //! | [`claims`] | what a server claims to do, and the claim of each case |
 //! | [`clauses`] | the clauses of the specification, read from its pages |
-//! | [`client`] | the HTTP client of the runner, the repository's tests and its tools |
+//! | [`target`], [`client`] | where requests go; the HTTP client of the runner, the repository's tests and its tools |
 //! | [`verdict`] | compares an answer with the expected one: a pure function; `headers`, `content` and `relaxation` say what may differ |
 //! | `names`, `statement` | names that no other case uses: put into requests, and taken out of answers |
 //! | `attempt` | one case against a target |
@@ -18,7 +18,7 @@
 //! | [`report`] | the outcome of a run, and its forms: console, JSON, `JUnit`, HTML |
 //! | [`record`] | fills a server's answers into case files |
 //! | `curl` | requests as commands |
-//! | [`cli`] | the command line |
+//! | [`cli`] | the command line; `reach` has the options of targets |
 //!
 //! Only [`client`] touches the network, and nothing in this crate depends on the server of this repository.
 
@@ -37,6 +37,7 @@ mod headers;
 pub mod known;
 pub mod launch;
 pub mod names;
+mod reach;
 pub mod record;
 mod relaxation;
 pub mod report;
@@ -44,5 +45,6 @@ pub mod run;
 pub mod settings;
 mod statement;
 pub mod suite;
+pub mod target;
 mod turn;
 pub mod verdict;

@@ -63,7 +63,7 @@ pub enum Unfit {
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
     /// The target refuses the credentials, or their absence.
-    #[error("{0} refuses the runner: give an administrator's --user and --password")]
+    #[error("{0} refuses the runner: give an administrator's --user and --password, or --token")]
     Refused(Target),
 }
 

@@ -15,6 +15,8 @@ pub struct Settings {
     pub target: Target,
     /// The name and password of an administrator, if authentication is on.
     pub credentials: Option<(String, String)>,
+    /// A bearer token of an administrator, instead of credentials.
+    pub token: Option<String>,
     /// The profile whose answers are expected.
     pub profile: Profile,
     /// The settings that the target was started with. If there are any, only cases that need some of them apply; otherwise, only cases that
@@ -55,6 +57,7 @@ impl Settings {
         Settings {
             target,
             credentials: None,
+            token: None,
             profile: Profile::default(),
             config: toml::Table::new(),
             claims: Vec::new(),

@@ -101,6 +101,15 @@ impl Request {
         self
     }
 
+    /// Adds a bearer token, if the request has no credentials of its own.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Request {
+        if !self.has_header("authorization") {
+            self.headers.push(("Authorization".to_owned(), format!("Bearer {token}")));
+        }
+        self
+    }
+
     /// Whether the case or its body set this header.
     pub fn has_header(&self, name: &str) -> bool {
         self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))

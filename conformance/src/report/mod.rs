@@ -205,7 +205,7 @@ impl StepOutcome {
         let wire = (judgement.verdict != Verdict::Exact).then(|| wire(response));
         StepOutcome {
             request: readable(request),
-            curl: curl::command(request, &target.to_string()),
+            curl: curl::command_for(request, target),
             wire,
             verdict: judgement.verdict,
             differences: judgement.differences,
@@ -219,7 +219,7 @@ impl StepOutcome {
     pub fn unanswered(request: &Request, target: &Target, error: &NoAnswer) -> StepOutcome {
         StepOutcome {
             request: readable(request),
-            curl: curl::command(request, &target.to_string()),
+            curl: curl::command_for(request, target),
             wire: None,
             verdict: Verdict::NoAnswer,
             differences: Vec::new(),
