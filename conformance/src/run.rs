@@ -42,8 +42,9 @@ pub async fn run(settings: &Settings, cases: &[&Case], mut progress: impl FnMut(
     clean(settings).await;
     Report {
         target: settings.target.to_string(),
-        server: server(settings).await,
+        server: version(settings).await,
         profile: settings.profile,
+        selection: None,
         outcomes: outcomes.into_iter().flatten().collect(),
     }
 }
@@ -111,7 +112,8 @@ fn ping() -> Request {
     Request { verb: "GET".to_owned(), target: "/ping".to_owned(), headers: Vec::new(), body: Vec::new() }
 }
 
-async fn server(settings: &Settings) -> String {
+/// Returns the version that the target reports.
+pub async fn version(settings: &Settings) -> String {
     let answer = client::send(&settings.target, &ping(), settings.answer_limit).await;
     answer.ok().and_then(|response| response.header("x-influxdb-version")).unwrap_or_else(|| "unknown".to_owned())
 }

@@ -159,6 +159,13 @@ fn print_scores(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for (claim, score) in report.claims() {
         print_score(out, claim.as_str(), score)?;
     }
+    let expected = report.expected();
+    if !expected.is_empty() {
+        writeln!(out, "\nas the expectations say: {expected}")?;
+    }
+    if let Some(selection) = &report.selection {
+        writeln!(out, "\n{selection}")?;
+    }
     let relaxations = report.relaxations();
     if !relaxations.is_empty() {
         let used = relaxations.iter().map(|(relaxation, cases)| format!("{} ({cases})", relaxation.as_str()));

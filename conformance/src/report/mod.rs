@@ -14,6 +14,7 @@ use crate::case::{Case, CaseId, ClauseId, Level, Profile, Request};
 use crate::claims::Claim;
 use crate::client::{NoAnswer, Response, Target};
 use crate::curl;
+use crate::expectation::{Expectation, Expected};
 use crate::verdict::{Difference, Judgement, Relaxation, Verdict};
 
 pub use console::print;
@@ -33,6 +34,9 @@ pub struct Report {
     pub server: String,
     /// The profile whose answers were expected.
     pub profile: Profile,
+    /// What share of the cases was selected, if the run was only a first look.
+    #[serde(default)]
+    pub selection: Option<String>,
     /// The outcome of each case, in the order of the run.
     pub outcomes: Vec<Outcome>,
 }
@@ -57,6 +61,9 @@ pub struct Outcome {
     pub place: String,
     /// The worst verdict of its steps.
     pub verdict: Verdict,
+    /// What the expectation file says of the case.
+    #[serde(default)]
+    pub expectation: Option<Expectation>,
     /// Why no step was judged.
     pub reason: Option<String>,
     /// The outcomes of the steps, up to the first that failed.
@@ -132,6 +139,47 @@ impl Report {
         scores
     }
 
+    /// Returns how the cases did of which the expectation file says something.
+    pub fn expectations(&self) -> BTreeMap<Expected, Score> {
+        let mut scores: BTreeMap<Expected, Score> = BTreeMap::new();
+        for outcome in &self.outcomes {
+            if let Some(expectation) = &outcome.expectation {
+                scores.entry(expectation.expect).or_default().add(outcome.verdict);
+            }
+        }
+        scores
+    }
+
+    /// Returns the counts of [`expectations`](Report::expectations) in words; empty if there are none.
+    pub(crate) fn expected(&self) -> String {
+        let count = |(expected, score): (&Expected, &Score)| {
+            let (failed, passed) = (score.applicable() - score.passed(), score.passed());
+            let all = score.applicable() + score.of(Verdict::NotApplicable);
+            match expected {
+                Expected::Skip => format!("{all} skipped"),
+                Expected::Flaky => format!("{all} flaky ({passed} passed, {failed} failed)"),
+                Expected::Differs | Expected::Unsupported if passed > 0 => {
+                    format!("{all} {} ({passed} passed)", expected.as_str())
+                }
+                Expected::Differs | Expected::Unsupported => format!("{all} {}", expected.as_str()),
+            }
+        };
+        self.expectations().iter().map(count).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Adds the cases that were not run, and puts all into the order of `cases`.
+    pub fn add_skipped<'a>(&mut self, cases: &[&'a Case], skipped: impl Fn(&'a Case) -> Option<&'a str>) {
+        let mut found: BTreeMap<CaseId, Outcome> =
+            self.outcomes.drain(..).map(|outcome| (outcome.id.clone(), outcome)).collect();
+        for case in cases {
+            let outcome = match skipped(case) {
+                Some(reason) => Some(Outcome { reason: Some(format!("skipped: {reason}")), ..Outcome::new(case) }),
+                None => found.remove(&case.id),
+            };
+            self.outcomes.extend(outcome);
+        }
+    }
+
     /// Returns how many cases needed each relaxation to pass.
     pub fn relaxations(&self) -> BTreeMap<Relaxation, usize> {
         let mut counts = BTreeMap::new();
@@ -187,6 +235,7 @@ impl Outcome {
             clauses: case.clauses.clone(),
             place: format!("{}:{}", case.file, case.line),
             verdict: Verdict::NotApplicable,
+            expectation: None,
             reason: None,
             steps: Vec::new(),
             milliseconds: 0,
@@ -275,6 +324,7 @@ pub(crate) mod tests {
             clauses: vec![ClauseId::try_from("a.rule.1".to_owned()).unwrap()],
             place: "f.toml:9".to_owned(),
             verdict,
+            expectation: None,
             reason: None,
             steps,
             milliseconds: 0,
@@ -298,6 +348,7 @@ pub(crate) mod tests {
             target: "http://localhost:1".to_owned(),
             server: "1.0".to_owned(),
             profile: Profile::Documented,
+            selection: None,
             outcomes: vec![
                 outcome("a.good", Verdict::Exact, Vec::new()),
                 outcome("a.bad", Verdict::Differs, vec![step]),

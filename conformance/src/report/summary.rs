@@ -27,6 +27,13 @@ pub fn to_markdown(report: &Report, known: &Known) -> String {
             text.push_str(&row(claim.as_str(), score));
         }
     }
+    let expected = report.expected();
+    if !expected.is_empty() {
+        text.push_str(&format!("\nAs the expectations say: {expected}.\n"));
+    }
+    if let Some(selection) = &report.selection {
+        text.push_str(&format!("\n{selection}.\n"));
+    }
     let is_new = |outcome: &&&Outcome| known.entry(&outcome.id).is_none();
     let mut heading = "\n### Failures that are not known, by likely cause\n\n";
     for cause in causes(report) {
@@ -46,12 +53,17 @@ pub fn to_markdown(report: &Report, known: &Known) -> String {
 /// Returns the report in the Test Anything Protocol, version 14. Known failures are `TODO`, and cases that do not apply `SKIP`.
 pub fn to_tap(report: &Report, known: &Known) -> String {
     let mut text = format!("TAP version 14\n1..{}\n", report.outcomes.len());
+    for comment in [report.selection.clone().unwrap_or_default(), report.expected()] {
+        if !comment.is_empty() {
+            text.push_str(&format!("# {comment}\n"));
+        }
+    }
     for (i, outcome) in report.outcomes.iter().enumerate() {
         let state = if outcome.verdict.is_failure() { "not ok" } else { "ok" };
         let directive = match (outcome.verdict, known.reason(&outcome.id)) {
             (Verdict::NotApplicable, _) => format!(" # SKIP {}", outcome.reason.as_deref().unwrap_or_default()),
-            (_, Some(reason)) => format!(" # TODO {reason}"),
-            (verdict, None) => format!(" # {verdict}"),
+            (verdict, Some(reason)) if verdict.is_failure() => format!(" # TODO {reason}"),
+            (verdict, _) => format!(" # {verdict}"),
         };
         text.push_str(&format!("{state} {} - {}{}\n", i + 1, outcome.id, directive.replace('\n', " ")));
     }

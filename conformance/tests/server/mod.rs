@@ -1,5 +1,6 @@
 //! A small server to run the runner against: one answer per connection, over TCP, TLS or a unix socket.
 
+#![allow(clippy::format_push_string, reason = "cases are small, and read better so")]
 #![allow(dead_code, reason = "each integration test uses a part of it")]
 
 use std::io::{BufRead as _, BufReader, Read, Write};
