@@ -113,6 +113,7 @@ struct Chosen {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 struct RunArgs {
     #[command(flatten)]
     server: ServerArgs,

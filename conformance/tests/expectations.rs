@@ -72,7 +72,8 @@ fn flaky_and_skipped_cases_are_counted_in_every_report() {
     for (name, text) in [
         ("console", text),
         ("TAP", folder.read("r.tap")),
-        ("Markdown", folder.read("r.md"))
+        ("Markdown", folder.read("r.md")),
+        ("HTML", folder.read("site/index.html")),
     ] {
         assert!(text.contains(counts), "{name}: {text}");
     }

@@ -1,5 +1,6 @@
 //! The outcome of a run. Its JSON form is the source of the matrix of several servers; the other forms are for people and CI.
 
+mod cases;
 mod causes;
 mod console;
 mod html;
