@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::case::{Case, Holdings, Need, Request, Step};
+use crate::claims::{self, Judged};
 use crate::client::{self, NoAnswer, Response};
 use crate::content;
 use crate::names::Names;
@@ -51,6 +52,11 @@ impl<'a> Attempt<'a> {
         } else {
             outcome.verdict = Verdict::Exact;
             for step in &self.case.steps {
+                if claims::judged(&self.settings.claims, step) == Judged::Not {
+                    // It may be what the next steps need.
+                    let _ = self.send_step(step).await;
+                    continue;
+                }
                 let step = self.run_step(step).await;
                 let is_silent = step.verdict == Verdict::NoAnswer;
                 outcome.verdict = outcome.verdict.max(step.verdict);
@@ -58,6 +64,10 @@ impl<'a> Attempt<'a> {
                 if is_silent {
                     break;
                 }
+            }
+            if outcome.steps.is_empty() {
+                outcome.verdict = Verdict::NotApplicable;
+                outcome.reason = Some("has no step within what the target claims (--claim)".to_owned());
             }
         }
         self.drop_owned().await;
@@ -84,6 +94,8 @@ impl<'a> Attempt<'a> {
         for request in &self.case.preparation {
             let line = format!("{} {}", request.verb, request.target);
             match self.send(request, true).await {
+                // What a server does not claim, it may refuse.
+                _ if claims::is_write_only(&self.settings.claims) && claims::is_query(request) => {}
                 Err(error) => return Err((Verdict::NoAnswer, format!("preparation `{line}`: {error}"))),
                 Ok(response) if response.status >= 300 || has_error(&response) => {
                     let body = String::from_utf8_lossy(&response.body).trim_end().to_owned();
@@ -111,7 +123,10 @@ impl<'a> Attempt<'a> {
         let deadline = Instant::now() + self.settings.patience;
         loop {
             let judged = self.send_step(step).await.map(|response| {
-                let judgement = verdict::judge(step, &response, self.settings.profile);
+                let mut judgement = verdict::judge(step, &response, self.settings.profile);
+                if claims::judged(&self.settings.claims, step) == Judged::Status {
+                    judgement = judgement.as_sender_sees_it(step, response.status);
+                }
                 (response, judgement)
             });
             let is_right = judged.as_ref().is_ok_and(|(_, judgement)| !judgement.verdict.is_failure());
@@ -162,8 +177,8 @@ pub(crate) async fn as_administrator(settings: &Settings, statement: &str) -> Re
 
 /// Returns why a case does not apply to the target, if it does not.
 fn inapplicable(settings: &Settings, case: &Case) -> Option<String> {
-    if case.needs.contains(&Need::Auth) && settings.credentials.is_none() {
-        return Some("needs authentication, and the credentials of an administrator (--user, --password)".to_owned());
+    if case.needs.contains(&Need::Auth) && settings.credentials.is_none() && settings.token.is_none() {
+        return Some("needs authentication, and an administrator (--user and --password, or --token)".to_owned());
     }
     for (section, wanted) in &case.config {
         if !contains(settings.config.get(section), wanted) {
@@ -220,9 +235,10 @@ async fn is_empty(settings: &Settings) -> bool {
 }
 
 fn as_admin(settings: &Settings, request: Request) -> Request {
-    match &settings.credentials {
-        Some((user, password)) => request.with_credentials(user, password),
-        None => request,
+    match (&settings.credentials, &settings.token) {
+        (Some((user, password)), _) => request.with_credentials(user, password),
+        (None, Some(token)) => request.with_token(token),
+        (None, None) => request,
     }
 }
 
@@ -259,14 +275,7 @@ pub(crate) fn first_column(response: &Response) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn case(extra: &str) -> Case {
-        let text = format!(
-            "about = 'x'\nlevel = 'observed'\n[[case]]\nid = 'a.b'\nabout = 'y'\nclauses = ['a.1']\n{extra}\n\
-             [[case.step]]\nrequest = 'GET /ping'\nresponse.status = 204\n"
-        );
-        crate::case::parse_file("f.toml", &text).unwrap().remove(0)
-    }
+    use crate::case::tests::case;
 
     #[test]
     fn a_case_applies_where_its_needs_and_settings_are_met() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::case::{Case, Level};
+use crate::claims::Claim;
 use crate::suite::{Selection, Suite, SuiteError};
 
 /// Options that select cases.
@@ -13,6 +14,9 @@ pub(crate) struct Chosen {
     /// Only the cases of these areas (the first word of their identifiers).
     #[arg(long, value_delimiter = ',')]
     area: Vec<String>,
+    /// Only what the server claims to do.
+    #[arg(long = "claim", value_enum, value_delimiter = ',', value_name = "CLAIM")]
+    pub(crate) claims: Vec<Claim>,
     /// Only the cases of these levels.
     #[arg(long, value_enum, value_delimiter = ',')]
     level: Vec<Level>,
@@ -32,8 +36,12 @@ impl Chosen {
 
     /// The cases of `suite` that are selected.
     pub(crate) fn of<'s>(&self, suite: &'s Suite) -> Vec<&'s Case> {
-        let (areas, levels, ids) = (self.area.clone(), self.level.clone(), self.ids.clone());
-        suite.select(&Selection { areas, levels, ids })
+        suite.select(&Selection {
+            areas: self.area.clone(),
+            claims: self.claims.clone(),
+            levels: self.level.clone(),
+            ids: self.ids.clone(),
+        })
     }
 }
 

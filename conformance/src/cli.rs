@@ -16,8 +16,10 @@ use crate::client::Target;
 use crate::known::Known;
 use crate::launch::Launcher;
 use crate::modes::{self, Mode};
+use crate::reach::Reach;
 use crate::report::{self, Outcome, Report};
 use crate::run::{self, Settings};
+use crate::smoke::smoke;
 use crate::suite::Selection;
 use crate::{clauses, curl, fleet, record};
 
@@ -26,6 +28,9 @@ const RECORDED: [(&str, &str); 1] = [("1.6.7", include_str!("../known/influxdb-1
 
 /// Where `show` sends its commands.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8086";
+
+/// The longest time to wait for an answer of a first look, in seconds.
+const SMOKE_TIMEOUT: u64 = 2;
 
 /// The most lines about what is not as expected; the report has shown all failures.
 const SURPRISES_MAX: usize = 50;
@@ -55,7 +60,7 @@ enum Command {
     /// Fill a real server's answers into case files that lack them.
     Record {
         #[command(flatten)]
-        server: ServerArgs,
+        server: Box<ServerArgs>,
         /// Replace existing answers, too.
         #[arg(long)]
         again: bool,
@@ -69,15 +74,17 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ServerArgs {
-    /// The server, as a URL such as <http://127.0.0.1:8086>.
-    #[arg(long)]
-    target: Option<Target>,
+    #[command(flatten)]
+    reach: Reach,
     /// An administrator of the server, if authentication is on.
     #[arg(long, requires = "password")]
     user: Option<String>,
     /// The administrator's password.
     #[arg(long, requires = "user")]
     password: Option<String>,
+    /// An administrator's bearer token, instead of user and password.
+    #[arg(long, conflicts_with = "user")]
+    token: Option<String>,
     /// The answer to expect where the documentation and InfluxDB 1.2.4 disagree.
     #[arg(long, value_enum, default_value_t)]
     profile: Profile,
@@ -90,13 +97,14 @@ struct ServerArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 struct RunArgs {
     #[command(flatten)]
     server: ServerArgs,
     #[command(flatten)]
     chosen: Chosen,
     /// Start a server for each configuration that cases need, with this command. `{port}`, `{data}` and `{config}` are filled in.
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["target", "user", "password", "target_config", "drop_existing"])]
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["target", "user", "password", "token", "target_config", "drop_existing"])]
     cmd: Option<String>,
     /// The file that the settings of cases are added to, for `{config}` in the command. `{port}` and `{data}` are filled in.
     #[arg(long, value_name = "FILE", requires = "cmd")]
@@ -113,6 +121,9 @@ struct RunArgs {
     /// Seconds that the whole run may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     run_timeout: u64,
+    /// Take a first look: run one case of each subject and claim, which takes seconds.
+    #[arg(long, conflicts_with_all = ["report_badge", "update_expectations"])]
+    smoke: bool,
     /// Show differences of equivalent answers too.
     #[arg(long)]
     verbose: bool,
@@ -186,18 +197,31 @@ async fn run_cases(args: RunArgs) -> anyhow::Result<ExitCode> {
     let known = args.known()?;
     let suite = args.chosen.suite()?;
     let mut cases = args.chosen.of(&suite);
-    cases.retain(|case| known.skips(&case.id).is_none());
-    if cases.is_empty() {
+    if args.smoke {
+        cases = smoke(&cases, args.cmd.is_some() || args.server.is_administrator());
+    }
+    let known = if known.skips_by_version() { known.of_version(&version(&args).await?) } else { known };
+    let (run, skipped): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| known.skips(&case.id).is_none());
+    if run.is_empty() {
         bail!("no case is selected");
     }
-    let mut report = judge(&args, &cases).await?;
+    let mut report = judge(&args, &run).await?;
     let known = known.of_version(&report.server);
+    if !skipped.is_empty() {
+        report.add_skipped(&cases, |case| known.skips(&case.id));
+    }
+    known.annotate(&mut report.outcomes);
+    if args.smoke {
+        let (few, all) = (report.outcomes.len(), suite.cases.len());
+        report.selection =
+            Some(format!("this is a first look, not a score: {few} of {all} cases, one for each subject and claim"));
+    }
     if let Some(label) = &args.label {
         report.server.clone_from(label);
     }
     write_reports(&args, &report, &known)?;
     if let Some(path) = args.known.as_deref().filter(|_| args.update_expectations) {
-        std::fs::write(path, known.updated(&read(path)?, &report.outcomes)?)
+        std::fs::write(path, known.updated(&read(path)?, &report.outcomes, &suite.cases)?)
             .with_context(|| path.display().to_string())?;
         println!("{} is updated", path.display());
         return Ok(ExitCode::SUCCESS);
@@ -213,6 +237,15 @@ async fn run_cases(args: RunArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
+/// Returns the version of the target, or of a server that is started to find it out.
+async fn version(args: &RunArgs) -> anyhow::Result<String> {
+    let settings = |target| args.settings(target);
+    match args.launcher()? {
+        Some(launcher) => Ok(fleet::version(&launcher, &settings).await?),
+        None => Ok(run::version(&settings(args.server.target()?)).await),
+    }
+}
+
 /// Runs the cases against the target, or against servers that are started for them.
 async fn judge(args: &RunArgs, cases: &[&Case]) -> anyhow::Result<Report> {
     let bar =
@@ -223,13 +256,12 @@ async fn judge(args: &RunArgs, cases: &[&Case]) -> anyhow::Result<Report> {
     };
     let limit = Duration::from_secs(args.run_timeout);
     let settings = |target| args.settings(target);
-    let report = if let Some(command) = &args.cmd {
-        let base = args.cmd_config.as_deref().map(read).transpose()?.unwrap_or_default();
-        let launcher = Launcher::new(command, base)?;
+    let report = if let Some(launcher) = args.launcher()? {
         within(limit, fleet::run(&launcher, &settings, cases, progress)).await?
     } else {
         let mut settings = settings(args.server.target()?);
         settings.credentials = args.server.credentials();
+        settings.token.clone_from(&args.server.token);
         settings.config = args.server.config()?;
         settings.held = run::inspect(&settings).await?;
         match within(limit, run::run(&settings, cases, progress)).await {
@@ -349,11 +381,15 @@ fn jobs(text: &str) -> Result<usize, String> {
 
 impl ServerArgs {
     fn target(&self) -> anyhow::Result<Target> {
-        self.target.clone().context("give the server with --target, or for `run` the command that starts it with --cmd")
+        self.reach.target()
     }
 
     fn credentials(&self) -> Option<(String, String)> {
         self.user.clone().zip(self.password.clone())
+    }
+
+    fn is_administrator(&self) -> bool {
+        self.user.is_some() || self.token.is_some()
     }
 
     fn config(&self) -> anyhow::Result<toml::Table> {
@@ -365,6 +401,7 @@ impl ServerArgs {
     fn as_written(&self) -> anyhow::Result<Settings> {
         Ok(Settings {
             credentials: self.credentials(),
+            token: self.token.clone(),
             profile: self.profile,
             config: self.config()?,
             answer_limit: Duration::from_secs(self.timeout),
@@ -385,10 +422,18 @@ impl RunArgs {
         Ok(Known::parse(name, text)?)
     }
 
+    fn launcher(&self) -> anyhow::Result<Option<Launcher>> {
+        let Some(command) = &self.cmd else { return Ok(None) };
+        let base = self.cmd_config.as_deref().map(read).transpose()?.unwrap_or_default();
+        Ok(Some(Launcher::new(command, base)?))
+    }
+
     fn settings(&self, target: Target) -> Settings {
+        let limit = if self.smoke { self.server.timeout.min(SMOKE_TIMEOUT) } else { self.server.timeout };
         Settings {
             profile: self.server.profile,
-            answer_limit: Duration::from_secs(self.server.timeout),
+            answer_limit: Duration::from_secs(limit),
+            claims: self.chosen.claims.clone(),
             jobs: self.jobs,
             shuffle: self.shuffle,
             drop_existing: self.drop_existing,
@@ -420,7 +465,8 @@ mod tests {
             match cli.command {
                 Command::Run(args) => {
                     assert!(
-                        args.server.target.is_some() || Launcher::new(&args.cmd.unwrap(), "{port}".to_owned()).is_ok()
+                        args.server.reach.target.is_some()
+                            || Launcher::new(&args.cmd.unwrap(), "{port}".to_owned()).is_ok()
                     );
                 }
                 command @ (Command::List(_) | Command::Show { .. }) => {

@@ -8,29 +8,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::Uri;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper::header::HeaderMap;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::case::Request;
+use crate::target::Address;
+pub use crate::target::{Target, TargetError, Trust};
 
 /// The longest body that [`send`] accepts, compressed or not.
 const BODY_BYTES_MAX: usize = 256 << 20;
 
 /// What [`send`] calls itself, unless a case sets the header.
 const USER_AGENT: &str = concat!("fluxstone-conformance/", env!("CARGO_PKG_VERSION"));
-
-/// The server that requests go to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    authority: String,
-    address: String,
-    /// A prefix of each request's path: empty or `/something`.
-    prefix: String,
-}
 
 /// An answer of the target.
 #[derive(Debug, Clone)]
@@ -46,10 +40,10 @@ pub struct Response {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
-    /// The connection was refused.
+    /// The connection was refused, or the certificate of the target.
     #[error("cannot connect to {address}: {error}")]
     Connect {
-        /// The host and port.
+        /// The host and port, or the socket.
         address: String,
         /// The system's error.
         error: std::io::Error,
@@ -62,39 +56,12 @@ pub enum NoAnswer {
     Broken(String),
 }
 
-/// The text is not a URL of the form `http://host:port/path`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a target: give a URL such as http://127.0.0.1:8086")]
-pub struct TargetError(String);
-
 impl Response {
     /// Returns a header as text. Several values of one name are joined by `, `.
     pub fn header(&self, name: &str) -> Option<String> {
         let values: Vec<String> =
             self.headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned()).collect();
         if values.is_empty() { None } else { Some(values.join(", ")) }
-    }
-}
-
-impl std::str::FromStr for Target {
-    type Err = TargetError;
-
-    fn from_str(text: &str) -> Result<Target, TargetError> {
-        let error = || TargetError(text.to_owned());
-        let uri: Uri = text.parse().map_err(|_| error())?;
-        let authority = uri.authority().ok_or_else(error)?;
-        if uri.scheme_str() != Some("http") || uri.query().is_some() || authority.as_str().contains('@') {
-            return Err(error());
-        }
-        let address = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80));
-        let prefix = uri.path().trim_end_matches('/').to_owned();
-        Ok(Target { authority: authority.as_str().to_owned(), address, prefix })
-    }
-}
-
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "http://{}{}", self.authority, self.prefix)
     }
 }
 
@@ -111,7 +78,7 @@ pub struct Connection {
 impl Connection {
     /// Connects to a target. Longer bodies than `body_bytes_max` count as no answer.
     pub async fn open(target: &Target, body_bytes_max: usize) -> Result<Connection, NoAnswer> {
-        Ok(Connection { target: target.clone(), sender: connect(&target.address).await?, body_bytes_max })
+        Ok(Connection { target: target.clone(), sender: connect(target).await?, body_bytes_max })
     }
 
     /// Sends a request to a path below the target's, and waits for the whole answer.
@@ -124,16 +91,16 @@ impl Connection {
         headers: &[(String, String)],
         body: Bytes,
     ) -> Result<Response, NoAnswer> {
-        let mut builder = hyper::Request::builder().method(verb).uri(format!("{}{path}", self.target.prefix));
+        let mut builder = hyper::Request::builder().method(verb).uri(format!("{}{path}", self.target.prefix()));
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            builder = builder.header("Host", &self.target.authority);
+            builder = builder.header("Host", self.target.authority());
         }
         for (name, value) in headers {
             builder = builder.header(name, value);
         }
         let request = builder.body(Full::new(body)).map_err(|error| NoAnswer::Broken(error.to_string()))?;
         if self.sender.ready().await.is_err() {
-            self.sender = connect(&self.target.address).await?;
+            self.sender = connect(&self.target).await?;
         }
         let response = self.sender.send_request(request).await.map_err(broken)?;
         self.read(response).await
@@ -162,10 +129,36 @@ pub async fn send(target: &Target, request: &Request, limit: Duration) -> Result
     tokio::time::timeout(limit, exchange).await.unwrap_or(Err(NoAnswer::TimedOut(limit)))
 }
 
-async fn connect(address: &str) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
-    let refused = |error| NoAnswer::Connect { address: address.to_owned(), error };
-    let stream = TcpStream::connect(address).await.map_err(refused)?;
-    stream.set_nodelay(true).map_err(refused)?;
+async fn connect(target: &Target) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
+    let refused = |error| NoAnswer::Connect { address: target.address().to_string(), error };
+    match target.address() {
+        Address::Tcp(address) => {
+            let stream = TcpStream::connect(address).await.map_err(refused)?;
+            stream.set_nodelay(true).map_err(refused)?;
+            begin(target, stream).await
+        }
+        #[cfg(unix)]
+        Address::Unix(socket) => begin(target, tokio::net::UnixStream::connect(socket).await.map_err(refused)?).await,
+        #[cfg(not(unix))]
+        Address::Unix(_) => Err(refused(std::io::ErrorKind::Unsupported.into())),
+    }
+}
+
+/// Begins HTTP on a connection, encrypted if the target is.
+async fn begin<S>(target: &Target, stream: S) -> Result<SendRequest<Full<Bytes>>, NoAnswer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Some(tls) = target.tls() else { return handshake(stream).await };
+    let refused = |error| NoAnswer::Connect { address: target.address().to_string(), error };
+    let connector = TlsConnector::from(tls.config.clone());
+    handshake(connector.connect(tls.name.clone(), stream).await.map_err(refused)?).await
+}
+
+async fn handshake<S>(stream: S) -> Result<SendRequest<Full<Bytes>>, NoAnswer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (sender, connection) = hyper::client::conn::http1::Builder::new()
         .title_case_headers(true)
         .handshake(TokioIo::new(stream))
@@ -193,15 +186,6 @@ fn broken(error: hyper::Error) -> NoAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_target_is_an_http_url() {
-        let target: Target = "http://localhost/v1/".parse().unwrap();
-        assert_eq!((target.address.as_str(), target.to_string().as_str()), ("localhost:80", "http://localhost/v1"));
-        for bad in ["localhost:8086", "https://localhost", "http://u:p@localhost", "http://localhost?x=1", "/x"] {
-            assert!(bad.parse::<Target>().is_err(), "{bad}");
-        }
-    }
 
     #[tokio::test]
     async fn a_target_that_does_not_answer_times_out() {

@@ -1,7 +1,7 @@
 //! Runs cases against servers that are started for them: one server for each configuration that some case needs.
 
 use crate::case::{Case, Profile};
-use crate::launch::{Group, Launcher, groups};
+use crate::launch::{Group, LaunchError, Launcher, groups};
 use crate::report::{Outcome, Report};
 use crate::run::{self, Settings};
 use crate::verdict::Verdict;
@@ -20,6 +20,7 @@ pub async fn run(
         target: launcher.to_string(),
         server: "unknown".to_owned(),
         profile: Profile::default(),
+        selection: None,
         outcomes: Vec::new(),
     };
     let mut outcomes: Vec<Option<Outcome>> = vec![None; cases.len()];
@@ -46,6 +47,16 @@ pub async fn run(
     }
     report.outcomes = outcomes.into_iter().flatten().collect();
     report
+}
+
+/// Starts a server with default settings, and returns the version that it reports.
+pub async fn version(
+    launcher: &Launcher,
+    settings: &impl Fn(crate::client::Target) -> Settings,
+) -> Result<String, LaunchError> {
+    let group = Group { config: toml::Table::new(), has_users: false, cases: Vec::new() };
+    let server = launcher.start(&group).await?;
+    Ok(run::version(&settings(server.target.clone())).await)
 }
 
 /// Runs the cases of one configuration. An error says why there is no server to run them against.

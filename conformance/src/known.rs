@@ -9,15 +9,17 @@
 //! cases = ["query.example", "select.fill.*"]
 //! ```
 //!
-//! A run that does not go as expected fails: a failure that is not listed, a listed case that passes, and a pattern that is of no case.
+//! A run that does not go as expected fails: a failure that is not listed, a listed case that passes, and a pattern that no case needs. A case
+//! that is `flaky` may pass or fail, and one that is `skip` is not run: both are counted in every report.
 
 use std::path::Path;
 
 use globset::{Glob, GlobMatcher};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table};
 
 use crate::case::{Case, CaseId};
+pub use crate::expectation::{Expectation, Expected};
 use crate::report::Outcome;
 
 /// The reason of entries that [`Known::updated`] writes.
@@ -25,7 +27,11 @@ const UNJUDGED: &str = "not judged yet";
 
 /// What a target is known to do otherwise.
 #[derive(Debug, Clone, Default)]
-pub struct Known(Vec<Entry>);
+pub struct Known {
+    entries: Vec<Entry>,
+    /// The version of the target, if it is known.
+    version: Option<String>,
+}
 
 /// Cases that do not go as they should, for one reason.
 #[derive(Debug, Clone)]
@@ -38,21 +44,6 @@ pub struct Entry {
     pub link: Option<String>,
     version: Option<String>,
     cases: Vec<GlobMatcher>,
-}
-
-/// What is expected of a case that does not pass.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Expected {
-    /// The answer differs.
-    #[default]
-    Differs,
-    /// The target lacks what the case is about.
-    Unsupported,
-    /// The case is not run.
-    Skip,
-    /// The case passes or fails.
-    Flaky,
 }
 
 /// An error in an expectation file.
@@ -118,19 +109,35 @@ impl Known {
                 cases,
             });
         }
-        Ok(Known(entries))
+        Ok(Known { entries, version: None })
     }
 
-    /// Keeps the entries that are about a version of the server.
+    /// Leaves out the entries that are about other versions of the server.
     #[must_use]
-    pub fn of_version(mut self, version: &str) -> Known {
-        self.0.retain(|entry| entry.version.as_ref().is_none_or(|wanted| version.starts_with(wanted.as_str())));
-        self
+    pub fn of_version(self, version: &str) -> Known {
+        Known { version: Some(version.to_owned()), ..self }
+    }
+
+    /// Whether the version of the server decides which cases are run.
+    pub fn skips_by_version(&self) -> bool {
+        self.entries.iter().any(|entry| entry.expect == Expected::Skip && entry.version.is_some())
     }
 
     /// Returns the entry of a case.
     pub fn entry(&self, case: &CaseId) -> Option<&Entry> {
-        self.0.iter().find(|entry| entry.cases.iter().any(|glob| glob.is_match(case.as_str())))
+        let version = self.version.as_deref();
+        self.entries.iter().find(|entry| entry.is_about(version) && entry.matches(case))
+    }
+
+    /// Notes in the outcomes what is expected of them.
+    pub fn annotate(&self, outcomes: &mut [Outcome]) {
+        for outcome in outcomes {
+            outcome.expectation = self.entry(&outcome.id).map(|entry| Expectation {
+                expect: entry.expect,
+                reason: entry.reason.clone(),
+                link: entry.link.clone(),
+            });
+        }
     }
 
     /// Returns why a case is expected not to pass, if it is.
@@ -158,16 +165,30 @@ impl Known {
                 _ => {}
             }
         }
-        for glob in self.0.iter().flat_map(|entry| &entry.cases) {
-            if !cases.iter().any(|case| glob.is_match(case.id.as_str())) {
-                surprises.push(format!("`{}` is listed, but is of no case", glob.glob()));
-            }
-        }
+        surprises.extend(self.stale(cases));
         surprises
     }
 
-    /// Returns an expectation file with what a run has shown: failures that are not listed are added, and listed cases that pass removed.
-    pub fn updated(&self, text: &str, outcomes: &[Outcome]) -> Result<String, toml_edit::TomlError> {
+    /// Returns the patterns that no case needs: those of no case, of whatever version, and those that earlier entries leave nothing to.
+    fn stale(&self, cases: &[Case]) -> Vec<String> {
+        let mut stale = Vec::new();
+        for (i, entry) in self.entries.iter().enumerate() {
+            let earlier = |case: &&Case| self.entries[..i].iter().any(|e| e.covers(entry) && e.matches(&case.id));
+            for glob in &entry.cases {
+                let mut matched = cases.iter().filter(|case| glob.is_match(case.id.as_str())).peekable();
+                if matched.peek().is_none() {
+                    stale.push(format!("`{}` is listed, but is of no case", glob.glob()));
+                } else if matched.all(|case| earlier(&case)) {
+                    stale.push(format!("`{}` is listed, but earlier entries have all of its cases", glob.glob()));
+                }
+            }
+        }
+        stale
+    }
+
+    /// Returns an expectation file with what a run has shown: failures that are not listed are added, and listed cases that pass and
+    /// patterns of no case removed. Entries about other versions remain.
+    pub fn updated(&self, text: &str, outcomes: &[Outcome], cases: &[Case]) -> Result<String, toml_edit::TomlError> {
         let mut document: DocumentMut = text.parse()?;
         let passed = |pattern: &str| {
             let mut matched = outcomes.iter().filter(|o| is_match(pattern, o.id.as_str())).peekable();
@@ -180,12 +201,15 @@ impl Known {
             .collect();
         let known = document.entry("known").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         let Some(known) = known.as_array_of_tables_mut() else { return Ok(document.to_string()) };
+        let is_of_none = |pattern: &str| !cases.iter().any(|case| is_match(pattern, case.id.as_str()));
         for entry in known.iter_mut() {
             let is_open = entry.get("expect").and_then(Item::as_str).is_some_and(|e| e == "flaky" || e == "skip");
-            if let Some(cases) = entry.get_mut("cases").and_then(Item::as_array_mut)
-                && !is_open
-            {
-                cases.retain(|case| !case.as_str().is_some_and(passed));
+            let version = entry.get("version").and_then(Item::as_str);
+            let is_other = version.is_some_and(|wanted| !is_of_version(self.version.as_deref(), wanted));
+            if let Some(patterns) = entry.get_mut("cases").and_then(Item::as_array_mut) {
+                patterns.retain(|pattern| {
+                    !pattern.as_str().is_some_and(|text| is_of_none(text) || (!is_open && !is_other && passed(text)))
+                });
             }
         }
         known.retain(|entry| entry.get("cases").and_then(Item::as_array).is_none_or(|cases| !cases.is_empty()));
@@ -203,6 +227,26 @@ impl Known {
         }
         Ok(document.to_string())
     }
+}
+
+impl Entry {
+    fn matches(&self, case: &CaseId) -> bool {
+        self.cases.iter().any(|glob| glob.is_match(case.as_str()))
+    }
+
+    /// Whether the entry is about a version of the server. If that is not known, it is.
+    fn is_about(&self, version: Option<&str>) -> bool {
+        self.version.as_ref().is_none_or(|wanted| is_of_version(version, wanted))
+    }
+
+    /// Whether the entry is about every version that another one is about.
+    fn covers(&self, other: &Entry) -> bool {
+        self.version.as_ref().is_none_or(|own| other.version.as_ref().is_some_and(|version| version.starts_with(own)))
+    }
+}
+
+fn is_of_version(version: Option<&str>, wanted: &str) -> bool {
+    version.is_none_or(|version| version.starts_with(wanted))
 }
 
 fn is_match(pattern: &str, id: &str) -> bool {
@@ -260,16 +304,39 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_no_case_needs_is_a_surprise() {
+        let file = "[[known]]\nreason = 'old'\ncases = ['a.*']\n\n[[known]]\nreason = 'new'\ncases = ['a.b', '*.b']\n\n\
+                    [[known]]\nversion = '2.'\nreason = 'other'\ncases = ['gone']\n";
+        let known = Known::parse("k.toml", file).unwrap().of_version("1.0");
+        assert_eq!(
+            known.surprises(&[], &["a.b", "x.b"].map(case)),
+            ["`a.b` is listed, but earlier entries have all of its cases", "`gone` is listed, but is of no case"]
+        );
+        let versions = "[[known]]\nversion = '1.'\nreason = 'old'\ncases = ['a.b']\n\n\
+                        [[known]]\nversion = '2.'\nreason = 'new'\ncases = ['a.b']\n";
+        assert!(Known::parse("k.toml", versions).unwrap().surprises(&[], &[case("a.b")]).is_empty());
+    }
+
+    #[test]
+    fn an_update_leaves_other_versions_alone() {
+        let file = "[[known]]\nversion = '2.'\nreason = 'other'\ncases = ['a.b']\n";
+        let known = Known::parse("k.toml", file).unwrap().of_version("1.0");
+        let text = known.updated(file, &[outcome("a.b", Verdict::Exact)], &[case("a.b")]).unwrap();
+        assert_eq!(text, file);
+    }
+
+    #[test]
     fn an_update_is_what_the_run_has_shown() {
         let known = Known::parse("k.toml", FILE).unwrap();
         let outcomes =
             [outcome("a.b", Verdict::Exact), outcome("a.new", Verdict::Differs), outcome("x.bad", Verdict::Differs)];
-        let text = known.updated(FILE, &outcomes).unwrap();
+        let all = ["a.b", "a.new", "a.c", "x.bad"].map(case);
+        let text = FILE.replace("'x.*'", "'x.*', 'gone.*'");
+        let text = known.updated(&text, &outcomes, &all).unwrap();
         assert!(text.contains("cases = [ 'x.*']") || text.contains("cases = ['x.*']"), "{text}");
         let updated = Known::parse("k.toml", &text).unwrap();
         assert_eq!(updated.reason(&case("a.new").id), Some(UNJUDGED));
         assert_eq!(updated.reason(&case("a.b").id), None);
-        let all = ["a.b", "a.new", "a.c", "x.bad"].map(case);
         assert!(updated.surprises(&outcomes, &all).is_empty());
     }
 }

@@ -20,6 +20,8 @@ pub enum Relaxation {
     Texts,
     /// The answer is that of the other profile.
     Profile,
+    /// Senders of points do not read it.
+    Unread,
 }
 
 impl Relaxation {
@@ -32,6 +34,7 @@ impl Relaxation {
             Relaxation::CommonHeader => "headers of every answer",
             Relaxation::Version => "version of the server",
             Relaxation::Texts => "texts of errors",
+            Relaxation::Unread => "what senders of points do not read",
             Relaxation::Profile => "answer of the other profile",
         }
     }

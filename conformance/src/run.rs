@@ -10,6 +10,7 @@ use rand::seq::SliceRandom as _;
 
 use crate::attempt::{self, Attempt};
 use crate::case::{Case, Request};
+use crate::claims;
 use crate::client::{self, NoAnswer, Response, Target};
 use crate::names::RunMark;
 use crate::report::{Outcome, Report};
@@ -21,7 +22,13 @@ pub async fn run(settings: &Settings, cases: &[&Case], progress: impl FnMut(&Out
     let attempt = |number: usize| async move { Attempt::new(settings, cases[number], number).run().await };
     let outcomes = in_turns(settings, cases, attempt, progress).await;
     clean(settings).await;
-    Report { target: settings.target.to_string(), server: server(settings).await, profile: settings.profile, outcomes }
+    Report {
+        target: settings.target.to_string(),
+        server: version(settings).await,
+        profile: settings.profile,
+        selection: None,
+        outcomes,
+    }
 }
 
 /// The answers to the steps of a case, or why it was not run.
@@ -84,12 +91,16 @@ pub enum Unfit {
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
     /// The target refuses the credentials, or their absence.
-    #[error("{0} refuses the runner: give an administrator's --user and --password")]
+    #[error("{0} refuses the runner: give an administrator's --user and --password, or --token")]
     Refused(Target),
 }
 
 /// Checks that the target answers, and returns the databases and users that it holds.
 pub async fn inspect(settings: &Settings) -> Result<Held, Unfit> {
+    if claims::is_write_only(&settings.claims) {
+        client::send(&settings.target, &ping(), settings.answer_limit).await?;
+        return Ok(Held::default());
+    }
     let (databases, users) = names(settings).await?;
     let databases = databases.into_iter().filter(|name| name != "_internal" && !RunMark::is_of_any(name));
     Ok(Held { databases: databases.collect(), users: users.into_iter().filter(|n| !RunMark::is_of_any(n)).collect() })
@@ -125,10 +136,13 @@ pub async fn create_administrator(
     client::send(target, &attempt::query(&statement), limit).await
 }
 
-/// Returns the version that the target names.
-pub async fn server(settings: &Settings) -> String {
-    let ping = Request { verb: "GET".to_owned(), target: "/ping".to_owned(), headers: Vec::new(), body: Vec::new() };
-    let answer = client::send(&settings.target, &ping, settings.answer_limit).await;
+fn ping() -> Request {
+    Request { verb: "GET".to_owned(), target: "/ping".to_owned(), headers: Vec::new(), body: Vec::new() }
+}
+
+/// Returns the version that the target reports.
+pub async fn version(settings: &Settings) -> String {
+    let answer = client::send(&settings.target, &ping(), settings.answer_limit).await;
     answer.ok().and_then(|response| response.header("x-influxdb-version")).unwrap_or_else(|| "unknown".to_owned())
 }
 
@@ -137,15 +151,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::case::tests::case;
+    use crate::claims::Claim;
     use crate::verdict::Verdict;
-
-    fn case(extra: &str) -> Case {
-        let text = format!(
-            "about = 'x'\nlevel = 'observed'\n[[case]]\nid = 'a.b'\nabout = 'y'\nclauses = ['a.1']\n{extra}\n\
-             [[case.step]]\nrequest = 'GET /ping'\nresponse.status = 204\n"
-        );
-        crate::case::parse_file("f.toml", &text).unwrap().remove(0)
-    }
 
     #[tokio::test]
     async fn an_unreachable_target_gives_no_answer() {
@@ -227,6 +235,20 @@ mod tests {
             assert_eq!((outcome.verdict, outcome.steps.len()), (Verdict::Differs, 0));
             assert!(outcome.reason.unwrap().starts_with("preparation `POST /query` was refused with "));
         }
+    }
+
+    #[tokio::test]
+    async fn a_target_that_only_takes_points_may_refuse_queries() {
+        const REFUSED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
+        let (mut settings, _) = scripted(&[REFUSED, REFUSED, OK]).await;
+        settings.claims = vec![Claim::WriteOnly];
+        assert_eq!(inspect(&settings).await.unwrap(), Held::default());
+        let mut case = case("");
+        case.preparation.push(attempt::query("CREATE DATABASE d"));
+        assert_eq!(run(&settings, &[&case], |_| {}).await.outcomes[0].verdict, Verdict::Exact);
+        case.steps[0].request = attempt::query("SELECT f FROM m");
+        let outcome = run(&settings, &[&case], |_| {}).await.outcomes.remove(0);
+        assert_eq!((outcome.verdict, outcome.steps.len()), (Verdict::NotApplicable, 0));
     }
 
     #[tokio::test]

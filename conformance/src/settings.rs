@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::case::Profile;
+use crate::claims::Claim;
 use crate::client::Target;
 use crate::names::RunMark;
 
@@ -14,11 +15,15 @@ pub struct Settings {
     pub target: Target,
     /// The name and password of an administrator, if authentication is on.
     pub credentials: Option<(String, String)>,
+    /// A bearer token of an administrator, instead of credentials.
+    pub token: Option<String>,
     /// The profile whose answers are expected.
     pub profile: Profile,
     /// The settings that the target was started with. If there are any, only cases that need some of them apply; otherwise, only cases that
     /// need none.
     pub config: toml::Table,
+    /// What the target claims to do; empty if everything. It is judged by no more.
+    pub claims: Vec<Claim>,
     /// The time limit for an answer.
     pub answer_limit: Duration,
     /// How long a step with `eventually` is repeated.
@@ -52,8 +57,10 @@ impl Settings {
         Settings {
             target,
             credentials: None,
+            token: None,
             profile: Profile::default(),
             config: toml::Table::new(),
+            claims: Vec::new(),
             answer_limit: Duration::from_secs(30),
             patience: Duration::from_secs(5),
             jobs: 4,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 
 use crate::case::{self, Case, CaseError, CaseId, Level};
+use crate::claims::Claim;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/cases");
 
@@ -23,6 +24,8 @@ pub struct Suite {
 pub struct Selection {
     /// Areas, the first word of an identifier.
     pub areas: Vec<String>,
+    /// What a server claims to do.
+    pub claims: Vec<Claim>,
     /// Levels.
     pub levels: Vec<Level>,
     /// Identifiers, or prefixes of identifiers up to a dot.
@@ -100,6 +103,7 @@ impl Selection {
             case.id.as_str().strip_prefix(id.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         (self.areas.is_empty() || self.areas.iter().any(|area| area == case.id.area()))
+            && (self.claims.is_empty() || self.claims.contains(&Claim::of(case)))
             && (self.levels.is_empty() || self.levels.contains(&case.level))
             && (self.ids.is_empty() || self.ids.iter().any(is_of))
     }
@@ -169,9 +173,11 @@ mod tests {
             suite.select(&selection).iter().map(|case| case.id.to_string()).collect()
         };
         let area = Selection { areas: vec!["ping".to_owned()], ..Selection::default() };
+        let claim = Selection { claims: vec![Claim::Auth], ..Selection::default() };
         let level = Selection { levels: vec![Level::Quirk], ..Selection::default() };
         let ids = Selection { ids: vec!["query.x".to_owned()], ..Selection::default() };
         assert_eq!(chosen(Selection::default()).len(), 3);
+        assert!(chosen(claim).is_empty());
         assert_eq!(chosen(area), ["ping.x"]);
         assert!(chosen(level).is_empty());
         assert_eq!(chosen(ids), ["query.x.1"]);

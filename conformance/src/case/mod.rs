@@ -283,12 +283,8 @@ impl Step {
                 r"(?i)\bshow\s+(databases|continuous\s+queries|subscriptions|shards|shard\s+groups|queries)\b";
             [databases, r"(?i)\bshow\s+users\b"].map(|pattern| regex::Regex::new(pattern).ok())
         });
-        let is_list = |encoded: &[u8]| {
-            let spaced: Vec<u8> = encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-            let text = percent_encoding::percent_decode(&spaced).decode_utf8_lossy();
-            LISTS[holdings as usize].as_ref().is_some_and(|lists| lists.is_match(&text))
-        };
-        self.expected.status == 200 && (is_list(self.request.target.as_bytes()) || is_list(&self.request.body))
+        let is_list = |text: &str| LISTS[holdings as usize].as_ref().is_some_and(|lists| lists.is_match(text));
+        self.expected.status == 200 && is_list(&self.request.decoded())
     }
 }
 
@@ -341,8 +337,19 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Returns a case with these keys and steps.
+    pub(crate) fn case_with(keys: &str) -> Case {
+        let text = format!("about = 'x'\nlevel = 'observed'\n[[case]]\nid = 'a.b'\nabout = 'y'\n{keys}\n");
+        parse_file("f.toml", &text).unwrap().remove(0)
+    }
+
+    /// Returns a case with these keys and one step, which is a ping.
+    pub(crate) fn case(keys: &str) -> Case {
+        case_with(&format!("clauses = ['a.1']\n{keys}\n[[case.step]]\nrequest = 'GET /ping'\nresponse.status = 204"))
+    }
 
     const CASE: &str = r#"
 about = "What the file is about"

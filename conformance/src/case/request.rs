@@ -101,9 +101,29 @@ impl Request {
         self
     }
 
+    /// Adds a bearer token, if the request has no credentials of its own.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Request {
+        if !self.has_header("authorization") {
+            self.headers.push(("Authorization".to_owned(), format!("Bearer {token}")));
+        }
+        self
+    }
+
     /// Whether the case or its body set this header.
     pub fn has_header(&self, name: &str) -> bool {
         self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
+    }
+}
+
+impl Request {
+    /// Returns the target and the body as text, without percent-encoding.
+    pub fn decoded(&self) -> String {
+        let decoded = |encoded: &[u8]| {
+            let spaced: Vec<u8> = encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+            percent_encoding::percent_decode(&spaced).decode_utf8_lossy().into_owned()
+        };
+        format!("{}\n{}", decoded(self.target.as_bytes()), decoded(&self.body))
     }
 }
 

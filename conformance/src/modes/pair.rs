@@ -48,8 +48,8 @@ impl Pair {
         })
         .await;
         bar.finish_and_clear();
-        let first = run::server(&self.first).await;
-        report.server = format!("{} beside {first} at {}", report.server, self.first.target);
+        let first = run::version(&self.first).await;
+        report.selection = Some(format!("judged by the answers of {} (version {first})", self.first.target));
         Ok(Comparison { report, skipped })
     }
 

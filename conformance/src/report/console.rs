@@ -155,6 +155,17 @@ fn print_scores(out: &mut impl Write, report: &Report) -> io::Result<()> {
         total += *score;
     }
     print_score(out, "all", total)?;
+    writeln!(out, "\nclaim")?;
+    for (claim, score) in report.claims() {
+        print_score(out, claim.as_str(), score)?;
+    }
+    let expected = report.expected();
+    if !expected.is_empty() {
+        writeln!(out, "\nas the expectations say: {expected}")?;
+    }
+    if let Some(selection) = &report.selection {
+        writeln!(out, "\n{selection}")?;
+    }
     let relaxations = report.relaxations();
     if !relaxations.is_empty() {
         let used = relaxations.iter().map(|(relaxation, cases)| format!("{} ({cases})", relaxation.as_str()));
@@ -208,6 +219,13 @@ mod tests {
             assert!(text.contains(part), "{part} in:\n{text}");
         }
         assert!(!text.contains("✗ a.good"));
+    }
+
+    #[test]
+    fn each_claim_has_a_score() {
+        let text = printed(&Known::default());
+        let line = text.lines().find(|line| line.starts_with("query-core ")).unwrap();
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>()[1..3], ["50", "%"]);
     }
 
     #[test]

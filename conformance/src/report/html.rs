@@ -1,10 +1,14 @@
-//! The matrix of clauses and servers: one static page, made from the JSON reports in a folder.
+//! The matrix of clauses and servers, and all cases: one static page, made from the JSON reports in a folder.
+//!
+//! It can be read without scripts; with them, it can be filtered. It loads nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::cases::{self, class, escape};
 use super::{Outcome, Report, Score};
 use crate::case::ClauseId;
+use crate::claims::Claim;
 use crate::clauses::Clause;
 use crate::verdict::Verdict;
 
@@ -64,120 +68,145 @@ fn page(reports: &[Report], clauses: &BTreeMap<ClauseId, Clause>) -> String {
             }
         }
     }
-    let mut html = String::from(HEAD);
-    html.push_str("<table><thead><tr><th>clause</th>");
+    let mut html = HEAD.replace("STYLE", STYLE);
+    servers(&mut html, reports);
+    filter(&mut html, &matrix);
+    html.push_str("<h2>Clauses</h2>\n<table><thead><tr><th>clause</th>");
     for report in reports {
         let profile = report.profile;
         html.push_str(&format!("<th>{}<small>{profile} answers</small></th>", escape(&report.server)));
     }
     html.push_str("</tr></thead>\n");
+    let mut anchors = BTreeSet::new();
     for (area, rows) in &matrix {
-        area_rows(&mut html, area, rows, reports, clauses);
+        area_rows(&mut html, area, rows, (reports, clauses), &mut anchors);
     }
-    html.push_str("</table>\n");
-    for report in reports {
-        failures(&mut html, report);
+    html.push_str("</table>\n<h2>Cases</h2>\n");
+    for row in cases::rows(reports).values() {
+        cases::case(&mut html, row, reports);
     }
-    html.push_str("</main></body></html>\n");
+    html.push_str(&format!("</main><script>\n{SCRIPT}</script></body></html>\n"));
     html
 }
 
-fn area_rows(
+/// Writes what each report is about, with its score for each claim.
+fn servers(html: &mut String, reports: &[Report]) {
+    html.push_str("<div class=servers>\n");
+    for report in reports {
+        let (server, target) = (escape(&report.server), escape(&report.target));
+        html.push_str(&format!(
+            "<section class=server><h3>{server}</h3><p><small>{target}, {} answers",
+            report.profile
+        ));
+        for more in [report.expected(), report.selection.clone().unwrap_or_default()] {
+            if !more.is_empty() {
+                html.push_str(&format!("<br>{}", escape(&more)));
+            }
+        }
+        html.push_str("</small></p>\n");
+        let mut all = Score::default();
+        for score in report.scores().into_values() {
+            all += score;
+        }
+        let claims = report.claims().into_iter().map(|(claim, score)| (claim.as_str(), score));
+        for (name, score) in claims.chain([("all", all)]) {
+            let (passed, applicable) = (score.passed(), score.applicable());
+            html.push_str(&format!(
+                "<div class=score><span>{name}</span><meter max={} value={passed}></meter><span>{passed} of {applicable}</span></div>\n",
+                applicable.max(1)
+            ));
+        }
+        html.push_str("</section>\n");
+    }
+    html.push_str("</div>\n");
+}
+
+/// Writes the controls of the filter, which are hidden unless scripts run.
+fn filter(html: &mut String, matrix: &Matrix<'_>) {
+    let areas: Vec<(&str, &str)> = matrix.keys().map(|area| (*area, *area)).collect();
+    let claims = Claim::ALL.map(|claim| (claim.as_str(), claim.as_str()));
+    let mut verdicts =
+        vec![("failed", "failed"), ("unexpected", "failed, not expected"), ("expected", "expected to fail")];
+    verdicts.extend([("flaky", "flaky"), ("skip", "skipped")]);
+    verdicts.extend(Verdict::ALL.map(|verdict| (class(verdict), verdict.as_str())));
+    html.push_str("<form id=filter hidden>\n");
+    for (name, options) in [("area", areas.as_slice()), ("claim", &claims), ("verdict", &verdicts)] {
+        html.push_str(&format!("<label>{name}<select name={name}><option value=\"\">all</option>"));
+        for (value, text) in options {
+            html.push_str(&format!("<option value=\"{}\">{}</option>", escape(value), escape(text)));
+        }
+        html.push_str("</select></label>\n");
+    }
+    html.push_str("<label>text<input name=text type=search></label>\n<output id=count></output></form>\n");
+}
+
+fn area_rows<'a>(
     html: &mut String,
     area: &str,
-    rows: &BTreeMap<&ClauseId, Vec<Vec<&Outcome>>>,
-    reports: &[Report],
-    clauses: &BTreeMap<ClauseId, Clause>,
+    rows: &BTreeMap<&'a ClauseId, Vec<Vec<&Outcome>>>,
+    (reports, clauses): (&[Report], &BTreeMap<ClauseId, Clause>),
+    anchors: &mut BTreeSet<&'a ClauseId>,
 ) {
     html.push_str(&format!("<tbody><tr class=area><th>{}</th>", escape(area)));
     for report in reports {
         let score = report.scores().get(area).copied().unwrap_or_default();
-        html.push_str(&format!("<td>{} of {}</td>", score.passed(), score.applicable()));
+        let (passed, applicable) = (score.passed(), score.applicable());
+        html.push_str(&format!("<td data-server=\"{}\">{passed} of {applicable}</td>", escape(&report.server)));
     }
     html.push_str("</tr>\n");
     for (id, cells) in rows {
+        let cases: BTreeSet<&str> = cells.iter().flatten().map(|outcome| outcome.id.as_str()).collect();
+        // A clause with cases of several areas has a row in each; links lead to the first.
+        let anchor = if anchors.insert(id) { format!(" id=\"clause-{id}\"") } else { String::new() };
+        let names = cases.iter().copied().collect::<Vec<_>>().join(" ");
+        html.push_str(&format!("<tr{anchor} data-cases=\"{names}\"><td><details><summary>{id}</summary>"));
         let text = clauses.get(*id).map_or("(no such clause)", |clause| clause.text.as_str());
-        html.push_str(&format!("<tr><td><details><summary>{id}</summary><pre>{}</pre></details></td>", escape(text)));
-        for outcomes in cells {
-            cell(html, outcomes);
+        html.push_str(&format!("<pre>{}</pre>", escape(text)));
+        for case in cases {
+            html.push_str(&format!("<a href=\"#case-{case}\">{case}</a><br>"));
+        }
+        html.push_str("</details></td>");
+        for (report, outcomes) in reports.iter().zip(cells) {
+            cell(html, &report.server, outcomes);
         }
         html.push_str("</tr>\n");
     }
     html.push_str("</tbody>\n");
 }
 
-fn cell(html: &mut String, outcomes: &[&Outcome]) {
+fn cell(html: &mut String, server: &str, outcomes: &[&Outcome]) {
+    let server = escape(server);
     let Some(worst) = outcomes.iter().map(|outcome| outcome.verdict).max() else {
-        html.push_str("<td class=none>–</td>");
+        html.push_str(&format!("<td class=none data-server=\"{server}\">–</td>"));
         return;
     };
     let mut score = Score::default();
     for outcome in outcomes {
         score.add(outcome.verdict);
     }
-    let cases: BTreeSet<String> = outcomes.iter().map(|o| format!("{}: {}", o.id, o.verdict)).collect();
-    let title = cases.into_iter().collect::<Vec<_>>().join("\n");
     let count = if outcomes.len() == 1 || worst == Verdict::NotApplicable {
         String::new()
     } else {
         format!(" {}/{}", score.passed(), score.applicable())
     };
-    let class = worst.as_str().replace(' ', "-");
-    html.push_str(&format!("<td class={class} title=\"{}\">{worst}{count}</td>", escape(&title)));
+    html.push_str(&format!("<td class={} data-server=\"{server}\">{worst}{count}</td>", class(worst)));
 }
 
-fn failures(html: &mut String, report: &Report) {
-    let failed: Vec<_> = report.outcomes.iter().filter(|outcome| outcome.verdict.is_failure()).collect();
-    if failed.is_empty() {
-        return;
-    }
-    html.push_str(&format!("<h2>Differences of {}</h2>\n", escape(&report.server)));
-    for outcome in failed {
-        let (id, about) = (&outcome.id, escape(&outcome.about));
-        html.push_str(&format!("<details><summary>{id} <small>{about}</small></summary><pre>"));
-        html.push_str(&escape(outcome.reason.as_deref().unwrap_or_default()));
-        for step in outcome.steps.iter().filter(|step| step.verdict.is_failure()) {
-            html.push_str(&format!("{}\n\n$ {}\n", escape(&step.request), escape(&step.curl)));
-            html.push_str(&escape(step.error.as_deref().unwrap_or_default()));
-            for d in &step.differences {
-                let (at, expected, actual) = (escape(&d.at), escape(&d.expected), escape(&d.actual));
-                html.push_str(&format!("\n<b>{at}</b>\n<del>{expected}</del>\n<ins>{actual}</ins>\n"));
-            }
-            if let Some(wire) = &step.wire {
-                html.push_str(&format!("\n<b>the whole answer</b>\n{}\n", escape(wire)));
-            }
-        }
-        html.push_str("</pre></details>\n");
-    }
-}
+/// The style sheet.
+const STYLE: &str = include_str!("page.css");
 
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
+/// The script of the filters.
+const SCRIPT: &str = include_str!("page.js");
 
+/// The beginning of the page. Its policy keeps it from loading anything.
 const HEAD: &str = r#"<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
 <title>InfluxDB 1.2 HTTP API: conformance</title>
 <style>
-:root { color-scheme: light dark; --line: #8884; --good: #2e9e5b; --near: #c99700; --bad: #d1443c; --none: #8888 }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0 }
-main { max-width: 72rem; margin: 0 auto; padding: 2rem 1.5rem 4rem }
-h1 { font-weight: 650; letter-spacing: -.02em; margin: 0 0 .25rem } h2 { margin-top: 2.5rem } p { opacity: .8; margin: 0 0 1.5rem }
-table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .3rem .75rem; border-bottom: 1px solid var(--line); vertical-align: top }
-thead th { position: sticky; top: 0; background: Canvas } th small { display: block; font-weight: 400; opacity: .7 }
-td:not(:first-child), th:not(:first-child) { width: 9rem; font-variant-numeric: tabular-nums }
-tr.area th, tr.area td { padding-top: 1.5rem; font-weight: 650; border-bottom-width: 2px }
-td.exact, td.equivalent, td.own-words, td.differs, td.no-answer, td.not-applicable { border-left: .35rem solid var(--none) }
-td.exact { border-left-color: var(--good) } td.equivalent, td.own-words { border-left-color: var(--near) }
-td.differs, td.no-answer { border-left-color: var(--bad); font-weight: 600 } td.none, td.not-applicable { opacity: .6 }
-summary { cursor: pointer; font-family: ui-monospace, monospace; font-size: .9em } summary small { font-family: system-ui, sans-serif; opacity: .8 }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85em; max-width: 60rem; opacity: .9 }
-del { color: var(--bad); text-decoration: none } ins { color: var(--good); text-decoration: none }
-del::before { content: "expected  " } ins::before { content: "got       " }
-</style></head><body><main>
+STYLE</style></head><body><main>
 <h1>InfluxDB 1.2 HTTP API: conformance</h1>
-<p>Each cell is the worst verdict of the cases that are evidence for the clause, with how many of them were passed.
+<p>Each row is a clause of the specification, and each cell the worst verdict of the cases that are evidence for it, with how many of them were passed.
 <b>Exact</b> is to the byte, <b>equivalent</b> is the same status and content.</p>
 "#;
 
@@ -194,7 +223,8 @@ mod tests {
         write_matrix(folder.path(), &other, &BTreeMap::new()).unwrap();
         let html = std::fs::read_to_string(folder.path().join("index.html")).unwrap();
         assert!(html.contains("<th>1.0<small>") && html.contains("<th>other &lt;server&gt;<small>"), "{html}");
-        assert_eq!(html.matches("<td class=differs").count(), 2);
+        assert_eq!(html.matches("<td class=differs data-server").count(), 2);
+        assert_eq!(html.matches("<details class=case ").count(), 2);
         assert!(html.contains("About a.bad &amp; &lt;more&gt;"));
     }
 }

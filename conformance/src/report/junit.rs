@@ -24,7 +24,10 @@ pub fn to_junit(report: &Report, known: &Known) -> Result<String, SerializeError
 fn test_case(outcome: &Outcome, known: &Known) -> TestCase {
     let status = match (outcome.verdict, known.reason(&outcome.id)) {
         (Verdict::NotApplicable, _) => skipped(outcome.reason.as_deref().unwrap_or_default()),
-        (verdict, Some(reason)) if verdict.is_failure() => skipped(&format!("known: {reason}")),
+        (verdict, Some(reason)) if verdict.is_failure() => {
+            let expect = known.entry(&outcome.id).map_or("known", |entry| entry.expect.as_str());
+            skipped(&format!("{expect}, as expected: {reason}"))
+        }
         (Verdict::Differs, None) => failed(NonSuccessKind::Failure, outcome),
         (Verdict::NoAnswer, None) => failed(NonSuccessKind::Error, outcome),
         _ => TestCaseStatus::success(),

@@ -1,5 +1,6 @@
 //! The outcome of a run. Its JSON form is the source of the matrix of several servers; the other forms are for people and CI.
 
+mod cases;
 mod causes;
 mod console;
 mod html;
@@ -11,8 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, CaseId, ClauseId, Level, Profile, Request};
+use crate::claims::Claim;
 use crate::client::{NoAnswer, Response, Target};
 use crate::curl;
+use crate::expectation::{Expectation, Expected};
 use crate::verdict::{Difference, Judgement, Relaxation, Verdict};
 
 pub use console::print;
@@ -32,6 +35,9 @@ pub struct Report {
     pub server: String,
     /// The profile whose answers were expected.
     pub profile: Profile,
+    /// What share of the cases was selected, if the run was only a first look.
+    #[serde(default)]
+    pub selection: Option<String>,
     /// The outcome of each case, in the order of the run.
     pub outcomes: Vec<Outcome>,
 }
@@ -43,6 +49,9 @@ pub struct Outcome {
     pub id: CaseId,
     /// The rule that the case shows.
     pub about: String,
+    /// The claim that the case is about; absent in reports of earlier versions.
+    #[serde(default)]
+    pub claim: Option<Claim>,
     /// The basis of the case.
     pub level: Level,
     /// The place of the rule in the API reference.
@@ -53,6 +62,9 @@ pub struct Outcome {
     pub place: String,
     /// The worst verdict of its steps.
     pub verdict: Verdict,
+    /// What the expectation file says of the case.
+    #[serde(default)]
+    pub expectation: Option<Expectation>,
     /// Why no step was judged.
     pub reason: Option<String>,
     /// The outcomes of the steps, up to the first that failed.
@@ -117,6 +129,59 @@ impl Report {
 }
 
 impl Report {
+    /// Returns the score of each claim that has cases, from the smallest claim.
+    pub fn claims(&self) -> BTreeMap<Claim, Score> {
+        let mut scores: BTreeMap<Claim, Score> = BTreeMap::new();
+        for outcome in &self.outcomes {
+            if let Some(claim) = outcome.claim {
+                scores.entry(claim).or_default().add(outcome.verdict);
+            }
+        }
+        scores
+    }
+
+    /// Returns how the cases did of which the expectation file says something.
+    pub fn expectations(&self) -> BTreeMap<Expected, Score> {
+        let mut scores: BTreeMap<Expected, Score> = BTreeMap::new();
+        for outcome in &self.outcomes {
+            if let Some(expectation) = &outcome.expectation {
+                scores.entry(expectation.expect).or_default().add(outcome.verdict);
+            }
+        }
+        scores
+    }
+
+    /// Returns the counts of [`expectations`](Report::expectations) in words; empty if there are none.
+    pub(crate) fn expected(&self) -> String {
+        let count = |(expected, score): (&Expected, &Score)| {
+            let (failed, passed) = (score.applicable() - score.passed(), score.passed());
+            let all = score.applicable() + score.of(Verdict::NotApplicable);
+            match expected {
+                Expected::Skip => format!("{all} skipped"),
+                Expected::Flaky if score.applicable() == 0 => format!("{all} flaky (not applicable)"),
+                Expected::Flaky => format!("{all} flaky ({passed} passed, {failed} failed)"),
+                Expected::Differs | Expected::Unsupported if passed > 0 => {
+                    format!("{all} {} ({passed} passed)", expected.as_str())
+                }
+                Expected::Differs | Expected::Unsupported => format!("{all} {}", expected.as_str()),
+            }
+        };
+        self.expectations().iter().map(count).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Adds the cases that were not run, and puts all into the order of `cases`.
+    pub fn add_skipped<'a>(&mut self, cases: &[&'a Case], skipped: impl Fn(&'a Case) -> Option<&'a str>) {
+        let mut found: BTreeMap<CaseId, Outcome> =
+            self.outcomes.drain(..).map(|outcome| (outcome.id.clone(), outcome)).collect();
+        for case in cases {
+            let outcome = match skipped(case) {
+                Some(reason) => Some(Outcome { reason: Some(format!("skipped: {reason}")), ..Outcome::new(case) }),
+                None => found.remove(&case.id),
+            };
+            self.outcomes.extend(outcome);
+        }
+    }
+
     /// Returns how many cases needed each relaxation to pass.
     pub fn relaxations(&self) -> BTreeMap<Relaxation, usize> {
         let mut counts = BTreeMap::new();
@@ -166,11 +231,13 @@ impl Outcome {
         Outcome {
             id: case.id.clone(),
             about: case.about.clone(),
+            claim: Some(Claim::of(case)),
             level: case.level,
             source: case.source.clone(),
             clauses: case.clauses.clone(),
             place: format!("{}:{}", case.file, case.line),
             verdict: Verdict::NotApplicable,
+            expectation: None,
             reason: None,
             steps: Vec::new(),
             milliseconds: 0,
@@ -189,7 +256,7 @@ impl StepOutcome {
         let wire = (judgement.verdict != Verdict::Exact).then(|| wire(response));
         StepOutcome {
             request: readable(request),
-            curl: curl::command(request, &target.to_string()),
+            curl: curl::command_for(request, target),
             wire,
             verdict: judgement.verdict,
             differences: judgement.differences,
@@ -203,7 +270,7 @@ impl StepOutcome {
     pub fn unanswered(request: &Request, target: &Target, error: &NoAnswer) -> StepOutcome {
         StepOutcome {
             request: readable(request),
-            curl: curl::command(request, &target.to_string()),
+            curl: curl::command_for(request, target),
             wire: None,
             verdict: Verdict::NoAnswer,
             differences: Vec::new(),
@@ -253,11 +320,13 @@ pub(crate) mod tests {
         let outcome = |id: &str, verdict: Verdict, steps| Outcome {
             id: CaseId::try_from(id.to_owned()).unwrap(),
             about: format!("About {id} & <more>"),
+            claim: Some(Claim::QueryCore),
             level: Level::Documented,
             source: None,
             clauses: vec![ClauseId::try_from("a.rule.1".to_owned()).unwrap()],
             place: "f.toml:9".to_owned(),
             verdict,
+            expectation: None,
             reason: None,
             steps,
             milliseconds: 0,
@@ -281,6 +350,7 @@ pub(crate) mod tests {
             target: "http://localhost:1".to_owned(),
             server: "1.0".to_owned(),
             profile: Profile::Documented,
+            selection: None,
             outcomes: vec![
                 outcome("a.good", Verdict::Exact, Vec::new()),
                 outcome("a.bad", Verdict::Differs, vec![step]),

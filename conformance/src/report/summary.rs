@@ -12,19 +12,28 @@ const NAMED_MAX: usize = 5;
 pub fn to_markdown(report: &Report, known: &Known) -> String {
     let mut text = format!("## Conformance of {} with the InfluxDB 1.2 HTTP API\n\n", report.server);
     text.push_str(&format!(
-        "{} of the cases that apply passed; {} answers were expected.\n\n",
+        "{} of the cases that apply passed; {} answers were expected.\n",
         share(total(report)),
         report.profile
     ));
-    text.push_str("| area | passed |");
-    for verdict in Verdict::ALL {
-        text.push_str(&format!(" {verdict} |"));
-    }
-    text.push_str("\n|---|---:|---:|---:|---:|---:|---:|---:|\n");
+    text.push_str(&heading("area"));
     for (area, score) in report.scores() {
         text.push_str(&row(area, score));
     }
     text.push_str(&row("**all**", total(report)));
+    if report.claims().len() > 1 {
+        text.push_str(&heading("claim"));
+        for (claim, score) in report.claims() {
+            text.push_str(&row(claim.as_str(), score));
+        }
+    }
+    let expected = report.expected();
+    if !expected.is_empty() {
+        text.push_str(&format!("\nAs the expectations say: {expected}.\n"));
+    }
+    if let Some(selection) = &report.selection {
+        text.push_str(&format!("\n{selection}.\n"));
+    }
     let is_new = |outcome: &&&Outcome| known.entry(&outcome.id).is_none();
     let mut heading = "\n### Failures that are not known, by likely cause\n\n";
     for cause in causes(report) {
@@ -44,12 +53,17 @@ pub fn to_markdown(report: &Report, known: &Known) -> String {
 /// Returns the report in the Test Anything Protocol, version 14. Known failures are `TODO`, and cases that do not apply `SKIP`.
 pub fn to_tap(report: &Report, known: &Known) -> String {
     let mut text = format!("TAP version 14\n1..{}\n", report.outcomes.len());
+    for comment in [report.selection.clone().unwrap_or_default(), report.expected()] {
+        if !comment.is_empty() {
+            text.push_str(&format!("# {comment}\n"));
+        }
+    }
     for (i, outcome) in report.outcomes.iter().enumerate() {
         let state = if outcome.verdict.is_failure() { "not ok" } else { "ok" };
         let directive = match (outcome.verdict, known.reason(&outcome.id)) {
             (Verdict::NotApplicable, _) => format!(" # SKIP {}", outcome.reason.as_deref().unwrap_or_default()),
-            (_, Some(reason)) => format!(" # TODO {reason}"),
-            (verdict, None) => format!(" # {verdict}"),
+            (verdict, Some(reason)) if verdict.is_failure() => format!(" # TODO {reason}"),
+            (verdict, _) => format!(" # {verdict}"),
         };
         text.push_str(&format!("{state} {} - {}{}\n", i + 1, outcome.id, directive.replace('\n', " ")));
     }
@@ -87,6 +101,12 @@ fn share(score: Score) -> String {
         0 => "-".to_owned(),
         applicable => format!("{} %", score.passed() * 100 / applicable),
     }
+}
+
+/// Returns the heading of a table of scores.
+fn heading(first: &str) -> String {
+    let verdicts: Vec<&str> = Verdict::ALL.into_iter().map(Verdict::as_str).collect();
+    format!("\n| {first} | passed | {} |\n|---|{}\n", verdicts.join(" | "), "---:|".repeat(verdicts.len() + 1))
 }
 
 fn row(area: &str, score: Score) -> String {
