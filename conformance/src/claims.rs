@@ -10,7 +10,7 @@
 //! | `query-full` | have SHOW, INTO or a sub-query, cite a clause about functions, the grammar or oddities, or are what a client sends |
 //! | `query-core` | all others: SELECT, and the forms of `/query` |
 //!
-//! A server that claims nothing but `write-only` is judged as senders of points see it: see [`Judged`].
+//! A server that claims nothing but `write-only` is judged as senders of points see it: `Judged` says how far each step is.
 
 use std::sync::LazyLock;
 
@@ -92,9 +92,7 @@ impl Claim {
             Claim::Auth
         } else if any(&STATEMENTS.management) {
             Claim::Admin
-        } else if case.steps.iter().any(|step| !is_query(&step.request))
-            && (is_about_points || !steps.clone().any(reads))
-        {
+        } else if steps.clone().any(is_of_sender) && (is_about_points || !steps.clone().any(reads)) {
             Claim::WriteOnly
         } else if any(&STATEMENTS.wide)
             || ["functions", "influxql", "quirk"].into_iter().any(cites)
@@ -132,11 +130,11 @@ pub(crate) fn is_write_only(claims: &[Claim]) -> bool {
 /// Returns how far a step is judged.
 ///
 /// A server without queries has no databases that are created first, so neither queries nor refusals for want of a database or path
-/// (404) are judged.
+/// (404) are judged, nor what senders do not use.
 pub(crate) fn judged(claims: &[Claim], step: &Step) -> Judged {
     if !is_write_only(claims) {
         Judged::Whole
-    } else if is_query(&step.request) || step.expected.status == 404 || step.expected.status >= 500 {
+    } else if !is_of_sender(&step.request) || step.expected.status == 404 || step.expected.status >= 500 {
         Judged::Not
     } else {
         Judged::Status
@@ -145,7 +143,16 @@ pub(crate) fn judged(claims: &[Claim], step: &Step) -> Judged {
 
 /// Whether a request goes to `/query`.
 pub(crate) fn is_query(request: &Request) -> bool {
-    request.target.split('?').next() == Some("/query")
+    path(request) == "/query"
+}
+
+/// Whether a request is one that senders of points make.
+fn is_of_sender(request: &Request) -> bool {
+    matches!((request.verb.as_str(), path(request)), ("POST", "/write") | ("GET" | "HEAD", "/ping"))
+}
+
+fn path(request: &Request) -> &str {
+    request.target.split('?').next().unwrap_or_default()
 }
 
 fn is_about_databases(request: &Request) -> bool {
@@ -170,6 +177,7 @@ mod tests {
             ("a.1", "", [query("CREATE DATABASE d"), write.clone()].join("\n"), Claim::WriteOnly),
             ("lp.a.1", "", [write.clone(), query("SELECT f FROM m")].join("\n"), Claim::WriteOnly),
             ("select.a.1", "", [write.clone(), query("SELECT f FROM m")].join("\n"), Claim::QueryCore),
+            ("a.1", "", step("GET /status"), Claim::QueryCore),
             ("lp.a.1", "", query("SELECT f FROM m"), Claim::QueryCore),
             ("http.a.1", "", query("CREATE DATABASE d"), Claim::QueryCore),
             ("select.a.1", "", query("SELECT f FROM (SELECT f FROM m)"), Claim::QueryFull),
@@ -205,7 +213,9 @@ mod tests {
         assert_eq!(judged(&only, &step("POST /write?db=d", 204)), Judged::Status);
         assert_eq!(judged(&only, &step("POST /write?db=d", 400)), Judged::Status);
         assert_eq!(judged(&only, &step("POST /write?db=d", 404)), Judged::Not);
-        assert_eq!(judged(&only, &step("GET /query?q=x", 200)), Judged::Not);
+        for (request, status) in [("GET /query?q=x", 200), ("GET /write?db=d", 405), ("GET /status", 204)] {
+            assert_eq!(judged(&only, &step(request, status)), Judged::Not, "{request}");
+        }
         assert_eq!(judged(&[Claim::WriteOnly, Claim::QueryCore], &step("GET /query?q=x", 200)), Judged::Whole);
         assert_eq!(judged(&[], &step("POST /write?db=d", 404)), Judged::Whole);
     }

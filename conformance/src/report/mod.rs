@@ -158,6 +158,7 @@ impl Report {
             let all = score.applicable() + score.of(Verdict::NotApplicable);
             match expected {
                 Expected::Skip => format!("{all} skipped"),
+                Expected::Flaky if score.applicable() == 0 => format!("{all} flaky (not applicable)"),
                 Expected::Flaky => format!("{all} flaky ({passed} passed, {failed} failed)"),
                 Expected::Differs | Expected::Unsupported if passed > 0 => {
                     format!("{all} {} ({passed} passed)", expected.as_str())
