@@ -152,10 +152,14 @@ impl<'s> Servers<'s> {
 /// The cases to keep: one if there are very many, and else those that are evidence for different clauses.
 fn telling(killers: &[&Case]) -> Vec<String> {
     let few = if killers.len() > TELLING { &killers[..1] } else { killers };
-    let mut clauses = BTreeSet::new();
-    let mut adds_clause =
-        |case: &&&Case| case.clauses.iter().fold(false, |adds, id| clauses.insert(id.clone()) || adds);
-    let mut kept: Vec<String> = few.iter().filter(|case| adds_clause(case)).map(|case| case.id.to_string()).collect();
+    let (mut clauses, mut kept) = (BTreeSet::new(), Vec::new());
+    for case in few {
+        let known = clauses.len();
+        clauses.extend(&case.clauses);
+        if clauses.len() > known {
+            kept.push(case.id.to_string());
+        }
+    }
     kept.sort();
     kept
 }

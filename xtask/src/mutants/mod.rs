@@ -22,6 +22,7 @@ use hunt::{Effort, Fate, Hunt};
 
 /// Which faults to try, and how.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "these are flags of the command line")]
 pub(crate) struct Options {
     /// Only the faults whose names, or areas, contain this.
     #[arg(long, default_value = "")]
