@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
 
-use crate::case::{Answer, BodyRule, Case, HeaderRule, Request, Step, pair};
+use crate::case::{Answer, BodyRule, Case, ClauseId, HeaderRule, Request, Step, pair};
 
 /// Stands for the clauses of a case that has none yet. No specification has it, so that it is not forgotten.
 const PLACEHOLDER: &str = "unknown.1";
@@ -28,7 +28,7 @@ fn case_table(case: &Case) -> Table {
     let mut table = Table::new();
     table.insert("id", toml_edit::value(case.id.as_str()));
     table.insert("about", toml_edit::value(case.about.as_str()));
-    let clauses = case.clauses.iter().map(|clause| clause.as_str());
+    let clauses = case.clauses.iter().map(ClauseId::as_str);
     let placeholder = case.clauses.is_empty().then_some(PLACEHOLDER);
     table.insert("clauses", Item::Value(clauses.chain(placeholder).collect()));
     if !case.config.is_empty() {
@@ -40,7 +40,7 @@ fn case_table(case: &Case) -> Table {
     let mut owns = InlineTable::new();
     for (key, names) in [("databases", &case.owns.databases), ("users", &case.owns.users)] {
         if !names.is_empty() {
-            owns.insert(key, Value::from_iter(names.iter().map(String::as_str)));
+            owns.insert(key, names.iter().map(String::as_str).collect::<Value>());
         }
     }
     if !owns.is_empty() {

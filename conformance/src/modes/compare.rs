@@ -111,7 +111,7 @@ impl CompareArgs {
                 println!("\n{} differs no longer", case.id);
                 continue;
             };
-            let text = case_file::write("A difference between two servers", "quirk", &[small.clone()]);
+            let text = case_file::write("A difference between two servers", "quirk", std::slice::from_ref(&small));
             match &self.save {
                 None => write!(std::io::stdout().lock(), "\n{text}")?,
                 Some(folder) => {
