@@ -5,13 +5,14 @@ mod server;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluxstone_conformance::case::{Case, Need, Profile};
-use fluxstone_conformance::clauses;
 use fluxstone_conformance::client::Response;
 use fluxstone_conformance::known::Known;
+use fluxstone_conformance::launch::Launcher;
 use fluxstone_conformance::report::{self, Outcome, Report};
 use fluxstone_conformance::run::{self, Settings};
 use fluxstone_conformance::suite::{Selection, Suite};
 use fluxstone_conformance::verdict::Verdict;
+use fluxstone_conformance::{clauses, fleet};
 use serde_json::Value;
 use server::Server;
 
@@ -63,11 +64,16 @@ impl Arena {
     }
 }
 
+/// Whether a case applies to a running server with default settings.
+fn is_plain(case: &&&Case) -> bool {
+    !case.needs.contains(&Need::Auth) && case.config.is_empty() && !case.has_restarts()
+}
+
 #[tokio::test]
 async fn every_case_is_exact_in_the_documented_profile() {
     let suite = Suite::embedded().expect("sound cases");
     let cases = suite.select(&Selection::default());
-    let plain = cases.iter().filter(|case| !case.needs.contains(&Need::Auth) && case.config.is_empty()).count();
+    let plain = cases.iter().filter(is_plain).count();
     assert_eq!(Arena::new(&toml::Table::new(), Profile::Documented).demand_exact(&cases).await, plain);
 }
 
@@ -76,7 +82,7 @@ async fn every_case_is_exact_in_the_observed_profile() {
     let suite = Suite::embedded().expect("sound cases");
     let cases = suite.select(&Selection::default());
     assert!(cases.iter().flat_map(|case| &case.steps).any(|step| step.alternative.is_some()));
-    let plain = cases.iter().filter(|case| !case.needs.contains(&Need::Auth) && case.config.is_empty()).count();
+    let plain = cases.iter().filter(is_plain).count();
     assert_eq!(Arena::new(&toml::Table::new(), Profile::Observed).demand_exact(&cases).await, plain);
 }
 
@@ -84,7 +90,7 @@ async fn every_case_is_exact_in_the_observed_profile() {
 async fn every_case_is_exact_with_authentication() {
     let suite = Suite::embedded().expect("sound cases");
     let cases = suite.select(&Selection::default());
-    let applies = |case: &&&Case| !case.needs.contains(&Need::Empty) && case.config.is_empty();
+    let applies = |case: &&&Case| !case.needs.contains(&Need::Empty) && case.config.is_empty() && !case.has_restarts();
     let arena = Arena::with_authentication(Profile::Documented).await;
     assert_eq!(arena.demand_exact(&cases).await, cases.iter().filter(applies).count());
     // Apart from these cases, the other profile behaves the same with authentication as without.
@@ -109,6 +115,23 @@ async fn every_case_that_needs_settings_is_exact_with_them() {
             }
             assert_eq!(arena.demand_exact(cases).await, cases.len());
         }
+    }
+}
+
+#[tokio::test]
+async fn every_case_with_restarts_is_exact() {
+    let suite = Suite::embedded().expect("sound cases");
+    let cases: Vec<&Case> = suite.cases.iter().filter(|case| case.has_restarts()).collect();
+    assert!(!cases.is_empty());
+    let words = format!(
+        "{} serve --bind 127.0.0.1:{{port}} --data-dir {{data}} --config {{config}}",
+        Server::program().display()
+    );
+    for profile in [Profile::Documented, Profile::Observed] {
+        let launcher = Launcher::new(&words, format!("[compat]\nprofile = '{profile}'")).expect("a command");
+        let settings = |target| Settings { profile, ..Settings::new(target) };
+        let report = fleet::run(&launcher, &settings, &cases, |_| {}).await;
+        assert!(report.outcomes.iter().all(|outcome| outcome.verdict == Verdict::Exact), "{}", printed(&report));
     }
 }
 

@@ -111,15 +111,14 @@ impl<'a> Attempt<'a> {
     async fn run_step(&self, step: &Step) -> StepOutcome {
         // The report shows the request of the case, without the administrator's credentials.
         match self.settle(step).await {
-            Ok((response, judgement)) => {
-                StepOutcome::judged(&step.request, &self.settings.target, &response, judgement)
-            }
-            Err(error) => StepOutcome::unanswered(&step.request, &self.settings.target, &error),
+            Ok((response, judgement)) => StepOutcome::judged(step, &self.settings.target, &response, judgement),
+            Err(error) => StepOutcome::unanswered(step, &self.settings.target, &error),
         }
     }
 
     /// Sends a step, until its answer is right if it holds eventually.
     async fn settle(&self, step: &Step) -> Result<(Response, Judgement), NoAnswer> {
+        self.restart(step).await?;
         let deadline = Instant::now() + self.settings.patience;
         loop {
             let judged = self.send_step(step).await.map(|response| {
@@ -134,6 +133,17 @@ impl<'a> Attempt<'a> {
                 return judged;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Ends the target and starts it again, if the step asks for it.
+    async fn restart(&self, step: &Step) -> Result<(), NoAnswer> {
+        match (step.restart, &self.settings.process) {
+            (Some(restart), Some(process)) => {
+                let restarted = process.lock().await.restart(restart).await;
+                restarted.map_err(|error| NoAnswer::Restart(error.to_string()))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -179,6 +189,9 @@ pub(crate) async fn as_administrator(settings: &Settings, statement: &str) -> Re
 fn inapplicable(settings: &Settings, case: &Case) -> Option<String> {
     if case.needs.contains(&Need::Auth) && settings.credentials.is_none() && settings.token.is_none() {
         return Some("needs authentication, and an administrator (--user and --password, or --token)".to_owned());
+    }
+    if case.has_restarts() && settings.process.is_none() {
+        return Some("needs a target that the runner starts (--cmd), since it is restarted".to_owned());
     }
     for (section, wanted) in &case.config {
         if !contains(settings.config.get(section), wanted) {
@@ -275,6 +288,7 @@ pub(crate) fn first_column(response: &Response) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Restart;
     use crate::case::tests::case;
 
     #[test]
@@ -292,6 +306,10 @@ mod tests {
         assert_eq!(applies(&settings), [false, false, true]);
         settings.config = toml::from_str("http = { max-row-limit = 4 }").unwrap();
         assert_eq!(applies(&settings), [false, false, false]);
+        let mut restarted = plain.clone();
+        restarted.steps[0].restart = Some(Restart::Kill);
+        let settings = Settings::new("http://localhost:1".parse().unwrap());
+        assert!(inapplicable(&settings, &restarted).is_some_and(|reason| reason.contains("--cmd")));
     }
 
     #[test]

@@ -71,6 +71,9 @@ fn step_table(step: &Step) -> Table {
     if step.eventually {
         table.insert("eventually", toml_edit::value(true));
     }
+    if let Some(restart) = step.restart {
+        table.insert("restart", toml_edit::value(restart.as_str()));
+    }
     table.insert("response", Item::Table(answer_table(&step.expected)));
     table
 }
@@ -172,7 +175,7 @@ mod tests {
                 assert_eq!(read.expected.status, step.expected.status);
                 let shown = |answer: &Answer| answer.body.as_ref().map(ToString::to_string);
                 assert_eq!(shown(&read.expected), shown(&step.expected), "{text}");
-                assert_eq!(read.eventually, step.eventually);
+                assert_eq!((read.eventually, read.restart), (step.eventually, step.restart));
             }
             assert_eq!(
                 (&read.owns, read.exclusive, &read.config),

@@ -352,6 +352,9 @@ fn show_case(
         writeln!(out, "\n# preparation\n{}", curl::command(request, DEFAULT_SERVER))?;
     }
     for step in &case.steps {
+        if let Some(restart) = step.restart {
+            writeln!(out, "\n# {restart}")?;
+        }
         writeln!(out, "\n{}", curl::command(&step.request, DEFAULT_SERVER))?;
         show_answer(out, &step.expected)?;
         if let Some(alternative) = &step.alternative {

@@ -54,6 +54,9 @@ pub enum NoAnswer {
     /// The answer is not HTTP, or ends too early.
     #[error("the answer is broken: {0}")]
     Broken(String),
+    /// The target was to be ended and started again, and does not answer since then.
+    #[error("the restart failed: {0}")]
+    Restart(String),
 }
 
 impl Response {

@@ -1,5 +1,9 @@
 //! Runs cases against servers that are started for them: one server for each configuration that some case needs.
 
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
 use crate::case::{Case, Profile};
 use crate::launch::{Group, LaunchError, Launcher, groups};
 use crate::report::{Outcome, Report};
@@ -67,7 +71,9 @@ async fn run_group(
     progress: impl FnMut(&Outcome),
 ) -> Result<Report, String> {
     let server = launcher.start(group).await.map_err(|error| error.to_string())?;
-    let mut settings = Settings { config: group.config.clone(), ..settings(server.target.clone()) };
+    let target = server.target.clone();
+    let process = Some(Arc::new(Mutex::new(server)));
+    let mut settings = Settings { config: group.config.clone(), process, ..settings(target) };
     if group.has_users {
         let created = run::create_administrator(&settings.target, ADMINISTRATOR, settings.answer_limit).await;
         let created = created.map_err(|error| error.to_string())?;

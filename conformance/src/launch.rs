@@ -6,23 +6,29 @@
 //! | `{data}` | a new empty folder |
 //! | `{config}` | a configuration file: the base file, in which `{port}` and `{data}` are filled in too, and the settings of the cases |
 //!
-//! A server is killed, and its folder removed, when its cases are done.
+//! A server is killed, and its folder removed, when its cases are done. Cases may end it before that, and start it again on the same folder.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
 
-use crate::case::{Case, Need, Request};
+use crate::case::{Case, Need, Request, Restart};
 use crate::client::{self, Target};
 
 /// The longest time from the start of a server to its first answer.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// The longest time that a server takes to end when it is asked to.
+const END_LIMIT: Duration = Duration::from_secs(30);
+
 /// The end of a server's messages that is reported if it does not start, in bytes.
 const MESSAGES_BYTES_MAX: usize = 2000;
+
+/// The file in a server's folder that has its messages.
+const MESSAGES: &str = "messages";
 
 /// How to start a server.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +47,9 @@ pub enum LaunchError {
     /// The command line does not say where the server listens.
     #[error("the command must contain {{port}}, or {{config}} with a base file that does")]
     NoPort,
+    /// The command line does not say where the settings of cases are.
+    #[error("needs settings, which the command does not take: it has no {{config}}")]
+    NoConfig,
     /// The base file is not TOML.
     #[error("the base configuration: {0}")]
     Base(#[from] toml::de::Error),
@@ -53,6 +62,9 @@ pub enum LaunchError {
     /// The server does not answer.
     #[error("the server does not answer on port {0}")]
     Silent(u16),
+    /// The server goes on after SIGTERM.
+    #[error("the server did not end within {} s after SIGTERM", END_LIMIT.as_secs())]
+    Persistent,
 }
 
 /// A running server, killed on drop.
@@ -60,8 +72,11 @@ pub enum LaunchError {
 pub struct Launched {
     /// Where it listens.
     pub target: Target,
+    /// The words of its command line, without placeholders.
+    words: Vec<String>,
+    port: u16,
     process: Child,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// A configuration, and the cases that need it.
@@ -104,6 +119,10 @@ impl Launcher {
 
     /// Starts a server with settings, and waits until it answers.
     pub async fn start(&self, group: &Group<'_>) -> Result<Launched, LaunchError> {
+        let has_settings = group.has_users || !group.config.is_empty();
+        if has_settings && !self.words.iter().any(|word| word.contains("{config}")) {
+            return Err(LaunchError::NoConfig);
+        }
         let folder = tempfile::tempdir().map_err(|error| LaunchError::System("a temporary folder", error))?;
         let port = free_port().map_err(|error| LaunchError::System("a free port", error))?;
         let (data, config) = (folder.path().join("data"), folder.path().join("server.conf"));
@@ -120,12 +139,12 @@ impl Launcher {
         }
         let text = toml::to_string(&settings).unwrap_or_default();
         std::fs::write(&config, text).map_err(|error| LaunchError::System("the configuration file", error))?;
-        let messages = folder.path().join("messages");
-        let process = spawn(self.words.iter().map(|word| fill(word)), &messages)?;
+        let words: Vec<String> = self.words.iter().map(|word| fill(word)).collect();
+        let process = spawn(&words, folder.path())?;
         // A port and an address in digits always make a target.
         let target = format!("http://127.0.0.1:{port}").parse().map_err(|_| LaunchError::Silent(port))?;
-        let mut launched = Launched { target, process, _folder: folder };
-        launched.wait(port, &messages).await?;
+        let mut launched = Launched { target, words, port, process, folder };
+        launched.wait().await?;
         Ok(launched)
     }
 }
@@ -137,8 +156,37 @@ impl std::fmt::Display for Launcher {
 }
 
 impl Launched {
+    /// Ends the server, starts it again with the same files on the same port, and waits until it answers.
+    pub(crate) async fn restart(&mut self, restart: Restart) -> Result<(), LaunchError> {
+        if restart == Restart::Terminate {
+            self.terminate().await?;
+        } else {
+            self.process.kill().await.map_err(|error| LaunchError::System("SIGKILL", error))?;
+        }
+        self.process = spawn(&self.words, self.folder.path())?;
+        self.wait().await
+    }
+
+    #[cfg(unix)]
+    async fn terminate(&mut self) -> Result<(), LaunchError> {
+        use rustix::process::{Pid, Signal, kill_process};
+        let pid = self.process.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        if let Some(pid) = pid {
+            kill_process(pid, Signal::TERM).map_err(|error| LaunchError::System("SIGTERM", error.into()))?;
+        }
+        match tokio::time::timeout(END_LIMIT, self.process.wait()).await {
+            Ok(ended) => ended.map(drop).map_err(|error| LaunchError::System("the end of the server", error)),
+            Err(_) => Err(LaunchError::Persistent),
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn terminate(&mut self) -> Result<(), LaunchError> {
+        Err(LaunchError::System("SIGTERM", std::io::ErrorKind::Unsupported.into()))
+    }
+
     /// Waits for the first answer.
-    async fn wait(&mut self, port: u16, messages: &Path) -> Result<(), LaunchError> {
+    async fn wait(&mut self) -> Result<(), LaunchError> {
         let ping =
             Request { verb: "GET".to_owned(), target: "/ping".to_owned(), headers: Vec::new(), body: Vec::new() };
         let deadline = Instant::now() + START_LIMIT;
@@ -147,20 +195,20 @@ impl Launched {
                 return Ok(());
             }
             if let Ok(Some(status)) = self.process.try_wait() {
-                return Err(LaunchError::Ended(format!("{status}\n{}", end_of(messages))));
+                return Err(LaunchError::Ended(format!("{status}\n{}", end_of(self.folder.path()))));
             }
             if Instant::now() >= deadline {
-                return Err(LaunchError::Silent(port));
+                return Err(LaunchError::Silent(self.port));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }
 
-fn spawn(words: impl Iterator<Item = String>, messages: &PathBuf) -> Result<Child, LaunchError> {
-    let words: Vec<String> = words.collect();
+/// Starts a process whose messages are appended to a file in a folder.
+fn spawn(words: &[String], folder: &Path) -> Result<Child, LaunchError> {
     let Some((program, arguments)) = words.split_first() else { return Err(LaunchError::Command(String::new())) };
-    let log = || std::fs::OpenOptions::new().create(true).append(true).open(messages);
+    let log = || std::fs::OpenOptions::new().create(true).append(true).open(folder.join(MESSAGES));
     let log = || log().map_err(|error| LaunchError::System("a file for the server's messages", error));
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(log()?).stderr(log()?).kill_on_drop(true);
@@ -171,8 +219,9 @@ fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn end_of(messages: &Path) -> String {
-    let bytes = std::fs::read(messages).unwrap_or_default();
+/// Returns the end of the messages in a folder.
+fn end_of(folder: &Path) -> String {
+    let bytes = std::fs::read(folder.join(MESSAGES)).unwrap_or_default();
     String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(MESSAGES_BYTES_MAX)..]).trim_end().to_owned()
 }
 

@@ -1,11 +1,15 @@
 //! How to run cases: the target, what is expected of it, and the limits of a run.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Mutex;
 
 use crate::case::Profile;
 use crate::claims::Claim;
 use crate::client::Target;
+use crate::launch::Launched;
 use crate::names::RunMark;
 
 /// How to run cases.
@@ -34,6 +38,8 @@ pub struct Settings {
     pub shuffle: Option<u64>,
     /// The beginning of the names that the run makes. Without it, names are sent as cases have them, one case at a time.
     pub mark: Option<RunMark>,
+    /// The process of the target, if the runner can end it and start it again.
+    pub process: Option<Arc<Mutex<Launched>>>,
     /// What the target holds from before the run.
     pub held: Held,
     /// Whether exclusive cases may drop databases and users that the target holds.
@@ -66,6 +72,7 @@ impl Settings {
             jobs: 4,
             shuffle: None,
             mark: Some(RunMark::random()),
+            process: None,
             held: Held::default(),
             drop_existing: false,
         }

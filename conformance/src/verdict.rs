@@ -256,6 +256,7 @@ mod tests {
             expected: answer(&format!("status = {status}\nheaders = {{ X-Influxdb-Error = 'no' }}")),
             alternative: None,
             eventually: false,
+            restart: None,
         };
         let seen = |expected: u16, actual: u16| {
             let step = step(expected);
@@ -287,6 +288,7 @@ mod tests {
                 answer: answer("status = 400\nbody = 'b'"),
             }),
             eventually: false,
+            restart: None,
         };
         let judged = |body: &str, wanted| {
             let judgement = judge(&step, &response(400, &[], body), wanted);

@@ -70,7 +70,7 @@ impl Server {
         Server::spawn(Command::new(Server::program()), arguments)
     }
 
-    fn program() -> OsString {
+    pub fn program() -> OsString {
         std::env::var_os("FLUXSTONE_SERVER").unwrap_or_else(|| env!("CARGO_BIN_EXE_fluxstone").into())
     }
 

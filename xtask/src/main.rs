@@ -5,13 +5,15 @@
 //! | `check` | checks the first lines and names of files, mentions of places outside the repository, files of a crate that use each other, compatibility points that nothing reads, and faults whose place is gone |
 //! | `spec` | checks the clauses, their citations, the cases of the table of privileges, and that no identifier is removed |
 //! | `fuzz-smoke` | runs every fuzz target for a few seconds |
-//! | `influxdb` | runs the conformance suite against an installed InfluxDB |
+//! | `results` | runs the conformance suite against the servers that are installed, and compares with the published results |
 //! | `mutants` | puts faults into the server, one at a time, and checks that a conformance case notices each |
 //! | `kill-rounds` | kills the server many times while clients write, and checks that no acknowledged write is lost |
 //! | `attack` | attacks the server under a limit on its memory, and checks that it survives, serves others, and loses nothing |
 //! | `compare` | compares the cost of writes and queries with another server's, in one run |
+//! | `release` | builds archives of the server and of the conformance runner for this machine |
 //! | `guard` | counts the instructions of the hot paths, and compares them with those that are committed |
 
+mod archives;
 mod attack;
 mod citations;
 mod compare;
@@ -21,18 +23,19 @@ mod files;
 mod fuzz;
 mod guard;
 mod imports;
-mod influxdb;
 mod kills;
 mod lock;
 mod map;
 mod mutants;
 mod privileges;
 mod release;
+mod results;
 mod seeds;
 mod spec;
 mod tree;
 mod usage;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -62,8 +65,8 @@ enum Chore {
         #[arg(long, default_value_t = 10)]
         seconds: u32,
     },
-    /// Run the conformance suite against InfluxDB. Needs `influxd`.
-    Influxdb,
+    /// Run the conformance suite against this server and others that are installed, and compare with `conformance/results`.
+    Results(results::Options),
     /// Put faults into the server, one at a time, and check that a conformance case notices each.
     Mutants(mutants::Options),
     /// Kill the server while clients write, and check that no acknowledged write is lost.
@@ -72,6 +75,12 @@ enum Chore {
     Attack(attack::Options),
     /// Compare the cost of writes and queries with another server's, in one run.
     Compare(compare::Options),
+    /// Build archives of the server and of the conformance runner for this machine, with their checksums.
+    Release {
+        /// The folder for the archives.
+        #[arg(long, value_name = "DIR", default_value = "target/archives")]
+        output: PathBuf,
+    },
     /// Count the instructions of the hot paths, and compare them with the committed counts. Needs valgrind.
     Guard(guard::Options),
 }
@@ -81,11 +90,12 @@ fn main() -> ExitCode {
         Chore::Check => check(),
         Chore::Spec { matrix, bless } => spec::check(&tree::root(), matrix, bless),
         Chore::FuzzSmoke { only, seconds } => fuzz::smoke(&tree::root(), &only, seconds),
-        Chore::Influxdb => influxdb::judge(&tree::root()),
+        Chore::Results(options) => results::judge(&tree::root(), &options),
         Chore::Mutants(options) => mutants::measure(&tree::root(), &options),
         Chore::KillRounds(options) => kills::rounds(&tree::root(), &options),
         Chore::Attack(options) => attack::attack(&tree::root(), &options),
         Chore::Compare(options) => compare::compare(&tree::root(), &options),
+        Chore::Release { output } => archives::write(&tree::root(), &output),
         Chore::Guard(options) => guard::guard(&tree::root(), &options),
     };
     match done {

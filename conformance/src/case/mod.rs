@@ -64,6 +64,37 @@ pub struct Step {
     pub alternative: Option<Alternative>,
     /// Whether the request is repeated until the answer is right or time is up, for work that a server does in the background.
     pub eventually: bool,
+    /// How the server is ended, and started again, before the request is sent.
+    pub restart: Option<Restart>,
+}
+
+/// How a server is ended before it is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Restart {
+    /// Without warning (SIGKILL).
+    Kill,
+    /// On request (SIGTERM): it must end by itself.
+    Terminate,
+}
+
+impl Restart {
+    /// The word for it in case files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Restart::Kill => "kill",
+            Restart::Terminate => "terminate",
+        }
+    }
+}
+
+impl std::fmt::Display for Restart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Restart::Kill => "kill the server (SIGKILL), and start it again",
+            Restart::Terminate => "end the server (SIGTERM), and start it again",
+        })
+    }
 }
 
 /// A labelled second answer.
@@ -222,8 +253,16 @@ struct StepText {
     password: Option<String>,
     #[serde(default)]
     eventually: bool,
+    restart: Option<Restart>,
     response: Option<AnswerText>,
     alternative: Option<AlternativeText>,
+}
+
+impl Case {
+    /// Whether the server is ended and started again in the course of the case.
+    pub fn has_restarts(&self) -> bool {
+        self.steps.iter().any(|step| step.restart.is_some())
+    }
 }
 
 impl FileText {
@@ -252,7 +291,8 @@ impl FileText {
         if steps.is_empty() {
             return Err(format!("the case `{}` has no step", text.id));
         }
-        let exclusive = text.exclusive || needs.contains(&Need::Empty) || !text.config.is_empty();
+        let restarts = steps.iter().any(|step| step.restart.is_some());
+        let exclusive = text.exclusive || needs.contains(&Need::Empty) || !text.config.is_empty() || restarts;
         let lists = |step: &Step| step.lists(Holdings::Databases) || step.lists(Holdings::Users);
         if !exclusive && steps.iter().any(lists) {
             return Err(format!("the case `{}` lists what the whole server holds: it must be `exclusive`", text.id));
@@ -317,6 +357,7 @@ impl StepText {
             expected: answer(response, every)?,
             alternative,
             eventually: self.eventually,
+            restart: self.restart,
         })
     }
 }

@@ -71,6 +71,9 @@ struct StepForm {
     request: RequestForm,
     /// Whether the request may be repeated for a few seconds until the answer is right.
     eventually: bool,
+    /// How the server is ended and then started again before the request: `kill` (SIGKILL) or `terminate` (SIGTERM).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restart: Option<String>,
     /// The answer as documented.
     expected: AnswerForm,
     /// The answer of InfluxDB 1.2.4, where it is another one.
@@ -177,8 +180,13 @@ fn step_form(step: &Step) -> StepForm {
         because: alternative.because.clone(),
         answer: answer_form(&alternative.answer),
     });
-    let expected = answer_form(&step.expected);
-    StepForm { request: request_form(&step.request), eventually: step.eventually, expected, alternative }
+    StepForm {
+        request: request_form(&step.request),
+        eventually: step.eventually,
+        restart: step.restart.map(|restart| restart.as_str().to_owned()),
+        expected: answer_form(&step.expected),
+        alternative,
+    }
 }
 
 fn answer_form(answer: &Answer) -> AnswerForm {

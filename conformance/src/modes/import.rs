@@ -244,7 +244,7 @@ fn answer(status: u16, headers: impl IntoIterator<Item = (String, String)>, body
 }
 
 fn made_step(request: Request, expected: Answer) -> Step {
-    Step { request, expected, alternative: None, eventually: false }
+    Step { request, expected, alternative: None, eventually: false, restart: None }
 }
 
 fn of_har(path: &Path, text: &str) -> anyhow::Result<Case> {

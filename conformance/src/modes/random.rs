@@ -67,7 +67,7 @@ fn case(seed: u64, number: usize, steps: usize, random: &mut SmallRng) -> Option
 pub(super) fn step(request: Request) -> Step {
     let headers = HEADERS.map(|name| (name.to_owned(), HeaderRule::Absent)).to_vec();
     let expected = Answer { status: 200, headers, common_headers: Vec::new(), body: None };
-    Step { request, expected, alternative: None, eventually: false }
+    Step { request, expected, alternative: None, eventually: false, restart: None }
 }
 
 fn statement(text: &str) -> Request {

@@ -70,6 +70,9 @@ fn answers(html: &mut String, report: &Report, outcome: &Outcome, is_first: bool
 }
 
 fn step(html: &mut String, step: &StepOutcome) {
+    if let Some(restart) = step.restart {
+        html.push_str(&format!("<p>{restart}</p>\n"));
+    }
     html.push_str(&format!(
         "<p>{}</p><pre>{}</pre><pre>$ {}</pre>\n",
         step.verdict,

@@ -95,6 +95,9 @@ fn print_outcome(out: &mut impl Write, outcome: &Outcome, known: &Known) -> io::
 }
 
 fn print_step(out: &mut impl Write, step: &StepOutcome) -> io::Result<()> {
+    if let Some(restart) = step.restart {
+        writeln!(out, "    # {restart}")?;
+    }
     for line in step.request.lines() {
         writeln!(out, "    > {line}")?;
     }

@@ -46,6 +46,9 @@ fn skipped(message: &str) -> TestCaseStatus {
 fn failed(kind: NonSuccessKind, outcome: &Outcome) -> TestCaseStatus {
     let mut description = outcome.reason.clone().unwrap_or_default();
     for step in outcome.steps.iter().filter(|step| step.verdict.is_failure()) {
+        if let Some(restart) = step.restart {
+            description.push_str(&format!("{restart}\n"));
+        }
         description.push_str(&format!("{}\n{}\n", step.request, step.error.as_deref().unwrap_or_default()));
         for difference in &step.differences {
             description.push_str(&format!(

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Case, CaseId, ClauseId, Level, Profile, Request};
+use crate::case::{Case, CaseId, ClauseId, Level, Profile, Request, Restart, Step};
 use crate::claims::Claim;
 use crate::client::{NoAnswer, Response, Target};
 use crate::curl;
@@ -94,6 +94,9 @@ impl Outcome {
 pub struct StepOutcome {
     /// The request.
     pub request: String,
+    /// What happened to the server before the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
     /// The command that repeats the request, with the names of the case.
     #[serde(default)]
     pub curl: String,
@@ -252,11 +255,12 @@ impl Outcome {
 
 impl StepOutcome {
     /// Returns the outcome of a step with an answer.
-    pub fn judged(request: &Request, target: &Target, response: &Response, judgement: Judgement) -> StepOutcome {
+    pub fn judged(step: &Step, target: &Target, response: &Response, judgement: Judgement) -> StepOutcome {
         let wire = (judgement.verdict != Verdict::Exact).then(|| wire(response));
         StepOutcome {
-            request: readable(request),
-            curl: curl::command_for(request, target),
+            request: readable(&step.request),
+            restart: step.restart,
+            curl: curl::command_for(&step.request, target),
             wire,
             verdict: judgement.verdict,
             differences: judgement.differences,
@@ -267,10 +271,11 @@ impl StepOutcome {
     }
 
     /// Returns the outcome of a step without an answer.
-    pub fn unanswered(request: &Request, target: &Target, error: &NoAnswer) -> StepOutcome {
+    pub fn unanswered(step: &Step, target: &Target, error: &NoAnswer) -> StepOutcome {
         StepOutcome {
-            request: readable(request),
-            curl: curl::command_for(request, target),
+            request: readable(&step.request),
+            restart: step.restart,
+            curl: curl::command_for(&step.request, target),
             wire: None,
             verdict: Verdict::NoAnswer,
             differences: Vec::new(),
@@ -338,6 +343,7 @@ pub(crate) mod tests {
         };
         let step = StepOutcome {
             request: "GET /x".to_owned(),
+            restart: None,
             curl: "curl -i -X GET 'http://localhost:1/x'".to_owned(),
             wire: None,
             verdict: Verdict::Differs,
