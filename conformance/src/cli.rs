@@ -467,6 +467,7 @@ impl RunArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::Claim;
 
     #[test]
     fn the_command_line_is_well_formed() {
@@ -516,5 +517,30 @@ mod tests {
                 Command::Record { .. } | Command::Other(_) => {}
             }
         }
+    }
+
+    /// Each step of `spec/README.md` selects cases, and what its last command selects for a claim is the whole claim.
+    #[test]
+    fn the_steps_of_an_implementation_select_cases() {
+        let guide = include_str!("../../spec/README.md");
+        let suite = suite(None).unwrap();
+        let mut whole = Vec::new();
+        let lines = guide.lines().map(str::trim_start).filter(|line| line.starts_with("fluxstone-conformance run "));
+        for line in lines {
+            let cli =
+                Cli::try_parse_from(shlex::split(line).unwrap()).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let Command::Run(args) = cli.command else { panic!("{line}") };
+            let chosen = args.chosen.of(&suite);
+            assert!(chosen.len() >= 10, "{line}: {}", chosen.len());
+            if !line.contains("--clause") {
+                assert!(chosen.iter().all(|case| args.chosen.claims.contains(&Claim::of(case))), "{line}");
+                whole.extend(chosen);
+            }
+            for clause in &args.chosen.clauses {
+                let selection = Selection { clauses: vec![clause.clone()], ..Selection::default() };
+                assert!(!suite.select(&selection).is_empty(), "{line}: no case cites {clause}");
+            }
+        }
+        assert_eq!(whole.len(), suite.cases.len(), "the claims together are the whole suite");
     }
 }
