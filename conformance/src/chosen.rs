@@ -23,6 +23,9 @@ pub(crate) struct Chosen {
     /// Only these cases; a prefix of identifiers up to a dot selects all of them.
     #[arg(long = "case", value_name = "ID", value_delimiter = ',')]
     ids: Vec<String>,
+    /// Only the cases that cite these clauses; a prefix of identifiers up to a dot selects all of them.
+    #[arg(long = "clause", value_name = "CLAUSE", value_delimiter = ',')]
+    pub(crate) clauses: Vec<String>,
     /// Read cases from this folder instead of the built-in ones.
     #[arg(long, value_name = "DIR")]
     cases: Option<PathBuf>,
@@ -41,6 +44,7 @@ impl Chosen {
             claims: self.claims.clone(),
             levels: self.level.clone(),
             ids: self.ids.clone(),
+            clauses: self.clauses.clone(),
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::report::{self, Outcome, Report};
 use crate::run::{self, Settings};
 use crate::smoke::smoke;
 use crate::suite::Selection;
-use crate::{clauses, curl, fleet, record};
+use crate::{clauses, curl, evidence, fleet, record};
 
 /// The versions of InfluxDB whose answers are recorded, apart from those that the cases hold.
 const RECORDED: [(&str, &str); 1] = [("1.6.7", include_str!("../known/influxdb-1.6.7.toml"))];
@@ -49,7 +49,7 @@ enum Command {
     Run(Box<RunArgs>),
     /// List the cases.
     List(Chosen),
-    /// Show a case: its rule, its clauses, its requests as curl commands, and the answers it expects.
+    /// Show a case: its rule, its clauses, its requests as curl commands, the answers it expects, and what versions of InfluxDB answer.
     Show {
         /// The identifier of a case, or a prefix of several.
         id: String,
@@ -332,6 +332,7 @@ fn show(id: &str, folder: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     for case in cases {
         show_case(&mut out, case, &clauses)?;
+        show_history(&mut out, case)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -362,7 +363,28 @@ fn show_case(
             show_answer(out, &alternative.answer)?;
         }
     }
-    writeln!(out)
+    Ok(())
+}
+
+/// Prints since when a case is in the suite, and what versions of InfluxDB are known to answer.
+fn show_history(out: &mut impl Write, case: &Case) -> anyhow::Result<()> {
+    writeln!(out)?;
+    match evidence::since(&case.id) {
+        Some(version) => writeln!(out, "# in the suite since version {version}")?,
+        None => writeln!(out, "# not in the suite")?,
+    }
+    let is_labelled = case.steps.iter().any(|step| step.alternative.is_some());
+    let answer = if is_labelled { "the answer of the profile 1.2.4" } else { "no difference is recorded" };
+    writeln!(out, "# InfluxDB 1.2.4: {answer}")?;
+    for (version, text) in RECORDED {
+        let known = Known::parse(version, text)?;
+        match known.entry(&case.id) {
+            Some(entry) => writeln!(out, "# InfluxDB {version}: {}: {}", entry.expect.as_str(), entry.reason)?,
+            None => writeln!(out, "# InfluxDB {version}: no difference is recorded")?,
+        }
+    }
+    writeln!(out)?;
+    Ok(())
 }
 
 fn show_answer(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
@@ -448,11 +470,31 @@ impl RunArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::Claim;
 
     #[test]
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_case_is_shown_with_its_history() {
+        let suite = suite(None).unwrap();
+        let history = |id: &str| {
+            let case = suite.cases.iter().find(|case| case.id.as_str() == id).unwrap();
+            let mut out = Vec::new();
+            show_history(&mut out, case).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let text = history("query.csv");
+        assert!(text.contains("# in the suite since version 0.1.0\n"), "{text}");
+        assert!(text.contains("# InfluxDB 1.6.7: differs: since 1.3, a null is an empty cell in CSV\n"), "{text}");
+        let text = history("query.select-all");
+        assert!(
+            text.contains("# InfluxDB 1.2.4: no difference is recorded\n# InfluxDB 1.6.7: no difference is recorded\n"),
+            "{text}"
+        );
     }
 
     /// Each command of the README is one that the runner takes, and those that need no server run.
@@ -478,5 +520,30 @@ mod tests {
                 Command::Record { .. } | Command::Other(_) => {}
             }
         }
+    }
+
+    /// Each step of `spec/README.md` selects cases, and what its last command selects for a claim is the whole claim.
+    #[test]
+    fn the_steps_of_an_implementation_select_cases() {
+        let guide = include_str!("../../spec/README.md");
+        let suite = suite(None).unwrap();
+        let mut whole = Vec::new();
+        let lines = guide.lines().map(str::trim_start).filter(|line| line.starts_with("fluxstone-conformance run "));
+        for line in lines {
+            let cli =
+                Cli::try_parse_from(shlex::split(line).unwrap()).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let Command::Run(args) = cli.command else { panic!("{line}") };
+            let chosen = args.chosen.of(&suite);
+            assert!(chosen.len() >= 10, "{line}: {}", chosen.len());
+            if !line.contains("--clause") {
+                assert!(chosen.iter().all(|case| args.chosen.claims.contains(&Claim::of(case))), "{line}");
+                whole.extend(chosen);
+            }
+            for clause in &args.chosen.clauses {
+                let selection = Selection { clauses: vec![clause.clone()], ..Selection::default() };
+                assert!(!suite.select(&selection).is_empty(), "{line}: no case cites {clause}");
+            }
+        }
+        assert_eq!(whole.len(), suite.cases.len(), "the claims together are the whole suite");
     }
 }

@@ -8,6 +8,7 @@
 //! | [`suite`] | all cases, embedded in the binary or read from a folder, and the selection of some; [`smoke`] selects those of a first look |
 //! | [`claims`] | what a server claims to do, and the claim of each case |
 //! | [`clauses`] | the clauses of the specification, read from its pages |
+//! | [`evidence`] | what is known about clauses and cases besides: tests that cite them, faults that are noticed, versions |
 //! | [`target`], [`client`] | where requests go; the HTTP client of the runner, the repository's tests and its tools |
 //! | [`verdict`] | compares an answer with the expected one: a pure function; `headers`, `content` and `relaxation` say what may differ |
 //! | `names`, `statement` | names that no other case uses: put into requests, and taken out of answers |
@@ -35,6 +36,7 @@ pub mod cli;
 pub mod client;
 mod content;
 mod curl;
+pub mod evidence;
 mod expectation;
 pub mod fleet;
 mod headers;

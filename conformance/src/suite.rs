@@ -30,6 +30,8 @@ pub struct Selection {
     pub levels: Vec<Level>,
     /// Identifiers, or prefixes of identifiers up to a dot.
     pub ids: Vec<String>,
+    /// Identifiers of clauses that a case cites, or prefixes of identifiers up to a dot.
+    pub clauses: Vec<String>,
 }
 
 /// An error in the cases.
@@ -99,13 +101,16 @@ impl Suite {
 
 impl Selection {
     fn wants(&self, case: &Case) -> bool {
-        let is_of = |id: &String| {
-            case.id.as_str().strip_prefix(id.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        let begins = |id: &str, prefix: &String| {
+            id.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
+        let is_of = |prefix: &String| begins(case.id.as_str(), prefix);
+        let cites = |prefix: &String| case.clauses.iter().any(|clause| begins(clause.as_str(), prefix));
         (self.areas.is_empty() || self.areas.iter().any(|area| area == case.id.area()))
             && (self.claims.is_empty() || self.claims.contains(&Claim::of(case)))
             && (self.levels.is_empty() || self.levels.contains(&case.level))
             && (self.ids.is_empty() || self.ids.iter().any(is_of))
+            && (self.clauses.is_empty() || self.clauses.iter().any(cites))
     }
 }
 
@@ -181,5 +186,21 @@ mod tests {
         assert_eq!(chosen(area), ["ping.x"]);
         assert!(chosen(level).is_empty());
         assert_eq!(chosen(ids), ["query.x.1"]);
+    }
+
+    #[test]
+    fn cases_are_selected_by_the_clauses_that_they_cite() {
+        let cites = |id: &str, clauses: &str| (format!("{id}.toml"), file(id).replace("'a.1'", clauses));
+        let files = [cites("ping.x", "'a.1', 'b.c.1'"), cites("ping.y", "'a.b.1'"), cites("ping.z", "'ab.1'")];
+        let suite = Suite::of(files.to_vec()).unwrap();
+        let chosen = |clauses: &[&str]| -> Vec<String> {
+            let clauses = clauses.iter().map(ToString::to_string).collect();
+            let selection = Selection { clauses, ..Selection::default() };
+            suite.select(&selection).iter().map(|case| case.id.to_string()).collect()
+        };
+        assert_eq!(chosen(&["a"]), ["ping.x", "ping.y"]);
+        assert_eq!(chosen(&["a.b", "b"]), ["ping.x", "ping.y"]);
+        assert_eq!(chosen(&["ab.1"]), ["ping.z"]);
+        assert!(chosen(&["a.10"]).is_empty());
     }
 }

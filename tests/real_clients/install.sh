@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the clients of tests/real_clients.rs: Python, JavaScript and Rust clients from their registries into target/clients, others
-# as Debian packages where that is possible. What cannot be installed is named, and its test prints that it is skipped.
+# Installs the clients of tests/real_clients.rs and tests/openapi_live.rs: Python, JavaScript and Rust clients from their registries into
+# target/clients, others as Debian packages where that is possible. What cannot be installed is named, and its test prints that it is skipped.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 clients=$PWD/target/clients
@@ -12,6 +12,11 @@ absent() { echo "cannot be installed here: $*"; }
 { [ -x "$clients/python/bin/pip" ] || python3 -m venv "$clients/python"; } &&
   "$clients/python/bin/pip" install --quiet --disable-pip-version-check 'influxdb==5.3.2' 'pandas>=2' ||
   absent influxdb-python
+
+# The program of tests/openapi_live.rs.
+[ -x "$clients/python/bin/pip" ] &&
+  "$clients/python/bin/pip" install --quiet --disable-pip-version-check 'schemathesis==4.32.5' ||
+  absent schemathesis
 
 # Two clients for Node.js.
 command -v npm >/dev/null &&

@@ -3,6 +3,9 @@
 //! A citation in a test is evidence for the clause. A citation in other code refers the reader to the
 //! clause, and `Clause::new("write.partial.2")` the client. All must name a clause that exists.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
 use fluxstone_conformance::case::ClauseId;
 
 use crate::tree::File;
@@ -16,6 +19,8 @@ pub(crate) struct Citation {
     pub(crate) place: String,
     /// Whether it is in a test.
     pub(crate) is_evidence: bool,
+    /// The file, and the test below the comment if there is one: `tests/a.rs::name`.
+    pub(crate) test: String,
 }
 
 /// Returns the citations in the given files.
@@ -26,7 +31,8 @@ pub(crate) fn find(files: &[File]) -> Vec<Citation> {
 fn of_file(file: &File) -> Vec<Citation> {
     let mut citations = Vec::new();
     let mut in_test = is_test_file(&file.path);
-    for (i, line) in file.text.lines().enumerate() {
+    let lines: Vec<&str> = file.text.lines().collect();
+    for (i, line) in lines.iter().enumerate() {
         let line = line.trim_start();
         // Tests come last in a file.
         in_test |= line.starts_with("#[cfg(test)]");
@@ -35,18 +41,50 @@ fn of_file(file: &File) -> Vec<Citation> {
                 clause: ClauseId::try_from(id.to_owned()).map_err(|error| error.to_string()),
                 place: format!("{}:{}", file.path, i + 1),
                 is_evidence: false,
+                test: file.path.clone(),
             });
         }
         let Some(ids) = line.strip_prefix("// spec:") else { continue };
+        let test = match function_below(&lines[i..]) {
+            Some(name) => format!("{}::{name}", file.path),
+            None => file.path.clone(),
+        };
         for id in ids.split(',').map(str::trim) {
             citations.push(Citation {
                 clause: ClauseId::try_from(id.to_owned()).map_err(|error| error.to_string()),
                 place: format!("{}:{}", file.path, i + 1),
                 is_evidence: in_test,
+                test: test.clone(),
             });
         }
     }
     citations
+}
+
+/// The name of the function that comments and attributes are above.
+fn function_below<'t>(lines: &[&'t str]) -> Option<&'t str> {
+    let mut lines = lines.iter().map(|line| line.trim_start());
+    let line = lines.find(|line| !line.starts_with("//") && !line.starts_with("#["))?;
+    let (name, _) = line.trim_start_matches("async ").strip_prefix("fn ")?.split_once('(')?;
+    Some(name)
+}
+
+/// Returns the text of `conformance/citations.txt`: the tests that cite each clause.
+pub(crate) fn render(citations: &[Citation]) -> String {
+    let mut tests: BTreeMap<&ClauseId, BTreeSet<&str>> = BTreeMap::new();
+    for citation in citations.iter().filter(|citation| citation.is_evidence) {
+        if let Ok(clause) = &citation.clause {
+            tests.entry(clause).or_default().insert(&citation.test);
+        }
+    }
+    let mut text = String::from(
+        "# The tests that cite each clause, for `fluxstone-conformance explain`.\n\
+         # Written by `cargo xtask spec --bless` from the comments `// spec: CLAUSE`.\n\n",
+    );
+    for (clause, tests) in tests {
+        let _ = writeln!(text, "{clause}: {}", tests.into_iter().collect::<Vec<_>>().join(", "));
+    }
+    text
 }
 
 /// The clauses that errors name: `Clause::new("write.db.1")`.
@@ -71,6 +109,15 @@ mod tests {
         let found = find(&[File::new("src/a.rs", text)]);
         let ids: Vec<_> = found.iter().map(|c| (c.clause.as_ref().unwrap().as_str(), c.is_evidence)).collect();
         assert_eq!(ids, [("a.1", false), ("a.b.2", false)]);
+    }
+
+    #[test]
+    fn tests_are_listed_by_clause_with_the_name_below_the_comment() {
+        let test = "// spec: a.2, a.1\n// Why.\n#[tokio::test]\nasync fn one() {}\n\n// spec: a.2\nmod two {}\n";
+        let files = [File::new("tests/t.rs", test), File::new("src/s.rs", "// spec: a.3\nfn not_a_test() {}\n")];
+        let text = render(&find(&files));
+        let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        assert_eq!(lines, ["a.1: tests/t.rs::one", "a.2: tests/t.rs, tests/t.rs::one"]);
     }
 
     #[test]

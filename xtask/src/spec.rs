@@ -13,7 +13,7 @@ use regex::Regex;
 
 use crate::citations::{self, Citation};
 use crate::evidence::{self, Mandatory};
-use crate::lock::Lock;
+use crate::lock::{self, Lock};
 use crate::privileges;
 use crate::tree::{self, File};
 
@@ -22,6 +22,9 @@ static BASIS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?s)(?:^|\s)_(?:Documented|Observed|Design)\b.{0,400}_\s*$")
         .unwrap_or_else(|e| unreachable!("a constant pattern: {e}"))
 });
+
+/// The tests that cite each clause, for the runner.
+const CITATIONS: &str = "conformance/citations.txt";
 
 /// The clauses with their evidence.
 struct Matrix {
@@ -52,11 +55,20 @@ pub(crate) fn check(root: &Path, full: bool, bless: bool) -> anyhow::Result<Vec<
     matrix.print_summary();
     violations.extend(evidence::check(root, &files, &matrix.mandatory(), &cases, bless)?);
 
+    let path = root.join(CITATIONS);
+    let cited = citations::render(&citations);
+    if bless {
+        std::fs::write(&path, &cited).with_context(|| path.display().to_string())?;
+    }
+    if std::fs::read_to_string(&path).unwrap_or_default() != cited {
+        violations.push(format!("{CITATIONS} is not what the tests cite: run `cargo xtask spec --bless`"));
+    }
+
     let path = root.join("conformance/ids.lock");
     let mut recorded = Lock::parse(&std::fs::read_to_string(&path).unwrap_or_default());
-    let used = Lock::of(cases.into_iter().map(|(id, _)| id), matrix.rows.keys().map(ToString::to_string));
+    let used = lock::in_use(cases.into_iter().map(|(id, _)| id), matrix.rows.keys().map(ToString::to_string));
     if bless {
-        recorded.add(&used);
+        recorded.add(&used, env!("CARGO_PKG_VERSION"));
         std::fs::write(&path, recorded.render()).with_context(|| path.display().to_string())?;
     }
     violations.extend(recorded.violations(&used));
