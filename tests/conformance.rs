@@ -65,7 +65,7 @@ impl Arena {
 }
 
 /// Whether a case applies to a running server with default settings.
-fn is_plain(case: &&&Case) -> bool {
+fn is_plain(case: &Case) -> bool {
     !case.needs.contains(&Need::Auth) && case.config.is_empty() && !case.has_restarts()
 }
 
@@ -73,7 +73,7 @@ fn is_plain(case: &&&Case) -> bool {
 async fn every_case_is_exact_in_the_documented_profile() {
     let suite = Suite::embedded().expect("sound cases");
     let cases = suite.select(&Selection::default());
-    let plain = cases.iter().filter(is_plain).count();
+    let plain = cases.iter().filter(|case| is_plain(case)).count();
     assert_eq!(Arena::new(&toml::Table::new(), Profile::Documented).demand_exact(&cases).await, plain);
 }
 
@@ -82,7 +82,7 @@ async fn every_case_is_exact_in_the_observed_profile() {
     let suite = Suite::embedded().expect("sound cases");
     let cases = suite.select(&Selection::default());
     assert!(cases.iter().flat_map(|case| &case.steps).any(|step| step.alternative.is_some()));
-    let plain = cases.iter().filter(is_plain).count();
+    let plain = cases.iter().filter(|case| is_plain(case)).count();
     assert_eq!(Arena::new(&toml::Table::new(), Profile::Observed).demand_exact(&cases).await, plain);
 }
 

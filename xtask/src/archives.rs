@@ -18,7 +18,7 @@ pub(crate) fn write(root: &Path, folder: &Path) -> anyhow::Result<Vec<String>> {
     let triple = host()?;
     let built = build(root)?;
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let mut sums = String::new();
+    let mut sums = Vec::new();
     for (program, document) in PROGRAMS {
         let name = format!("{program}-{}-{triple}", env!("CARGO_PKG_VERSION"));
         let files = [
@@ -29,11 +29,11 @@ pub(crate) fn write(root: &Path, folder: &Path) -> anyhow::Result<Vec<String>> {
         ];
         let archive = archive(&name, &files)?;
         let file = format!("{name}.tar.gz");
-        sums.push_str(&format!("{}  {file}\n", hex(&Sha256::digest(&archive))));
+        sums.push(format!("{:x}  {file}\n", Sha256::digest(&archive)));
         std::fs::write(folder.join(&file), archive)?;
         println!("{}", folder.join(file).display());
     }
-    std::fs::write(folder.join("SHA256SUMS"), sums)?;
+    std::fs::write(folder.join("SHA256SUMS"), sums.concat())?;
     Ok(Vec::new())
 }
 
@@ -71,10 +71,6 @@ fn host() -> anyhow::Result<String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).context("rustc names no host")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use fluxstone_conformance::claims::Claim;
 use fluxstone_conformance::known::{Expected, Known};
 use fluxstone_conformance::launch::Launcher;
-use fluxstone_conformance::report::{self, Report};
+use fluxstone_conformance::report::{self, Outcome, Report};
 use fluxstone_conformance::run::Settings;
 use fluxstone_conformance::suite::{Selection, Suite};
 use fluxstone_conformance::{clauses, fleet};
@@ -139,42 +139,40 @@ impl Server {
     /// Returns the published page: the scores, and what the server does otherwise. Cases that pass or fail by chance are only named.
     fn page(&self, mut report: Report, known: &Known) -> String {
         report.server.clone_from(&self.title);
-        let (flaky, outcomes) = std::mem::take(&mut report.outcomes).into_iter().partition(|outcome| {
-            outcome.expectation.as_ref().is_some_and(|expectation| expectation.expect == Expected::Flaky)
-        });
+        let (flaky, outcomes): (Vec<Outcome>, Vec<Outcome>) =
+            std::mem::take(&mut report.outcomes).into_iter().partition(|outcome| {
+                outcome.expectation.as_ref().is_some_and(|expectation| expectation.expect == Expected::Flaky)
+            });
         report.outcomes = outcomes;
         let mut text = format!("# {}\n\nRepeat it with\n\n    {}\n\n", self.title, self.runner());
         text.push_str(&report::to_markdown(&report, known));
         let mut reasons: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-        let flaky: Vec<report::Outcome> = flaky;
         for expectation in report.outcomes.iter().chain(&flaky).filter_map(|outcome| outcome.expectation.as_ref()) {
             *reasons.entry((expectation.expect.as_str(), &expectation.reason)).or_default() += 1;
         }
         if !reasons.is_empty() {
             text.push_str("\n### What it does otherwise\n\n| expected | cases | reason |\n|---|---:|---|\n");
         }
-        for ((expect, reason), cases) in reasons {
-            text.push_str(&format!("| {expect} | {cases} | {} |\n", reason.replace('|', "\\|")));
-        }
+        text.extend(
+            reasons
+                .into_iter()
+                .map(|((expect, reason), cases)| format!("| {expect} | {cases} | {} |\n", reason.replace('|', "\\|"))),
+        );
         text
     }
 
     /// The command that does the same.
     fn runner(&self) -> String {
-        let mut command = format!("fluxstone-conformance run --cmd '{}'", self.command);
-        let mut add = |option: &str, value: String| command.push_str(&format!(" {option} {value}"));
-        if let Some(path) = &self.config {
-            add("--cmd-config", path.display().to_string());
-        }
-        if let Some(path) = &self.known {
-            add("--known", path.display().to_string());
-        }
-        for claim in &self.claims {
-            add("--claim", claim.to_string());
-        }
-        if let Some(jobs) = self.jobs {
-            add("--jobs", jobs.to_string());
-        }
-        command
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let claims = (!self.claims.is_empty())
+            .then(|| self.claims.iter().map(|claim| claim.as_str()).collect::<Vec<_>>().join(","));
+        let options = [
+            ("--cmd-config", path(&self.config)),
+            ("--known", path(&self.known)),
+            ("--claim", claims),
+            ("--jobs", self.jobs.map(|jobs| jobs.to_string())),
+        ];
+        let given = options.into_iter().filter_map(|(option, value)| Some(format!(" {option} {}", value?)));
+        format!("fluxstone-conformance run --cmd '{}'{}", self.command, given.collect::<String>())
     }
 }
