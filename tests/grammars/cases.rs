@@ -24,8 +24,17 @@ fn query(request: &Request) -> Option<String> {
     let (path, query) = path_and_query(request);
     let form = header(request, "Content-Type") == Some("application/x-www-form-urlencoded");
     let form = if form { request.body.as_slice() } else { &[] };
-    let mut pairs = form_urlencoded::parse(form).chain(form_urlencoded::parse(query.as_bytes()));
+    // The server drops other pairs (http.parameters.4).
+    let pairs = [form, query.as_bytes()].into_iter().flat_map(|text| text.split(|&b| b == b'&'));
+    let mut pairs =
+        pairs.filter(|pair| !pair.contains(&b';') && has_valid_escapes(pair)).flat_map(form_urlencoded::parse);
     pairs.find(|(key, _)| path == "/query" && key == "q").map(|(_, value)| value.into_owned())
+}
+
+fn has_valid_escapes(text: &[u8]) -> bool {
+    text.split(|&b| b == b'%')
+        .skip(1)
+        .all(|escape| escape.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
 }
 
 // spec: influxql.grammar.1, influxql.error.1
