@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::LazyLock;
 
 use crate::case::{Answer, Case, ClauseId};
 use crate::clauses::Clause;
-use crate::known::Known;
+use crate::known::{Known, KnownError};
 use crate::{curl, evidence};
 
 /// The versions of InfluxDB whose answers are recorded, apart from those that the cases hold.
 pub(crate) const RECORDED: [(&str, &str); 1] = [("1.6.7", include_str!("../known/influxdb-1.6.7.toml"))];
+
+/// What is known of each of these versions, or why its file cannot be read.
+static KNOWN: LazyLock<Vec<(&str, Result<Known, KnownError>)>> =
+    LazyLock::new(|| RECORDED.map(|(version, text)| (version, Known::parse(version, text))).into());
 
 /// The server that the commands address.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8086";
@@ -63,8 +68,8 @@ pub fn write_history(out: &mut impl Write, case: &Case) -> io::Result<()> {
     let is_labelled = case.steps.iter().any(|step| step.alternative.is_some());
     let answer = if is_labelled { "the answer of the profile 1.2.4" } else { "no difference is recorded" };
     writeln!(out, "# InfluxDB 1.2.4: {answer}")?;
-    for (version, text) in RECORDED {
-        let known = Known::parse(version, text).map_err(io::Error::other)?;
+    for (version, known) in &*KNOWN {
+        let known = known.as_ref().map_err(|error| io::Error::other(error.to_string()))?;
         match known.entry(&case.id) {
             Some(entry) => writeln!(out, "# InfluxDB {version}: {}: {}", entry.expect.as_str(), entry.reason)?,
             None => writeln!(out, "# InfluxDB {version}: no difference is recorded")?,
