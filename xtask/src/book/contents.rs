@@ -65,8 +65,8 @@ pub(super) fn of(material: &Material, has_matrix: bool) -> anyhow::Result<Conten
     let mut files: BTreeMap<String, String> =
         pages.into_iter().map(|(name, text)| (format!("src/{name}"), text)).collect();
     files.insert("book.toml".to_owned(), outline::settings(&folders));
-    files.insert("book.css".to_owned(), include_str!("book.css").to_owned());
-    files.insert("book.js".to_owned(), include_str!("book.js").to_owned());
+    files.insert("pages.css".to_owned(), include_str!("pages.css").to_owned());
+    files.insert("points.js".to_owned(), include_str!("points.js").to_owned());
     Ok(Contents { files, violations })
 }
 
@@ -140,7 +140,7 @@ mod tests {
         );
         assert!(
             page("compatibility.md")
-                .contains("\n| [compat.write.comments.1](#compat.write.comments.1) | Line protocol | by profile |")
+                .contains("\n| [compat.write.comments.1](#compat.write.comments.1) | By default a comment ends at the next newline ([`lp.body.4`](line-protocol.md#lp.body.4)). | Observed, ")
         );
     }
 

@@ -112,6 +112,32 @@ mod tests {
         let page = std::fs::read_to_string(output.join("http.html")).unwrap();
         assert!(page.contains("id=\"http.ping.1\"") && page.contains("name=\"viewport\""), "{page}");
         assert!(page.contains("<div class=\"table-wrapper\">"), "{page}");
+        let page = output.join("compatibility.html");
+        let text = std::fs::read_to_string(tree::root().join("spec/compatibility.md")).unwrap();
+        let count = |begins: &str| text.lines().filter(|line| line.starts_with(begins)).count();
+        let (all, deviations) = (count("**["), count("**[auth.deviation."));
+        assert!(deviations > 0 && deviations < all);
+        for (filter, shown) in [("", all), ("?answer=deviation", deviations), ("?answer=deviation&text=zebra", 0)] {
+            let Some(html) = shown_by_chromium(&page, filter) else { return };
+            assert!(html.contains(&format!("<output>{shown} of {all} clauses</output>")), "{filter}: {html}");
+        }
+    }
+
+    /// Returns a page as Chromium shows it, as text; nothing if Chromium is not installed.
+    fn shown_by_chromium(page: &Path, query: &str) -> Option<String> {
+        let profile = tempfile::tempdir().unwrap();
+        let output = Command::new("chromium")
+            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
+            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args(["--virtual-time-budget=2000", "--dump-dom"])
+            .arg(format!("file://{}{query}", page.display()))
+            .output();
+        let Ok(output) = output else {
+            println!("skipped: chromium is not installed");
+            return None;
+        };
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     #[test]

@@ -8,7 +8,10 @@ use super::place;
 
 /// The settings of mdbook. No page needs the network: its fonts and scripts are files of the book.
 ///
-/// Cases are not searched in full, which would double the size of the index; their identifiers and rules are, in the lists of cases.
+/// Cases are not searched in full, which would double the size of the index; their identifiers and rules are, in the lists of cases. Tests are
+/// found by their names below the clauses.
+///
+/// The names of the style and the script are not ones that mdbook has itself.
 pub(super) const SETTINGS: &str = r#"
 [book]
 title = "Fluxstone: the InfluxDB 1.2 HTTP API"
@@ -17,8 +20,8 @@ src = "src"
 
 [output.html]
 no-section-label = true
-additional-css = ["book.css"]
-additional-js = ["book.js"]
+additional-css = ["pages.css"]
+additional-js = ["points.js"]
 input-404 = ""
 
 [output.html.fold]
@@ -40,8 +43,9 @@ boost-title = 4
 /// Returns mdbook's file of settings.
 pub(super) fn settings(folders: &Folders<'_>) -> String {
     let mut text = SETTINGS.trim_start().to_owned();
-    for file in folders.values().flat_map(|files| files.keys()) {
-        let _ = writeln!(text, "\"{}\" = {{ enable = false }}", place::page_of_cases(file));
+    let pages = folders.values().flat_map(|files| files.keys()).map(|file| place::page_of_cases(file));
+    for page in pages.chain([place::TESTS.to_owned()]) {
+        let _ = writeln!(text, "\"{page}\" = {{ enable = false }}");
     }
     text
 }

@@ -21,18 +21,18 @@ pub(super) fn with_table(text: &str, file: &File, row: impl Fn(&str) -> String) 
 
 fn table(file: &File, row: impl Fn(&str) -> String) -> anyhow::Result<String> {
     let mut table =
-        String::from("| clause | subject | answer | basis | by default | 1.2.4 |\n|---|---|---|---|---|---|\n");
+        String::from("| clause | by default | 1.2.4 | subject | answer | basis |\n|---|---|---|---|---|---|\n");
     for clause in clauses::parse_page(&file.path, &file.text)? {
         let (default, observed) = answers(&clause);
         let _ = writeln!(
             table,
             "| {} | {} | {} | {} | {} | {} |",
             row(clause.id.as_str()),
+            row(&default),
+            row(&observed),
             section(file, &clause),
             kind(&clause),
-            basis(&clause),
-            row(&default),
-            row(&observed)
+            basis(&clause)
         );
     }
     Ok(table)
@@ -94,8 +94,8 @@ mod tests {
         assert_eq!(
             rows,
             [
-                r"| compat.a.b.1 | Writes | by profile | observed | By default `x\|y`. More. | Observed, z. |",
-                "| quirk.c.1 | Sub | not reproduced | documented | It is. | Observed by 1.6.7, it is not. |"
+                r"| compat.a.b.1 | By default `x\|y`. More. | Observed, z. | Writes | by profile | observed |",
+                "| quirk.c.1 | It is. | Observed by 1.6.7, it is not. | Sub | not reproduced | documented |"
             ]
         );
         assert!(page.starts_with("# C\n\nAll.\n\n## All points\n") && page.contains("</div>\n\n## Writes\n"), "{page}");

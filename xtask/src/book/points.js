@@ -1,4 +1,5 @@
-// The filter of the compatibility page. Without it, the page has the whole table.
+// The filter of the compatibility page. Without it, the page has the whole table. A filter is part of the page's address, such as
+// `compatibility.html?answer=deviation&text=query`.
 (() => {
     'use strict';
     const box = document.getElementById('points');
@@ -7,14 +8,15 @@
 
     const form = document.createElement('form');
     form.setAttribute('role', 'search');
-    const labelled = (text, control) => {
+    const labelled = (name, control) => {
         const label = document.createElement('label');
-        label.append(text, control);
+        label.append(name, control);
+        control.name = name;
         form.append(label);
         return control;
     };
     const headings = Array.from(box.querySelectorAll('thead th'), cell => cell.textContent);
-    const selects = [1, 2, 3].map(column => {
+    const selects = [3, 4, 5].map(column => {
         const select = labelled(headings[column], document.createElement('select'));
         const values = new Set(rows.map(row => row.cells[column].textContent));
         for (const value of ['', ...values]) select.append(new Option(value || 'all', value));
@@ -36,10 +38,19 @@
         }
         count.textContent = `${shown} of ${rows.length} clauses`;
     };
-    form.addEventListener('input', filter);
+    form.addEventListener('input', () => {
+        filter();
+        const chosen = Array.from(new FormData(form)).filter(([, value]) => value !== '');
+        const query = new URLSearchParams(chosen).toString();
+        history.replaceState(null, '', location.pathname + (query && `?${query}`) + location.hash);
+    });
     form.addEventListener('submit', event => event.preventDefault());
     // The keys of the book, such as S for its search, do not apply to what is typed here.
     form.addEventListener('keydown', event => event.stopPropagation());
     box.prepend(form);
+    for (const [name, value] of new URLSearchParams(location.search)) {
+        const control = form.elements.namedItem(name);
+        if (control) control.value = value;
+    }
     filter();
 })();
