@@ -6,7 +6,8 @@ use super::cases::{self, Folders};
 use super::material::Material;
 use super::place;
 
-/// The settings of mdbook. No page needs the network: its fonts and scripts are files of the book.
+/// The settings of mdbook. No page needs the network: its fonts and scripts are files of the book, and examples in Rust are not sent to a
+/// playground.
 ///
 /// Cases are not searched in full, which would double the size of the index; their identifiers and rules are, in the lists of cases. Tests are
 /// found by their names below the clauses.
@@ -27,6 +28,9 @@ input-404 = ""
 [output.html.fold]
 enable = true
 level = 0
+
+[output.html.playground]
+runnable = false
 
 [output.html.print]
 enable = false
