@@ -133,9 +133,7 @@ pub(super) fn tests(material: &Material) -> String {
         let file = citation.test.split("::").next().unwrap_or_default();
         files.entry(file).or_default().entry(&citation.test).or_default().push(citation);
     }
-    let mut text = "# Tests\n\nThe tests of this repository that cite clauses: those of what no client can see, or only with a setting, a clock \
-                    or a fault.\n"
-        .to_owned();
+    let mut text = "# Tests\n\nThe tests of this repository that cite clauses, by file, with the listed faults that they are known to notice.\n".to_owned();
     for (file, tests) in files {
         let _ = writeln!(text, "\n## {}\n", plain::markdown(file));
         for (test, citations) in tests {
