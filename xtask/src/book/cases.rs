@@ -133,7 +133,9 @@ pub(super) fn tests(material: &Material) -> String {
         let file = citation.test.split("::").next().unwrap_or_default();
         files.entry(file).or_default().entry(&citation.test).or_default().push(citation);
     }
-    let mut text = "# Tests\n\nThe tests of this repository that cite clauses, by file, with the listed faults that they are known to notice.\n".to_owned();
+    let mut text = String::from(
+        "# Tests\n\nThe tests of this repository that cite clauses, by file, with the listed faults that they notice.\n",
+    );
     for (file, tests) in files {
         let _ = writeln!(text, "\n## {}\n", plain::markdown(file));
         for (test, citations) in tests {

@@ -138,10 +138,9 @@ mod tests {
         assert!(
             page("grammar/influxql.md").contains("<a href=\"../influxql.html#influxql.query.1\">influxql.query.1</a>")
         );
-        assert!(
-            page("compatibility.md")
-                .contains("\n| [compat.write.comments.1](#compat.write.comments.1) | By default a comment ends at the next newline ([`lp.body.4`](line-protocol.md#lp.body.4)). | Observed, ")
-        );
+        let row = "\n| [compat.write.comments.1](#compat.write.comments.1) | By default a comment ends at the next newline \
+                   ([`lp.body.4`](line-protocol.md#lp.body.4)). | Observed, ";
+        assert!(page("compatibility.md").contains(row));
     }
 
     #[test]
