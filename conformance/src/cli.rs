@@ -1,6 +1,5 @@
 //! The command line: `run`, `list`, `show`, `record`; the other commands are those of `modes`.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,7 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::case::{Answer, Case, Profile};
+use crate::case::{Case, Profile};
 use crate::chosen::{Chosen, suite};
 use crate::client::Target;
 use crate::known::Known;
@@ -19,15 +18,10 @@ use crate::modes::{self, Mode};
 use crate::reach::Reach;
 use crate::report::{self, Outcome, Report};
 use crate::run::{self, Settings};
+use crate::show::{self, RECORDED};
 use crate::smoke::smoke;
 use crate::suite::Selection;
-use crate::{clauses, curl, evidence, fleet, record};
-
-/// The versions of InfluxDB whose answers are recorded, apart from those that the cases hold.
-const RECORDED: [(&str, &str); 1] = [("1.6.7", include_str!("../known/influxdb-1.6.7.toml"))];
-
-/// Where `show` sends its commands.
-const DEFAULT_SERVER: &str = "http://127.0.0.1:8086";
+use crate::{clauses, fleet, record};
 
 /// The longest time to wait for an answer of a first look, in seconds.
 const SMOKE_TIMEOUT: u64 = 2;
@@ -331,71 +325,10 @@ fn show(id: &str, folder: Option<&Path>) -> anyhow::Result<ExitCode> {
     let clauses = clauses::embedded();
     let mut out = io::stdout().lock();
     for case in cases {
-        show_case(&mut out, case, &clauses)?;
-        show_history(&mut out, case)?;
+        show::write_case(&mut out, case, &clauses)?;
+        show::write_history(&mut out, case)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn show_case(
-    out: &mut impl Write,
-    case: &Case,
-    clauses: &BTreeMap<crate::case::ClauseId, clauses::Clause>,
-) -> io::Result<()> {
-    writeln!(out, "{} ({}:{})\n{}", case.id, case.file, case.line, case.about)?;
-    if let Some(source) = &case.source {
-        writeln!(out, "{source}")?;
-    }
-    for id in &case.clauses {
-        writeln!(out, "\n[{id}] {}", clauses.get(id).map_or("(no such clause)", |clause| &clause.text))?;
-    }
-    for request in &case.preparation {
-        writeln!(out, "\n# preparation\n{}", curl::command(request, DEFAULT_SERVER))?;
-    }
-    for step in &case.steps {
-        if let Some(restart) = step.restart {
-            writeln!(out, "\n# {restart}")?;
-        }
-        writeln!(out, "\n{}", curl::command(&step.request, DEFAULT_SERVER))?;
-        show_answer(out, &step.expected)?;
-        if let Some(alternative) = &step.alternative {
-            writeln!(out, "\n# or, in the profile {}: {}", alternative.profile, alternative.because)?;
-            show_answer(out, &alternative.answer)?;
-        }
-    }
-    Ok(())
-}
-
-/// Prints since when a case is in the suite, and what versions of InfluxDB are known to answer.
-fn show_history(out: &mut impl Write, case: &Case) -> anyhow::Result<()> {
-    writeln!(out)?;
-    match evidence::since(&case.id) {
-        Some(version) => writeln!(out, "# in the suite since version {version}")?,
-        None => writeln!(out, "# not in the suite")?,
-    }
-    let is_labelled = case.steps.iter().any(|step| step.alternative.is_some());
-    let answer = if is_labelled { "the answer of the profile 1.2.4" } else { "no difference is recorded" };
-    writeln!(out, "# InfluxDB 1.2.4: {answer}")?;
-    for (version, text) in RECORDED {
-        let known = Known::parse(version, text)?;
-        match known.entry(&case.id) {
-            Some(entry) => writeln!(out, "# InfluxDB {version}: {}: {}", entry.expect.as_str(), entry.reason)?,
-            None => writeln!(out, "# InfluxDB {version}: no difference is recorded")?,
-        }
-    }
-    writeln!(out)?;
-    Ok(())
-}
-
-fn show_answer(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
-    writeln!(out, "HTTP/1.1 {}", answer.status)?;
-    for (name, rule) in answer.headers.iter().chain(&answer.common_headers) {
-        writeln!(out, "{name}: {rule}")?;
-    }
-    if let Some(body) = &answer.body {
-        writeln!(out, "\n{}", body.to_string().trim_end_matches('\n'))?;
-    }
-    Ok(())
 }
 
 /// Reads the number of cases that run at once. It is bounded, since each has a connection.
@@ -476,25 +409,6 @@ mod tests {
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_case_is_shown_with_its_history() {
-        let suite = suite(None).unwrap();
-        let history = |id: &str| {
-            let case = suite.cases.iter().find(|case| case.id.as_str() == id).unwrap();
-            let mut out = Vec::new();
-            show_history(&mut out, case).unwrap();
-            String::from_utf8(out).unwrap()
-        };
-        let text = history("query.csv");
-        assert!(text.contains("# in the suite since version 0.1.0\n"), "{text}");
-        assert!(text.contains("# InfluxDB 1.6.7: differs: since 1.3, a null is an empty cell in CSV\n"), "{text}");
-        let text = history("query.select-all");
-        assert!(
-            text.contains("# InfluxDB 1.2.4: no difference is recorded\n# InfluxDB 1.6.7: no difference is recorded\n"),
-            "{text}"
-        );
     }
 
     /// Each command of the README is one that the runner takes, and those that need no server run.

@@ -19,7 +19,7 @@
 //! | [`report`] | the outcome of a run, and its forms: console, JSON, `JUnit`, HTML |
 //! | [`record`] | fills a server's answers into case files |
 //! | `modes` | the commands `explain`, `compare`, `copy` and `import`; `case_file` writes cases |
-//! | `curl` | requests as commands |
+//! | [`show`], `curl` | cases as text; requests as commands |
 //! | [`cli`], `chosen` | the command line; `reach` has the options of targets |
 //!
 //! Only [`client`] touches the network, and nothing in this crate depends on the server of this repository.
@@ -50,6 +50,7 @@ mod relaxation;
 pub mod report;
 pub mod run;
 pub mod settings;
+pub mod show;
 pub mod smoke;
 mod statement;
 pub mod suite;

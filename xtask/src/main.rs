@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `check` | checks the first lines and names of files, mentions of places outside the repository, files of a crate that use each other, compatibility points that nothing reads, and faults whose place is gone |
 //! | `spec` | checks the clauses, their citations, the cases of the table of privileges, and that no identifier is removed |
+//! | `book` | builds the specification as a book, with the cases and tests of each clause, and checks its links |
 //! | `fuzz-smoke` | runs every fuzz target for a few seconds |
 //! | `results` | runs the conformance suite against the servers that are installed, and compares with the published results |
 //! | `mutants` | puts faults into the server, one at a time, and checks that a conformance case notices each |
@@ -15,6 +16,7 @@
 
 mod archives;
 mod attack;
+mod book;
 mod citations;
 mod compare;
 mod compat;
@@ -56,6 +58,8 @@ enum Chore {
         #[arg(long)]
         bless: bool,
     },
+    /// Build the specification as a book, and check its links. Needs mdbook.
+    Book(book::Options),
     /// Run every fuzz target for a short time. Needs cargo-fuzz.
     FuzzSmoke {
         /// Run only the targets whose names contain this.
@@ -89,6 +93,7 @@ fn main() -> ExitCode {
     let done = match Chore::parse() {
         Chore::Check => check(),
         Chore::Spec { matrix, bless } => spec::check(&tree::root(), matrix, bless),
+        Chore::Book(options) => book::build(&tree::root(), &options),
         Chore::FuzzSmoke { only, seconds } => fuzz::smoke(&tree::root(), &only, seconds),
         Chore::Results(options) => results::judge(&tree::root(), &options),
         Chore::Mutants(options) => mutants::measure(&tree::root(), &options),

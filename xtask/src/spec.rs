@@ -214,7 +214,7 @@ fn print_counts(name: &str, [clauses, must, cases, tests, uncovered]: &[usize; 5
 }
 
 /// Pages are directly in `spec/`. The README there is not one.
-fn is_page(path: &str) -> bool {
+pub(crate) fn is_page(path: &str) -> bool {
     let name = path.strip_prefix("spec/").and_then(|name| name.strip_suffix(".md"));
     name.is_some_and(|name| !name.contains('/') && name != "README")
 }
