@@ -201,7 +201,7 @@ fn the_tree_leads_from_databases_to_values() {
     let page = browser.get(&format!("/explorer/?db={database}"));
     page.check(200, &["autogen", "default", "we&lt;b&gt;ather"]);
     let page = browser.get(&format!("/explorer/?db={database}&m={measurement}&key=city"));
-    page.check(200, &["Os&#39;lo", "Rome", ">float</span>", ">integer</span>", ">boolean</span>", ">string</span>"]);
+    page.check(200, &["Os'lo", "Rome", ">float</span>", ">integer</span>", ">boolean</span>", ">string</span>"]);
     assert!(!page.text.contains("<b>"), "{}", page.text);
     browser.get("/explorer/?db=none").check(200, &["database not found: none", "Clause"]);
 }
@@ -211,7 +211,7 @@ fn the_tree_leads_from_databases_to_values() {
 fn queries_show_tables_pages_and_charts() {
     let (server, mut browser) = with_points();
     let page = browser.query("d<b>", "SELECT * FROM \"we<b>ather\"");
-    page.check(200, &["1970-01-01T00:00:01Z", "a &amp; b", "<td class=\"null\"", "2 rows, in ", "Os&#39;lo"]);
+    page.check(200, &["1970-01-01T00:00:01Z", "a &amp; b", "<td class=\"null\"", "2 rows, in ", "Os'lo"]);
     let chart = [("db", "d<b>"), ("q", "SELECT temp FROM \"we<b>ather\" GROUP BY city"), ("view", "chart")];
     browser.post("/explorer/query", &chart).check(200, &["<svg class=\"chart\"", "city=Rome: temp", "<circle"]);
     let lines: Vec<String> = (0..450).map(|row| format!("many v={row} {row}")).collect();

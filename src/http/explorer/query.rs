@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fluxstone_explorer::{Outcome, POINTS_MAX, QueryPage, TimeForm, View, chart, query_page, quoted_name};
+use fluxstone_explorer::{Frame, Outcome, POINTS_MAX, QueryPage, TimeForm, View, chart, query_page, quoted_name};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 
@@ -13,6 +13,7 @@ use super::run::{Statements, run};
 use super::visitor::{Form, Visitor};
 use crate::api::Api;
 use crate::context::ServerContext;
+use crate::gate::Turn;
 use crate::parameters::Parameters;
 use crate::query::stream_file;
 use crate::refusal::Refusal;
@@ -70,7 +71,21 @@ async fn answered<A: Api>(
     }
     // After the query, which may have changed them.
     page.databases = databases(context, client, visitor).await?;
-    Ok(query_page(&visitor.frame, &page))
+    let frame = visitor.frame.clone();
+    // A large page takes milliseconds, in which the thread of the connection would serve nobody else.
+    let pass = context.answers.pass(Turn::of(client.address, 0)).await;
+    pass.run(move || drawn(&frame, page)).await.map_err(|_| {
+        context.counters.panics.add(1);
+        Refusal::Panicked
+    })
+}
+
+/// Returns the page, with its chart if it has one.
+fn drawn(frame: &Frame, mut page: QueryPage) -> String {
+    if let (View::Chart, Some(Outcome::Answered { answers, chart: drawing, .. })) = (page.view, &mut page.outcome) {
+        *drawing = chart(answers);
+    }
+    query_page(frame, &page)
 }
 
 /// Runs the query of a page.
@@ -100,9 +115,9 @@ async fn outcome<A: Api>(
         Err(refusal) => return Err(refusal),
     };
     let Some(collected) = ran.collected else { return Ok(Outcome::NotRun) };
-    let chart = if page.view == View::Chart { chart(&collected.answers) } else { None };
     Ok(Outcome::Answered {
-        chart,
+        // Drawn with the page.
+        chart: None,
         answers: collected.answers,
         took: ran.took,
         rows_before,

@@ -47,6 +47,13 @@ impl CookieId {
     }
 }
 
+// It is a secret.
+impl std::fmt::Debug for CookieId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CookieId")
+    }
+}
+
 /// Who has logged in, and with which password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LoggedIn {

@@ -37,12 +37,6 @@ pub(super) struct Visitor {
     pub(super) new_cookie: Option<HeaderValue>,
 }
 
-impl std::fmt::Debug for CookieId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("CookieId")
-    }
-}
-
 impl Visitor {
     /// The sender of a request.
     pub(super) fn of<A: Api>(context: &ServerContext<A>, parts: &Parts) -> Visitor {

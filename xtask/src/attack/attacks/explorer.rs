@@ -138,9 +138,9 @@ async fn forms(arena: &Arena) -> anyhow::Result<()> {
     let answer = answer.exchange(&arena.address, u64::MAX).await?;
     let text = format!("the page answers {} afterwards", answer.brief());
     if answer.status == 200 {
-        arena.note(text)
+        arena.note(text);
     } else {
-        arena.broken(text)
+        arena.broken(text);
     }
     Ok(())
 }
