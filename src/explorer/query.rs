@@ -8,7 +8,7 @@ use super::cell::{Problem, StatementAnswer};
 use super::chart::Chart;
 use super::frame::{Frame, Tab, page, problem, select, token_field};
 use super::links::{address, shell_word};
-use super::table::table;
+use super::table::{TIME_FORMS, TimeForm, table};
 
 /// How rows are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,35 +33,6 @@ impl View {
         }
     }
 }
-
-/// How times are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TimeForm {
-    /// In UTC, as RFC 3339 has it.
-    #[default]
-    Utc,
-    /// In the time zone of the browser, if scripts run.
-    Local,
-    /// As nanoseconds since 1970.
-    Epoch,
-}
-
-impl TimeForm {
-    /// The form with this name; UTC by default.
-    pub fn named(name: &str) -> TimeForm {
-        TIME_FORMS.iter().find(|(_, known, _)| *known == name).map_or(TimeForm::Utc, |(form, _, _)| *form)
-    }
-
-    fn name(self) -> &'static str {
-        TIME_FORMS.iter().find(|(form, _, _)| *form == self).map_or("utc", |(_, name, _)| name)
-    }
-}
-
-const TIME_FORMS: [(TimeForm, &str, &str); 3] = [
-    (TimeForm::Utc, "utc", "UTC"),
-    (TimeForm::Local, "local", "Local time (with scripts)"),
-    (TimeForm::Epoch, "epoch", "Nanoseconds since 1970"),
-];
 
 /// What became of a query.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,8 +4,7 @@ use maud::{Markup, html};
 
 use super::cell::{Cell, Problem, Series};
 use super::frame::{Frame, Tab, page, problem, token_field};
-use super::query::TimeForm;
-use super::table::{cell, table};
+use super::table::{TimeForm, cell, table};
 
 /// What one statement tells.
 #[derive(Debug, Clone, PartialEq)]

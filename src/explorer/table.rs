@@ -3,7 +3,36 @@
 use maud::{Markup, html};
 
 use super::cell::{Cell, Series};
-use super::query::TimeForm;
+
+/// How times are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeForm {
+    /// In UTC, as RFC 3339 has it.
+    #[default]
+    Utc,
+    /// In the time zone of the browser, if scripts run.
+    Local,
+    /// As nanoseconds since 1970.
+    Epoch,
+}
+
+impl TimeForm {
+    /// The form with this name; UTC by default.
+    pub fn named(name: &str) -> TimeForm {
+        TIME_FORMS.iter().find(|(_, known, _)| *known == name).map_or(TimeForm::Utc, |(form, _, _)| *form)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        TIME_FORMS.iter().find(|(form, _, _)| *form == self).map_or("utc", |(_, name, _)| name)
+    }
+}
+
+/// The forms with their names and labels.
+pub(super) const TIME_FORMS: [(TimeForm, &str, &str); 3] = [
+    (TimeForm::Utc, "utc", "UTC"),
+    (TimeForm::Local, "local", "Local time (with scripts)"),
+    (TimeForm::Epoch, "epoch", "Nanoseconds since 1970"),
+];
 
 /// A table of the rows of a series.
 pub(super) fn table(series: &Series, times: TimeForm) -> Markup {

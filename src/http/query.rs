@@ -92,9 +92,7 @@ async fn accept<A: Api>(
     if query_bytes > FREE_QUERY_BYTES {
         memory.grow_by(FORM_COPIES * query_bytes).await.map_err(BodyError::Memory)?;
     }
-    let mut limits = context.body_limits();
-    limits.bytes_max = limits.bytes_max.min(QUERY_BODY_BYTES_MAX);
-    let (parameters, upload) = read_sources(limits, parts, query, body, &mut memory).await?;
+    let (parameters, upload) = read_sources(context, parts, query, body, &mut memory).await?;
     let text = parameters.text("q").trim().to_owned();
     let text = if text.is_empty() { upload.ok_or(Refusal::NoQuery)? } else { text };
     let params = parameters.get("params");
@@ -162,7 +160,20 @@ fn asks_to_keep_alive(parts: &Parts) -> bool {
 }
 
 /// Reads all parameters, those that take precedence first, and the text of an uploaded file `q`.
-pub(super) async fn read_sources(
+async fn read_sources<A: Api>(
+    context: &ServerContext<A>,
+    parts: &Parts,
+    query: Parameters,
+    body: &mut RequestBody,
+    memory: &mut Reservation,
+) -> Result<(Parameters, Option<String>), Refusal> {
+    let mut limits = context.body_limits();
+    limits.bytes_max = limits.bytes_max.min(QUERY_BODY_BYTES_MAX);
+    read_form(limits, parts, query, body, memory).await
+}
+
+/// The same with other limits on the body.
+pub(super) async fn read_form(
     limits: BodyLimits,
     parts: &Parts,
     query: Parameters,

@@ -15,7 +15,6 @@ use crate::body::RequestBody;
 use crate::body_memory::Reservation;
 use crate::context::ServerContext;
 use crate::parameters::Parameters;
-use crate::query::read_sources;
 use crate::refusal::Refusal;
 
 /// The name of the cookie. Cookies are shared by all ports of a host: another name would not keep servers apart.
@@ -107,7 +106,7 @@ pub(super) async fn read_form<A: Api>(
     let mut memory = context.body_memory.reservation();
     let mut limits = context.body_limits();
     limits.bytes_max = limits.bytes_max.min(FORM_BYTES_MAX);
-    let (fields, _) = read_sources(limits, parts, query, body, &mut memory).await?;
+    let (fields, _) = crate::query::read_form(limits, parts, query, body, &mut memory).await?;
     if !context.sessions.is_token(visitor.cookie, fields.get("token")) {
         return Err(Refusal::ForeignForm);
     }
