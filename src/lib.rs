@@ -21,6 +21,7 @@
 //! | 6 | [`cli`], [`config`], [`Server`] (this crate) | command line; settings with InfluxDB's section and key names, and environment overrides; embedding | |
 //! | 5 | [`http`] | hyper server, routing, authentication, request decoding, JSON and CSV encoding, streaming | how data are stored |
 //! | 5 | [`services`] | delivery to subscriptions, and line protocol over UDP | how data are stored |
+//! | 3 | [`explorer`] | the pages of the explorer: models in, HTML and SVG out | HTTP, the engine |
 //! | 4 | [`engine`] | executes statements and writes, where catalog, storage and query meet; background services | HTTP |
 //! | 3 | [`query`] | planner and pure evaluator; [`query::functions`] has a file for each family of functions | files, clocks, the catalog |
 //! | 3 | [`storage`] | write-ahead log, memtables, segment files, series index, compaction, snapshots | InfluxQL |
@@ -99,6 +100,7 @@
 //! | a clock that tests set, scripted faults, `/fluxstone/` | `engine/clock.rs`, `engine/clock_moves.rs`, `http/control/`; for Rust: `testing.rs` |
 //! | a setting | `config/settings.rs`; what it becomes: `server/options.rs` |
 //! | retention, and other work in the background | `engine/background.rs`; policies in `catalog/policy.rs` |
+//! | the explorer | what pages look like: `explorer/`; addresses, sessions, forms: `http/explorer/` |
 //! | metrics, readiness, the log of requests | `http/metrics.rs`, `http/readiness.rs`, `http/access_log.rs`; the process's own log: `cli/logging.rs` |
 //! | statistics, slow queries | `engine/statistics.rs`, `engine/slow_queries.rs` |
 //! | continuous queries | created in `engine/definition.rs`, stored in `catalog/continuous_query.rs`, run by `engine/continuous_queries/` |
@@ -128,6 +130,8 @@ pub use fluxstone_columns as columns;
 pub use fluxstone_compat as compat;
 #[doc(inline)]
 pub use fluxstone_engine as engine;
+#[doc(inline)]
+pub use fluxstone_explorer as explorer;
 #[doc(inline)]
 pub use fluxstone_go as go;
 #[doc(inline)]

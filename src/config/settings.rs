@@ -389,6 +389,10 @@ pub struct Http {
     /// Whether metrics need the credentials of an administrator if `auth-enabled` is true; otherwise they leave out what names
     /// databases. InfluxDB does not have this key.
     pub metrics_auth_enabled: bool,
+    /// Whether browsers get the explorer at `/`: `true`, `false`, or `"auto"` for the profile `documented` only. InfluxDB does not have
+    /// this key.
+    #[serde(with = "value::switch")]
+    pub explorer_enabled: Option<bool>,
     /// Whether the body of each write is logged.
     pub write_tracing: bool,
     /// Whether connections to `bind-address` are encrypted.
@@ -441,6 +445,7 @@ impl Default for Http {
             access_log_path: PathBuf::new(),
             metrics_enabled: false,
             metrics_auth_enabled: false,
+            explorer_enabled: None,
             write_tracing: false,
             https_enabled: false,
             https_certificate: PathBuf::from("/etc/ssl/influxdb.pem"),

@@ -71,6 +71,7 @@ pub use delivery::{Deliver, DeliveredPoints, DeliveryCounts, DeliveryStatistics,
 pub use engine::{Engine, read_catalog};
 pub use execute::TakesLong;
 pub use lines::ParsedLines;
+pub use login::LoginMark;
 pub use options::{ContinuousQueryOptions, EngineOptions, EngineSemantics, ShardPrecreationOptions};
 pub use request::{
     AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,

@@ -1,7 +1,21 @@
 //! Logging in: from credentials, or from the name in a verified token, to a principal.
 
+use sha2::{Digest as _, Sha256};
+
 use super::passwords::NOBODYS_HASH;
 use super::{AuthState, Core, Engine, LoginError, Principal};
+
+/// What tells one password of a user from another one, for sessions that end when it changes. The hash of a password has a salt, so
+/// that setting the same password again gives another mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginMark([u8; 32]);
+
+impl LoginMark {
+    /// The mark of a password with this hash.
+    pub fn of(hash: &str) -> LoginMark {
+        LoginMark(Sha256::digest(hash).into())
+    }
+}
 
 impl Engine {
     /// Whether requests need credentials.
@@ -25,6 +39,11 @@ impl Engine {
             return Err(LoginError::UsernameRequired);
         }
         self.core.login(user, password)
+    }
+
+    /// What tells the user's present password from its other ones, if the user exists. Another user of the same name has another mark.
+    pub fn login_mark(&self, name: &str) -> Option<LoginMark> {
+        self.core.catalog.visible().user(name).map(|user| LoginMark::of(&user.hash))
     }
 
     /// Whether the clock may be moved and everything be dropped for `principal`: it is an administrator, or could make itself one.

@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, Clock, ClockMove, Engine, LoginError, Mode, MoveError, PreparedQuery, Principal, QueryRefusal,
-    QueryRequest, StatementResult, Statistics, TakesLong, WriteError, WriteRequest, WrittenPoints,
+    AuthState, Clock, ClockMove, Engine, LoginError, LoginMark, Mode, MoveError, PreparedQuery, Principal,
+    QueryRefusal, QueryRequest, StatementResult, Statistics, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
 
 /// The calls of [`Engine`], which documents them.
@@ -30,6 +30,8 @@ pub trait Api: Send + Sync + 'static {
     fn remembered_login(&self, user: &str, password: &str) -> Option<Principal>;
     /// See [`Engine::user`].
     fn user(&self, name: &str) -> Option<Principal>;
+    /// See [`Engine::login_mark`].
+    fn login_mark(&self, name: &str) -> Option<LoginMark>;
     /// See [`Engine::may_control`].
     fn may_control(&self, principal: &Principal) -> bool;
     /// See [`Engine::clock`].
@@ -88,6 +90,9 @@ impl Api for Engine {
     }
     fn user(&self, name: &str) -> Option<Principal> {
         Engine::user(self, name)
+    }
+    fn login_mark(&self, name: &str) -> Option<LoginMark> {
+        Engine::login_mark(self, name)
     }
     fn may_control(&self, principal: &Principal) -> bool {
         Engine::may_control(self, principal)

@@ -16,6 +16,7 @@ use super::brief::BriefQueries;
 use super::connections::Connections;
 use super::control::Control;
 use super::counters::Counters;
+use super::explorer::Sessions;
 use super::gate::Gate;
 use super::options::HttpOptions;
 use super::requests::LargeHeads;
@@ -67,6 +68,8 @@ pub(super) struct ServerContext<A> {
     pub(super) large_heads: LargeHeads,
     /// Set if the server may be controlled.
     pub(super) control: Option<Control>,
+    /// Who is logged in to the explorer.
+    pub(super) sessions: Sessions,
     request_ids: RequestIds,
     /// Whether the server is shutting down.
     stopping: AtomicBool,
@@ -96,6 +99,7 @@ impl<A: Api> ServerContext<A> {
             user_hash: RandomState::new(),
             body_memory,
             large_heads: LargeHeads::default(),
+            sessions: Sessions::default(),
             request_ids: RequestIds::new(),
             stopping: AtomicBool::new(false),
         }

@@ -129,7 +129,7 @@ pub(super) async fn authenticate<A: Api>(
 
 /// Checks a password on a blocking thread, since that is slow and takes memory on purpose. Users who logged in before do
 /// not queue up with those who guess, and the others take turns by address and user name.
-async fn login<A: Api>(
+pub(super) async fn login<A: Api>(
     context: &Arc<ServerContext<A>>,
     client: &Peer,
     user: String,

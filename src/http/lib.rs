@@ -15,6 +15,7 @@
 //! | `credentials`, `token` | authentication |
 //! | `query`, `write`, `variables`, `readiness` | the endpoints |
 //! | `control` | what tests may do: move the clock, script faults, read the requests, drop everything |
+//! | `explorer` | pages for people: addresses, sessions and forms |
 //! | `metrics`, `metric_names`, `request_metrics` | the metrics for Prometheus |
 //! | `refusal`, `reply` | the reasons to refuse a request, and answers that are not streamed |
 //! | `brief` | which queries the thread of a connection runs |
@@ -34,6 +35,7 @@ mod context;
 mod control;
 mod counters;
 mod credentials;
+mod explorer;
 mod gate;
 mod gzip;
 mod head;

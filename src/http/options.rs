@@ -27,6 +27,10 @@ pub struct HttpOptions {
     pub has_metrics: bool,
     /// `metrics-auth-enabled`.
     pub metrics_need_credentials: bool,
+    /// `explorer-enabled`: whether there are pages for people.
+    pub has_explorer: bool,
+    /// `https-enabled`: whether cookies are for encrypted connections only.
+    pub is_encrypted: bool,
     /// `write-tracing`.
     pub write_tracing: bool,
     /// `max-row-limit`; `None` is unlimited.

@@ -21,7 +21,7 @@ use super::administration::is_administration;
 use super::answer::{Answer, AnswerOptions};
 use super::api::Api;
 use super::bind::read_parameters;
-use super::body::{BodyError, RequestBody};
+use super::body::{BodyError, BodyLimits, RequestBody};
 use super::body_memory::Reservation;
 use super::brief::{BRIEF_MAX, Shape, YIELD_AFTER};
 use super::context::ServerContext;
@@ -167,10 +167,21 @@ async fn read_sources<A: Api>(
     body: &mut RequestBody,
     memory: &mut Reservation,
 ) -> Result<(Parameters, Option<String>), Refusal> {
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let kind = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     let mut limits = context.body_limits();
     limits.bytes_max = limits.bytes_max.min(QUERY_BODY_BYTES_MAX);
+    read_form(limits, parts, query, body, memory).await
+}
+
+/// The same with other limits on the body.
+pub(super) async fn read_form(
+    limits: BodyLimits,
+    parts: &Parts,
+    query: Parameters,
+    body: &mut RequestBody,
+    memory: &mut Reservation,
+) -> Result<(Parameters, Option<String>), Refusal> {
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let kind = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match kind.as_str() {
         "application/x-www-form-urlencoded" if parts.method == Method::POST => {
             let received = body.read(limits, memory).await?;
@@ -370,6 +381,40 @@ async fn run_streaming<A: Api>(
     }
 }
 
+/// Runs a query for a file to download, on behalf of a principal that is known already. Statements that change something run too.
+pub(super) async fn stream_file<A: Api>(
+    context: &Arc<ServerContext<A>>,
+    client: &Peer,
+    principal: Principal,
+    (text, database): (String, String),
+    csv: bool,
+    memory: Reservation,
+) -> Result<ReplyBody, Refusal> {
+    let options = AnswerOptions {
+        csv,
+        pretty: false,
+        chunked: false,
+        chunk_rows: CHUNK_ROWS,
+        epoch: None,
+        rows_max: context.options.rows_max,
+        semantics: context.options.semantics,
+        csv_null_cells: context.options.csv_null_cells,
+    };
+    let job = QueryJob {
+        context: Arc::clone(context),
+        shape: None,
+        principal,
+        text,
+        bound: fluxstone_influxql::Parameters::default(),
+        database,
+        read_only: false,
+        chunk_rows: CHUNK_ROWS,
+        _memory: memory,
+    };
+    let (stream, _) = run_streaming(job, client, options, false).await?;
+    Ok(ReplyBody::Stream(stream))
+}
+
 /// What the query needs to run, if it need not wait for it.
 fn slots_at_once<A: Api>(context: &ServerContext<A>, text: &str, client: &Peer) -> Option<(Pass, Option<Pass>)> {
     let turn = Turn::of(client.address, 0);
@@ -380,7 +425,7 @@ fn slots_at_once<A: Api>(context: &ServerContext<A>, text: &str, client: &Peer) 
 }
 
 /// Waits until the query may run.
-async fn slots_for<A: Api>(context: &ServerContext<A>, text: &str, client: &Peer) -> Slots {
+pub(super) async fn slots_for<A: Api>(context: &ServerContext<A>, text: &str, client: &Peer) -> Slots {
     let turn = Turn::of(client.address, 0);
     if is_administration(text) {
         let alone = QueryGates::new(1, 1);

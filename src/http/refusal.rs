@@ -51,6 +51,12 @@ pub(super) enum Refusal {
     PartStored(usize),
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// A form of the explorer that does not come from a page of this server.
+    #[error("this form does not come from a page of this server, or the page is too old: open it again")]
+    ForeignForm,
+    /// The explorer has no such clause.
+    #[error("there is no such clause")]
+    NoClause,
     /// Nobody reads this answer.
     #[error("client is gone")]
     ClientGone,
@@ -75,7 +81,7 @@ impl Refusal {
     }
 
     /// The clause that the request does not keep, or that says why it failed.
-    fn clause(&self) -> Clause {
+    pub(super) fn clause(&self) -> Clause {
         match self {
             Refusal::Head(error) => error.clause(),
             Refusal::TooManyParameters => Clause::new("http.limits.11"),
@@ -91,12 +97,14 @@ impl Refusal {
             Refusal::Write(error) => error.clause,
             Refusal::PartStored(_) => Clause::new("control.faults.2"),
             Refusal::Control(error) => error.clause(),
+            Refusal::ForeignForm => Clause::new("explorer.csrf.1"),
+            Refusal::NoClause => Clause::new("explorer.clause.1"),
             Refusal::ClientGone => Clause::new("http.cancel.1"),
             Refusal::Panicked => Clause::new("http.panic.1"),
         }
     }
 
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Refusal::Head(error) => status_of_head(error),
             Refusal::Unauthorized(_) => StatusCode::UNAUTHORIZED,
@@ -124,6 +132,8 @@ impl Refusal {
             | Refusal::PartStored(_)
             | Refusal::ClientGone => StatusCode::BAD_REQUEST,
             Refusal::Control(error) => error.status(),
+            Refusal::ForeignForm => StatusCode::FORBIDDEN,
+            Refusal::NoClause => StatusCode::NOT_FOUND,
             Refusal::Query(refusal) => status_of(refusal.kind),
             Refusal::Write(error) => status_of(error.kind),
             Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,

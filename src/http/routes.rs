@@ -20,6 +20,7 @@ use super::api::Api;
 use super::body::RequestBody;
 use super::context::ServerContext;
 use super::control::{self, Action, ControlEndpoint, spoil, stand_in};
+use super::explorer::ExplorerPath;
 use super::head::HeadError;
 use super::options::HttpOptions;
 use super::parameters::{PAIRS_MAX, Parameters};
@@ -27,7 +28,7 @@ use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody, ReplyStyle, Watched, close_after, html, refused};
 use super::requests::{Announced, Cuts, Heads};
 use super::socket::Peer;
-use super::{metrics, query, readiness, variables, write};
+use super::{explorer, metrics, query, readiness, variables, write};
 
 /// The version of InfluxDB whose API is served.
 const INFLUXDB_VERSION: HeaderValue = HeaderValue::from_static("1.2.4");
@@ -47,6 +48,8 @@ enum Endpoint {
     /// What there is in place of Go's profiles.
     Profiles,
     UnknownProfile,
+    /// Pages for people.
+    Explorer(ExplorerPath),
     /// Only if the server may be controlled.
     Control(ControlEndpoint),
 }
@@ -81,6 +84,7 @@ impl Endpoint {
             Endpoint::Query => "GET, OPTIONS, POST",
             Endpoint::Write => "OPTIONS, POST",
             Endpoint::Variables | Endpoint::Profiles | Endpoint::UnknownProfile => "",
+            Endpoint::Explorer(path) => path.allowed(),
             Endpoint::Control(endpoint) => endpoint.allowed(),
         }
     }
@@ -96,7 +100,7 @@ fn shown_endpoint(announced: &Announced, options: &HttpOptions) -> &'static str 
         Some(Endpoint::Metrics) => "metrics",
         Some(Endpoint::Ready) => "ready",
         Some(Endpoint::Variables | Endpoint::Profiles | Endpoint::UnknownProfile) => "debug",
-        Some(Endpoint::Control(_)) | None => "other",
+        Some(Endpoint::Control(_) | Endpoint::Explorer(_)) | None => "other",
     }
 }
 
@@ -219,7 +223,12 @@ async fn route<A: Api>(
     };
     let control = context.control.as_ref();
     let control_endpoint = control.and_then(|_| ControlEndpoint::at(target.path())).map(Endpoint::Control);
-    let Some(endpoint) = control_endpoint.or_else(|| Endpoint::at(target.path(), &context.options)) else {
+    let explorer_path = || {
+        let path = context.options.has_explorer.then(|| ExplorerPath::at(target.path(), &parts.method, &parts.headers));
+        path.flatten().map(Endpoint::Explorer)
+    };
+    let endpoint = control_endpoint.or_else(|| Endpoint::at(target.path(), &context.options)).or_else(explorer_path);
+    let Some(endpoint) = endpoint else {
         return match target.path() {
             b"*" if parts.method == Method::OPTIONS => ReplyStyle::default().options(),
             _ => not_found(),
@@ -229,6 +238,7 @@ async fn route<A: Api>(
     if !allowed.is_empty() && !allowed.split(", ").any(|verb| verb == parts.method.as_str()) {
         let clause = match endpoint {
             Endpoint::Control(_) => Clause::new("control.access.2"),
+            Endpoint::Explorer(_) => Clause::new("explorer.paths.2"),
             _ => Clause::new("http.verbs.1"),
         };
         let mut reply = refused(StatusCode::METHOD_NOT_ALLOWED, clause, "Method Not Allowed\n");
@@ -259,6 +269,7 @@ async fn route<A: Api>(
         Endpoint::Query => query::answer(context, parts, client, query, &style, body).await,
         Endpoint::Write => write::answer(context, parts, client, &query, &style, body).await,
         Endpoint::Variables => variables::answer(context),
+        Endpoint::Explorer(page) => explorer::answer(context, page, parts, client, query, body).await,
         Endpoint::Control(endpoint) => match control {
             Some(control) => control::answer(context, control, endpoint, parts, client, &query, body)
                 .await

@@ -60,7 +60,15 @@ async fn write<A: Api>(
     let received = body.read(context.body_limits(), &mut memory).await?;
     let gzip = parts.headers.get(header::CONTENT_ENCODING).is_some_and(|value: &HeaderValue| value == "gzip");
     let part = parts.extensions.get().copied();
-    let job = WriteJob { part, principal, query: query.clone(), gzip, received, memory };
+    store(context, client, WriteJob { part, principal, query: query.clone(), gzip, received, memory }).await
+}
+
+/// Stores what has been received, when its turn has come.
+pub(super) async fn store<A: Api>(
+    context: &Arc<ServerContext<A>>,
+    client: &Peer,
+    job: WriteJob,
+) -> Result<(), Refusal> {
     let pass = context.writes.pass(Turn::of(client.address, 0)).await;
     let thread_context = Arc::clone(context);
     let done = pass.run(move || job.run(&thread_context)).await;
@@ -71,14 +79,15 @@ async fn write<A: Api>(
 }
 
 /// A write that is ready to run on a blocking thread.
-struct WriteJob {
+pub(super) struct WriteJob {
     /// If only a part is to be stored.
-    part: Option<StorePart>,
-    principal: Principal,
-    query: Parameters,
-    gzip: bool,
-    received: Vec<u8>,
-    memory: Reservation,
+    pub(super) part: Option<StorePart>,
+    pub(super) principal: Principal,
+    /// `db`, `rp`, `precision` and `consistency`.
+    pub(super) query: Parameters,
+    pub(super) gzip: bool,
+    pub(super) received: Vec<u8>,
+    pub(super) memory: Reservation,
 }
 
 impl WriteJob {

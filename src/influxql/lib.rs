@@ -78,7 +78,7 @@ pub use duration::parse_duration;
 pub use error::{ErrorKind, ParseError};
 pub use memory::Charge;
 pub use parameter::{Parameter, Parameters};
-pub use print::Name;
+pub use print::{Name, StringLiteral};
 
 /// Parses all statements of `text`, binds `parameters` and validates the result.
 ///

@@ -38,7 +38,13 @@ impl Display for Name<'_> {
 }
 
 /// Displays a string literal.
-pub(super) struct StringLiteral<'a>(pub(super) &'a str);
+///
+/// ```
+/// use fluxstone_influxql::StringLiteral;
+/// assert_eq!(StringLiteral("it's").to_string(), r"'it\'s'");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct StringLiteral<'a>(pub &'a str);
 
 impl Display for StringLiteral<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

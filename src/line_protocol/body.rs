@@ -59,6 +59,8 @@ pub struct Field<'a> {
 /// A line that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineError {
+    /// Where the line begins in the body, in bytes.
+    pub at: usize,
     /// The whole message: `unable to parse 'LINE': REASON`. Bytes, because the line may not be UTF-8.
     pub text: Vec<u8>,
     /// The clause that the line does not keep.

@@ -58,7 +58,9 @@ pub fn parse_as(body: &[u8], precision: Precision, now: Timestamp, semantics: Li
                 } else {
                     let text = fault.message(&line.echo(), error_bytes_left);
                     error_bytes_left -= text.len();
-                    parsed.errors.push(LineError { text, clause: fault.clause() });
+                    // A line is a part of the body.
+                    let at = line.text.as_ptr().addr() - body.as_ptr().addr();
+                    parsed.errors.push(LineError { at, text, clause: fault.clause() });
                 }
             }
         }

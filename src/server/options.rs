@@ -1,5 +1,6 @@
 //! Translates settings into what the engine and the HTTP API need.
 
+use crate::compat::Profile;
 use crate::config::{Data, Settings};
 use crate::engine::{ContinuousQueryOptions, EngineOptions, ShardPrecreationOptions};
 use crate::http::{self, HttpOptions};
@@ -103,6 +104,8 @@ pub(super) fn http_options(settings: &Settings) -> HttpOptions {
         access_log: None,
         has_metrics: http.metrics_enabled,
         metrics_need_credentials: http.metrics_auth_enabled,
+        has_explorer: http.explorer_enabled.unwrap_or(settings.compat.profile == Profile::Documented),
+        is_encrypted: http.https_enabled,
         write_tracing: http.write_tracing,
         rows_max: u64::try_from(http.max_row_limit).ok().and_then(limit),
         connections_max: limit(http.max_connection_limit.into()),

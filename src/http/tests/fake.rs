@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fluxstone_engine::{
-    AuthState, Clock, ClockMove, ErrorKind, LoginError, Mode, MoveError, Principal, QueryRefusal, QueryRequest,
-    StatementResult, Statistics, SystemClock, TakesLong, WriteError, WriteRequest, WrittenPoints,
+    AuthState, Clock, ClockMove, ErrorKind, LoginError, LoginMark, Mode, MoveError, Principal, QueryRefusal,
+    QueryRequest, StatementResult, Statistics, SystemClock, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
 use fluxstone_model::{Clause, Timestamp};
 use fluxstone_query::{SeriesRows, Value};
@@ -151,6 +151,10 @@ impl Api for FakeEngine {
 
     fn user(&self, name: &str) -> Option<Principal> {
         (name == "root").then(|| Principal::User("root".to_owned()))
+    }
+
+    fn login_mark(&self, name: &str) -> Option<LoginMark> {
+        (name == "root").then(|| LoginMark::of("toor"))
     }
 
     fn may_control(&self, principal: &Principal) -> bool {

@@ -39,6 +39,8 @@ fn options() -> HttpOptions {
         access_log: None,
         has_metrics: false,
         metrics_need_credentials: false,
+        has_explorer: true,
+        is_encrypted: false,
         write_tracing: false,
         rows_max: None,
         connections_max: None,

@@ -50,6 +50,7 @@ const SHORT: &[&str] = &[
     "bound-values",
     "udp-flood",
     "dead-subscriptions",
+    "explorer-forms",
 ];
 
 /// The attacks of `--short` over other transports than TCP.

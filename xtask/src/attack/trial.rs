@@ -20,7 +20,7 @@ use super::wire::Login;
 use crate::usage;
 
 /// The administrator, where the server demands passwords.
-const ADMIN: (&str, &str) = ("admin", "secret");
+pub(super) const ADMIN: (&str, &str) = ("admin", "secret");
 
 /// How long the good client measures a server at rest.
 const REST: Duration = Duration::from_millis(500);

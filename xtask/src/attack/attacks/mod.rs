@@ -2,6 +2,7 @@
 
 mod clients;
 mod columns;
+mod explorer;
 mod network;
 mod passwords;
 mod queries;
@@ -22,6 +23,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Attack> {
         passwords::ATTACKS,
         clients::ATTACKS,
         network::ATTACKS,
+        explorer::ATTACKS,
     ]
     .into_iter()
     .flatten()

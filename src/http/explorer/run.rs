@@ -1,0 +1,89 @@
+//! Runs statements for a page, through the gates of `/query` and on a thread of their own, and stops them when the client leaves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use fluxstone_engine::{Principal, QueryRequest};
+
+use super::collect::{Collected, Collector, Part};
+use crate::api::Api;
+use crate::context::ServerContext;
+use crate::query::slots_for;
+use crate::refusal::Refusal;
+use crate::socket::Peer;
+
+/// Rows of a series in one piece. Few, since a page shows few.
+const CHUNK_ROWS: usize = 1_000;
+
+/// A query of a page.
+#[derive(Debug)]
+pub(super) struct Statements {
+    pub(super) principal: Principal,
+    pub(super) text: String,
+    pub(super) database: String,
+    /// Whether it may change something.
+    pub(super) may_change: bool,
+    pub(super) part: Part,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) struct Ran {
+    /// `None` if it would change something, and may not.
+    pub(super) collected: Option<Collected>,
+    /// From its acceptance to its last row.
+    pub(super) took: Duration,
+}
+
+/// Runs a query.
+pub(super) async fn run<A: Api>(
+    context: &Arc<ServerContext<A>>,
+    client: &Peer,
+    statements: Statements,
+) -> Result<Ran, Refusal> {
+    let slots = tokio::select! {
+        slots = slots_for(context, &statements.text, client) => slots,
+        () = client.gone() => return Err(Refusal::ClientGone),
+    };
+    let stop = StopOnDrop(Arc::default());
+    let cancelled = Arc::clone(&stop.0);
+    let api = Arc::clone(&context.api);
+    let running = tokio::task::spawn_blocking(move || {
+        // They end with the job, whatever becomes of the client.
+        let _slots = slots;
+        let begun = Instant::now();
+        let parameters = fluxstone_influxql::Parameters::default();
+        let prepared = api.prepare(QueryRequest {
+            principal: &statements.principal,
+            text: &statements.text,
+            parameters: &parameters,
+            database: &statements.database,
+            read_only: false,
+            chunk_rows: CHUNK_ROWS,
+        })?;
+        let only_reads = A::only_reads(&prepared);
+        let collected = (only_reads || statements.may_change).then(|| {
+            let mut collector = Collector::new(statements.part, only_reads);
+            api.execute(prepared, &cancelled, &mut |piece| collector.add(piece));
+            collector.finish()
+        });
+        Ok(Ran { collected, took: begun.elapsed() })
+    });
+    tokio::select! {
+        ran = running => ran.unwrap_or_else(|_| {
+            context.counters.panics.add(1);
+            Err(Refusal::Panicked)
+        }),
+        () = client.gone() => Err(Refusal::ClientGone),
+    }
+}
+
+/// Stops a query that nobody waits for.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
