@@ -26,6 +26,9 @@ const FORMS: [&str; 6] = [
 const PAGES: [&str; 6] =
     ["/explorer/", "/explorer/query", "/explorer/write", "/explorer/status", "/explorer/names", "/explorer/clause"];
 
+/// How much is read of an answer to a form: a file to download can be as long as its query says.
+const READ_MAX: u64 = 1 << 20;
+
 /// How long clients stay that do not read.
 const STAY: Duration = Duration::from_secs(10);
 
@@ -133,7 +136,7 @@ async fn forms(arena: &Arena) -> anyhow::Result<()> {
         let odd = String::from_utf8_lossy(&noise(64, 3)).escape_default().to_string().replace(['{', '}'], "");
         requests.push(Request::new("GET", path, &format!("Cookie: fluxstone-explorer={odd}\r\n"), Bytes::new()));
     }
-    arena.at_once(requests.into_iter(), u64::MAX).await;
+    arena.at_once(requests.into_iter(), READ_MAX).await;
     let answer = visit.fields("/explorer/query", &[("db", "q"), ("q", "SELECT count(v) FROM p")]);
     let answer = answer.exchange(&arena.address, u64::MAX).await?;
     let text = format!("the page answers {} afterwards", answer.brief());
