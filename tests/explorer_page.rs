@@ -1,14 +1,15 @@
 //! The explorer in headless Chromium: with and without scripts, at the width of a phone, with names that hold HTML, and without a
 //! request to another host.
 
+mod chromium;
 mod client;
 mod server;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
+use chromium::shown;
 use client::Connection;
 use server::Server;
 
@@ -52,24 +53,6 @@ fn paths() -> Vec<String> {
     ]
 }
 
-/// Returns the page as Chromium shows it, as text; nothing if Chromium is not installed.
-fn shown(url: &str, arguments: &[&str]) -> Option<String> {
-    let profile = tempfile::tempdir().expect("a folder");
-    let output = Command::new("chromium")
-        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(arguments)
-        .args(["--virtual-time-budget=3000", "--dump-dom"])
-        .arg(url)
-        .output();
-    let Ok(output) = output else {
-        println!("skipped: chromium is not installed");
-        return None;
-    };
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 // spec: explorer.page.1
 #[test]
 fn pages_show_the_same_with_and_without_scripts() {
@@ -103,28 +86,10 @@ fn pages_fit_a_phone() {
         let headers = [("Accept".to_owned(), "text/html".to_owned())];
         let page = connection.send("GET", &path, &headers, "").expect("an answer");
         let style = connection.request("GET", "/explorer/style.css", "").expect("an answer").1;
-        // A frame in a page of its own, since a window cannot be as narrow as a phone. The server allows no frames, so that the
-        // page is put into it as text, with its style sheet inside.
+        // The server allows no frames: the page is put into one as text, with its style sheet inside.
         let page = String::from_utf8_lossy(&page.body).replace("<main", &format!("<style>{style}</style><main"));
-        let page = page.replace('&', "&amp;").replace('"', "&quot;");
-        let probe = format!(
-            "<!doctype html><iframe id=phone style=\"width:360px;height:640px;border:0\" srcdoc=\"{page}\"></iframe><p id=widths></p><script>\
-             document.getElementById('phone').onload = (event) => {{\
-               const inner = event.target.contentDocument;\
-               for (const details of inner.querySelectorAll('details')) details.open = true;\
-               document.getElementById('widths').textContent = inner.documentElement.scrollWidth + ' of ' + inner.documentElement.clientWidth;\
-             }};</script>"
-        );
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("probe.html");
-        std::fs::write(&file, probe).expect("a file");
-        let Some(html) = shown(&format!("file://{}", file.display()), &[]) else { return };
-        let widths = html.split("<p id=\"widths\">").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or_default();
-        let (page, phone) = widths.split_once(" of ").unwrap_or_else(|| panic!("{path}: {html}"));
-        assert!(
-            page == phone && phone.parse().is_ok_and(|width: u32| (300..=360).contains(&width)),
-            "{path}: {widths}"
-        );
+        let Some((page, phone)) = chromium::widths_on_a_phone(&page) else { return };
+        assert!(page == phone && (300..=360).contains(&phone), "{path}: {page} of {phone}");
     }
 }
 

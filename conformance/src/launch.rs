@@ -64,7 +64,7 @@ pub enum LaunchError {
     Silent(u16),
     /// The server goes on after SIGTERM.
     #[error("the server did not end within {} s after SIGTERM", END_LIMIT.as_secs())]
-    Persistent,
+    StillRuns,
 }
 
 /// A running server, killed on drop.
@@ -176,7 +176,7 @@ impl Launched {
         }
         match tokio::time::timeout(END_LIMIT, self.process.wait()).await {
             Ok(ended) => ended.map(drop).map_err(|error| LaunchError::System("the end of the server", error)),
-            Err(_) => Err(LaunchError::Persistent),
+            Err(_) => Err(LaunchError::StillRuns),
         }
     }
 

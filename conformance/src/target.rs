@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hyper::Uri;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -200,11 +200,13 @@ impl std::fmt::Display for Address {
 
 fn client_config(trust: &Trust) -> Result<ClientConfig, TargetError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let algorithms = provider.signature_verification_algorithms;
     let config = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
     let mut roots = RootCertStore::empty();
-    match trust {
+    let trusted = match trust {
         Trust::System => {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            return Ok(with_protocol(config.with_root_certificates(roots).with_no_client_auth()));
         }
         Trust::File(path) => {
             let failed = |error: &dyn std::fmt::Display| TargetError::Certificates(path.clone(), error.to_string());
@@ -214,18 +216,12 @@ fn client_config(trust: &Trust) -> Result<ClientConfig, TargetError> {
                 roots.add(certificate.clone()).map_err(|error| failed(&error))?;
             }
             let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            let signed = signed.map_err(|_| failed(&"there is no certificate in it"))?;
-            let verifier = Arc::new(ListedCertificate { signed, listed });
-            return Ok(with_protocol(
-                config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth(),
-            ));
+            Trusted::Listed { listed, signed: signed.map_err(|_| failed(&"there is no certificate in it"))? }
         }
-        Trust::Any => {
-            let config = config.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)));
-            return Ok(with_protocol(config.with_no_client_auth()));
-        }
-    }
-    Ok(with_protocol(config.with_root_certificates(roots).with_no_client_auth()))
+        Trust::Any => Trusted::Any,
+    };
+    let verifier = Arc::new(Verifier { algorithms, trusted });
+    Ok(with_protocol(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
 }
 
 fn with_protocol(mut config: ClientConfig) -> ClientConfig {
@@ -233,15 +229,25 @@ fn with_protocol(mut config: ClientConfig) -> ClientConfig {
     config
 }
 
-/// Trusts the certificates of a file and what they have signed. A self-signed certificate is often that of an authority, which could not be
-/// a server's by the rules for signed ones: it is trusted if it is listed itself.
+/// Decides which certificates are trusted. The signatures of the handshake must be right with any of them.
 #[derive(Debug)]
-struct ListedCertificate {
-    signed: Arc<WebPkiServerVerifier>,
-    listed: Vec<CertificateDer<'static>>,
+struct Verifier {
+    algorithms: WebPkiSupportedAlgorithms,
+    trusted: Trusted,
 }
 
-impl ServerCertVerifier for ListedCertificate {
+#[derive(Debug)]
+enum Trusted {
+    Any,
+    /// The certificates of a file and what they have signed. A self-signed certificate is often that of an authority, which could not be a
+    /// server's by the rules for signed ones: it is trusted if it is listed itself.
+    Listed {
+        listed: Vec<CertificateDer<'static>>,
+        signed: Arc<WebPkiServerVerifier>,
+    },
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -250,11 +256,16 @@ impl ServerCertVerifier for ListedCertificate {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.listed.iter().any(|listed| listed == certificate) {
-            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
-            return Ok(ServerCertVerified::assertion());
+        match &self.trusted {
+            Trusted::Any => Ok(ServerCertVerified::assertion()),
+            Trusted::Listed { listed, .. } if listed.iter().any(|listed| listed == certificate) => {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            Trusted::Listed { signed, .. } => {
+                signed.verify_server_cert(certificate, intermediates, name, ocsp_response, now)
+            }
         }
-        self.signed.verify_server_cert(certificate, intermediates, name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -263,7 +274,7 @@ impl ServerCertVerifier for ListedCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.signed.verify_tls12_signature(message, certificate, signed)
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -272,50 +283,11 @@ impl ServerCertVerifier for ListedCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.signed.verify_tls13_signature(message, certificate, signed)
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.signed.supported_verify_schemes()
-    }
-}
-
-/// Trusts any certificate; the signatures of the handshake must still be right.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 

@@ -1,9 +1,10 @@
 //! The HTML report in headless Chromium: filters, links to cases, the width of a phone, and no requests to anywhere.
 
+#[path = "../../tests/chromium/mod.rs"]
+mod chromium;
 mod server;
 
 use std::path::Path;
-use std::process::Command;
 
 use server::{Folder, PING, TEAPOT, empty, result};
 
@@ -20,21 +21,9 @@ fn site() -> Folder {
     folder
 }
 
-/// Returns the page as Chromium shows it, as text; nothing if Chromium is not installed.
+/// Returns the page with a filter as Chromium shows it; nothing if Chromium is not installed.
 fn shown(page: &Path, fragment: &str) -> Option<String> {
-    let profile = tempfile::tempdir().expect("a folder");
-    let output = Command::new("chromium")
-        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(["--virtual-time-budget=2000", "--dump-dom"])
-        .arg(format!("file://{}{fragment}", page.display()))
-        .output();
-    let Ok(output) = output else {
-        println!("skipped: chromium is not installed");
-        return None;
-    };
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    chromium::shown(&format!("file://{}{fragment}", page.display()), &[])
 }
 
 /// Returns the tag that has this text in it.
@@ -81,21 +70,8 @@ fn a_link_to_a_case_opens_it_even_if_it_is_filtered_out() {
 #[test]
 fn the_page_fits_a_phone() {
     let folder = site();
-    let page = folder.read("site/index.html").replace('&', "&amp;").replace('"', "&quot;");
-    // A frame in a page of its own, since a window cannot be as narrow as a phone. All of the page is open, as it is widest.
-    let probe = format!(
-        "<!doctype html><iframe id=phone style=\"width:360px;height:640px;border:0\" srcdoc=\"{page}\"></iframe><p id=widths></p><script>\
-         document.getElementById('phone').onload = (event) => {{\
-           const inner = event.target.contentDocument;\
-           for (const details of inner.querySelectorAll('details')) details.open = true;\
-           document.getElementById('widths').textContent = inner.documentElement.scrollWidth + ' of ' + inner.documentElement.clientWidth;\
-         }};</script>"
-    );
-    let probe = folder.write("probe.html", &probe);
-    let Some(html) = shown(&probe, "") else { return };
-    let widths = tag(&html, "id=\"widths\"").split('>').nth(1).unwrap_or_default();
-    let (page, phone) = widths.split_once(" of ").unwrap_or_else(|| panic!("{html}"));
-    assert!(page == phone && phone.parse().is_ok_and(|width: u32| (300..=360).contains(&width)), "{widths}");
+    let Some((page, phone)) = chromium::widths_on_a_phone(&folder.read("site/index.html")) else { return };
+    assert!(page == phone && (300..=360).contains(&phone), "{page} of {phone}");
 }
 
 #[test]

@@ -41,10 +41,10 @@ use super::units;
 const QUERY_BODY_BYTES_MAX: usize = 10 << 20;
 
 /// How often the bytes of a form are in memory: received, decoded, and as text.
-const FORM_COPIES: usize = 3;
+pub(super) const FORM_COPIES: usize = 3;
 
 /// Parameters in query strings of this length are not charged: the number of connections is bounded.
-const FREE_QUERY_BYTES: usize = 64 << 10;
+pub(super) const FREE_QUERY_BYTES: usize = 64 << 10;
 
 /// The most memory that values of placeholders take for each byte of their JSON: `"ab":1,` becomes an item of a list, which may
 /// have twice its length, and one of a map, each with two texts.

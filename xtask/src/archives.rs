@@ -5,10 +5,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
+
+use crate::built;
 
 /// The programs, each with the document that comes with it.
 const PROGRAMS: [(&str, &str); 2] = [("fluxstone", "README.md"), ("fluxstone-conformance", "conformance/README.md")];
@@ -16,7 +18,7 @@ const PROGRAMS: [(&str, &str); 2] = [("fluxstone", "README.md"), ("fluxstone-con
 /// Builds the programs, and writes the archives into a folder.
 pub(crate) fn write(root: &Path, folder: &Path) -> anyhow::Result<Vec<String>> {
     let triple = host()?;
-    let built = build(root)?;
+    let built = built::programs(root, &PROGRAMS.map(|(program, _)| program))?;
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let mut sums = Vec::new();
     for (program, document) in PROGRAMS {
@@ -49,19 +51,6 @@ fn archive(folder: &str, files: &[(&str, PathBuf, u32)]) -> anyhow::Result<Vec<u
         archive.append_data(&mut header, format!("{folder}/{name}"), bytes.as_slice())?;
     }
     Ok(archive.into_inner()?.finish()?)
-}
-
-/// Builds the programs in release mode, and returns their folder.
-fn build(root: &Path) -> anyhow::Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--locked", "--workspace"]).current_dir(root);
-    for (program, _) in PROGRAMS {
-        command.args(["--bin", program]);
-    }
-    ensure!(command.status().context("cargo build")?.success(), "the programs cannot be built");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join("release"))
 }
 
 /// Returns the triple of this machine.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use crate::release;
+use crate::built;
 
 /// The server to kill, and how many times.
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub(crate) struct Options {
 
 /// Runs the rounds. A lost write is a violation.
 pub(crate) fn rounds(root: &Path, options: &Options) -> anyhow::Result<Vec<String>> {
-    let server = release::server(root, options.server.as_deref())?;
+    let server = built::server(root, options.server.as_deref())?;
     let status = Command::new("cargo")
         .args(["test", "--quiet", "--test", "durability", "--", "--nocapture"])
         .current_dir(root)

@@ -17,6 +17,7 @@
 mod archives;
 mod attack;
 mod book;
+mod built;
 mod citations;
 mod compare;
 mod compat;
@@ -30,7 +31,6 @@ mod lock;
 mod map;
 mod mutants;
 mod privileges;
-mod release;
 mod results;
 mod seeds;
 mod spec;

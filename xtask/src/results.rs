@@ -15,6 +15,8 @@ use fluxstone_conformance::suite::{Selection, Suite};
 use fluxstone_conformance::{clauses, fleet};
 use serde::Deserialize;
 
+use crate::built;
+
 /// The folder of what is published.
 const FOLDER: &str = "conformance/results";
 
@@ -47,9 +49,14 @@ struct Servers {
 struct Server {
     name: String,
     title: String,
-    /// The command that prints its version.
+    /// Whether it is that of this workspace.
+    #[serde(default)]
+    own: bool,
+    /// The command that prints the version of another one.
+    #[serde(default)]
     version: Vec<String>,
     /// The beginning of that version.
+    #[serde(default)]
     expect: String,
     command: String,
     config: Option<PathBuf>,
@@ -66,7 +73,7 @@ pub(crate) fn judge(root: &Path, options: &Options) -> anyhow::Result<Vec<String
     let suite = Suite::read(&root.join("conformance/cases"))?;
     let mut violations = Vec::new();
     for server in servers.server.iter().filter(|server| server.name.contains(&options.only)) {
-        let own = (server.name == "fluxstone").then(|| crate::release::server(root, None)).transpose()?;
+        let own = server.own.then(|| built::server(root, None)).transpose()?;
         if own.is_none()
             && let Some(reason) = server.is_absent()
         {

@@ -35,17 +35,9 @@ pub(super) async fn list<A: Api>(
     show: Show<'_>,
 ) -> Result<Listing, Refusal> {
     let Show { database, text, column, part } = show;
-    let statements = Statements {
-        principal: visitor.principal(),
-        text,
-        database: database.to_owned(),
-        may_change: false,
-        part: Part {
-            rows_before: part.saturating_mul(PART_NAMES),
-            rows_max: PART_NAMES,
-            limit: context.options.rows_max,
-        },
-    };
+    let rows =
+        Part { rows_before: part.saturating_mul(PART_NAMES), rows_max: PART_NAMES, limit: context.options.rows_max };
+    let statements = Statements { database: database.to_owned(), ..Statements::reading(visitor, text, rows) };
     let mut listing = Listing { part, ..Listing::default() };
     let collected = match run(context, client, statements).await {
         Ok(ran) => ran.collected.unwrap_or_default(),

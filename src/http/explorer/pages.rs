@@ -32,7 +32,7 @@ pub(super) async fn shown<A: Api>(
             page(visitor, memory, html).await
         }
         ExplorerPath::Query => {
-            let html = query::shown(context, parts, client, visitor, parameters).await?;
+            let html = query::answered(context, parts, client, visitor, parameters, false).await?;
             page(visitor, memory, html).await
         }
         ExplorerPath::Names => query::names(context, client, visitor, parameters).await,
@@ -69,7 +69,7 @@ pub(super) async fn changed<A: Api>(
 ) -> Result<Reply, Refusal> {
     match path {
         ExplorerPath::Query => {
-            let html = query::run_form(context, parts, client, visitor, &form.fields).await?;
+            let html = query::answered(context, parts, client, visitor, &form.fields, true).await?;
             page(visitor, form.memory, html).await
         }
         ExplorerPath::Download => query::download(context, client, visitor, form).await,

@@ -6,7 +6,7 @@ use fluxstone_explorer::{Frame, Outcome, POINTS_MAX, QueryPage, TimeForm, View, 
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 
-use super::answers::{problem_of, text};
+use super::answers::{self, problem_of};
 use super::collect::Part;
 use super::listing::databases;
 use super::run::{Statements, run};
@@ -26,29 +26,8 @@ const PAGE_ROWS: usize = 200;
 /// The most names to complete.
 const COMPLETIONS_MAX: usize = 1_000;
 
-/// Returns the page for GET. A query that is part of the address is run if it changes nothing: a link must not change anything.
-pub(super) async fn shown<A: Api>(
-    context: &Arc<ServerContext<A>>,
-    parts: &Parts,
-    client: &Peer,
-    visitor: &Visitor,
-    parameters: &Parameters,
-) -> Result<String, Refusal> {
-    answered(context, parts, client, visitor, parameters, false).await
-}
-
-/// Returns the page for the form, whose query may change something.
-pub(super) async fn run_form<A: Api>(
-    context: &Arc<ServerContext<A>>,
-    parts: &Parts,
-    client: &Peer,
-    visitor: &Visitor,
-    parameters: &Parameters,
-) -> Result<String, Refusal> {
-    answered(context, parts, client, visitor, parameters, true).await
-}
-
-async fn answered<A: Api>(
+/// Returns the page. Its query is run unless it would change something and may not: a link must not change anything, but a form may.
+pub(super) async fn answered<A: Api>(
     context: &Arc<ServerContext<A>>,
     parts: &Parts,
     client: &Peer,
@@ -145,20 +124,16 @@ pub(super) async fn names<A: Api>(
     visitor: &Visitor,
     parameters: &Parameters,
 ) -> Result<Reply, Refusal> {
-    let statements = Statements {
-        principal: visitor.principal(),
-        text: "SHOW MEASUREMENTS; SHOW FIELD KEYS; SHOW TAG KEYS".to_owned(),
-        database: parameters.text("db"),
-        may_change: false,
-        part: Part { rows_before: 0, rows_max: COMPLETIONS_MAX, limit: context.options.rows_max },
-    };
+    let part = Part { rows_before: 0, rows_max: COMPLETIONS_MAX, limit: context.options.rows_max };
+    let text = "SHOW MEASUREMENTS; SHOW FIELD KEYS; SHOW TAG KEYS".to_owned();
+    let statements = Statements { database: parameters.text("db"), ..Statements::reading(visitor, text, part) };
     let collected = run(context, client, statements).await?.collected.unwrap_or_default();
     let rows = collected.answers.into_iter().flat_map(|answer| answer.series).flat_map(|series| series.rows);
     let mut names: Vec<String> = rows.filter_map(|row| row.first().map(|name| quoted_name(&name.text()))).collect();
     names.sort_unstable();
     names.dedup();
     let json = serde_json::Value::from(names).to_string();
-    text(visitor, context.body_memory.reservation(), "application/json", json).await
+    answers::text(visitor, context.body_memory.reservation(), "application/json", json).await
 }
 
 /// Returns the whole result of a query as a file.

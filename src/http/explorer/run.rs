@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use fluxstone_engine::{Principal, QueryRequest};
 
 use super::collect::{Collected, Collector, Part};
+use super::visitor::Visitor;
 use crate::api::Api;
+use crate::body::BodyError;
 use crate::context::ServerContext;
-use crate::query::slots_for;
+use crate::query::{FORM_COPIES, FREE_QUERY_BYTES, slots_for};
 use crate::refusal::Refusal;
 use crate::socket::Peer;
 
@@ -27,6 +29,13 @@ pub(super) struct Statements {
     pub(super) part: Part,
 }
 
+impl Statements {
+    /// Statements that change nothing and have no database of their own.
+    pub(super) fn reading(visitor: &Visitor, text: String, part: Part) -> Statements {
+        Statements { principal: visitor.principal(), text, database: String::new(), may_change: false, part }
+    }
+}
+
 /// What became of it.
 #[derive(Debug)]
 pub(super) struct Ran {
@@ -42,6 +51,11 @@ pub(super) async fn run<A: Api>(
     client: &Peer,
     statements: Statements,
 ) -> Result<Ran, Refusal> {
+    // For the text and what it is parsed into, until the job ends: the form that it came in may be gone before.
+    let mut memory = context.body_memory.reservation();
+    if statements.text.len() > FREE_QUERY_BYTES {
+        memory.grow_by(FORM_COPIES * statements.text.len()).await.map_err(BodyError::Memory)?;
+    }
     let slots = tokio::select! {
         slots = slots_for(context, &statements.text, client) => slots,
         () = client.gone() => return Err(Refusal::ClientGone),
@@ -51,7 +65,7 @@ pub(super) async fn run<A: Api>(
     let api = Arc::clone(&context.api);
     let running = tokio::task::spawn_blocking(move || {
         // They end with the job, whatever becomes of the client.
-        let _slots = slots;
+        let (_slots, _memory) = (slots, memory);
         let begun = Instant::now();
         let parameters = fluxstone_influxql::Parameters::default();
         let prepared = api.prepare(QueryRequest {

@@ -37,13 +37,8 @@ pub(super) async fn status<A: Api>(
 ) -> Result<String, Refusal> {
     let mut sections = Vec::new();
     for (title, text) in SECTIONS {
-        let statements = Statements {
-            principal: visitor.principal(),
-            text: text.to_owned(),
-            database: String::new(),
-            may_change: false,
-            part: Part { rows_before: 0, rows_max: ROWS_MAX, limit: None },
-        };
+        let part = Part { rows_before: 0, rows_max: ROWS_MAX, limit: None };
+        let statements = Statements::reading(visitor, text.to_owned(), part);
         let series = match run(context, client, statements).await {
             Ok(ran) => {
                 let answers = ran.collected.unwrap_or_default().answers;
@@ -66,13 +61,8 @@ pub(super) async fn kill<A: Api>(
     form: Form,
 ) -> Result<Reply, Refusal> {
     let id = form.fields.text("qid").parse::<u64>().unwrap_or_default();
-    let statements = Statements {
-        principal: visitor.principal(),
-        text: format!("KILL QUERY {id}"),
-        database: String::new(),
-        may_change: true,
-        part: Part { rows_before: 0, rows_max: 1, limit: None },
-    };
+    let part = Part { rows_before: 0, rows_max: 1, limit: None };
+    let statements = Statements { may_change: true, ..Statements::reading(visitor, format!("KILL QUERY {id}"), part) };
     let problem = match run(context, client, statements).await {
         Ok(ran) => ran.collected.unwrap_or_default().answers.into_iter().find_map(|answer| answer.problem),
         Err(refusal @ Refusal::Query(_)) => Some(problem_of(&refusal)),

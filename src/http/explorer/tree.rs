@@ -72,13 +72,8 @@ async fn counts<A: Api>(
     client: &Peer,
     visitor: &Visitor,
 ) -> Result<Vec<DatabaseCounts>, Refusal> {
-    let statements = Statements {
-        principal: visitor.principal(),
-        text: "SHOW STATS FOR 'database'".to_owned(),
-        database: String::new(),
-        may_change: false,
-        part: Part { rows_before: 0, rows_max: PART_NAMES, limit: None },
-    };
+    let part = Part { rows_before: 0, rows_max: PART_NAMES, limit: None };
+    let statements = Statements::reading(visitor, "SHOW STATS FOR 'database'".to_owned(), part);
     let collected = match run(context, client, statements).await {
         Ok(ran) => ran.collected.unwrap_or_default(),
         // Not an administrator.

@@ -21,8 +21,8 @@ use crate::write::{WriteJob, store};
 /// The most characters of a line that is shown with its problem.
 const LINE_CHARS_MAX: usize = 500;
 
-/// Copies of the lines while they are written and shown again.
-const LINES_COPIES: usize = 4;
+/// Copies of the lines that the page has, besides the one that is written.
+const LINES_COPIES: usize = 3;
 
 /// Returns the page without lines.
 pub(super) async fn blank<A: Api>(
@@ -94,7 +94,9 @@ async fn stored<A: Api>(
     for name in ["db", "rp", "precision"] {
         query.push(name.as_bytes(), fields.get(name));
     }
-    let memory = context.body_memory.reservation();
+    // Until the job ends: the form may be gone before.
+    let mut memory = context.body_memory.reservation();
+    memory.grow_by(lines.len()).await.map_err(BodyError::Memory)?;
     let job = WriteJob { part: None, principal, query, gzip: false, received: lines.clone(), memory };
     match store(context, client, job).await {
         Ok(()) => Ok(WriteOutcome::Stored),

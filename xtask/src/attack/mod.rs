@@ -26,7 +26,7 @@ use report::Outcome;
 use scenario::Attack;
 use transport::Transport;
 
-use crate::release;
+use crate::built;
 
 /// The attacks of `--short`, which CI runs. They take a minute together and stay clear of their bounds on slow machines.
 const SHORT: &[&str] = &[
@@ -92,7 +92,7 @@ pub(crate) fn attack(root: &Path, options: &Options) -> anyhow::Result<Vec<Strin
         }
         return Ok(Vec::new());
     }
-    let binary = release::server(root, options.server.as_deref())?;
+    let binary = built::server(root, options.server.as_deref())?;
     raise_open_files_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let memory = options.memory << 20;

@@ -92,6 +92,10 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/chromium/mod.rs"]
+mod chromium;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -120,26 +124,10 @@ mod tests {
         let (all, deviations) = (count("**["), count("**[auth.deviation."));
         assert!(deviations > 0 && deviations < all);
         for (filter, shown) in [("", all), ("?answer=deviation", deviations), ("?answer=deviation&text=zebra", 0)] {
-            let Some(html) = shown_by_chromium(&page, filter) else { return };
+            let url = format!("file://{}{filter}", page.display());
+            let Some(html) = chromium::shown(&url, &[]) else { return };
             assert!(html.contains(&format!("<output>{shown} of {all} clauses</output>")), "{filter}: {html}");
         }
-    }
-
-    /// Returns a page as Chromium shows it, as text; nothing if Chromium is not installed.
-    fn shown_by_chromium(page: &Path, query: &str) -> Option<String> {
-        let profile = tempfile::tempdir().unwrap();
-        let output = Command::new("chromium")
-            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
-            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            .arg(format!("--user-data-dir={}", profile.path().display()))
-            .args(["--virtual-time-budget=2000", "--dump-dom"])
-            .arg(format!("file://{}{query}", page.display()))
-            .output();
-        let Ok(output) = output else {
-            println!("skipped: chromium is not installed");
-            return None;
-        };
-        Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     #[test]

@@ -29,14 +29,14 @@ pub(crate) use options::Options;
 use report::Outcome;
 use server::Program;
 
-use crate::release;
+use crate::built;
 
 /// Compares the servers. Different answers are violations; ratios that miss their targets are only printed.
 pub(crate) fn compare(root: &Path, options: &Options) -> anyhow::Result<Vec<String>> {
     if options.hosts == 0 || options.hours == 0 || options.sensors == 0 || options.batch == 0 || options.runs == 0 {
         bail!("--hosts, --hours, --sensors, --batch and --runs must be at least 1");
     }
-    let fluxstone = release::server(root, options.server.as_deref())?;
+    let fluxstone = built::server(root, options.server.as_deref())?;
     let programs = [Program::fluxstone(&fluxstone)?, Program::peer(&options.peer, options.peer_pid)?];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if let Some(directory) = &options.plot {
