@@ -285,9 +285,10 @@ impl Segment {
 
     /// Returns the bytes of a part. Small parts are read together with what surrounds them, which is mostly needed next.
     fn part(&self, part: PartRef) -> Result<Vec<u8>, SegmentError> {
+        check_part(part, self.bytes)?;
         let PartRef { offset, len } = part;
         let start = offset - offset % STRIP_BYTES;
-        if len > STRIP_BYTES || offset.checked_add(len).is_none_or(|end| end > self.bytes.min(start + STRIP_BYTES)) {
+        if part.end() > start + STRIP_BYTES {
             return read_part(&*self.file, self.bytes, part);
         }
         let strip = self.cache.strip(start, || {
@@ -364,11 +365,18 @@ pub(crate) fn read_header(disk: &dyn Disk, path: &Path) -> Option<SegmentHeader>
     read_ends(&*disk.open(path).ok()?).0
 }
 
-/// Reads a part, after checking that it lies within the file of `bytes` bytes.
-fn read_part(file: &dyn ReadFile, bytes: u64, PartRef { offset, len }: PartRef) -> Result<Vec<u8>, SegmentError> {
+/// Checks that a part lies within the file of `bytes` bytes, so that arithmetic with its offset and length cannot overflow.
+fn check_part(PartRef { offset, len }: PartRef, bytes: u64) -> Result<(), SegmentError> {
     if len > PART_BYTES_MAX || offset.checked_add(len).is_none_or(|end| end > bytes) {
         return Err(damaged(offset)(CodecError::Truncated));
     }
+    Ok(())
+}
+
+/// Reads a part of a file of `bytes` bytes.
+fn read_part(file: &dyn ReadFile, bytes: u64, part: PartRef) -> Result<Vec<u8>, SegmentError> {
+    check_part(part, bytes)?;
+    let PartRef { offset, len } = part;
     let mut part = vec![0; len as usize];
     read_at(file, &mut part, offset)?;
     Ok(part)
@@ -376,4 +384,42 @@ fn read_part(file: &dyn ReadFile, bytes: u64, PartRef { offset, len }: PartRef) 
 
 fn damaged(offset: u64) -> impl Fn(CodecError) -> SegmentError {
     move |source| SegmentError::Damaged { offset, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes without end, of which a file of any length can be a part.
+    #[derive(Debug)]
+    struct Zeros;
+
+    impl ReadFile for Zeros {
+        fn length(&self) -> std::io::Result<u64> {
+            Ok(u64::MAX)
+        }
+
+        fn read_at(&self, _: &mut [u8], _: u64) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    // spec: storage.segment.2
+    #[test]
+    fn a_part_that_is_not_in_the_file_is_refused_wherever_it_is() {
+        const BYTES: u64 = 3 * STRIP_BYTES + 7;
+        let header = SegmentHeader { database: DatabaseId(1), shard: ShardId(1), position: 0 };
+        let footer = Footer { directory_offset: 0, directory_len: 0, values: 0, range: TimeRange::ALL };
+        let file = (Arc::new(Zeros) as Arc<dyn ReadFile>, BYTES);
+        let segment = Segment::from_parts(file, PathBuf::from("segment"), header, footer, Vec::new(), Arc::default());
+        let len_of = |offset, len| segment.part(PartRef { offset, len }).ok().map(|part| part.len() as u64);
+        let offsets =
+            [0, 1, STRIP_BYTES - 1, STRIP_BYTES, BYTES - 8, BYTES - 1, BYTES, BYTES + 1, u64::MAX - 9, u64::MAX];
+        for offset in offsets {
+            for len in [0, 1, 8, STRIP_BYTES, STRIP_BYTES + 1, BYTES, PART_BYTES_MAX, u64::MAX - 9, u64::MAX] {
+                let is_inside = u128::from(offset) + u128::from(len) <= u128::from(BYTES);
+                assert_eq!(len_of(offset, len), is_inside.then_some(len), "{len} bytes at {offset}");
+            }
+        }
+    }
 }
