@@ -232,6 +232,29 @@ fn queries_show_tables_pages_and_charts() {
     browser.get("/explorer/").check(200, &["There are no databases yet."]);
 }
 
+// spec: explorer.query.7, explorer.query.8
+#[test]
+fn a_part_of_a_chart_becomes_a_condition() {
+    let (_server, mut browser) = with_points();
+    let text = "SELECT mean(temp) FROM \"we<b>ather\" WHERE time < 1m GROUP BY time(1s)";
+    let chart = [("db", "d<b>"), ("q", text), ("view", "chart")];
+    let from = "name=\"from\" value=\"1970-01-01T00:00:01Z\"";
+    let page = browser.post("/explorer/query", &chart);
+    page.check(200, &[from, "name=\"to\" value=\"1970-01-01T00:00:02Z\"", "; read 2 points from 2 blocks"]);
+    let part = [("from", "1970-01-01T00:00:02Z"), ("to", " 1970-01-01T00:00:02Z ")];
+    let page = browser.post("/explorer/query", &[&chart[..], &part].concat());
+    let condition =
+        "WHERE time &gt;= '1970-01-01T00:00:02Z' AND time &lt; '1970-01-01T00:00:02Z' + 1s GROUP BY time(1s)";
+    page.check(200, &[condition, "mean\n1970-01-01T00:00:02Z\n20</title>"]);
+    assert!(!page.text.contains(from), "{}", page.text);
+    let part = [("from", "yesterday"), ("to", "1970-01-01T00:00:02Z")];
+    let page = browser.post("/explorer/query", &[&chart[..], &part].concat());
+    page.check(200, &["time &gt;= 'yesterday'", "class=\"problem\""]);
+    // What is no SELECT has no parts.
+    let show = [("db", "d<b>"), ("q", "SHOW MEASUREMENTS"), ("view", "chart"), ("from", "1"), ("to", "2")];
+    browser.post("/explorer/query", &show).check(200, &["There is no chart of this"]);
+}
+
 // spec: explorer.query.5, explorer.clause.1
 #[test]
 fn errors_show_their_place_and_their_clause() {
@@ -286,6 +309,24 @@ fn the_status_shows_what_runs() {
     let mut browser = Browser::open(&server);
     browser.get("/explorer/status").check(200, &["SHOW QUERIES", "Kill query", "uptime", "Shards", "Subscriptions"]);
     browser.post("/explorer/kill", &[("qid", "999")]).check(200, &["no such query id: 999"]);
+}
+
+// spec: explorer.status.1
+#[test]
+fn the_status_shows_when_continuous_queries_ran() {
+    let server = Server::start_with(&["--clock", "fixed:2017-03-01T00:00:00Z", "--allow-control"]);
+    let mut browser = Browser::open(&server);
+    browser.get("/explorer/query");
+    let create =
+        "CREATE DATABASE d; CREATE CONTINUOUS QUERY c ON d BEGIN SELECT sum(v) INTO n FROM m GROUP BY time(10m) END";
+    browser.query("", create).check(200, &["Statement 2"]);
+    let section = |page: Page| page.text.split("Continuous queries").nth(1).expect("a section").to_owned();
+    let before = section(browser.get("/explorer/status"));
+    assert!(before.contains("last run") && before.contains("<td class=\"null\""), "{before}");
+    let advanced = Connection::open(server.address()).request("POST", "/fluxstone/clock", "{\"advance\":\"15m\"}");
+    assert_eq!(advanced.expect("an answer").0, 200);
+    let after = section(browser.get("/explorer/status"));
+    assert!(after.contains("2017-03-01T00:10:00Z</td>"), "{after}");
 }
 
 // spec: explorer.csrf.1, explorer.csrf.2, explorer.limits.1

@@ -8,7 +8,9 @@ use fluxstone::compat::SelectSemantics;
 use fluxstone::influxql::ast::{Select, Statement};
 use fluxstone::influxql::{Parameters, parse};
 use fluxstone::model::Timestamp;
-use fluxstone::query::{Context, MemoryBudget, SelectLimits, SeriesRows, WINDOW_VALUES_MAX, WorkerPool, run};
+use fluxstone::query::{
+    Context, MemoryBudget, ReadCounter, SelectLimits, SeriesRows, WINDOW_VALUES_MAX, WorkerPool, run,
+};
 
 /// Parses a query of one SELECT.
 pub(crate) fn select(text: &str) -> Select {
@@ -26,6 +28,7 @@ pub(crate) fn answer(source: &Arc<dyn Source>, select: &Select, now: Timestamp, 
         chunk_rows: 10_000,
         limits: SelectLimits::default(),
         memory: MemoryBudget::default(),
+        reads: ReadCounter::default(),
         plain_rows: false,
         window_values_max: WINDOW_VALUES_MAX,
         workers: WorkerPool::none(),

@@ -111,7 +111,10 @@ impl Core {
             .passwords
             .hash(password)
             .map_err(|e| StatementError::running(Clause::new("statements.user.1"), e.to_string()))?;
-        self.decide(|catalog| catalog.set_password(user, &hash))
+        self.decide(|catalog| catalog.set_password(user, &hash))?;
+        // So that the first log-in does not hash again.
+        self.passwords.remember(user, password, &hash);
+        Ok(())
     }
 
     fn create_user(&self, name: &str, password: &str, admin: bool, bootstrap: bool) -> Result<(), StatementError> {
@@ -127,7 +130,11 @@ impl Core {
                 return Err(StatementError::running(Clause::new("statements.privilege.3"), "authorization failed"));
             }
             Ok(catalog.create_user(name, &hash, verified.as_deref(), admin)?)
-        })
+        })?;
+        if verified.is_none() {
+            self.passwords.remember(name, password, &hash);
+        }
+        Ok(())
     }
 
     /// Fills in names, by the `db` parameter or else the query's own database, and checks that they exist.

@@ -1,9 +1,9 @@
 //! Passwords: hashing, checking, and remembering successful checks.
 //!
-//! Hashes are argon2id (RFC 9106) with 7 MiB, 5 passes and 1 lane, as PHC strings. A successful check is remembered as a
-//! keyed SHA-256 of the password, together with the hash that it matched, so that changing the password or dropping the user
-//! invalidates it. One new password is hashed at a time; callers of [`Engine::login`](super::Engine::login) bound the number of
-//! concurrent checks.
+//! Hashes are argon2id (RFC 9106) with 7 MiB, 5 passes and 1 lane, as PHC strings. A successful check, and a password that was
+//! just set, are remembered as a keyed SHA-256 of the password, together with the hash that it matched, so that changing the
+//! password or dropping the user invalidates it. One new password is hashed at a time; callers of
+//! [`Engine::login`](super::Engine::login) bound the number of concurrent checks.
 
 use std::collections::HashMap;
 
@@ -68,10 +68,15 @@ impl Passwords {
         let matches = PasswordHash::new(hash)
             .is_ok_and(|parsed| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok());
         if matches {
-            let digest = self.digest(user, password, hash);
-            self.verified.lock().insert(user.to_owned(), (hash.to_owned(), digest));
+            self.remember(user, password, hash);
         }
         matches
+    }
+
+    /// Remembers that `password` matches `hash`, which was made from it.
+    pub(super) fn remember(&self, user: &str, password: &str, hash: &str) {
+        let digest = self.digest(user, password, hash);
+        self.verified.lock().insert(user.to_owned(), (hash.to_owned(), digest));
     }
 
     /// Whether `password` matched `hash` before. Fast.
@@ -119,6 +124,8 @@ mod tests {
         let changed = passwords.hash("changed").unwrap();
         assert!(!passwords.matches("u", "secret", &changed));
         assert!(!passwords.matches("u", "secret", "no hash"));
+        passwords.remember("u", "changed", &changed);
+        assert!(passwords.remembers("u", "changed", &changed) && !passwords.remembers("u", "secret", &hash));
         passwords.retain(|_| false);
         assert!(passwords.verified.lock().is_empty());
     }

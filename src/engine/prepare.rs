@@ -2,7 +2,7 @@
 
 use fluxstone_influxql::ErrorKind as ParseErrorKind;
 use fluxstone_influxql::ast::Query;
-use fluxstone_query::MemoryBudget;
+use fluxstone_query::{MemoryBudget, ReadCounter};
 
 use super::authorize::{Unauthorized, authorize};
 use super::session::{PreparedQuery, Session};
@@ -38,6 +38,7 @@ impl Engine {
             read_only: request.read_only,
             chunk_rows: request.chunk_rows.max(1),
             memory,
+            reads: ReadCounter::default(),
         };
         let Query { statements } = query;
         Ok(PreparedQuery { statements, session, reservation })

@@ -35,6 +35,7 @@ impl Core {
             chunk_rows: context.session.chunk_rows,
             limits: self.options.select_limits,
             memory: context.session.memory.clone(),
+            reads: context.session.reads.clone(),
             plain_rows: select.into.is_none(),
             window_values_max: fluxstone_query::WINDOW_VALUES_MAX,
             workers: self.query_workers.clone(),

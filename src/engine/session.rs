@@ -1,7 +1,7 @@
 //! A prepared query, and the parameters of its request that all of its statements share.
 
 use fluxstone_influxql::ast::Statement;
-use fluxstone_query::{MemoryBudget, Reservation};
+use fluxstone_query::{MemoryBudget, ReadCounter, Reservation};
 
 use super::Principal;
 
@@ -17,6 +17,8 @@ pub(super) struct Session {
     pub(super) chunk_rows: usize,
     /// The memory that the request may hold.
     pub(super) memory: MemoryBudget,
+    /// Counts what its SELECT statements read.
+    pub(super) reads: ReadCounter,
 }
 
 /// A query that is parsed and authorized, ready to run.
@@ -29,6 +31,11 @@ pub struct PreparedQuery {
 }
 
 impl PreparedQuery {
+    /// Counts what its SELECT statements read.
+    pub fn read_counter(&self) -> ReadCounter {
+        self.session.reads.clone()
+    }
+
     /// Whether no statement changes anything.
     pub fn only_reads(&self) -> bool {
         self.statements.iter().all(|statement| match statement {

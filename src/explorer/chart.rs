@@ -195,6 +195,11 @@ fn draw(lines: &[Line], times: (i64, i64), (low, high): (f64, f64)) -> DrawingRe
 }
 
 impl Chart {
+    /// The first and the last time.
+    pub(super) fn range(&self) -> (Timestamp, Timestamp) {
+        self.range
+    }
+
     /// The chart with its legend.
     pub(super) fn markup(&self) -> Markup {
         let (first, last) = self.range;

@@ -36,7 +36,7 @@ pub use frame::{Frame, Tab};
 pub use links::{quoted_name, quoted_string};
 pub use login::login_page;
 pub use message::{clause_page, message_page};
-pub use query::{Outcome, QueryPage, View, query_page};
+pub use query::{Cost, Outcome, QueryPage, View, query_page};
 pub use status::{Section, StatusPage, status_page};
 pub use table::TimeForm;
 pub use tree::{DatabaseCounts, Listing, OpenMeasurement, TreePage, tree_page};

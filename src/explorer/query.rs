@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fluxstone_influxql::zoomed;
 use maud::{Markup, html};
 
 use super::cell::{Problem, StatementAnswer};
@@ -47,8 +48,8 @@ pub enum Outcome {
         answers: Vec<StatementAnswer>,
         /// The chart of it, if it was asked for and there is one.
         chart: Option<Chart>,
-        /// The time from its acceptance to its last row.
-        took: Duration,
+        /// What it took.
+        cost: Cost,
         /// The number of rows before the first one that is shown.
         rows_before: usize,
         /// The number of rows that are shown.
@@ -56,6 +57,19 @@ pub enum Outcome {
         /// Whether more rows follow.
         has_more: bool,
     },
+}
+
+/// What a query took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// The time from its acceptance to its last row.
+    pub took: Duration,
+    /// The points that were read.
+    pub points: u64,
+    /// The stored blocks that were decoded.
+    pub blocks_decoded: u64,
+    /// The stored blocks of which only the summary was needed.
+    pub blocks_summarized: u64,
 }
 
 /// The page.
@@ -118,13 +132,14 @@ fn shown(frame: &Frame, query: &QueryPage, outcome: &Outcome) -> Markup {
                     (problem(refused))
                     (marked(refused, &query.text))
                 }
-                Outcome::Answered { answers, chart, took, rows_before, rows, has_more } => {
+                Outcome::Answered { answers, chart, cost, rows_before, rows, has_more } => {
                     p.note role="status" {
-                        (summary(*rows_before, *rows, *has_more)) ", in " (format!("{:.1}", took.as_secs_f64() * 1000.0)) " ms"
+                        (summary(*rows_before, *rows, *has_more)) ", in " (format!("{:.1}", cost.took.as_secs_f64() * 1000.0)) " ms"
+                        @if *cost != (Cost { took: cost.took, ..Cost::default() }) { "; " (reads(cost)) }
                     }
                     @if query.view == View::Chart {
                         @match chart {
-                            Some(chart) => (chart.markup()),
+                            Some(chart) => { (chart.markup()) (zoom(frame, query, chart)) }
                             None => p.note { "There is no chart of this: it has no column of numbers beside " code { "time" } "." },
                         }
                     }
@@ -133,6 +148,40 @@ fn shown(frame: &Frame, query: &QueryPage, outcome: &Outcome) -> Markup {
                     (elsewhere(frame, query))
                 }
             }
+        }
+    }
+}
+
+/// What was read.
+fn reads(cost: &Cost) -> String {
+    let some = |count: u64, name: &str| format!("{count} {name}{}", if count == 1 { "" } else { "s" });
+    format!(
+        "read {} from {}, and the summary of {}",
+        some(cost.points, "point"),
+        some(cost.blocks_decoded, "block"),
+        some(cost.blocks_summarized, "block")
+    )
+}
+
+/// A form that shows a part of the times of a chart. The script fills it in when somebody draws over the chart.
+fn zoom(frame: &Frame, query: &QueryPage, chart: &Chart) -> Markup {
+    let [first, last] = [chart.range().0, chart.range().1].map(|time| time.to_string());
+    if zoomed(&query.text, &first, &last).is_none() {
+        return html! {};
+    }
+    html! {
+        form.row id="zoom" method="post" action="/explorer/query" {
+            (token_field(frame))
+            @for (name, value) in [
+                ("db", query.database.as_str()), ("q", &query.text), ("view", View::Chart.name()), ("times", query.times.name()),
+            ] {
+                input type="hidden" name=(name) value=(value);
+            }
+            label for="from" { "From" }
+            input id="from" name="from" value=(first) size="30" spellcheck="false" autocomplete="off";
+            label for="to" { "to" }
+            input id="to" name="to" value=(last) size="30" spellcheck="false" autocomplete="off";
+            button type="submit" { "Show this part" }
         }
     }
 }

@@ -29,7 +29,7 @@ fn answered(view: View, times: TimeForm, series: Series) -> String {
     let outcome = Outcome::Answered {
         chart: (view == View::Chart).then(|| chart(&answers)).flatten(),
         answers,
-        took: Duration::from_micros(1500),
+        cost: Cost { took: Duration::from_micros(1500), points: 7, blocks_decoded: 1, blocks_summarized: 2 },
         rows_before: 200,
         rows,
         has_more: true,
@@ -100,7 +100,7 @@ fn the_tree_shows_names_as_text_and_quotes_them_in_statements() {
     assert!(page.contains(&format!("/explorer/query?{}", query.replace('&', "&amp;"))), "{page}");
 }
 
-// spec: explorer.page.1, explorer.query.2, explorer.query.3
+// spec: explorer.page.1, explorer.query.2, explorer.query.3, explorer.query.8
 #[test]
 fn tables_show_types_nulls_and_times() {
     let row = vec![
@@ -128,7 +128,7 @@ fn tables_show_types_nulls_and_times() {
             "<td class=\"float\" title=\"float\">-3.5</td>",
             "<td class=\"integer\" title=\"integer\">7</td>",
             "<td class=\"boolean\" title=\"boolean\">true</td>",
-            "Rows 201 to 201 of more, in 1.5 ms",
+            "Rows 201 to 201 of more, in 1.5 ms; read 7 points from 1 block, and the summary of 2 blocks",
             "&amp;row=201\" rel=\"next\"",
             "rel=\"prev\"",
         ] {

@@ -8,6 +8,8 @@ use fluxstone_engine::{
     AuthState, Clock, ClockMove, Engine, LoginError, LoginMark, Mode, MoveError, PreparedQuery, Principal,
     QueryRefusal, QueryRequest, StatementResult, Statistics, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
+use fluxstone_model::Timestamp;
+use fluxstone_query::ReadCounter;
 
 /// The calls of [`Engine`], which documents them.
 pub trait Api: Send + Sync + 'static {
@@ -32,6 +34,8 @@ pub trait Api: Send + Sync + 'static {
     fn user(&self, name: &str) -> Option<Principal>;
     /// See [`Engine::login_mark`].
     fn login_mark(&self, name: &str) -> Option<LoginMark>;
+    /// See [`Engine::last_run`].
+    fn last_run(&self, database: &str, continuous_query: &str) -> Option<Timestamp>;
     /// See [`Engine::may_control`].
     fn may_control(&self, principal: &Principal) -> bool;
     /// See [`Engine::clock`].
@@ -48,6 +52,8 @@ pub trait Api: Send + Sync + 'static {
     fn prepare(&self, request: QueryRequest<'_>) -> Result<Self::Prepared, QueryRefusal>;
     /// See [`PreparedQuery::only_reads`].
     fn only_reads(query: &Self::Prepared) -> bool;
+    /// See [`PreparedQuery::read_counter`].
+    fn read_counter(query: &Self::Prepared) -> ReadCounter;
     /// See [`Engine::execute_briefly`].
     fn execute_briefly(
         &self,
@@ -94,6 +100,9 @@ impl Api for Engine {
     fn login_mark(&self, name: &str) -> Option<LoginMark> {
         Engine::login_mark(self, name)
     }
+    fn last_run(&self, database: &str, continuous_query: &str) -> Option<Timestamp> {
+        Engine::last_run(self, database, continuous_query)
+    }
     fn may_control(&self, principal: &Principal) -> bool {
         Engine::may_control(self, principal)
     }
@@ -117,6 +126,9 @@ impl Api for Engine {
     }
     fn only_reads(query: &PreparedQuery) -> bool {
         query.only_reads()
+    }
+    fn read_counter(query: &PreparedQuery) -> ReadCounter {
+        query.read_counter()
     }
     fn execute_briefly(
         &self,

@@ -68,6 +68,7 @@ mod role;
 mod token;
 mod validate;
 mod visit;
+mod zoom;
 
 #[cfg(test)]
 mod tests;
@@ -79,6 +80,7 @@ pub use error::{ErrorKind, ParseError};
 pub use memory::Charge;
 pub use parameter::{Parameter, Parameters};
 pub use print::{Name, StringLiteral};
+pub use zoom::zoomed;
 
 /// Parses all statements of `text`, binds `parameters` and validates the result.
 ///

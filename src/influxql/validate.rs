@@ -8,7 +8,7 @@ use fluxstone_model::Nanos;
 
 use super::ast::{
     BinaryOp, Dimension, Expr, ExprKind, Fill, GroupBy, Limits, Order, Resample, Select, SelectClauses, SelectField,
-    Source, Target, Window, WindowOffset,
+    Source, Span, Target, Window, WindowOffset,
 };
 use super::calls;
 use super::invalid::{Checked, Invalid};
@@ -21,6 +21,7 @@ pub(super) struct Unchecked {
     pub(super) into: Option<Target>,
     pub(super) sources: Vec<Source>,
     pub(super) condition: Option<Expr>,
+    pub(super) where_place: Span,
     /// The expressions of GROUP BY.
     pub(super) dimensions: Vec<Expr>,
     pub(super) fill: Option<Fill>,
@@ -41,14 +42,14 @@ pub(super) fn comparison_in_field(expr: &Expr) -> Option<BinaryOp> {
 
 /// Validates a SELECT in its role.
 pub(super) fn select(unchecked: Unchecked, role: Role) -> Result<Select, Invalid> {
-    let Unchecked { fields, into, sources, condition, dimensions, fill, order, limits } = unchecked;
+    let Unchecked { fields, into, sources, condition, where_place, dimensions, fill, order, limits } = unchecked;
     names(&fields)?;
     fields.iter().try_for_each(|field| match &field.expr.kind {
         ExprKind::Binary { .. } => arithmetic(&field.expr),
         _ => Ok(()),
     })?;
     let group_by = group_by(dimensions)?;
-    let select = SelectClauses { fields, into, sources, condition, group_by, fill, order, limits };
+    let select = SelectClauses { fields, into, sources, condition, where_place, group_by, fill, order, limits };
     distinct(&select.fields)?;
     calls::check(&select, role)?;
     if select.group_by.window().is_some() && select.is_raw() {

@@ -9,6 +9,7 @@ use fluxstone_model::Timestamp;
 
 use super::budget::MemoryBudget;
 use super::error::QueryError;
+use super::read_counts::ReadCounter;
 use super::worker_pool::WorkerPool;
 
 /// The server's value for [`Context::window_values_max`].
@@ -39,6 +40,8 @@ pub struct Context {
     pub limits: SelectLimits,
     /// The memory that the query may hold: `max-query-memory` and `max-total-query-memory`.
     pub memory: MemoryBudget,
+    /// Counts what the query reads.
+    pub reads: ReadCounter,
     /// Whether rows without computed columns may be plain ([`crate::PlainRows`]).
     pub plain_rows: bool,
     /// How many values of a window a function such as `median` may hold in memory; if there are more, it reads them several

@@ -11,6 +11,7 @@ use super::budget::Reservation;
 use super::context::Context;
 use super::error::QueryError;
 use super::plain_rows::{PlainLayout, PlainRows};
+use super::read_counts::Reads;
 use super::result::SeriesRows;
 use super::value::Value;
 
@@ -21,7 +22,7 @@ pub(super) type Emit<'e> = dyn FnMut(Option<SeriesRows>) -> ControlFlow<()> + 'e
 pub(super) struct Execution<'a> {
     pub(super) context: &'a Context,
     emit: RefCell<&'a mut Emit<'a>>,
-    points_read: Cell<u64>,
+    reads: Reads,
     is_counting: Cell<bool>,
     /// How many threads evaluate the query.
     threads: usize,
@@ -29,13 +30,14 @@ pub(super) struct Execution<'a> {
 
 impl<'a> Execution<'a> {
     pub(super) fn new(context: &'a Context, emit: &'a mut Emit<'a>) -> Execution<'a> {
-        let (points_read, is_counting) = (Cell::new(0), Cell::new(true));
-        Execution { context, emit: RefCell::new(emit), points_read, is_counting, threads: 1 }
+        let (reads, is_counting) = (context.reads.begin(), Cell::new(true));
+        Execution { context, emit: RefCell::new(emit), reads, is_counting, threads: 1 }
     }
 
     /// The same for one of several threads.
-    pub(super) fn one_of(self, threads: usize) -> Execution<'a> {
-        Execution { threads: threads.max(1), ..self }
+    pub(super) fn one_of(mut self, threads: usize) -> Execution<'a> {
+        self.threads = threads.max(1);
+        self
     }
 
     /// Starts a reservation of the memory of the query.
@@ -55,8 +57,7 @@ impl<'a> Execution<'a> {
         if !self.is_counting.get() {
             return self.go_on();
         }
-        let read = self.points_read.get() + count as u64;
-        self.points_read.set(read);
+        let read = self.reads.add_points(count);
         let max = self.context.limits.points_max;
         if max > 0 && read > max {
             return Err(QueryError::Limit(
@@ -65,6 +66,16 @@ impl<'a> Execution<'a> {
             ));
         }
         self.go_on()
+    }
+
+    /// Counts a block as decoded.
+    pub(super) fn count_decoded(&self) {
+        self.reads.add_decoded();
+    }
+
+    /// Counts `count` blocks of which only the summary is needed.
+    pub(super) fn count_summarized(&self, count: usize) {
+        self.reads.add_summarized(count);
     }
 
     /// Runs `work`, which reads points that are already counted.

@@ -166,6 +166,9 @@ impl FieldCursor {
         while let Some(block) = self.next_column() {
             let TimeRange { min, max } = block.summary().range;
             let is_sure = self.range.contains(min) || self.range.contains(max);
+            if is_sure {
+                execution.count_summarized(1);
+            }
             if is_sure || !self.take_apart(&*block)? && self.decode(&*block, execution)?.is_some() {
                 return Ok(true);
             }
@@ -176,6 +179,7 @@ impl FieldCursor {
     /// Decodes the part of `block` that lies in the range, as the requested type.
     pub(super) fn decode(&self, block: &dyn Block, execution: &Execution<'_>) -> Result<Option<BlockPart>, QueryError> {
         let batch = read_as(block.decode()?, self.read_as);
+        execution.count_decoded();
         let part = BlockPart::cut(batch, self.range);
         execution.count_points(part.as_ref().map_or(0, |part| part.times().len()))?;
         Ok(part)
@@ -185,6 +189,7 @@ impl FieldCursor {
     fn next_part(&mut self, rows_max: usize, execution: &Execution<'_>) -> Result<Option<BlockPart>, QueryError> {
         while let Some(block) = self.next_block()? {
             let batch = read_as(block.decode()?, self.read_as);
+            execution.count_decoded();
             let is_long = batch.times.len() > rows_max;
             let part = BlockPart::cut(batch, self.range);
             let part = if is_long { part.map(|part| self.few_rows(part, block, rows_max)) } else { part };
@@ -227,8 +232,11 @@ impl FieldCursor {
     }
 
     /// The first value, which must be at the end of its block. Decodes the block if its summary has no numbers.
-    pub(super) fn end_value(&mut self) -> Result<Value, QueryError> {
+    pub(super) fn end_value(&mut self, execution: &Execution<'_>) -> Result<Value, QueryError> {
         let numbers = self.end_block().and_then(|block| block.summary().numbers);
+        if numbers.is_some() {
+            execution.count_summarized(1);
+        }
         let value = match numbers {
             Some(NumberSummary::Float { first, last, .. }) => Scalar::Float(if self.descending { last } else { first }),
             Some(NumberSummary::Integer { first, last, .. }) => {
@@ -237,6 +245,7 @@ impl FieldCursor {
             None => {
                 let Some(block) = self.next_block()? else { return Ok(Value::Null) };
                 let batch = read_as(block.decode()?, self.read_as);
+                execution.count_decoded();
                 let last = batch.times.len().saturating_sub(1);
                 let value = ColumnSlice::of(&batch.values).cell(if self.descending { last } else { 0 });
                 if self.descending {

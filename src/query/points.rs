@@ -132,7 +132,7 @@ impl RowReader {
         execution.count_points(ends.iter().filter(|end| **end == first).count())?;
         let mut columns = Vec::with_capacity(ends.len());
         for (cursor, end) in self.cursors.iter_mut().zip(ends) {
-            let value = if end == first { Some(cursor.end_value()?) } else { None };
+            let value = if end == first { Some(cursor.end_value(execution)?) } else { None };
             let text_bytes = value.as_ref().map_or(0, Value::text_bytes);
             self.memory.grow(text_bytes)?;
             self.batch_bytes += text_bytes;

@@ -260,6 +260,7 @@ impl<'r> WindowStates<'r> {
             let mut cursor = FieldCursor::of(blocks, field, range, false);
             while let Some(block) = cursor.next_column() {
                 if block.has_summary() && self.add_block(&mut open, number, &block.summary(), field.read_as, range) {
+                    execution.count_summarized(block.part_count());
                     execution.count_points(block.summary().count as usize)?;
                 } else if cursor.take_apart(&*block)? {
                     // The parts follow.

@@ -7,7 +7,9 @@ use fluxstone::compat::SelectSemantics;
 use fluxstone::influxql::ast::{Select, Statement};
 use fluxstone::influxql::{Parameters, parse};
 use fluxstone::model::Timestamp;
-use fluxstone::query::{Context, MemoryBudget, SelectLimits, SeriesRows, Sources, WINDOW_VALUES_MAX, WorkerPool, run};
+use fluxstone::query::{
+    Context, MemoryBudget, ReadCounter, SelectLimits, SeriesRows, Sources, WINDOW_VALUES_MAX, WorkerPool, run,
+};
 use fluxstone_spec::policies::Policies;
 use fluxstone_spec::select::{Table, select};
 use fluxstone_spec::source::ModelStore;
@@ -34,9 +36,18 @@ pub(crate) fn statement(text: &str) -> Option<Select> {
 pub(crate) fn evaluated(select: &Select, sources: &dyn Sources, chunk_rows: usize) -> Result<Vec<Table>, String> {
     let (limits, semantics) = (SelectLimits::default(), SelectSemantics::DOCUMENTED);
     let window_values_max = if chunk_rows.is_multiple_of(4) { chunk_rows / 4 } else { WINDOW_VALUES_MAX };
-    let (memory, workers) = (MemoryBudget::default(), WORKERS.clone());
-    let context =
-        Context { now: NOW, chunk_rows, plain_rows: false, limits, memory, window_values_max, workers, semantics };
+    let (memory, reads, workers) = (MemoryBudget::default(), ReadCounter::default(), WORKERS.clone());
+    let context = Context {
+        now: NOW,
+        chunk_rows,
+        plain_rows: false,
+        limits,
+        memory,
+        reads,
+        window_values_max,
+        workers,
+        semantics,
+    };
     let mut tables: Vec<Table> = Vec::new();
     let mut goes_on = false;
     let mut take = |piece: SeriesRows| {

@@ -14,6 +14,7 @@ use std::time::Instant;
 use fluxstone_catalog::Change;
 use fluxstone_influxql::ast::{Select, Statement};
 use fluxstone_model::{TimeRange, Timestamp};
+use fluxstone_query::ReadCounter;
 use fluxstone_storage::StorageError;
 
 use schedule::{DueRun, Schedule};
@@ -21,7 +22,7 @@ pub(super) use state::{ContinuousQueries, Memory};
 
 use super::authorize::refusal_of_continuous_query;
 use super::session::{PreparedQuery, Session};
-use super::{Core, Principal};
+use super::{Core, Engine, Principal};
 
 /// The most rows in a piece of a result; the result of SELECT INTO has one.
 const CHUNK_ROWS: usize = 10_000;
@@ -42,6 +43,15 @@ struct Run {
     author: Option<String>,
     select: Select,
     range: TimeRange,
+}
+
+impl Engine {
+    /// When a continuous query was due last, of those times at which it ran. It is kept across restarts.
+    pub fn last_run(&self, database: &str, name: &str) -> Option<Timestamp> {
+        let catalog = self.core.catalog.visible();
+        let query = catalog.database(database)?.continuous_queries.iter().find(|query| query.name == name)?;
+        query.last_run.map(Timestamp)
+    }
 }
 
 impl Core {
@@ -140,6 +150,7 @@ impl Core {
             read_only: false,
             chunk_rows: CHUNK_ROWS,
             memory,
+            reads: ReadCounter::default(),
         };
         let query = PreparedQuery { statements: vec![Statement::Select(Box::new(select))], session, reservation };
         let mut error = None;

@@ -1,9 +1,12 @@
-// What pages do beyond what they do without a script: local times, Ctrl-Enter, the queries of this browser, completion of names.
+// What pages do beyond what they do without a script: local times, Ctrl-Enter, the queries of this browser, completion of names,
+// parts of charts.
 "use strict";
 
 const HISTORY_KEY = "fluxstone-queries";
 const HISTORY_MAX = 50;
 const SUGGESTIONS_MAX = 8;
+// Shorter strokes over a chart are clicks.
+const SELECTION_MIN = 6;
 
 const WORDS = ("SELECT FROM WHERE GROUP BY ORDER LIMIT OFFSET SLIMIT SOFFSET INTO AS AND OR ASC DESC time fill null none previous linear " +
   "SHOW DATABASES MEASUREMENTS SERIES TAG KEYS FIELD VALUES WITH KEY RETENTION POLICIES CONTINUOUS QUERIES SUBSCRIPTIONS USERS GRANTS " +
@@ -52,6 +55,59 @@ function element(name, properties, ...children) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);
   return made;
+}
+
+// A part of a chart is chosen by drawing over it. It begins and ends at points, so that windows are not cut.
+const chart = document.querySelector("svg.chart");
+const zoom = document.getElementById("zoom");
+if (chart && zoom) {
+  const { width, height } = chart.viewBox.baseVal;
+  const box = document.createElementNS(chart.namespaceURI, "rect");
+  box.setAttribute("class", "selection");
+  box.setAttribute("height", height);
+  const place = (event) => {
+    const { left, width: shown } = chart.getBoundingClientRect();
+    return ((event.clientX - left) / shown) * width;
+  };
+  let begun = null;
+  const draw = (event) => {
+    const ends = [begun, place(event)].sort((a, b) => a - b);
+    box.setAttribute("x", ends[0]);
+    box.setAttribute("width", ends[1] - ends[0]);
+    return ends;
+  };
+  const stop = () => {
+    begun = null;
+    box.remove();
+  };
+  chart.addEventListener("pointerdown", (event) => {
+    // A finger scrolls.
+    if (event.button !== 0 || event.pointerType === "touch") return;
+    event.preventDefault();
+    begun = place(event);
+    draw(event);
+    chart.append(box);
+    if (event.isTrusted) chart.setPointerCapture(event.pointerId);
+  });
+  chart.addEventListener("pointermove", (event) => {
+    if (begun !== null) draw(event);
+  });
+  chart.addEventListener("pointercancel", stop);
+  chart.addEventListener("pointerup", (event) => {
+    if (begun === null) return;
+    const [from, to] = draw(event);
+    stop();
+    if (to - from < SELECTION_MIN) return;
+    const at = (circle) => circle.cx.baseVal.value;
+    const points = [...chart.querySelectorAll("circle")].filter((circle) => at(circle) >= from && at(circle) <= to);
+    if (points.length === 0) return;
+    points.sort((a, b) => at(a) - at(b));
+    // The line before the last of a title is the time.
+    const time = (circle) => circle.querySelector("title").textContent.split("\n").at(-2);
+    document.getElementById("from").value = time(points[0]);
+    document.getElementById("to").value = time(points[points.length - 1]);
+    zoom.requestSubmit();
+  });
 }
 
 const area = document.getElementById("q");

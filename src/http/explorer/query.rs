@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fluxstone_explorer::{Frame, Outcome, POINTS_MAX, QueryPage, TimeForm, View, chart, query_page, quoted_name};
+use fluxstone_influxql::zoomed;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 
@@ -44,6 +45,11 @@ pub(super) async fn answered<A: Api>(
         server: server(context, parts),
         ..QueryPage::default()
     };
+    let (from, to) = (parameters.text("from"), parameters.text("to"));
+    if !from.is_empty() && !to.is_empty() {
+        // Other statements have no part.
+        page.text = zoomed(&page.text, from.trim(), to.trim()).unwrap_or(page.text);
+    }
     if !page.text.trim().is_empty() {
         let rows_before = if may_change { 0 } else { parameters.text("row").parse().unwrap_or_default() };
         page.outcome = Some(outcome(context, client, visitor, &page, rows_before, may_change).await?);
@@ -98,7 +104,7 @@ async fn outcome<A: Api>(
         // Drawn with the page.
         chart: None,
         answers: collected.answers,
-        took: ran.took,
+        cost: ran.cost,
         rows_before,
         rows: collected.rows,
         has_more: collected.has_more,

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fluxstone_engine::{Principal, QueryRequest};
+use fluxstone_explorer::Cost;
+use fluxstone_query::ReadCounts;
 
 use super::collect::{Collected, Collector, Part};
 use super::visitor::Visitor;
@@ -41,8 +43,8 @@ impl Statements {
 pub(super) struct Ran {
     /// `None` if it would change something, and may not.
     pub(super) collected: Option<Collected>,
-    /// From its acceptance to its last row.
-    pub(super) took: Duration,
+    /// What it took, from its acceptance to its last row.
+    pub(super) cost: Cost,
 }
 
 /// Runs a query.
@@ -77,12 +79,15 @@ pub(super) async fn run<A: Api>(
             chunk_rows: CHUNK_ROWS,
         })?;
         let only_reads = A::only_reads(&prepared);
+        let reads = A::read_counter(&prepared);
         let collected = (only_reads || statements.may_change).then(|| {
             let mut collector = Collector::new(statements.part, only_reads);
             api.execute(prepared, &cancelled, &mut |piece| collector.add(piece));
             collector.finish()
         });
-        Ok(Ran { collected, took: begun.elapsed() })
+        let took = begun.elapsed();
+        let ReadCounts { points, blocks_decoded, blocks_summarized } = reads.counts();
+        Ok(Ran { collected, cost: Cost { took, points, blocks_decoded, blocks_summarized } })
     });
     tokio::select! {
         ran = running => ran.unwrap_or_else(|_| {

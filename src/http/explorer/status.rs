@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fluxstone_explorer::{Problem, Section, StatusPage, status_page};
+use fluxstone_explorer::{Cell, Problem, Section, Series, StatusPage, status_page};
 
 use super::answers::{page, problem_of, see_other};
 use super::collect::Part;
@@ -17,6 +17,8 @@ use crate::socket::Peer;
 /// The most rows of each statement.
 const ROWS_MAX: usize = 500;
 
+const CONTINUOUS_QUERIES: &str = "SHOW CONTINUOUS QUERIES";
+
 /// What the page shows. All but the memory are of the kind that has slots of its own, so that the page works on a busy server.
 const SECTIONS: [(&str, &str); 7] = [
     ("Running queries", "SHOW QUERIES"),
@@ -24,7 +26,7 @@ const SECTIONS: [(&str, &str); 7] = [
     ("Memory and threads", "SHOW STATS FOR 'runtime'"),
     ("Shards", "SHOW SHARDS"),
     ("Subscriptions", "SHOW SUBSCRIPTIONS"),
-    ("Continuous queries", "SHOW CONTINUOUS QUERIES"),
+    ("Continuous queries", CONTINUOUS_QUERIES),
     ("Storage", "SHOW STATS FOR 'storage'"),
 ];
 
@@ -43,7 +45,11 @@ pub(super) async fn status<A: Api>(
             Ok(ran) => {
                 let answers = ran.collected.unwrap_or_default().answers;
                 let problem = answers.iter().find_map(|answer| answer.problem.clone());
-                problem.map_or_else(|| Ok(answers.into_iter().flat_map(|answer| answer.series).collect()), Err)
+                let mut series: Vec<Series> = answers.into_iter().flat_map(|answer| answer.series).collect();
+                if text == CONTINUOUS_QUERIES {
+                    series.iter_mut().for_each(|series| add_last_runs(&*context.api, series));
+                }
+                problem.map_or(Ok(series), Err)
             }
             Err(refusal @ Refusal::Query(_)) => Err(problem_of(&refusal)),
             Err(refusal) => return Err(refusal),
@@ -51,6 +57,15 @@ pub(super) async fn status<A: Api>(
         sections.push(Section { title, series });
     }
     Ok(status_page(&visitor.frame, &StatusPage { kill_problem, sections }))
+}
+
+/// Adds a column with the last run of each continuous query of a database, which has the name of the series.
+fn add_last_runs(api: &impl Api, series: &mut Series) {
+    series.columns.push("last run".to_owned());
+    for row in &mut series.rows {
+        let last = row.first().and_then(|name| api.last_run(&series.name, &name.text()));
+        row.push(last.map_or(Cell::Null, Cell::Time));
+    }
 }
 
 /// Kills a query.

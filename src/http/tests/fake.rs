@@ -10,7 +10,7 @@ use fluxstone_engine::{
     QueryRequest, StatementResult, Statistics, SystemClock, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
 use fluxstone_model::{Clause, Timestamp};
-use fluxstone_query::{SeriesRows, Value};
+use fluxstone_query::{ReadCounter, SeriesRows, Value};
 
 use crate::Api;
 
@@ -157,6 +157,10 @@ impl Api for FakeEngine {
         (name == "root").then(|| LoginMark::of("toor"))
     }
 
+    fn last_run(&self, _database: &str, _continuous_query: &str) -> Option<Timestamp> {
+        None
+    }
+
     fn may_control(&self, principal: &Principal) -> bool {
         !matches!(principal, Principal::User(name) if name != "root")
     }
@@ -237,6 +241,10 @@ impl Api for FakeEngine {
 
     fn only_reads((statements, _): &Self::Prepared) -> bool {
         !statements.iter().any(|statement| statement == "change")
+    }
+
+    fn read_counter(_query: &Self::Prepared) -> ReadCounter {
+        ReadCounter::default()
     }
 
     /// Runs `rows`, and begins with what takes longer.

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use fluxstone_model::{TimeRange, Timestamp};
 
 use super::clauses::{Dimension, Fill, GroupBy, Limits, Measurement, Order, SelectField, Target};
-use super::expression::{BinaryOp, Expr, ExprKind, VarRef};
+use super::expression::{BinaryOp, Expr, ExprKind, Span, VarRef};
 
 /// The clauses of a SELECT.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,8 @@ pub struct SelectClauses {
     pub sources: Vec<Source>,
     /// `WHERE ...`.
     pub condition: Option<Expr>,
+    /// The place of WHERE and its condition in the text; empty, where they could be, if there is none.
+    pub where_place: Span,
     /// `GROUP BY ...`.
     pub group_by: GroupBy,
     /// `fill(...)`; `None` is "not written", which means null.

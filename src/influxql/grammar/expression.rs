@@ -102,7 +102,7 @@ fn matched_regex<'t>(input: &mut Input<'t>) -> Parsed<'t, Deep> {
     Ok(deep)
 }
 
-fn span(start: usize, end: usize) -> Span {
+pub(super) fn span(start: usize, end: usize) -> Span {
     Span { start: start as u32, end: end as u32 }
 }
 

@@ -5,12 +5,12 @@ use winnow::Parser;
 use winnow::combinator::{cut_err, preceded};
 use winnow::stream::Location;
 
-use super::expression::expression;
+use super::expression::{expression, span};
 use super::fault::{Parsed, plain};
 use super::input::{Input, peek, peek_raw, skip_space, take};
 use super::source::{sources, target};
 use super::tokens::{clause, comma_separated, identifier, keyword, kind, literal, regex};
-use crate::ast::{Expr, ExprKind, Fill, Limits, Order, Select, SelectField, Source, Span};
+use crate::ast::{Expr, ExprKind, Fill, Limits, Order, Select, SelectField, Source};
 use crate::invalid::Invalid;
 use crate::position::Position;
 use crate::role::Role;
@@ -27,7 +27,9 @@ pub(super) fn select<'t>(input: &mut Input<'t>, role: Role) -> Parsed<'t, Select
     };
     keyword(Keyword::From).parse_next(input)?;
     let sources = sources(subquery)(input)?;
+    let sources_end = input.current_token_start();
     let condition = condition(input)?;
+    let where_place = span(sources_end, input.current_token_start());
     let dimensions = clause(Keyword::Group, by_dimensions)(input)?.unwrap_or_default();
     let fill = fill(input)?;
     let order = order(input)?;
@@ -37,7 +39,7 @@ pub(super) fn select<'t>(input: &mut Input<'t>, role: Role) -> Parsed<'t, Select
         slimit: limit(Keyword::Slimit)(input)?,
         soffset: limit(Keyword::Soffset)(input)?,
     };
-    let unchecked = Unchecked { fields, into, sources, condition, dimensions, fill, order, limits };
+    let unchecked = Unchecked { fields, into, sources, condition, where_place, dimensions, fill, order, limits };
     validate::select(unchecked, role).map_err(|problem| plain(&problem))
 }
 
@@ -66,7 +68,7 @@ fn field<'t>(input: &mut Input<'t>) -> Parsed<'t, SelectField> {
 fn regex_operand<'t>(input: &mut Input<'t>) -> Parsed<'t, Option<Expr>> {
     let start = input.current_token_start();
     let regex = regex(input)?;
-    let span = Span { start: start as u32, end: input.current_token_start() as u32 };
+    let span = span(start, input.current_token_start());
     Ok(regex.map(|regex| Expr { kind: ExprKind::Regex(regex), span }))
 }
 

@@ -28,7 +28,9 @@ use fluxstone_model::Timestamp;
 
 use source::source;
 
-use super::{Context, MemoryBudget, QueryError, SelectLimits, SeriesRows, Value, WINDOW_VALUES_MAX, WorkerPool, run};
+use super::{
+    Context, MemoryBudget, QueryError, ReadCounter, SelectLimits, SeriesRows, Value, WINDOW_VALUES_MAX, WorkerPool, run,
+};
 
 /// A query's `now()` in these tests: 1000 s.
 const NOW: Timestamp = Timestamp(1_000_000_000_000);
@@ -37,7 +39,17 @@ fn context(profile: Profile) -> Context {
     let semantics = SelectSemantics::from(profile);
     let (limits, workers) = (SelectLimits::default(), WorkerPool::none());
     let (memory, window_values_max) = (MemoryBudget::default(), WINDOW_VALUES_MAX);
-    Context { now: NOW, chunk_rows: 1000, plain_rows: false, limits, memory, window_values_max, workers, semantics }
+    Context {
+        now: NOW,
+        chunk_rows: 1000,
+        plain_rows: false,
+        limits,
+        memory,
+        reads: ReadCounter::default(),
+        window_values_max,
+        workers,
+        semantics,
+    }
 }
 
 fn select(query: &str) -> Select {
