@@ -4,7 +4,7 @@ mod browser;
 mod client;
 mod server;
 
-use browser::{Browser, CONTROL, ENTER};
+use browser::{BACKSPACE, Browser, CONTROL, ENTER};
 use client::Connection;
 use server::Server;
 
@@ -37,7 +37,8 @@ fn a_person_finds_data_and_zooms_into_a_chart() {
     browser.wait_for("document.querySelector('#suggestions button')?.textContent === 'weather'");
     browser.click("#suggestions button");
     browser.type_into("#q", &format!(" WHERE time < 1h GROUP BY time(5m){CONTROL}{ENTER}"));
-    browser.wait_for("document.querySelectorAll('svg.chart circle').length === 12");
+    browser
+        .wait_for("document.readyState === 'complete' && document.querySelectorAll('svg.chart circle').length === 12");
     // Half of the chart is chosen, from before the fourth window to after the seventh one.
     let ends = browser.run(
         "const box = (n) => document.querySelectorAll('svg.chart circle')[n].getBoundingClientRect();\
@@ -62,4 +63,32 @@ fn a_person_finds_data_and_zooms_into_a_chart() {
     browser.run("const past = document.getElementById('history'); past.selectedIndex = 1; past.dispatchEvent(new Event('change'));");
     let text = browser.run("return document.getElementById('q').value");
     assert_eq!(text.as_str(), Some("SELECT mean(temp) FROM weather WHERE time < 1h GROUP BY time(5m)"));
+}
+
+// spec: explorer.page.1, explorer.query.7
+#[test]
+fn the_main_paths_need_no_scripts() {
+    let server = with_points();
+    let Some(mut browser) = Browser::start_without_scripts() else { return };
+    browser.open(&url(&server, "/"));
+    browser.click("main a[href*='db=points']");
+    let page = browser.source();
+    assert!(page.contains("weather") && page.contains("autogen"), "{page}");
+    browser.open(&url(&server, "/explorer/query?db=points&view=chart"));
+    browser.type_into("#q", "SELECT temp FROM weather WHERE time < 10m");
+    browser.click("#query button");
+    let page = browser.source();
+    // The script adds this.
+    assert!(!page.contains("id=\"history\""), "{page}");
+    assert_eq!(page.matches("<circle").count(), 10, "{page}");
+    browser.type_into("#from", &format!("{}1970-01-01T00:07:00Z", BACKSPACE.to_string().repeat(30)));
+    browser.click("#zoom button");
+    let page = browser.source();
+    assert!(page.contains("time &gt;= '1970-01-01T00:07:00Z'"), "{page}");
+    assert_eq!(page.matches("<circle").count(), 3, "{page}");
+    browser.open(&url(&server, "/explorer/write?db=points"));
+    browser.type_into("#lines", "weather,city=Oslo temp=100 0");
+    browser.click("#write button");
+    let page = browser.source();
+    assert!(page.contains("All points are stored."), "{page}");
 }

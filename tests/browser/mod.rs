@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// WebDriver's codes of keys.
+pub(crate) const BACKSPACE: char = '\u{e003}';
 pub(crate) const CONTROL: char = '\u{e009}';
 pub(crate) const ENTER: char = '\u{e007}';
 
@@ -29,6 +30,15 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts a browser; nothing if it is not installed.
     pub(crate) fn start() -> Option<Browser> {
+        Browser::start_with(&json!({}))
+    }
+
+    /// Starts a browser that runs no scripts of pages; nothing if it is not installed.
+    pub(crate) fn start_without_scripts() -> Option<Browser> {
+        Browser::start_with(&json!({ "profile.managed_default_content_settings.javascript": 2 }))
+    }
+
+    fn start_with(preferences: &Value) -> Option<Browser> {
         let mut command = Command::new("chromedriver");
         let driver = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let (Ok(mut driver), Ok(_)) = (driver, Command::new("chromium").arg("--version").output()) else {
@@ -55,7 +65,7 @@ impl Browser {
             "--window-size=1200,900",
             &format!("--user-data-dir={}", browser._profile.path().display()),
         ];
-        let options = json!({ "args": arguments });
+        let options = json!({ "args": arguments, "prefs": preferences });
         let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
         let session = browser.command("POST", "/session", &wanted);
         session["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
@@ -83,6 +93,12 @@ impl Browser {
     #[track_caller]
     pub(crate) fn open(&mut self, url: &str) {
         self.of_session("POST", "/url", &json!({ "url": url }));
+    }
+
+    /// The page as it is now.
+    #[track_caller]
+    pub(crate) fn source(&mut self) -> String {
+        self.of_session("GET", "/source", &Value::Null).as_str().expect("a page").to_owned()
     }
 
     /// Runs a script in the page, and returns what it returns.
