@@ -298,8 +298,38 @@ fn writes_show_the_problem_of_each_line() {
     page.check(200, &["<td class=\"integer\">2</td>", "missing fields", "<td class=\"integer\">4</td>", "lp.point.2"]);
     browser.query("d<b>", "SELECT v FROM good").check(200, &["1 row,"]);
     let fields = [("db", "d<b>"), ("lines", "good v=\"text\" 3")];
-    browser.post("/explorer/write", &fields).check(200, &["field type conflict", "good v="]);
+    let page = browser.post("/explorer/write", &fields);
+    page.check(200, &["<td>field type conflict: ", "is type string, already exists as type float", "good v="]);
     browser.post("/explorer/write", &[("lines", "m v=1")]).check(200, &["database is required"]);
+}
+
+// spec: explorer.write.2
+#[test]
+fn writes_show_why_each_point_is_not_stored() {
+    let (_server, mut browser) = with_points();
+    let mut write =
+        |lines: &str| browser.post("/explorer/write", &[("db", "d<b>"), ("precision", "s"), ("lines", lines)]);
+    write("m v=1 1").check(200, &["All points are stored."]);
+    let page = write("m v=2i 2\r\n\r\nm v=2 2\r\nbad\r\nm,time=a v=1 3\r\nm time=1 3\r\nm v=t 3");
+    let lines: Vec<&str> = page.text.split("<td class=\"integer\">").skip(1).collect();
+    for (line, (number, text, reason, clause)) in lines.iter().zip([
+        (1, "m v=2i 2", "field type conflict: ", "write.shard.2"),
+        (4, "bad", "missing fields", "lp."),
+        (5, "m,time=a v=1 3", "invalid tag key: ", "write.shard.3"),
+        (6, "m time=1 3", "invalid field name: ", "write.shard.3"),
+        (7, "m v=t 3", "field type conflict: ", "write.shard.2"),
+    ]) {
+        let row = format!("{number}</td><td class=\"string\">{text}</td><td>{reason}");
+        assert!(line.starts_with(&row) && line.contains(clause), "{row}: {line}");
+    }
+    page.check(200, &["These lines are not stored. All points without a problem", " dropped=4</pre>"]);
+    assert_eq!(lines.len(), 5, "{}", page.text);
+    // Of a shard that is new, nothing is stored.
+    let week = 7 * 86_400;
+    let page = write(&format!("m v=3 3\nm w=1 {}\nm w=t {}", 2 * week, 2 * week + 1));
+    page.check(200, &["<td class=\"integer\">3</td>", "At least one shard", "but type float earlier in the request"]);
+    assert_eq!(page.text.matches("<td class=\"integer\">").count(), 1, "{}", page.text);
+    browser.query("d<b>", "SELECT v, w FROM m").check(200, &["3 rows,"]);
 }
 
 // spec: explorer.status.1

@@ -17,7 +17,7 @@ impl Engine {
     pub fn create_database(&self, name: &str) -> Result<(), WriteError> {
         let autocreate = self.core.options.retention_autocreate;
         let created = self.core.decide(|catalog| catalog.create_database(name, None, autocreate));
-        created.map_err(|error| WriteError { kind: ErrorKind::Internal, clause: error.clause, text: error.text.into() })
+        created.map_err(|error| WriteError::new(ErrorKind::Internal, error.clause, error.text))
     }
 }
 

@@ -70,7 +70,7 @@ impl<'w> Writer<'w> {
             builder.add_piece(series, piece);
         }
         self.core.store_points(&self.target.database, &self.target.policy, &builder.finish()).map_err(|failure| {
-            let error = Core::write_error(failure);
+            let error = failure.into_error();
             StatementError::running(error.clause, error.text.to_string())
         })?;
         self.written += points as i64;

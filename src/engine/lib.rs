@@ -3,7 +3,7 @@
 //! All calls block (on password hashing, on the disk, on evaluation): servers call them from threads that may block.
 //! Invariant: everything that was answered with success is on disk, and readers see nothing that is not on disk.
 //!
-//! Errors become text in two places: those of writes in `write`, those of statements in `statement_error`. Both keep the words of
+//! Errors become text in two places: those of writes in `write_error`, those of statements in `statement_error`. Both keep the words of
 //! the catalog, of storage and of the evaluator.
 //!
 //! | file | contents |
@@ -14,7 +14,7 @@
 //! | `execute`, `statement` | running the statements of a query; the meaning of each statement |
 //! | `select`, `into`, `delete`, `definition` | statements that read, write or change something |
 //! | `listing`, `schema`, `schema_condition`, `found_series`, `field_keys`, `diagnostics`, `statistics`, `counted`, `counters` | SHOW statements |
-//! | `write`, [`ingest`] | writing points: requests and shards; the rules of writing |
+//! | `write`, [`ingest`], `write_error` | writing points: requests and shards; the rules of writing; failures |
 //! | `delivery`, `subscriptions`, `lines` | what subscriptions get; points as line protocol |
 //! | `change`, `catalog_cell` | changes of the catalog and its current version |
 //! | `background`, `continuous_queries`, `clock_moves` | work that no request asks for, and doing it when a test moves the clock |
@@ -63,6 +63,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod write;
+mod write_error;
 
 pub use clock::{Clock, ClockError, ClockMove, ClockSetting, SettableClock, SystemClock};
 pub use clock_moves::MoveError;
@@ -74,7 +75,8 @@ pub use lines::ParsedLines;
 pub use login::LoginMark;
 pub use options::{ContinuousQueryOptions, EngineOptions, EngineSemantics, ShardPrecreationOptions};
 pub use request::{
-    AuthState, ErrorKind, LoginError, Principal, QueryRefusal, QueryRequest, StatementResult, WriteError, WriteRequest,
+    AuthState, ErrorKind, LoginError, PartialWrite, PointError, Principal, QueryRefusal, QueryRequest, StatementResult,
+    WriteError, WriteRequest,
 };
 pub use session::PreparedQuery;
 

@@ -2,7 +2,7 @@
 
 use fluxstone_columns::PointBatch;
 use fluxstone_go::number::{write_integer, write_json};
-use fluxstone_line_protocol::{Precision, parse_as};
+use fluxstone_line_protocol::Precision;
 use fluxstone_model::Scalar;
 use fluxstone_model::escape::{escape_field_key, escape_string};
 
@@ -50,8 +50,7 @@ impl Engine {
     /// # Errors
     /// The message about its first bad lines. None of its points may be stored then.
     pub fn lines_of(&self, body: &[u8], precision: Precision) -> Result<ParsedLines, WriteError> {
-        let semantics = self.core.options.semantics.line_protocol;
-        let mut parsed = parse_as(body, precision, self.core.clock.now(), semantics);
+        let mut parsed = self.parse_lines(body, precision);
         if !parsed.errors.is_empty() {
             return Err(WriteError::of_lines(&parsed.errors, parsed.more_errors));
         }
@@ -76,6 +75,7 @@ pub struct ParsedLines {
 #[cfg(test)]
 mod tests {
     use fluxstone_compat::LineProtocolSemantics;
+    use fluxstone_line_protocol::parse_as;
     use fluxstone_model::Timestamp;
     use proptest::prelude::*;
 

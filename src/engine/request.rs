@@ -60,6 +60,30 @@ pub struct WriteError {
     pub text: BString,
     /// The clause that the write does not keep, or that says why it failed.
     pub clause: Clause,
+    /// What is not stored, if the rest is. `None` says that nothing is stored, unless storage itself failed.
+    pub partial: Option<Box<PartialWrite>>,
+}
+
+/// What is not stored of a write whose other points are stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PartialWrite {
+    /// The first points that have a reason of their own, in the order of the request: as many as bad lines are reported.
+    pub not_stored: Vec<PointError>,
+    /// Whether there are more of them.
+    pub has_more: bool,
+    /// Whether there are shards that refused all of their points, named here or not.
+    pub shards_refused: bool,
+}
+
+/// Why a point is not stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PointError {
+    /// The index of the point among those of the body, as [`Engine::parse_lines`](super::Engine::parse_lines) gives them.
+    pub index: usize,
+    /// The reason, usually UTF-8.
+    pub text: BString,
+    /// The clause that the point does not keep.
+    pub clause: Clause,
 }
 
 /// The kind of an error, with the HTTP status that it maps to.

@@ -1,22 +1,21 @@
-//! Writes: the checks of a request in their order, the placement of points in shards, and the messages of failures.
+//! Writes: the checks of a request in their order, and the placement of points in shards.
 //!
-//! Which points a shard keeps is decided in [`super::ingest`].
+//! Which points a shard keeps is decided in [`super::ingest`]; the words for failures are in [`super::write_error`].
 
 use std::collections::HashMap;
 use std::time::Instant;
 
-use bstr::{BString, ByteSlice};
+use bstr::ByteSlice;
 use fluxstone_catalog::{Catalog, Database, GroupPlanner, Privileges};
 use fluxstone_columns::PointBatch;
 use fluxstone_go::GoQuote;
-use fluxstone_line_protocol::LineError;
+use fluxstone_line_protocol::{ParsedBody, Precision, parse_as};
 use fluxstone_model::{Clause, Nanos, ShardId, Timestamp};
 use fluxstone_storage::{StorageError, Transaction};
 
-use super::ingest::{
-    DropReason, IngestError, ResolvedBatch, UnescapedStrings, WriteLimits, WriteOutcome, write_shard_with,
-};
+use super::ingest::{IngestError, ResolvedBatch, UnescapedStrings, WriteLimits, WriteOutcome, write_shard_with};
 use super::shard_counters::ShardCounts;
+use super::write_error::{PartialCause, PartialFailure, ShardLimit, WriteFailure};
 use super::{Core, Engine, ErrorKind, Principal, WriteError, WriteRequest};
 
 impl Engine {
@@ -31,43 +30,10 @@ impl Engine {
         self.core.counters.count_write(result.is_ok());
         result
     }
-}
 
-/// The reason why not all points could be stored.
-#[derive(Debug)]
-pub(super) enum WriteFailure {
-    DatabaseNotFound(String),
-    PolicyNotFound(String),
-    /// A new field came with two types for a new shard.
-    ConflictInRequest,
-    /// The values for a shard do not fit into the cache.
-    CacheFull(IngestError),
-    /// The points are in too many shards, or would create too many.
-    TooManyShards(ShardLimit),
-    /// Some points were dropped, others may have been stored.
-    Dropped {
-        reason: DropReason,
-        dropped: u64,
-        database: String,
-    },
-    Storage(StorageError),
-}
-
-/// The limit on shards that a write would exceed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ShardLimit {
-    #[error("max-shards-per-write limit exceeded: the points belong to more than {max} shards")]
-    PerWrite { max: usize },
-    #[error("max-shards-per-database limit exceeded: db={database} ({shards}/{max})")]
-    PerDatabase { database: String, shards: usize, max: usize },
-}
-
-impl ShardLimit {
-    fn clause(&self) -> Clause {
-        match self {
-            ShardLimit::PerWrite { .. } => Clause::new("write.shard.9"),
-            ShardLimit::PerDatabase { .. } => Clause::new("write.shard.10"),
-        }
+    /// Parses the body of a write as [`Engine::write`] does. Points without a time get the time of now.
+    pub fn parse_lines<'a>(&self, body: &'a [u8], precision: Precision) -> ParsedBody<'a> {
+        self.core.parse_lines(body, precision)
     }
 }
 
@@ -95,12 +61,6 @@ impl From<WriteFailure> for Attempt {
 impl From<StorageError> for Attempt {
     fn from(error: StorageError) -> Self {
         Attempt::Failed(error.into())
-    }
-}
-
-impl From<StorageError> for WriteFailure {
-    fn from(error: StorageError) -> Self {
-        WriteFailure::Storage(error)
     }
 }
 
@@ -132,14 +92,13 @@ impl Core {
         Err(WriteError::new(ErrorKind::Forbidden, clause, refusal))
     }
 
+    pub(super) fn parse_lines<'a>(&self, body: &'a [u8], precision: Precision) -> ParsedBody<'a> {
+        parse_as(body, precision, self.clock.now(), self.options.semantics.line_protocol)
+    }
+
     fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
         self.authorize_write(request.principal, request.database)?;
-        let mut body = fluxstone_line_protocol::parse_as(
-            request.body,
-            request.precision,
-            self.clock.now(),
-            self.options.semantics.line_protocol,
-        );
+        let mut body = self.parse_lines(request.body, request.precision);
         if body.points.is_empty() && !body.errors.is_empty() {
             return Err(WriteError::of_lines(&body.errors, body.more_errors));
         }
@@ -161,18 +120,12 @@ impl Core {
         let stored = self.store_points(&database, &policy, &strings.batch(body));
         let dropped = match &stored {
             Ok(()) => Ok(0),
-            Err(WriteFailure::Dropped { dropped, .. }) => Ok(*dropped),
-            Err(_) => Err(()),
+            Err(failure) => failure.dropped().ok_or(()),
         };
         self.counters.count_request_points(points as u64, dropped);
-        stored.map_err(|failure| self.write_request_error(failure, lines))?;
-        if !errors.is_empty() {
-            let mut text = BString::from("partial write: ");
-            text.extend_from_slice(&line_errors(&errors, more_errors));
-            text.extend_from_slice(b" dropped=0");
-            return Err(WriteError::new(ErrorKind::BadRequest, clause_of_lines(&errors), text));
-        }
-        Ok(())
+        let is_single_line = lines == 1 && !self.options.semantics.statements.type_conflict;
+        stored.map_err(|failure| if is_single_line { failure.into_error_of_a_line() } else { failure.into_error() })?;
+        if errors.is_empty() { Ok(()) } else { Err(WriteError::of_lines_among_others(&errors, more_errors)) }
     }
 
     /// Stores points in one transaction. Points older than the retention policy keeps are left out silently. An empty
@@ -236,10 +189,13 @@ impl Core {
                         outcome.add(shard_outcome);
                     }
                     Err(IngestError::Storage(error)) => return Err(Attempt::from(error)),
-                    Err(error) => {
+                    Err(mut error) => {
                         let points_failed = points.len() as u64;
                         counts
                             .push((*shard, ShardCounts { writes_failed: 1, points_failed, ..ShardCounts::default() }));
+                        if let IngestError::TypeConflictInRequest(points) = &mut error {
+                            outcome.first_dropped.add(std::mem::take(points));
+                        }
                         refusal.get_or_insert(error);
                     }
                 }
@@ -249,14 +205,15 @@ impl Core {
         })?;
         self.counters.count_points(outcome.stored, outcome.dropped);
         self.shard_counters.add(&counts);
-        if let Some(error @ IngestError::CacheFull { .. }) = refusal {
-            return Ok(Err(WriteFailure::CacheFull(error)));
-        }
-        if let Some(reason) = outcome.reason {
-            let (dropped, database) = (outcome.dropped, database.to_owned());
-            return Ok(Err(WriteFailure::Dropped { reason, dropped, database }));
-        }
-        Ok(if refusal.is_some() { Err(WriteFailure::ConflictInRequest) } else { Ok(()) })
+        let shards_refused = refusal.is_some();
+        let cause = match (refusal, outcome.reason) {
+            (None, None) => return Ok(Ok(())),
+            (Some(error @ IngestError::CacheFull { .. }), _) => PartialCause::CacheFull(error),
+            (_, Some(reason)) => PartialCause::Dropped { reason, dropped: outcome.dropped },
+            (Some(_), None) => PartialCause::ConflictInRequest,
+        };
+        let (database, points) = (database.to_owned(), outcome.first_dropped);
+        Ok(Err(WriteFailure::Partial(Box::new(PartialFailure { cause, database, points, shards_refused }))))
     }
 
     fn write_limits(&self) -> WriteLimits {
@@ -266,67 +223,6 @@ impl Core {
             values_per_tag_max: self.options.values_per_tag_max,
             cache_bytes_max: if is_cache_limited { self.options.cache_bytes_max } else { 0 },
         }
-    }
-
-    /// Returns the status and text of a failure of a write of so many lines.
-    fn write_request_error(&self, failure: WriteFailure, lines: usize) -> WriteError {
-        match failure {
-            WriteFailure::Dropped {
-                reason: DropReason::TypeConflict { measurement, field, new, existing }, ..
-            } if lines == 1 && !self.options.semantics.statements.type_conflict => {
-                let text = conflict(&measurement, &field, new.go_name(), existing.influxql_name());
-                WriteError::new(ErrorKind::BadRequest, Clause::new("write.conflict.1"), text)
-            }
-            failure => Self::write_error(failure),
-        }
-    }
-
-    /// Returns the status and text of a failure.
-    pub(super) fn write_error(failure: WriteFailure) -> WriteError {
-        match failure {
-            WriteFailure::DatabaseNotFound(name) => {
-                let text = format!("database not found: {}", GoQuote(name.as_bytes()));
-                WriteError::new(ErrorKind::NotFound, Clause::new("write.db.2"), text)
-            }
-            WriteFailure::PolicyNotFound(name) => WriteError::new(
-                ErrorKind::Internal,
-                Clause::new("write.rp.2"),
-                format!("retention policy not found: {name}"),
-            ),
-            WriteFailure::ConflictInRequest => {
-                WriteError::new(ErrorKind::BadRequest, Clause::new("write.shard.5"), "field type conflict")
-            }
-            WriteFailure::CacheFull(error) => {
-                WriteError::new(ErrorKind::Internal, Clause::new("compat.write.cache.1"), error.to_string())
-            }
-            WriteFailure::TooManyShards(limit) => {
-                WriteError::new(ErrorKind::BadRequest, limit.clause(), limit.to_string())
-            }
-            WriteFailure::Dropped { reason, dropped, database, .. } => {
-                let mut text = BString::from("partial write: ");
-                text.extend_from_slice(&drop_reason(&reason, &database));
-                text.extend_from_slice(format!(" dropped={dropped}").as_bytes());
-                WriteError::new(ErrorKind::BadRequest, reason.clause(), text)
-            }
-            WriteFailure::Storage(error @ StorageError::Busy) => {
-                WriteError::new(ErrorKind::Unavailable, error.clause(), error.to_string())
-            }
-            WriteFailure::Storage(
-                error @ (StorageError::TooLarge(_) | StorageError::TooMuchMemory { .. } | StorageError::TooMuchSchema),
-            ) => WriteError::new(ErrorKind::BadRequest, error.clause(), error.to_string()),
-            WriteFailure::Storage(error) => WriteError::new(ErrorKind::Internal, error.clause(), error.client_text()),
-        }
-    }
-}
-
-impl WriteError {
-    fn new(kind: ErrorKind, clause: Clause, text: impl Into<BString>) -> Self {
-        WriteError { kind, text: text.into(), clause }
-    }
-
-    /// The error about bad lines.
-    pub(super) fn of_lines(errors: &[LineError], more: usize) -> Self {
-        WriteError::new(ErrorKind::BadRequest, clause_of_lines(errors), line_errors(errors, more))
     }
 }
 
@@ -382,57 +278,4 @@ fn points_by_shard(
 fn is_consistency(parameter: &[u8]) -> bool {
     parameter.is_empty()
         || [&b"any"[..], b"one", b"quorum", b"all"].iter().any(|level| parameter.eq_ignore_ascii_case(level))
-}
-
-/// The clause of the first bad line.
-fn clause_of_lines(errors: &[LineError]) -> Clause {
-    errors.first().map_or(Clause::new("lp.fault.1"), |error| error.clause)
-}
-
-fn line_errors(errors: &[LineError], more: usize) -> BString {
-    let mut text = BString::from(bstr::join("\n", errors.iter().map(|e| &e.text)));
-    if more > 0 {
-        let lines = if more == 1 { "line" } else { "lines" };
-        text.extend_from_slice(format!("\nand {more} more bad {lines}").as_bytes());
-    }
-    text
-}
-
-fn conflict(measurement: &[u8], field: &[u8], new: &str, existing: &str) -> BString {
-    let mut text = BString::from("field type conflict: input field \"");
-    text.extend_from_slice(field);
-    text.extend_from_slice(b"\" on measurement \"");
-    text.extend_from_slice(measurement);
-    text.extend_from_slice(format!("\" is type {new}, already exists as type {existing}").as_bytes());
-    text
-}
-
-fn drop_reason(reason: &DropReason, database: &str) -> BString {
-    let invalid = |what: &str, measurement: &[u8]| {
-        let mut text = BString::from(what);
-        text.extend_from_slice(measurement);
-        text.extend_from_slice(b"\" is invalid");
-        text
-    };
-    match reason {
-        DropReason::TypeConflict { measurement, field, new, existing } => {
-            conflict(measurement, field, new.influxql_name(), existing.influxql_name())
-        }
-        DropReason::TimeTag { measurement } => {
-            invalid("invalid tag key: input tag \"time\" on measurement \"", measurement)
-        }
-        DropReason::TimeField { measurement } => {
-            invalid("invalid field name: input field \"time\" on measurement \"", measurement)
-        }
-        DropReason::SeriesLimit { series, max } => {
-            format!("max-series-per-database limit exceeded: db={database} ({series}/{max})").into()
-        }
-        DropReason::TagValueLimit { measurement, key, value, values, max } => format!(
-            "max-values-per-tag limit exceeded ({values}/{max}): measurement={} tag={} value={}",
-            GoQuote(measurement),
-            GoQuote(key),
-            GoQuote(value)
-        )
-        .into(),
-    }
 }

@@ -40,7 +40,7 @@ pub use query::{Cost, Outcome, QueryPage, View, query_page};
 pub use status::{Section, StatusPage, status_page};
 pub use table::TimeForm;
 pub use tree::{DatabaseCounts, Listing, OpenMeasurement, TreePage, tree_page};
-pub use write::{LineProblem, WriteOutcome, WritePage, write_page};
+pub use write::{LineProblem, OtherLines, WriteOutcome, WritePage, write_page};
 
 #[cfg(test)]
 mod tests;

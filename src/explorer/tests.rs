@@ -230,6 +230,8 @@ fn the_other_pages_escape_and_label_what_they_show() {
         outcome: Some(WriteOutcome::Failed {
             problem: problem.clone(),
             lines: vec![LineProblem { line: 3, text: HOSTILE.to_owned(), problem: problem.clone() }],
+            has_more: false,
+            others: OtherLines::Stored,
         }),
         ..WritePage::default()
     };
@@ -257,6 +259,32 @@ fn the_other_pages_escape_and_label_what_they_show() {
     check_escaped(&login_page(&user, Some(&problem)));
     check_labels(&login_page(&frame(), None));
     check_escaped(&message_page(&frame(), "Refused", &problem));
+}
+
+// spec: explorer.write.2
+#[test]
+fn a_write_that_fails_says_which_points_are_stored() {
+    let shown = |has_more, others| {
+        let problem = |text: &str| Problem { text: text.to_owned(), clause: Some("write.shard.5") };
+        let lines = vec![LineProblem { line: 3, text: "m v=1".to_owned(), problem: problem("why") }];
+        let outcome = Some(WriteOutcome::Failed { problem: problem("the whole"), lines, has_more, others });
+        write_page(&frame(), &WritePage { outcome, ..WritePage::default() })
+    };
+    let stored =
+        "<p>These lines are not stored. All points without a problem that the retention policy keeps are stored.";
+    for (has_more, others, expected) in [
+        (false, OtherLines::Stored, stored),
+        (true, OtherLines::Stored, "<p>These lines are not stored. There are more lines with problems. All points"),
+        (false, OtherLines::StoredInOtherShards, "<p>These lines are not stored. At least one shard"),
+        (false, OtherLines::None, "<p>No line can be read, and nothing is stored.</p>"),
+        (false, OtherLines::Refused, "<p>These lines cannot be read, either.</p>"),
+    ] {
+        let page = shown(has_more, others);
+        assert!(page.contains(expected), "{page}");
+        let is_refused = others == OtherLines::Refused;
+        assert_eq!(page.contains("<p>the whole</p>"), is_refused, "{page}");
+        assert_eq!(page.contains("<pre>the whole</pre>"), !is_refused, "{page}");
+    }
 }
 
 // spec: explorer.page.1

@@ -25,9 +25,26 @@ pub enum WriteOutcome {
     Failed {
         /// What other clients are told.
         problem: Problem,
-        /// The lines that cannot be read.
+        /// The first lines that cannot be read or whose points are not stored for reasons of their own.
         lines: Vec<LineProblem>,
+        /// Whether there are more of them.
+        has_more: bool,
+        /// What became of the points of the others.
+        others: OtherLines,
     },
+}
+
+/// What became of the points of the lines that have no problem of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherLines {
+    /// There are none: no line can be read.
+    None,
+    /// They are stored.
+    Stored,
+    /// They are stored, except where a shard refused all of its points.
+    StoredInOtherShards,
+    /// The write failed as a whole.
+    Refused,
 }
 
 /// The page.
@@ -86,11 +103,12 @@ pub fn write_page(frame: &Frame, write: &WritePage) -> String {
 fn shown(outcome: &WriteOutcome) -> Markup {
     match outcome {
         WriteOutcome::Stored => html! { p.done role="status" { "All points are stored." } },
-        WriteOutcome::Failed { problem: refused, lines } if lines.is_empty() => problem(refused),
-        WriteOutcome::Failed { problem: refused, lines } => html! {
+        WriteOutcome::Failed { problem: refused, lines, .. } if lines.is_empty() => problem(refused),
+        WriteOutcome::Failed { problem: refused, lines, has_more, others } => html! {
+            @if *others == OtherLines::Refused { (problem(refused)) }
             div.problem role="alert" {
-                p { "These lines cannot be read. The other points are stored, unless the message below says otherwise." }
-                div.scroll tabindex="0" role="region" aria-label="Lines that cannot be read" {
+                p { (summary(*others, *has_more)) }
+                div.scroll tabindex="0" role="region" aria-label="Lines with problems" {
                     table {
                         thead { tr { th scope="col" { "Line" } th scope="col" { "Text" } th scope="col" { "Problem" } } }
                         tbody {
@@ -104,8 +122,29 @@ fn shown(outcome: &WriteOutcome) -> Markup {
                         }
                     }
                 }
-                details { summary { "The whole message" } pre { (refused.text) } }
+                @if *others != OtherLines::Refused {
+                    details { summary { "The whole message" } pre { (refused.text) } }
+                }
             }
         },
     }
+}
+
+/// Which points are stored, in front of the lines that have problems. Points that are too old for their policy are dropped
+/// without a message.
+fn summary(others: OtherLines, has_more: bool) -> String {
+    let (these, which) = match others {
+        OtherLines::None => ("No line can be read, and nothing is stored.", ""),
+        OtherLines::Stored => {
+            ("These lines are not stored.", "All points without a problem that the retention policy keeps are stored.")
+        }
+        OtherLines::StoredInOtherShards => (
+            "These lines are not stored.",
+            "At least one shard, the points of a span of time, has refused all of its points. \
+             Points without a problem in other shards are stored if the retention policy keeps them.",
+        ),
+        OtherLines::Refused => ("These lines cannot be read, either.", ""),
+    };
+    let more = if has_more { "There are more lines with problems." } else { "" };
+    [these, more, which].iter().filter(|text| !text.is_empty()).copied().collect::<Vec<_>>().join(" ")
 }

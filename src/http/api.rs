@@ -8,6 +8,7 @@ use fluxstone_engine::{
     AuthState, Clock, ClockMove, Engine, LoginError, LoginMark, Mode, MoveError, PreparedQuery, Principal,
     QueryRefusal, QueryRequest, StatementResult, Statistics, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
+use fluxstone_line_protocol::{ParsedBody, Precision};
 use fluxstone_model::Timestamp;
 use fluxstone_query::ReadCounter;
 
@@ -48,6 +49,8 @@ pub trait Api: Send + Sync + 'static {
     fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError>;
     /// See [`Engine::write`].
     fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError>;
+    /// See [`Engine::parse_lines`].
+    fn parse_lines<'a>(&self, body: &'a [u8], precision: Precision) -> ParsedBody<'a>;
     /// See [`Engine::prepare`].
     fn prepare(&self, request: QueryRequest<'_>) -> Result<Self::Prepared, QueryRefusal>;
     /// See [`PreparedQuery::only_reads`].
@@ -120,6 +123,9 @@ impl Api for Engine {
     }
     fn write(&self, request: WriteRequest<'_>) -> Result<(), WriteError> {
         Engine::write(self, request)
+    }
+    fn parse_lines<'a>(&self, body: &'a [u8], precision: Precision) -> ParsedBody<'a> {
+        Engine::parse_lines(self, body, precision)
     }
     fn prepare(&self, request: QueryRequest<'_>) -> Result<PreparedQuery, QueryRefusal> {
         Engine::prepare(self, request)

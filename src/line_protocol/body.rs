@@ -47,6 +47,26 @@ pub struct Point<'a> {
     pub time: Timestamp,
 }
 
+impl Point<'_> {
+    /// Where the line begins in `body`, in bytes; `body` is the one that was parsed.
+    ///
+    /// Each point borrows the beginning of its own line, so parsing need not count bytes for this.
+    ///
+    /// ```
+    /// use fluxstone_line_protocol::{Precision, parse};
+    /// use fluxstone_model::Timestamp;
+    ///
+    /// let body = b"# a comment\n  cpu idle=91.5\ncpu idle=7";
+    /// let parsed = parse(body, Precision::Second, Timestamp::EPOCH);
+    /// let starts: Vec<_> = parsed.points.iter().map(|point| point.starts_at(body)).collect();
+    /// assert_eq!(starts, [Some(14), Some(28)]);
+    /// ```
+    pub fn starts_at(&self, body: &[u8]) -> Option<usize> {
+        let at = self.series.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
+        body.get(at..)?.starts_with(self.series).then_some(at)
+    }
+}
+
 /// One field of a point.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Field<'a> {

@@ -130,6 +130,15 @@ proptest! {
                 prop_assert_eq!(key.raw.len(), point.series.len());
             }
             prop_assert_eq!(next_value, parsed.values.len());
+            for point in &parsed.points {
+                let at = point.starts_at(&body).expect("a part of the body");
+                let alone = parse_as(&body[at..], Precision::Second, NOW, semantics);
+                let same = &alone.points[0];
+                prop_assert_eq!((same.series, same.time), (point.series, point.time));
+                prop_assert!(alone.fields_of(same).eq(parsed.fields_of(point)));
+            }
+            let starts: Vec<_> = parsed.points.iter().map(|point| point.starts_at(&body)).collect();
+            prop_assert!(starts.is_sorted_by(|a, b| a < b));
             let is_escaped = |value: &Scalar<'_>| matches!(value, Scalar::String(text) if text.contains(&b'\\'));
             let escaped = (0..).zip(&parsed.values).filter(|(_, value)| is_escaped(value)).map(|(at, _)| at);
             prop_assert_eq!(&escaped.collect::<Vec<u32>>(), &parsed.escaped);

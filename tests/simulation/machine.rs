@@ -48,7 +48,7 @@ pub(crate) fn write(
     let strings = UnescapedStrings::of(&body);
     let writer = transaction.shard(database, shard)?;
     match write_shard(writer, &strings.batch(body), &all, WriteLimits::default()) {
-        Ok(_) | Err(IngestError::TypeConflictInRequest | IngestError::CacheFull { .. }) => Ok(()),
+        Ok(_) | Err(IngestError::TypeConflictInRequest(_) | IngestError::CacheFull { .. }) => Ok(()),
         Err(IngestError::Storage(error)) => Err(error),
     }
 }

@@ -9,11 +9,13 @@
 //! Which points belong to which shard, and the words for refusals, are in the module `write` of the engine.
 
 mod body;
+mod dropped;
 mod outcome;
 mod shard;
 #[cfg(test)]
 mod tests;
 
 pub use body::UnescapedStrings;
-pub use outcome::{DropReason, IngestError, WriteLimits, WriteOutcome};
+pub use dropped::{DropReason, DroppedPoint, DroppedPoints};
+pub use outcome::{IngestError, WriteLimits, WriteOutcome};
 pub use shard::{ResolvedBatch, write_shard, write_shard_with};

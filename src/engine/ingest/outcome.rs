@@ -1,7 +1,8 @@
 //! What can become of the points of a write: they are stored, dropped for a reason, or the write fails.
 
-use fluxstone_model::{Clause, FieldType, Text};
 use fluxstone_storage::StorageError;
+
+use super::dropped::{DropReason, DroppedPoints};
 
 /// The limits that writes must keep; zero is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,8 +22,10 @@ pub struct WriteOutcome {
     pub stored: u64,
     /// How many were dropped; a point with k conflicting fields counts k.
     pub dropped: u64,
-    /// Why the first of them was dropped.
+    /// Why the first of them was dropped, in the order of the checks.
     pub reason: Option<DropReason>,
+    /// The first of them in the order of the request.
+    pub first_dropped: DroppedPoints,
 }
 
 impl WriteOutcome {
@@ -31,28 +34,18 @@ impl WriteOutcome {
         self.stored += other.stored;
         self.dropped += other.dropped;
         self.reason = self.reason.take().or(other.reason);
+        self.first_dropped.add(other.first_dropped);
     }
-}
 
-/// The reason why a point was dropped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the parts of the message")]
-pub enum DropReason {
-    TypeConflict { measurement: Text, field: Text, new: FieldType, existing: FieldType },
-    TimeTag { measurement: Text },
-    TimeField { measurement: Text },
-    SeriesLimit { series: u64, max: u64 },
-    TagValueLimit { measurement: Text, key: Text, value: Text, values: u64, max: u64 },
-}
+    /// Whether the reason why a point is dropped is of interest.
+    pub(super) fn takes(&self, index: u32) -> bool {
+        self.reason.is_none() || self.first_dropped.takes(index)
+    }
 
-impl DropReason {
-    /// The clause that the point does not keep.
-    pub fn clause(&self) -> Clause {
-        match self {
-            DropReason::TypeConflict { .. } => Clause::new("write.shard.2"),
-            DropReason::TimeTag { .. } | DropReason::TimeField { .. } => Clause::new("write.shard.3"),
-            DropReason::SeriesLimit { .. } | DropReason::TagValueLimit { .. } => Clause::new("write.shard.4"),
-        }
+    /// Keeps the reason why a point is dropped.
+    pub(super) fn note(&mut self, index: u32, reason: DropReason) {
+        self.reason.get_or_insert_with(|| reason.clone());
+        self.first_dropped.insert(index, reason);
     }
 }
 
@@ -60,9 +53,10 @@ impl DropReason {
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// A new field came with two types in one request to a new shard. The transaction can still be committed: the shard,
-    /// the series of all points and the fields before the conflict are then known.
+    /// the series of all points and the fields before the conflict are then known. The first points of the shard that would
+    /// not be stored in any case: that of the conflict, and those that are dropped for other reasons.
     #[error("field type conflict")]
-    TypeConflictInRequest,
+    TypeConflictInRequest(Box<DroppedPoints>),
     /// The values do not fit into the cache. The transaction can still be committed: the series and fields are then known.
     #[error("engine: cache-max-memory-size exceeded: ({bytes}/{max})")]
     CacheFull {

@@ -8,10 +8,11 @@ use std::borrow::Cow;
 
 use fluxstone_columns::{PointBatch, PointRow};
 use fluxstone_model::escape::{unescape_measurement, unescape_tag};
-use fluxstone_model::{RawSeriesKey, Scalar, SeriesKey, Text};
+use fluxstone_model::{FieldType, RawSeriesKey, Scalar, SeriesKey, Text};
 use fluxstone_storage::{Field, MeasurementNumber, ResolvedSeries, ShardWriter};
 
-use super::outcome::{DropReason, IngestError, WriteLimits, WriteOutcome};
+use super::dropped::DropReason;
+use super::outcome::{IngestError, WriteLimits, WriteOutcome};
 
 /// The name that neither a tag nor a field can have.
 const TIME: &[u8] = b"time";
@@ -169,7 +170,7 @@ impl ShardIngest<'_, '_> {
         }
         match self.tag_over_limit(&key) {
             Some(reason) => {
-                self.drop_point(1, reason);
+                self.drop_point(point, reason);
                 SeriesLookup::OverLimit
             }
             None => SeriesLookup::New,
@@ -197,7 +198,7 @@ impl ShardIngest<'_, '_> {
             SeriesLookup::Known(series) => series,
             SeriesLookup::New => match self.add_series(point) {
                 Ok(series) => series,
-                Err(reason) => return self.drop_point(1, reason),
+                Err(reason) => return self.drop_point(point, reason),
             },
         };
         if self.keep_like_previous(point, series) {
@@ -205,7 +206,7 @@ impl ShardIngest<'_, '_> {
         }
         if self.has_only_time(point) {
             let measurement = self.measurement_of(point);
-            return self.drop_point(1, DropReason::TimeField { measurement });
+            return self.drop_point(point, DropReason::TimeField { measurement });
         }
         if !self.has_conflict_in_request {
             self.resolve_fields(point, series);
@@ -286,22 +287,36 @@ impl ShardIngest<'_, '_> {
                 self.fields.push(Some(field));
                 continue;
             }
+            if conflicts == 0 {
+                self.note_conflict(point, key, value.field_type(), field.field_type);
+            }
             if self.writer.is_new_shard() {
                 self.has_conflict_in_request = true;
                 return;
             }
             conflicts += 1;
-            if self.outcome.reason.is_none() {
-                let (measurement, name) = (self.measurement_of(point), Text::from(&**key));
-                let (new, existing) = (value.field_type(), field.field_type);
-                self.outcome.reason = Some(DropReason::TypeConflict { measurement, field: name, new, existing });
-            }
         }
         if conflicts > 0 {
             self.outcome.dropped += conflicts;
         } else {
             self.keep(point, series, values);
         }
+    }
+
+    /// Notes the first field of a point that has another type.
+    #[cold]
+    fn note_conflict(&mut self, point: &PointRow, key: &[u8], new: FieldType, existing: FieldType) {
+        let index = self.index_of(point);
+        if !self.outcome.takes(index) {
+            return;
+        }
+        let (measurement, field) = (self.measurement_of(point), Text::from(key));
+        let reason = if self.writer.is_new_shard() {
+            DropReason::TypeConflictInRequest { measurement, field, new, existing }
+        } else {
+            DropReason::TypeConflict { measurement, field, new, existing }
+        };
+        self.outcome.note(index, reason);
     }
 
     /// Keeps a point whose fields were resolved, and remembers its layout, unless `time` is among its fields.
@@ -360,15 +375,22 @@ impl ShardIngest<'_, '_> {
         Text::from(&*unescape_measurement(RawSeriesKey::new(self.batch.series_of(point)).measurement))
     }
 
-    fn drop_point(&mut self, count: u64, reason: DropReason) {
-        self.outcome.dropped += count;
-        self.outcome.reason.get_or_insert(reason);
+    #[cold]
+    fn drop_point(&mut self, point: &PointRow, reason: DropReason) {
+        self.outcome.dropped += 1;
+        self.outcome.note(self.index_of(point), reason);
+    }
+
+    /// The index of a point of the batch. Its address tells it, so that nothing has to be done for points that are kept.
+    fn index_of(&self, point: &PointRow) -> u32 {
+        let offset = std::ptr::from_ref(point).addr() - self.batch.rows().as_ptr().addr();
+        (offset / size_of::<PointRow>()) as u32
     }
 
     fn finish(self) -> Result<WriteOutcome, IngestError> {
         if self.has_conflict_in_request {
             // Dropping the writer keeps the new series and fields.
-            return Err(IngestError::TypeConflictInRequest);
+            return Err(IngestError::TypeConflictInRequest(Box::new(self.outcome.first_dropped)));
         }
         let (bytes, max) = (self.cache_bytes, self.limits.cache_bytes_max);
         if max > 0 && bytes > max {

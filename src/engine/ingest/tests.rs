@@ -1,7 +1,7 @@
 //! The rules of writing, on a store without an engine.
 
 use fluxstone_columns::{Column, SeriesPredicate, Source};
-use fluxstone_line_protocol::{Precision, parse};
+use fluxstone_line_protocol::{LINE_ERRORS_MAX, Precision, parse};
 use fluxstone_model::{DatabaseId, FieldType, ShardId, Text, TimeRange, Timestamp};
 use fluxstone_storage::{Store, StoreOptions};
 
@@ -66,6 +66,16 @@ impl Fixture {
     }
 }
 
+/// Numbers of stored and dropped points, and the first reason.
+fn counts(outcome: &WriteOutcome) -> (u64, u64, Option<DropReason>) {
+    (outcome.stored, outcome.dropped, outcome.reason.clone())
+}
+
+/// The clauses of the first points that were dropped.
+fn dropped(points: &DroppedPoints) -> Vec<(u32, &'static str)> {
+    points.points().iter().map(|point| (point.index, point.reason.clause().id())).collect()
+}
+
 fn conflict(field: &str, new: FieldType, existing: FieldType) -> DropReason {
     DropReason::TypeConflict { measurement: "m".into(), field: field.into(), new, existing }
 }
@@ -76,7 +86,9 @@ fn a_conflict_drops_the_point_and_counts_each_field() {
     f.write("m a=1,b=1i 1");
     let outcome = f.write("m a=1i,b=1 2\nm a=2 3");
     let reason = Some(conflict("a", FieldType::Integer, FieldType::Float));
-    assert_eq!(outcome, WriteOutcome { stored: 1, dropped: 2, reason });
+    assert_eq!(counts(&outcome), (1, 2, reason.clone()));
+    let points = outcome.first_dropped.points();
+    assert_eq!((points.len(), points[0].index, Some(&points[0].reason)), (1, 0, reason.as_ref()));
     assert_eq!((f.times("a"), f.times("b")), (vec![1, 3], vec![1]));
 }
 
@@ -92,7 +104,11 @@ fn series_and_fields_before_a_conflict_are_added() {
 fn two_types_of_a_new_field_stop_the_write_to_a_new_shard() {
     let f = Fixture::new();
     let refused = f.try_write("a f=1 1\nb,t=x g=1,h=1 1\nb,t=y g=t,i=1 2\nz,t=z f=1 3");
-    assert!(matches!(refused, Err(IngestError::TypeConflictInRequest)));
+    let Err(IngestError::TypeConflictInRequest(points)) = refused else { panic!("{refused:?}") };
+    let (measurement, field) = ("b".into(), "g".into());
+    let (new, existing) = (FieldType::Boolean, FieldType::Float);
+    let reason = DropReason::TypeConflictInRequest { measurement, field, new, existing };
+    assert_eq!(points.points(), [DroppedPoint { index: 2, reason }]);
     assert_eq!(f.series(), ["a", "b,t=x", "b,t=y", "z,t=z"]);
     assert_eq!((f.fields("b"), f.fields("z")), (vec!["g".into(), "h".into()], Vec::<String>::new()));
     let source = f.source();
@@ -101,6 +117,28 @@ fn two_types_of_a_new_field_stop_the_write_to_a_new_shard() {
     // The shard is known now, so the first type wins.
     let outcome = f.write("b,t=x g=1 1\nb,t=y g=t 2");
     assert_eq!((outcome.stored, outcome.dropped), (1, 1));
+}
+
+#[test]
+fn a_refused_shard_names_its_conflict_and_the_points_that_are_dropped_besides() {
+    let f = Fixture::new();
+    let refused = f.try_write("m,time=a f=1 1\nm f=1 1\nm f=1i,g=1 2\nm f=t 3\nm time=1 4\nm f=2 5");
+    let Err(IngestError::TypeConflictInRequest(points)) = refused else { panic!("{refused:?}") };
+    assert_eq!(dropped(&points), [(0, "write.shard.3"), (2, "write.shard.5"), (4, "write.shard.3")]);
+}
+
+#[test]
+fn the_first_dropped_points_are_listed() {
+    let f = Fixture::new();
+    f.write("m v=1 1");
+    let outcome = f.write(&"m v=1 1\nm v=t,w=1 2\n".repeat(LINE_ERRORS_MAX));
+    assert_eq!((outcome.stored, outcome.dropped), (100, 100));
+    assert!(!outcome.first_dropped.has_more());
+    let outcome = f.write(&"m v=1 1\nm v=t,w=1 2\n".repeat(LINE_ERRORS_MAX + 1));
+    assert_eq!((outcome.stored, outcome.dropped), (101, 101));
+    let indexes: Vec<u32> = outcome.first_dropped.points().iter().map(|point| point.index).collect();
+    assert_eq!(indexes, (0..LINE_ERRORS_MAX as u32).map(|n| 2 * n + 1).collect::<Vec<_>>());
+    assert!(outcome.first_dropped.has_more());
 }
 
 #[test]
@@ -119,7 +157,7 @@ fn new_series_are_stored_up_to_the_limit() {
     let f = Fixture::with(WriteLimits { series_per_database_max: 2, ..WriteLimits::default() });
     let outcome = f.write("m,a=1 v=1 1\nm,a=2,b=1 v=1 1\nm,a=3 v=1 1\nm,a=1 v=2 2\nm,b=1,a=2 v=2 2");
     let reason = Some(DropReason::SeriesLimit { series: 2, max: 2 });
-    assert_eq!(outcome, WriteOutcome { stored: 4, dropped: 1, reason });
+    assert_eq!(counts(&outcome), (4, 1, reason));
 }
 
 #[test]
@@ -130,7 +168,9 @@ fn tag_values_are_counted_before_the_request() {
     let outcome = f.write("m,time=1 v=1 1\nm,a=5 v=1 1\nm,a=4,b=1 v=1 1");
     let (measurement, key, value) = ("m".into(), "a".into(), "5".into());
     let reason = DropReason::TagValueLimit { measurement, key, value, values: 4, max: 2 };
-    assert_eq!(outcome, WriteOutcome { stored: 1, dropped: 2, reason: Some(reason) });
+    assert_eq!(counts(&outcome), (1, 2, Some(reason)));
+    // The limit is checked first, but points are listed in the order of the request.
+    assert_eq!(dropped(&outcome.first_dropped), [(0, "write.shard.3"), (1, "write.shard.4")]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod continuous_queries;
 mod deletion;
 mod interrupts;
 mod long_conditions;
+mod partial_writes;
 mod privileges;
 mod recovery;
 mod schema;

@@ -1,10 +1,12 @@
-//! The page that writes points: through the path of `/write`, and then with the number of each line that cannot be read.
+//! The page that writes points: through the path of `/write`, and then with the number of each line that cannot be read or
+//! whose point is not stored.
 
 use std::sync::Arc;
 
-use fluxstone_explorer::{LineProblem, Problem, WriteOutcome, WritePage, quoted_name, write_page};
-use fluxstone_line_protocol::parse;
-use fluxstone_model::Timestamp;
+use fluxstone_engine::PartialWrite;
+use fluxstone_explorer::{LineProblem, OtherLines, Problem, WriteOutcome, WritePage, quoted_name, write_page};
+use fluxstone_line_protocol::{LINE_ERRORS_MAX, ParsedBody, parsed_bytes_max};
+use fluxstone_model::Clause;
 
 use super::answers::problem_of;
 use super::listing::{Show, databases, first_names, list};
@@ -18,7 +20,7 @@ use crate::socket::Peer;
 use crate::units;
 use crate::write::{WriteJob, store};
 
-/// The most characters of a line that is shown with its problem.
+/// The most characters of a line that is shown with its problem, and of the problem.
 const LINE_CHARS_MAX: usize = 500;
 
 /// Copies of the lines that the page has, besides the one that is written.
@@ -82,13 +84,12 @@ async fn stored<A: Api>(
     fields: &Parameters,
 ) -> Result<WriteOutcome, Refusal> {
     let lines = unix_lines(fields.get("lines"));
-    let failed = |refusal: Refusal, lines| WriteOutcome::Failed { problem: problem_of(&refusal), lines };
     if fields.get("db").is_empty() {
-        return Ok(failed(Refusal::NoDatabase, Vec::new()));
+        return Ok(refused(&Refusal::NoDatabase));
     }
     let principal = visitor.principal();
     if let Err(error) = context.api.authorize_write(&principal, fields.get("db")) {
-        return Ok(failed(error.into(), Vec::new()));
+        return Ok(refused(&error.into()));
     }
     let mut query = Parameters::default();
     for name in ["db", "rp", "precision"] {
@@ -98,11 +99,24 @@ async fn stored<A: Api>(
     let mut memory = context.body_memory.reservation();
     memory.grow_by(lines.len()).await.map_err(BodyError::Memory)?;
     let job = WriteJob { part: None, principal, query, gzip: false, received: lines.clone(), memory };
-    match store(context, client, job).await {
-        Ok(()) => Ok(WriteOutcome::Stored),
-        Err(refusal @ Refusal::Write(_)) => Ok(failed(refusal, line_problems(&lines, fields.get("precision")))),
-        Err(refusal) => Err(refusal),
+    let refusal = match store(context, client, job).await {
+        Ok(()) => return Ok(WriteOutcome::Stored),
+        Err(refusal) => refusal,
+    };
+    let Refusal::Write(error) = &refusal else { return Err(refusal) };
+    // The lines are parsed once more. What was written stays written, so without memory for that only the message is shown.
+    let mut memory = context.body_memory.reservation();
+    if memory.grow_by(parsed_bytes_max(&lines)).await.is_err() {
+        return Ok(refused(&refusal));
     }
+    let parsed = context.api.parse_lines(&lines, units::precision(fields.get("precision")));
+    Ok(outcome(&lines, &parsed, problem_of(&refusal), error.partial.as_deref()))
+}
+
+/// The outcome of a write of which no line is known to have a problem of its own.
+fn refused(refusal: &Refusal) -> WriteOutcome {
+    let (problem, others) = (problem_of(refusal), OtherLines::Refused);
+    WriteOutcome::Failed { problem, lines: Vec::new(), has_more: false, others }
 }
 
 /// The lines as they were typed: browsers send line ends as CR LF.
@@ -110,40 +124,128 @@ fn unix_lines(sent: &[u8]) -> Vec<u8> {
     bstr::ByteSlice::replace(sent, "\r\n", "\n")
 }
 
-/// The lines that cannot be read, with their numbers.
-fn line_problems(body: &[u8], precision: &[u8]) -> Vec<LineProblem> {
-    let parsed = parse(body, units::precision(precision), Timestamp::EPOCH);
-    let mut line = 1;
-    let mut counted = 0;
-    let mut problems = Vec::new();
-    for error in parsed.errors {
-        line += memchr::memchr_iter(b'\n', body.get(counted..error.at).unwrap_or_default()).count();
-        counted = error.at;
-        let text = body.get(error.at..).unwrap_or_default().split(|&b| b == b'\n').next().unwrap_or_default();
+/// The outcome of a write of `body` that failed, in part or as a whole.
+fn outcome(body: &[u8], parsed: &ParsedBody<'_>, problem: Problem, partial: Option<&PartialWrite>) -> WriteOutcome {
+    let mut problems = line_problems(body, parsed, partial);
+    let has_more =
+        problems.len() > LINE_ERRORS_MAX || parsed.more_errors > 0 || partial.is_some_and(|partial| partial.has_more);
+    problems.truncate(LINE_ERRORS_MAX);
+    let others = match partial {
+        Some(partial) if partial.shards_refused => OtherLines::StoredInOtherShards,
+        Some(_) => OtherLines::Stored,
+        None if parsed.points.is_empty() => OtherLines::None,
+        None => OtherLines::Refused,
+    };
+    WriteOutcome::Failed { problem, lines: numbered(body, &problems), has_more, others }
+}
+
+/// A line that is not stored.
+struct Found {
+    /// Where the line begins.
+    at: usize,
+    reason: String,
+    clause: Clause,
+}
+
+/// The lines that cannot be read or whose points are not stored, in their order.
+fn line_problems(body: &[u8], parsed: &ParsedBody<'_>, partial: Option<&PartialWrite>) -> Vec<Found> {
+    let bad = parsed.errors.iter().map(|error| {
         let message = to_text(&error.text);
         let reason = message.rsplit_once("': ").map_or(message.as_str(), |(_, reason)| reason);
-        problems.push(LineProblem {
-            line,
-            text: to_text(text).chars().take(LINE_CHARS_MAX).collect(),
-            problem: Problem { text: reason.to_owned(), clause: Some(error.clause.id()) },
-        });
-    }
+        Found { at: error.at, reason: reason.to_owned(), clause: error.clause }
+    });
+    let dropped = partial.into_iter().flat_map(|partial| &partial.not_stored).filter_map(|error| {
+        let at = parsed.points.get(error.index)?.starts_at(body)?;
+        Some(Found { at, reason: to_text(&error.text), clause: error.clause })
+    });
+    let mut problems: Vec<Found> = bad.chain(dropped).collect();
+    problems.sort_by_key(|found| found.at);
     problems
+}
+
+/// The problems with the numbers and the beginnings of their lines.
+fn numbered(body: &[u8], problems: &[Found]) -> Vec<LineProblem> {
+    let shown = |text: &str| text.chars().take(LINE_CHARS_MAX).collect();
+    let (mut line, mut counted) = (1, 0);
+    let number = |found: &Found| {
+        line += memchr::memchr_iter(b'\n', body.get(counted..found.at).unwrap_or_default()).count();
+        counted = found.at;
+        let text = body.get(found.at..).unwrap_or_default().split(|&b| b == b'\n').next().unwrap_or_default();
+        let problem = Problem { text: shown(&found.reason), clause: Some(found.clause.id()) };
+        LineProblem { line, text: shown(&to_text(text)), problem }
+    };
+    problems.iter().map(number).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use fluxstone_engine::PointError;
+    use fluxstone_line_protocol::parse;
+    use fluxstone_model::Timestamp;
+
     use super::*;
+
+    fn found(body: &[u8], partial: Option<&PartialWrite>) -> (Vec<(usize, String, String)>, bool, OtherLines) {
+        let parsed = parse(body, units::precision(b"s"), Timestamp::EPOCH);
+        match outcome(body, &parsed, Problem::default(), partial) {
+            WriteOutcome::Stored => panic!("a failure"),
+            WriteOutcome::Failed { lines, has_more, others, .. } => {
+                let texts = |line: LineProblem| (line.line, line.text, line.problem.text);
+                (lines.into_iter().map(texts).collect(), has_more, others)
+            }
+        }
+    }
+
+    fn dropped(indexes: impl IntoIterator<Item = usize>) -> PartialWrite {
+        let error =
+            |index| PointError { index, text: format!("why {index}").into(), clause: Clause::new("write.shard.2") };
+        PartialWrite { not_stored: indexes.into_iter().map(error).collect(), ..PartialWrite::default() }
+    }
+
+    fn problem(line: usize, text: &str, reason: &str) -> (usize, String, String) {
+        (line, text.to_owned(), reason.to_owned())
+    }
 
     // spec: explorer.write.2
     #[test]
     fn lines_that_cannot_be_read_have_their_numbers() {
         let body = unix_lines(b"m v=1\r\n\r\n# comment\r\nm v=x\r\nm s=\"a\r\nb\"\r\n  oops");
-        let found: Vec<_> = line_problems(&body, b"s")
-            .into_iter()
-            .map(|problem| (problem.line, problem.text, problem.problem.text))
-            .collect();
-        let problem = |line, text: &str, reason: &str| (line, text.to_owned(), reason.to_owned());
-        assert_eq!(found, [problem(4, "m v=x", "invalid boolean"), problem(7, "oops", "missing fields")]);
+        let bad = [problem(4, "m v=x", "invalid boolean"), problem(7, "oops", "missing fields")];
+        assert_eq!(found(&body, Some(&dropped([]))), (bad.to_vec(), false, OtherLines::Stored));
+        assert_eq!(found(&body, None), (bad.to_vec(), false, OtherLines::Refused));
+        let none = vec![problem(1, "oops", "missing fields")];
+        assert_eq!(found(b"oops", None), (none, false, OtherLines::None));
+    }
+
+    // spec: explorer.write.2
+    #[test]
+    fn points_that_are_not_stored_have_the_numbers_of_their_lines() {
+        let body = b"# comment\n\nm s=\"a\nb\",v=1 1\noops\n  m v=2 2\nm v=3 3\nm,t=\\\n v=4 4\nm v=4 4";
+        let partial = PartialWrite { shards_refused: true, ..dropped([0, 1, 4]) };
+        let (lines, has_more, others) = found(body, Some(&partial));
+        let expected = [
+            problem(3, "m s=\"a", "why 0"),
+            problem(5, "oops", "missing fields"),
+            problem(6, "m v=2 2", "why 1"),
+            problem(10, "m v=4 4", "why 4"),
+        ];
+        assert_eq!((&lines[..], has_more, others), (&expected[..], false, OtherLines::StoredInOtherShards));
+    }
+
+    // spec: explorer.write.2
+    #[test]
+    fn lines_are_shown_up_to_the_number_that_write_reports() {
+        let body = "bad\nm v=1\n".repeat(LINE_ERRORS_MAX);
+        let all = dropped(0..LINE_ERRORS_MAX);
+        let (lines, has_more, _) = found(body.as_bytes(), Some(&all));
+        assert_eq!((lines.len(), has_more), (LINE_ERRORS_MAX, true));
+        assert!(lines.iter().map(|line| line.0).eq(1..=LINE_ERRORS_MAX));
+        let body = format!("m {}=1\nm v=1", "f".repeat(2 * LINE_CHARS_MAX));
+        let (lines, has_more, _) = found(body.as_bytes(), Some(&dropped([0])));
+        assert_eq!((lines[0].1.len(), has_more), (LINE_CHARS_MAX, false));
+        for more in [PartialWrite { has_more: true, ..dropped([0]) }, dropped([])] {
+            let body = "bad\n".repeat(LINE_ERRORS_MAX + usize::from(!more.has_more)) + "m v=1";
+            assert!(found(body.as_bytes(), Some(&more)).1);
+        }
     }
 }

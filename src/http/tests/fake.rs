@@ -9,6 +9,7 @@ use fluxstone_engine::{
     AuthState, Clock, ClockMove, ErrorKind, LoginError, LoginMark, Mode, MoveError, Principal, QueryRefusal,
     QueryRequest, StatementResult, Statistics, SystemClock, TakesLong, WriteError, WriteRequest, WrittenPoints,
 };
+use fluxstone_line_protocol::{ParsedBody, Precision, parse};
 use fluxstone_model::{Clause, Timestamp};
 use fluxstone_query::{ReadCounter, SeriesRows, Value};
 
@@ -179,7 +180,7 @@ impl Api for FakeEngine {
     }
 
     fn authorize_write(&self, principal: &Principal, database: &[u8]) -> Result<(), WriteError> {
-        let error = |kind, text: &str| Err(WriteError { kind, text: text.into(), clause: CLAUSE });
+        let error = |kind, text: &str| Err(WriteError { kind, text: text.into(), clause: CLAUSE, partial: None });
         match (database, principal) {
             (b"panic", _) => panic!("as asked"),
             (b"d", Principal::Nobody) => error(ErrorKind::Forbidden, "user is required to write to database \"d\""),
@@ -200,14 +201,21 @@ impl Api for FakeEngine {
             text(request.body)
         ));
         match request.body.strip_prefix(b"bad ") {
-            Some(line) => Err(WriteError { kind: ErrorKind::BadRequest, text: line.into(), clause: CLAUSE }),
+            Some(line) => {
+                Err(WriteError { kind: ErrorKind::BadRequest, text: line.into(), clause: CLAUSE, partial: None })
+            }
             None if request.policy == b"nosuch" => Err(WriteError {
                 kind: ErrorKind::Internal,
                 text: "retention policy not found: nosuch".into(),
                 clause: CLAUSE,
+                partial: None,
             }),
             None => Ok(()),
         }
+    }
+
+    fn parse_lines<'a>(&self, body: &'a [u8], precision: Precision) -> ParsedBody<'a> {
+        parse(body, precision, Timestamp::EPOCH)
     }
 
     fn prepare(&self, request: QueryRequest<'_>) -> Result<Self::Prepared, QueryRefusal> {
