@@ -1,16 +1,21 @@
-//! The explorer in headless Chromium: with and without scripts, at the width of a phone, with names that hold HTML, and without a
-//! request to another host.
+//! The explorer in headless Chromium: with and without scripts, at the width of a phone, with names that hold HTML, without a request to
+//! another host, and as accessible as axe-core can tell.
 
 mod chromium;
 mod client;
+#[path = "chromium/devtools.rs"]
+mod devtools;
+mod installed;
 mod server;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use chromium::shown;
 use client::Connection;
+use devtools::Tab;
 use server::Server;
 
 /// A server with points whose names hold HTML.
@@ -50,30 +55,176 @@ fn paths() -> Vec<String> {
         format!("/explorer/write?db={database}"),
         "/explorer/status".to_owned(),
         "/explorer/clause?id=explorer.page.1".to_owned(),
+        "/explorer/clause?id=none.1".to_owned(),
     ]
 }
 
 // spec: explorer.page.1
 #[test]
 fn pages_show_the_same_with_and_without_scripts() {
+    if !chromium::is_installed() {
+        return installed::skip("chromium is not installed");
+    }
     let server = with_points();
-    let [tree, table, chart, wrong] = [1, 2, 3, 4].map(|at| format!("http://fluxstone.test{}", paths()[at]));
+    let mut tab = Tab::without_scripts();
+    let [tree, table, chart, wrong] = [1, 2, 3, 4].map(|at| format!("http://{}{}", server.address(), paths()[at]));
     for has_scripts in [true, false] {
-        // Chromium cannot show a document without running scripts itself: the page's own is kept from it.
-        let (proxy, _) = proxy(server.address(), if has_scripts { None } else { Some("/explorer/script.js") });
-        let shown = |url: &str| shown(url, &[&format!("--proxy-server=http://{proxy}")]);
-        let Some(html) = shown(&tree) else { return };
+        let mut shown = |url: &str| {
+            if has_scripts {
+                return shown(url, &[]).expect("chromium");
+            }
+            tab.open(url);
+            tab.html()
+        };
+        let html = shown(&tree);
         assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;") && !html.contains("<img"), "{html}");
         assert!(html.contains("&lt;i&gt;0") && !html.contains("<i>"), "{html}");
-        let html = shown(&table).expect("chromium");
+        let html = shown(&table);
         let is_utc = html.contains("<time datetime=\"1970-01-01T00:01:00Z\">1970-01-01T00:01:00Z</time>");
         assert_eq!(is_utc, !has_scripts, "{html}");
         assert_eq!(html.contains("id=\"history\""), has_scripts, "{html}");
-        let html = shown(&chart).expect("chromium");
+        let html = shown(&chart);
         assert!(html.contains("<svg class=\"chart\"") && html.contains("host=&lt;i&gt;1: mean"), "{html}");
-        let html = shown(&wrong).expect("chromium");
+        let html = shown(&wrong);
         assert!(html.contains("<mark>F</mark>ORM m") && html.contains("<details class=\"clause\">"), "{html}");
     }
+}
+
+// spec: explorer.page.1
+#[test]
+fn forms_work_without_scripts() {
+    if !chromium::is_installed() {
+        return installed::skip("chromium is not installed");
+    }
+    let server = with_users();
+    for (at, html) in pages_after_forms(&server).iter().enumerate() {
+        let shown = [
+            "authorization failed",
+            "Log out",
+            "No rows",
+            "All points are stored.",
+            "These lines cannot be read.",
+            "<td class=\"float\" title=\"float\">-3.5</td>",
+            "<h1>Log in</h1>",
+        ];
+        assert!(html.contains(shown[at]), "{}: {html}", shown[at]);
+    }
+}
+
+/// A server that asks for credentials, with an administrator.
+fn with_users() -> Server {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("fluxstone.conf");
+    std::fs::write(&config, "[http]\nauth-enabled = true\n").expect("a file");
+    let server = Server::with_config(&config);
+    let create = encoded("CREATE USER admin WITH PASSWORD 'sesame' WITH ALL PRIVILEGES");
+    let created = Connection::open(server.address()).request("POST", &format!("/query?q={create}"), "");
+    assert_eq!(created.expect("an answer").0, 200);
+    server
+}
+
+/// Fills in the forms and sends them, and returns the page that each leads to.
+fn pages_after_forms(server: &Server) -> Vec<String> {
+    let mut tab = Tab::without_scripts();
+    let address = |path: &str| format!("http://{}{path}", server.address());
+    let mut pages = Vec::new();
+    for password in ["wrong", "sesame"] {
+        tab.open(&address("/explorer/login"));
+        tab.fill("#user", "admin");
+        tab.fill("#password", password);
+        tab.press("main button");
+        pages.push(tab.html());
+    }
+    let mut send = |path: &str, field: &str, text: &str, button: &str| {
+        tab.open(&address(path));
+        if !field.is_empty() {
+            tab.fill(field, text);
+        }
+        tab.press(button);
+        pages.push(tab.html());
+    };
+    send("/explorer/query", "#q", "CREATE DATABASE d", "#query button");
+    send("/explorer/write?db=d", "#lines", "m,city=Oslo v=-3.5", "#write button");
+    send("/explorer/write?db=d", "#lines", "m v=1\nm v=\nm", "#write button");
+    send("/explorer/query?db=d", "#q", "SELECT v FROM m WHERE city = 'Oslo'", "#query button");
+    send("/explorer/", "", "", ".logout button");
+    pages
+}
+
+// spec: explorer.page.1
+#[test]
+fn axe_finds_nothing_to_object_to() {
+    let axe = installed::path("node/node_modules/axe-core/axe.min.js");
+    if !axe.exists() {
+        return installed::skip("the npm package axe-core is not installed");
+    }
+    if !chromium::is_installed() {
+        return installed::skip("chromium is not installed");
+    }
+    let server = with_points();
+    let mut connection = Connection::open(server.address());
+    let mut get = |path: &str| {
+        let headers = [("Accept".to_owned(), "text/html".to_owned())];
+        let page = connection.send("GET", path, &headers, "").expect("an answer");
+        String::from_utf8_lossy(&page.body).into_owned()
+    };
+    let [style, script] = ["/explorer/style.css", "/explorer/script.js"].map(&mut get);
+    let pages = paths().into_iter().map(|path| (get(&path), path)).map(|(page, path)| (path, page));
+    let after = pages_after_forms(&with_users()).into_iter().enumerate();
+    let pages: Vec<_> = pages.chain(after.map(|(at, page)| (format!("page {at} after forms"), page))).collect();
+    std::thread::scope(|scope| {
+        for is_dark in [false, true] {
+            let (pages, style, script, axe) = (&pages, &style, &script, &axe);
+            scope.spawn(move || {
+                for (path, page) in pages {
+                    let found = violations(page, style, script, axe, is_dark);
+                    assert_eq!(found, "", "{path}, dark: {is_dark}");
+                }
+            });
+        }
+    });
+    // It notices what it should.
+    let unlabelled = get("/explorer/write").replace("label for=\"lines\"", "label");
+    let found = violations(&unlabelled, &style, &script, &axe, false);
+    assert!(found.starts_with("label: #lines: "), "{found}");
+    let faint = style.replacen("--faint: #9da7b3", "--faint: #606870", 1);
+    let found = violations(&get("/explorer/"), &faint, &script, &axe, true);
+    assert!(found.starts_with("color-contrast: "), "{found}");
+}
+
+/// Runs axe-core over a page with all of it open, and returns a line for each violation.
+fn violations(page: &str, style: &str, script: &str, axe: &Path, is_dark: bool) -> String {
+    // The server allows no scripts but its own: the page is put into a file, with its style sheet and its script inside.
+    let probe = format!(
+        "<script>{script}</script><script src=\"file://{}\"></script><script>\
+         for (const details of document.querySelectorAll('details')) details.open = true;\
+         if (typeof area !== 'undefined' && area) {{ area.value = 'SEL'; area.dispatchEvent(new Event('input')); }}\
+         const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];\
+         axe.run(document, {{ runOnly: tags }}).then(({{ violations }}) => {{\
+           const found = document.createElement('pre');\
+           found.id = matchMedia('(prefers-color-scheme: dark)').matches ? 'found-dark' : 'found-light';\
+           found.textContent = violations.flatMap((rule) => rule.nodes.map((node) =>\
+             rule.id + ': ' + node.target.join(' ') + ': ' + node.failureSummary.replace(/\\s+/g, ' '))).join('\\n');\
+           document.body.append(found);\
+         }});</script></body>",
+        axe.display()
+    );
+    let page = page
+        .replace("<link rel=\"stylesheet\" href=\"/explorer/style.css\">", &format!("<style>{style}</style>"))
+        .replace("<script src=\"/explorer/script.js\" defer></script>", "")
+        .replace("<script src=\"/explorer/script.js\" defer=\"\"></script>", "")
+        .replace("</body>", &probe);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("probe.html");
+    std::fs::write(&file, page).expect("a file");
+    let (scheme, mark) = if is_dark {
+        (chromium::DARK, "<pre id=\"found-dark\">")
+    } else {
+        (chromium::LIGHT, "<pre id=\"found-light\">")
+    };
+    let html = shown(&format!("file://{}", file.display()), &[scheme]).expect("chromium");
+    let found = html.split_once(mark).and_then(|(_, rest)| rest.split_once("</pre>"));
+    found.unwrap_or_else(|| panic!("axe has not run: {html}")).0.to_owned()
 }
 
 // spec: explorer.page.1
@@ -93,8 +244,8 @@ fn pages_fit_a_phone() {
     }
 }
 
-/// Passes requests on to the server but those for one path, and notes the addresses that a browser asks for.
-fn proxy(server: SocketAddr, except: Option<&'static str>) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+/// Passes requests on to the server, and notes the addresses that a browser asks for.
+fn proxy(server: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -118,11 +269,6 @@ fn proxy(server: SocketAddr, except: Option<&'static str>) -> (SocketAddr, Arc<M
                     line.clear();
                 }
                 head.push_str("Connection: close\r\n\r\n");
-                if except.is_some_and(|path| head.split(' ').nth(1).is_some_and(|url| url.ends_with(path))) {
-                    let _ = (&client)
-                        .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-                    return;
-                }
                 let Ok(mut upstream) = TcpStream::connect(server) else { return };
                 let mut client = client;
                 let mut answer = Vec::new();
@@ -139,7 +285,7 @@ fn proxy(server: SocketAddr, except: Option<&'static str>) -> (SocketAddr, Arc<M
 #[test]
 fn pages_ask_no_other_host() {
     let server = with_points();
-    let (proxy, asked) = proxy(server.address(), None);
+    let (proxy, asked) = proxy(server.address());
     let through = format!("--proxy-server=http://{proxy}");
     for path in paths() {
         // A name that only the proxy knows.
