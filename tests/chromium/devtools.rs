@@ -1,5 +1,5 @@
-//! A tab of headless Chromium that runs no scripts at all, in which forms are filled in and sent with the keyboard: it is told so over the
-//! DevTools protocol, whose messages are JSON objects that end with a zero byte.
+//! A tab of headless Chromium that is driven over the DevTools protocol: it can run no scripts at all, show dark colours, and send forms that
+//! were filled in with the keyboard. Messages are JSON objects that end with a zero byte.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -31,8 +31,8 @@ pub(crate) struct Tab {
 }
 
 impl Tab {
-    /// Opens the tab; Chromium must be installed.
-    pub(crate) fn without_scripts() -> Tab {
+    /// Starts Chromium, which must be installed.
+    pub(crate) fn start() -> Tab {
         let profile = tempfile::tempdir().expect("a folder");
         let mut process = Command::new("sh")
             .args(["-c", SCRIPT, "sh", "--remote-debugging-pipe"])
@@ -59,8 +59,20 @@ impl Tab {
         let attached = tab.ask("Target.attachToTarget", attach);
         attached["sessionId"].as_str().expect("a session").clone_into(&mut tab.session);
         tab.ask("Page.enable", json!({}));
+        tab
+    }
+
+    /// Starts Chromium, and runs no script of any page.
+    pub(crate) fn without_scripts() -> Tab {
+        let mut tab = Tab::start();
         tab.ask("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
         tab
+    }
+
+    /// Tells pages which colours are preferred: `light` or `dark`.
+    pub(crate) fn prefer(&mut self, colours: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": colours });
+        self.ask("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
     }
 
     /// Loads a page.
@@ -75,6 +87,14 @@ impl Tab {
         let document = self.ask("DOM.getDocument", json!({ "depth": 0 }));
         let html = self.ask("DOM.getOuterHTML", json!({ "nodeId": document["root"]["nodeId"] }));
         html["outerHTML"].as_str().expect("a text").to_owned()
+    }
+
+    /// Runs a script of the test, whatever the page allows, and returns what it leads to.
+    pub(crate) fn run(&mut self, script: &str) -> Value {
+        let script = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
+        let mut answer = self.ask("Runtime.evaluate", script);
+        assert!(answer["exceptionDetails"].is_null(), "{answer}");
+        answer["result"]["value"].take()
     }
 
     /// Types into the control that a selector of CSS finds.
