@@ -19,8 +19,6 @@ mod archives;
 mod attack;
 mod book;
 mod built;
-#[path = "../../tests/chromium/mod.rs"]
-mod chromium;
 mod citations;
 mod compare;
 mod compat;

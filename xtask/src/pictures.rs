@@ -11,7 +11,10 @@ use anyhow::{Context as _, ensure};
 use fluxstone_conformance::client::Connection;
 use fluxstone_conformance::launch::{Group, Launcher};
 
-use crate::{built, chromium};
+use crate::built;
+
+#[path = "../../tests/chromium/mod.rs"]
+pub(crate) mod chromium;
 
 /// The largest picture, in bytes.
 const BYTES_MAX: usize = 150_000;
@@ -110,8 +113,8 @@ fn pictures() -> Vec<Picture> {
     vec![
         picture("tree.png", "/explorer/", &tree, 820),
         picture("table.png", "/explorer/query", &table, 930),
-        picture("chart.png", "/explorer/query", &chart, 1085),
-        Picture { arguments: &[chromium::DARK], ..picture("chart-dark.png", "/explorer/query", &chart, 1085) },
+        picture("chart.png", "/explorer/query", &chart, 1100),
+        Picture { arguments: &[chromium::DARK], ..picture("chart-dark.png", "/explorer/query", &chart, 1100) },
     ]
 }
 

@@ -94,7 +94,7 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chromium;
+    use crate::pictures::chromium;
 
     #[test]
     fn mdbook_builds_the_book_and_all_its_links_lead_somewhere() {
