@@ -1,8 +1,11 @@
-//! The explorer in headless Chromium: with and without scripts, at the width of a phone, with names that hold HTML, and without a
-//! request to another host.
+//! The explorer in headless Chromium: with and without scripts, at the width of a phone, with names that hold HTML, without a request to
+//! another host, and as accessible as axe-core can tell.
 
 mod chromium;
 mod client;
+#[path = "chromium/devtools.rs"]
+mod devtools;
+mod installed;
 mod server;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,6 +14,7 @@ use std::sync::{Arc, Mutex};
 
 use chromium::shown;
 use client::Connection;
+use devtools::Tab;
 use server::Server;
 
 /// A server with points whose names hold HTML.
@@ -50,30 +54,154 @@ fn paths() -> Vec<String> {
         format!("/explorer/write?db={database}"),
         "/explorer/status".to_owned(),
         "/explorer/clause?id=explorer.page.1".to_owned(),
+        "/explorer/clause?id=none.1".to_owned(),
     ]
 }
 
 // spec: explorer.page.1
 #[test]
 fn pages_show_the_same_with_and_without_scripts() {
+    if !chromium::is_installed() {
+        return installed::skip("chromium is not installed");
+    }
     let server = with_points();
-    let [tree, table, chart, wrong] = [1, 2, 3, 4].map(|at| format!("http://fluxstone.test{}", paths()[at]));
+    let mut tab = Tab::without_scripts();
+    let [tree, table, chart, wrong] = [1, 2, 3, 4].map(|at| format!("http://{}{}", server.address(), paths()[at]));
     for has_scripts in [true, false] {
-        // Chromium cannot show a document without running scripts itself: the page's own is kept from it.
-        let (proxy, _) = proxy(server.address(), if has_scripts { None } else { Some("/explorer/script.js") });
-        let shown = |url: &str| shown(url, &[&format!("--proxy-server=http://{proxy}")]);
-        let Some(html) = shown(&tree) else { return };
+        let mut shown = |url: &str| {
+            if has_scripts {
+                return shown(url, &[]).expect("chromium");
+            }
+            tab.open(url);
+            tab.html()
+        };
+        let html = shown(&tree);
         assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;") && !html.contains("<img"), "{html}");
         assert!(html.contains("&lt;i&gt;0") && !html.contains("<i>"), "{html}");
-        let html = shown(&table).expect("chromium");
+        let html = shown(&table);
         let is_utc = html.contains("<time datetime=\"1970-01-01T00:01:00Z\">1970-01-01T00:01:00Z</time>");
         assert_eq!(is_utc, !has_scripts, "{html}");
         assert_eq!(html.contains("id=\"history\""), has_scripts, "{html}");
-        let html = shown(&chart).expect("chromium");
+        let html = shown(&chart);
         assert!(html.contains("<svg class=\"chart\"") && html.contains("host=&lt;i&gt;1: mean"), "{html}");
-        let html = shown(&wrong).expect("chromium");
+        let html = shown(&wrong);
         assert!(html.contains("<mark>F</mark>ORM m") && html.contains("<details class=\"clause\">"), "{html}");
     }
+}
+
+// spec: explorer.page.1
+#[test]
+fn forms_work_without_scripts() {
+    if !chromium::is_installed() {
+        return installed::skip("chromium is not installed");
+    }
+    let server = with_users();
+    let mut shown = Vec::new();
+    send_forms(&server, &mut Tab::without_scripts(), |tab| shown.push(tab.html()));
+    let expected = [
+        "authorization failed",
+        "Log out",
+        "No rows",
+        "All points are stored.",
+        "These lines cannot be read.",
+        "<td class=\"float\" title=\"float\">-3.5</td>",
+        "<h1>Log in</h1>",
+    ];
+    assert_eq!(shown.len(), expected.len());
+    for (html, expected) in shown.iter().zip(expected) {
+        assert!(html.contains(expected), "{expected}: {html}");
+    }
+}
+
+/// A server that asks for credentials, with an administrator.
+fn with_users() -> Server {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("fluxstone.conf");
+    std::fs::write(&config, "[http]\nauth-enabled = true\n").expect("a file");
+    let server = Server::with_config(&config);
+    let create = encoded("CREATE USER admin WITH PASSWORD 'sesame' WITH ALL PRIVILEGES");
+    let created = Connection::open(server.address()).request("POST", &format!("/query?q={create}"), "");
+    assert_eq!(created.expect("an answer").0, 200);
+    server
+}
+
+/// Fills in the forms and sends them, and calls `see` on the page that each leads to.
+fn send_forms(server: &Server, tab: &mut Tab, mut see: impl FnMut(&mut Tab)) {
+    let address = |path: &str| format!("http://{}{path}", server.address());
+    for password in ["wrong", "sesame"] {
+        tab.open(&address("/explorer/login"));
+        tab.fill("#user", "admin");
+        tab.fill("#password", password);
+        tab.press("main button");
+        see(tab);
+    }
+    for (path, field, text, button) in [
+        ("/explorer/query", "#q", "CREATE DATABASE d", "#query button"),
+        ("/explorer/write?db=d", "#lines", "m,city=Oslo v=-3.5", "#write button"),
+        ("/explorer/write?db=d", "#lines", "m v=1\nm v=\nm", "#write button"),
+        ("/explorer/query?db=d", "#q", "SELECT v FROM m WHERE city = 'Oslo'", "#query button"),
+    ] {
+        tab.open(&address(path));
+        tab.fill(field, text);
+        tab.press(button);
+        see(tab);
+    }
+    tab.press(".logout button");
+    see(tab);
+}
+
+// spec: explorer.page.1
+#[test]
+fn axe_finds_nothing_to_object_to() {
+    let axe = installed::path("node/node_modules/axe-core/axe.min.js");
+    let Ok(axe) = std::fs::read_to_string(axe) else {
+        return installed::skip("the npm package axe-core is not installed");
+    };
+    if !chromium::is_installed() {
+        return installed::skip("chromium is not installed");
+    }
+    let server = with_points();
+    let mut tab = Tab::start();
+    for path in paths() {
+        tab.open(&format!("http://{}{path}", server.address()));
+        check_by(&axe, &mut tab);
+    }
+    send_forms(&with_users(), &mut tab, |tab| check_by(&axe, tab));
+
+    // It notices what it should.
+    tab.open(&format!("http://{}/explorer/query", server.address()));
+    tab.run(&axe);
+    tab.run("document.querySelector('label[for=q]').removeAttribute('for')");
+    let found = violations(&mut tab);
+    assert!(found.starts_with("label: #q: "), "{found}");
+    tab.run(
+        "document.styleSheets[0].insertRule(':root { --text: #606870; }', document.styleSheets[0].cssRules.length)",
+    );
+    let found = violations(&mut tab);
+    assert!(found.contains("color-contrast: "), "{found}");
+}
+
+/// Checks a page with all of it open, in light and in dark colours.
+fn check_by(axe: &str, tab: &mut Tab) {
+    tab.run(axe);
+    tab.run("for (const details of document.querySelectorAll('details')) details.open = true");
+    // Names are suggested.
+    tab.run("if (area) { area.value = 'SEL'; area.dispatchEvent(new Event('input')); }");
+    for colours in ["light", "dark"] {
+        tab.prefer(colours);
+        let is_preferred = tab.run(&format!("matchMedia('(prefers-color-scheme: {colours})').matches"));
+        assert_eq!(is_preferred, true);
+        let found = violations(tab);
+        assert!(found.is_empty(), "{found} in {colours} colours on {}", tab.html());
+    }
+}
+
+/// Returns a line for each violation that axe-core finds.
+fn violations(tab: &mut Tab) -> String {
+    let script = "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then((found) =>
+        found.violations.flatMap((rule) => rule.nodes.map((node) =>
+            rule.id + ': ' + node.target.join(' ') + ': ' + node.failureSummary)).join('\\n'))";
+    tab.run(script).as_str().expect("a text").to_owned()
 }
 
 // spec: explorer.page.1
@@ -93,8 +221,8 @@ fn pages_fit_a_phone() {
     }
 }
 
-/// Passes requests on to the server but those for one path, and notes the addresses that a browser asks for.
-fn proxy(server: SocketAddr, except: Option<&'static str>) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+/// Passes requests on to the server, and notes the addresses that a browser asks for.
+fn proxy(server: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -118,11 +246,6 @@ fn proxy(server: SocketAddr, except: Option<&'static str>) -> (SocketAddr, Arc<M
                     line.clear();
                 }
                 head.push_str("Connection: close\r\n\r\n");
-                if except.is_some_and(|path| head.split(' ').nth(1).is_some_and(|url| url.ends_with(path))) {
-                    let _ = (&client)
-                        .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-                    return;
-                }
                 let Ok(mut upstream) = TcpStream::connect(server) else { return };
                 let mut client = client;
                 let mut answer = Vec::new();
@@ -139,7 +262,7 @@ fn proxy(server: SocketAddr, except: Option<&'static str>) -> (SocketAddr, Arc<M
 #[test]
 fn pages_ask_no_other_host() {
     let server = with_points();
-    let (proxy, asked) = proxy(server.address(), None);
+    let (proxy, asked) = proxy(server.address());
     let through = format!("--proxy-server=http://{proxy}");
     for path in paths() {
         // A name that only the proxy knows.

@@ -8,8 +8,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod client;
+mod installed;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -27,7 +27,7 @@ const ADMINISTRATOR: &str = "u=admin&p=password";
 
 /// The program that `install.sh` installs, or one on the path.
 fn schemathesis() -> Option<PathBuf> {
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients/python/bin/schemathesis");
+    let installed = installed::path("python/bin/schemathesis");
     let runs = |program: &PathBuf| Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success());
     [installed, PathBuf::from("schemathesis")].into_iter().find(runs)
 }
@@ -70,9 +70,8 @@ fn run(program: &Path, document: &Path, url: &str, arguments: &[&str]) -> (bool,
     (output.status.success(), printed)
 }
 
-/// Prints that a test is skipped, past the capture of output of passing tests.
 fn skip() {
-    let _ = writeln!(std::io::stderr(), "skipped: schemathesis is not installed");
+    installed::skip("schemathesis is not installed");
 }
 
 fn document() -> PathBuf {

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod client;
+mod installed;
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -15,20 +16,11 @@ use std::process::{Command, Output};
 use client::Connection;
 use fluxstone::Server;
 use fluxstone::compat::Profile;
-
-/// The folder into which clients are installed.
-fn installed(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients").join(path)
-}
+use installed::skip;
 
 /// A program of this folder.
 fn program(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_clients").join(path)
-}
-
-/// Prints that a test is skipped, past the capture of output of passing tests.
-fn skip(reason: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }
 
 /// Whether a command can be run and succeeds.
@@ -88,7 +80,7 @@ fn expected_failures(suite: &str) -> BTreeSet<String> {
 
 /// The interpreter of an environment in which Python's `module` can be imported, if there is one.
 fn python_with(module: &str) -> Option<PathBuf> {
-    let candidates = [installed("python/bin/python"), PathBuf::from("python3")];
+    let candidates = [installed::path("python/bin/python"), PathBuf::from("python3")];
     candidates.into_iter().find(|python| succeeds(Command::new(python).args(["-c", &format!("import {module}")])))
 }
 
@@ -116,7 +108,7 @@ fn the_live_suite_of_influxdb_python_passes() {
 // spec: http.build.1
 #[test]
 fn the_tests_of_the_crate_influxdb_pass() {
-    let folder = installed("rust/influxdb-0.8.0");
+    let folder = installed::path("rust/influxdb-0.8.0");
     if !folder.join("ready").exists() {
         return skip("the crate influxdb is not installed");
     }
@@ -127,7 +119,7 @@ fn the_tests_of_the_crate_influxdb_pass() {
         .arg("--manifest-path")
         .arg(folder.join("Cargo.toml"))
         .arg("--target-dir")
-        .arg(installed("rust/target"))
+        .arg(installed::path("rust/target"))
         .env("INFLUXDB_OPEN", open.url())
         .env("INFLUXDB_AUTHENTICATED", authenticated.url())
         .output()
@@ -145,7 +137,7 @@ fn the_tests_of_the_crate_influxdb_pass() {
 #[test]
 fn node_clients_work() {
     for (package, session) in [("influx", "influx.js"), ("influxdb-nodejs", "influxdb_nodejs.js")] {
-        let modules = installed("node/node_modules");
+        let modules = installed::path("node/node_modules");
         if !modules.join(package).exists() || !succeeds(Command::new("node").arg("--version")) {
             skip(&format!("the npm package {package} is not installed"));
             continue;
@@ -169,7 +161,7 @@ fn the_go_client_works() {
     let session = folder.path().join("session");
     let mut build = Command::new("go");
     build.args(["build", "-o"]).arg(&session).arg(program("go/main.go")).env("GO111MODULE", "off").env("GOPATH", path);
-    let built = build.env("GOCACHE", installed("go")).env("GOFLAGS", "").output().unwrap();
+    let built = build.env("GOCACHE", installed::path("go")).env("GOFLAGS", "").output().unwrap();
     assert!(built.status.success(), "{}", text(&built));
     run_session(|host, port| {
         let mut command = Command::new(&session);
@@ -203,7 +195,7 @@ impl Shell<'_> {
         command.args(["-host", &address.ip().to_string(), "-port", &address.port().to_string()]);
         command.args(&self.arguments).args(arguments);
         // It keeps its history there.
-        command.env("HOME", installed(""));
+        command.env("HOME", installed::path(""));
         command
     }
 

@@ -114,10 +114,10 @@ pub(super) fn problem(problem: &Problem) -> Markup {
 pub(super) fn clause(id: &str) -> Markup {
     html! {
         details.clause {
-            summary {
-                "Clause " a href=(address("/explorer/clause", &[("id", id)])) { (id) }
-            }
+            summary { "Clause " (id) }
             @if let Some(text) = clause_text(id) { pre { (text) } }
+            // Not in the summary, which is a control itself.
+            p { a href=(address("/explorer/clause", &[("id", id)])) { (id) } " on a page of its own" }
         }
     }
 }

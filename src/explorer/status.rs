@@ -51,7 +51,7 @@ pub fn status_page(frame: &Frame, status: &StatusPage) -> String {
 /// A series with one row, a line for each column.
 fn one_row(series: &Series) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(series.title()) {
+        div.scroll tabindex="0" role="group" aria-label=(series.title()) {
             table {
                 caption { (series.title()) }
                 tbody {

@@ -34,10 +34,10 @@ pub(super) const TIME_FORMS: [(TimeForm, &str, &str); 3] = [
     (TimeForm::Epoch, "epoch", "Nanoseconds since 1970"),
 ];
 
-/// A table of the rows of a series.
+/// A table of the rows of a series. It is a group and not a region, which would be a landmark: there may be many with one title.
 pub(super) fn table(series: &Series, times: TimeForm) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(series.title()) {
+        div.scroll tabindex="0" role="group" aria-label=(series.title()) {
             table {
                 @if !series.title().is_empty() { caption { (series.title()) } }
                 thead {

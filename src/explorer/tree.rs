@@ -89,7 +89,7 @@ pub fn tree_page(frame: &Frame, tree: &TreePage) -> String {
                 li {
                     a href=(at(&[("db", name)])) aria-current=[(name == tree.database).then_some("true")] { (name) }
                     @if let Some(counts) = tree.counts.iter().find(|counts| counts.database == name) {
-                        " " span.count { (counts.measurements) " measurements, " (counts.series) " series" }
+                        " " span.count { (measurements(&counts.measurements)) ", " (counts.series) " series" }
                     }
                     @if name == tree.database { (database(tree)) }
                 }
@@ -186,6 +186,10 @@ fn measurement(tree: &TreePage, open: &OpenMeasurement) -> Markup {
 
 fn count(listing: &Listing, part_rows: usize) -> Markup {
     html! { span.count { (listing.count(part_rows)) } }
+}
+
+fn measurements(count: &str) -> String {
+    if count == "1" { "1 measurement".to_owned() } else { format!("{count} measurements") }
 }
 
 fn failed(listing: &Listing) -> Markup {

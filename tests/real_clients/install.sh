@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the clients of tests/real_clients.rs and tests/openapi_live.rs: Python, JavaScript and Rust clients from their registries into
-# target/clients, others as Debian packages where that is possible. What cannot be installed is named, and its test prints that it is skipped.
+# Installs the clients of tests/real_clients.rs, and what tests/openapi_live.rs and tests/explorer_page.rs check with: packages for Python,
+# JavaScript and Rust from their registries into target/clients, others as Debian packages where that is possible. What cannot be installed
+# is named, and its test prints that it is skipped.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 clients=$PWD/target/clients
@@ -22,6 +23,11 @@ absent() { echo "cannot be installed here: $*"; }
 command -v npm >/dev/null &&
   npm install --silent --no-audit --no-fund --prefix "$clients/node" influx@5.12.0 influxdb-nodejs@3.1.0 >/dev/null ||
   absent "npm packages influx and influxdb-nodejs"
+
+# What tests/explorer_page.rs checks the accessibility of pages with.
+command -v npm >/dev/null &&
+  npm install --silent --no-audit --no-fund --prefix "$clients/node" axe-core@4.14.1 >/dev/null ||
+  absent axe-core
 
 # The crate influxdb with its own tests, which expect servers at fixed ports: the environment names them instead.
 crate=influxdb-0.8.0

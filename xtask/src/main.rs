@@ -7,6 +7,7 @@
 //! | `book` | builds the specification as a book, with the cases and tests of each clause, and checks its links |
 //! | `fuzz-smoke` | runs every fuzz target for a few seconds |
 //! | `results` | runs the conformance suite against the servers that are installed, and compares with the published results |
+//! | `pictures` | takes pictures of the explorer for the README |
 //! | `mutants` | puts faults into the server, one at a time, and checks that a conformance case notices each |
 //! | `kill-rounds` | kills the server many times while clients write, and checks that no acknowledged write is lost |
 //! | `attack` | attacks the server under a limit on its memory, and checks that it survives, serves others, and loses nothing |
@@ -30,6 +31,7 @@ mod kills;
 mod lock;
 mod map;
 mod mutants;
+mod pictures;
 mod privileges;
 mod results;
 mod seeds;
@@ -71,6 +73,8 @@ enum Chore {
     },
     /// Run the conformance suite against this server and others that are installed, and compare with `conformance/results`.
     Results(results::Options),
+    /// Take pictures of the explorer for the README. Needs Chromium.
+    Pictures(pictures::Options),
     /// Put faults into the server, one at a time, and check that a conformance case notices each.
     Mutants(mutants::Options),
     /// Kill the server while clients write, and check that no acknowledged write is lost.
@@ -96,6 +100,7 @@ fn main() -> ExitCode {
         Chore::Book(options) => book::build(&tree::root(), &options),
         Chore::FuzzSmoke { only, seconds } => fuzz::smoke(&tree::root(), &only, seconds),
         Chore::Results(options) => results::judge(&tree::root(), &options),
+        Chore::Pictures(options) => pictures::take(&tree::root(), &options),
         Chore::Mutants(options) => mutants::measure(&tree::root(), &options),
         Chore::KillRounds(options) => kills::rounds(&tree::root(), &options),
         Chore::Attack(options) => attack::attack(&tree::root(), &options),

@@ -92,12 +92,9 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
-#[path = "../../../tests/chromium/mod.rs"]
-mod chromium;
-
-#[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pictures::chromium;
 
     #[test]
     fn mdbook_builds_the_book_and_all_its_links_lead_somewhere() {
