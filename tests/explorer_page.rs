@@ -103,7 +103,7 @@ fn forms_work_without_scripts() {
         "Log out",
         "No rows",
         "All points are stored.",
-        "These lines cannot be read.",
+        "These lines are not stored",
         "<td class=\"float\" title=\"float\">-3.5</td>",
         "<h1>Log in</h1>",
     ];

@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -101,6 +101,33 @@ impl Tab {
     pub(crate) fn fill(&mut self, selector: &str, text: &str) {
         self.focus(selector);
         self.ask("Input.insertText", json!({ "text": text }));
+    }
+
+    /// Waits until an expression of a script is true in the page.
+    pub(crate) fn wait_for(&mut self, expression: &str) {
+        let begun = Instant::now();
+        while self.run(&format!("!!({expression})")) != json!(true) {
+            assert!(begun.elapsed() < MESSAGE_MAX, "{expression}: {}", self.html());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Presses Control and Enter in the control that has the focus, which loads another page.
+    pub(crate) fn press_control_enter(&mut self) {
+        let before = self.loaded;
+        let keys = json!({ "type": "rawKeyDown", "modifiers": 2, "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13 });
+        self.ask("Input.dispatchKeyEvent", keys);
+        self.wait_for_page(before);
+    }
+
+    /// Presses the button of the mouse at one place of the window, moves it to another, and lets go.
+    pub(crate) fn drag(&mut self, from: (f64, f64), to: (f64, f64)) {
+        for (kind, (x, y)) in [("mouseMoved", from), ("mousePressed", from), ("mouseMoved", to), ("mouseReleased", to)]
+        {
+            let button = if kind == "mouseMoved" { "none" } else { "left" };
+            let event = json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": 1 });
+            self.ask("Input.dispatchMouseEvent", event);
+        }
     }
 
     /// Presses the button that a selector of CSS finds, which loads another page.

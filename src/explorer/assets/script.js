@@ -149,6 +149,7 @@ if (area && tools) {
     } catch {
       // Keywords are left.
     }
+    if (document.activeElement === area) suggest();
   };
   database.addEventListener("change", load);
   load();
