@@ -1,4 +1,4 @@
-//! A tab of headless Chromium that is driven over the DevTools protocol: it can run no scripts at all, show dark colours, and send forms that
+//! A tab of headless Chromium that is driven over the `DevTools` protocol: it can run no scripts at all, show dark colours, and send forms that
 //! were filled in with the keyboard. Messages are JSON objects that end with a zero byte.
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -15,7 +15,7 @@ use crate::chromium;
 const SCRIPT: &str = "exec chromium \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>/dev/null";
 
 /// The longest wait for a message.
-const MESSAGE_MAX: Duration = Duration::from_secs(60);
+const MESSAGE_MAX: Duration = Duration::from_mins(1);
 
 /// The tab. Chromium is ended when it is dropped.
 pub(crate) struct Tab {
@@ -54,45 +54,45 @@ impl Tab {
         });
         let mut tab =
             Tab { process, requests, messages, number: 0, loaded: 0, session: String::new(), _profile: profile };
-        let target = tab.ask("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = tab.ask("Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        let attached = tab.ask("Target.attachToTarget", attach);
+        let attached = tab.ask("Target.attachToTarget", &attach);
         attached["sessionId"].as_str().expect("a session").clone_into(&mut tab.session);
-        tab.ask("Page.enable", json!({}));
+        tab.ask("Page.enable", &json!({}));
         tab
     }
 
     /// Starts Chromium, and runs no script of any page.
     pub(crate) fn without_scripts() -> Tab {
         let mut tab = Tab::start();
-        tab.ask("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+        tab.ask("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
         tab
     }
 
     /// Tells pages which colours are preferred: `light` or `dark`.
     pub(crate) fn prefer(&mut self, colours: &str) {
         let feature = json!({ "name": "prefers-color-scheme", "value": colours });
-        self.ask("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+        self.ask("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
     }
 
     /// Loads a page.
     pub(crate) fn open(&mut self, url: &str) {
         let before = self.loaded;
-        self.ask("Page.navigate", json!({ "url": url }));
+        self.ask("Page.navigate", &json!({ "url": url }));
         self.wait_for_page(before);
     }
 
     /// Returns the page as it is.
     pub(crate) fn html(&mut self) -> String {
-        let document = self.ask("DOM.getDocument", json!({ "depth": 0 }));
-        let html = self.ask("DOM.getOuterHTML", json!({ "nodeId": document["root"]["nodeId"] }));
+        let document = self.ask("DOM.getDocument", &json!({ "depth": 0 }));
+        let html = self.ask("DOM.getOuterHTML", &json!({ "nodeId": document["root"]["nodeId"] }));
         html["outerHTML"].as_str().expect("a text").to_owned()
     }
 
     /// Runs a script of the test, whatever the page allows, and returns what it leads to.
     pub(crate) fn run(&mut self, script: &str) -> Value {
         let script = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
-        let mut answer = self.ask("Runtime.evaluate", script);
+        let mut answer = self.ask("Runtime.evaluate", &script);
         assert!(answer["exceptionDetails"].is_null(), "{answer}");
         answer["result"]["value"].take()
     }
@@ -100,7 +100,7 @@ impl Tab {
     /// Types into the control that a selector of CSS finds.
     pub(crate) fn fill(&mut self, selector: &str, text: &str) {
         self.focus(selector);
-        self.ask("Input.insertText", json!({ "text": text }));
+        self.ask("Input.insertText", &json!({ "text": text }));
     }
 
     /// Waits until an expression of a script is true in the page.
@@ -136,16 +136,16 @@ impl Tab {
         let before = self.loaded;
         let enter =
             json!({ "type": "keyDown", "key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13 });
-        self.ask("Input.dispatchKeyEvent", enter);
+        self.ask("Input.dispatchKeyEvent", &enter);
         self.wait_for_page(before);
     }
 
     fn focus(&mut self, selector: &str) {
-        let document = self.ask("DOM.getDocument", json!({ "depth": 0 }));
+        let document = self.ask("DOM.getDocument", &json!({ "depth": 0 }));
         let found =
-            self.ask("DOM.querySelector", json!({ "nodeId": document["root"]["nodeId"], "selector": selector }));
+            self.ask("DOM.querySelector", &json!({ "nodeId": document["root"]["nodeId"], "selector": selector }));
         assert_ne!(found["nodeId"], 0, "{selector}: {}", self.html());
-        self.ask("DOM.focus", json!({ "nodeId": found["nodeId"] }));
+        self.ask("DOM.focus", &json!({ "nodeId": found["nodeId"] }));
     }
 
     fn wait_for_page(&mut self, before: u64) {
@@ -154,7 +154,7 @@ impl Tab {
         }
     }
 
-    fn ask(&mut self, method: &str, parameters: Value) -> Value {
+    fn ask(&mut self, method: &str, parameters: &Value) -> Value {
         self.number += 1;
         let mut request = json!({ "id": self.number, "method": method, "params": parameters });
         if !self.session.is_empty() {
