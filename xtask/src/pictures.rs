@@ -1,5 +1,5 @@
 //! Takes pictures of the explorer with headless Chromium, for the README: it starts a server, writes points that follow a fixed rule, and has
-//! a page shown for each picture.
+//! a page shown for each picture. With `--matrix` it takes one of the suite's report instead.
 //!
 //! Two runs differ in the times that queries took, and in the fonts of the machine.
 
@@ -56,6 +56,9 @@ pub(crate) struct Options {
     /// The folder for the pictures.
     #[arg(long, value_name = "DIR", default_value = "src/explorer/pictures")]
     output: PathBuf,
+    /// Take a picture of the suite's results instead, from the folder that `cargo xtask results --html DIR` has written.
+    #[arg(long, value_name = "DIR")]
+    matrix: Option<PathBuf>,
 }
 
 /// A picture: the name of its file, the page, the height, and further arguments of Chromium.
@@ -72,6 +75,13 @@ pub(crate) fn take(root: &Path, options: &Options) -> anyhow::Result<Vec<String>
         println!("pictures: skipped, since chromium is not installed");
         return Ok(Vec::new());
     }
+    let folder = root.join(&options.output);
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    if let Some(matrix) = &options.matrix {
+        let matrix = matrix.canonicalize().with_context(|| matrix.display().to_string())?.join("index.html");
+        let violation = take_one(&folder, &MATRIX, &format!("file://{}", matrix.display()))?;
+        return Ok(violation.into_iter().collect());
+    }
     let binary = built::server(root, options.server.as_deref())?;
     let command = format!("'{}' serve --bind 127.0.0.1:{{port}} --data-dir {{data}}", binary.display());
     let launcher = Launcher::new(&command, String::new())?;
@@ -86,21 +96,24 @@ pub(crate) fn take(root: &Path, options: &Options) -> anyhow::Result<Vec<String>
         }
         anyhow::Ok(())
     })?;
-    let folder = root.join(&options.output);
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let mut violations = Vec::new();
     for picture in pictures() {
-        let url = format!("{}{}", server.target, picture.page);
-        let png = chromium::picture(&url, (WIDTH, picture.height), picture.arguments).context(picture.name)?;
-        if png.len() > BYTES_MAX {
-            violations.push(format!("{} has {} bytes, and may have {BYTES_MAX}", picture.name, png.len()));
-        }
-        let file = folder.join(picture.name);
-        std::fs::write(&file, png).with_context(|| file.display().to_string())?;
-        println!("{}", file.display());
+        violations.extend(take_one(&folder, &picture, &format!("{}{}", server.target, picture.page))?);
     }
     Ok(violations)
 }
+
+/// Takes a picture. If it is too large, that is a violation.
+fn take_one(folder: &Path, picture: &Picture, url: &str) -> anyhow::Result<Option<String>> {
+    let png = chromium::picture(url, (WIDTH, picture.height), picture.arguments).context(picture.name)?;
+    let (bytes, file) = (png.len(), folder.join(picture.name));
+    std::fs::write(&file, png).with_context(|| file.display().to_string())?;
+    println!("{}", file.display());
+    Ok((bytes > BYTES_MAX).then(|| format!("{} has {bytes} bytes, and may have {BYTES_MAX}", picture.name)))
+}
+
+/// The upper part of the suite's report, which is not a page of the server.
+const MATRIX: Picture = Picture { name: "matrix.png", page: String::new(), height: 900, arguments: &[chromium::LIGHT] };
 
 fn pictures() -> Vec<Picture> {
     let tree = [("db", "weather"), ("m", "air"), ("key", "city")];
@@ -172,7 +185,7 @@ mod tests {
     #[test]
     fn the_readme_shows_each_picture() {
         let readme = std::fs::read_to_string(crate::tree::root().join("README.md")).unwrap();
-        for picture in pictures() {
+        for picture in pictures().iter().chain([&MATRIX]) {
             let path = format!("src/explorer/pictures/{}", picture.name);
             assert!(readme.contains(&format!("\"{path}\"")), "{path}");
             assert!(std::fs::metadata(crate::tree::root().join(path)).unwrap().len() <= BYTES_MAX as u64);
