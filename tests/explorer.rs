@@ -113,7 +113,7 @@ fn with_points() -> (Server, Browser) {
     let lines =
         "we<b>ather,city=Os'lo temp=-3.5,rain=7i,wet=true,note=\"a & b\" 1000\r\nwe<b>ather,city=Rome temp=20 2000";
     let fields = [("db", "d<b>"), ("precision", "ms"), ("lines", lines)];
-    browser.post("/explorer/write", &fields).check(200, &["All points are stored."]);
+    browser.post("/explorer/write", &fields).check(200, &["All points that the retention policy keeps are stored."]);
     (server, browser)
 }
 
@@ -314,7 +314,7 @@ fn writes_show_why_each_point_is_not_stored() {
     let (_server, mut browser) = with_points();
     let mut write =
         |lines: &str| browser.post("/explorer/write", &[("db", "d<b>"), ("precision", "s"), ("lines", lines)]);
-    write("m v=1 1").check(200, &["All points are stored."]);
+    write("m v=1 1").check(200, &["All points that the retention policy keeps are stored."]);
     let page = write("m v=2i 2\r\n\r\nm v=2 2\r\nbad\r\nm,time=a v=1 3\r\nm time=1 3\r\nm v=t 3");
     let lines: Vec<&str> = page.text.split("<td class=\"integer\">").skip(1).collect();
     for (line, (number, text, reason, clause)) in lines.iter().zip([

@@ -102,7 +102,7 @@ fn forms_work_without_scripts() {
         "authorization failed",
         "Log out",
         "No rows",
-        "All points are stored.",
+        "All points that the retention policy keeps are stored.",
         "These lines are not stored",
         "<td class=\"float\" title=\"float\">-3.5</td>",
         "<h1>Log in</h1>",

@@ -19,7 +19,7 @@ pub struct LineProblem {
 /// What became of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// All points are stored.
+    /// All points that the retention policy keeps are stored.
     Stored,
     /// Some points, or all, are not.
     Failed {
@@ -102,7 +102,9 @@ pub fn write_page(frame: &Frame, write: &WritePage) -> String {
 
 fn shown(outcome: &WriteOutcome) -> Markup {
     match outcome {
-        WriteOutcome::Stored => html! { p.done role="status" { "All points are stored." } },
+        WriteOutcome::Stored => {
+            html! { p.done role="status" { "All points that the retention policy keeps are stored." } }
+        }
         WriteOutcome::Failed { problem: refused, lines, .. } if lines.is_empty() => problem(refused),
         WriteOutcome::Failed { problem: refused, lines, has_more, others } => html! {
             @if *others == OtherLines::Refused { (problem(refused)) }
