@@ -116,7 +116,7 @@ impl Tab {
     pub(crate) fn press_control_enter(&mut self) {
         let before = self.loaded;
         let keys = json!({ "type": "rawKeyDown", "modifiers": 2, "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13 });
-        self.ask("Input.dispatchKeyEvent", keys);
+        self.ask("Input.dispatchKeyEvent", &keys);
         self.wait_for_page(before);
     }
 
@@ -126,7 +126,7 @@ impl Tab {
         {
             let button = if kind == "mouseMoved" { "none" } else { "left" };
             let event = json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": 1 });
-            self.ask("Input.dispatchMouseEvent", event);
+            self.ask("Input.dispatchMouseEvent", &event);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Says what the evidence for each clause is worth: which listed faults of the server its cases and tests notice.
 //!
 //! `conformance/faults/evidence.txt` has a line for each clause with MUST, written by `cargo xtask spec --bless` from the known kills of
-//! `cargo xtask mutants` and from what cases and tests cite. It is compared, so that a change of the worth of the evidence is seen.
+//! `cargo xtask mutants` and from what cases and tests cite. It is compared, so that a change of the worth of the evidence is seen. Its
+//! second list, of clauses without evidence that is known to notice a fault, can only become shorter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -32,7 +33,8 @@ pub(crate) struct Mandatory<'c> {
     pub(crate) has_tests: bool,
 }
 
-/// Compares the committed matrix with what is known, and writes it first if `bless`. `cases` are all cases, with the clauses they cite.
+/// Compares the committed matrix with what is known, and writes it if `bless`, unless the second list would get longer. `cases` are all
+/// cases, with the clauses they cite.
 pub(crate) fn check(
     root: &Path,
     files: &[File],
@@ -44,20 +46,33 @@ pub(crate) fn check(
     let worth = worth(files, cases, &noticed);
     let text = render(clauses, &worth);
     let path = root.join(FILE);
-    if bless {
+    let mut committed = std::fs::read_to_string(&path).with_context(|| FILE.to_owned())?;
+    let unproven = newly_unproven(&committed, clauses, &worth);
+    if bless && unproven.is_empty() {
         std::fs::write(&path, &text).with_context(|| FILE.to_owned())?;
+        committed.clone_from(&text);
     }
     let proven = clauses.iter().filter(|clause| worth.contains_key(clause.id.as_str())).count();
     println!("\n{proven} of {} clauses with MUST have evidence that notices a listed fault", clauses.len());
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
     let ids: BTreeSet<&str> = cases.iter().map(|(id, _)| id.as_str()).collect();
     let unknown = noticed.keys().filter(|id| !id.contains("::") && !ids.contains(id.as_str()));
     let mut violations: Vec<String> =
         unknown.map(|id| format!("conformance/faults/kills.toml names {id}, which is not a case")).collect();
+    violations.extend(unproven.iter().map(|id| {
+        format!("no case or test that cites {id} notices a listed fault: list one that breaks it in conformance/faults")
+    }));
     if committed != text {
         violations.push(format!("{FILE} is not what cases, tests and kills say: run `cargo xtask spec --bless`"));
     }
     Ok(violations)
+}
+
+/// The clauses without evidence that notices a fault that are not in the second list of the committed matrix.
+fn newly_unproven<'c>(committed: &str, clauses: &[Mandatory<'c>], worth: &Worth<'_>) -> Vec<&'c ClauseId> {
+    let listed = committed.split_once(WITHOUT).map_or("", |(_, without)| without);
+    let listed: BTreeSet<&str> = listed.lines().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+    let ids = clauses.iter().map(|clause| clause.id);
+    ids.filter(|id| !worth.contains_key(id.as_str()) && !listed.contains(id.as_str())).collect()
 }
 
 /// For each clause, the faults that each piece of its evidence notices.
@@ -140,5 +155,11 @@ mod tests {
         let text = render(&clauses, &worth);
         let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
         assert_eq!(lines, ["a.1: t::named (f.3), x.y (f.1 f.2)", "b.1: t::named (f.3)", "b.2: cases and tests"]);
+
+        // Another clause needs a fault, also one that had one.
+        assert!(newly_unproven(&text, &clauses, &worth).is_empty());
+        let nothing = Worth::new();
+        let unproven: Vec<&str> = newly_unproven(&text, &clauses, &nothing).into_iter().map(ClauseId::as_str).collect();
+        assert_eq!(unproven, ["a.1", "b.1"]);
     }
 }
