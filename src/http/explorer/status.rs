@@ -47,7 +47,9 @@ pub(super) async fn status<A: Api>(
                 let problem = answers.iter().find_map(|answer| answer.problem.clone());
                 let mut series: Vec<Series> = answers.into_iter().flat_map(|answer| answer.series).collect();
                 if text == CONTINUOUS_QUERIES {
-                    series.iter_mut().for_each(|series| add_last_runs(&*context.api, series));
+                    for series in &mut series {
+                        add_last_runs(&*context.api, series);
+                    }
                 }
                 problem.map_or(Ok(series), Err)
             }
