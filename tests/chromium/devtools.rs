@@ -1,6 +1,8 @@
 //! A tab of headless Chromium that is driven over the `DevTools` protocol: it can run no scripts at all, show dark colours, and send forms that
 //! were filled in with the keyboard. Messages are JSON objects that end with a zero byte.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
