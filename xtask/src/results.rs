@@ -140,6 +140,8 @@ impl Server {
         report.add_skipped(&cases, |case| known.skips(&case.id));
         known.annotate(&mut report.outcomes);
         report.server.clone_from(&self.name);
+        // Not where it was built.
+        report.target.clone_from(&self.command);
         Ok(report)
     }
 
