@@ -113,7 +113,8 @@ fn take_one(folder: &Path, picture: &Picture, url: &str) -> anyhow::Result<Optio
 }
 
 /// The upper part of the suite's report, which is not a page of the server.
-const MATRIX: Picture = Picture { name: "matrix.png", page: String::new(), height: 1250, arguments: &[chromium::LIGHT] };
+const MATRIX: Picture =
+    Picture { name: "matrix.png", page: String::new(), height: 1250, arguments: &[chromium::LIGHT] };
 
 fn pictures() -> Vec<Picture> {
     let tree = [("db", "weather"), ("m", "air"), ("key", "city")];
