@@ -229,9 +229,9 @@ impl Store {
 
     /// The estimated memory of the values that are not in segment files, and of the writes that are under way, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        let reserved = self.core.write_memory.lock().total();
-        let memory = self.core.state.read().memory;
-        reserved + memory.active + memory.sealing
+        // Both at one moment: what a write has reserved becomes part of its memtable.
+        let reserved = self.core.write_memory.lock();
+        reserved.total() + self.core.memtable_bytes()
     }
 
     /// Returns a snapshot of the given shards of one database, each with the time range it is responsible for. The ranges of

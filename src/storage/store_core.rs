@@ -106,7 +106,7 @@ impl StoreCore {
     }
 
     /// The estimated memory of all memtables.
-    fn memtable_bytes(&self) -> usize {
+    pub(crate) fn memtable_bytes(&self) -> usize {
         let memory = self.state.read().memory;
         memory.active + memory.sealing
     }
