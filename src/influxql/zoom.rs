@@ -1,4 +1,5 @@
-//! A stretch of time as the condition of queries: for charts, of which a part is chosen.
+//! A stretch of time as the condition of queries: for charts, of which a part is chosen. Unlike [`Select::limited_to`], which is for
+//! queries that run, it edits the text, since people go on working with what they typed.
 
 use super::ast::{BinaryOp, Expr, ExprKind, Select, Span, Statement};
 use super::duration::DurationLiteral;

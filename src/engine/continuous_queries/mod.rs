@@ -46,7 +46,7 @@ struct Run {
 }
 
 impl Engine {
-    /// When a continuous query was due last, of those times at which it ran. It is kept across restarts.
+    /// The time of a continuous query's last run: when that run was due. It is kept across restarts.
     pub fn last_run(&self, database: &str, name: &str) -> Option<Timestamp> {
         let catalog = self.core.catalog.visible();
         let query = catalog.database(database)?.continuous_queries.iter().find(|query| query.name == name)?;

@@ -6,7 +6,8 @@
 //! fields, and hands the points that are kept to storage. Storage does not know these rules, and this module does not know
 //! files: it works on a [`ShardWriter`](fluxstone_storage::ShardWriter) under the commit lock.
 //!
-//! Which points belong to which shard, and the words for refusals, are in the module `write` of the engine.
+//! Which points belong to which shard is decided in the module `write` of the engine; the words for refusals are in
+//! `write_error`.
 
 mod body;
 mod dropped;
